@@ -1,0 +1,173 @@
+package groups
+
+import (
+	"slices"
+	"sync"
+
+	"seagate/streams"
+)
+
+// A Member is handed messages. Its methods are called by one goroutine at a
+// time and must not block.
+type Member interface {
+	// Accepts says whether the member may be handed the i-th message of p.
+	Accepts(p *streams.Pass, i int) bool
+
+	// Deliver hands over messages, oldest first, and returns how many of them,
+	// from the first, it took, and a tag, never lower than the one before, by
+	// which Membership.Ack names the last of them. After it took fewer than
+	// all it is handed nothing until Membership.Resume.
+	Deliver(run []*streams.Message) (taken int, tag uint64)
+
+	// Gap tells that the group lost messages: none of its members had room
+	// for them while the topic kept them.
+	Gap(first, last uint64)
+
+	// End tells that the topic was deleted. Nothing follows.
+	End()
+}
+
+// A Group is the members that share one cursor on a topic.
+type Group struct {
+	registry *Registry
+	key      Key
+	in       *streams.InTopic
+
+	mu      sync.Mutex // guards what follows
+	members []*Membership
+	turn    int // index of the member whose turn it is
+	// returned is what was handed to nobody yet or came back from a member,
+	// oldest first. While there is any, nothing is taken from the topic.
+	returned []*streams.Message
+}
+
+func (g *Group) topic() *streams.Topic { return g.in.Topic() }
+
+func (g *Group) join(m Member) *Membership {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ms := &Membership{group: g, member: m, full: true} // until Start
+	g.members = append(g.members, ms)
+	return ms
+}
+
+// remove takes a member out, lets the others have what it did not acknowledge
+// and returns how many are left.
+func (g *Group) remove(ms *Membership) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.members, ms)
+	if i < 0 {
+		return len(g.members)
+	}
+	g.members = slices.Delete(g.members, i, i+1)
+	for _, h := range ms.handed {
+		g.returned = append(g.returned, h.message)
+	}
+	slices.SortFunc(g.returned, oldestFirst)
+	ms.handed = nil
+	g.pumpLocked()
+	return len(g.members)
+}
+
+func oldestFirst(a, b *streams.Message) int {
+	switch {
+	case a.Seq < b.Seq:
+		return -1
+	case a.Seq > b.Seq:
+		return 1
+	}
+	return 0
+}
+
+// Deliver shares out what comes from the topic. It implements
+// streams.Consumer.
+func (g *Group) Deliver(p *streams.Pass) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.returned) > 0 || len(g.members) == 0 {
+		return 0
+	}
+	n := g.shareLocked(p)
+	if len(g.returned) > 0 {
+		g.pumpLocked()
+	}
+	return n
+}
+
+// pumpLocked shares out what was returned, until no member has credit, and
+// once nothing is left reads on from the topic.
+func (g *Group) pumpLocked() {
+	for len(g.returned) > 0 && len(g.members) > 0 {
+		p := &streams.Pass{Messages: g.returned}
+		g.returned = nil
+		n := g.shareLocked(p)
+		if n < len(p.Messages) {
+			g.returned = slices.Concat(g.returned, p.Messages[n:])
+			return
+		}
+	}
+	g.in.Resume()
+}
+
+// shareLocked assigns the messages in order, until one finds no member with
+// credit, and hands them over. It returns how many were assigned; those that a
+// member then had no room for are in returned.
+func (g *Group) shareLocked(p *streams.Pass) int {
+	assigned := 0
+	for i, m := range p.Messages {
+		ms, accepted := g.pickLocked(p, i)
+		if accepted && ms == nil {
+			break
+		}
+		if ms != nil {
+			ms.run = append(ms.run, m)
+			ms.bytes += len(m.Payload)
+		}
+		assigned++
+	}
+	for _, ms := range g.members {
+		g.returned = append(g.returned, ms.handOver()...)
+	}
+	slices.SortFunc(g.returned, oldestFirst)
+	return assigned
+}
+
+// pickLocked returns the next member in turn that accepts the message and has
+// credit. accepted says whether any member would accept it.
+func (g *Group) pickLocked(p *streams.Pass, i int) (ms *Membership, accepted bool) {
+	for k := range g.members {
+		n := (g.turn + k) % len(g.members)
+		candidate := g.members[n]
+		if !candidate.member.Accepts(p, i) {
+			continue
+		}
+		accepted = true
+		if candidate.hasCredit() {
+			g.turn = n + 1
+			return candidate, true
+		}
+	}
+	return nil, accepted
+}
+
+// State implements streams.Consumer; members are not told.
+func (g *Group) State(streams.State) {}
+
+// Gap implements streams.Consumer.
+func (g *Group) Gap(first, last uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, ms := range g.members {
+		ms.member.Gap(first, last)
+	}
+}
+
+// End implements streams.Consumer.
+func (g *Group) End() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, ms := range g.members {
+		ms.member.End()
+	}
+}

@@ -1,0 +1,66 @@
+package streams
+
+// A cursor is a place in a topic: the next message and the next change of
+// state that its reader has not had.
+type cursor struct {
+	seq    uint64
+	change uint64
+}
+
+// before says whether a reader at c has something yet to read that one at d
+// has had.
+func (c cursor) before(d cursor) bool {
+	return c.seq < d.seq || c.change < d.change
+}
+
+// A segment is what comes at a cursor.
+type segment struct {
+	kind     segmentKind
+	messages []*Message
+	state    State
+	then     cursor // where to go on after all of it
+}
+
+type segmentKind uint8
+
+const (
+	nothing segmentKind = iota
+	someMessages
+	stateChange
+	gap
+	end
+)
+
+// A pass is bounded, so that no topic keeps a worker for long and what is
+// encoded for one pass stays small.
+const (
+	passMessages = 256
+	passBytes    = 256 << 10
+)
+
+// peek returns what comes at c, with messages up to the one before limit only.
+func (t *Topic) peek(c cursor, limit uint64) segment {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if ch, n, ok := t.changes.at(c.change); ok {
+		if ch.after < c.seq {
+			return segment{kind: stateChange, state: ch.state, then: cursor{c.seq, n + 1}}
+		}
+		limit = min(limit, ch.after+1)
+	}
+	if first := t.tail.first(t.next); c.seq < first {
+		return segment{kind: gap, then: cursor{first, c.change}}
+	}
+	if run := t.tail.read(c.seq, limit); len(run) > 0 {
+		return segment{kind: someMessages, messages: run, then: cursor{run[len(run)-1].Seq + 1, c.change}}
+	}
+	if t.deleted {
+		return segment{kind: end, then: c}
+	}
+	return segment{kind: nothing, then: c}
+}
+
+// headLocked is the cursor behind everything.
+func (t *Topic) headLocked() cursor {
+	return cursor{t.next, t.changes.next()}
+}

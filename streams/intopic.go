@@ -1,0 +1,110 @@
+package streams
+
+import "sync/atomic"
+
+// An InTopic is one consumer's cursor on a topic. Safe for concurrent use.
+type InTopic struct {
+	topic    *Topic
+	lane     *lane
+	consumer Consumer
+	started  atomic.Bool
+	closed   atomic.Bool
+
+	// Owned by the lane's worker once started.
+	at    cursor
+	phase phase
+}
+
+// A phase is what an in topic is doing, as its worker sees it.
+type phase uint8
+
+const (
+	waiting  phase = iota // not started
+	catching              // reading from a cursor of its own
+	live                  // standing at the lane's cursor
+	parked                // full: left alone until Resume
+	over                  // ended or closed
+)
+
+// Joined is how a topic stood when an in topic was opened.
+type Joined struct {
+	State
+	Header []byte // nil if there is none; shared, not to be changed
+	Next   uint64 // the number of the message that comes first
+}
+
+// In opens an in topic at the topic's head. Nothing is delivered before Start,
+// so that the caller can first pass on what Joined says. The lane is any
+// number; consumers that share one are never served at the same time.
+func (t *Topic) In(c Consumer, laneNumber uint32) (*InTopic, Joined, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.deleted {
+		return nil, Joined{}, ErrDeleted
+	}
+	in := &InTopic{
+		topic:    t,
+		lane:     t.lanes[int(laneNumber)%len(t.lanes)],
+		consumer: c,
+		at:       t.headLocked(),
+	}
+	in.lane.open(in)
+	t.readers.Add(1)
+	return in, Joined{State: t.stateLocked(), Header: t.header, Next: t.next}, nil
+}
+
+// Start begins delivery.
+func (in *InTopic) Start() {
+	if in.started.CompareAndSwap(false, true) {
+		in.lane.post(in)
+	}
+}
+
+// Resume says that a consumer that took fewer messages than it was offered has
+// room again. At any other time it does nothing.
+func (in *InTopic) Resume() {
+	if in.started.Load() {
+		in.lane.post(in)
+	}
+}
+
+// Close ends the in topic. It is safe to call twice.
+func (in *InTopic) Close() {
+	if in.closed.CompareAndSwap(false, true) {
+		in.topic.readers.Add(-1)
+		in.lane.post(in)
+	}
+}
+
+// Topic returns the topic that is read.
+func (in *InTopic) Topic() *Topic { return in.topic }
+
+// offer hands the consumer what comes at its cursor and moves the cursor. It
+// returns the phase that this leaves the in topic in.
+func (in *InTopic) offer(s segment, p *Pass) (next phase) {
+	defer in.containPanic(&next)
+	switch s.kind {
+	case someMessages:
+		if n := in.consumer.Deliver(p); n < len(p.Messages) {
+			in.at.seq = p.Messages[n].Seq
+			return parked
+		}
+	case stateChange:
+		in.consumer.State(s.state)
+	case gap:
+		in.consumer.Gap(in.at.seq, s.then.seq-1)
+	case end:
+		in.consumer.End()
+		return over
+	}
+	in.at = s.then
+	return in.phase
+}
+
+// containPanic ends an in topic whose consumer panicked, and nothing else.
+func (in *InTopic) containPanic(next *phase) {
+	if v := recover(); v != nil {
+		*next = over
+		in.topic.net.opts.OnPanic(in.consumer, v)
+	}
+}

@@ -1,0 +1,62 @@
+package streams
+
+import "sync"
+
+// A worker runs the passes of its lanes, one at a time, in the order in which
+// they asked. Owned by the Network.
+type worker struct {
+	mu     sync.Mutex // guards what follows
+	ready  sync.Cond
+	queue  []*lane
+	closed bool
+}
+
+func newWorker() *worker {
+	w := &worker{}
+	w.ready.L = &w.mu
+	return w
+}
+
+// enqueue adds a lane that is not in the queue. There are never more entries
+// than lanes.
+func (w *worker) enqueue(l *lane) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = append(w.queue, l)
+	w.ready.Signal()
+}
+
+func (w *worker) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.ready.Signal()
+}
+
+// run serves lanes until close.
+func (w *worker) run() {
+	for {
+		l, ok := w.dequeue()
+		if !ok {
+			return
+		}
+		if l.run() {
+			w.enqueue(l)
+		}
+	}
+}
+
+func (w *worker) dequeue() (*lane, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.queue) == 0 && !w.closed {
+		w.ready.Wait()
+	}
+	if w.closed {
+		return nil, false
+	}
+	l := w.queue[0]
+	w.queue[0] = nil
+	w.queue = w.queue[1:]
+	return l, true
+}
