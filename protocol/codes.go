@@ -1,0 +1,117 @@
+package protocol
+
+import "slices"
+
+// A Code says why something was refused or ended, in a word that programs may
+// rely on. It is the same on the WebSocket, over HTTP and in the log.
+type Code string
+
+// What was sent is wrong.
+const (
+	CodeMalformedJSON     Code = "malformed_json"
+	CodeInvalidUTF8       Code = "invalid_utf8"
+	CodeNestingTooDeep    Code = "nesting_too_deep"
+	CodeInvalidRequest    Code = "invalid_request"
+	CodeInvalidName       Code = "invalid_name"
+	CodeInvalidDefinition Code = "invalid_definition"
+	CodeVersionTooOld     Code = "version_too_old"
+	CodeInvalidPayload    Code = "invalid_payload"
+	CodeInvalidKey        Code = "invalid_key"
+
+	CodeMessageTooLarge      Code = "message_too_large"
+	CodeHeaderTooLarge       Code = "header_too_large"
+	CodeUnsupportedMediaType Code = "unsupported_media_type"
+	CodeUnsupportedEncoding  Code = "unsupported_encoding"
+)
+
+// Who sent it is not known, or may not do it.
+const (
+	CodeInvalidCredentials  Code = "invalid_credentials"
+	CodeCredentialsRequired Code = "credentials_required"
+	CodeForbidden           Code = "forbidden"
+)
+
+// What it is about is not there, or is in the way.
+const (
+	CodeStreamNotFound       Code = "stream_not_found"
+	CodeVersionNotFound      Code = "version_not_found"
+	CodeClientNotFound       Code = "client_not_found"
+	CodeJailNotFound         Code = "jail_not_found"
+	CodeHeaderNotFound       Code = "header_not_found"
+	CodeSubscriptionNotFound Code = "subscription_not_found"
+	CodePathNotFound         Code = "path_not_found"
+	CodeMethodNotAllowed     Code = "method_not_allowed"
+
+	CodeVersionConflict Code = "version_conflict"
+	CodeStreamPaused    Code = "stream_paused"
+	CodeClientExists    Code = "client_exists"
+	CodeJailExists      Code = "jail_exists"
+	CodeLastClient      Code = "last_client"
+	CodeRootJail        Code = "root_jail"
+)
+
+// There is too much of it.
+const (
+	CodeTooManyAttempts      Code = "too_many_attempts"
+	CodeRateLimited          Code = "rate_limited"
+	CodeTooManySubscriptions Code = "too_many_subscriptions"
+	CodeTooManyConnections   Code = "too_many_connections"
+	CodeTooManyKeys          Code = "too_many_keys"
+	CodeTooManyStreams       Code = "too_many_streams"
+)
+
+// The server could not do it.
+const (
+	CodeInternal           Code = "internal"
+	CodeShuttingDown       Code = "shutting_down"
+	CodeStorageUnavailable Code = "storage_unavailable"
+)
+
+// A WebSocket connection ends, or, with the last one, a subscription does.
+const (
+	CodeProtocolViolation     Code = "protocol_violation"
+	CodeAuthenticationTimeout Code = "authentication_timeout"
+	CodeTokenExpired          Code = "token_expired"
+	CodeCredentialsRevoked    Code = "credentials_revoked"
+	CodeTooManyFrames         Code = "too_many_frames"
+	CodeSlowConsumer          Code = "slow_consumer"
+	CodePeerGone              Code = "peer_gone"
+	CodeServerShutdown        Code = "server_shutdown"
+	CodeStreamDeleted         Code = "stream_deleted"
+)
+
+// CodeInfo is what there is to know about a Code.
+type CodeInfo struct {
+	Code Code
+	// Status is the HTTP status that goes with the code; 0 for the codes
+	// that belong to the WebSocket alone.
+	Status int
+	// Close is the WebSocket close code (RFC 6455 §7.4, or of our own from
+	// 4000 on) with which the server ends a connection for this reason; 0 if
+	// it ends none, or ends it without a word. A refused authenticate ends
+	// the connection with 1008 whatever its code.
+	Close int
+	// Title is the same for every occurrence (RFC 9457 §3.1.3).
+	Title string
+	// Advice is one sentence on what to do next.
+	Advice string
+}
+
+// Codes returns all codes, in the order in which they are best explained. The
+// slice belongs to the caller.
+func Codes() []CodeInfo { return slices.Clone(codeTable) }
+
+// Info returns what is known about the code, and false for a code that is not
+// in Codes, which may come from a newer server.
+func (c Code) Info() (CodeInfo, bool) {
+	info, ok := codesByName[c]
+	return info, ok
+}
+
+var codesByName = func() map[Code]CodeInfo {
+	byName := make(map[Code]CodeInfo, len(codeTable))
+	for _, info := range codeTable {
+		byName[info.Code] = info
+	}
+	return byName
+}()

@@ -1,0 +1,102 @@
+package protocol_test
+
+import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"seagate/protocol"
+)
+
+func logged(t *testing.T, value any) string {
+	t.Helper()
+	var text bytes.Buffer
+	slog.New(slog.NewJSONHandler(&text, nil)).Info("", "value", value)
+	slog.New(slog.NewTextHandler(&text, nil)).Info("", "value", value)
+	return text.String()
+}
+
+var (
+	plainError  = &protocol.Error{Code: protocol.CodeInvalidCredentials, Message: "The credentials are present and well formed but invalid."}
+	listedError = &protocol.Error{Code: protocol.CodeInvalidPayload, Message: "Bad payload.", Errors: []string{"a: must be a string", "moves[2].load: must be an integer"}}
+)
+
+// The bytes that deployed clients were tested against.
+func TestAppendGolden(t *testing.T) {
+	tests := []struct {
+		name string
+		got  []byte
+		want string
+	}{
+		{"authenticated", protocol.AppendAuthenticated(nil, 1, "some_jail"),
+			`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"some_jail"}}`},
+		{"authentication refused", protocol.AppendRefusal(nil, 1, protocol.ActionAuthenticate, plainError),
+			`{"id":1,"action":"authenticate","success":false,"error":{"code":"invalid_credentials","message":"The credentials are present and well formed but invalid."}}`},
+		{"subscribed", protocol.AppendSubscribed(nil, 2, protocol.ActionSubscription, "boiler_data"),
+			`{"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2}`},
+		{"subscribed, literally", protocol.AppendSubscribed(nil, 2, protocol.ActionSubscribe, "boiler_data"),
+			`{"id":2,"action":"subscribe","success":true,"streamName":"boiler_data","payload":2}`},
+		{"delivery", protocol.AppendDeliveryTail(protocol.AppendDeliveryHead(nil, 2), protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91,"pressure":3001}`)),
+			`{"id":2,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}`},
+		{"published", protocol.AppendSuccess(nil, 3, protocol.ActionPublish, nil),
+			`{"id":3,"action":"publish","success":true}`},
+		{"described", protocol.AppendSuccess(nil, 4, protocol.ActionDescribe, []byte(`{"name":"s"}`)),
+			`{"id":4,"action":"describe","success":true,"payload":{"name":"s"}}`},
+		{"publish refused", protocol.AppendRefusal(nil, 3, protocol.ActionPublish, listedError),
+			`{"id":3,"action":"publish","success":false,"error":{"code":"invalid_payload","message":"Bad payload.","errors":["a: must be a string","moves[2].load: must be an integer"]}}`},
+		{"violation of which nothing could be read", protocol.AppendRefusal(nil, 0, "", protocol.Errorf(protocol.CodeProtocolViolation, "No.")),
+			`{"id":0,"action":"","success":false,"error":{"code":"protocol_violation","message":"No."}}`},
+		{"stream ended", protocol.AppendStreamEnded(nil, 2, "boiler_data", protocol.Errorf(protocol.CodeStreamDeleted, "Gone.")),
+			`{"id":2,"action":"subscribe","success":false,"streamName":"boiler_data","error":{"code":"stream_deleted","message":"Gone."}}`},
+		{"strings that need escaping", protocol.AppendRefusal(nil, -1, "a\"\\\n\x00\x7f<&>é\u2028\xff", plainError),
+			`{"id":-1,"action":"a\"\\\n\u0000` + "\x7f<&>é\u2028\ufffd" + `","success":false,"error":{"code":"invalid_credentials","message":"The credentials are present and well formed but invalid."}}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if string(test.got) != test.want {
+				t.Errorf("got  %s\nwant %s", test.got, test.want)
+			}
+			strictly(t, test.got)
+		})
+	}
+}
+
+func TestAppendAppends(t *testing.T) {
+	prefix := []byte("before ")
+	for name, got := range map[string][]byte{
+		"authenticated": protocol.AppendAuthenticated(slices.Clip(prefix), 1, "j"),
+		"subscribed":    protocol.AppendSubscribed(slices.Clip(prefix), 1, "a", "s"),
+		"success":       protocol.AppendSuccess(slices.Clip(prefix), 1, "a", nil),
+		"refusal":       protocol.AppendRefusal(slices.Clip(prefix), 1, "a", plainError),
+		"ended":         protocol.AppendStreamEnded(slices.Clip(prefix), 1, "s", plainError),
+		"delivery":      protocol.AppendDeliveryHead(slices.Clip(prefix), 1),
+		"problem":       protocol.AppendProblem(slices.Clip(prefix), protocol.NewProblem(plainError)),
+	} {
+		if !bytes.HasPrefix(got, []byte("before {")) {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
+func TestAppendDoesNotAllocate(t *testing.T) {
+	buffer := make([]byte, 0, 4096)
+	stream := strings.Repeat("é\"", 100) // long, and in need of escaping
+	payload := []byte(`{"temperature":91}`)
+	problem := protocol.NewProblem(listedError)
+	for name, encode := range map[string]func(){
+		"AppendAuthenticated": func() { protocol.AppendAuthenticated(buffer, 1, stream) },
+		"AppendSubscribed":    func() { protocol.AppendSubscribed(buffer, 2, protocol.ActionSubscription, stream) },
+		"AppendSuccess":       func() { protocol.AppendSuccess(buffer, 2, stream, payload) },
+		"AppendRefusal":       func() { protocol.AppendRefusal(buffer, 2, stream, listedError) },
+		"AppendStreamEnded":   func() { protocol.AppendStreamEnded(buffer, 2, stream, listedError) },
+		"AppendDeliveryHead":  func() { protocol.AppendDeliveryHead(buffer, 1<<53) },
+		"AppendDeliveryTail":  func() { protocol.AppendDeliveryTail(buffer, protocol.ActionSubscription, stream, payload) },
+		"AppendProblem":       func() { protocol.AppendProblem(buffer, problem) },
+	} {
+		if n := testing.AllocsPerRun(100, encode); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package protocol_test
+
+import (
+	"errors"
+	"fmt"
+
+	"seagate/protocol"
+)
+
+// The way of every message: decode, sequence, view.
+func Example() {
+	var sequence protocol.Sequence
+	answer := func(message string) {
+		req, err := protocol.DecodeRequest([]byte(message), protocol.DefaultLimits())
+		if err == nil {
+			err = sequence.Next(req)
+		}
+		if v, ok := errors.AsType[*protocol.Violation](err); ok {
+			info, _ := v.Refusal.Code.Info()
+			fmt.Printf("%s\nclose %d\n", protocol.AppendRefusal(nil, v.ID, v.Action, v.Refusal), info.Close)
+			return
+		}
+		switch req.Action {
+		case protocol.ActionAuthenticate:
+			fmt.Printf("%s\n", protocol.AppendAuthenticated(nil, req.ID, "some_jail"))
+		case protocol.ActionSubscribe:
+			sub, err := req.Subscribe()
+			if e, ok := errors.AsType[*protocol.Error](err); ok {
+				fmt.Printf("%s\n", protocol.AppendRefusal(nil, req.ID, req.Action, e))
+				return
+			}
+			fmt.Printf("%s\n", protocol.AppendSubscribed(nil, req.ID, protocol.ActionSubscription, sub.Stream))
+		}
+	}
+	answer(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"abc","clientSecret":"def123"}}`)
+	answer(`{"id":2,"action":"subscribe","payload":"boiler_data"}`)
+	answer(`{"id":3,"action":"subscribe","payload":"boiler data"}`)
+	answer(`{"id":3,"action":"subscribe","payload":"boiler_data"}`)
+	// Output:
+	// {"id":1,"action":"authenticate","success":true,"payload":{"jailId":"some_jail"}}
+	// {"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2}
+	// {"id":3,"action":"subscribe","success":false,"error":{"code":"invalid_name","message":"Invalid stream name: character ' ' at position 7 is not allowed; allowed are letters, marks and digits of any script and - _ . ~ @ + :."}}
+	// {"id":3,"action":"subscribe","success":false,"error":{"code":"protocol_violation","message":"The message has id 3 where 4 was expected: the first message has id 1, each later one exactly one more."}}
+	// close 1008
+}
+
+// A message is encoded once; what differs between its receivers is short.
+func ExampleAppendDeliveryTail() {
+	tail := protocol.AppendDeliveryTail(nil, protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91,"pressure":3001}`))
+	for _, id := range []int64{2, 7} {
+		fmt.Printf("%s%s\n", protocol.AppendDeliveryHead(nil, id), tail)
+	}
+	// Output:
+	// {"id":2,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}
+	// {"id":7,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}
+}
+
+func ExampleNewProblem() {
+	problem := protocol.NewProblem(protocol.Errorf(protocol.CodeStreamNotFound, "There is no stream %q.", "boiler_data"))
+	fmt.Printf("%d %s\n%s\n", problem.Status, protocol.ProblemContentType, protocol.AppendProblem(nil, problem))
+	// Output:
+	// 404 application/problem+json
+	// {"type":"urn:seagate:error:stream_not_found","title":"Stream not found","status":404,"detail":"There is no stream \"boiler_data\".","message":"There is no stream \"boiler_data\".","code":"stream_not_found"}
+}
+
+func ExampleCheckClientID() {
+	fmt.Println(protocol.CheckClientID("ports:antwerp"))
+	// Output:
+	// invalid_name: Invalid client id: character ':' at position 6 is not allowed; allowed are letters, marks and digits of any script and - _ . ~ @ +.
+}

@@ -1,0 +1,182 @@
+package protocol_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+func FuzzDecodeRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"abc","clientSecret":"def123"}}`,
+		`{"id":1,"action":"authenticate","payload":{"type":"jwt","clientId":"abc","jwt":"a.b.c","jailId":null}}`,
+		`{"id":2.0,"action":"subscribe","payload":"boiler_data","groupId":"0F8FAD5B-D9CB-469F-A165-70867728950E"}`,
+		`{"id":3e0,"action":"publish","streamName":"s","payload":{"a":"\ud800","a":[{}]}}`,
+		`{"id":4,"action":"define","streamName":"s","payload":{"version":"1.0.0","fields":[]}}`,
+		`{"id":5,"action":"unsubscribe","payload":2,"x":"\\\"[[["}`,
+		`{"\u0069d":6,"action":"descri\u0062e","payload":"a/b"}`,
+		`{"id":1,"id":2}`, `[[[[[[[[[[]]]]]]]]]]`, `{"payload":[[[[[[[[[[]]]]]]]]]],"id":1,"action":"x"}`, `{"id":1e400,"action":""} x`, "\xff",
+	} {
+		f.Add([]byte(seed))
+	}
+	limits := protocol.Limits{MessageBytes: 1 << 16, JSONDepth: 8, TokenBytes: 64}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := bytes.Clone(data)
+		req, err := protocol.DecodeRequest(data, limits)
+		if !bytes.Equal(before, data) {
+			t.Fatal("the message was changed")
+		}
+		if err != nil {
+			v := violation(t, err)
+			message := protocol.AppendRefusal(nil, v.ID, v.Action, v.Refusal)
+			if m := strictly(t, message); m.ID != v.ID || m.Action != v.Action || *m.Success {
+				t.Fatalf("%s does not carry id %d and action %q", message, v.ID, v.Action)
+			}
+			return
+		}
+		// A peer of this package is the library that it reads with, at once
+		// and without regard to members.
+		if value := jsontext.Value(data); !value.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) || value.Kind() != '{' {
+			t.Fatalf("accepted %q, which is no JSON object", data)
+		}
+		if m := strictly(t, protocol.AppendSuccess(nil, req.ID, req.Action, nil)); m.ID != req.ID || m.Action != req.Action {
+			t.Fatalf("id %d and action %q do not survive their encoding", req.ID, req.Action)
+		}
+		checkViews(t, req, limits)
+	})
+}
+
+func checkViews(t *testing.T, req protocol.Request, limits protocol.Limits) {
+	refusedOr := func(err error, accepted func()) {
+		t.Helper()
+		if err == nil {
+			accepted()
+			return
+		}
+		if e := refusal(t, err); e.Message == "" || len(e.Message) > 2000 {
+			t.Fatalf("refused with a message of %d bytes", len(e.Message))
+		}
+	}
+	named := func(stream string) {
+		t.Helper()
+		if err := protocol.CheckStreamName(stream); err != nil {
+			t.Fatalf("a view let through the name %q: %v", stream, err)
+		}
+	}
+	credentials, err := req.Authenticate(limits)
+	refusedOr(err, func() {
+		secret := credentials.Secret.Reveal()
+		if protocol.CheckClientID(credentials.ClientID) != nil || secret == "" || len(secret) > protocol.MaxSecretBytes {
+			t.Fatalf("accepted credentials %+v", credentials)
+		}
+	})
+	sub, err := req.Subscribe()
+	refusedOr(err, func() {
+		named(sub.Stream)
+		if sub.Group != "" && (len(sub.Group) != 36 || sub.Group != strings.ToLower(sub.Group)) {
+			t.Fatalf("accepted group %q", sub.Group)
+		}
+	})
+	pub, err := req.Publish()
+	refusedOr(err, func() {
+		named(pub.Stream)
+		if !jsontext.Value(pub.Payload).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+			t.Fatalf("accepted payload %q", pub.Payload)
+		}
+	})
+	def, err := req.Define()
+	refusedOr(err, func() {
+		named(def.Stream)
+		if jsontext.Value(def.Definition).Kind() != '{' {
+			t.Fatalf("accepted definition %q", def.Definition)
+		}
+	})
+	stream, err := req.Describe()
+	refusedOr(err, func() { named(stream) })
+	_, err = req.Unsubscribe()
+	refusedOr(err, func() {})
+}
+
+// Whatever text gets into an answer, a strict client can read it, and reads
+// what was meant if the text was UTF-8.
+func FuzzAppend(f *testing.F) {
+	f.Add(int64(1), "subscription", "boiler_data", "text", "one", "two")
+	f.Add(int64(-1<<63), "a\"b\\c", "\x00\x1f\x7f", "<script>&\u2028", "\xff\xed\xa0\x80", "😀")
+	f.Fuzz(func(t *testing.T, id int64, action, stream, message, first, second string) {
+		e := &protocol.Error{Code: protocol.Code(first), Message: message, Errors: []string{first, second}}
+		payload, _ := jsontext.AppendQuote(nil, message)
+		same := func(got, want string) {
+			t.Helper()
+			if utf8.ValidString(want) && got != want || !utf8.ValidString(got) {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+		}
+		m := strictly(t, protocol.AppendRefusal(nil, id, action, e))
+		same(m.Action, action)
+		same(m.Error.Code, first)
+		same(m.Error.Message, message)
+		same(m.Error.Errors[0], first)
+		same(m.Error.Errors[1], second)
+
+		m = strictly(t, protocol.AppendDeliveryTail(protocol.AppendDeliveryHead(nil, id), action, stream, payload))
+		same(m.Action, action)
+		same(m.StreamName, stream)
+		same(m.Payload.(string), message)
+		if m.ID != id {
+			t.Fatalf("got id %d, want %d", m.ID, id)
+		}
+
+		same(strictly(t, protocol.AppendSubscribed(nil, id, action, stream)).StreamName, stream)
+		same(strictly(t, protocol.AppendSuccess(nil, id, action, payload)).Action, action)
+		same(strictly(t, protocol.AppendStreamEnded(nil, id, stream, e)).StreamName, stream)
+		strictly(t, protocol.AppendAuthenticated(nil, id, stream))
+
+		problem, err := protocol.DecodeProblem(protocol.AppendProblem(nil, protocol.NewProblem(e)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(problem.Message, message)
+		same(problem.Errors[1], second)
+	})
+}
+
+func FuzzDecodeProblem(f *testing.F) {
+	f.Add([]byte(`{"type":"urn:seagate:error:internal","title":"t","status":500,"detail":"d","message":"m","errors":["a"],"code":"internal"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		problem, err := protocol.DecodeProblem(data)
+		if err != nil {
+			return
+		}
+		again, err := protocol.DecodeProblem(protocol.AppendProblem(nil, problem))
+		if err != nil || again.Message != problem.Message || again.Code != problem.Code || len(again.Errors) != len(problem.Errors) {
+			t.Fatalf("%+v became %+v, %v", problem, again, err)
+		}
+	})
+}
+
+func FuzzCheckStreamName(f *testing.F) {
+	for _, seed := range []string{"boiler_data", "a/b", "e\u0301", "..", "\xff", "$sys", "日本語:1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		err := protocol.CheckStreamName(name)
+		if err != nil {
+			if e, ok := errors.AsType[*protocol.Error](err); !ok || e.Code != protocol.CodeInvalidName || !utf8.ValidString(e.Message) {
+				t.Fatalf("got %v", err)
+			}
+			return
+		}
+		if name == "" || len(name) > protocol.MaxNameBytes || !utf8.ValidString(name) || strings.ContainsAny(name, "/%$ \x00\r\n\"\\") {
+			t.Fatalf("accepted %q", name)
+		}
+		if clientErr := protocol.CheckClientID(name); (clientErr == nil) == strings.Contains(name, ":") {
+			t.Fatalf("as a client id: %v", clientErr)
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package protocol_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/protocol"
+)
+
+// decode reads a message that must be a request.
+func decode(t *testing.T, message string) protocol.Request {
+	t.Helper()
+	req, err := protocol.DecodeRequest([]byte(message), protocol.DefaultLimits())
+	if err != nil {
+		t.Fatalf("DecodeRequest(%.200s): %v", message, err)
+	}
+	return req
+}
+
+// violation returns err as the *Violation that it must be.
+func violation(t *testing.T, err error) *protocol.Violation {
+	t.Helper()
+	v, ok := errors.AsType[*protocol.Violation](err)
+	if !ok {
+		t.Fatalf("got error %v, want a *Violation", err)
+	}
+	return v
+}
+
+// refusal returns err as the *Error that it must be, without a *Violation.
+func refusal(t *testing.T, err error) *protocol.Error {
+	t.Helper()
+	if _, ok := errors.AsType[*protocol.Violation](err); ok {
+		t.Fatalf("got a violation, %v, want a refusal", err)
+	}
+	e, ok := errors.AsType[*protocol.Error](err)
+	if !ok {
+		t.Fatalf("got error %v, want an *Error", err)
+	}
+	return e
+}
+
+// serverMessage is every member that a server message can have.
+type serverMessage struct {
+	ID         int64  `json:"id"`
+	Action     string `json:"action"`
+	Success    *bool  `json:"success"`
+	StreamName string `json:"streamName"`
+	Payload    any    `json:"payload"`
+	Error      *struct {
+		Code    string   `json:"code"`
+		Message string   `json:"message"`
+		Errors  []string `json:"errors"`
+	} `json:"error"`
+}
+
+// strictly reads a server message as the strictest client would: no duplicate
+// keys, no invalid UTF-8, nothing unknown.
+func strictly(t *testing.T, message []byte) serverMessage {
+	t.Helper()
+	var m serverMessage
+	if err := json.Unmarshal(message, &m, json.RejectUnknownMembers(true)); err != nil {
+		t.Fatalf("server message %q: %v", message, err)
+	}
+	return m
+}

@@ -1,0 +1,30 @@
+package protocol
+
+// Bounds that no configuration changes, because the other side relies on them.
+const (
+	// MaxNameBytes bounds the names of streams and the ids of clients and
+	// jails, in bytes of UTF-8.
+	MaxNameBytes = 255
+	// MaxSecretBytes bounds a client secret. Every secret that is presented
+	// gets hashed before anybody is authenticated.
+	MaxSecretBytes = 1024
+)
+
+// Limits bounds what DecodeRequest and Request.Authenticate take in. The zero
+// value refuses everything; start from DefaultLimits.
+type Limits struct {
+	// MessageBytes is the size of the largest message.
+	MessageBytes int
+	// JSONDepth is how many objects and arrays may lie within one another,
+	// the message itself being the first; at most 10000. Everything that
+	// later walks a payload by recursion relies on it.
+	JSONDepth int
+	// TokenBytes is the size of the largest JWT. A filter travels inside the
+	// token, so it bounds filters too, before the signature is known good.
+	TokenBytes int
+}
+
+// DefaultLimits returns 1 MiB messages, 64 levels and 64 KiB tokens.
+func DefaultLimits() Limits {
+	return Limits{MessageBytes: 1 << 20, JSONDepth: 64, TokenBytes: 64 << 10}
+}

@@ -1,0 +1,276 @@
+package protocol_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"seagate/protocol"
+)
+
+func TestAuthenticate(t *testing.T) {
+	tests := []struct {
+		name, payload              string
+		kind, client, secret, jail string
+	}{
+		{"basic", `{"type":"basic","clientId":"abc","clientSecret":"def123"}`, "basic", "abc", "def123", ""},
+		{"jwt", `{"type":"jwt","clientId":"abc","jwt":"a.b.c"}`, "jwt", "abc", "a.b.c", ""},
+		{"other order, more members", `{"x":[{}],"clientSecret":"s","clientId":"abc","jwt":5,"type":"basic"}`, "basic", "abc", "s", ""},
+		{"jail", `{"type":"basic","clientId":"abc","clientSecret":"s","jailId":"ports"}`, "basic", "abc", "s", "ports"},
+		{"jail null", `{"type":"basic","clientId":"abc","clientSecret":"s","jailId":null}`, "basic", "abc", "s", ""},
+		{"escapes", `{"type":"b\u0061sic","clientId":"\u00e9","clientSecret":"\"\\\ud83d\ude00"}`, "basic", "é", `"\😀`, ""},
+		{"longest secret", `{"type":"basic","clientId":"a","clientSecret":"` + strings.Repeat("s", protocol.MaxSecretBytes) + `"}`, "basic", "a", strings.Repeat("s", protocol.MaxSecretBytes), ""},
+		{"longest token", `{"type":"jwt","clientId":"a","jwt":"` + strings.Repeat("t", 64<<10) + `"}`, "jwt", "a", strings.Repeat("t", 64<<10), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			req := decode(t, `{"id":1,"action":"authenticate","payload":`+test.payload+`}`)
+			c, err := req.Authenticate(protocol.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Type != test.kind || c.ClientID != test.client || c.Secret.Reveal() != test.secret || c.JailID != test.jail {
+				t.Errorf("got %+v with secret %q", c, c.Secret.Reveal())
+			}
+		})
+	}
+}
+
+func TestAuthenticateRefusals(t *testing.T) {
+	const (
+		client = "payload.clientId: must be a non-empty string"
+		secret = "payload.clientSecret: must be a non-empty string"
+		token  = "payload.jwt: must be a non-empty string"
+		kind   = `payload.type: must be "basic" or "jwt"`
+		object = "payload: must be an object"
+	)
+	tests := []struct {
+		name, members string
+		errors        []string
+	}{
+		{"no payload", ``, []string{object}},
+		{"payload null", `,"payload":null`, []string{object}},
+		{"payload string", `,"payload":"basic"`, []string{object}},
+		{"payload list", `,"payload":[]`, []string{object}},
+		{"empty payload", `,"payload":{}`, []string{client, kind}},
+		{"all null", `,"payload":{"type":null,"clientId":null,"clientSecret":null,"jailId":null}`, []string{client, kind}},
+		{"unknown type", `,"payload":{"type":"Basic","clientId":"a","clientSecret":"s"}`, []string{kind}},
+		{"basic without the rest", `,"payload":{"type":"basic"}`, []string{client, secret}},
+		{"jwt without the rest", `,"payload":{"type":"jwt"}`, []string{client, token}},
+		{"basic with a token", `,"payload":{"type":"basic","clientId":"a","jwt":"t"}`, []string{secret}},
+		{"wrong types", `,"payload":{"type":"jwt","clientId":5,"jwt":{},"jailId":1}`, []string{client, "payload.jailId: must be a non-empty string", token}},
+		{"empty strings", `,"payload":{"type":"basic","clientId":"","clientSecret":"","jailId":""}`, []string{client, "payload.jailId: must be a non-empty string", secret}},
+		{"long client id", `,"payload":{"type":"basic","clientId":"` + strings.Repeat("a", 256) + `","clientSecret":"s"}`, []string{"payload.clientId: it has 256 bytes and at most 255 are allowed"}},
+		{"long secret", `,"payload":{"type":"basic","clientId":"a","clientSecret":"` + strings.Repeat("s", protocol.MaxSecretBytes+1) + `"}`, []string{"payload.clientSecret: must have at most 1024 bytes"}},
+		{"long token", `,"payload":{"type":"jwt","clientId":"a","jwt":"` + strings.Repeat("t", 64<<10+1) + `"}`, []string{"payload.jwt: must have at most 65536 bytes"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			req := decode(t, `{"id":1,"action":"authenticate"`+test.members+`}`)
+			_, err := req.Authenticate(protocol.DefaultLimits())
+			e := refusal(t, err)
+			if e.Code != protocol.CodeInvalidRequest || !slices.Equal(e.Errors, test.errors) {
+				t.Errorf("got %s %q, want %q", e.Code, e.Errors, test.errors)
+			}
+			if !strings.Contains(e.Message, test.errors[0]) {
+				t.Errorf("the message %q does not have the first error", e.Message)
+			}
+		})
+	}
+}
+
+func TestAuthenticateReadsStrictly(t *testing.T) {
+	tests := []struct{ name, payload, says string }{
+		{"duplicate client", `{"type":"basic","clientId":"a","clientId":"b","clientSecret":"hush"}`, `"clientId" appears twice`},
+		{"duplicate unknown", `{"type":"basic","x":1,"x":1,"clientId":"a","clientSecret":"hush"}`, `"x" appears twice`},
+		{"duplicate, long name", `{"` + strings.Repeat("é", 50_000) + `":1,"` + strings.Repeat("é", 50_000) + `":1}`, "appears twice"},
+		{"unpaired surrogate", `{"type":"basic","clientId":"a\ud800","clientSecret":"hush"}`, "surrogate"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			req := decode(t, `{"id":1,"action":"authenticate","payload":`+test.payload+`}`)
+			_, err := req.Authenticate(protocol.DefaultLimits())
+			e := refusal(t, err)
+			if e.Code != protocol.CodeMalformedJSON || !strings.Contains(e.Message, test.says) {
+				t.Errorf("got %v, want malformed_json that says %q", e, test.says)
+			}
+			if strings.Contains(e.Message, "hush") || len(e.Message) > 500 {
+				t.Errorf("the message shows too much: %.600s", e.Message)
+			}
+		})
+	}
+}
+
+const uuid = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+func TestSubscribe(t *testing.T) {
+	tests := []struct {
+		name, members string
+		want          protocol.Subscribe
+	}{
+		{"plain", `"payload":"boiler_data"`, protocol.Subscribe{Stream: "boiler_data"}},
+		{"escaped name", `"payload":"boiler\u005fdata"`, protocol.Subscribe{Stream: "boiler_data"}},
+		{"group null", `"payload":"s","groupId":null`, protocol.Subscribe{Stream: "s"}},
+		{"group", `"groupId":"` + uuid + `","payload":"s"`, protocol.Subscribe{Stream: "s", Group: uuid}},
+		{"group in upper case", `"payload":"s","groupId":"` + strings.ToUpper(uuid) + `"`, protocol.Subscribe{Stream: "s", Group: uuid}},
+		{"other members", `"payload":"s","streamName":7`, protocol.Subscribe{Stream: "s"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := decode(t, `{"id":2,"action":"subscribe",`+test.members+`}`).Subscribe()
+			if err != nil || got != test.want {
+				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// refused is one request and the refusal that it must get from its view.
+type refused struct {
+	name, members string
+	code          protocol.Code
+	errors        []string
+}
+
+func (test refused) run(t *testing.T, view func(protocol.Request) (any, error)) {
+	t.Run(test.name, func(t *testing.T) {
+		got, err := view(decode(t, `{"id":2,"action":"x"`+test.members+`}`))
+		e := refusal(t, err)
+		if e.Code != test.code || !slices.Equal(e.Errors, test.errors) {
+			t.Errorf("got %s %q, want %s %q", e.Code, e.Errors, test.code, test.errors)
+		}
+		if !reflect.ValueOf(got).IsZero() {
+			t.Errorf("got %+v along with the refusal", got)
+		}
+	})
+}
+
+func TestSubscribeRefusals(t *testing.T) {
+	const (
+		payload = "payload: must be a non-empty string"
+		group   = "groupId: must be a UUID in the 8-4-4-4-12 form, or null"
+	)
+	tests := []refused{
+		{"no payload", ``, protocol.CodeInvalidRequest, []string{payload}},
+		{"empty payload", `,"payload":""`, protocol.CodeInvalidRequest, []string{payload}},
+		{"payload null", `,"payload":null`, protocol.CodeInvalidRequest, []string{payload}},
+		{"payload object", `,"payload":{"a":1,"a":2}`, protocol.CodeInvalidRequest, []string{payload}},
+		{"unpaired surrogate", `,"payload":"a\ud800"`, protocol.CodeInvalidRequest, []string{payload}},
+		{"bad name", `,"payload":"a/b"`, protocol.CodeInvalidName, nil},
+		{"everything", `,"groupId":7`, protocol.CodeInvalidRequest, []string{payload, group}},
+		{"bad name and bad group", `,"payload":"a/b","groupId":""`, protocol.CodeInvalidRequest, []string{group}},
+	}
+	for name, value := range map[string]string{
+		"empty": `""`, "number": `1`, "false": `false`, "object": `{}`, "list": `["` + uuid + `"]`,
+		"urn": `"urn:uuid:` + uuid + `"`, "braces": `"{` + uuid + `}"`, "bare": `"` + strings.ReplaceAll(uuid, "-", "") + `"`,
+		"short": `"` + uuid[1:] + `"`, "long": `"` + uuid + `0"`, "no hex": `"` + "g" + uuid[1:] + `"`,
+		"dashes elsewhere": `"0f8fad5bd-9cb-469f-a165-70867728950e"`, "white space": `" ` + uuid[1:] + `"`,
+		"multibyte": `"é` + uuid[2:] + `"`,
+	} {
+		tests = append(tests, refused{"group " + name, `,"payload":"s","groupId":` + value, protocol.CodeInvalidRequest, []string{group}})
+	}
+	for _, test := range tests {
+		test.run(t, func(r protocol.Request) (any, error) { return r.Subscribe() })
+	}
+}
+
+func TestUnsubscribe(t *testing.T) {
+	for payload, want := range map[string]int64{`2`: 2, `2.0`: 2, `9007199254740992`: 1 << 53} {
+		if id, err := decode(t, `{"id":5,"action":"unsubscribe","payload":`+payload+`}`).Unsubscribe(); err != nil || id != want {
+			t.Errorf("payload %s: got %d, %v", payload, id, err)
+		}
+	}
+	for _, members := range []string{``, `,"payload":null`, `,"payload":"2"`, `,"payload":2.5`, `,"payload":1e400`, `,"payload":[2]`} {
+		test := refused{"payload" + members, members, protocol.CodeInvalidRequest, []string{"payload: must be an integer: the id of a subscribe request"}}
+		test.run(t, func(r protocol.Request) (any, error) { return r.Unsubscribe() })
+	}
+}
+
+func TestPublish(t *testing.T) {
+	for _, payload := range []string{`{"temperature":92}`, `{"a":1,"a":2}`, `{ "a" : "\ud800" }`, `null`, `0`, `"x"`, `[]`} {
+		got, err := decode(t, `{"id":3,"action":"publish","streamName":"s","payload": `+payload+` }`).Publish()
+		if err != nil || got.Stream != "s" || string(got.Payload) != payload {
+			t.Errorf("payload %s: got %q %s, %v", payload, got.Stream, got.Payload, err)
+		}
+	}
+	const stream = "streamName: must be a non-empty string"
+	for _, test := range []refused{
+		{"nothing", ``, protocol.CodeInvalidRequest, []string{stream, "payload: must be there"}},
+		{"no payload", `,"streamName":"s"`, protocol.CodeInvalidRequest, []string{"payload: must be there"}},
+		{"no stream", `,"payload":{}`, protocol.CodeInvalidRequest, []string{stream}},
+		{"stream null", `,"payload":{},"streamName":null`, protocol.CodeInvalidRequest, []string{stream}},
+		{"stream number", `,"payload":{},"streamName":1`, protocol.CodeInvalidRequest, []string{stream}},
+		{"stream empty", `,"payload":{},"streamName":""`, protocol.CodeInvalidRequest, []string{stream}},
+		{"bad name", `,"payload":{},"streamName":"a b"`, protocol.CodeInvalidName, nil},
+	} {
+		test.run(t, func(r protocol.Request) (any, error) { return r.Publish() })
+	}
+}
+
+func TestDefine(t *testing.T) {
+	const definition = `{"version":"1.0.0","fields":[{"name":"a","type":"string"}]}`
+	got, err := decode(t, `{"id":3,"action":"define","streamName":"s","payload":`+definition+`}`).Define()
+	if err != nil || got.Stream != "s" || string(got.Definition) != definition {
+		t.Errorf("got %q %s, %v", got.Stream, got.Definition, err)
+	}
+	const object = "payload: must be an object"
+	for _, test := range []refused{
+		{"nothing", ``, protocol.CodeInvalidRequest, []string{"streamName: must be a non-empty string", object}},
+		{"payload list", `,"streamName":"s","payload":[]`, protocol.CodeInvalidRequest, []string{object}},
+		{"payload null", `,"streamName":"s","payload":null`, protocol.CodeInvalidRequest, []string{object}},
+		{"bad name", `,"streamName":"..","payload":{}`, protocol.CodeInvalidName, nil},
+	} {
+		test.run(t, func(r protocol.Request) (any, error) { return r.Define() })
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	if stream, err := decode(t, `{"id":3,"action":"describe","payload":"s"}`).Describe(); err != nil || stream != "s" {
+		t.Errorf("got %q, %v", stream, err)
+	}
+	for _, test := range []refused{
+		{"nothing", ``, protocol.CodeInvalidRequest, []string{"payload: must be a non-empty string"}},
+		{"payload object", `,"payload":{}`, protocol.CodeInvalidRequest, []string{"payload: must be a non-empty string"}},
+		{"bad name", `,"payload":"$sys"`, protocol.CodeInvalidName, nil},
+	} {
+		test.run(t, func(r protocol.Request) (any, error) { return r.Describe() })
+	}
+}
+
+func TestUnknownAction(t *testing.T) {
+	e := protocol.UnknownAction("sing\n")
+	if e.Code != protocol.CodeInvalidRequest || !strings.Contains(e.Message, `"sing\n"`) || !strings.Contains(e.Message, "subscribe") {
+		t.Errorf("got %v", e)
+	}
+	if e := protocol.UnknownAction(strings.Repeat("é", 1<<20)); len(e.Message) > 300 {
+		t.Errorf("the message has %d bytes", len(e.Message))
+	}
+}
+
+// Whatever way credentials are shown, their secret is not.
+func TestCredentialsHideTheSecret(t *testing.T) {
+	c, err := decode(t, `{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"abc","clientSecret":"hush-hush","jailId":"ports"}}`).
+		Authenticate(protocol.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := struct{ unexported protocol.Credentials }{c}
+	var shown []string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		shown = append(shown, fmt.Sprintf(verb, c), fmt.Sprintf(verb, &c), fmt.Sprintf(verb, c.Secret), fmt.Sprintf(verb, holder))
+	}
+	shown = append(shown, logged(t, c), logged(t, &c), logged(t, c.Secret), logged(t, holder))
+	for _, text := range shown {
+		if strings.Contains(text, "hush") || strings.Contains(text, fmt.Sprintf("%x", "hush")) {
+			t.Errorf("shows the secret: %s", text)
+		}
+	}
+	if text := logged(t, c); !strings.Contains(text, `"client":"abc"`) || !strings.Contains(text, `"jail":"ports"`) {
+		t.Errorf("the log does not say whose credentials: %s", text)
+	}
+	if (protocol.Secret{}).Reveal() != "" || protocol.NewSecret("x").Reveal() != "x" {
+		t.Error("Reveal does not reveal")
+	}
+}
