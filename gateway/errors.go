@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"seagate/auth"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// errorTable says which code the errors of the packages below have on the
+// wire. Their own text is safe to show.
+var errorTable = []struct {
+	err  error
+	code protocol.Code
+}{
+	{auth.ErrForbidden, protocol.CodeForbidden},
+	{auth.ErrTooManyAttempts, protocol.CodeTooManyAttempts},
+	{auth.ErrClientExists, protocol.CodeClientExists},
+	{auth.ErrClientNotFound, protocol.CodeClientNotFound},
+	{auth.ErrJailExists, protocol.CodeJailExists},
+	{auth.ErrJailNotFound, protocol.CodeJailNotFound},
+	{auth.ErrRootJail, protocol.CodeRootJail},
+	{auth.ErrLastClient, protocol.CodeLastClient},
+	{auth.ErrTooManyClients, protocol.CodeTooManyClients},
+	{auth.ErrTooManyJails, protocol.CodeTooManyJails},
+	{auth.ErrTooManyKeys, protocol.CodeTooManyKeys},
+	{auth.ErrInvalidKey, protocol.CodeInvalidKey},
+	{auth.ErrInvalidName, protocol.CodeInvalidName},
+	{auth.ErrInvalidDescription, protocol.CodeInvalidRequest},
+
+	{schema.ErrNotFound, protocol.CodeStreamNotFound},
+	{schema.ErrTooManyStreams, protocol.CodeTooManyStreams},
+	{schema.ErrHistoryFull, protocol.CodeTooManyVersions},
+	{schema.ErrBadName, protocol.CodeInvalidName},
+
+	{streams.ErrPaused, protocol.CodeStreamPaused},
+	{streams.ErrDeleted, protocol.CodeStreamNotFound},
+	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams},
+
+	{storage.ErrClosed, protocol.CodeShuttingDown},
+}
+
+// refusal turns an error into what the client is told. What is not in the
+// table is a failure of ours: the client learns that much and the log the
+// rest.
+func (g *Gateway) refusal(attempt string, err error) *protocol.Error {
+	if e := (*protocol.Error)(nil); errors.As(err, &e) {
+		return e
+	}
+	if e := schemaRefusal(err); e != nil {
+		return e
+	}
+	for _, row := range errorTable {
+		if errors.Is(err, row.err) {
+			return &protocol.Error{Code: row.code, Message: plain(err)}
+		}
+	}
+	g.Log.Error("an operation failed", "attempt", attempt, "error", err)
+	return protocol.Errorf(protocol.CodeInternal, "the server failed to %s; its log says why", attempt)
+}
+
+// schemaRefusal is for the errors that list what is wrong.
+func schemaRefusal(err error) *protocol.Error {
+	var (
+		decode     *schema.DecodeError
+		definition *schema.DefinitionError
+		validation *schema.ValidationError
+		conflict   *schema.ConflictError
+		older      *schema.OlderVersionError
+	)
+	switch {
+	case errors.As(err, &decode):
+		return &protocol.Error{Code: decodeCodes[decode.Kind], Message: decode.Error()}
+	case errors.As(err, &definition):
+		return &protocol.Error{Code: protocol.CodeInvalidDefinition, Message: definition.Error(), Errors: definition.Lines()}
+	case errors.As(err, &validation):
+		return &protocol.Error{Code: protocol.CodeInvalidPayload, Message: validation.Error(), Errors: validation.Lines()}
+	case errors.As(err, &conflict):
+		return &protocol.Error{Code: protocol.CodeVersionConflict, Message: conflict.Error(), Errors: conflict.Lines()}
+	case errors.As(err, &older):
+		return &protocol.Error{Code: protocol.CodeVersionTooOld, Message: older.Error()}
+	}
+	return nil
+}
+
+var decodeCodes = map[schema.DecodeErrorKind]protocol.Code{
+	schema.Malformed:    protocol.CodeMalformedJSON,
+	schema.DuplicateKey: protocol.CodeMalformedJSON,
+	schema.InvalidText:  protocol.CodeInvalidUTF8,
+	schema.TooDeep:      protocol.CodeNestingTooDeep,
+	schema.NumberRange:  protocol.CodeInvalidPayload,
+}
+
+// plain is the error's text without the name of the package that made it.
+func plain(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"auth: ", "schema: ", "streams: ", "storage: "} {
+		text = strings.Replace(text, prefix, "", 1)
+	}
+	return text
+}
+
+// asError is for errors that are known to be a *protocol.Error.
+func asError(err error) *protocol.Error {
+	e := (*protocol.Error)(nil)
+	if !errors.As(err, &e) {
+		return protocol.Errorf(protocol.CodeInvalidRequest, "%s", err)
+	}
+	return e
+}
+
+// refuseCredentials logs who was refused and why, and returns what may be told.
+func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err error) *protocol.Error {
+	g.Log.Warn("authentication refused", "credentials", c, "address", from, "why", err)
+	if errors.Is(err, auth.ErrTooManyAttempts) {
+		return g.refusal("authenticate", err)
+	}
+	return protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
+}

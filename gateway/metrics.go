@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"seagate/protocol"
+)
+
+// Metrics are the counters of the operations and transports. No label has
+// values that a client can make up.
+type Metrics struct {
+	Connections     *prometheus.GaugeVec   // open, by transport
+	ConnectionsMade *prometheus.CounterVec // ever, by transport
+	Subscriptions   *prometheus.GaugeVec   // open, by kind: own, group
+	MessagesIn      prometheus.Counter
+	BytesIn         prometheus.Counter
+	MessagesOut     prometheus.Counter
+	BytesOut        prometheus.Counter     // of WebSocket frames
+	Refusals        *prometheus.CounterVec // by transport and code
+	Closed          *prometheus.CounterVec // connections that the server ended, by code
+	QueueBytes      prometheus.Gauge       // waiting to be written, over all connections
+	SlowSubscribers prometheus.Counter     // times that a full queue left a subscription behind
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		Connections:     gauges("connections", "Open WebSocket connections.", "transport"),
+		ConnectionsMade: counters("connections_total", "Connections accepted.", "transport"),
+		Subscriptions:   gauges("subscriptions", "Open subscriptions, by kind (own or group).", "kind"),
+		MessagesIn:      counter("messages_in_total", "Messages accepted from publishers."),
+		BytesIn:         counter("bytes_in_total", "Payload bytes accepted from publishers."),
+		MessagesOut:     counter("messages_out_total", "Messages queued for delivery to subscribers."),
+		BytesOut:        counter("bytes_out_total", "Bytes written to WebSocket connections."),
+		Refusals:        counters("refusals_total", "Requests refused, by transport and error code.", "transport", "code"),
+		Closed:          counters("connections_ended_total", "Connections that the server ended, by error code.", "code"),
+		QueueBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
+		SlowSubscribers: counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
+	}
+	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
+		m.BytesOut, m.Refusals, m.Closed, m.QueueBytes, m.SlowSubscribers)
+	return m
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help})
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help}, labels)
+}
+
+func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, labels)
+}
+
+func (m *Metrics) published(messages, bytes int) {
+	m.MessagesIn.Add(float64(messages))
+	m.BytesIn.Add(float64(bytes))
+}
+
+// Refused counts a refusal. The codes are those of package protocol, so there
+// are only so many.
+func (m *Metrics) Refused(transport string, e *protocol.Error) {
+	m.Refusals.WithLabelValues(transport, string(e.Code)).Inc()
+}
+
+// Ended counts a connection that the server ended.
+func (m *Metrics) Ended(code protocol.Code) {
+	m.Closed.WithLabelValues(string(code)).Inc()
+}

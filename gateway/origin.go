@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Origins says which web pages may use the gateway from a browser. The zero
+// value allows those of the gateway's own host only.
+type Origins struct {
+	any      bool
+	patterns []originPattern
+}
+
+// An originPattern is a scheme, or "" for any, and a host with port, where a
+// leading "*." stands for any subdomain.
+type originPattern struct {
+	scheme, host string
+}
+
+// AnyOrigin allows every page: credentials travel in messages and headers that
+// a page must set itself, never in cookies, so a foreign page gains nothing.
+func AnyOrigin() Origins { return Origins{any: true} }
+
+// ParseOrigins reads a list of patterns: "*", "https://app.example.com",
+// "https://*.example.com", or a host without a scheme.
+func ParseOrigins(list []string) (Origins, error) {
+	var o Origins
+	for _, text := range list {
+		if text == "*" {
+			o.any = true
+			continue
+		}
+		scheme, host, found := strings.Cut(strings.ToLower(text), "://")
+		if !found {
+			scheme, host = "", scheme
+		}
+		if bare := strings.TrimPrefix(host, "*."); bare == "" || strings.ContainsAny(bare, "*/ ") {
+			return Origins{}, fmt.Errorf("%q is not an origin: write https://host, https://*.host or *", text)
+		}
+		o.patterns = append(o.patterns, originPattern{scheme, host})
+	}
+	return o, nil
+}
+
+// Allow says whether a page of this origin may use the gateway at host. An
+// empty origin, which is no browser's, may.
+func (o Origins) Allow(origin, host string) bool {
+	if origin == "" || o.any {
+		return true
+	}
+	u, err := url.Parse(strings.ToLower(origin))
+	if err != nil || u.Host == "" {
+		return false // "null", of a sandboxed page, among others
+	}
+	if u.Host == strings.ToLower(host) {
+		return true
+	}
+	for _, p := range o.patterns {
+		if p.matches(u) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p originPattern) matches(u *url.URL) bool {
+	if p.scheme != "" && p.scheme != u.Scheme {
+		return false
+	}
+	if suffix, wild := strings.CutPrefix(p.host, "*"); wild {
+		return strings.HasSuffix(u.Host, suffix)
+	}
+	return p.host == u.Host
+}
+
+// Any says whether every origin is allowed.
+func (o Origins) Any() bool { return o.any }

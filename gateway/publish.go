@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/streams"
+)
+
+// Publish checks the payloads against the stream's schema and appends them,
+// all or none, in order. done is called exactly once, perhaps before Publish
+// returns and perhaps by another goroutine: with nil once the messages are
+// accepted, or with why none was. If batch is set, the problems of a payload
+// are listed under its index.
+func (g *Gateway) Publish(p *auth.Principal, stream string, payloads []jsontext.Value, batch bool, done func(*protocol.Error)) {
+	out, messages, e := g.admit(p, stream, payloads, batch)
+	if e != nil {
+		done(e)
+		return
+	}
+	if len(messages) == 0 {
+		done(nil)
+		return
+	}
+	bytes := size(messages)
+	out.Send(messages, func(_ uint64, err error) {
+		if err != nil {
+			done(g.refusal("publish", err))
+			return
+		}
+		g.Metrics.published(len(messages), bytes)
+		done(nil)
+	})
+}
+
+// admit does everything that comes before the messages are appended.
+func (g *Gateway) admit(p *auth.Principal, stream string, payloads []jsontext.Value, batch bool) (*streams.OutTopic, [][]byte, *protocol.Error) {
+	if e := g.authorize(p, auth.Publish); e != nil {
+		return nil, nil, e
+	}
+	if !g.rates.allow(p.ClientUID, len(payloads)) {
+		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
+			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
+	}
+	validator, e := g.validator(p, stream)
+	if e != nil {
+		return nil, nil, e
+	}
+	messages, e := g.check(validator, payloads, batch)
+	if e != nil {
+		return nil, nil, e
+	}
+	out, e := g.provider(p, stream)
+	return out, messages, e
+}
+
+// validator returns the check of the stream's newest schema, or nil if the
+// stream is undefined and the settings let it be.
+func (g *Gateway) validator(p *auth.Principal, stream string) (*schema.Schema, *protocol.Error) {
+	current, ok := g.Schemas.Current(p.JailUID, stream)
+	if ok {
+		return current, nil
+	}
+	if e := g.mayBeUndefined(stream); e != nil {
+		return nil, e
+	}
+	return nil, nil
+}
+
+// check validates each payload and returns their compact forms.
+func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool) ([][]byte, *protocol.Error) {
+	messages := make([][]byte, len(payloads))
+	var found *protocol.Error
+	for i, payload := range payloads {
+		document, err := schema.Decode(payload, g.settings.JSONDepth)
+		if err == nil && v != nil {
+			err = v.Validate(document)
+		}
+		if err != nil {
+			e := g.refusal("publish", err)
+			if !batch {
+				return nil, e
+			}
+			found = appendProblems(found, i, e)
+		}
+		messages[i] = document.Raw
+	}
+	return messages, found
+}
+
+// maxBatchErrors bounds the answer to a batch of which nothing is right.
+const maxBatchErrors = 1000
+
+// appendProblems adds what is wrong with the i-th message of a batch.
+func appendProblems(found *protocol.Error, i int, e *protocol.Error) *protocol.Error {
+	if found == nil {
+		found = &protocol.Error{Code: e.Code, Message: "no message of the batch was published: see errors"}
+	}
+	problems := e.Errors
+	if len(problems) == 0 {
+		problems = []string{e.Message}
+	}
+	for _, problem := range problems {
+		if len(found.Errors) == maxBatchErrors {
+			return found
+		}
+		found.Errors = append(found.Errors, fmt.Sprintf("[%d] %s", i, problem))
+	}
+	return found
+}
+
+func size(messages [][]byte) (n int) {
+	for _, m := range messages {
+		n += len(m)
+	}
+	return n
+}
+
+// IsBatch says whether a payload that is an array stands for several messages:
+// it does where the stream has a schema, since a message is then an object.
+func (g *Gateway) IsBatch(p *auth.Principal, stream string) bool {
+	_, defined := g.Schemas.Current(p.JailUID, stream)
+	return defined
+}
+
+// provider returns the out topic through which the gateway provides a stream
+// on behalf of its publishers.
+func (g *Gateway) provider(p *auth.Principal, stream string) (*streams.OutTopic, *protocol.Error) {
+	id := streams.ID{Space: p.JailUID, Name: stream}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if out, ok := g.providers[id]; ok {
+		return out, nil
+	}
+	out, err := g.provideLocked(id)
+	if err != nil {
+		return nil, g.refusal("open the stream", err)
+	}
+	return out, nil
+}
+
+func (g *Gateway) provideLocked(id streams.ID) (*streams.OutTopic, error) {
+	topic, err := g.Network.Topic(id)
+	if err != nil {
+		return nil, err
+	}
+	out, err := topic.Out()
+	if errors.Is(err, streams.ErrDeleted) { // between the two calls: the next one is another topic
+		return nil, fmt.Errorf("%w; try again", err)
+	}
+	if err == nil {
+		g.providers[id] = out
+	}
+	return out, err
+}
+
+// topic returns the topic of a stream that is defined, or may be undefined.
+func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, *protocol.Error) {
+	if _, ok := g.Schemas.Current(p.JailUID, stream); !ok {
+		if e := g.mayBeUndefined(stream); e != nil {
+			return nil, e
+		}
+	}
+	out, e := g.provider(p, stream)
+	if e != nil {
+		return nil, e
+	}
+	return out.Topic(), nil
+}
+
+func (g *Gateway) mayBeUndefined(stream string) *protocol.Error {
+	if err := protocol.CheckStreamName(stream); err != nil {
+		return asError(err)
+	}
+	if g.settings.AcceptUndefined {
+		return nil
+	}
+	return protocol.Errorf(protocol.CodeStreamNotFound,
+		"there is no stream %q: define it first", stream)
+}

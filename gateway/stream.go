@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/streams"
+)
+
+// StreamInfo is what there is to know about a stream apart from its messages.
+type StreamInfo struct {
+	Name    string
+	Version *schema.Version // nil if nobody defined it
+	Topic   streams.Info
+}
+
+// Streams returns the streams of the principal's jail whose names come after
+// the given one, at most limit, in order. more says whether there are others.
+func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []StreamInfo, more bool, e *protocol.Error) {
+	if e := g.authorize(p, auth.ListStreams); e != nil {
+		return nil, false, e
+	}
+	defined := g.Schemas.List(p.JailUID, after, limit+1)
+	if more = len(defined) > limit; more {
+		defined = defined[:limit]
+	}
+	for _, d := range defined {
+		list = append(list, g.describe(p, d.Name, &d.Version))
+	}
+	return list, more, nil
+}
+
+// Stream returns one stream's state.
+func (g *Gateway) Stream(p *auth.Principal, stream string) (StreamInfo, *protocol.Error) {
+	if e := g.authorize(p, auth.Describe); e != nil {
+		return StreamInfo{}, e
+	}
+	if current, ok := g.Schemas.Current(p.JailUID, stream); ok {
+		return g.describe(p, stream, &current.Definition.Version), nil
+	}
+	if _, ok := g.Network.Lookup(streams.ID{Space: p.JailUID, Name: stream}); ok {
+		return g.describe(p, stream, nil), nil
+	}
+	return StreamInfo{}, streamNotFound(stream)
+}
+
+func (g *Gateway) describe(p *auth.Principal, stream string, v *schema.Version) StreamInfo {
+	info := StreamInfo{Name: stream, Version: v, Topic: streams.Info{First: 1}}
+	if topic, ok := g.Network.Lookup(streams.ID{Space: p.JailUID, Name: stream}); ok {
+		info.Topic = topic.Info()
+	}
+	return info
+}
+
+// DeleteStream deletes a stream with its messages, header and all versions of
+// its schema, durably. Its subscriptions end.
+func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream string) *protocol.Error {
+	if e := g.authorize(p, auth.AdministerStreams); e != nil {
+		return e
+	}
+	if _, e := g.Stream(p, stream); e != nil {
+		return e
+	}
+	if err := g.deleteStream(ctx, streams.ID{Space: p.JailUID, Name: stream}); err != nil {
+		return g.refusal("delete the stream", err)
+	}
+	g.Log.Info("stream deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream)
+	return nil
+}
+
+// deleteStream deletes the schema last: after a crash in between the stream is
+// still there to be deleted again.
+func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
+	if err := g.Network.Delete(ctx, id); err != nil {
+		return err
+	}
+	err := g.Schemas.Delete(ctx, id.Space, id.Name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.providers, id)
+	if errors.Is(err, schema.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// deleteStreams deletes all streams of a jail that is gone.
+func (g *Gateway) deleteStreams(ctx context.Context, jail string) error {
+	if err := g.Network.DeleteSpace(ctx, jail); err != nil {
+		return err
+	}
+	err := g.Schemas.DeleteJail(ctx, jail)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id := range g.providers {
+		if id.Space == jail {
+			delete(g.providers, id)
+		}
+	}
+	return err
+}
+
+// SetHeader replaces the stream's header, durably: what a new subscription
+// without group receives first. It is checked like a message.
+func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) *protocol.Error {
+	if e := g.authorize(p, auth.AdministerStreams); e != nil {
+		return e
+	}
+	if len(header) > g.settings.HeaderBytes {
+		return protocol.Errorf(protocol.CodeHeaderTooLarge,
+			"the header has %d bytes; at most %d are allowed", len(header), g.settings.HeaderBytes)
+	}
+	validator, e := g.validator(p, stream)
+	if e != nil {
+		return e
+	}
+	checked, e := g.check(validator, []jsontext.Value{header}, false)
+	if e != nil {
+		return e
+	}
+	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, checked[0]) })
+}
+
+// ClearHeader removes the stream's header, durably.
+func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream string) *protocol.Error {
+	if e := g.authorize(p, auth.AdministerStreams); e != nil {
+		return e
+	}
+	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })
+}
+
+// Header returns the stream's header.
+func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, *protocol.Error) {
+	if e := g.authorize(p, auth.Describe); e != nil {
+		return nil, e
+	}
+	topic, e := g.topic(p, stream)
+	if e != nil {
+		return nil, e
+	}
+	header := topic.Header()
+	if header == nil {
+		return nil, protocol.Errorf(protocol.CodeHeaderNotFound, "the stream %q has no header", stream)
+	}
+	return header, nil
+}
+
+// SetPaused pauses or resumes a stream, durably. Publishing to a paused stream
+// is refused.
+func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream string, paused bool) *protocol.Error {
+	if e := g.authorize(p, auth.AdministerStreams); e != nil {
+		return e
+	}
+	return g.store(p, stream, func(t *streams.Topic) error { return t.SetPaused(ctx, paused) })
+}
+
+func (g *Gateway) store(p *auth.Principal, stream string, change func(*streams.Topic) error) *protocol.Error {
+	topic, e := g.topic(p, stream)
+	if e != nil {
+		return e
+	}
+	if err := change(topic); err != nil {
+		return g.refusal("change the stream", err)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"context"
+
+	"seagate/auth"
+	"seagate/protocol"
+)
+
+// Clients returns the clients of the principal's jail whose ids come after the
+// given one, at most limit, in order. more says whether there are others.
+func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []auth.Client, more bool, e *protocol.Error) {
+	if e := g.authorize(p, auth.ManageClients); e != nil {
+		return nil, false, e
+	}
+	list, more, err := g.Directory.Clients(p.JailUID, after, limit)
+	if err != nil {
+		return nil, false, g.refusal("list the clients", err)
+	}
+	return list, more, nil
+}
+
+// CreateClient makes a client of the principal's jail, durably. The secret is
+// not kept and cannot be shown again.
+func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string) (auth.Client, auth.Secret, *protocol.Error) {
+	if e := g.authorize(p, auth.ManageClients); e != nil {
+		return auth.Client{}, auth.Secret{}, e
+	}
+	if err := protocol.CheckClientID(id); err != nil {
+		return auth.Client{}, auth.Secret{}, asError(err)
+	}
+	client, secret, err := g.Directory.CreateClient(ctx, p.JailUID, id, description)
+	if err != nil {
+		return auth.Client{}, auth.Secret{}, g.refusal("create the client", err)
+	}
+	g.audit(p, "client created", id)
+	return client, secret, nil
+}
+
+// DeleteClient deletes a client of the principal's jail, durably, and ends its
+// connections.
+func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string) *protocol.Error {
+	if e := g.authorize(p, auth.ManageClients); e != nil {
+		return e
+	}
+	if err := g.Directory.DeleteClient(ctx, p.JailUID, id); err != nil {
+		return g.refusal("delete the client", err)
+	}
+	g.audit(p, "client deleted", id)
+	return nil
+}
+
+// RotateSecret gives a client of the principal's jail a new secret, durably,
+// and ends the connections that rely on the old one.
+func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, auth.Secret, *protocol.Error) {
+	if e := g.authorize(p, auth.ManageClients); e != nil {
+		return auth.Client{}, auth.Secret{}, e
+	}
+	client, secret, err := g.Directory.RotateSecret(ctx, p.JailUID, id)
+	if err != nil {
+		return auth.Client{}, auth.Secret{}, g.refusal("rotate the secret", err)
+	}
+	g.audit(p, "secret rotated", id)
+	return client, secret, nil
+}
+
+// SetPublicKey sets the key that a client's tokens are verified with, or
+// clears it if pem is empty, durably, and ends the connections that rely on
+// the old one.
+func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem string) (auth.Client, *protocol.Error) {
+	if e := g.authorize(p, auth.ManageClients); e != nil {
+		return auth.Client{}, e
+	}
+	client, err := g.Directory.SetPublicKey(ctx, p.JailUID, id, pem)
+	if err != nil {
+		return auth.Client{}, g.refusal("set the public key", err)
+	}
+	g.audit(p, "public key set", id)
+	return client, nil
+}
+
+// Jails returns the jails whose ids come after the given one, at most limit,
+// in order. more says whether there are others.
+func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth.Jail, more bool, e *protocol.Error) {
+	if e := g.authorize(p, auth.ManageJails); e != nil {
+		return nil, false, e
+	}
+	list, more = g.Directory.Jails(after, limit)
+	return list, more, nil
+}
+
+// CreateJail makes a jail and its first client, durably. The secret is not
+// kept and cannot be shown again.
+func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, auth.Secret, *protocol.Error) {
+	if e := g.authorize(p, auth.ManageJails); e != nil {
+		return auth.Jail{}, auth.Secret{}, e
+	}
+	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client)} {
+		if err != nil {
+			return auth.Jail{}, auth.Secret{}, asError(err)
+		}
+	}
+	jail, secret, err := g.Directory.CreateJail(ctx, id, name, client)
+	if err != nil {
+		return auth.Jail{}, auth.Secret{}, g.refusal("create the jail", err)
+	}
+	g.audit(p, "jail created", id)
+	return jail, secret, nil
+}
+
+// DeleteJail deletes a jail with its clients and streams, durably, and ends
+// all its connections. The root jail stays.
+func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) *protocol.Error {
+	if e := g.authorize(p, auth.ManageJails); e != nil {
+		return e
+	}
+	jail, err := g.Directory.DeleteJail(ctx, id)
+	if err != nil {
+		return g.refusal("delete the jail", err)
+	}
+	g.audit(p, "jail deleted", id)
+	// The jail is gone by now and nobody sees its streams; what an error
+	// leaves of them is swept at the next start.
+	if err := g.deleteStreams(ctx, jail.UID); err != nil {
+		g.Log.Error("a deleted jail's streams were not all removed", "jail", id, "error", err)
+	}
+	return nil
+}
+
+func (g *Gateway) audit(p *auth.Principal, what, subject string) {
+	g.Log.Info(what, "jail", p.JailID, "client", p.ClientID, "subject", subject)
+}

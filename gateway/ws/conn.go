@@ -1,0 +1,193 @@
+package ws
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seagate/auth"
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// A conn is one client's connection.
+type conn struct {
+	server  *Server
+	socket  *socket
+	wire    *wire
+	address netip.Addr
+	id      uint64
+
+	// Owned by the reader.
+	sequence  protocol.Sequence
+	session   *gateway.Session
+	principal *auth.Principal
+	answers   *answers
+
+	ended atomic.Pointer[protocol.Error] // why the server ended the connection
+
+	mu   sync.Mutex // guards what follows
+	subs map[int64]*subscription
+}
+
+func newConn(s *Server, socket *socket, w *wire, from netip.Addr) *conn {
+	c := &conn{server: s, socket: socket, wire: w, address: from, id: s.ids.Add(1)}
+	c.answers = newAnswers(w.send)
+	w.drained = c.resume
+	w.sniffer.onPong = c.pong
+	return c
+}
+
+// run reads until the connection ends, and then cleans up.
+func (c *conn) run() {
+	defer c.server.remove(c)
+	defer c.wire.linger(c.server.opts.LingerTimeout)
+	defer c.socket.release()
+	defer c.leave()
+	defer c.containPanic()
+	c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.AuthenticationTimeout))
+	c.explain(c.readAll())
+}
+
+// containPanic ends a connection that panicked, and nothing else.
+func (c *conn) containPanic() {
+	if v := recover(); v != nil {
+		c.server.log.Error("a connection panicked", "panic", v, "stack", string(debug.Stack()))
+		c.End(protocol.Errorf(protocol.CodeInternal, "the server failed"))
+	}
+}
+
+var messageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readAll handles messages until there are no more.
+func (c *conn) readAll() error {
+	for {
+		if err := c.readOne(); err != nil {
+			return err
+		}
+	}
+}
+
+// errEnded: the server has ended the connection; what else comes is ignored.
+var errEnded = errors.New("ws: ended")
+
+func (c *conn) readOne() error {
+	buf := messageBuffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= maxPooled {
+			messageBuffers.Put(buf)
+		}
+	}()
+	message, err := c.socket.read(buf)
+	if err != nil {
+		return err
+	}
+	if c.ended.Load() != nil {
+		return errEnded
+	}
+	c.wire.awaitBudget()
+	return c.handle(message)
+}
+
+// explain ends the connection with the reason that reading ended for, if that
+// was not the peer's wish.
+func (c *conn) explain(err error) {
+	var violation *protocol.Violation
+	switch {
+	case errors.As(err, &violation):
+		c.violate(violation)
+	case errors.Is(err, errBinary):
+		c.violate(&protocol.Violation{Refusal: protocol.Errorf(protocol.CodeProtocolViolation, "a binary message; messages are text")})
+	case errors.Is(err, errMessageTooLarge):
+		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.server.opts.MessageBytes))
+	case errors.Is(err, errTooManyFrames):
+		c.End(protocol.Errorf(protocol.CodeTooManyFrames, "more than %d control or empty frames a second", c.server.opts.FramesPerSecond))
+	case c.principal == nil && errors.Is(err, os.ErrDeadlineExceeded):
+		c.End(protocol.Errorf(protocol.CodeAuthenticationTimeout, "no authentication within %v", c.server.opts.AuthenticationTimeout))
+	}
+}
+
+// violate answers a message that breaks the protocol, and ends the connection.
+func (c *conn) violate(v *protocol.Violation) {
+	c.answers.settle()
+	c.refuse(v.ID, v.Action, v.Refusal)
+	c.End(v.Refusal)
+}
+
+// End closes the connection for the reason given. It implements
+// gateway.Connection, and is safe to call at any time, from anywhere.
+func (c *conn) End(reason *protocol.Error) {
+	if !c.ended.CompareAndSwap(nil, reason) {
+		return
+	}
+	code := closePolicyViolation
+	if info, ok := reason.Code.Info(); ok && info.Close != 0 {
+		code = info.Close
+	}
+	c.wire.end(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
+	c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
+	c.noteEnd(reason)
+}
+
+// closePolicyViolation is RFC 6455's code for whatever has none of its own.
+const closePolicyViolation = 1008
+
+// drop cuts off a peer that is not there any more.
+func (c *conn) drop(reason *protocol.Error) {
+	if c.ended.CompareAndSwap(nil, reason) {
+		c.noteEnd(reason)
+	}
+	c.wire.nc.Close()
+}
+
+func (c *conn) noteEnd(reason *protocol.Error) {
+	c.server.gateway.Metrics.Ended(reason.Code)
+	c.server.log.Info("connection ended", "address", c.address, "code", reason.Code, "reason", reason.Message)
+}
+
+// leave gives back what the connection holds.
+func (c *conn) leave() {
+	c.mu.Lock()
+	subs := c.subs
+	c.subs = nil
+	c.mu.Unlock()
+	for _, s := range subs {
+		s.close()
+	}
+	if c.session != nil {
+		c.session.Leave()
+	}
+}
+
+// refuse answers a request that failed.
+func (c *conn) refuse(id int64, action string, e *protocol.Error) {
+	c.wire.send(c.refusal(id, action, e))
+}
+
+func (c *conn) refusal(id int64, action string, e *protocol.Error) []byte {
+	c.server.gateway.Metrics.Refused(transport, e)
+	return appendText(nil, func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
+}
+
+// succeed answers a request. The payload is raw JSON, or nil for none.
+func (c *conn) succeed(id int64, action string, payload []byte) {
+	c.wire.send(success(id, action, payload))
+}
+
+func success(id int64, action string, payload []byte) []byte {
+	return appendText(nil, func(b []byte) []byte { return protocol.AppendSuccess(b, id, action, payload) })
+}
+
+// requestContext bounds the requests that wait for storage.
+func (c *conn) requestContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), requestTimeout)
+}
+
+const requestTimeout = 30 * time.Second

@@ -1,0 +1,75 @@
+package ws
+
+import (
+	"sync"
+
+	"seagate/protocol"
+	"seagate/streams"
+)
+
+// frames are whole frames, one after the other in one buffer.
+type frames struct {
+	bytes []byte
+	ends  []int // of each frame, in bytes
+	index []int // which message of the pass each is of
+}
+
+// mark ends a frame.
+func (f *frames) mark(index int) {
+	f.ends = append(f.ends, len(f.bytes))
+	f.index = append(f.index, index)
+}
+
+func (f *frames) add(frame []byte, index int) {
+	f.bytes = append(f.bytes, frame...)
+	f.mark(index)
+}
+
+func (f *frames) frame(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = f.ends[i-1]
+	}
+	return f.bytes[start:f.ends[i]]
+}
+
+var framesPool = sync.Pool{New: func() any { return new(frames) }}
+
+func takeFrames() *frames { return framesPool.Get().(*frames) }
+
+func (f *frames) release() {
+	if cap(f.bytes) > maxPooled {
+		return
+	}
+	f.bytes, f.ends, f.index = f.bytes[:0], f.ends[:0], f.index[:0]
+	framesPool.Put(f)
+}
+
+// passFrames are the frames of a pass by subscription id. Most clients have
+// few subscriptions, so that most of a stream's subscribers share an id and
+// with it the very bytes that are written to them.
+type passFrames map[int64]*frames
+
+type passFramesKey struct{}
+
+// framesOf returns the frames of all messages of a pass.
+func (s *subscription) framesOf(p *streams.Pass) *frames {
+	byID := p.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
+	f := byID[s.id]
+	if f == nil {
+		f = &frames{}
+		for i, m := range p.Messages {
+			f.bytes = s.appendDelivery(f.bytes, m.Payload)
+			f.mark(i)
+		}
+		byID[s.id] = f
+	}
+	return f
+}
+
+func (s *subscription) appendDelivery(dst, payload []byte) []byte {
+	return appendText(dst, func(b []byte) []byte {
+		b = protocol.AppendDeliveryHead(b, s.id)
+		return protocol.AppendDeliveryTail(b, s.conn.server.action, s.stream, payload)
+	})
+}

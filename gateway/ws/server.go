@@ -1,0 +1,232 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// Options of a Server. DefaultOptions returns the default of each.
+type Options struct {
+	Connections           int           // open at once, over all clients
+	MessageBytes          int           // largest message from a client
+	QueuedBytes           int           // waiting to be written per connection before its subscriptions are left behind
+	FramesPerSecond       int           // control and empty frames from a client, beyond the answers to pings
+	PublishesInFlight     int           // publishes of one connection that are not answered yet
+	PingInterval          time.Duration // a peer that leaves a ping unanswered for as long is dropped
+	AuthenticationTimeout time.Duration
+	StallTimeout          time.Duration // a peer that reads nothing for so long is dropped
+	LingerTimeout         time.Duration // how long a peer may take to close after we did
+
+	// LiteralActions makes answers and deliveries of a subscription carry the
+	// request's action, "subscribe". The clients in use expect "subscription".
+	LiteralActions bool
+
+	// Allowed says whether a page of that origin may connect. The origin is
+	// "" where the client is no browser.
+	Origins gateway.Origins
+}
+
+// DefaultOptions returns the options that an operator who sets nothing gets.
+func DefaultOptions() Options {
+	return Options{
+		Connections:           100_000,
+		MessageBytes:          protocol.DefaultLimits().MessageBytes,
+		QueuedBytes:           32 << 10,
+		FramesPerSecond:       50,
+		PublishesInFlight:     256,
+		PingInterval:          20 * time.Second,
+		AuthenticationTimeout: 10 * time.Second,
+		StallTimeout:          60 * time.Second,
+		LingerTimeout:         5 * time.Second,
+		Origins:               gateway.AnyOrigin(),
+	}
+}
+
+// A Server is the endpoint and its connections. Safe for concurrent use.
+type Server struct {
+	gateway *gateway.Gateway
+	opts    Options
+	limits  protocol.Limits
+	action  string // of the answers to subscribe
+	log     *slog.Logger
+	ids     atomic.Uint64
+
+	mu       sync.Mutex // guards what follows
+	conns    map[*conn]struct{}
+	draining bool
+	gone     sync.WaitGroup // one per connection, and the keep-alive
+
+	stop     chan struct{}
+	stopOnce sync.Once
+}
+
+// NewServer returns a server. Shutdown ends it.
+func NewServer(g *gateway.Gateway, opts Options) *Server {
+	s := &Server{
+		gateway: g,
+		opts:    opts,
+		limits:  protocol.DefaultLimits(),
+		action:  protocol.ActionSubscription,
+		log:     g.Log,
+		conns:   map[*conn]struct{}{},
+		stop:    make(chan struct{}),
+	}
+	s.limits.MessageBytes = opts.MessageBytes
+	s.limits.JSONDepth = g.Settings().JSONDepth
+	if opts.LiteralActions {
+		s.action = protocol.ActionSubscribe
+	}
+	s.gone.Go(s.keepAlive)
+	return s
+}
+
+// ServeHTTP accepts a connection. The request must be a WebSocket handshake
+// from an allowed origin; the caller has seen to the path.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e := s.admissible(r); e != nil {
+		s.gateway.Metrics.Refused(transport, e)
+		gateway.WriteProblem(w, e)
+		return
+	}
+	socket, wire, err := accept(w, r, s)
+	if err != nil {
+		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
+		return
+	}
+	c := newConn(s, socket, wire, address(r))
+	if !s.add(c) {
+		c.End(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down"))
+	}
+	// The handler returns, so that what the HTTP server holds for a request
+	// is freed; the goroutine takes nothing of it along.
+	go c.run()
+}
+
+// transport names this one in metrics.
+const transport = "websocket"
+
+func (s *Server) admissible(r *http.Request) *protocol.Error {
+	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allow(origin, r.Host) {
+		s.log.Warn("origin refused", "origin", origin, "address", r.RemoteAddr,
+			"advice", "add it to allowed_origins if it is yours")
+		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not connect")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return protocol.Errorf(protocol.CodeShuttingDown, "the server shuts down; connect again in a moment")
+	}
+	if len(s.conns) >= s.opts.Connections {
+		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.opts.Connections)
+	}
+	return nil
+}
+
+func address(r *http.Request) netip.Addr {
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr().Unmap()
+}
+
+// add registers a connection. It returns false if the server shuts down, but
+// waits for the connection all the same.
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[c] = struct{}{}
+	s.gone.Add(1)
+	s.gateway.Metrics.Connections.WithLabelValues(transport).Inc()
+	s.gateway.Metrics.ConnectionsMade.WithLabelValues(transport).Inc()
+	return !s.draining
+}
+
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.gateway.Metrics.Connections.WithLabelValues(transport).Dec()
+	s.gone.Done()
+}
+
+// all returns the connections, in no order.
+func (s *Server) all() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+// pingSlots spreads the pings of all connections over the interval.
+const pingSlots = 20
+
+// keepAlive pings each connection once per interval and drops those that do
+// not answer. One goroutine does it for all: a timer each would cost more than
+// the rest of an idle connection's state.
+func (s *Server) keepAlive() {
+	tick := time.NewTicker(s.opts.PingInterval / pingSlots)
+	defer tick.Stop()
+	for slot := uint64(0); ; slot = (slot + 1) % pingSlots {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		for _, c := range s.all() {
+			if c.id%pingSlots == slot && !c.wire.keepAlive(s.opts.PingInterval/2) {
+				c.drop(protocol.Errorf(protocol.CodePeerGone, "no pong for %v", s.opts.PingInterval))
+			}
+		}
+	}
+}
+
+// ErrNotDrained: Shutdown's context ended before all connections had.
+var ErrNotDrained = errors.New("ws: connections were cut off")
+
+// Shutdown takes no more connections and ends those there are, one after the
+// other over the time given, so that their clients do not all come back at
+// once. It waits for them until the context ends, and then cuts them off.
+func (s *Server) Shutdown(ctx context.Context, over time.Duration) error {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	s.stopOnce.Do(func() { close(s.stop) })
+	s.endAll(ctx, over)
+	done := make(chan struct{})
+	go func() { s.gone.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		for _, c := range s.all() {
+			c.wire.nc.Close()
+		}
+		<-done
+		return ErrNotDrained
+	}
+}
+
+func (s *Server) endAll(ctx context.Context, over time.Duration) {
+	all := s.all()
+	start := time.Now()
+	for i, c := range all {
+		due := time.Until(start.Add(over * time.Duration(i) / time.Duration(len(all))))
+		if due > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(due):
+			}
+		}
+		c.End(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
+	}
+}

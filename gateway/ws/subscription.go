@@ -1,0 +1,216 @@
+package ws
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"seagate/gateway"
+	"seagate/protocol"
+	"seagate/streams"
+)
+
+// A subscription is the connection's end of a gateway.Subscription.
+type subscription struct {
+	conn   *conn
+	id     int64
+	stream string
+	inner  *gateway.Subscription
+
+	mu     sync.Mutex // guards what follows, and that nothing is sent once over is set
+	over   bool
+	behind bool // it took fewer than it was offered
+}
+
+func (c *conn) subscribe(r protocol.Request) {
+	request, err := r.Subscribe()
+	if err != nil {
+		c.refuse(r.ID, r.Action, refusal(err))
+		return
+	}
+	s := &subscription{conn: c, id: r.ID, stream: request.Stream}
+	if e := c.join(s, request.Group); e != nil {
+		c.refuse(r.ID, r.Action, e)
+		return
+	}
+	c.wire.send(appendText(nil, func(b []byte) []byte {
+		return protocol.AppendSubscribed(b, s.id, c.server.action, s.stream)
+	}))
+	if header := s.inner.Header(); header != nil {
+		c.wire.send(s.appendDelivery(nil, header))
+	}
+	s.inner.Start()
+}
+
+// join makes the subscription, if the connection may have one more.
+func (c *conn) join(s *subscription, group string) *protocol.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if most := c.server.gateway.Settings().SubscriptionsPerConnection; len(c.subs) >= most {
+		return protocol.Errorf(protocol.CodeTooManySubscriptions, "the connection has %d subscriptions, as many as it may have", most)
+	}
+	inner, e := c.server.gateway.Subscribe(c.principal, s.stream, group, s)
+	if e != nil {
+		return e
+	}
+	s.inner = inner
+	if c.subs == nil {
+		c.subs = map[int64]*subscription{}
+	}
+	c.subs[s.id] = s
+	c.server.gateway.Metrics.Subscriptions.WithLabelValues(s.kind()).Inc()
+	return nil
+}
+
+func (s *subscription) kind() string {
+	if s.inner.Shared() {
+		return "group"
+	}
+	return "own"
+}
+
+func (c *conn) unsubscribe(r protocol.Request) {
+	id, err := r.Unsubscribe()
+	if err != nil {
+		c.refuse(r.ID, r.Action, refusal(err))
+		return
+	}
+	c.mu.Lock()
+	s := c.subs[id]
+	delete(c.subs, id)
+	c.mu.Unlock()
+	if s == nil {
+		c.refuse(r.ID, r.Action, protocol.Errorf(protocol.CodeSubscriptionNotFound,
+			"the connection has no subscription %d: give the id of the subscribe message", id))
+		return
+	}
+	s.close()
+	c.succeed(r.ID, r.Action, nil)
+}
+
+// close ends the subscription. Nothing is sent for it afterwards.
+func (s *subscription) close() {
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.inner.Close()
+	s.conn.server.gateway.Metrics.Subscriptions.WithLabelValues(s.kind()).Dec()
+}
+
+// Deliver implements gateway.Sink.
+func (s *subscription) Deliver(p *streams.Pass, visible []bool) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return len(p.Messages)
+	}
+	shared := s.framesOf(p)
+	if visible == nil {
+		return s.offered(s.conn.wire.offer(shared.bytes, shared.ends), len(p.Messages))
+	}
+	picked := takeFrames()
+	defer picked.release()
+	for i, v := range visible {
+		if v {
+			picked.add(shared.frame(i), i)
+		}
+	}
+	n := s.conn.wire.offer(picked.bytes, picked.ends)
+	if n < len(picked.ends) {
+		return s.offered(picked.index[n], len(p.Messages))
+	}
+	return s.offered(len(p.Messages), len(p.Messages))
+}
+
+// offered notes whether everything was taken.
+func (s *subscription) offered(taken, of int) int {
+	s.behind = taken < of
+	return taken
+}
+
+// DeliverShare implements gateway.Sink.
+func (s *subscription) DeliverShare(run []*streams.Message) (taken int, tag uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return 0, 0
+	}
+	f := takeFrames()
+	defer f.release()
+	for i, m := range run {
+		f.bytes = s.appendDelivery(f.bytes, m.Payload)
+		f.mark(i)
+	}
+	taken, tag = s.conn.wire.offerShared(f.bytes, f.ends)
+	return s.offered(taken, len(run)), tag
+}
+
+// End implements gateway.Sink. The end of a stream ends the subscription;
+// anything else, the connection, so that the client connects again.
+func (s *subscription) End(reason *protocol.Error) {
+	if reason.Code != protocol.CodeStreamDeleted {
+		s.conn.End(reason)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	s.over = true
+	s.conn.wire.send(appendText(nil, func(b []byte) []byte {
+		return protocol.AppendStreamEnded(b, s.id, s.stream, reason)
+	}))
+	go s.conn.forget(s) // not here: the caller may hold the group's lock
+}
+
+// forget drops a subscription that ended by itself.
+func (c *conn) forget(s *subscription) {
+	c.mu.Lock()
+	held := c.subs[s.id] == s
+	delete(c.subs, s.id)
+	c.mu.Unlock()
+	if held {
+		s.close()
+	}
+}
+
+// resume lets the subscriptions go on that a full queue had left behind.
+func (c *conn) resume() {
+	for _, s := range c.subscriptions() {
+		s.mu.Lock()
+		behind := s.behind
+		s.behind = false
+		s.mu.Unlock()
+		if behind {
+			s.inner.Resume()
+		}
+	}
+}
+
+// pong acknowledges what the peer has read. Called by the sniffer.
+func (c *conn) pong(payload []byte) (solicited bool) {
+	var tag uint64
+	if len(payload) == 8 {
+		tag = binary.BigEndian.Uint64(payload)
+	}
+	upTo, solicited := c.wire.pong(tag)
+	if upTo == 0 {
+		return solicited
+	}
+	for _, s := range c.subscriptions() {
+		if s.inner.Shared() {
+			s.inner.Ack(upTo)
+		}
+	}
+	return solicited
+}
+
+func (c *conn) subscriptions() []*subscription {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*subscription, 0, len(c.subs))
+	for _, s := range c.subs {
+		all = append(all, s)
+	}
+	return all
+}

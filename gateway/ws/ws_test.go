@@ -1,0 +1,543 @@
+package ws_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"seagate/auth"
+	"seagate/gateway"
+	"seagate/gateway/ws"
+	"seagate/gateway/ws/wstest"
+	"seagate/groups"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/storage/memory"
+	"seagate/streams"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"net/netip"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A bench is a gateway with a WebSocket endpoint, its root client and a
+// stream.
+type bench struct {
+	t       testing.TB
+	dir     *auth.Directory
+	gateway *gateway.Gateway
+	server  *ws.Server
+	addr    string
+	secret  string
+	root    *auth.Principal
+}
+
+type setup struct {
+	settings func(*gateway.Settings)
+	options  func(*ws.Options)
+	network  streams.Options
+	credit   groups.Credit
+}
+
+const definition = `{"version":1,"fields":[{"name":"n","type":"integer"}]}`
+
+func newBench(t testing.TB, with setup) *bench {
+	t.Helper()
+	ctx := context.Background()
+	records := memory.New()
+	b := &bench{t: t}
+	must := func(err error) {
+		if err != nil {
+			t.Helper()
+			t.Fatal(err)
+		}
+	}
+	var err error
+	b.dir, err = auth.Open(ctx, records, auth.Options{})
+	must(err)
+	secret, _, err := b.dir.CreateRoot(ctx, "root")
+	must(err)
+	b.secret = secret.Reveal()
+	settings := gateway.DefaultSettings()
+	if with.settings != nil {
+		with.settings(&settings)
+	}
+	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
+	must(err)
+	network, err := streams.Open(ctx, records, with.network)
+	must(err)
+	if with.credit == (groups.Credit{}) {
+		with.credit = groups.DefaultCredit()
+	}
+	b.gateway, err = gateway.New(ctx, gateway.Parts{
+		Directory: b.dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(with.credit),
+		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}, settings)
+	must(err)
+	options := ws.DefaultOptions()
+	options.LingerTimeout = time.Second
+	if with.options != nil {
+		with.options(&options)
+	}
+	b.server = ws.NewServer(b.gateway, options)
+	h := httptest.NewServer(b.server)
+	b.addr = h.Listener.Addr().String()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		b.server.Shutdown(ctx, 0)
+		h.Close()
+		network.Close()
+	})
+	b.root, err = b.dir.Basic("root", b.secret, netip.MustParseAddr("127.0.0.1"))
+	must(err)
+	b.define("boiler")
+	return b
+}
+
+// on returns the bench for a subtest.
+func (b *bench) on(t testing.TB) *bench {
+	sub := *b
+	sub.t = t
+	return &sub
+}
+
+func (b *bench) define(stream string) {
+	b.t.Helper()
+	if _, e := b.gateway.Define(context.Background(), b.root, stream, []byte(definition)); e != nil {
+		b.t.Fatal(e)
+	}
+}
+
+func (b *bench) publish(stream, payload string) {
+	b.t.Helper()
+	b.gateway.Publish(b.root, stream, []jsontext.Value{jsontext.Value(payload)}, false, func(e *protocol.Error) {
+		if e != nil {
+			b.t.Errorf("publish %s: %v", payload, e)
+		}
+	})
+}
+
+func (b *bench) dial() *wstest.Conn {
+	b.t.Helper()
+	return wstest.Dial(b.t, b.addr, "/api/v1/streams")
+}
+
+// login returns an authenticated connection.
+func (b *bench) login() *wstest.Conn {
+	b.t.Helper()
+	c := b.dial()
+	c.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
+	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
+	return c
+}
+
+func subscribed(id int, stream string) string {
+	return fmt.Sprintf(`{"id":%d,"action":"subscription","success":true,"streamName":%q,"payload":%d}`, id, stream, id)
+}
+
+func delivery(id int, stream, payload string) string {
+	return fmt.Sprintf(`{"id":%d,"action":"subscription","streamName":%q,"payload":%s}`, id, stream, payload)
+}
+
+func TestSubscribeAndReceive(t *testing.T) {
+	b := newBench(t, setup{})
+	c := b.login()
+	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	c.Want(subscribed(2, "boiler"))
+	c.Send(`{"id":3,"action":"subscribe","payload":"boiler"}`)
+	c.Want(subscribed(3, "boiler"))
+	b.publish("boiler", `{ "n": 1 }`)
+	got := map[string]bool{}
+	for range 2 {
+		m, closed := c.Next()
+		if closed != nil {
+			t.Fatal(closed)
+		}
+		got[m] = true
+	}
+	if !got[delivery(2, "boiler", `{"n":1}`)] || !got[delivery(3, "boiler", `{"n":1}`)] {
+		t.Errorf("got %v", got)
+	}
+	c.Send(`{"id":4,"action":"unsubscribe","payload":2}`)
+	c.Want(`{"id":4,"action":"unsubscribe","success":true}`)
+	b.publish("boiler", `{"n":2}`)
+	c.Want(delivery(3, "boiler", `{"n":2}`))
+}
+
+func TestHeaderComesFirst(t *testing.T) {
+	b := newBench(t, setup{})
+	if e := b.gateway.SetHeader(t.Context(), b.root, "boiler", jsontext.Value(`{"n":0}`)); e != nil {
+		t.Fatal(e)
+	}
+	c := b.login()
+	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	c.Want(subscribed(2, "boiler"))
+	c.Want(delivery(2, "boiler", `{"n":0}`))
+	c.Send(`{"id":3,"action":"subscribe","payload":"boiler","groupId":"4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"}`)
+	c.Want(subscribed(3, "boiler"))
+	b.publish("boiler", `{"n":1}`)
+	for range 2 {
+		if m, closed := c.Next(); closed != nil || !strings.HasSuffix(m, `"payload":{"n":1}}`) {
+			t.Fatalf("got %s, %v", m, closed)
+		}
+	}
+}
+
+func TestPublishIsPipelinedAndAnsweredInOrder(t *testing.T) {
+	b := newBench(t, setup{})
+	c := b.login()
+	var all []byte
+	for id := 2; id < 102; id++ {
+		payload := fmt.Sprintf(`{"n":%d}`, id)
+		if id%10 == 0 {
+			payload = `{"n":1,"n":2}`
+		}
+		all = append(all, wstest.Frame(true, wstest.Text, fmt.Appendf(nil, `{"id":%d,"action":"publish","streamName":"boiler","payload":%s}`, id, payload))...)
+	}
+	c.SendRaw(all)
+	for id := 2; id < 102; id++ {
+		m, closed := c.Next()
+		if closed != nil {
+			t.Fatal(closed)
+		}
+		want := fmt.Sprintf(`{"id":%d,"action":"publish","success":%v`, id, id%10 != 0)
+		if !strings.HasPrefix(m, want) {
+			t.Fatalf("got %s, want %s...", m, want)
+		}
+	}
+}
+
+func TestGroupSharesAndRedelivers(t *testing.T) {
+	b := newBench(t, setup{})
+	group := `"groupId":"4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"`
+	dead := b.login()
+	dead.AutoPong = false
+	dead.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + group + `}`)
+	dead.Want(subscribed(2, "boiler"))
+	for n := range 5 {
+		b.publish("boiler", fmt.Sprintf(`{"n":%d}`, n))
+	}
+	for n := range 5 {
+		dead.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, n)))
+	}
+	other := b.login()
+	other.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + group + `}`)
+	other.Want(subscribed(2, "boiler"))
+	dead.Net.Close()
+	for n := range 5 {
+		other.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, n)))
+	}
+	// What was acknowledged by a pong is not delivered again.
+	third := b.login()
+	third.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + group + `}`)
+	third.Want(subscribed(2, "boiler"))
+	other.Send(`{"id":3,"action":"describe","payload":"boiler"}`) // read after the pongs before it
+	if m, closed := other.Next(); closed != nil || !strings.HasPrefix(m, `{"id":3`) {
+		t.Fatalf("got %s, %v", m, closed)
+	}
+	other.Net.Close()
+	b.publish("boiler", `{"n":77}`)
+	third.Want(delivery(2, "boiler", `{"n":77}`))
+}
+
+func TestSlowReaderGetsEverythingWithinTheTail(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.QueuedBytes = 4 << 10 }})
+	c := b.login()
+	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	c.Want(subscribed(2, "boiler"))
+	c.Net.(*net.TCPConn).SetReadBuffer(4 << 10)
+	const total = 3_000
+	for n := range total {
+		b.publish("boiler", fmt.Sprintf(`{"n":%d}`, n))
+	}
+	for n := range total {
+		c.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, n)))
+	}
+}
+
+func TestFallenBehindTheTailIsClosedWithItsOwnCode(t *testing.T) {
+	b := newBench(t, setup{
+		options: func(o *ws.Options) { o.QueuedBytes = 1 << 10 },
+		network: streams.Options{TailMessages: 100},
+	})
+	if _, e := b.gateway.Define(t.Context(), b.root, "wide", []byte(`{"version":1,"fields":[{"name":"s","type":"string"}]}`)); e != nil {
+		t.Fatal(e)
+	}
+	c := b.login()
+	c.Send(`{"id":2,"action":"subscribe","payload":"wide"}`)
+	c.Want(subscribed(2, "wide"))
+	payload := func(n int) string { return fmt.Sprintf(`{"s":"%08d%s"}`, n, strings.Repeat("x", 8<<10)) }
+	for n := range 4_000 { // 32 MiB: more than the socket's buffers
+		b.publish("wide", payload(n))
+	}
+	for n := 0; ; n++ {
+		m, closed := c.Next()
+		if closed == nil {
+			if want := delivery(2, "wide", payload(n)); m != want {
+				t.Fatalf("message %d is not the one", n)
+			}
+			continue
+		}
+		if closed.Code != 4008 || !strings.HasPrefix(closed.Reason, "slow_consumer") {
+			t.Fatalf("%v after %d messages, want 4008", closed, n)
+		}
+		return
+	}
+}
+
+func TestViolationsCloseAfterAnAnswer(t *testing.T) {
+	b := newBench(t, setup{})
+	for name, message := range map[string]string{
+		"id jumps":        `{"id":3,"action":"subscribe","payload":"boiler"}`,
+		"id repeats":      `{"id":1,"action":"subscribe","payload":"boiler"}`,
+		"id fraction":     `{"id":2.5,"action":"subscribe","payload":"boiler"}`,
+		"id string":       `{"id":"2","action":"subscribe","payload":"boiler"}`,
+		"no action":       `{"id":2}`,
+		"array":           `[]`,
+		"truncated":       `{"id":2,`,
+		"authenticate":    `{"id":2,"action":"authenticate","payload":{}}`,
+		"trailing":        `{"id":2,"action":"subscribe","payload":"boiler"} x`,
+		"repeated member": `{"id":2,"id":2,"action":"subscribe","payload":"boiler"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := b.on(t).login()
+			c.Send(message)
+			m, closed := c.Next()
+			if closed != nil || !strings.Contains(m, `"success":false,"error":{"code":"protocol_violation"`) {
+				t.Fatalf("got %s, %v", m, closed)
+			}
+			c.WantClose(1008, "protocol_violation")
+		})
+	}
+	t.Run("binary", func(t *testing.T) {
+		c := b.on(t).login()
+		c.SendRaw(wstest.Frame(true, wstest.Binary, []byte(`{}`)))
+		c.Want(`{"id":0,"action":"","success":false,"error":{"code":"protocol_violation","message":"a binary message; messages are text"}}`)
+		c.WantClose(1008, "protocol_violation")
+	})
+	t.Run("utf8", func(t *testing.T) {
+		c := b.on(t).login()
+		c.Send("{\"id\":2,\"action\":\"subscribe\",\"payload\":\"\xff\"}")
+		if m, closed := c.Next(); closed != nil || !strings.Contains(m, "invalid_utf8") {
+			t.Fatalf("got %s, %v", m, closed)
+		}
+		c.WantClose(1007, "invalid_utf8")
+	})
+}
+
+func TestRefusedAuthenticationIsAnsweredAndClosed(t *testing.T) {
+	b := newBench(t, setup{})
+	c := b.dial()
+	c.Send(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":"wrong wrong wrong"}}`)
+	c.Want(`{"id":1,"action":"authenticate","success":false,"error":{"code":"invalid_credentials","message":"The credentials are present and well formed but invalid."}}`)
+	c.WantClose(1008, "invalid_credentials")
+}
+
+func TestAuthenticationHasATimeout(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.AuthenticationTimeout = 50 * time.Millisecond }})
+	b.dial().WantClose(1008, "authentication_timeout")
+}
+
+func TestPeerThatAnswersNoPingIsDropped(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.PingInterval = 200 * time.Millisecond }})
+	c := b.login()
+	c.AutoPong = false
+	if _, closed := c.Next(); closed == nil || closed.Code != 0 {
+		t.Errorf("got %v, want to be cut off", closed)
+	}
+	quick := b.login()
+	quick.Net.SetReadDeadline(time.Now())
+	for range 10 {
+		opcode, payload, err := quick.ReadFrame()
+		if err != nil || opcode != wstest.Ping {
+			t.Fatalf("opcode %d, %v", opcode, err)
+		}
+		quick.SendRaw(wstest.Frame(true, wstest.Pong, payload))
+	}
+}
+
+func TestMessagesOverTheLimit(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.MessageBytes = 1000 }})
+	at := func(n int) string {
+		head := `{"id":2,"action":"nothing","pad":"`
+		return head + strings.Repeat("x", n-len(head)-2) + `"}`
+	}
+	t.Run("at the limit", func(t *testing.T) {
+		c := b.on(t).login()
+		c.Send(at(1000))
+		if m, closed := c.Next(); closed != nil || !strings.HasPrefix(m, `{"id":2`) {
+			t.Fatalf("got %s, %v", m, closed)
+		}
+	})
+	t.Run("over it", func(t *testing.T) {
+		c := b.on(t).login()
+		c.Send(at(1001))
+		c.WantClose(1009, "message_too_large")
+	})
+	t.Run("over it in fragments", func(t *testing.T) {
+		c := b.on(t).login()
+		c.SendRaw(wstest.Frame(false, wstest.Text, []byte(at(600))))
+		c.SendRaw(wstest.Frame(true, wstest.Continuation, []byte(at(600))))
+		c.WantClose(1009, "message_too_large")
+	})
+	t.Run("announced and stalled", func(t *testing.T) {
+		c := b.on(t).login()
+		c.SendRaw([]byte{0x81, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4})
+		c.WantClose(1009, "message_too_large")
+	})
+	t.Run("announced with the top bit", func(t *testing.T) {
+		c := b.on(t).login()
+		c.SendRaw([]byte{0x81, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4})
+		c.WantClose(1009, "message_too_large")
+	})
+}
+
+func TestFloodsOfEmptyFrames(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.FramesPerSecond = 10 }})
+	for name, frame := range map[string][]byte{
+		"pings":         wstest.Frame(true, wstest.Ping, nil),
+		"pongs":         wstest.Frame(true, wstest.Pong, []byte("unasked")),
+		"continuations": wstest.Frame(false, wstest.Continuation, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := b.on(t).login()
+			if name == "continuations" {
+				c.SendRaw(wstest.Frame(false, wstest.Text, []byte("{")))
+			}
+			for range 60 {
+				c.Net.Write(frame) // may fail once the server has had enough
+			}
+			c.WantClose(1008, "too_many_frames")
+		})
+	}
+}
+
+func TestFragmentsMakeOneMessage(t *testing.T) {
+	b := newBench(t, setup{})
+	c := b.login()
+	message := []byte(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	c.SendRaw(wstest.Frame(false, wstest.Text, message[:10]))
+	c.SendRaw(wstest.Frame(true, wstest.Ping, []byte("between")))
+	c.SendRaw(wstest.Frame(false, wstest.Continuation, nil))
+	c.SendRaw(wstest.Frame(true, wstest.Continuation, message[10:]))
+	c.Want(subscribed(2, "boiler"))
+}
+
+// The library's Close would wait for this client for ever.
+func TestACloseHandshakeThatNeverCompletes(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.LingerTimeout = 100 * time.Millisecond }})
+	c := b.login()
+	c.Send(`[]`)
+	c.SendRaw([]byte{0x81, 0xFE, 0x10, 0x00, 1, 2, 3, 4}) // a frame that never comes
+	for {
+		if _, closed := c.Next(); closed != nil && closed.Code == 0 {
+			return // the socket is gone though we never closed
+		}
+	}
+}
+
+func TestARevokedClientIsCutOff(t *testing.T) {
+	b := newBench(t, setup{})
+	_, secret, e := b.gateway.CreateClient(t.Context(), b.root, "app", "")
+	if e != nil {
+		t.Fatal(e)
+	}
+	c := b.dial()
+	c.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"app","clientSecret":%q}}`, secret.Reveal()))
+	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
+	if _, _, e := b.gateway.RotateSecret(t.Context(), b.root, "app"); e != nil {
+		t.Fatal(e)
+	}
+	c.WantClose(1008, "credentials_revoked")
+}
+
+func TestDeletedStreamEndsItsSubscriptions(t *testing.T) {
+	b := newBench(t, setup{})
+	b.define("other")
+	c := b.login()
+	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	c.Want(subscribed(2, "boiler"))
+	c.Send(`{"id":3,"action":"subscribe","payload":"other"}`)
+	c.Want(subscribed(3, "other"))
+	if e := b.gateway.DeleteStream(t.Context(), b.root, "boiler"); e != nil {
+		t.Fatal(e)
+	}
+	c.Want(`{"id":2,"action":"subscribe","success":false,"streamName":"boiler","error":{"code":"stream_deleted","message":"the stream boiler was deleted"}}`)
+	b.publish("other", `{"n":1}`)
+	c.Want(delivery(3, "other", `{"n":1}`))
+}
+
+func TestLimitsOfSubscriptionsAndConnections(t *testing.T) {
+	b := newBench(t, setup{
+		settings: func(s *gateway.Settings) { s.SubscriptionsPerConnection, s.ConnectionsPerClient = 2, 1 },
+		options:  func(o *ws.Options) { o.Connections = 2 },
+	})
+	c := b.login()
+	for id := 2; id <= 3; id++ {
+		c.Send(fmt.Sprintf(`{"id":%d,"action":"subscribe","payload":"boiler"}`, id))
+		c.Want(subscribed(id, "boiler"))
+	}
+	c.Send(`{"id":4,"action":"subscribe","payload":"boiler"}`)
+	c.Want(`{"id":4,"action":"subscribe","success":false,"error":{"code":"too_many_subscriptions","message":"the connection has 2 subscriptions, as many as it may have"}}`)
+
+	second := b.dial()
+	second.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
+	second.Want(`{"id":1,"action":"authenticate","success":false,"error":{"code":"too_many_connections","message":"this client has 1 connections, as many as it may have"}}`)
+	second.WantClose(1008, "too_many_connections")
+	second.Net.Close()
+
+	for range 50 { // the second one is counted until it is gone
+		_, response := wstest.Handshake(t, b.addr, "/api/v1/streams")
+		if response.StatusCode == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Error("connections beyond the server's limit are accepted")
+}
+
+func TestShutdownTellsEveryone(t *testing.T) {
+	b := newBench(t, setup{})
+	c, d := b.login(), b.login()
+	done := make(chan error)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		done <- b.server.Shutdown(ctx, 10*time.Millisecond)
+	}()
+	for _, conn := range []*wstest.Conn{c, d} {
+		conn.WantClose(1001, "server_shutdown")
+		conn.SendRaw(wstest.Frame(true, wstest.Close, []byte{3, 233}))
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, response := wstest.Handshake(t, b.addr, "/"); response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a handshake after shutdown: %s", response.Status)
+	}
+}
+
+func TestOriginsAreTheOperatorsChoice(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) {
+		o.Origins, _ = gateway.ParseOrigins([]string{"https://app.example.com"})
+	}})
+	for origin, want := range map[string]int{
+		"https://app.example.com": 101, "http://app.example.com": 403, "https://evil.example.com": 403,
+		"null": 403, "http://" + b.addr: 101,
+	} {
+		if _, response := wstest.Handshake(t, b.addr, "/", "Origin: "+origin); response.StatusCode != want {
+			t.Errorf("origin %s: %d, want %d", origin, response.StatusCode, want)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+// Package wstest is a WebSocket client for tests that need every byte in their
+// own hands: frames that no library would send, reads that never happen, and
+// answers compared to the byte.
+package wstest
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Opcodes of RFC 6455 §5.2.
+const (
+	Continuation = 0x0
+	Text         = 0x1
+	Binary       = 0x2
+	Close        = 0x8
+	Ping         = 0x9
+	Pong         = 0xA
+)
+
+// Timeout is how long a read may take before the test fails.
+const Timeout = 20 * time.Second
+
+// A Conn is a client's end. Used by one goroutine at a time.
+type Conn struct {
+	t   testing.TB
+	Net net.Conn
+	r   *bufio.Reader
+	// AutoPong answers the server's pings during reads. Default true.
+	AutoPong bool
+}
+
+// Dial connects to addr and makes the handshake at the path with the extra
+// header lines. The connection is closed when the test ends.
+func Dial(t testing.TB, addr, path string, header ...string) *Conn {
+	t.Helper()
+	c, response := Handshake(t, addr, path, header...)
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		body, _ := io.ReadAll(response.Body)
+		t.Fatalf("handshake: %s: %s", response.Status, body)
+	}
+	return c
+}
+
+// Handshake is Dial for handshakes that may be refused.
+func Handshake(t testing.TB, addr, path string, header ...string) (*Conn, *http.Response) {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	lines := append([]string{
+		"GET " + path + " HTTP/1.1",
+		"Host: " + addr,
+		"Upgrade: websocket",
+		"Connection: Upgrade",
+		"Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	}, header...)
+	c := &Conn{t: t, Net: nc, r: bufio.NewReader(nc), AutoPong: true}
+	c.SendRaw([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n"))
+	nc.SetReadDeadline(time.Now().Add(Timeout))
+	response, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatalf("handshake: %v", err)
+	}
+	return c, response
+}
+
+// SendRaw writes bytes as they are.
+func (c *Conn) SendRaw(b []byte) {
+	c.t.Helper()
+	c.Net.SetWriteDeadline(time.Now().Add(Timeout))
+	if _, err := c.Net.Write(b); err != nil {
+		c.t.Errorf("write: %v", err)
+	}
+}
+
+// Send writes one text message.
+func (c *Conn) Send(message string) {
+	c.t.Helper()
+	c.SendRaw(Frame(true, Text, []byte(message)))
+}
+
+// Frame returns a masked frame.
+func Frame(fin bool, opcode byte, payload []byte) []byte {
+	b := []byte{opcode}
+	if fin {
+		b[0] |= 0x80
+	}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, 0x80|byte(n))
+	case n <= 0xFFFF:
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
+	b = append(b, key[:]...)
+	for i, p := range payload {
+		b = append(b, p^key[i%4])
+	}
+	return b
+}
+
+// ReadFrame returns the next frame, or an error when the server has closed.
+func (c *Conn) ReadFrame() (opcode byte, payload []byte, err error) {
+	c.Net.SetReadDeadline(time.Now().Add(Timeout))
+	var h [2]byte
+	if _, err := io.ReadFull(c.r, h[:]); err != nil {
+		return 0, nil, err
+	}
+	n := uint64(h[1] & 0x7f)
+	switch n {
+	case 126:
+		var l [2]byte
+		_, err = io.ReadFull(c.r, l[:])
+		n = uint64(binary.BigEndian.Uint16(l[:]))
+	case 127:
+		var l [8]byte
+		_, err = io.ReadFull(c.r, l[:])
+		n = binary.BigEndian.Uint64(l[:])
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	if h[0]&0x80 == 0 || h[1]&0x80 != 0 {
+		return 0, nil, fmt.Errorf("the server sent a frame that is not final, or masked: % x", h)
+	}
+	payload = make([]byte, n)
+	_, err = io.ReadFull(c.r, payload)
+	return h[0] & 0x0f, payload, err
+}
+
+// Next returns the next message, or the close code and reason. Pings are
+// answered on the way if AutoPong is set, and passed over.
+func (c *Conn) Next() (message string, closed *CloseError) {
+	c.t.Helper()
+	for {
+		opcode, payload, err := c.ReadFrame()
+		if err != nil {
+			return "", &CloseError{Reason: err.Error()}
+		}
+		switch opcode {
+		case Text:
+			return string(payload), nil
+		case Ping:
+			if c.AutoPong {
+				c.SendRaw(Frame(true, Pong, payload))
+			}
+		case Close:
+			e := &CloseError{}
+			if len(payload) >= 2 {
+				e.Code, e.Reason = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
+			}
+			return "", e
+		case Pong:
+		default:
+			c.t.Fatalf("the server sent opcode %d: %q", opcode, payload)
+		}
+	}
+}
+
+// A CloseError is how a connection ended; Code is 0 if without a close frame.
+type CloseError struct {
+	Code   int
+	Reason string
+}
+
+func (e *CloseError) Error() string { return fmt.Sprintf("closed: %d %s", e.Code, e.Reason) }
+
+// Want reads the next message and compares it to the byte.
+func (c *Conn) Want(message string) {
+	c.t.Helper()
+	got, closed := c.Next()
+	if closed != nil {
+		c.t.Fatalf("%v, want the message %s", closed, message)
+	}
+	if got != message {
+		c.t.Fatalf("got the message\n %s\nwant\n %s", got, message)
+	}
+}
+
+// WantClose reads until the server closes and compares the code, and whether
+// the reason begins as given. Messages on the way are a failure.
+func (c *Conn) WantClose(code int, reason string) {
+	c.t.Helper()
+	message, closed := c.Next()
+	if closed == nil {
+		c.t.Fatalf("got the message %s, want a close with %d", message, code)
+	}
+	if closed.Code != code || !strings.HasPrefix(closed.Reason, reason) {
+		c.t.Fatalf("closed with %d %q, want %d %q", closed.Code, closed.Reason, code, reason)
+	}
+}
