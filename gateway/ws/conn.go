@@ -48,12 +48,20 @@ func newConn(s *Server, socket *socket, w *wire, from netip.Addr) *conn {
 // run reads until the connection ends, and then cleans up.
 func (c *conn) run() {
 	defer c.server.remove(c)
-	defer c.wire.linger(c.server.opts.LingerTimeout)
-	defer c.socket.release()
-	defer c.leave()
+	orderly := c.read()
+	c.leave()
+	c.socket.release()
+	c.wire.linger(c.server.opts.LingerTimeout, orderly)
+}
+
+// read handles what comes until the end of the connection, and returns whether
+// the peer has sent its close frame.
+func (c *conn) read() (orderly bool) {
 	defer c.containPanic()
 	c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.AuthenticationTimeout))
-	c.explain(c.readAll())
+	err := c.readAll()
+	c.explain(err)
+	return closedByPeer(err)
 }
 
 // containPanic ends a connection that panicked, and nothing else.

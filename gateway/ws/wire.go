@@ -381,10 +381,12 @@ func (w *wire) Close() error { return nil }
 
 // linger lets the last frames reach the peer and closes the socket. A socket
 // that is closed with bytes unread resets the connection, and a reset throws
-// away what the peer has not read; so the peer gets a while to close first.
-func (w *wire) linger(d time.Duration) {
+// away what the peer has not read; so the peer gets a while to close first,
+// unless it has said that it sends nothing more.
+func (w *wire) linger(d time.Duration, orderly bool) {
 	w.awaitFlush(d)
-	if half, ok := w.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	half, ok := w.nc.(interface{ CloseWrite() error })
+	if ok && !orderly && half.CloseWrite() == nil {
 		w.nc.SetReadDeadline(time.Now().Add(d))
 		io.Copy(io.Discard, io.LimitReader(w.nc, lingerBytes))
 	}

@@ -1,0 +1,62 @@
+# Everything here needs Go, make and, for the race detector, a C compiler.
+
+GO      ?= go
+VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+ARGS    ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 1m
+# By default, making one interesting input smaller may take that whole minute.
+MINIMIZETIME ?= 1s
+
+.DEFAULT_GOAL := help
+.PHONY: help dev build test fmt lint bench fuzz soak clean cc
+
+help: ## show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: build ## build and run a gateway for trying out; flags in ARGS="..."
+	@exec bin/seagate dev $(ARGS)
+
+build: ## build bin/seagate, a static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
+
+test: cc lint ## run every check and test; this is what has to pass
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+fmt: ## format the code
+	@gofmt -w .
+
+lint: ## check formatting, vet, staticcheck
+	@unformatted=$$(gofmt -l .) || exit 1; if [ -n "$$unformatted" ]; then \
+		echo "not formatted; run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (1m)
+	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
+	echo "$$listed" | awk '/^Fuzz/ { names[++n] = $$1 } \
+		/^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r package target; do \
+		echo "== $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) \
+			-fuzzminimizetime $(MINIMIZETIME) "$$package" </dev/null || exit 1; \
+	done
+
+soak: cc ## run the soak tests at full length
+	SEAGATE_SOAK=1 CGO_ENABLED=1 $(GO) test -race -run Soak -count 1 -timeout 30m ./...
+
+clean: ## remove what was built; data stays
+	@rm -rf bin
+
+# The race detector links C. Saying so beats the linker's own words.
+cc:
+	@cc=$$($(GO) env CC); command -v "$${cc%% *}" >/dev/null || { \
+		echo "The race detector needs a C compiler and there is no $$cc. Install one:"; \
+		echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
+		echo "  Fedora           dnf install gcc"; \
+		echo "  Alpine           apk add gcc musl-dev"; \
+		echo "  macOS            xcode-select --install"; \
+		exit 1; }

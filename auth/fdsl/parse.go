@@ -1,0 +1,256 @@
+package fdsl
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Limits bound the tree of a filter. Each is inclusive; the zero value refuses
+// everything.
+type Limits struct {
+	Bytes int // length of the JSON text
+	Depth int // nodes from the root to the deepest one, both counted
+	Nodes int // nodes in all; also bounds the work of one Match
+}
+
+// DefaultLimits leaves room for far more than filters that people write, in a
+// token that still fits an HTTP header.
+func DefaultLimits() Limits {
+	return Limits{Bytes: 16 << 10, Depth: 32, Nodes: 512}
+}
+
+// parser turns a decoded tree into nodes. Where it meets a problem it notes it,
+// stands in an empty node and goes on, to find the others.
+type parser struct {
+	limits   Limits
+	nodes    int
+	problems problems
+}
+
+func parse(tree []byte, limits Limits) (node, error) {
+	p := parser{limits: limits}
+	if len(tree) > limits.Bytes {
+		p.problems.add("", "%d bytes are too many, at most %d are allowed", len(tree), limits.Bytes)
+		return node{}, p.problems.err()
+	}
+	p.scan(tree)
+	if err := p.problems.err(); err != nil {
+		return node{}, err
+	}
+	var decoded any
+	if err := json.Unmarshal(tree, &decoded); err != nil {
+		p.notJSON(err)
+		return node{}, p.problems.err()
+	}
+	root := p.node(decoded, "", 1)
+	return root, p.problems.err()
+}
+
+// scan checks what has to hold before the tree is decoded, token by token and
+// without recursion: that it is strict JSON, that it does not nest deeper than a
+// tree within the limits could, and that its numbers are within float64.
+func (p *parser) scan(tree []byte) {
+	dec := jsontext.NewDecoder(bytes.NewReader(tree))
+	for {
+		token, err := dec.ReadToken()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			p.notJSON(err)
+			return
+		}
+		if nodes := (dec.StackDepth() + 1) / 2; nodes > p.limits.Depth { // a node takes an object and at most one list
+			p.tooDeep(string(dec.StackPointer()))
+			return
+		}
+		if token.Kind() == '0' {
+			p.checkRange(token.String(), dec)
+		}
+	}
+}
+
+func (p *parser) notJSON(err error) {
+	pointer := ""
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		pointer = string(syntax.JSONPointer)
+	}
+	p.problems.add(pointer, "not strict JSON: %v", err)
+}
+
+// checkRange refuses what float64 would make infinite: all such numbers would
+// be equal.
+func (p *parser) checkRange(number string, dec *jsontext.Decoder) {
+	if _, err := strconv.ParseFloat(number, 64); err != nil {
+		p.problems.add(string(dec.StackPointer()), "the number %.20s is beyond the range of float64", number)
+	}
+}
+
+func (p *parser) tooDeep(pointer string) {
+	p.problems.add(pointer, "nested too deeply, at most %d nodes may stand within each other", p.limits.Depth)
+}
+
+// node parses the node at a pointer. It recurses no deeper than limits.Depth.
+func (p *parser) node(decoded any, pointer string, depth int) node {
+	if !p.admit(pointer, depth) {
+		return node{}
+	}
+	members, ok := decoded.(map[string]any)
+	if !ok {
+		p.problems.add(pointer, `a node is an object {"t":type,"e":operand}, not %s`, describe(decoded))
+		return node{}
+	}
+	p.refuseUnknownKeys(members, pointer)
+	name, ok := members["t"].(string)
+	if !ok {
+		p.problems.add(pointer, `a node names its type in "t", a string`)
+		return node{}
+	}
+	operand, ok := members["e"]
+	if !ok && name != "null" {
+		p.problems.add(pointer, `a node of type %.20q has its operand in "e"; there is none`, name)
+		return node{}
+	}
+	return p.operand(name, operand, pointer, depth)
+}
+
+// admit counts a node and says whether it is within the limits. What is beyond
+// them is named once and not looked at.
+func (p *parser) admit(pointer string, depth int) bool {
+	if depth > p.limits.Depth {
+		p.tooDeep(pointer)
+		return false
+	}
+	p.nodes++
+	if p.nodes == p.limits.Nodes+1 {
+		p.problems.add(pointer, "too many nodes, at most %d are allowed", p.limits.Nodes)
+	}
+	return p.nodes <= p.limits.Nodes
+}
+
+func (p *parser) refuseUnknownKeys(members map[string]any, pointer string) {
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		if key != "t" && key != "e" {
+			p.problems.add(pointer, `unknown key %.40q; a node has "t" and "e" alone`, key)
+		}
+	}
+}
+
+func (p *parser) operand(name string, operand any, pointer string, depth int) node {
+	switch name {
+	case "string":
+		return literal[string](p, operand, pointer, "a string")
+	case "number":
+		return literal[float64](p, operand, pointer, "a number")
+	case "bool":
+		return literal[bool](p, operand, pointer, "true or false")
+	case "null":
+		return p.null(operand, pointer)
+	case "path":
+		return p.path(operand, pointer)
+	case "meta":
+		return p.meta(operand, pointer)
+	case "eq":
+		return p.eq(operand, pointer, depth)
+	case "and":
+		return p.list(opAnd, operand, pointer, depth)
+	case "or":
+		return p.list(opOr, operand, pointer, depth)
+	case "not":
+		return p.not(operand, pointer, depth)
+	}
+	p.problems.add(pointer+"/t", "unknown type %.20q; there are string, number, bool, null, path, meta, eq, and, or, not", name)
+	return node{}
+}
+
+func literal[T string | float64 | bool](p *parser, operand any, pointer, want string) node {
+	if _, ok := operand.(T); !ok {
+		p.problems.add(pointer+"/e", "expected %s, not %s", want, describe(operand))
+	}
+	return node{op: opLiteral, literal: operand}
+}
+
+func (p *parser) null(operand any, pointer string) node {
+	if operand != nil {
+		p.problems.add(pointer+"/e", "a node of type null has no operand")
+	}
+	return node{op: opLiteral}
+}
+
+func (p *parser) path(operand any, pointer string) node {
+	text, ok := operand.(string)
+	if !ok {
+		p.problems.add(pointer+"/e", "expected a path in a string, not %s", describe(operand))
+		return node{}
+	}
+	path, err := parsePath(text)
+	if err != nil {
+		p.problems.add(pointer+"/e", "bad path %.60q: %v", text, err)
+	}
+	return node{op: opPath, path: path}
+}
+
+func (p *parser) meta(operand any, pointer string) node {
+	if operand != "streamName" {
+		p.problems.add(pointer+"/e", `the only meta value is "streamName"`)
+	}
+	return node{op: opMeta}
+}
+
+func (p *parser) eq(operand any, pointer string, depth int) node {
+	eq := p.list(opEq, operand, pointer, depth)
+	if list, ok := operand.([]any); ok && len(list) != 2 {
+		p.problems.add(pointer+"/e", "eq compares two nodes, not %d", len(list))
+	}
+	return eq
+}
+
+func (p *parser) not(operand any, pointer string, depth int) node {
+	list, ok := operand.([]any)
+	if !ok {
+		return node{op: opNot, operands: []node{p.node(operand, pointer+"/e", depth+1)}}
+	}
+	if len(list) != 1 {
+		p.problems.add(pointer+"/e", "not takes one node, not %d", len(list))
+	}
+	return p.list(opNot, operand, pointer, depth)
+}
+
+func (p *parser) list(op op, operand any, pointer string, depth int) node {
+	list, ok := operand.([]any)
+	if !ok {
+		p.problems.add(pointer+"/e", "expected a list of nodes, not %s", describe(operand))
+		return node{}
+	}
+	operands := make([]node, len(list))
+	for i, decoded := range list {
+		operands[i] = p.node(decoded, pointer+"/e/"+strconv.Itoa(i), depth+1)
+	}
+	return node{op: op, operands: operands}
+}
+
+// describe names the type of a decoded value.
+func describe(decoded any) string {
+	switch decoded.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case float64:
+		return "a number"
+	case string:
+		return "a string"
+	case []any:
+		return "a list"
+	default:
+		return "an object"
+	}
+}

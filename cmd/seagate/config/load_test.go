@@ -1,0 +1,367 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"seagate/cmd/seagate/config"
+)
+
+// sources is what one Load reads, besides the defaults.
+type sources struct {
+	file string // "" for none
+	env  []string
+	args []string
+	dev  bool
+}
+
+func (s sources) load(t testing.TB) (*config.Config, []string, error) {
+	t.Helper()
+	loader := &config.Loader{Environ: append([]string{}, s.env...)}
+	if s.dev {
+		loader.Defaults = config.Development
+	}
+	flags := pflag.NewFlagSet("seagate", pflag.ContinueOnError)
+	loader.BindFlags(flags)
+	args := s.args
+	if s.file != "" {
+		t.Chdir(t.TempDir())
+		if err := os.WriteFile("seagate.toml", []byte(s.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"--config", "seagate.toml"}, args...)
+	}
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return loader.Load()
+}
+
+func (s sources) mustLoad(t testing.TB) *config.Config {
+	t.Helper()
+	c, warnings, err := s.load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(warnings) != 0 {
+		t.Fatalf("warnings: %q", warnings)
+	}
+	return c
+}
+
+// problems is the text of the error, a line each.
+func (s sources) problems(t testing.TB) []string {
+	t.Helper()
+	c, _, err := s.load(t)
+	if (c == nil) != (err != nil) {
+		t.Fatalf("config %v with error %v: want one of the two", c, err)
+	}
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+// requireSame compares every exported field, and not where it comes from.
+func requireSame(t *testing.T, got, want *config.Config) {
+	t.Helper()
+	g, w := reflect.ValueOf(got).Elem(), reflect.ValueOf(want).Elem()
+	for _, field := range reflect.VisibleFields(g.Type()) {
+		if !field.IsExported() {
+			continue
+		}
+		if a, b := g.FieldByIndex(field.Index), w.FieldByIndex(field.Index); !reflect.DeepEqual(a.Interface(), b.Interface()) {
+			t.Errorf("%s is %+v, want %+v", field.Name, a, b)
+		}
+	}
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	for name, c := range map[string]*config.Config{"serve": config.Default(), "dev": config.Development()} {
+		if problems := c.Validate(); problems != nil {
+			t.Errorf("%s: %v", name, problems)
+		}
+		for _, e := range c.Entries() {
+			if e.Origin != "default" {
+				t.Errorf("%s: %s comes from %q", name, e.Key, e.Origin)
+			}
+		}
+	}
+}
+
+func TestNothingSetIsDefault(t *testing.T) {
+	requireSame(t, sources{}.mustLoad(t), config.Default())
+	requireSame(t, sources{dev: true}.mustLoad(t), config.Development())
+}
+
+func TestZeroLoaderReadsTheProcess(t *testing.T) {
+	t.Setenv("SEAGATE_LISTEN", "127.0.0.1:0")
+	c, _, err := new(config.Loader).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:0" {
+		t.Errorf("listen = %s", c.Listen)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	all := sources{
+		file: "listen = \":1\"",
+		env:  []string{"SEAGATE_LISTEN=:2"},
+		args: []string{"--listen", ":3"},
+	}
+	for _, test := range []struct {
+		name           string
+		sources        sources
+		listen, origin string
+	}{
+		{"default", sources{}, ":3104", "default"},
+		{"file", sources{file: all.file}, ":1", "seagate.toml:1"},
+		{"environment over file", sources{file: all.file, env: all.env}, ":2", "env SEAGATE_LISTEN"},
+		{"flag over file", sources{file: all.file, args: all.args}, ":3", "flag --listen"},
+		{"flag over environment", all, ":3", "flag --listen"},
+		{"flag at its default", sources{env: all.env, args: []string{"--listen", ":3104"}}, ":3104", "flag --listen"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := test.sources.mustLoad(t)
+			if origin := c.Origin("listen"); c.Listen != test.listen || origin != test.origin {
+				t.Errorf("got %s from %s, want %s from %s", c.Listen, origin, test.listen, test.origin)
+			}
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	c := sources{args: []string{"--listen", "h:1", "--admin-listen", "", "--data", "/d"}}.mustLoad(t)
+	if c.Listen != "h:1" || c.AdminListen != "" || c.DataDir != "/d" {
+		t.Errorf("got %q %q %q", c.Listen, c.AdminListen, c.DataDir)
+	}
+	for key, want := range map[string]string{
+		"listen": "flag --listen", "admin_listen": "flag --admin-listen", "data_dir": "flag --data",
+	} {
+		if got := c.Origin(key); got != want {
+			t.Errorf("%s comes from %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestFlagsHelp(t *testing.T) {
+	flags := pflag.NewFlagSet("seagate", pflag.ContinueOnError)
+	(&config.Loader{Defaults: config.Development}).BindFlags(flags)
+	const want = `      --admin-listen HOST:PORT   serve health and metrics on HOST:PORT; empty turns it off [SEAGATE_ADMIN_LISTEN] (default "127.0.0.1:3105")
+      --config FILE              read the configuration from FILE (TOML)
+      --data DIR                 keep everything that lasts in folder DIR [SEAGATE_DATA_DIR] (default "data/dev")
+      --listen HOST:PORT         serve clients on HOST:PORT; port 0 takes a free one [SEAGATE_LISTEN] (default "127.0.0.1:3104")
+`
+	if got := flags.FlagUsages(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// changed is a file of every key, in which no value is its default, and none is that of
+// another key of the same type.
+const changed = `
+listen = "127.0.0.1:1"
+admin_listen = ""
+data_dir = "/var/lib/seagate"
+allowed_origins = ["app.example.com", "*.example.com"]
+[tls]
+cert_file = "c.pem"
+key_file = "k.pem"
+[admin]
+pprof = true
+[log]
+level = "warn"
+format = "json"
+[websocket]
+ping_interval = "15s"
+authentication_timeout = "5s"
+stall_timeout = "1m30s"
+literal_actions = true
+[streams]
+ungrouped = "client-group"
+undefined = "accept"
+missing_fields = "accept"
+unknown_fields = "accept"
+dates = "lenient"
+tail_messages = 100
+tail_bytes = "8MiB"
+[limits]
+message_bytes = 2_097_152
+decompressed_bytes = "3MiB"
+json_depth = 65
+batch_messages = 66
+fields_per_definition = 67
+header_bytes = "65KiB"
+filter_bytes = "17KiB"
+filter_depth = 33
+streams_per_jail = 68
+clients_per_jail = 69
+connections = 70
+connections_per_client = 71
+subscriptions_per_connection = 72
+queued_bytes = "4MiB"
+frames_per_second = 73
+failed_authentications = 74
+publishes_per_second = 75
+[shutdown]
+drain = "0s"
+timeout = "1h"
+`
+
+// want is what changed says.
+func want() *config.Config {
+	return &config.Config{
+		Listen:         "127.0.0.1:1",
+		DataDir:        "/var/lib/seagate",
+		AllowedOrigins: []string{"app.example.com", "*.example.com"},
+		TLS:            config.TLS{CertFile: "c.pem", KeyFile: "k.pem"},
+		Admin:          config.Admin{Pprof: true},
+		Log:            config.Log{Level: config.Warn, Format: config.FormatJSON},
+		WebSocket: config.WebSocket{
+			PingInterval:          15 * time.Second,
+			AuthenticationTimeout: 5 * time.Second,
+			StallTimeout:          90 * time.Second,
+			LiteralActions:        true,
+		},
+		Streams: config.Streams{
+			Ungrouped:     config.ClientGroup,
+			Undefined:     config.Accept,
+			MissingFields: config.Accept,
+			UnknownFields: config.Accept,
+			Dates:         config.LenientDates,
+			TailMessages:  100,
+			TailBytes:     8 * config.MiB,
+		},
+		Limits: config.Limits{
+			MessageBytes:               2 * config.MiB,
+			DecompressedBytes:          3 * config.MiB,
+			JSONDepth:                  65,
+			BatchMessages:              66,
+			FieldsPerDefinition:        67,
+			HeaderBytes:                65 * config.KiB,
+			FilterBytes:                17 * config.KiB,
+			FilterDepth:                33,
+			StreamsPerJail:             68,
+			ClientsPerJail:             69,
+			Connections:                70,
+			ConnectionsPerClient:       71,
+			SubscriptionsPerConnection: 72,
+			QueuedBytes:                4 * config.MiB,
+			FramesPerSecond:            73,
+			FailedAuthentications:      74,
+			PublishesPerSecond:         75,
+		},
+		Shutdown: config.Shutdown{Timeout: time.Hour},
+	}
+}
+
+func TestEveryKeyFromTheFile(t *testing.T) {
+	c := sources{file: changed}.mustLoad(t)
+	requireSame(t, c, want())
+	lines := strings.Split(changed, "\n")
+	for _, e := range c.Entries() {
+		want := "default"
+		if !strings.HasPrefix(e.Key, "root.") {
+			want = fmt.Sprintf("seagate.toml:%d", lineOf(lines, e.Key))
+		}
+		if e.Origin != want {
+			t.Errorf("%s comes from %s, want %s", e.Key, e.Origin, want)
+		}
+	}
+}
+
+// lineOf is the line, from 1, that sets a dotted key.
+func lineOf(lines []string, key string) int {
+	name := key[strings.LastIndex(key, ".")+1:]
+	return 1 + slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+" =") })
+}
+
+// TestEveryKeyFromTheEnvironment sets, by its variable, each value that the
+// file of the test before sets.
+func TestEveryKeyFromTheEnvironment(t *testing.T) {
+	env := []string{"SEAGATE_ROOT_CLIENT_SECRET=0123456789abcdef"}
+	want := want()
+	want.Root.ClientID = "operator"
+	for _, e := range want.Entries() {
+		if e.Key != "root.client_secret" {
+			env = append(env, variable(e.Key)+"="+asText(e.Value))
+		}
+	}
+	c := sources{env: env}.mustLoad(t)
+	for _, e := range c.Entries() {
+		if e.Origin != "env "+variable(e.Key) {
+			t.Errorf("%s comes from %q", e.Key, e.Origin)
+		}
+	}
+	if secret := c.Root.ClientSecret.Reveal(); secret != "0123456789abcdef" {
+		t.Errorf("the secret is %q", secret)
+	}
+	c.Root.ClientSecret = config.Secret{}
+	requireSame(t, c, want)
+}
+
+// variable is the name that sets a dotted key.
+func variable(key string) string {
+	return "SEAGATE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// asText writes the value of an Entry as the environment has it.
+func asText(value any) string {
+	if texts, ok := value.([]string); ok {
+		return strings.Join(texts, ",")
+	}
+	return fmt.Sprint(value)
+}
+
+func TestAllProblemsOfAllSources(t *testing.T) {
+	got := sources{
+		file: "listne = \":1\"\n[limits]\nconnections = \"many\"\njson_depth = 0\n",
+		env:  []string{"SEAGATE_LOG_LEVEL=loud"},
+		args: []string{"--listen", "3104"},
+	}.problems(t)
+	want := []string{
+		`seagate.toml:1: unknown key "listne"; did you mean "listen"?`,
+		`seagate.toml:3: limits.connections must be a whole number, not the text "many"`,
+		`env SEAGATE_LOG_LEVEL: log.level must be "debug", "info", "warn" or "error", not "loud"`,
+		`flag --listen: listen must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not "3104"`,
+		`seagate.toml:4: limits.json_depth must be at least 1, not 0`,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A value that could not be read still has its default, which must not be
+// blamed for not fitting another.
+func TestNoRelationWithAnUnreadValue(t *testing.T) {
+	got := sources{file: "[shutdown]\ndrain = \"40s\"\ntimeout = \"1 minute\"\n"}.problems(t)
+	if len(got) != 1 || !strings.HasPrefix(got[0], "seagate.toml:3: shutdown.timeout") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A wrong value in the file is a problem even if something wins over it: it
+// would come into force with the next change of the environment.
+func TestOverriddenValueIsStillRead(t *testing.T) {
+	got := sources{file: "listen = 5", env: []string{"SEAGATE_LISTEN=:1"}}.problems(t)
+	if len(got) != 1 {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	got := sources{args: []string{"--config", "/nowhere/seagate.toml"}}.problems(t)
+	want := "cannot read the configuration file: open /nowhere/seagate.toml: no such file or directory"
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Validate returns every problem with the values themselves and with how they
+// relate; none means that the configuration can be used. It looks at nothing
+// outside the configuration: neither files nor ports.
+func (c *Config) Validate() []error {
+	return slices.Concat(c.checkValues(), c.checkRelations(), c.Root.checkBoth())
+}
+
+// RequireLoopback returns a problem for each listener that other machines could
+// reach.
+func (c *Config) RequireLoopback() []error {
+	var problems []error
+	for _, key := range []string{"listen", "admin_listen"} {
+		s := c.setting(key)
+		if address := s.value.plain().(string); address != "" && !isLoopback(address) {
+			problems = append(problems, c.problem(s, fmt.Errorf(
+				`must be an address of this machine alone, such as "127.0.0.1:3104", not %q`, address)))
+		}
+	}
+	return problems
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
+func (c *Config) checkValues() []error {
+	var problems []error
+	for _, s := range c.all() {
+		if err := s.value.check(); err != nil {
+			problems = append(problems, c.problem(s, err))
+		}
+	}
+	return problems
+}
+
+// problem completes the sentence of a value's error, and says where to mend it.
+func (c *Config) problem(s setting, err error) error {
+	return problemAt(c.Origin(s.path()), s, err)
+}
+
+func problemAt(origin string, s setting, err error) error {
+	if origin == originDefault {
+		return fmt.Errorf("%s %w", s.path(), err)
+	}
+	return fmt.Errorf("%s: %s %w", origin, s.path(), err)
+}
+
+// checkRelations holds values against each other.
+func (c *Config) checkRelations() []error {
+	l := &c.Limits
+	relations := []struct {
+		ok                   bool
+		key, relation, other string
+	}{
+		// A body is unpacked before it is known to be a message.
+		{l.DecompressedBytes >= l.MessageBytes, "limits.decompressed_bytes", "must not be less than", "limits.message_bytes"},
+		// What is accepted must be deliverable, and fit the tail that delivers it.
+		{l.QueuedBytes >= l.MessageBytes, "limits.queued_bytes", "must not be less than", "limits.message_bytes"},
+		{c.Streams.TailBytes >= l.MessageBytes, "streams.tail_bytes", "must not be less than", "limits.message_bytes"},
+		// Headers and filters arrive in messages.
+		{l.HeaderBytes <= l.MessageBytes, "limits.header_bytes", "must not be more than", "limits.message_bytes"},
+		{l.FilterBytes <= l.MessageBytes, "limits.filter_bytes", "must not be more than", "limits.message_bytes"},
+		// The last connection must be closed before the deadline.
+		{c.Shutdown.Drain < c.Shutdown.Timeout, "shutdown.drain", "must be less than", "shutdown.timeout"},
+		{!sameAddress(c.Listen, c.AdminListen), "admin_listen", "must have another port than", "listen"},
+		{(c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls.cert_file", "must be set together with", "tls.key_file"},
+	}
+	var problems []error
+	for _, r := range relations {
+		if !r.ok {
+			problems = append(problems, fmt.Errorf("%s %s %s", c.cite(r.key), r.relation, c.cite(r.other)))
+		}
+	}
+	return problems
+}
+
+// checkBoth wants both credentials or neither. They have no place in a file to
+// point at, so the variables are named.
+func (r *Root) checkBoth() []error {
+	if (r.ClientID != "") == r.ClientSecret.IsSet() {
+		return nil
+	}
+	set, missing := "SEAGATE_ROOT_CLIENT_ID", "SEAGATE_ROOT_CLIENT_SECRET"
+	if r.ClientID == "" {
+		set, missing = missing, set
+	}
+	return []error{fmt.Errorf("%s is set and %s is not: set both or neither", set, missing)}
+}
+
+// cite names a key with its value and where that comes from.
+func (c *Config) cite(key string) string {
+	return fmt.Sprintf("%s (%s, %s)", key, literal(c.setting(key).value.plain()), c.Origin(key))
+}
+
+// setting finds a key that is known to exist.
+func (c *Config) setting(key string) setting {
+	all := c.all()
+	return all[slices.IndexFunc(all, func(s setting) bool { return s.path() == key })]
+}
+
+// sameAddress reports whether listening on both would fail.
+func sameAddress(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	return hostA == hostB || everyInterface(hostA) || everyInterface(hostB)
+}
+
+func everyInterface(host string) bool {
+	return host == "" || net.ParseIP(host).IsUnspecified()
+}
+
+// required refuses empty text.
+func required(text string) error {
+	if text == "" {
+		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+// address takes HOST:PORT, with or without a host.
+func address(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf(`must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not %q`, text)
+	}
+	return nil
+}
+
+func optionalAddress(text string) error {
+	if text == "" {
+		return nil
+	}
+	return address(text)
+}
+
+// originPattern takes what a host of an Origin header is matched against. A
+// scheme is refused rather than ignored: such a pattern would match no page,
+// and the refused browser does not say why.
+func originPattern(text string) error {
+	if scheme, host, ok := strings.Cut(text, "://"); ok {
+		return fmt.Errorf("must name hosts without a scheme: write %q, not %q", host, scheme+"://"+host)
+	}
+	_, err := path.Match(text, "")
+	if err != nil || text == "" || strings.ContainsAny(text, "/, \t\r\n") {
+		return fmt.Errorf(`must name hosts, such as "app.example.com" or "*.example.com", not %q`, text)
+	}
+	return nil
+}

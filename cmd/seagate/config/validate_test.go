@@ -1,0 +1,167 @@
+package config_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"seagate/cmd/seagate/config"
+)
+
+func texts(problems []error) []string {
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, problem.Error())
+	}
+	return texts
+}
+
+func TestValidate(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*config.Config)
+		want   []string
+	}{
+		{"port 0", func(c *config.Config) { c.Listen, c.AdminListen = ":0", ":0" }, nil},
+		{"no admin listener", func(c *config.Config) { c.AdminListen = "" }, nil},
+		{"same port, other interfaces", func(c *config.Config) { c.Listen, c.AdminListen = "10.0.0.1:1", "127.0.0.1:1" }, nil},
+		{"same port, one is every interface", func(c *config.Config) { c.AdminListen = "127.0.0.1:3104" },
+			[]string{`admin_listen ("127.0.0.1:3104", default) must have another port than listen (":3104", default)`}},
+		{"same port, unspecified address", func(c *config.Config) { c.Listen, c.AdminListen = "10.0.0.1:1", "[::]:1" },
+			[]string{`admin_listen ("[::]:1", default) must have another port than listen ("10.0.0.1:1", default)`}},
+		{"same address", func(c *config.Config) { c.Listen, c.AdminListen = "a:1", "a:1" },
+			[]string{`admin_listen ("a:1", default) must have another port than listen ("a:1", default)`}},
+		{"port too high", func(c *config.Config) { c.Listen = ":65536" },
+			[]string{`listen must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not ":65536"`}},
+		{"named port", func(c *config.Config) { c.AdminListen = "localhost:http" },
+			[]string{`admin_listen must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not "localhost:http"`}},
+		{"IPv6 without brackets", func(c *config.Config) { c.Listen = "::1:3104" },
+			[]string{`listen must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not "::1:3104"`}},
+
+		{"no origins", func(c *config.Config) { c.AllowedOrigins = nil }, nil},
+		{"hosts", func(c *config.Config) {
+			c.AllowedOrigins = []string{"*.example.com", "localhost:*", "null", "[[]::1]:8080"}
+		}, nil},
+		{"origin with scheme", func(c *config.Config) { c.AllowedOrigins = []string{"*", "https://app.example.com"} },
+			[]string{`allowed_origins must name hosts without a scheme: write "app.example.com", not "https://app.example.com"`}},
+		{"origin that is a broken pattern", func(c *config.Config) { c.AllowedOrigins = []string{"[a"} },
+			[]string{`allowed_origins must name hosts, such as "app.example.com" or "*.example.com", not "[a"`}},
+		{"empty origin", func(c *config.Config) { c.AllowedOrigins = []string{""} },
+			[]string{`allowed_origins must name hosts, such as "app.example.com" or "*.example.com", not ""`}},
+		{"origin with a path", func(c *config.Config) { c.AllowedOrigins = []string{"a.example/b"} },
+			[]string{`allowed_origins must name hosts, such as "app.example.com" or "*.example.com", not "a.example/b"`}},
+
+		{"certificate without key", func(c *config.Config) { c.TLS.CertFile = "c.pem" },
+			[]string{`tls.cert_file ("c.pem", default) must be set together with tls.key_file ("", default)`}},
+		{"key without certificate", func(c *config.Config) { c.TLS.KeyFile = "k.pem" },
+			[]string{`tls.cert_file ("", default) must be set together with tls.key_file ("k.pem", default)`}},
+
+		{"ping at its bounds", func(c *config.Config) { c.WebSocket.PingInterval = 30 * time.Second }, nil},
+		{"ping too rare", func(c *config.Config) { c.WebSocket.PingInterval = 30*time.Second + 1 },
+			[]string{`websocket.ping_interval must be at most 30s, not 30.000000001s`}},
+		{"ping too often", func(c *config.Config) { c.WebSocket.PingInterval = time.Second - 1 },
+			[]string{`websocket.ping_interval must be at least 1s, not 999.999999ms`}},
+		{"drain up to the deadline", func(c *config.Config) { c.Shutdown.Drain = 30 * time.Second },
+			[]string{`shutdown.drain ("30s", default) must be less than shutdown.timeout ("30s", default)`}},
+		{"no drain", func(c *config.Config) { c.Shutdown.Drain = 0 }, nil},
+
+		{"messages larger than all that holds them", func(c *config.Config) { c.Limits.MessageBytes = 8 * config.MiB }, []string{
+			`limits.decompressed_bytes ("1MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
+			`limits.queued_bytes ("1MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
+			`streams.tail_bytes ("4MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
+		}},
+		{"messages smaller than what comes in them", func(c *config.Config) { c.Limits.MessageBytes = config.KiB }, []string{
+			`limits.header_bytes ("64KiB", default) must not be more than limits.message_bytes ("1KiB", default)`,
+			`limits.filter_bytes ("16KiB", default) must not be more than limits.message_bytes ("1KiB", default)`,
+		}},
+		{"unlimited publishing", func(c *config.Config) { c.Limits.PublishesPerSecond = 0 }, nil},
+		{"negative limit", func(c *config.Config) { c.Limits.PublishesPerSecond = -1 },
+			[]string{`limits.publishes_per_second must be at least 0, not -1`}},
+		{"words made up in code", func(c *config.Config) { c.Streams.Dates, c.Log.Level = "", "loud" }, []string{
+			`log.level must be "debug", "info", "warn" or "error", not "loud"`,
+			`streams.dates must be "strict" or "lenient", not ""`,
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := config.Default()
+			test.change(c)
+			if got := texts(c.Validate()); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestTLSIsOnWithACertificate(t *testing.T) {
+	if (config.TLS{}).Enabled() || !(config.TLS{CertFile: "c.pem", KeyFile: "k.pem"}).Enabled() {
+		t.Error("want TLS with a certificate and not without")
+	}
+}
+
+// A relation says where both sides come from.
+func TestRelationNamesOrigins(t *testing.T) {
+	got := sources{file: "\n[shutdown]\ndrain = \"40s\"\n", env: []string{"SEAGATE_SHUTDOWN_TIMEOUT=35s"}}.problems(t)
+	want := `shutdown.drain ("40s", seagate.toml:3) must be less than shutdown.timeout ("35s", env SEAGATE_SHUTDOWN_TIMEOUT)`
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+// Every number, size and duration has a lower and an upper bound.
+func TestEveryNumberIsBounded(t *testing.T) {
+	for _, far := range []int64{math.MinInt64, math.MaxInt64} {
+		c := config.Default()
+		numbers := setNumbers(reflect.ValueOf(c).Elem(), far)
+		bounded := 0
+		for _, problem := range c.Validate() {
+			if strings.Contains(problem.Error(), "must be at ") {
+				bounded++
+			}
+		}
+		if numbers == 0 || bounded != numbers {
+			t.Errorf("%d: %d of %d numbers are refused", far, bounded, numbers)
+		}
+	}
+}
+
+// setNumbers sets every number within v and returns how many there are.
+func setNumbers(v reflect.Value, n int64) int {
+	count := 0
+	for i := range v.NumField() {
+		switch field := v.Field(i); field.Kind() {
+		case reflect.Struct:
+			count += setNumbers(field, n)
+		case reflect.Int, reflect.Int64:
+			field.SetInt(n)
+			count++
+		}
+	}
+	return count
+}
+
+func TestRequireLoopback(t *testing.T) {
+	for address, local := range map[string]bool{
+		"127.0.0.1:1": true, "127.9.9.9:1": true, "[::1]:1": true, "localhost:1": true,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.168.0.1:1": false, "localhost.example:1": false,
+	} {
+		c := config.Development()
+		c.Listen = address
+		if got := c.RequireLoopback(); (len(got) == 0) != local {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+	c := sources{dev: true, args: []string{"--listen", ":1", "--admin-listen", "0.0.0.0:2"}}.mustLoad(t)
+	want := []string{
+		`flag --listen: listen must be an address of this machine alone, such as "127.0.0.1:3104", not ":1"`,
+		`flag --admin-listen: admin_listen must be an address of this machine alone, such as "127.0.0.1:3104", not "0.0.0.0:2"`,
+	}
+	if got := texts(c.RequireLoopback()); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+	c.AdminListen = ""
+	if got := c.RequireLoopback(); len(got) != 1 {
+		t.Errorf("a listener that is off is a problem: %v", got)
+	}
+}

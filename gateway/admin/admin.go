@@ -1,0 +1,81 @@
+// Package admin is the operator's listener: liveness, readiness, metrics and,
+// if asked for, profiles. It has no authentication and belongs on loopback or
+// on a network of the operator's own.
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Options of a Handler.
+type Options struct {
+	// Probe does what a client would do, and returns an error if it does not
+	// work.
+	Probe func(context.Context) error
+	// Metrics is what /metrics shows.
+	Metrics prometheus.Gatherer
+	// Pprof adds /debug/pprof/.
+	Pprof bool
+}
+
+// A Handler serves
+//
+//	/livez        200 while the process answers
+//	/readyz       200 while clients should be sent here
+//	/metrics      Prometheus text format
+//	/debug/pprof/ if asked for
+type Handler struct {
+	mux      *http.ServeMux
+	opts     Options
+	draining atomic.Bool
+}
+
+// New returns a Handler.
+func New(opts Options) *Handler {
+	h := &Handler{mux: http.NewServeMux(), opts: opts}
+	h.mux.HandleFunc("GET /livez", h.live)
+	h.mux.HandleFunc("GET /readyz", h.ready)
+	h.mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Metrics, promhttp.HandlerOpts{}))
+	if opts.Pprof {
+		h.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		h.mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		h.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		h.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		h.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return h
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// Drain makes readiness fail from now on, so that no new clients are sent here.
+func (h *Handler) Drain() { h.draining.Store(true) }
+
+func (h *Handler) live(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+
+// probeTimeout is how long a message to oneself may take before clients are
+// better sent elsewhere.
+const probeTimeout = 2 * time.Second
+
+func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {
+	if h.draining.Load() {
+		http.Error(w, "shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	if err := h.opts.Probe(ctx); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}

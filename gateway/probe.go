@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"seagate/streams"
+)
+
+// probeTopic lies in a space of its own: no jail's uid is empty.
+var probeTopic = streams.ID{Name: "probe"}
+
+// Probe publishes a message to itself and waits until it has received it, the
+// way that a client's message goes. An error says that clients would wait too.
+func (g *Gateway) Probe(ctx context.Context) error {
+	topic, err := g.Network.Topic(probeTopic)
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	arrived := make(probe, 1)
+	in, _, err := topic.In(arrived, g.lanes.Add(1))
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	defer in.Close()
+	in.Start()
+	if err := send(ctx, topic); err != nil {
+		return fmt.Errorf("probe: publish: %w", err)
+	}
+	select {
+	case <-arrived:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("probe: the message was accepted and not delivered: %w", ctx.Err())
+	}
+}
+
+func send(ctx context.Context, topic *streams.Topic) error {
+	out, err := topic.Out()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	sent := make(chan error, 1)
+	go out.Send([][]byte{[]byte("{}")}, func(_ uint64, err error) { sent <- err })
+	select {
+	case err := <-sent:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// probe receives a signal when a message came.
+type probe chan struct{}
+
+func (p probe) Deliver(pass *streams.Pass) int {
+	select {
+	case p <- struct{}{}:
+	default:
+	}
+	return len(pass.Messages)
+}
+
+func (probe) State(streams.State) {}
+func (probe) Gap(_, _ uint64)     {}
+func (probe) End()                {}
