@@ -1,0 +1,297 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"seagate/auth"
+	"seagate/storage"
+)
+
+func count(t *testing.T, records storage.Records, table string) (n int) {
+	t.Helper()
+	for _, err := range records.List(t.Context(), table, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+func TestReopen(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	root, _, err := d.CreateRoot(t.Context(), "ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, first := newJail(t, d, "a", "first")
+	newClient(t, d, a.UID, "deleted")
+	old := newClient(t, d, a.UID, "rotated")
+	setKey(t, d, a.UID, "first", pemOf(0))
+	setKey(t, d, a.UID, "rotated", pemOf(1))
+	setKey(t, d, a.UID, "rotated", "")
+	if err := d.DeleteClient(t.Context(), a.UID, "deleted"); err != nil {
+		t.Fatal(err)
+	}
+	_, rotated, err := d.RotateSecret(t.Context(), a.UID, "rotated")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, _ := d.Clients(a.UID, "", 10)
+	jails, _ := d.Jails("", 10)
+
+	d = open(t, engine, unlimited)
+	after, _, err := d.Clients(a.UID, "", 10)
+	if err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Fatalf("clients\n%v\nbefore\n%v", after, before)
+	}
+	if got, _ := d.Jails("", 10); fmt.Sprint(got) != fmt.Sprint(jails) || len(got) != 2 {
+		t.Fatalf("jails %v, before %v", got, jails)
+	}
+	if p := mustBasic(t, d, "ops", root.Reveal()); !p.Root {
+		t.Fatal("root is not root any more")
+	}
+	mustBasic(t, d, "first", first)
+	mustBasic(t, d, "rotated", rotated.Reveal())
+	mustToken(t, d, "first", goodToken(0))
+	if p, _ := d.Basic("rotated", old, home); p != nil {
+		t.Fatal("the rotated secret is back")
+	}
+	if p, _ := d.Token("rotated", goodToken(1), "", home); p != nil {
+		t.Fatal("the cleared key is back")
+	}
+}
+
+func TestNothingStoredGivesASecretAway(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	if _, err := d.EnsureRoot(t.Context(), "ops", ownWords); err != nil {
+		t.Fatal(err)
+	}
+	_, secret := newJail(t, d, "a", "c")
+	for _, table := range []string{"jails", "clients"} {
+		for r, err := range engine.List(t.Context(), table, "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := string(r.Value); strings.Contains(s, ownWords) || strings.Contains(s, secret) || strings.Contains(s, secret[20:50]) {
+				t.Fatalf("record %s: %s", r.Key, s)
+			}
+		}
+	}
+}
+
+func TestDeletedJailLeavesNothing(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	a, _ := newJail(t, d, "a", "c0")
+	for i := range 10 {
+		newClient(t, d, a.UID, fmt.Sprintf("d%d", i))
+	}
+	if _, err := d.DeleteJail(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, engine, "clients") + count(t, engine, "jails"); n != 0 {
+		t.Fatalf("%d records are left", n)
+	}
+}
+
+func TestOrphansAreRemoved(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	a, secret := newJail(t, d, "a", "c")
+	newJail(t, d, "b", "c")
+	if err := engine.Delete(t.Context(), "jails", "a", storage.Always()); err != nil {
+		t.Fatal(err)
+	}
+	d = open(t, engine, unlimited)
+	if p, _ := d.Basic("c", secret, home); p != nil {
+		t.Fatal("an orphan came in")
+	}
+	if n := count(t, engine, "clients"); n != 1 {
+		t.Fatalf("%d clients are stored, want b's", n)
+	}
+	again, _ := newJail(t, d, "a", "other")
+	if again.UID == a.UID {
+		t.Fatal("the uid came back")
+	}
+	if p, _ := d.Basic("c", secret, home); p != nil {
+		t.Fatal("the orphan was resurrected")
+	}
+}
+
+func TestRootWithoutClientsGetsOne(t *testing.T) {
+	engine := newEngine()
+	if _, _, err := open(t, engine, unlimited).CreateRoot(t.Context(), "ops"); err != nil {
+		t.Fatal(err)
+	}
+	for r := range engine.List(t.Context(), "clients", "") {
+		if err := engine.Delete(t.Context(), "clients", r.Key, storage.Always()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := open(t, engine, unlimited)
+	if created, err := d.EnsureRoot(t.Context(), "ops2", ownWords); !created || err != nil {
+		t.Fatal(created, err)
+	}
+	if p := mustBasic(t, d, "ops2", ownWords); !p.Root {
+		t.Fatal("not root")
+	}
+	if jails, _ := d.Jails("", 10); len(jails) != 1 {
+		t.Fatalf("jails %v", jails)
+	}
+}
+
+func TestDamagedRecordsAreNamed(t *testing.T) {
+	for _, c := range []struct{ table, key, value string }{
+		{"jails", "a", `{`},
+		{"jails", "a", `{"uid":"u","name":"","createdAt":"2020-01-01T00:00:00Z","newer":1}`},
+		{"clients", "u/c", `[]`},
+		{"clients", "u/c", `{"uid":"x","secret":{"digest":""}}`},
+		{"clients", "u/c", `{"uid":"x","secret":{"selector":"AAAAAAAAAAA=","salt":"AAAA","iterations":1,"digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`},
+		{"clients", "u/c", `{"uid":"x","secret":{"salt":"AAAA","iterations":99999999,"digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`},
+		{"clients", "u/c", `{"uid":"x","secret":{"salt":"AAAA","iterations":1,"digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"key":{"pem":"x"}}`},
+	} {
+		engine := newEngine()
+		put(t, engine, "jails", "a", `{"uid":"u","name":"","createdAt":"2020-01-01T00:00:00Z"}`)
+		put(t, engine, c.table, c.key, c.value)
+		_, err := auth.Open(t.Context(), engine, unlimited)
+		if err == nil || !strings.Contains(err.Error(), c.table) || !strings.Contains(err.Error(), c.key) {
+			t.Errorf("%s %s %s: error %v", c.table, c.key, c.value, err)
+		}
+	}
+}
+
+func put(t *testing.T, records storage.Records, table, key, value string) {
+	t.Helper()
+	if _, err := records.Put(t.Context(), table, key, []byte(value), storage.Always()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A write that finds another record than it expects goes by what is stored.
+func TestConflictGoesByWhatIsStored(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	a, secret := newJail(t, d, "a", "c")
+	setKey(t, d, a.UID, "c", pemOf(0))
+	p, bearer := mustBasic(t, d, "c", secret), mustToken(t, d, "c", goodToken(0))
+	key := a.UID + "/c"
+	r, err := engine.Get(t.Context(), "clients", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, engine, "clients", key, strings.Replace(string(r.Value), p.ClientUID, "another-incarnation", 1))
+
+	_, s, err := d.RotateSecret(t.Context(), a.UID, "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Current(p) || d.Current(bearer) {
+		t.Fatal("principals of the client before are still current")
+	}
+	if p := mustBasic(t, d, "c", s.Reveal()); p.ClientUID != "another-incarnation" {
+		t.Fatalf("uid %s", p.ClientUID)
+	}
+	if p := mustToken(t, d, "c", goodToken(0)); p.ClientUID != "another-incarnation" {
+		t.Fatalf("uid %s", p.ClientUID)
+	}
+
+	if err := engine.Delete(t.Context(), "clients", key, storage.Always()); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = d.RotateSecret(t.Context(), a.UID, "c")
+	wantErr(t, err, auth.ErrClientNotFound)
+	if p, _ := d.Basic("c", s.Reveal(), home); p != nil {
+		t.Fatal("came in as a client that is not stored")
+	}
+}
+
+// Whichever write of whichever change fails, whether or not it got there: the
+// change says so and nothing else has changed, it can be asked for again once
+// the storage works, and a restart finds a sound directory.
+func TestEveryWriteMayFail(t *testing.T) {
+	ctx := context.Background()
+	changes := map[string]struct {
+		do   func(d *auth.Directory, jailUID string) error
+		done error // what asking again may answer, if it had happened
+	}{
+		"create client": {func(d *auth.Directory, uid string) error {
+			_, _, err := d.CreateClient(ctx, uid, "new", "")
+			return err
+		}, auth.ErrClientExists},
+		"delete client": {func(d *auth.Directory, uid string) error { return d.DeleteClient(ctx, uid, "c") }, nil},
+		"rotate secret": {func(d *auth.Directory, uid string) error {
+			_, _, err := d.RotateSecret(ctx, uid, "c")
+			return err
+		}, nil},
+		"set key": {func(d *auth.Directory, uid string) error {
+			_, err := d.SetPublicKey(ctx, uid, "c", pemOf(1))
+			return err
+		}, nil},
+		"create jail": {func(d *auth.Directory, _ string) error {
+			_, _, err := d.CreateJail(ctx, "new", "", "c")
+			return err
+		}, auth.ErrJailExists},
+		"delete jail": {func(d *auth.Directory, _ string) error {
+			_, err := d.DeleteJail(ctx, "a")
+			return err
+		}, nil},
+		"create root": {func(d *auth.Directory, _ string) error {
+			_, err := d.EnsureRoot(ctx, "ops", auth.NewSecret().Reveal())
+			return err
+		}, auth.ErrJailExists},
+	}
+	for name, change := range changes {
+		for writes := 1; writes <= 2; writes++ {
+			for _, happens := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/write %d/happens %v", name, writes, happens), func(t *testing.T) {
+					testFailingWrite(t, change.do, change.done, writes, happens)
+				})
+			}
+		}
+	}
+}
+
+func testFailingWrite(t *testing.T, do func(*auth.Directory, string) error, done error, writes int, happens bool) {
+	engine := newEngine()
+	setUp := open(t, engine, unlimited)
+	a, secret := newJail(t, setUp, "a", "c")
+	setKey(t, setUp, a.UID, "c", pemOf(0))
+
+	store := failingAt(engine, writes, happens)
+	d := open(t, store, unlimited)
+	p, bearer := mustBasic(t, d, "c", secret), mustToken(t, d, "c", goodToken(0))
+	revoked := 0
+	d.OnRevoke(func(auth.Revocation) { revoked++ })
+	if err := do(d, a.UID); err != nil {
+		wantErr(t, err, errDisk)
+		if !d.Current(p) || !d.Current(bearer) || revoked > 0 {
+			t.Fatal("a change that failed ended credentials")
+		}
+		mustBasic(t, d, "c", secret)
+		openSound(t, engine)
+		store.heal()
+		if err := do(d, a.UID); err != nil {
+			wantErr(t, err, done)
+			if !happens {
+				t.Fatalf("asked again: %v", err)
+			}
+		}
+	}
+	openSound(t, engine)
+}
+
+// openSound opens the storage and checks that no record is left that is not
+// in use.
+func openSound(t *testing.T, engine storage.Records) {
+	t.Helper()
+	d := open(t, engine, unlimited)
+	if got := d.Stats(); got.Jails != count(t, engine, "jails") || got.Clients != count(t, engine, "clients") {
+		t.Fatalf("in memory %+v; stored %d and %d", got, count(t, engine, "jails"), count(t, engine, "clients"))
+	}
+}

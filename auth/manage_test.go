@@ -1,0 +1,249 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"seagate/auth"
+)
+
+func TestClients(t *testing.T) {
+	d := openNew(t, unlimited)
+	a, _ := newJail(t, d, "a", "c0")
+	c, s, err := d.CreateClient(t.Context(), a.UID, "c1", "does things")
+	if err != nil || c.ID != "c1" || c.UID == "" || c.Description != "does things" || c.PublicKey != "" || time.Since(c.CreatedAt) > time.Minute {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	mustBasic(t, d, "c1", s.Reveal())
+	if got, err := d.Client(a.UID, "c1"); err != nil || got != c {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	_, _, err = d.CreateClient(t.Context(), a.UID, "c1", "")
+	wantErr(t, err, auth.ErrClientExists)
+	rotated, s2, err := d.RotateSecret(t.Context(), a.UID, "c1")
+	if err != nil || rotated != c {
+		t.Fatalf("%+v, %v", rotated, err)
+	}
+	mustBasic(t, d, "c1", s2.Reveal())
+	if _, err := d.Basic("c1", s.Reveal(), home); reasonOf(err) != auth.ReasonWrongSecret {
+		t.Fatalf("the rotated secret: %v", err)
+	}
+	if err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Basic("c1", s2.Reveal(), home); reasonOf(err) != auth.ReasonUnknownClient {
+		t.Fatalf("the deleted client: %v", err)
+	}
+	again, _, err := d.CreateClient(t.Context(), a.UID, "c1", "")
+	if err != nil || again.UID == c.UID {
+		t.Fatalf("created again: %+v, %v", again, err)
+	}
+	if got := d.Stats(); got.Jails != 1 || got.Clients != 2 {
+		t.Fatalf("%+v", got)
+	}
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	d := openNew(t, unlimited)
+	a, _ := newJail(t, d, "a", "c")
+	_, _ = newJail(t, d, "b", "of-b")
+	ctx := t.Context()
+	for _, id := range []string{"nobody", "of-b", "", "../c"} {
+		_, err := d.Client(a.UID, id)
+		wantErr(t, err, auth.ErrClientNotFound)
+		wantErr(t, d.DeleteClient(ctx, a.UID, id), auth.ErrClientNotFound)
+		_, _, err = d.RotateSecret(ctx, a.UID, id)
+		wantErr(t, err, auth.ErrClientNotFound)
+		_, err = d.SetPublicKey(ctx, a.UID, id, pemOf(0))
+		wantErr(t, err, auth.ErrClientNotFound)
+	}
+	for _, uid := range []string{"", "a", "nowhere"} {
+		_, err := d.Client(uid, "c")
+		wantErr(t, err, auth.ErrJailNotFound)
+		wantErr(t, d.DeleteClient(ctx, uid, "c"), auth.ErrJailNotFound)
+		_, _, err = d.CreateClient(ctx, uid, "d", "")
+		wantErr(t, err, auth.ErrJailNotFound)
+		_, _, err = d.RotateSecret(ctx, uid, "c")
+		wantErr(t, err, auth.ErrJailNotFound)
+		_, err = d.SetPublicKey(ctx, uid, "c", "")
+		wantErr(t, err, auth.ErrJailNotFound)
+		_, _, err = d.Clients(uid, "", 10)
+		wantErr(t, err, auth.ErrJailNotFound)
+	}
+	_, err := d.DeleteJail(ctx, "nowhere")
+	wantErr(t, err, auth.ErrJailNotFound)
+}
+
+func TestJails(t *testing.T) {
+	d := openNew(t, unlimited)
+	if _, _, err := d.CreateRoot(t.Context(), "ops"); err != nil {
+		t.Fatal(err)
+	}
+	a, secret := newJail(t, d, "a", "c")
+	if a.ID != "a" || a.Name != "jail a" || a.UID == "" || time.Since(a.CreatedAt) > time.Minute {
+		t.Fatalf("%+v", a)
+	}
+	for _, id := range []string{"a", auth.RootJailID} {
+		_, _, err := d.CreateJail(t.Context(), id, "", "c")
+		wantErr(t, err, auth.ErrJailExists)
+	}
+	_, err := d.DeleteJail(t.Context(), auth.RootJailID)
+	wantErr(t, err, auth.ErrRootJail)
+	if gone, err := d.DeleteJail(t.Context(), "a"); err != nil || gone != a {
+		t.Fatalf("%+v, %v", gone, err)
+	}
+	if _, err := d.Basic("c", secret, home); err == nil {
+		t.Fatal("a client of a deleted jail came in")
+	}
+	again, _ := newJail(t, d, "a", "c")
+	if again.UID == a.UID {
+		t.Fatal("the jail has the uid of the one before it")
+	}
+	if d.HasJail(a.UID) || !d.HasJail(again.UID) || d.HasJail("a") {
+		t.Fatal("HasJail does not tell the jail from the one before it")
+	}
+	if _, err := d.Basic("c", secret, home); err == nil {
+		t.Fatal("a client of the jail before came in")
+	}
+}
+
+func TestNobodyTakesTheRootJail(t *testing.T) {
+	d := openNew(t, unlimited)
+	_, _, err := d.CreateJail(t.Context(), auth.RootJailID, "", "c")
+	wantErr(t, err, auth.ErrJailExists)
+}
+
+func TestLastClientOfRoot(t *testing.T) {
+	d := openNew(t, unlimited)
+	s, _, err := d.CreateRoot(t.Context(), "ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := mustBasic(t, d, "ops", s.Reveal()).JailUID
+	wantErr(t, d.DeleteClient(t.Context(), root, "ops"), auth.ErrLastClient)
+	newClient(t, d, root, "ops2")
+	if err := d.DeleteClient(t.Context(), root, "ops"); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, d.DeleteClient(t.Context(), root, "ops2"), auth.ErrLastClient)
+	a, _ := newJail(t, d, "a", "c")
+	if err := d.DeleteClient(t.Context(), a.UID, "c"); err != nil {
+		t.Fatalf("the last client of another jail: %v", err)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	d := openNew(t, auth.Options{MaxJails: 2, MaxClientsPerJail: 3})
+	a, _ := newJail(t, d, "a", "c0")
+	newJail(t, d, "b", "c0")
+	_, _, err := d.CreateJail(t.Context(), "c", "", "c0")
+	wantErr(t, err, auth.ErrTooManyJails)
+	newClient(t, d, a.UID, "c1")
+	newClient(t, d, a.UID, "c2")
+	_, _, err = d.CreateClient(t.Context(), a.UID, "c3", "")
+	wantErr(t, err, auth.ErrTooManyClients)
+	_, _, err = d.CreateClient(t.Context(), a.UID, "c2", "")
+	wantErr(t, err, auth.ErrClientExists)
+	if err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil {
+		t.Fatal(err)
+	}
+	newClient(t, d, a.UID, "c3")
+	if _, err := d.DeleteJail(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	newJail(t, d, "c", "c0")
+}
+
+func TestIDs(t *testing.T) {
+	for id, ok := range map[string]bool{
+		"a": true, "0": true, "A.b_c~d@e+f-9": true, strings.Repeat("x", auth.MaxID): true,
+		"": false, ".": false, "..": false, "-a": false, "_a": false, "a/b": false, "a:b": false, "a b": false,
+		"a%2f": false, "ü": false, "a\x00": false, "a\n": false, "a?": false, strings.Repeat("x", auth.MaxID+1): false,
+	} {
+		if err := auth.CheckID(id); (err == nil) != ok || err != nil && !errors.Is(err, auth.ErrInvalidName) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	d := openNew(t, unlimited)
+	a, _ := newJail(t, d, "a", "c")
+	_, _, err := d.CreateClient(t.Context(), a.UID, "a/b", "")
+	wantErr(t, err, auth.ErrInvalidName)
+	_, _, err = d.CreateJail(t.Context(), "a/b", "", "c")
+	wantErr(t, err, auth.ErrInvalidName)
+	_, _, err = d.CreateJail(t.Context(), "b", "", "a/b")
+	wantErr(t, err, auth.ErrInvalidName)
+	for _, text := range []string{strings.Repeat("x", auth.MaxDescription+1), "\xff"} {
+		_, _, err = d.CreateClient(t.Context(), a.UID, "d", text)
+		wantErr(t, err, auth.ErrInvalidDescription)
+		_, _, err = d.CreateJail(t.Context(), "b", text, "c")
+		wantErr(t, err, auth.ErrInvalidDescription)
+	}
+	if _, _, err := d.CreateClient(t.Context(), a.UID, "d", strings.Repeat("x", auth.MaxDescription)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPages(t *testing.T) {
+	d := openNew(t, unlimited)
+	a, _ := newJail(t, d, "a", "c00")
+	newJail(t, d, "b", "of-b")
+	for i := 1; i < 25; i++ {
+		newClient(t, d, a.UID, fmt.Sprintf("c%02d", i))
+	}
+	var ids []string
+	pages := 0
+	for after, more := "", true; more; pages++ {
+		var page []auth.Client
+		var err error
+		if page, more, err = d.Clients(a.UID, after, 10); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page {
+			ids = append(ids, c.ID)
+		}
+		after = ids[len(ids)-1]
+	}
+	if pages != 3 || len(ids) != 25 || ids[0] != "c00" || ids[24] != "c24" {
+		t.Fatalf("%d pages: %v", pages, ids)
+	}
+	if page, more, _ := d.Clients(a.UID, "c14", 10); len(page) != 10 || more {
+		t.Fatalf("the last full page: %d, more %v", len(page), more)
+	}
+	if page, more, _ := d.Clients(a.UID, "", -1); len(page) != 0 || !more {
+		t.Fatalf("a page of nothing: %d, more %v", len(page), more)
+	}
+	if jails, more := d.Jails("", 1); len(jails) != 1 || jails[0].ID != "a" || !more {
+		t.Fatalf("%v, more %v", jails, more)
+	}
+	if jails, more := d.Jails("a", 1); len(jails) != 1 || jails[0].ID != "b" || more {
+		t.Fatalf("%v, more %v", jails, more)
+	}
+}
+
+// A change that hangs in storage holds up other changes, until they give up,
+// and nothing else.
+func TestHangingStorage(t *testing.T) {
+	s := &hangingStore{Records: newEngine(), entered: make(chan struct{}), release: make(chan struct{})}
+	d := open(t, s, unlimited)
+	a, secret := newJail(t, d, "a", "c")
+	s.hang.Store(true)
+	done := make(chan error)
+	go func() { done <- second(d.SetPublicKey(context.Background(), a.UID, "c", pemOf(0))) }()
+	<-s.entered
+	mustBasic(t, d, "c", secret)
+	if _, _, err := d.Clients(a.UID, "", 10); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, _, err := d.CreateClient(ctx, a.UID, "d", "")
+	wantErr(t, err, context.DeadlineExceeded)
+	close(s.release)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,125 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Difference is one way in which two definitions are not the same.
+type Difference struct {
+	Path    string // the field, as in moves[].load
+	Message string // as in: type was integer, now float
+}
+
+// String returns the difference as one line.
+func (d Difference) String() string { return d.Path + ": " + d.Message }
+
+// Diff says how two definitions differ, in the order of the fields of old and
+// then of what is new in new. It is empty if they have the same set of fields,
+// at every level, enums having the same set of values. Versions do not count.
+func Diff(old, new *Definition) []Difference {
+	var d differ
+	if old.UnknownFields != new.UnknownFields {
+		d.add("unknownFields", "was %s, now %s", said(old.UnknownFields), said(new.UnknownFields))
+	}
+	d.fields("", old.Fields, new.Fields)
+	return d.list
+}
+
+func said(p Policy) string {
+	if p == "" {
+		return "not given"
+	}
+	return string(p)
+}
+
+type differ struct{ list []Difference }
+
+func (d *differ) add(path, format string, args ...any) {
+	d.list = append(d.list, Difference{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (d *differ) fields(parent string, old, new []Field) {
+	now := byName(new)
+	for i := range old {
+		f := &old[i]
+		path := string(appendMember([]byte(parent), f.Name))
+		if g, there := now[f.Name]; there {
+			d.field(path, f, g)
+		} else {
+			d.add(path, "removed, was %s", kindOf(f))
+		}
+	}
+	before := byName(old)
+	for i := range new {
+		if f := &new[i]; before[f.Name] == nil {
+			d.add(string(appendMember([]byte(parent), f.Name)), "added, %s", kindOf(f))
+		}
+	}
+}
+
+func byName(fields []Field) map[string]*Field {
+	m := make(map[string]*Field, len(fields))
+	for i := range fields {
+		m[fields[i].Name] = &fields[i]
+	}
+	return m
+}
+
+func kindOf(f *Field) string {
+	if f.Optional {
+		return "optional " + string(f.Type)
+	}
+	return string(f.Type)
+}
+
+func (d *differ) field(path string, old, new *Field) {
+	if old.Optional != new.Optional {
+		d.add(path, "%s", optionalChange(new.Optional))
+	}
+	if old.Type != new.Type {
+		d.add(path, "type was %s, now %s", old.Type, new.Type)
+		return
+	}
+	if gone := without(old.Enum, new.Enum); len(gone) > 0 {
+		d.add(path, "no longer takes %s", quotedList(gone))
+	}
+	if fresh := without(new.Enum, old.Enum); len(fresh) > 0 {
+		d.add(path, "now also takes %s", quotedList(fresh))
+	}
+	if old.Type == ObjectArray {
+		path += "[]"
+	}
+	d.fields(path, old.Fields, new.Fields)
+}
+
+func optionalChange(nowOptional bool) string {
+	if nowOptional {
+		return "was required, now optional"
+	}
+	return "was optional, now required"
+}
+
+// without returns the strings of a that are not in b.
+func without(a, b []string) []string {
+	there := make(map[string]bool, len(b))
+	for _, s := range b {
+		there[s] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return there[s] })
+}
+
+// quotedList is "a", "b", "c" and 4 more.
+func quotedList(values []string) string {
+	const shown = 10
+	list := make([]string, 0, shown)
+	for _, v := range values[:min(len(values), shown)] {
+		list = append(list, quoted(v))
+	}
+	text := strings.Join(list, ", ")
+	if more := len(values) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

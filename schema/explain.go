@@ -1,0 +1,262 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxSuggestions is how many names are compared per message, in search of what
+// an unknown field was meant to be.
+const maxSuggestions = 4096
+
+// errNotDecoded: a Document's Raw is not what Decode returns.
+var errNotDecoded = errors.New("schema: the document was not made by Decode")
+
+// An explainer reads the text of one message beside its definition, once, from
+// front to back, in a time that grows with the message alone.
+type explainer struct {
+	problems
+	v       *Validator
+	text    bytes.Buffer // the message; the decoder reads in place what is in one of these
+	dec     *jsontext.Decoder
+	path    []segment // to the value being read
+	seen    []bool    // which fields were met, of all objects being read, outermost first
+	unquote []byte    // for strings with escapes
+
+	hidden   []Problem // of those listed, the ones that the judge cannot see
+	work     int       // what the judge would have to do
+	compared int       // names, for suggestions
+}
+
+type segment struct {
+	name  string
+	index int // of an array's element, if name is empty
+}
+
+var explainers = sync.Pool{New: func() any { return &explainer{dec: new(jsontext.Decoder)} }}
+
+// jsonAsDecoded leaves out what Decode has checked.
+var jsonAsDecoded = jsontext.AllowDuplicateNames(true)
+
+func explain(v *Validator, raw []byte) (finding, error) {
+	x := explainers.Get().(*explainer)
+	x.v = v
+	x.text = *bytes.NewBuffer(raw)
+	x.dec.Reset(&x.text, jsonAsDecoded)
+	x.value(&v.top)
+	_, err := x.dec.ReadToken()
+	found := finding{problems: x.problems, hidden: x.hidden, work: x.work}
+	x.release()
+	if err != io.EOF || len(raw) == 0 {
+		return finding{}, errNotDecoded
+	}
+	return found, nil
+}
+
+// release empties x, so that the pool keeps neither the message nor what was
+// made of it alive, and hands it back.
+func (x *explainer) release() {
+	const keep = 4096
+	if cap(x.unquote) > keep {
+		x.unquote = nil
+	}
+	*x = explainer{dec: x.dec, path: x.path[:0], seen: x.seen[:0], unquote: x.unquote[:0]}
+	x.dec.Reset(&x.text)
+	explainers.Put(x)
+}
+
+// A finding is what the explainer has to say about one message.
+type finding struct {
+	problems
+	hidden []Problem
+	work   int
+}
+
+func (x *explainer) value(s *shape) {
+	x.work += s.weight
+	kind := x.dec.PeekKind()
+	switch {
+	case kind == '{' && s.kind == Object:
+		x.object(s)
+	case kind == '[' && s.item != nil:
+		x.array(s)
+	default:
+		x.scalar(s, kind)
+	}
+}
+
+func (x *explainer) scalar(s *shape, kind jsontext.Kind) {
+	raw, err := x.dec.ReadValue()
+	if err == nil && !x.fits(s, kind, raw) {
+		x.refuse(s, raw)
+	}
+}
+
+func (x *explainer) fits(s *shape, kind jsontext.Kind, raw jsontext.Value) bool {
+	switch s.kind {
+	case String:
+		return kind == '"'
+	case Float:
+		return kind == '0'
+	case Integer:
+		return kind == '0' && isWhole(raw)
+	case Date:
+		return kind == '"' && isDate(string(x.unquoted(raw)), x.v.rules.LenientDates)
+	case Enum:
+		if kind != '"' {
+			return false
+		}
+		_, ok := s.enum[string(x.unquoted(raw))]
+		return ok
+	default:
+		return false
+	}
+}
+
+// unquoted returns the characters of a JSON string, until it is called again.
+func (x *explainer) unquoted(raw jsontext.Value) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	x.unquote, _ = jsontext.AppendUnquote(x.unquote[:0], raw)
+	return x.unquote
+}
+
+func (x *explainer) refuse(s *shape, raw jsontext.Value) {
+	if x.full() {
+		x.count++
+		return
+	}
+	x.add(x.place(), "expected "+s.expected+", got "+describe(raw))
+	if s.kind == Integer && raw.Kind() == '0' && isWholeDouble(raw) {
+		x.hidden = append(x.hidden, x.list[len(x.list)-1])
+	}
+}
+
+// isWholeDouble says whether a number has lost its fraction to the judge.
+func isWholeDouble(raw jsontext.Value) bool {
+	f, _ := strconv.ParseFloat(string(raw), 64)
+	return f == math.Trunc(f)
+}
+
+func (x *explainer) array(s *shape) {
+	_, _ = x.dec.ReadToken()
+	for i := 0; x.more(); i++ {
+		x.path = append(x.path, segment{index: i})
+		x.value(s.item)
+		x.path = x.path[:len(x.path)-1]
+	}
+	_, _ = x.dec.ReadToken()
+}
+
+// more says whether the object or array being read goes on.
+func (x *explainer) more() bool {
+	switch x.dec.PeekKind() {
+	case '}', ']', jsontext.KindInvalid:
+		return false
+	default:
+		return true
+	}
+}
+
+func (x *explainer) object(s *shape) {
+	_, _ = x.dec.ReadToken()
+	base, missing := len(x.seen), s.required
+	x.seen = slices.Grow(x.seen, len(s.fields))[:base+len(s.fields)]
+	clear(x.seen[base:])
+	for x.more() {
+		if f := x.member(s, base); f != nil && !f.optional {
+			missing--
+		}
+	}
+	_, _ = x.dec.ReadToken()
+	if missing > 0 {
+		x.missing(s, x.seen[base:], missing)
+	}
+	x.seen = x.seen[:base]
+}
+
+// member reads one member, and returns the field that it is, if any.
+func (x *explainer) member(s *shape, base int) *shape {
+	raw, err := x.dec.ReadValue()
+	if err != nil {
+		return nil
+	}
+	name := x.unquoted(raw)
+	i, known := s.index[string(name)]
+	if !known {
+		x.unknown(s, name)
+		_ = x.dec.SkipValue()
+		return nil
+	}
+	f := &s.fields[i]
+	x.seen[base+i] = true
+	x.path = append(x.path, segment{name: f.name})
+	x.value(f)
+	x.path = x.path[:len(x.path)-1]
+	return f
+}
+
+// missing reports count required fields that were not seen. Once the list is
+// full it does not look for them: a megabyte of {},{},... may lack each of 1000.
+func (x *explainer) missing(s *shape, seen []bool, count int) {
+	for i := 0; count > 0 && !x.full(); i++ {
+		f := &s.fields[i]
+		if seen[i] || f.optional {
+			continue
+		}
+		count--
+		x.path = append(x.path, segment{name: f.name})
+		x.add(x.place(), "missing, expected "+f.expected)
+		x.path = x.path[:len(x.path)-1]
+	}
+	x.count += count
+}
+
+func (x *explainer) unknown(s *shape, name []byte) {
+	if x.v.takesUnknown {
+		return
+	}
+	if x.full() {
+		x.count++
+		return
+	}
+	path := appendMember(x.appendPath(nil), shorten(string(name), maxQuoted))
+	x.add(string(path), "not a field of "+x.v.title+x.suggestion(s, string(name)))
+}
+
+func (x *explainer) suggestion(s *shape, name string) string {
+	if x.compared += len(s.names); x.compared > maxSuggestions {
+		return ""
+	}
+	if meant, ok := nearest(name, s.names); ok {
+		return "; did you mean " + quoted(meant) + "?"
+	}
+	return ""
+}
+
+// place is the path of the value being read; the message as a whole is "payload".
+func (x *explainer) place() string {
+	if len(x.path) == 0 {
+		return "payload"
+	}
+	return string(x.appendPath(nil))
+}
+
+func (x *explainer) appendPath(b []byte) []byte {
+	for _, s := range x.path {
+		if s.name == "" {
+			b = appendIndex(b, s.index)
+		} else {
+			b = appendMember(b, s.name)
+		}
+	}
+	return b
+}

@@ -1,0 +1,154 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/santhosh-tekuri/jsonschema/v5"
+)
+
+// judgeURL names every compiled schema: each has a compiler of its own. It is
+// absolute, since the compiler takes anything else for a path of a file.
+const judgeURL = "seagate:///definition"
+
+const dateFormat = "seagate-date"
+
+// A judge is a definition, compiled as a JSON Schema.
+type judge struct{ schema *jsonschema.Schema }
+
+func newJudge(def *Definition, rules Rules) (j *judge, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the JSON Schema compiler failed: %v", r)
+		}
+	}()
+	t := translation{rules: rules, def: def, formats: map[string]func(any) bool{
+		dateFormat: onStrings(func(s string) bool { return isDate(s, rules.LenientDates) }),
+	}}
+	text, err := json.Marshal(t.object(def.Fields))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.Draft = jsonschema.Draft2020
+	compiler.AssertFormat = true // draft 2020 takes formats for mere annotations
+	compiler.Formats = t.formats
+	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
+		return nil, errors.New("definitions refer to nothing outside of them: " + url)
+	}
+	if err := compiler.AddResource(judgeURL, bytes.NewReader(text)); err != nil {
+		return nil, err
+	}
+	compiled, err := compiler.Compile(judgeURL)
+	if err != nil {
+		return nil, err
+	}
+	return &judge{schema: compiled}, nil
+}
+
+// errJudgeFailed: the judge gave no verdict.
+var errJudgeFailed = errors.New("schema: the JSON Schema validator failed")
+
+// verdict returns nil, or a *jsonschema.ValidationError, or an error that wraps
+// errJudgeFailed. Messages are checked on goroutines that nobody recovers for
+// us, so one that makes the validator panic must not get further than here.
+func (j *judge) verdict(value any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errJudgeFailed, r)
+		}
+	}()
+	return j.schema.Validate(value)
+}
+
+// translation turns a definition into a JSON Schema.
+type translation struct {
+	rules   Rules
+	def     *Definition
+	formats map[string]func(any) bool
+}
+
+type object = map[string]any
+
+func (t *translation) object(fields []Field) object {
+	properties := make(object, len(fields))
+	required := []string{}
+	for i := range fields {
+		f := &fields[i]
+		properties[f.Name] = t.field(f)
+		if isRequired(f, t.rules) {
+			required = append(required, f.Name)
+		}
+	}
+	return object{
+		"type":                 "object",
+		"properties":           properties,
+		"required":             required,
+		"additionalProperties": acceptsUnknown(t.def, t.rules),
+	}
+}
+
+func (t *translation) field(f *Field) object {
+	if item, ok := f.Type.item(); ok {
+		return object{"type": "array", "items": t.value(f, item)}
+	}
+	return t.value(f, f.Type)
+}
+
+func (t *translation) value(f *Field, of Type) object {
+	switch of {
+	case Float:
+		return object{"type": "number"}
+	case Integer:
+		return object{"type": "integer"}
+	case Date:
+		return object{"type": "string", "format": dateFormat}
+	case Enum:
+		return object{"type": "string", "format": t.enum(f.Enum)}
+	case Object:
+		return t.object(f.Fields)
+	default:
+		return object{"type": "string"}
+	}
+}
+
+// enum returns a format that stands for the enum. The keyword of that name
+// compares with every value in turn, and its errors carry all of them: a
+// megabyte of wrong values for an enum of 1000 would hold gigabytes of text.
+func (t *translation) enum(values []string) string {
+	set := setOf(values)
+	name := "seagate-enum-" + strconv.Itoa(len(t.formats))
+	t.formats[name] = onStrings(func(s string) bool { _, ok := set[s]; return ok })
+	return name
+}
+
+func setOf(values []string) map[string]struct{} {
+	set := make(map[string]struct{}, len(values))
+	for _, v := range values {
+		set[v] = struct{}{}
+	}
+	return set
+}
+
+// onStrings makes a format, which by JSON Schema's rules holds for all else.
+func onStrings(holds func(string) bool) func(any) bool {
+	return func(v any) bool {
+		s, ok := v.(string)
+		return !ok || holds(s)
+	}
+}
+
+func isRequired(f *Field, rules Rules) bool {
+	return !f.Optional && rules.MissingFields != Accept
+}
+
+func acceptsUnknown(def *Definition, rules Rules) bool {
+	if def.UnknownFields != "" {
+		return def.UnknownFields == Accept
+	}
+	return rules.UnknownFields == Accept
+}

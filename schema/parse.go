@@ -1,0 +1,291 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A DefinitionError is everything that is wrong with a definition.
+type DefinitionError struct {
+	Stream   string
+	Problems []Problem // at least one; paths as in fields[2].enum
+}
+
+func (e *DefinitionError) Error() string {
+	return fmt.Sprintf("the definition of %s is not valid: %s", e.Stream, summary(e.Problems))
+}
+
+// Lines returns the problems as text, for the answer's errors.
+func (e *DefinitionError) Lines() []string { return lines(e.Problems) }
+
+// ParseDefinition reads a definition, {"name"?, "version", "fields"}, of the
+// named stream. null counts as absent. Its error is a *DecodeError for what is
+// not strict JSON, and otherwise a *DefinitionError.
+func ParseDefinition(data []byte, streamName string, limits Limits) (*Definition, error) {
+	doc, err := Decode(data, definitionDepth(limits.Depth))
+	if err != nil {
+		return nil, err
+	}
+	p := definitionParser{limits: limits}
+	def := p.definition(doc, streamName)
+	if p.count > 0 {
+		return nil, &DefinitionError{Stream: streamName, Problems: p.all()}
+	}
+	return def, nil
+}
+
+// definitionDepth is the nesting of JSON for that depth of fields, which takes
+// an object and an array each, and some for keys that are ignored.
+func definitionDepth(fieldDepth int) int {
+	return 2*min(fieldDepth, math.MaxInt32) + 32
+}
+
+// definitionParser reads a decoded definition and gathers its problems.
+type definitionParser struct {
+	problems
+	limits Limits
+	fields int // so far, over all levels
+}
+
+var (
+	definitionKeys = []string{"name", "version", "fields", "unknownFields"}
+	fieldKeys      = []string{"name", "type", "enum", "fields", "optional"}
+
+	// misplaced are keys of ours that would be ignored in the other place.
+	misplaced = map[string]string{
+		"unknownFields": "belongs to the definition as a whole, not to a field",
+		"optional":      "belongs to a field, not to the definition as a whole",
+	}
+)
+
+func (p *definitionParser) definition(doc Document, streamName string) *Definition {
+	object, ok := doc.Value.(map[string]any)
+	if !ok {
+		p.addf("definition", "expected an object, got %s", describe(doc.Raw))
+		return nil
+	}
+	def := &Definition{Name: streamName}
+	if name, given := object["name"]; given && name != nil && name != streamName {
+		p.addf("name", "expected %q, the name of the stream, or nothing, got %s", streamName, describeValue(name))
+	}
+	def.Version = p.version(doc.Raw, object["version"] != nil)
+	if object["fields"] == nil {
+		p.add("fields", "missing, expected a list of fields")
+	} else {
+		def.Fields = p.fieldList("fields", object["fields"], 1)
+	}
+	def.UnknownFields = p.policy(object["unknownFields"])
+	p.keys("", object, definitionKeys)
+	return def
+}
+
+func (p *definitionParser) version(raw []byte, given bool) Version {
+	if !given {
+		p.add("version", "missing, "+errNotVersion.Error())
+		return Version{}
+	}
+	text := member(raw, "version")
+	v, err := ParseVersion(text)
+	if err != nil {
+		p.addf("version", "%v, got %s", err, describe(text))
+	}
+	return v
+}
+
+func (p *definitionParser) policy(v any) Policy {
+	switch v {
+	case nil:
+		return ""
+	case string(Accept):
+		return Accept
+	case string(Refuse):
+		return Refuse
+	}
+	p.addf("unknownFields", `expected "accept" or "refuse", got %s`, describeValue(v))
+	return ""
+}
+
+func (p *definitionParser) fieldList(path string, v any, depth int) []Field {
+	list, ok := v.([]any)
+	if !ok {
+		p.addf(path, "expected a list of fields, got %s", describeValue(v))
+		return nil
+	}
+	if depth > p.limits.Depth && len(list) > 0 {
+		p.addf(path, "nested deeper than %d levels", p.limits.Depth)
+		return nil
+	}
+	fields := make([]Field, 0, min(len(list), p.limits.Fields))
+	first := make(map[string]int) // name → index
+	for i, item := range list {
+		if p.fields >= p.limits.Fields {
+			p.addf(path, "more than %d fields, counting all levels", p.limits.Fields)
+			break
+		}
+		p.fields++
+		at := fmt.Sprintf("%s[%d]", path, i)
+		field := p.field(at, item, depth)
+		if before, there := first[field.Name]; there && field.Name != "" {
+			p.addf(at+".name", "%q is already the name of %s[%d]", field.Name, path, before)
+		} else {
+			first[field.Name] = i
+		}
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+func (p *definitionParser) field(at string, v any, depth int) Field {
+	object, ok := v.(map[string]any)
+	if !ok {
+		p.addf(at, "expected a field, an object with name and type, got %s", describeValue(v))
+		return Field{}
+	}
+	f := Field{
+		Name:     p.fieldName(at+".name", object["name"]),
+		Type:     p.fieldType(at+".type", object["type"]),
+		Optional: p.optional(at+".optional", object["optional"]),
+	}
+	if f.Type == Enum {
+		f.Enum = p.enum(at+".enum", object["enum"])
+	} else if f.Type != "" {
+		p.unwanted(at+".enum", object["enum"], "only an enum has values, and this is a field of type %s", f.Type)
+	}
+	if f.Type.hasFields() {
+		f.Fields = p.nested(at+".fields", object["fields"], f.Type, depth)
+	} else if f.Type != "" {
+		p.unwanted(at+".fields", object["fields"], "only object and array<object> have fields, and this is a field of type %s", f.Type)
+	}
+	p.keys(at+".", object, fieldKeys)
+	return f
+}
+
+func (p *definitionParser) nested(at string, v any, t Type, depth int) []Field {
+	if v == nil {
+		p.addf(at, "missing, a field of type %s needs the list of its fields", t)
+		return nil
+	}
+	return p.fieldList(at, v, depth+1)
+}
+
+func (p *definitionParser) fieldName(at string, v any) string {
+	name, ok := v.(string)
+	switch {
+	case v == nil:
+		p.add(at, "missing, expected a non-empty string")
+	case !ok || name == "":
+		p.addf(at, "expected a non-empty string, got %s", describeValue(v))
+	case len(name) > p.limits.NameBytes:
+		p.addf(at, "%d bytes, at most %d are allowed", len(name), p.limits.NameBytes)
+		return ""
+	}
+	return name
+}
+
+func (p *definitionParser) fieldType(at string, v any) Type {
+	name, ok := v.(string)
+	switch {
+	case v == nil:
+		p.add(at, "missing, expected one of "+typeNames())
+	case !ok || !slices.Contains(types, Type(name)):
+		p.addf(at, "expected one of %s, got %s", typeNames(), describeValue(v))
+	default:
+		return Type(name)
+	}
+	return ""
+}
+
+func typeNames() string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = string(t)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p *definitionParser) optional(at string, v any) bool {
+	optional, ok := v.(bool)
+	if v != nil && !ok {
+		p.addf(at, "expected true or false, got %s", describeValue(v))
+	}
+	return optional
+}
+
+func (p *definitionParser) enum(at string, v any) []string {
+	list, _ := v.([]any)
+	switch {
+	case v == nil:
+		p.add(at, "missing, expected a non-empty list of strings")
+		return nil
+	case len(list) == 0:
+		p.addf(at, "expected a non-empty list of strings, got %s", describeValue(v))
+		return nil
+	case len(list) > p.limits.EnumValues:
+		p.addf(at, "%d values, at most %d are allowed", len(list), p.limits.EnumValues)
+		return nil
+	}
+	values := make([]string, 0, len(list))
+	first := make(map[string]int, len(list))
+	for i, item := range list {
+		value, ok := item.(string)
+		if !ok {
+			p.addf(fmt.Sprintf("%s[%d]", at, i), "expected a string, got %s", describeValue(item))
+			continue
+		}
+		if before, there := first[value]; there {
+			p.addf(fmt.Sprintf("%s[%d]", at, i), "%s is already in the list, at %d", quoted(value), before)
+			continue
+		}
+		first[value] = i
+		values = append(values, value)
+	}
+	return values
+}
+
+// unwanted refuses a key that the field's type has no use for. The PHP client
+// sends null there, and others an empty list.
+func (p *definitionParser) unwanted(at string, v any, why string, t Type) {
+	if list, ok := v.([]any); v == nil || ok && len(list) == 0 {
+		return
+	}
+	p.addf(at, why, t)
+}
+
+// keys refuses what looks like a misspelling of a known key, which would
+// otherwise be ignored without a word.
+func (p *definitionParser) keys(prefix string, object map[string]any, known []string) {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if slices.Contains(known, key) {
+			continue
+		}
+		if why, ok := misplaced[key]; ok {
+			p.add(prefix+key, why)
+		} else if meant, ok := nearest(key, known); ok {
+			p.addf(prefix+key, "unknown key; did you mean %q?", meant)
+		}
+	}
+}
+
+// describeValue is describe for a decoded value.
+func describeValue(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "a value that JSON cannot carry"
+	}
+	return describe(raw)
+}
+
+// member returns the text of a member of a JSON object, nil if it has none.
+func member(object jsontext.Value, name string) jsontext.Value {
+	var members map[string]jsontext.Value
+	if json.Unmarshal(object, &members) != nil {
+		return nil
+	}
+	return members[name]
+}

@@ -1,0 +1,167 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxProblems is how many problems are listed. A message of a megabyte can have
+// hundreds of thousands, and nobody reads more than the first few.
+const maxProblems = 1000
+
+// maxQuoted is how many characters of a value or of an unknown name are shown.
+const maxQuoted = 40
+
+// A Problem is one thing that is wrong with a definition or a message.
+type Problem struct {
+	Path    string // where, as in moves[2].load; empty in the last one of a list that was cut short
+	Message string // what was expected, and what was there
+}
+
+// String returns the problem as one line, as in
+// moves[2].load: expected an integer, got the string "abc".
+func (p Problem) String() string {
+	if p.Path == "" {
+		return p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// problems gathers at most maxProblems and counts the rest.
+type problems struct {
+	list  []Problem
+	count int
+}
+
+// full says that whatever is added now is only counted, so its text need not be made.
+func (p *problems) full() bool { return len(p.list) >= maxProblems }
+
+func (p *problems) add(path, message string) {
+	p.count++
+	if !p.full() {
+		p.list = append(p.list, Problem{Path: path, Message: message})
+	}
+}
+
+func (p *problems) addf(path, format string, args ...any) {
+	if p.full() {
+		p.count++
+		return
+	}
+	p.add(path, fmt.Sprintf(format, args...))
+}
+
+// all returns the list, ended by how many more there are.
+func (p *problems) all() []Problem {
+	if more := p.count - len(p.list); more > 0 {
+		return append(p.list, Problem{Message: fmt.Sprintf("... and %d more", more)})
+	}
+	return p.list
+}
+
+func lines(list []Problem) []string {
+	text := make([]string, len(list))
+	for i, p := range list {
+		text[i] = p.String()
+	}
+	return text
+}
+
+// summary joins the first few problems for a log line.
+func summary(list []Problem) string {
+	const few = 3
+	if len(list) <= few {
+		return strings.Join(lines(list), "; ")
+	}
+	return strings.Join(lines(list[:few]), "; ") + "; ..."
+}
+
+// appendMember appends a member's name to a path: .load, or ['a b'] where RFC
+// 9535 allows no shorthand.
+func appendMember(path []byte, name string) []byte {
+	if !isShorthand(name) {
+		return appendBracketed(path, name)
+	}
+	if len(path) > 0 {
+		path = append(path, '.')
+	}
+	return append(path, name...)
+}
+
+func appendIndex(path []byte, index int) []byte {
+	path = strconv.AppendInt(append(path, '['), int64(index), 10)
+	return append(path, ']')
+}
+
+// isShorthand is RFC 9535's member-name-shorthand, less what cannot be printed.
+func isShorthand(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r >= utf8.RuneSelf && unicode.IsPrint(r)
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func appendBracketed(path []byte, name string) []byte {
+	path = append(path, "['"...)
+	for _, r := range name {
+		switch {
+		case r == '\'' || r == '\\':
+			path = append(path, '\\', byte(r))
+		case !unicode.IsPrint(r):
+			path = fmt.Appendf(path, `\u%04x`, r)
+		default:
+			path = utf8.AppendRune(path, r)
+		}
+	}
+	return append(path, "']"...)
+}
+
+// shorten cuts s after so many characters.
+func shorten(s string, characters int) string {
+	if len(s) <= characters {
+		return s
+	}
+	for i := range s {
+		if characters == 0 {
+			return s[:i] + "…"
+		}
+		characters--
+	}
+	return s
+}
+
+// describe words a JSON value for the end of "expected an integer, got ...".
+func describe(raw jsontext.Value) string {
+	switch raw.Kind() {
+	case '"':
+		return "the string " + excerpt(raw)
+	case '0':
+		return "the number " + excerpt(raw)
+	case '{':
+		return "the object " + excerpt(raw)
+	case '[':
+		return "the array " + excerpt(raw)
+	default:
+		return string(raw)
+	}
+}
+
+// excerpt is the start of a JSON value, as it was sent.
+func excerpt(raw jsontext.Value) string {
+	text := shorten(string(raw[:min(len(raw), maxQuoted*utf8.UTFMax+1)]), maxQuoted)
+	if raw.Kind() == '"' && strings.HasSuffix(text, "…") {
+		return text + `"`
+	}
+	return text
+}
+
+// quoted is the start of a string, as JSON.
+func quoted(s string) string { return excerpt(appendQuoted(nil, s)) }

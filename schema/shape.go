@@ -1,0 +1,87 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A shape is what the explainer expects in one place: a definition, laid out
+// for reading a message beside it.
+type shape struct {
+	name     string // the field's; empty for the elements of an array
+	kind     Type   // of the value; an array<...> has its elements in item
+	optional bool   // the field may be missing
+	expected string // words for "expected ..., got ..."
+	weight   int    // what one value here costs the judge; see maxJudgeWork
+
+	enum     map[string]struct{}
+	item     *shape
+	fields   []shape        // of an object, in the order of the definition
+	index    map[string]int // name → place in fields
+	names    []string       // of fields, for suggestions
+	required int            // how many of fields are not optional
+}
+
+// shaper lays out one definition.
+type shaper struct{ rules Rules }
+
+func (s shaper) object(fields []Field, pathBytes int) shape {
+	o := shape{
+		kind:     Object,
+		expected: "an object",
+		weight:   weigh(pathBytes) + len(fields),
+		fields:   make([]shape, 0, len(fields)),
+		index:    make(map[string]int, len(fields)),
+		names:    make([]string, 0, len(fields)),
+	}
+	for i := range fields {
+		f := &fields[i]
+		field := s.field(f, pathBytes+len(f.Name))
+		field.name, field.optional = f.Name, !isRequired(f, s.rules)
+		if !field.optional {
+			o.required++
+		}
+		o.fields = append(o.fields, field)
+		o.index[f.Name] = i
+		o.names = append(o.names, f.Name)
+	}
+	return o
+}
+
+func (s shaper) field(f *Field, pathBytes int) shape {
+	of, isArray := f.Type.item()
+	if !isArray {
+		return s.value(f, f.Type, pathBytes)
+	}
+	item := s.value(f, of, pathBytes)
+	return shape{kind: f.Type, expected: expectedArray(of), weight: item.weight, item: &item}
+}
+
+func (s shaper) value(f *Field, of Type, pathBytes int) shape {
+	if of == Object {
+		return s.object(f.Fields, pathBytes)
+	}
+	v := shape{kind: of, weight: weigh(pathBytes)}
+	switch of {
+	case Float:
+		v.expected = "a number"
+	case Integer:
+		v.expected = "an integer"
+	case Date:
+		v.expected = fmt.Sprintf("a date (%q)", dateLayout)
+	case Enum:
+		v.expected = "one of " + quotedList(f.Enum)
+		v.enum = setOf(f.Enum)
+	default:
+		v.expected = "a string"
+	}
+	return v
+}
+
+func expectedArray(of Type) string {
+	return fmt.Sprintf("an array of %ss", strings.Replace(string(of), "float", "number", 1))
+}
+
+// weigh is the judge's cost of one value, in look-ups of a property: it makes
+// the text of the path to every value, whether it needs it or not.
+func weigh(pathBytes int) int { return 1 + pathBytes/128 }
