@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -42,33 +43,30 @@ type clientRecord struct {
 
 // Bounds of what people may write.
 const (
-	MaxID          = 128  // bytes of a jail's or client's id
+	MaxID          = 255  // bytes of a jail's or client's id
 	MaxDescription = 1024 // bytes of a client's description or a jail's name
 )
 
 // CheckID returns an error that wraps ErrInvalidName unless id can be the id of
-// a jail or client: 1 to MaxID ASCII letters, digits and -._~@+, of which the
-// first is a letter or a digit. Those travel unharmed in a path, and none is
-// the colon that ends the client id in HTTP Basic (RFC 7617 §2).
+// a jail or client here: 1 to MaxID bytes of UTF-8 without control characters,
+// the slash that ends a jail in a record's key, and the colon that ends the
+// client id in HTTP Basic (RFC 7617 §2). What ids people may choose is for the
+// protocol to say; this is what has to hold for the records to be safe.
 func CheckID(id string) error {
 	switch {
 	case id == "":
 		return fmt.Errorf("%w: it is empty", ErrInvalidName)
 	case len(id) > MaxID:
-		return fmt.Errorf("%w: it is longer than %d characters", ErrInvalidName, MaxID)
-	case !alphanumeric(id[0]):
-		return fmt.Errorf("%w: %q does not begin with a letter or digit (A-Z, a-z, 0-9)", ErrInvalidName, id)
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrInvalidName, MaxID)
+	case !utf8.ValidString(id):
+		return fmt.Errorf("%w: it is not UTF-8", ErrInvalidName)
 	}
-	for i := range len(id) {
-		if !alphanumeric(id[i]) && strings.IndexByte("-._~@+", id[i]) < 0 {
-			return fmt.Errorf("%w: %q has something else than letters, digits (A-Z, a-z, 0-9) and -._~@+", ErrInvalidName, id)
+	for _, r := range id {
+		if r == '/' || r == ':' || unicode.IsControl(r) {
+			return fmt.Errorf("%w: %q has a slash, a colon or a control character", ErrInvalidName, id)
 		}
 	}
 	return nil
-}
-
-func alphanumeric(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
 }
 
 func checkDescription(text string) error {

@@ -5,6 +5,7 @@ import (
 	_ "crypto/sha512" // RS512 hashes with it
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -209,17 +210,19 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// seconds reads a NumericDate (RFC 7519 §2) that is a whole number, written as
-// one. It returns nil for a claim that is not there.
+// seconds reads a NumericDate (RFC 7519 §2), which may have a fraction:
+// JavaScript that divides Date.now() by 1000 signs one. It returns nil for a
+// claim that is not there.
 func seconds(name string, raw jsontext.Value) (*jwt.NumericDate, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || n < 0 || n > maxSeconds {
-		return nil, fmt.Errorf("%s is not a whole number of seconds from 0 to %d", name, int64(maxSeconds))
+	n, err := strconv.ParseFloat(string(raw), 64)
+	if raw.Kind() != '0' || err != nil || n < 0 || n > maxSeconds {
+		return nil, fmt.Errorf("%s is not a number of seconds from 0 to %d", name, int64(maxSeconds))
 	}
-	return &jwt.NumericDate{Time: time.Unix(n, 0)}, nil
+	whole, fraction := math.Modf(n)
+	return &jwt.NumericDate{Time: time.Unix(int64(whole), int64(fraction*float64(time.Second)))}, nil
 }
 
 func boolean(name string, raw jsontext.Value) (bool, error) {

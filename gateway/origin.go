@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -13,8 +14,8 @@ type Origins struct {
 	patterns []originPattern
 }
 
-// An originPattern is a scheme, or "" for any, and a host with port, where a
-// leading "*." stands for any subdomain.
+// An originPattern is a scheme, or "" for any, and a host with port in the
+// syntax of path.Match, in which no slash comes up.
 type originPattern struct {
 	scheme, host string
 }
@@ -23,8 +24,8 @@ type originPattern struct {
 // a page must set itself, never in cookies, so a foreign page gains nothing.
 func AnyOrigin() Origins { return Origins{any: true} }
 
-// ParseOrigins reads a list of patterns: "*", "https://app.example.com",
-// "https://*.example.com", or a host without a scheme.
+// ParseOrigins reads a list of patterns: "*" for every page,
+// "https://app.example.com", "*.example.com", "localhost:*".
 func ParseOrigins(list []string) (Origins, error) {
 	var o Origins
 	for _, text := range list {
@@ -36,8 +37,8 @@ func ParseOrigins(list []string) (Origins, error) {
 		if !found {
 			scheme, host = "", scheme
 		}
-		if bare := strings.TrimPrefix(host, "*."); bare == "" || strings.ContainsAny(bare, "*/ ") {
-			return Origins{}, fmt.Errorf("%q is not an origin: write https://host, https://*.host or *", text)
+		if _, err := path.Match(host, ""); err != nil || host == "" || strings.Contains(host, "/") {
+			return Origins{}, fmt.Errorf("%q is not an origin: write https://host, *.host or *", text)
 		}
 		o.patterns = append(o.patterns, originPattern{scheme, host})
 	}
@@ -69,10 +70,8 @@ func (p originPattern) matches(u *url.URL) bool {
 	if p.scheme != "" && p.scheme != u.Scheme {
 		return false
 	}
-	if suffix, wild := strings.CutPrefix(p.host, "*"); wild {
-		return strings.HasSuffix(u.Host, suffix)
-	}
-	return p.host == u.Host
+	matched, _ := path.Match(p.host, u.Host)
+	return matched
 }
 
 // Any says whether every origin is allowed.

@@ -29,6 +29,7 @@ const (
 	CodeInvalidCredentials  Code = "invalid_credentials"
 	CodeCredentialsRequired Code = "credentials_required"
 	CodeForbidden           Code = "forbidden"
+	CodeOriginNotAllowed    Code = "origin_not_allowed"
 )
 
 // What it is about is not there, or is in the way.
@@ -58,6 +59,9 @@ const (
 	CodeTooManyConnections   Code = "too_many_connections"
 	CodeTooManyKeys          Code = "too_many_keys"
 	CodeTooManyStreams       Code = "too_many_streams"
+	CodeTooManyVersions      Code = "too_many_versions"
+	CodeTooManyClients       Code = "too_many_clients"
+	CodeTooManyJails         Code = "too_many_jails"
 )
 
 // The server could not do it.

@@ -14,12 +14,12 @@ type lane struct {
 	topic  *Topic
 	worker *worker
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex            // guards what follows
 	fresh     map[*InTopic]struct{} // opened, and not yet started
 	posted    []*InTopic            // started, resumed or closed since the last run
-	stale     bool       // the topic moved on since the last run began
-	scheduled bool       // a run is under way or to come
-	used      bool       // it has in topics
+	stale     bool                  // the topic moved on since the last run began
+	scheduled bool                  // a run is under way or to come
+	used      bool                  // it has in topics
 
 	// floor is the first message that some reading consumer has not been
 	// offered, or the largest number if nobody reads. From there on the

@@ -193,7 +193,7 @@ func Default() *Config {
 			ConnectionsPerClient:       10_000,
 			Connections:                100_000,
 			FailedAuthentications:      300,
-			QueuedBytes:                1 * MiB,
+			QueuedBytes:                32 * KiB,
 			FilterBytes:                16 * KiB,
 			FilterDepth:                32,
 			HeaderBytes:                64 * KiB,

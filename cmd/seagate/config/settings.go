@@ -73,7 +73,7 @@ func (c *Config) settings() []setting {
 			doc:  `Folder of everything that outlives the process, made when it is not there. One process at a time may use it. "seagate dev" starts from "data/dev".`,
 			flag: "data", usage: "keep everything that lasts in folder `DIR`"},
 		{key: "allowed_origins", value: list{&c.AllowedOrigins, originPattern},
-			doc: `Hosts whose web pages may connect, such as "app.example.com", "*.example.com" or "localhost:*". "*" is any page, which is safe as long as credentials travel in messages, as they do here, and never in cookies. An empty list is pages of the gateway's own host.`},
+			doc: `Pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" is any page, which is safe as long as credentials travel in messages, as they do here, and never in cookies. An empty list is pages of the gateway's own host.`},
 	}
 }
 
@@ -179,7 +179,7 @@ func (l *Limits) amounts() []setting {
 		{key: "subscriptions_per_connection", value: count(&l.SubscriptionsPerConnection, 1, 1_000_000),
 			doc: `Subscriptions that one connection may hold.`},
 		{key: "queued_bytes", value: size(&l.QueuedBytes, KiB, GiB),
-			doc: `Bytes that may wait to be sent on one connection. Subscriptions of a connection whose queue is full read on at their own pace.`},
+			doc: `Bytes that may wait to be sent on one connection. Beyond them its subscriptions are left behind and read on from memory as the connection drains; a single message may be larger.`},
 		{key: "frames_per_second", value: count(&l.FramesPerSecond, 1, 1_000_000),
 			doc: `Control frames and empty frames per second that a client may send before it is dropped. They cost the gateway work and say nothing.`},
 		{key: "failed_authentications", value: count(&l.FailedAuthentications, 1, 1_000_000),

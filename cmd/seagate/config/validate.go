@@ -68,7 +68,6 @@ func (c *Config) checkRelations() []error {
 		// A body is unpacked before it is known to be a message.
 		{l.DecompressedBytes >= l.MessageBytes, "limits.decompressed_bytes", "must not be less than", "limits.message_bytes"},
 		// What is accepted must be deliverable, and fit the tail that delivers it.
-		{l.QueuedBytes >= l.MessageBytes, "limits.queued_bytes", "must not be less than", "limits.message_bytes"},
 		{c.Streams.TailBytes >= l.MessageBytes, "streams.tail_bytes", "must not be less than", "limits.message_bytes"},
 		// Headers and filters arrive in messages.
 		{l.HeaderBytes <= l.MessageBytes, "limits.header_bytes", "must not be more than", "limits.message_bytes"},
@@ -152,16 +151,16 @@ func optionalAddress(text string) error {
 	return address(text)
 }
 
-// originPattern takes what a host of an Origin header is matched against. A
-// scheme is refused rather than ignored: such a pattern would match no page,
-// and the refused browser does not say why.
+// originPattern takes what an Origin header is matched against: a host, with a
+// scheme if only pages of that scheme are meant.
 func originPattern(text string) error {
-	if scheme, host, ok := strings.Cut(text, "://"); ok {
-		return fmt.Errorf("must name hosts without a scheme: write %q, not %q", host, scheme+"://"+host)
+	scheme, host, found := strings.Cut(text, "://")
+	if !found {
+		scheme, host = "https", text
 	}
-	_, err := path.Match(text, "")
-	if err != nil || text == "" || strings.ContainsAny(text, "/, \t\r\n") {
-		return fmt.Errorf(`must name hosts, such as "app.example.com" or "*.example.com", not %q`, text)
+	_, err := path.Match(host, "")
+	if err != nil || host == "" || scheme == "" || strings.ContainsAny(text, ", \t\r\n") || strings.Contains(host, "/") {
+		return fmt.Errorf(`must name hosts, such as "https://app.example.com" or "*.example.com", not %q`, text)
 	}
 	return nil
 }

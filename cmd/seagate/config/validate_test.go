@@ -44,14 +44,15 @@ func TestValidate(t *testing.T) {
 		{"hosts", func(c *config.Config) {
 			c.AllowedOrigins = []string{"*.example.com", "localhost:*", "null", "[[]::1]:8080"}
 		}, nil},
-		{"origin with scheme", func(c *config.Config) { c.AllowedOrigins = []string{"*", "https://app.example.com"} },
-			[]string{`allowed_origins must name hosts without a scheme: write "app.example.com", not "https://app.example.com"`}},
+		{"origin with scheme", func(c *config.Config) { c.AllowedOrigins = []string{"*", "https://app.example.com"} }, nil},
+		{"origin with a scheme and no host", func(c *config.Config) { c.AllowedOrigins = []string{"https://"} },
+			[]string{`allowed_origins must name hosts, such as "https://app.example.com" or "*.example.com", not "https://"`}},
 		{"origin that is a broken pattern", func(c *config.Config) { c.AllowedOrigins = []string{"[a"} },
-			[]string{`allowed_origins must name hosts, such as "app.example.com" or "*.example.com", not "[a"`}},
+			[]string{`allowed_origins must name hosts, such as "https://app.example.com" or "*.example.com", not "[a"`}},
 		{"empty origin", func(c *config.Config) { c.AllowedOrigins = []string{""} },
-			[]string{`allowed_origins must name hosts, such as "app.example.com" or "*.example.com", not ""`}},
+			[]string{`allowed_origins must name hosts, such as "https://app.example.com" or "*.example.com", not ""`}},
 		{"origin with a path", func(c *config.Config) { c.AllowedOrigins = []string{"a.example/b"} },
-			[]string{`allowed_origins must name hosts, such as "app.example.com" or "*.example.com", not "a.example/b"`}},
+			[]string{`allowed_origins must name hosts, such as "https://app.example.com" or "*.example.com", not "a.example/b"`}},
 
 		{"certificate without key", func(c *config.Config) { c.TLS.CertFile = "c.pem" },
 			[]string{`tls.cert_file ("c.pem", default) must be set together with tls.key_file ("", default)`}},
@@ -69,7 +70,6 @@ func TestValidate(t *testing.T) {
 
 		{"messages larger than all that holds them", func(c *config.Config) { c.Limits.MessageBytes = 8 * config.MiB }, []string{
 			`limits.decompressed_bytes ("1MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
-			`limits.queued_bytes ("1MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
 			`streams.tail_bytes ("4MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
 		}},
 		{"messages smaller than what comes in them", func(c *config.Config) { c.Limits.MessageBytes = config.KiB }, []string{

@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// Options of the API. DefaultOptions returns the default of each.
+type Options struct {
+	// WebSocket answers GET /api/v1/streams when it asks for an upgrade. If
+	// nil, that lists the streams like any other GET.
+	WebSocket http.Handler
+
+	// Origins says which web pages may use the API from a browser.
+	Origins gateway.Origins
+
+	MessageBytes      int           // of the largest body, as sent
+	DecompressedBytes int           // of the largest body, once unpacked
+	BatchMessages     int           // in one batch
+	BodyTimeout       time.Duration // in which a body must arrive
+
+	// Version is the server's, for GET /api/v1.
+	Version string
+}
+
+// DefaultOptions returns the options that an operator who sets nothing gets.
+func DefaultOptions() Options {
+	return Options{
+		Origins:           gateway.AnyOrigin(),
+		MessageBytes:      protocol.DefaultLimits().MessageBytes,
+		DecompressedBytes: protocol.DefaultLimits().MessageBytes,
+		BatchMessages:     10_000,
+		BodyTimeout:       30 * time.Second,
+		Version:           "unknown",
+	}
+}
+
+// transport names this one in metrics.
+const transport = "http"
+
+type api struct {
+	gateway *gateway.Gateway
+	opts    Options
+	depth   int // of the JSON in a body
+	log     *slog.Logger
+	mux     *http.ServeMux
+	nowhere *endpoint // of the paths that do not exist
+}
+
+// New returns the handler of everything under /api/v1, and of the refusals
+// outside of it. It is safe for concurrent use and needs no closing.
+func New(g *gateway.Gateway, opts Options) http.Handler {
+	a := &api{
+		gateway: g,
+		opts:    opts,
+		depth:   g.Settings().JSONDepth,
+		log:     g.Log,
+		mux:     http.NewServeMux(),
+	}
+	a.nowhere = a.endpoint(route{path: "/"})
+	a.mux.Handle("/", a.nowhere)
+	for _, r := range routes {
+		a.mux.Handle(base+r.path, a.endpoint(r))
+	}
+	if opts.WebSocket != nil {
+		streams, _ := a.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: base + "/streams"}})
+		a.mux.Handle("GET "+base+"/streams", upgrades{to: opts.WebSocket, otherwise: streams})
+	}
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		// Also where nobody reads the body: net/http reads on behind the
+		// handler, and would wait for a peer that sends a byte now and then.
+		// A writer without deadlines has none behind it to protect.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.opts.BodyTimeout))
+	}
+	if !straight(r.URL) {
+		a.nowhere.ServeHTTP(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// straight says whether a path is one that the ServeMux takes as it is. It
+// redirects the others, and clients follow a redirected POST with a GET.
+func straight(u *url.URL) bool {
+	path := u.EscapedPath()
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
+		return false
+	}
+	if u.RawPath != "" && path != u.RawPath && strings.Contains(strings.ToUpper(u.RawPath), "%2F") {
+		// Bytes that should have been encoded make net/url forget the path as
+		// it was sent. In what it makes up from the decoded one, the slash
+		// that was part of a name has become a separator.
+		return false
+	}
+	if !strings.Contains(path, "/.") {
+		return true
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// upgrades hands the requests for a WebSocket to its handler.
+type upgrades struct {
+	to, otherwise http.Handler
+}
+
+func (u upgrades) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") {
+		u.to.ServeHTTP(w, r)
+		return
+	}
+	u.otherwise.ServeHTTP(w, r)
+}
+
+// hasToken says whether a header that is a list of tokens has this one. Other
+// upgrades than the WebSocket's are common: curl asks for h2c by itself.
+func hasToken(values []string, token string) bool {
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(item), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"seagate/protocol"
+)
+
+// challenge is the WWW-Authenticate header (RFC 7617 §2).
+const challenge = `Basic realm="seagate", charset="UTF-8"`
+
+func (q *request) authenticate() *protocol.Error {
+	credentials, e := readCredentials(q.r)
+	if e != nil {
+		return e
+	}
+	q.principal, e = q.gateway.Authenticate(credentials, address(q.r))
+	return e
+}
+
+func readCredentials(r *http.Request) (protocol.Credentials, *protocol.Error) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
+			"credentials are required: send the client id and its secret with HTTP Basic authentication")
+	}
+	if scheme, _, _ := strings.Cut(values[0], " "); strings.EqualFold(scheme, "Bearer") {
+		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
+			"tokens are for the WebSocket, where their bearers subscribe; over HTTP, send the client id and its secret with HTTP Basic authentication")
+	}
+	id, secret, ok := r.BasicAuth()
+	if !ok || len(values) > 1 {
+		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
+			"the Authorization header is not well formed: send it once, as Basic and the base64 of the client id, a colon and the secret")
+	}
+	if len(id) > protocol.MaxNameBytes {
+		// Nobody has such an id, and it would go into the log whole.
+		id = ""
+	}
+	return protocol.Credentials{
+		Type:     protocol.BasicCredentials,
+		ClientID: id,
+		Secret:   protocol.NewSecret(secret),
+	}, nil
+}
+
+// address is the peer's, by which failures are counted.
+func address(r *http.Request) netip.Addr {
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr().Unmap()
+}

@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+
+	"seagate/protocol"
+)
+
+// What pages may send, and read of an answer, beyond what every page may
+// (https://fetch.spec.whatwg.org, CORS-safelisted). Authorization is not
+// covered by a wildcard.
+const (
+	corsRequestHeaders  = "Authorization, Content-Type, Content-Encoding, Idempotency-Key"
+	corsResponseHeaders = "WWW-Authenticate, Retry-After, Allow"
+	corsMaxAge          = "7200" // seconds, as many as any browser heeds
+)
+
+// admitOrigin refuses pages that may not use the API, and lets the others
+// read the answer. Programs that are no browsers send no origin.
+func (q *request) admitOrigin() *protocol.Error {
+	h := q.w.Header()
+	if !q.opts.Origins.Any() {
+		h.Add("Vary", "Origin")
+	}
+	origin := q.r.Header.Get("Origin")
+	if origin == "" {
+		return nil
+	}
+	if !q.opts.Origins.Allow(origin, q.r.Host) {
+		q.log.Warn("origin refused", "origin", excerpt(origin), "address", q.r.RemoteAddr,
+			"advice", "add it to allowed_origins if it is yours")
+		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not use the API")
+	}
+	if q.opts.Origins.Any() {
+		origin = "*"
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", corsResponseHeaders)
+	return nil
+}
+
+// preflight tells what may be done at the endpoint, and a browser that asks
+// on behalf of a page, what the page may.
+func (p *endpoint) preflight(q *request) {
+	h := q.w.Header()
+	h.Set("Allow", p.allow)
+	if q.r.Header.Get("Origin") == "" || q.r.Header.Get("Access-Control-Request-Method") == "" {
+		return
+	}
+	h.Set("Access-Control-Allow-Methods", p.allow)
+	h.Set("Access-Control-Allow-Headers", corsRequestHeaders)
+	h.Set("Access-Control-Max-Age", corsMaxAge)
+}
+

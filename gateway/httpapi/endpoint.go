@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"seagate/auth"
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// An operation does what a request asks for. It returns a JSON document, or
+// why it did not.
+type operation func(*request) ([]byte, *protocol.Error)
+
+// A request is one HTTP request on its way through an operation.
+type request struct {
+	*api
+	w         http.ResponseWriter // for headers; the endpoint writes the rest
+	r         *http.Request
+	principal *auth.Principal // nil at a public route
+}
+
+// An endpoint answers the requests for one route.
+type endpoint struct {
+	*api
+	route
+	allow string
+}
+
+func (a *api) endpoint(r route) *endpoint {
+	return &endpoint{api: a, route: r, allow: allow(r.methods)}
+}
+
+// ServeHTTP implements http.Handler.
+func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !p.log.Enabled(r.Context(), slog.LevelDebug) {
+		p.serve(&request{api: p.api, w: w, r: r})
+		return
+	}
+	start := time.Now()
+	q := &request{api: p.api, w: w, r: r}
+	e := p.serve(q)
+	p.logAccess(q, e, time.Since(start))
+}
+
+func (p *endpoint) serve(q *request) *protocol.Error {
+	body, e := p.attempt(q)
+	if e != nil {
+		p.gateway.Metrics.Refused(transport, e)
+		refuse(q.w, e)
+	} else {
+		respond(q.w, q.r, body)
+	}
+	return e
+}
+
+// logAccess says what came of a request, without anything that may hold a
+// secret: no query, no header, no body.
+func (p *endpoint) logAccess(q *request, e *protocol.Error, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("method", excerpt(q.r.Method)),
+		slog.String("route", base+p.path),
+		slog.String("address", q.r.RemoteAddr),
+		slog.Duration("took", took),
+	}
+	if q.principal != nil {
+		attrs = append(attrs, slog.String("jail", q.principal.JailID), slog.String("client", q.principal.ClientID))
+	}
+	if e != nil {
+		attrs = append(attrs, slog.Int("status", protocol.NewProblem(e).Status), slog.String("code", string(e.Code)))
+	} else {
+		attrs = append(attrs, slog.Int("status", http.StatusOK))
+	}
+	p.log.LogAttrs(q.r.Context(), slog.LevelDebug, "request", attrs...)
+}
+
+// attempt makes a panic a refusal: nothing has been written by then.
+func (p *endpoint) attempt(q *request) (body []byte, e *protocol.Error) {
+	defer func() {
+		switch cause := recover(); cause {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(cause)
+		default:
+			p.log.Error("a request panicked", "method", excerpt(q.r.Method), "route", base+p.path,
+				"panic", cause, "stack", string(debug.Stack()))
+			body, e = nil, protocol.Errorf(protocol.CodeInternal, "the server failed; its log says why")
+		}
+	}()
+	return p.answer(q)
+}
+
+// answer returns a nil body for what has none.
+func (p *endpoint) answer(q *request) ([]byte, *protocol.Error) {
+	secure(q.w.Header())
+	if e := q.admitOrigin(); e != nil {
+		return nil, e
+	}
+	if p.methods == nil {
+		return nil, protocol.Errorf(protocol.CodePathNotFound,
+			"there is nothing at this path; all paths begin with %s, and have no empty segments and none that are dots", base)
+	}
+	method := q.r.Method
+	switch method {
+	case http.MethodOptions:
+		p.preflight(q)
+		return nil, nil
+	case http.MethodHead:
+		method = http.MethodGet
+	}
+	do := p.methods[method]
+	if do == nil {
+		q.w.Header().Set("Allow", p.allow)
+		return nil, protocol.Errorf(protocol.CodeMethodNotAllowed, "the methods here are %s", p.allow)
+	}
+	if !p.public {
+		if e := q.authenticate(); e != nil {
+			return nil, e
+		}
+	}
+	return do(q)
+}
+
+// Values of headers that are shared: to set them allocates nothing.
+var (
+	contentJSON = []string{"application/json"}
+	noSniff     = []string{"nosniff"}
+	noStore     = []string{"no-store"}
+)
+
+// secure keeps browsers from taking an answer for something else, and
+// everybody from keeping it: some answers hold a secret, and all are private.
+func secure(h http.Header) {
+	h["X-Content-Type-Options"] = noSniff
+	h["Cache-Control"] = noStore
+}
+
+// retryAfter is when it makes sense to come back, in seconds.
+var retryAfter = map[protocol.Code]string{
+	protocol.CodeTooManyAttempts: "60",
+	protocol.CodeRateLimited:     "1",
+	protocol.CodeShuttingDown:    "5",
+}
+
+func refuse(w http.ResponseWriter, e *protocol.Error) {
+	h := w.Header()
+	if wait, ok := retryAfter[e.Code]; ok {
+		h.Set("Retry-After", wait)
+	}
+	switch e.Code {
+	case protocol.CodeCredentialsRequired, protocol.CodeInvalidCredentials:
+		h.Set("WWW-Authenticate", challenge)
+	case protocol.CodeUnsupportedEncoding: // RFC 9110 §15.5.16
+		h.Set("Accept-Encoding", "gzip")
+	}
+	gateway.WriteProblem(w, e)
+}
+
+// excerpt is what may be shown or logged of a text that a client sent: errors
+// must not become as long as what caused them.
+func excerpt(text string) string {
+	const most = 64
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
+}
