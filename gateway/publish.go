@@ -43,7 +43,7 @@ func (g *Gateway) admit(p *auth.Principal, stream string, payloads []jsontext.Va
 	if e := g.authorize(p, auth.Publish); e != nil {
 		return nil, nil, e
 	}
-	if !g.rates.allow(p.ClientUID, len(payloads)) {
+	if !g.rates.allow(p, len(payloads)) {
 		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
 			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
 	}

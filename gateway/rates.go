@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"maps"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"seagate/auth"
 )
 
 // rates bounds how many messages a second each client publishes. It holds an
@@ -13,35 +16,40 @@ type rates struct {
 	perSecond int // 0: no bound
 
 	mu       sync.Mutex // guards what follows
-	limiters map[string]*rate.Limiter
+	limiters map[rateKey]*rate.Limiter
 }
+
+type rateKey struct{ jail, client string }
 
 // allow takes n messages from the client's budget. A batch larger than a
 // second's worth never fits.
-func (r *rates) allow(client string, n int) bool {
+func (r *rates) allow(p *auth.Principal, n int) bool {
 	if r.perSecond == 0 {
 		return true
 	}
-	return r.of(client).AllowN(time.Now(), n)
+	return r.of(rateKey{p.JailUID, p.ClientUID}).AllowN(time.Now(), n)
 }
 
-func (r *rates) of(client string) *rate.Limiter {
+func (r *rates) of(key rateKey) *rate.Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.limiters[client]
+	l := r.limiters[key]
 	if l == nil {
 		l = rate.NewLimiter(rate.Limit(r.perSecond), r.perSecond)
 		if r.limiters == nil {
-			r.limiters = map[string]*rate.Limiter{}
+			r.limiters = map[rateKey]*rate.Limiter{}
 		}
-		r.limiters[client] = l
+		r.limiters[key] = l
 	}
 	return l
 }
 
-// forget drops the entry of a client that is gone.
-func (r *rates) forget(client string) {
+// forget drops the entry of a client, or of all clients of a jail if client is
+// empty. One that is still there gets a new one.
+func (r *rates) forget(jail, client string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.limiters, client)
+	maps.DeleteFunc(r.limiters, func(key rateKey, _ *rate.Limiter) bool {
+		return key.jail == jail && (client == "" || key.client == client)
+	})
 }

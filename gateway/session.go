@@ -76,7 +76,7 @@ func (g *Gateway) revoked(r auth.Revocation) {
 	for _, s := range g.sessions.covered(r) {
 		s.connection.End(protocol.Errorf(protocol.CodeCredentialsRevoked, "the credentials of this connection were revoked"))
 	}
-	g.rates.forget(r.ClientUID)
+	g.rates.forget(r.JailUID, r.ClientUID)
 }
 
 // sessions is the connections that are authenticated, by client.
@@ -120,7 +120,11 @@ func (t *sessions) remove(s *Session) {
 func (t *sessions) covered(r auth.Revocation) (found []*Session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, of := range t.clients {
+	clients := t.clients
+	if r.ClientUID != "" {
+		clients = map[string]map[*Session]struct{}{r.ClientUID: t.clients[r.ClientUID]}
+	}
+	for _, of := range clients {
 		for s := range of {
 			if r.Covers(s.principal) {
 				found = append(found, s)

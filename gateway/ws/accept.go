@@ -12,8 +12,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 
 	"nhooyr.io/websocket"
+
+	"seagate/gateway"
+	"seagate/protocol"
 )
 
 // errBinary: the client sent a binary message.
@@ -40,6 +44,9 @@ func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*socket, *wire,
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
+		if h.wire == nil {
+			gateway.WriteProblem(rw, protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason))
+		}
 		return nil, nil, err
 	}
 	// The wire refuses what is over the limit, with the code that we document;
@@ -73,11 +80,26 @@ func (s *socket) release() { s.conn.CloseNow() }
 // closedByPeer says whether a read ended because the peer closed in order.
 func closedByPeer(err error) bool { return websocket.CloseStatus(err) != -1 }
 
-// A hijacker makes the library get a wire where it asks for the connection.
+// A hijacker makes the library get a wire where it asks for the connection, and
+// keeps what the library answers to a bad handshake, which is no JSON.
 type hijacker struct {
 	http.ResponseWriter
 	server *Server
 	wire   *wire
+	reason string
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (h *hijacker) WriteHeader(status int) {
+	if status == http.StatusSwitchingProtocols {
+		h.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (h *hijacker) Write(b []byte) (int, error) {
+	h.reason += strings.TrimSpace(string(b))
+	return len(b), nil
 }
 
 // Hijack implements http.Hijacker.

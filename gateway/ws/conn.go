@@ -29,6 +29,7 @@ type conn struct {
 	sequence  protocol.Sequence
 	session   *gateway.Session
 	principal *auth.Principal
+	refused   *protocol.Error // why authentication failed
 	answers   *answers
 
 	ended atomic.Pointer[protocol.Error] // why the server ended the connection
@@ -100,6 +101,9 @@ func (c *conn) readOne() error {
 	if c.ended.Load() != nil {
 		return errEnded
 	}
+	if c.refused != nil {
+		return nil
+	}
 	c.wire.awaitBudget()
 	return c.handle(message)
 }
@@ -117,6 +121,8 @@ func (c *conn) explain(err error) {
 		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.server.opts.MessageBytes))
 	case errors.Is(err, errTooManyFrames):
 		c.End(protocol.Errorf(protocol.CodeTooManyFrames, "more than %d control or empty frames a second", c.server.opts.FramesPerSecond))
+	case c.refused != nil:
+		c.End(c.refused)
 	case c.principal == nil && errors.Is(err, os.ErrDeadlineExceeded):
 		c.End(protocol.Errorf(protocol.CodeAuthenticationTimeout, "no authentication within %v", c.server.opts.AuthenticationTimeout))
 	}

@@ -41,12 +41,14 @@ func (c *conn) handle(message []byte) error {
 }
 
 // authenticate answers the first message. After a refusal the client should
-// close; one that does not is closed.
+// close; one that does not is closed after a while, in which nothing that it
+// sends is looked at.
 func (c *conn) authenticate(r protocol.Request) error {
 	if e := c.enter(r); e != nil {
 		c.refuse(r.ID, r.Action, e)
-		c.End(e)
-		return errEnded
+		c.refused = e
+		c.wire.nc.SetReadDeadline(time.Now().Add(refusalGrace))
+		return nil
 	}
 	c.wire.nc.SetReadDeadline(time.Time{})
 	if c.ended.Load() != nil { // revoked meanwhile; End's own deadline was undone
@@ -57,6 +59,9 @@ func (c *conn) authenticate(r protocol.Request) error {
 	}))
 	return nil
 }
+
+// refusalGrace is how long a client that was refused may take to close.
+const refusalGrace = time.Second
 
 func (c *conn) enter(r protocol.Request) *protocol.Error {
 	credentials, err := r.Authenticate(c.server.limits)

@@ -541,3 +541,16 @@ func TestOriginsAreTheOperatorsChoice(t *testing.T) {
 		}
 	}
 }
+
+func TestBadHandshakesGetAProblem(t *testing.T) {
+	b := newBench(t, setup{})
+	response, err := http.Get("http://" + b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	if response.StatusCode != 400 || !strings.Contains(string(body), `"code":"invalid_request"`) {
+		t.Errorf("%s: %s", response.Status, body)
+	}
+}

@@ -1,0 +1,124 @@
+package seagate_test
+
+import (
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport is the rooms of the project and whom each may import, tests aside.
+// Packages below a room belong to it and may import their own room. The
+// reasons stand in docs/architecture.md.
+var mayImport = map[string][]string{
+	"protocol":    {},
+	"storage":     {},
+	"auth":        {"storage"},
+	"schema":      {"storage"},
+	"streams":     {"storage"},
+	"groups":      {"streams", "storage"},
+	"gateway":     {"protocol", "auth", "schema", "streams", "groups"},
+	"client":      {"protocol"},
+	"cmd/seagate": {"protocol", "storage", "auth", "schema", "streams", "groups", "gateway", "client"},
+}
+
+// Support for tests is imported by tests alone, and only they may break the
+// rules.
+var testSupport = []string{"storage/storagetest", "gateway/ws/wstest"}
+
+// oneFile says in how many files a library may be imported, where replacing it
+// is to be a change of those alone.
+var oneFile = map[string]int{"nhooyr.io/websocket": 2} // the server's, and the Go client's
+
+type pkg struct {
+	ImportPath string
+	GoFiles    []string
+	Imports    []string
+	Dir        string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,GoFiles,Imports,Dir", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		switch err := d.Decode(&p); err {
+		case nil:
+			all = append(all, p)
+		case io.EOF:
+			return all
+		default:
+			t.Fatal(err)
+		}
+	}
+}
+
+// roomOf is the room that a package of the module belongs to.
+func roomOf(path string) (room string, ours bool) {
+	rest, ours := strings.CutPrefix(path, "seagate/")
+	if !ours {
+		return "", false
+	}
+	for room := range mayImport {
+		if rest == room || strings.HasPrefix(rest, room+"/") {
+			return room, true
+		}
+	}
+	return rest, true
+}
+
+func TestRoomsImportOnlyWhomTheyMay(t *testing.T) {
+	for _, p := range packages(t) {
+		rest := strings.TrimPrefix(p.ImportPath, "seagate/")
+		if p.ImportPath == "seagate" || slices.Contains(testSupport, rest) {
+			continue
+		}
+		room, _ := roomOf(p.ImportPath)
+		allowed, known := mayImport[room]
+		if !known {
+			t.Errorf("%s is in no room: add it to the list here and to docs/architecture.md", p.ImportPath)
+		}
+		for _, imported := range p.Imports {
+			other, ours := roomOf(imported)
+			if ours && other != room && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s: %s may not import %s", p.ImportPath, imported, room, other)
+			}
+			if slices.Contains(testSupport, strings.TrimPrefix(imported, "seagate/")) {
+				t.Errorf("%s imports %s, which is for tests", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+func TestLibrariesThatStandBehindOneFile(t *testing.T) {
+	found := map[string][]string{}
+	for _, p := range packages(t) {
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, imported := range file.Imports {
+				library, _ := strconv.Unquote(imported.Path.Value)
+				if _, watched := oneFile[library]; watched {
+					found[library] = append(found[library], p.ImportPath+"/"+name)
+				}
+			}
+		}
+	}
+	for library, want := range oneFile {
+		if len(found[library]) != want {
+			t.Errorf("%s is imported by %q, want %d files", library, found[library], want)
+		}
+	}
+}

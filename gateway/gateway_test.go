@@ -1,0 +1,629 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"seagate/auth"
+	"seagate/gateway"
+	"seagate/groups"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/storage"
+	"seagate/storage/memory"
+	"seagate/streams"
+)
+
+var home = netip.MustParseAddr("192.0.2.1")
+
+// parts is a gateway over records, with what tests reach behind it for.
+type parts struct {
+	*gateway.Gateway
+	t       testing.TB
+	dir     *auth.Directory
+	network *streams.Network
+}
+
+func build(t testing.TB, records storage.Records, change func(*gateway.Settings)) *parts {
+	t.Helper()
+	ctx := context.Background()
+	settings := gateway.DefaultSettings()
+	if change != nil {
+		change(&settings)
+	}
+	dir, err := auth.Open(ctx, records, auth.Options{})
+	must(t, err)
+	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
+	must(t, err)
+	network, err := streams.Open(ctx, records, streams.Options{})
+	must(t, err)
+	t.Cleanup(network.Close)
+	g, err := gateway.New(ctx, gateway.Parts{
+		Directory: dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(groups.DefaultCredit()),
+		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}, settings)
+	must(t, err)
+	return &parts{g, t, dir, network}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *parts) ok(e *protocol.Error) {
+	p.t.Helper()
+	if e != nil {
+		p.t.Fatal(e)
+	}
+}
+
+func (p *parts) root() *auth.Principal {
+	p.t.Helper()
+	secret, created, err := p.dir.CreateRoot(context.Background(), "root")
+	if err != nil || !created {
+		p.t.Fatalf("no root: %v", err)
+	}
+	return p.login("root", secret)
+}
+
+func (p *parts) login(id string, secret auth.Secret) *auth.Principal {
+	p.t.Helper()
+	principal, err := p.dir.Basic(id, secret.Reveal(), home)
+	must(p.t, err)
+	return principal
+}
+
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// bearer returns who comes with a token of the client, with these claims
+// besides exp.
+func (p *parts) bearer(of *auth.Principal, claims string) *auth.Principal {
+	p.t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(signingKey().Public())
+	must(p.t, err)
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	_, e := p.SetPublicKey(context.Background(), of, of.ClientID, string(public))
+	p.ok(e)
+	token := signed(p.t, fmt.Sprintf(`{"exp":%d%s}`, time.Now().Add(time.Hour).Unix(), claims))
+	principal, err := p.dir.Token(of.ClientID, token, "", home)
+	must(p.t, err)
+	return principal
+}
+
+func signed(t testing.TB, claims string) string {
+	t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	head := encode([]byte(`{"alg":"RS512","typ":"JWT"}`)) + "." + encode([]byte(claims))
+	signature, err := jwt.SigningMethodRS512.Sign(head, signingKey())
+	must(t, err)
+	return head + "." + encode(signature)
+}
+
+const pressures = `{"version":1,"fields":[{"name":"p","type":"integer"}]}`
+
+func (p *parts) define(who *auth.Principal, stream string) {
+	p.t.Helper()
+	_, e := p.Define(context.Background(), who, stream, []byte(pressures))
+	p.ok(e)
+}
+
+func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) (e *protocol.Error) {
+	values := make([]jsontext.Value, len(payloads))
+	for i, payload := range payloads {
+		values[i] = jsontext.Value(payload)
+	}
+	done := 0
+	p.Publish(who, stream, values, len(values) != 1, func(refused *protocol.Error) { e, done = refused, done+1 })
+	if done != 1 {
+		p.t.Fatalf("publish called done %d times", done)
+	}
+	return e
+}
+
+// sink takes everything and writes it down.
+type sink struct {
+	mu    sync.Mutex
+	got   []string
+	ended []string
+	tag   uint64
+}
+
+func (s *sink) Deliver(p *streams.Pass, visible []bool) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, m := range p.Messages {
+		if visible == nil || visible[i] {
+			s.got = append(s.got, string(m.Payload))
+		}
+	}
+	return len(p.Messages)
+}
+
+func (s *sink) DeliverShare(run []*streams.Message) (int, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range run {
+		s.got = append(s.got, string(m.Payload))
+		s.tag++
+	}
+	return len(run), s.tag
+}
+
+func (s *sink) End(reason *protocol.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, string(reason.Code))
+}
+
+func (s *sink) want(t *testing.T, payloads ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Equal(s.got, payloads) {
+		t.Errorf("received %q, want %q", s.got, payloads)
+	}
+}
+
+func (p *parts) subscribe(who *auth.Principal, stream, group string) *sink {
+	p.t.Helper()
+	s := &sink{}
+	sub, e := p.Subscribe(who, stream, group, s)
+	p.ok(e)
+	if h := sub.Header(); h != nil {
+		s.got = append(s.got, "header "+string(h))
+	}
+	sub.Start()
+	p.t.Cleanup(sub.Close)
+	return s
+}
+
+const groupA = "4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"
+
+// operations calls every operation, as a principal, on a stream and a client
+// of which nothing need be true.
+func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
+	ctx := context.Background()
+	refusals := map[string]*protocol.Error{}
+	note := func(name string, e *protocol.Error) { refusals[name] = e }
+	note("publish", g.publish(who, "s", `{}`))
+	_, e := g.Subscribe(who, "s", "", &sink{})
+	note("subscribe", e)
+	_, e = g.Define(ctx, who, "s", []byte(pressures))
+	note("define", e)
+	_, e = g.PlanDefine(who, "s", []byte(pressures))
+	note("plan", e)
+	_, e = g.Describe(who, "s")
+	note("describe", e)
+	_, e = g.Versions(who, "s")
+	note("versions", e)
+	_, e = g.Version(who, "s", "1")
+	note("version", e)
+	_, e = g.VersionsVector(who, []string{"s"})
+	note("vector", e)
+	_, _, e = g.Streams(who, "", 10)
+	note("streams", e)
+	_, e = g.Stream(who, "s")
+	note("stream", e)
+	note("delete stream", g.DeleteStream(ctx, who, "s"))
+	note("set header", g.SetHeader(ctx, who, "s", jsontext.Value(`{}`)))
+	note("clear header", g.ClearHeader(ctx, who, "s"))
+	_, e = g.Header(who, "s")
+	note("header", e)
+	note("pause", g.SetPaused(ctx, who, "s", true))
+	_, _, e = g.Clients(who, "", 10)
+	note("clients", e)
+	_, _, e = g.CreateClient(ctx, who, "c", "")
+	note("create client", e)
+	note("delete client", g.DeleteClient(ctx, who, "c"))
+	_, _, e = g.RotateSecret(ctx, who, "c")
+	note("rotate", e)
+	_, e = g.SetPublicKey(ctx, who, "c", "")
+	note("key", e)
+	_, _, e = g.Jails(who, "", 10)
+	note("jails", e)
+	_, _, e = g.CreateJail(ctx, who, "j", "", "c")
+	note("create jail", e)
+	note("delete jail", g.DeleteJail(ctx, who, "j"))
+	return refusals
+}
+
+// exported counts the operations, so that a new one cannot be forgotten above.
+func TestEveryOperationIsTried(t *testing.T) {
+	helpers := []string{"Authenticate", "Enter", "Settings", "Probe", "IsBatch"}
+	typ := reflect.TypeFor[*gateway.Gateway]()
+	operations := 0
+	for i := range typ.NumMethod() {
+		if !slices.Contains(helpers, typ.Method(i).Name) {
+			operations++
+		}
+	}
+	if operations != 23 {
+		t.Errorf("the gateway has %d operations; the tests below try 23: add the others to operations", operations)
+	}
+}
+
+func TestABearerMayOnlySubscribe(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	root := g.root()
+	g.define(root, "s")
+	for name, e := range operations(g, g.bearer(root, "")) {
+		if name == "subscribe" {
+			if e != nil {
+				t.Errorf("subscribe: %v", e)
+			}
+		} else if e == nil || e.Code != protocol.CodeForbidden {
+			t.Errorf("%s: %v, want forbidden", name, e)
+		}
+	}
+}
+
+func TestOnlyTheRootJailManagesJails(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	_, secret, e := g.CreateJail(t.Context(), g.root(), "tenant", "", "boss")
+	g.ok(e)
+	for name, e := range operations(g, g.login("boss", secret)) {
+		isJail := strings.Contains(name, "jail")
+		if forbidden := e != nil && e.Code == protocol.CodeForbidden; forbidden != isJail {
+			t.Errorf("%s: %v", name, e)
+		}
+	}
+}
+
+func TestARevokedPrincipalMayNothing(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	root := g.root()
+	g.define(root, "s")
+	_, secret, e := g.CreateClient(t.Context(), root, "app", "")
+	g.ok(e)
+	app := g.login("app", secret)
+	_, _, e = g.RotateSecret(t.Context(), root, "app")
+	g.ok(e)
+	for name, e := range operations(g, app) {
+		if e == nil || e.Code != protocol.CodeInvalidCredentials {
+			t.Errorf("%s: %v, want invalid_credentials", name, e)
+		}
+	}
+}
+
+func TestJailsNeverSeeEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		g := build(t, memory.New(), nil)
+		root := g.root()
+		tenants := map[string]*auth.Principal{}
+		for _, jail := range []string{"a", "b"} {
+			_, secret, e := g.CreateJail(ctx, root, jail, "", "boss") // the same client id in both
+			g.ok(e)
+			tenants[jail] = g.login("boss", secret)
+		}
+		a, b := tenants["a"], tenants["b"]
+		g.define(a, "boiler")
+		if _, e := g.Describe(b, "boiler"); e == nil || e.Code != protocol.CodeStreamNotFound {
+			t.Errorf("b describes a's stream: %v", e)
+		}
+		g.define(b, "boiler")
+		g.ok(g.SetHeader(ctx, b, "boiler", jsontext.Value(`{"p":-1}`)))
+		alone, shared := g.subscribe(a, "boiler", ""), g.subscribe(a, "boiler", groupA)
+		others := g.subscribe(b, "boiler", groupA)
+		g.ok(g.publish(a, "boiler", `{"p":1}`))
+		g.ok(g.publish(b, "boiler", `{"p":2}`))
+		synctest.Wait()
+		alone.want(t, `{"p":1}`)
+		shared.want(t, `{"p":1}`)
+		others.want(t, `{"p":2}`)
+
+		if list, _, _ := g.Clients(a, "", 10); len(list) != 1 {
+			t.Errorf("a sees clients %v", list)
+		}
+		_, _, e := g.CreateClient(ctx, a, "app", "")
+		g.ok(e)
+		if e := g.DeleteClient(ctx, b, "app"); e == nil || e.Code != protocol.CodeClientNotFound {
+			t.Errorf("b deletes a's client: %v", e)
+		}
+		g.ok(g.DeleteStream(ctx, b, "boiler"))
+		if _, e := g.Describe(a, "boiler"); e != nil {
+			t.Errorf("a's stream went with b's: %v", e)
+		}
+		g.ok(g.DeleteJail(ctx, root, "b"))
+		if e := g.publish(a, "boiler", `{"p":3}`); e != nil {
+			t.Errorf("a after b was deleted: %v", e)
+		}
+		_, secret, e := g.CreateJail(ctx, root, "b", "", "boss")
+		g.ok(e)
+		if list, _, _ := g.Streams(g.login("boss", secret), "", 10); len(list) != 0 {
+			t.Errorf("a new jail has the old one's streams: %v", list)
+		}
+		g.network.Close()
+	})
+}
+
+// Nothing of a deleted jail is left, even if the process died in between.
+func TestLeftoversOfADeletedJailAreSwept(t *testing.T) {
+	ctx := t.Context()
+	records := memory.New()
+	g := build(t, records, nil)
+	root := g.root()
+	_, secret, e := g.CreateJail(ctx, root, "a", "", "boss")
+	g.ok(e)
+	boss := g.login("boss", secret)
+	g.define(boss, "boiler")
+	g.ok(g.SetPaused(ctx, boss, "boiler", true))
+	if _, err := g.dir.DeleteJail(ctx, "a"); err != nil { // and the process dies
+		t.Fatal(err)
+	}
+	build(t, records, nil)
+	for _, table := range []string{"schemas", "topics"} {
+		for record := range records.List(ctx, table, "") {
+			t.Errorf("left in %s: %s", table, record.Key)
+		}
+	}
+}
+
+const filterHigh = `,"filter":{"t":"eq","e":[{"t":"path","e":"$.p"},{"t":"number","e":7}]}`
+
+func TestFiltersHideEverythingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), nil)
+		root := g.root()
+		g.define(root, "boiler")
+		filtered := g.bearer(root, filterHigh)
+		g.ok(g.SetHeader(t.Context(), root, "boiler", jsontext.Value(`{"p":1}`)))
+		first := g.subscribe(filtered, "boiler", "")
+		g.ok(g.SetHeader(t.Context(), root, "boiler", jsontext.Value(`{"p":7}`)))
+		second := g.subscribe(filtered, "boiler", "")
+		full, share := g.subscribe(root, "boiler", groupA), g.subscribe(filtered, "boiler", groupA)
+		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":7}`, `{"p":8}`))
+		synctest.Wait()
+		first.want(t, `{"p":7}`)
+		second.want(t, `header {"p":7}`, `{"p":7}`)
+		full.want(t, `{"p":1}`, `{"p":8}`)
+		share.want(t, `{"p":7}`)
+		g.network.Close()
+	})
+}
+
+func TestMustFanoutTakesNothingAway(t *testing.T) {
+	for _, share := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			g := build(t, memory.New(), func(s *gateway.Settings) { s.UngroupedShare = share })
+			root := g.root()
+			g.define(root, "boiler")
+			bearer := g.bearer(root, `,"mustFanout":true`)
+			grouped, alone := g.subscribe(bearer, "boiler", groupA), g.subscribe(bearer, "boiler", "")
+			member := g.subscribe(root, "boiler", groupA)
+			g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
+			synctest.Wait()
+			for _, s := range []*sink{grouped, alone, member} {
+				s.want(t, `{"p":1}`, `{"p":2}`)
+			}
+			g.network.Close()
+		})
+	}
+}
+
+func TestUngroupedSubscriptionsOfAClientMayShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), func(s *gateway.Settings) { s.UngroupedShare = true })
+		root := g.root()
+		g.define(root, "boiler")
+		_, secret, e := g.CreateClient(t.Context(), root, "app", "")
+		g.ok(e)
+		one, two := g.subscribe(root, "boiler", ""), g.subscribe(root, "boiler", "")
+		other := g.subscribe(g.login("app", secret), "boiler", "")
+		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
+		synctest.Wait()
+		one.want(t, `{"p":1}`)
+		two.want(t, `{"p":2}`)
+		other.want(t, `{"p":1}`, `{"p":2}`)
+		g.network.Close()
+	})
+}
+
+func TestUndefinedStreams(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	root := g.root()
+	for name, e := range map[string]*protocol.Error{
+		"publish": g.publish(root, "nobody", `{}`), "pause": g.SetPaused(t.Context(), root, "nobody", true),
+	} {
+		if e == nil || e.Code != protocol.CodeStreamNotFound {
+			t.Errorf("%s: %v", name, e)
+		}
+	}
+	if _, e := g.Subscribe(root, "nobody", "", &sink{}); e == nil || e.Code != protocol.CodeStreamNotFound {
+		t.Errorf("subscribe: %v", e)
+	}
+
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), func(s *gateway.Settings) { s.AcceptUndefined = true })
+		root := g.root()
+		s := g.subscribe(root, "anything", "")
+		g.ok(g.publish(root, "anything", `3`))
+		g.ok(g.publish(root, "anything", ` [ {"a" : 1} ] `))
+		if e := g.publish(root, "anything", `{"a":1,"a":2}`); e == nil || e.Code != protocol.CodeMalformedJSON {
+			t.Errorf("a duplicate key: %v", e)
+		}
+		if e := g.publish(root, "any/thing", `3`); e == nil || e.Code != protocol.CodeInvalidName {
+			t.Errorf("a bad name: %v", e)
+		}
+		synctest.Wait()
+		s.want(t, `3`, `[{"a":1}]`)
+		g.network.Close()
+	})
+}
+
+func TestABatchIsAcceptedWholeOrRefusedWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), nil)
+		root := g.root()
+		g.define(root, "boiler")
+		s := g.subscribe(root, "boiler", "")
+		e := g.publish(root, "boiler", `{"p":1}`, `{"p":"x","q":1}`, `{"p":2}`, `[`)
+		if e == nil || e.Code != protocol.CodeInvalidPayload || len(e.Errors) != 3 ||
+			!strings.HasPrefix(e.Errors[0], "[1] p: ") || !strings.HasPrefix(e.Errors[1], "[1] q: ") || !strings.HasPrefix(e.Errors[2], "[3] ") {
+			t.Errorf("refused with %+v", e)
+		}
+		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
+		synctest.Wait()
+		s.want(t, `{"p":1}`, `{"p":2}`)
+		g.network.Close()
+	})
+}
+
+func TestPublishesPerSecondAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), func(s *gateway.Settings) { s.PublishesPerSecond = 2 })
+		root := g.root()
+		g.define(root, "boiler")
+		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
+		if e := g.publish(root, "boiler", `{"p":3}`); e == nil || e.Code != protocol.CodeRateLimited {
+			t.Errorf("the third in a second: %v", e)
+		}
+		time.Sleep(500 * time.Millisecond)
+		g.ok(g.publish(root, "boiler", `{"p":3}`))
+		g.network.Close()
+	})
+}
+
+func TestPausedStreamsRefuse(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	root := g.root()
+	g.define(root, "boiler")
+	g.ok(g.SetPaused(t.Context(), root, "boiler", true))
+	if e := g.publish(root, "boiler", `{"p":1}`); e == nil || e.Code != protocol.CodeStreamPaused {
+		t.Errorf("publish: %v", e)
+	}
+	g.ok(g.SetPaused(t.Context(), root, "boiler", false))
+	g.ok(g.publish(root, "boiler", `{"p":1}`))
+}
+
+func TestHeadersAreCheckedAndBounded(t *testing.T) {
+	g := build(t, memory.New(), func(s *gateway.Settings) { s.HeaderBytes = 20 })
+	root := g.root()
+	g.define(root, "boiler")
+	for header, want := range map[string]protocol.Code{
+		`{"p":"x"}`:                             protocol.CodeInvalidPayload,
+		`{"p":` + strings.Repeat("1", 14) + `}`: "",
+		`{"p":` + strings.Repeat("1", 15) + `}`: protocol.CodeHeaderTooLarge,
+	} {
+		e := g.SetHeader(t.Context(), root, "boiler", jsontext.Value(header))
+		if e == nil && want != "" || e != nil && e.Code != want {
+			t.Errorf("%s: %v, want %q", header, e, want)
+		}
+	}
+	g.ok(g.ClearHeader(t.Context(), root, "boiler"))
+	if _, e := g.Header(root, "boiler"); e == nil || e.Code != protocol.CodeHeaderNotFound {
+		t.Errorf("a cleared header: %v", e)
+	}
+}
+
+// connection is a session's end that notes why it was closed.
+type connection chan protocol.Code
+
+func (c connection) End(reason *protocol.Error) { c <- reason.Code }
+
+func TestSessionsEndWithTheirCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		g := build(t, memory.New(), func(s *gateway.Settings) { s.ConnectionsPerClient = 2 })
+		root := g.root()
+		enter := func(p *auth.Principal) connection {
+			c := make(connection, 1)
+			if _, e := g.Enter(p, c); e != nil {
+				t.Fatal(e)
+			}
+			return c
+		}
+		bearer := g.bearer(root, "")
+		byToken, bySecret := enter(bearer), enter(root)
+		if _, e := g.Enter(root, make(connection)); e == nil || e.Code != protocol.CodeTooManyConnections {
+			t.Errorf("a third connection: %v", e)
+		}
+		_, e := g.SetPublicKey(ctx, root, "root", "")
+		g.ok(e)
+		if got := <-byToken; got != protocol.CodeCredentialsRevoked {
+			t.Errorf("after the key was cleared: %v", got)
+		}
+		if len(bySecret) != 0 {
+			t.Error("clearing the key ended a connection that relied on the secret")
+		}
+		if _, e := g.Enter(bearer, make(connection)); e == nil {
+			t.Error("a revoked token enters")
+		}
+
+		_, secret, e := g.CreateJail(ctx, root, "tenant", "", "boss")
+		g.ok(e)
+		boss := g.login("boss", secret)
+		expiring := enter(g.bearer(boss, ""))
+		time.Sleep(time.Hour)
+		if got := <-expiring; got != protocol.CodeTokenExpired {
+			t.Errorf("after exp: %v", got)
+		}
+		ofJail := enter(boss)
+		g.ok(g.DeleteJail(ctx, root, "tenant"))
+		if got := <-ofJail; got != protocol.CodeCredentialsRevoked {
+			t.Errorf("after the jail was deleted: %v", got)
+		}
+		g.network.Close()
+	})
+}
+
+func TestDeletedStreamsEndSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), nil)
+		root := g.root()
+		g.define(root, "boiler")
+		alone, shared := g.subscribe(root, "boiler", ""), g.subscribe(root, "boiler", groupA)
+		g.ok(g.DeleteStream(t.Context(), root, "boiler"))
+		synctest.Wait()
+		for _, s := range []*sink{alone, shared} {
+			if !slices.Equal(s.ended, []string{"stream_deleted"}) {
+				t.Errorf("ended with %v", s.ended)
+			}
+		}
+		if e := g.publish(root, "boiler", `{"p":1}`); e == nil || e.Code != protocol.CodeStreamNotFound {
+			t.Errorf("publish: %v", e)
+		}
+		g.network.Close()
+	})
+}
+
+func TestProbe(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	for range 3 {
+		must(t, g.Probe(t.Context()))
+	}
+	g.network.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if g.Probe(ctx) == nil {
+		t.Error("the probe succeeds though nothing is delivered any more")
+	}
+}
