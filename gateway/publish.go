@@ -16,7 +16,7 @@ import (
 // all or none, in order. done is called exactly once, perhaps before Publish
 // returns and perhaps by another goroutine: with nil once the messages are
 // accepted, or with why none was. If batch is set, the problems of a payload
-// are listed under its index.
+// are listed under its index. The payloads belong to the gateway afterwards.
 func (g *Gateway) Publish(p *auth.Principal, stream string, payloads []jsontext.Value, batch bool, done func(*protocol.Error)) {
 	out, messages, e := g.admit(p, stream, payloads, batch)
 	if e != nil {

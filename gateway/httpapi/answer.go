@@ -18,10 +18,10 @@ import (
 const compressAbove = 1 << 10
 
 // respond writes a success: 200 with a JSON document, or 204 without a body.
-func respond(w http.ResponseWriter, r *http.Request, body []byte) {
+func respond(w http.ResponseWriter, r *http.Request, body []byte) (status int) {
 	if body == nil {
 		w.WriteHeader(http.StatusNoContent)
-		return
+		return http.StatusNoContent
 	}
 	h := w.Header()
 	h["Content-Type"] = contentJSON
@@ -35,6 +35,7 @@ func respond(w http.ResponseWriter, r *http.Request, body []byte) {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.Write(body)
+	return http.StatusOK
 }
 
 // A writer of compress/gzip takes a megabyte and a millisecond to make.

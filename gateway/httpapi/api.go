@@ -63,14 +63,15 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 		log:     g.Log,
 		mux:     http.NewServeMux(),
 	}
-	a.nowhere = a.endpoint(route{path: "/"})
+	a.nowhere = a.endpoint("/", route{})
 	a.mux.Handle("/", a.nowhere)
 	for _, r := range routes {
-		a.mux.Handle(base+r.path, a.endpoint(r))
-	}
-	if opts.WebSocket != nil {
-		streams, _ := a.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: base + "/streams"}})
-		a.mux.Handle("GET "+base+"/streams", upgrades{to: opts.WebSocket, otherwise: streams})
+		pattern := base + r.path
+		var h http.Handler = a.endpoint(pattern, r)
+		if r.path == webSocketPath && opts.WebSocket != nil {
+			h = upgrades{to: opts.WebSocket, otherwise: h}
+		}
+		a.mux.Handle(pattern, h)
 	}
 	return a
 }
@@ -113,6 +114,9 @@ func straight(u *url.URL) bool {
 	}
 	return true
 }
+
+// webSocketPath is where the WebSocket is, below base, with other things.
+const webSocketPath = "/streams"
 
 // upgrades hands the requests for a WebSocket to its handler.
 type upgrades struct {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-
 	"seagate/protocol"
 )
 
@@ -50,4 +49,3 @@ func (p *endpoint) preflight(q *request) {
 	h.Set("Access-Control-Allow-Headers", corsRequestHeaders)
 	h.Set("Access-Control-Max-Age", corsMaxAge)
 }
-

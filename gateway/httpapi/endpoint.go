@@ -23,56 +23,55 @@ type request struct {
 	principal *auth.Principal // nil at a public route
 }
 
-// An endpoint answers the requests for one route.
+// An endpoint answers the requests that match one pattern.
 type endpoint struct {
 	*api
 	route
-	allow string
+	pattern string // of the ServeMux
+	allow   string // the Allow header
 }
 
-func (a *api) endpoint(r route) *endpoint {
-	return &endpoint{api: a, route: r, allow: allow(r.methods)}
+func (a *api) endpoint(pattern string, r route) *endpoint {
+	return &endpoint{api: a, route: r, pattern: pattern, allow: r.methods.allow()}
 }
 
 // ServeHTTP implements http.Handler.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := &request{api: p.api, w: w, r: r}
 	if !p.log.Enabled(r.Context(), slog.LevelDebug) {
-		p.serve(&request{api: p.api, w: w, r: r})
+		p.serve(q)
 		return
 	}
 	start := time.Now()
-	q := &request{api: p.api, w: w, r: r}
-	e := p.serve(q)
-	p.logAccess(q, e, time.Since(start))
+	status, code := p.serve(q)
+	p.logAccess(q, status, code, time.Since(start))
 }
 
-func (p *endpoint) serve(q *request) *protocol.Error {
+// serve writes the answer, and returns its status and the code of a refusal.
+func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	body, e := p.attempt(q)
 	if e != nil {
 		p.gateway.Metrics.Refused(transport, e)
-		refuse(q.w, e)
-	} else {
-		respond(q.w, q.r, body)
+		return refuse(q.w, e), e.Code
 	}
-	return e
+	return respond(q.w, q.r, body), ""
 }
 
 // logAccess says what came of a request, without anything that may hold a
 // secret: no query, no header, no body.
-func (p *endpoint) logAccess(q *request, e *protocol.Error, took time.Duration) {
+func (p *endpoint) logAccess(q *request, status int, code protocol.Code, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.String("method", excerpt(q.r.Method)),
-		slog.String("route", base+p.path),
-		slog.String("address", q.r.RemoteAddr),
+		slog.String("route", p.pattern),
+		slog.Int("status", status),
 		slog.Duration("took", took),
+		slog.String("address", q.r.RemoteAddr),
 	}
 	if q.principal != nil {
 		attrs = append(attrs, slog.String("jail", q.principal.JailID), slog.String("client", q.principal.ClientID))
 	}
-	if e != nil {
-		attrs = append(attrs, slog.Int("status", protocol.NewProblem(e).Status), slog.String("code", string(e.Code)))
-	} else {
-		attrs = append(attrs, slog.Int("status", http.StatusOK))
+	if code != "" {
+		attrs = append(attrs, slog.String("code", string(code)))
 	}
 	p.log.LogAttrs(q.r.Context(), slog.LevelDebug, "request", attrs...)
 }
@@ -85,7 +84,7 @@ func (p *endpoint) attempt(q *request) (body []byte, e *protocol.Error) {
 		case http.ErrAbortHandler:
 			panic(cause)
 		default:
-			p.log.Error("a request panicked", "method", excerpt(q.r.Method), "route", base+p.path,
+			p.log.Error("a request panicked", "method", excerpt(q.r.Method), "route", p.pattern,
 				"panic", cause, "stack", string(debug.Stack()))
 			body, e = nil, protocol.Errorf(protocol.CodeInternal, "the server failed; its log says why")
 		}
@@ -145,7 +144,7 @@ var retryAfter = map[protocol.Code]string{
 	protocol.CodeShuttingDown:    "5",
 }
 
-func refuse(w http.ResponseWriter, e *protocol.Error) {
+func refuse(w http.ResponseWriter, e *protocol.Error) (status int) {
 	h := w.Header()
 	if wait, ok := retryAfter[e.Code]; ok {
 		h.Set("Retry-After", wait)
@@ -157,6 +156,7 @@ func refuse(w http.ResponseWriter, e *protocol.Error) {
 		h.Set("Accept-Encoding", "gzip")
 	}
 	gateway.WriteProblem(w, e)
+	return protocol.NewProblem(e).Status
 }
 
 // excerpt is what may be shown or logged of a text that a client sent: errors

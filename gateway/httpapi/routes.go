@@ -1,53 +1,98 @@
 package httpapi
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+
+	"seagate/protocol"
 )
 
 // base is where the API lies.
 const base = "/api/v1"
 
 // A route is a path, a pattern of http.ServeMux below base, and what can be
-// done there. GET is HEAD, too.
+// done there.
 type route struct {
 	path    string
-	methods map[string]operation
+	methods methods
 	public  bool // asks for no credentials
 }
 
-// Names are those of the path values: {stream}, {client}, {jail}, {version}.
+// methods are the operations by HTTP method. GET is HEAD, too.
+type methods map[string]operation
+
+// On the paths that deployed clients use, what is singular is what they say.
 var routes = []route{
-	{"", map[string]operation{"GET": (*request).index}, true},
+	{path: "", methods: methods{"GET": (*request).index}, public: true},
 
-	{"/streams", map[string]operation{"GET": (*request).listStreams}, false},
-	{"/streams/{stream}", map[string]operation{"GET": (*request).stream, "DELETE": (*request).deleteStream}, false},
-	{"/streams/{stream}/publish", map[string]operation{"POST": (*request).publish}, false},
-	{"/streams/{stream}/define", map[string]operation{"POST": (*request).define}, false},
-	{"/streams/{stream}/schema", map[string]operation{"GET": (*request).schema}, false},
-	{"/streams/{stream}/schemas", map[string]operation{"GET": (*request).schemas}, false},
-	{"/streams/{stream}/schemas/{version}", map[string]operation{"GET": (*request).schemaVersion}, false},
-	{"/streams/{stream}/header", map[string]operation{
-		"GET": (*request).header, "PUT": (*request).setHeader, "DELETE": (*request).clearHeader}, false},
-	{"/streams/{stream}/pause", map[string]operation{"POST": (*request).pause}, false},
-	{"/streams/{stream}/resume", map[string]operation{"POST": (*request).resume}, false},
-	{"/schema-versions-vector", map[string]operation{"POST": (*request).versionsVector}, false},
+	{path: "/streams", methods: methods{"GET": (*request).listStreams}},
+	{path: "/streams/{stream}", methods: methods{
+		"GET":    onStream((*request).stream),
+		"DELETE": onStream((*request).deleteStream),
+	}},
+	{path: "/streams/{stream}/publish", methods: methods{"POST": onStream((*request).publish)}},
+	{path: "/streams/{stream}/define", methods: methods{"POST": onStream((*request).define)}},
+	{path: "/streams/{stream}/schema", methods: methods{"GET": onStream((*request).schema)}},
+	{path: "/streams/{stream}/schemas", methods: methods{"GET": onStream((*request).schemas)}},
+	{path: "/streams/{stream}/schemas/{version}", methods: methods{"GET": onStream((*request).schemaVersion)}},
+	{path: "/streams/{stream}/header", methods: methods{
+		"GET":    onStream((*request).header),
+		"PUT":    onStream((*request).setHeader),
+		"DELETE": onStream((*request).clearHeader),
+	}},
+	{path: "/streams/{stream}/pause", methods: methods{"POST": onStream((*request).pause)}},
+	{path: "/streams/{stream}/resume", methods: methods{"POST": onStream((*request).resume)}},
+	{path: "/schema-versions-vector", methods: methods{"POST": (*request).versionsVector}},
 
-	// The singular is what deployed clients say.
-	{"/client", map[string]operation{"POST": (*request).createClient}, false},
-	{"/client/{client}", map[string]operation{"PUT": (*request).rotateSecret, "DELETE": (*request).deleteClient}, false},
-	{"/client/{client}/jwt-public-key", map[string]operation{"PUT": (*request).setPublicKey}, false},
-	{"/clients", map[string]operation{"GET": (*request).listClients}, false},
-	{"/jails", map[string]operation{"GET": (*request).listJails, "POST": (*request).createJail}, false},
-	{"/jails/{jail}", map[string]operation{"DELETE": (*request).deleteJail}, false},
+	{path: "/client", methods: methods{"POST": (*request).createClient}},
+	{path: "/client/{client}", methods: methods{
+		"PUT":    onClient((*request).rotateSecret),
+		"DELETE": onClient((*request).deleteClient),
+	}},
+	{path: "/client/{client}/jwt-public-key", methods: methods{"PUT": onClient((*request).setPublicKey)}},
+	{path: "/clients", methods: methods{"GET": (*request).listClients}},
+
+	{path: "/jails", methods: methods{
+		"GET":  (*request).listJails,
+		"POST": (*request).createJail,
+	}},
+	{path: "/jails/{jail}", methods: methods{"DELETE": onJail((*request).deleteJail)}},
 }
 
-// allow is the value of the Allow header for these methods (RFC 9110 §10.2.1).
-func allow(methods map[string]operation) string {
-	list := slices.Collect(maps.Keys(methods))
-	if methods[http.MethodGet] != nil {
+// A namedOperation is one on what the path names.
+type namedOperation func(q *request, name string) ([]byte, *protocol.Error)
+
+func onStream(do namedOperation) operation {
+	return onNamed("stream", protocol.CheckStreamName, do)
+}
+
+func onClient(do namedOperation) operation {
+	return onNamed("client", protocol.CheckClientID, do)
+}
+
+func onJail(do namedOperation) operation {
+	return onNamed("jail", protocol.CheckJailID, do)
+}
+
+// onNamed refuses names that nothing can have, with the reason. Otherwise
+// there would just be nothing of that name.
+func onNamed(value string, check func(string) error, do namedOperation) operation {
+	return func(q *request) ([]byte, *protocol.Error) {
+		name := q.r.PathValue(value)
+		if e, bad := errors.AsType[*protocol.Error](check(name)); bad {
+			return nil, e
+		}
+		return do(q, name)
+	}
+}
+
+// allow is the value of the Allow header (RFC 9110 §10.2.1).
+func (m methods) allow() string {
+	list := slices.Collect(maps.Keys(m))
+	if m[http.MethodGet] != nil {
 		list = append(list, http.MethodHead)
 	}
 	list = append(list, http.MethodOptions)

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -87,7 +88,8 @@ func (c *conn) publish(r protocol.Request) {
 		c.answers.fill(place, c.refusal(r.ID, r.Action, refusal(err)))
 		return
 	}
-	payloads := []jsontext.Value{request.Payload}
+	// The message is in a buffer that the next one will be read into.
+	payloads := []jsontext.Value{bytes.Clone(request.Payload)}
 	c.server.gateway.Publish(c.principal, request.Stream, payloads, false, func(e *protocol.Error) {
 		if e != nil {
 			c.answers.fill(place, c.refusal(r.ID, protocol.ActionPublish, e))

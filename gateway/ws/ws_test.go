@@ -219,6 +219,25 @@ func TestPublishIsPipelinedAndAnsweredInOrder(t *testing.T) {
 	}
 }
 
+// Messages are read into buffers that are used again.
+func TestPublishedPayloadsAreKeptApart(t *testing.T) {
+	b := newBench(t, setup{})
+	reader, writer := b.login(), b.login()
+	reader.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	reader.Want(subscribed(2, "boiler"))
+	var all []byte
+	for id := 2; id < 300; id++ {
+		all = append(all, wstest.Frame(true, wstest.Text, fmt.Appendf(nil, `{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":%d}}`, id, id))...)
+	}
+	writer.SendRaw(all)
+	for id := 2; id < 300; id++ {
+		writer.Want(fmt.Sprintf(`{"id":%d,"action":"publish","success":true}`, id))
+	}
+	for id := 2; id < 300; id++ {
+		reader.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, id)))
+	}
+}
+
 func TestGroupSharesAndRedelivers(t *testing.T) {
 	b := newBench(t, setup{})
 	group := `"groupId":"4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"`

@@ -1,0 +1,116 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"seagate/protocol"
+)
+
+// quiet is how a server in production logs.
+func quiet(s *setup) { s.level = slog.LevelInfo }
+
+// BenchmarkPublish is what the handler adds to net/http: routing,
+// authentication, decoding, the check against the schema, appending.
+func BenchmarkPublish(b *testing.B) {
+	for _, size := range []int{256, 4096} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			w := newWorld(b, quiet)
+			body := publishBody(size)
+			w.defineLoad(b)
+			r := must(http.NewRequest("POST", "/api/v1/streams/load/publish", nil))
+			r.SetBasicAuth(w.root.id, w.root.secret)
+			r.Header.Set("Content-Type", "application/json")
+			r.RemoteAddr = "192.0.2.1:4711"
+			source := bytes.NewReader(nil)
+			answer := &discard{header: http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				source.Reset(body)
+				r.Body, r.ContentLength = io.NopCloser(source), int64(len(body))
+				clear(answer.header)
+				w.handler.ServeHTTP(answer, r)
+			}
+			if answer.body != "{}" {
+				b.Fatal(answer.body)
+			}
+		})
+	}
+}
+
+// BenchmarkPublishSocket adds net/http, the kernel and the client.
+func BenchmarkPublishSocket(b *testing.B) {
+	s := newServer(b, quiet)
+	s.defineLoad(b)
+	body := string(publishBody(256))
+	b.ReportAllocs()
+	for b.Loop() {
+		s.ok("POST", "/api/v1/streams/load/publish", body)
+	}
+}
+
+// BenchmarkSkim is the part of decoding that is this package's own.
+func BenchmarkBatch(b *testing.B) {
+	w := newWorld(b, quiet)
+	w.defineLoad(b)
+	message := string(publishBody(256))
+	body := []byte("[" + strings.Repeat(message+",", 99) + message + "]")
+	r := must(http.NewRequest("POST", "/api/v1/streams/load/publish", nil))
+	r.SetBasicAuth(w.root.id, w.root.secret)
+	r.RemoteAddr = "192.0.2.1:4711"
+	answer := &discard{header: http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		clear(answer.header)
+		w.handler.ServeHTTP(answer, r)
+	}
+	if answer.body != "{}" {
+		b.Fatal(answer.body)
+	}
+}
+
+func (w *world) defineLoad(b *testing.B) {
+	b.Helper()
+	p, e := w.gateway.Authenticate(protocol.Credentials{
+		Type: protocol.BasicCredentials, ClientID: w.root.id, Secret: protocol.NewSecret(w.root.secret),
+	}, anywhere)
+	if e != nil {
+		b.Fatal(e)
+	}
+	_, e = w.gateway.Define(b.Context(), p, "load", []byte(`{"version":1,"fields":[
+		{"name":"id","type":"integer"},{"name":"sent","type":"date"},{"name":"state","type":"enum","enum":["up","down"]},
+		{"name":"load","type":"float"},{"name":"tags","type":"array<string>"},{"name":"text","type":"string"}]}`))
+	if e != nil {
+		b.Fatal(e)
+	}
+}
+
+// publishBody is a message of about so many bytes.
+func publishBody(size int) []byte {
+	head := `{"payload":{"id":123456,"sent":"2024-05-17T10:30:00Z","state":"up","load":0.731,"tags":["a","bc","def"],"text":"`
+	return []byte(head + strings.Repeat("x", size-len(head)) + `"}}`)
+}
+
+// discard is a response that nobody reads.
+type discard struct {
+	header http.Header
+	body   string
+}
+
+func (d *discard) Header() http.Header { return d.header }
+func (d *discard) WriteHeader(int)     {}
+
+func (d *discard) Write(p []byte) (int, error) {
+	if len(p) == 2 {
+		d.body = "{}"
+	} else {
+		d.body = string(p)
+	}
+	return len(p), nil
+}

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+	"seagate/schema"
+)
+
+// define is POST /streams/{stream}/define. With ?dryRun=true it changes
+// nothing, and says what it would change.
+func (q *request) define(stream string) ([]byte, *protocol.Error) {
+	dryRun, e := q.dryRun()
+	if e != nil {
+		return nil, e
+	}
+	definition, e := q.body()
+	if e != nil {
+		return nil, e
+	}
+	if dryRun {
+		return q.planDefine(stream, definition)
+	}
+	outcome, e := q.gateway.Define(q.r.Context(), q.principal, stream, definition)
+	if e != nil {
+		return nil, e
+	}
+	return outcome.Definition.AppendJSON(nil), nil
+}
+
+func (q *request) dryRun() (bool, *protocol.Error) {
+	query, e := q.query("dryRun")
+	if e != nil {
+		return false, e
+	}
+	switch text, given := query["dryRun"]; {
+	case !given || text == "false":
+		return false, nil
+	case text == "true":
+		return true, nil
+	}
+	return false, invalidRequest("query: dryRun must be true or false")
+}
+
+// planDefine answers {"change":...,"differences":[...],"definition":{...}}.
+func (q *request) planDefine(stream string, definition []byte) ([]byte, *protocol.Error) {
+	outcome, e := q.gateway.PlanDefine(q.principal, stream, definition)
+	if e != nil {
+		return nil, e
+	}
+	differences := make([]string, len(outcome.Differences))
+	for i, d := range outcome.Differences {
+		differences[i] = d.String()
+	}
+	return q.encode(struct {
+		Change      schema.Change      `json:"change"`
+		Differences []string           `json:"differences"`
+		Definition  *schema.Definition `json:"definition"`
+	}{outcome.Change, differences, outcome.Definition})
+}
+
+// schema is GET /streams/{stream}/schema. The Python client makes an object of
+// the answer, and breaks on a key that it does not know.
+func (q *request) schema(stream string) ([]byte, *protocol.Error) {
+	definition, e := q.gateway.Describe(q.principal, stream)
+	if e != nil {
+		return nil, e
+	}
+	return definition.AppendJSON(nil), nil
+}
+
+// schemas is GET /streams/{stream}/schemas: {"schemas":[...]}, oldest first.
+func (q *request) schemas(stream string) ([]byte, *protocol.Error) {
+	versions, e := q.gateway.Versions(q.principal, stream)
+	if e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		Schemas []*schema.Definition `json:"schemas"`
+	}{versions})
+}
+
+// schemaVersion is GET /streams/{stream}/schemas/{version}.
+func (q *request) schemaVersion(stream string) ([]byte, *protocol.Error) {
+	version := q.r.PathValue("version")
+	if _, err := schema.ParseVersionText(version); err != nil {
+		return nil, invalidRequest("version: " + err.Error())
+	}
+	definition, e := q.gateway.Version(q.principal, stream, version)
+	if e != nil {
+		return nil, e
+	}
+	return definition.AppendJSON(nil), nil
+}
+
+// versionsVector is POST /schema-versions-vector: {"versionsVector":[...]},
+// in the order of "schemaNames", null where there is no such stream.
+func (q *request) versionsVector() ([]byte, *protocol.Error) {
+	form, e := q.form()
+	if e != nil {
+		return nil, e
+	}
+	names := form.names("schemaNames")
+	if e := form.err(); e != nil {
+		return nil, e
+	}
+	vector, e := q.gateway.VersionsVector(q.principal, names)
+	if e != nil {
+		return nil, e
+	}
+	answer := []byte(`{"versionsVector":[`)
+	for i, version := range vector {
+		if i > 0 {
+			answer = append(answer, ',')
+		}
+		answer = append(answer, versionOrNull(version)...)
+	}
+	return append(answer, "]}"...), nil
+}
+
+func versionOrNull(v *schema.Version) jsontext.Value {
+	if v == nil {
+		return jsontext.Value("null")
+	}
+	return v.AppendJSON(nil)
+}

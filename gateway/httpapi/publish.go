@@ -1,0 +1,178 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+var emptyObject = []byte("{}")
+
+// publish is POST /streams/{stream}/publish. The package comment has its bodies.
+func (q *request) publish(stream string) ([]byte, *protocol.Error) {
+	body, e := q.body()
+	if e != nil {
+		return nil, e
+	}
+	messages, batch, e := q.messages(stream, body)
+	if e != nil {
+		return nil, e
+	}
+	t := receipts.Get().(*receipt)
+	q.gateway.Publish(q.principal, stream, messages, batch, t.done)
+	if e := t.wait(q.r.Context()); e != nil {
+		return nil, e
+	}
+	return emptyObject, nil
+}
+
+// messages finds the messages in a body, and says whether they are a batch.
+func (q *request) messages(stream string, body []byte) (list []jsontext.Value, batch bool, e *protocol.Error) {
+	s := skimmers.Get().(*skimmer)
+	defer s.release()
+	switch jsontext.Value(body).Kind() {
+	case '{':
+		list, batch, e = q.enveloped(s, stream, body)
+	case '[':
+		list, e = q.split(s, body)
+		list, batch = q.unwrap(s, stream, list), true
+	default:
+		_, e = readJSON(body, q.depth)
+		if e == nil {
+			e = invalidRequest("body: " + mustBeMessages)
+		}
+	}
+	return tight(list, body), batch, e
+}
+
+const mustBeMessages = `must be {"payload": message} or an array of messages`
+
+// enveloped reads {"payload": message} and {"payload": [message, ...]}.
+func (q *request) enveloped(s *skimmer, stream string, body []byte) ([]jsontext.Value, bool, *protocol.Error) {
+	payload, e := q.payload(s, body)
+	if e != nil {
+		return nil, false, e
+	}
+	if payload.Kind() != '[' || !q.gateway.IsBatch(q.principal, stream) {
+		return []jsontext.Value{payload}, false, nil
+	}
+	list, e := q.split(s, payload)
+	return list, true, e
+}
+
+// payload returns the member of that name, which whoever takes it still has to
+// decode strictly. All around it is known to be strict JSON.
+func (q *request) payload(s *skimmer, body []byte) (jsontext.Value, *protocol.Error) {
+	payload, members, err := s.envelope(body)
+	if err != nil || members > 1 {
+		if _, e := readJSON(body, q.depth+envelopeLevels); e != nil {
+			return nil, e
+		}
+	}
+	if payload == nil {
+		return nil, invalidRequest("payload: " + mustBeThere)
+	}
+	return payload, nil
+}
+
+// envelopeLevels is how deep a message lies in a body: [{"payload": message}].
+const envelopeLevels = 2
+
+// split returns the messages of a batch.
+func (q *request) split(s *skimmer, array []byte) ([]jsontext.Value, *protocol.Error) {
+	items, err := s.items(array, q.opts.BatchMessages)
+	if err != nil {
+		if _, e := readJSON(array, q.depth+envelopeLevels); e != nil {
+			return nil, e
+		}
+		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the body cannot be read as JSON: %v", err)
+	}
+	if len(items) > q.opts.BatchMessages {
+		return nil, protocol.Errorf(protocol.CodeMessageTooLarge,
+			"the batch has more than %d messages, which is as many as it may have", q.opts.BatchMessages)
+	}
+	return items, nil
+}
+
+// unwrap returns what is in [{"payload": message}, ...], and any other batch
+// as it is.
+func (q *request) unwrap(s *skimmer, stream string, items []jsontext.Value) []jsontext.Value {
+	if q.hasPayloadField(stream) {
+		return items
+	}
+	messages := make([]jsontext.Value, len(items))
+	for i, item := range items {
+		if item.Kind() != '{' {
+			return items
+		}
+		payload, members, err := s.envelope(item)
+		if err != nil || payload == nil || members > 1 {
+			return items
+		}
+		messages[i] = payload
+	}
+	return messages
+}
+
+// hasPayloadField says whether {"payload": ...} may be a message of the stream.
+func (q *request) hasPayloadField(stream string) bool {
+	current, ok := q.gateway.Schemas.Current(q.principal.JailUID, stream)
+	if !ok {
+		return false
+	}
+	for _, field := range current.Definition.Fields {
+		if field.Name == "payload" {
+			return true
+		}
+	}
+	return false
+}
+
+// slack is how much of a body may be kept in memory beside its messages.
+const slack = 64
+
+// tight returns the messages apart from the body, if that has much else in it.
+// A topic keeps messages, and each keeps what it is a part of: a megabyte of
+// white space would be kept along with a small one, and counted by nobody.
+func tight(messages []jsontext.Value, body []byte) []jsontext.Value {
+	used := 0
+	for _, m := range messages {
+		used += len(m)
+	}
+	if len(body) <= 2*used+slack {
+		return messages
+	}
+	for i, m := range messages {
+		messages[i] = bytes.Clone(m)
+	}
+	return messages
+}
+
+// A receipt is where the outcome of a publish arrives. It is reused.
+type receipt struct {
+	outcome chan *protocol.Error
+	done    func(*protocol.Error)
+}
+
+var receipts = sync.Pool{New: func() any {
+	t := &receipt{outcome: make(chan *protocol.Error, 1)}
+	t.done = func(e *protocol.Error) { t.outcome <- e }
+	return t
+}}
+
+// wait returns the outcome. The receipt must not be used any more.
+func (t *receipt) wait(ctx context.Context) *protocol.Error {
+	select {
+	case e := <-t.outcome:
+		receipts.Put(t)
+		return e
+	case <-ctx.Done():
+		// Not reused: the outcome may still come.
+		return protocol.Errorf(protocol.CodeShuttingDown,
+			"the request ended before its messages were accepted; they may be yet")
+	}
+}

@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"seagate/protocol"
+	"seagate/schema"
+)
+
+// What members must be, said the same way everywhere.
+const (
+	mustBeThere  = "must be there"
+	mustBeString = "must be a non-empty string"
+)
+
+// invalidRequest refuses a request for its shape. The first problem is in the
+// message, for clients that show nothing else.
+func invalidRequest(problems ...string) *protocol.Error {
+	message := "the request is not well formed: " + problems[0]
+	if more := len(problems) - 1; more > 0 {
+		message += fmt.Sprintf(" (and %d more)", more)
+	}
+	return &protocol.Error{Code: protocol.CodeInvalidRequest, Message: message, Errors: problems}
+}
+
+var jsonCodes = map[schema.DecodeErrorKind]protocol.Code{
+	schema.Malformed:    protocol.CodeMalformedJSON,
+	schema.DuplicateKey: protocol.CodeMalformedJSON,
+	schema.InvalidText:  protocol.CodeInvalidUTF8,
+	schema.TooDeep:      protocol.CodeNestingTooDeep,
+	schema.NumberRange:  protocol.CodeInvalidRequest,
+}
+
+// readJSON decodes a body that is strict JSON.
+func readJSON(body []byte, depth int) (any, *protocol.Error) {
+	document, err := schema.Decode(body, depth)
+	if err == nil {
+		return document.Value, nil
+	}
+	code := protocol.CodeMalformedJSON
+	if broken, ok := errors.AsType[*schema.DecodeError](err); ok {
+		code = jsonCodes[broken.Kind]
+	}
+	return nil, protocol.Errorf(code, "the body: %v", err)
+}
+
+// A form is a body that is an object. What is wrong with its members is
+// gathered, so that whoever sent it can correct everything at once.
+type form struct {
+	members map[string]any
+	wrong   []string
+}
+
+func (q *request) form() (*form, *protocol.Error) {
+	body, e := q.body()
+	if e != nil {
+		return nil, e
+	}
+	value, e := readJSON(body, q.depth)
+	if e != nil {
+		return nil, e
+	}
+	members, ok := value.(map[string]any)
+	if !ok {
+		return nil, invalidRequest("body: must be an object")
+	}
+	return &form{members: members}, nil
+}
+
+// text returns the member, a non-empty string.
+func (f *form) text(name string) string {
+	text, _ := f.members[name].(string)
+	if text == "" {
+		f.addf("%s: %s", name, mustBeString)
+	}
+	return text
+}
+
+// optional returns the member, a string, or "" if it is not there or null.
+func (f *form) optional(name string) string {
+	value := f.members[name]
+	text, ok := value.(string)
+	if !ok && value != nil {
+		f.addf("%s: must be a string", name)
+	}
+	return text
+}
+
+// nullable returns the member, a non-empty string, or "" if it is null.
+func (f *form) nullable(name string) string {
+	value, there := f.members[name]
+	text, _ := value.(string)
+	if text == "" && (value != nil || !there) {
+		f.addf("%s: %s, or null", name, mustBeString)
+	}
+	return text
+}
+
+// maxNames bounds a list of names: as many streams as a jail has by default.
+const maxNames = 10_000
+
+// names returns the member, a list of strings.
+func (f *form) names(name string) []string {
+	list, ok := f.members[name].([]any)
+	if !ok {
+		f.addf("%s: must be a list of strings", name)
+	}
+	if len(list) > maxNames {
+		f.addf("%s: has %d names and at most %d are allowed", name, len(list), maxNames)
+		return nil
+	}
+	names := make([]string, len(list))
+	for i, item := range list {
+		if names[i], ok = item.(string); !ok {
+			f.addf("%s[%d]: must be a string", name, i)
+		}
+	}
+	return names
+}
+
+func (f *form) addf(format string, args ...any) {
+	f.wrong = append(f.wrong, fmt.Sprintf(format, args...))
+}
+
+func (f *form) err() *protocol.Error {
+	if len(f.wrong) == 0 {
+		return nil
+	}
+	return invalidRequest(f.wrong...)
+}
+
+// query returns the parameters, each at most once. One that is not known is
+// refused: with a mistyped dryRun ignored, the stream would be defined.
+func (q *request) query(known ...string) (map[string]string, *protocol.Error) {
+	if q.r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	values, err := url.ParseQuery(q.r.URL.RawQuery)
+	if err != nil {
+		return nil, invalidRequest("query: it is not well formed")
+	}
+	var wrong []string
+	query := make(map[string]string, len(values))
+	for name, list := range values {
+		switch {
+		case !slices.Contains(known, name):
+			wrong = append(wrong, fmt.Sprintf("query: there is no parameter %q here; there is %s", excerpt(name), strings.Join(known, ", ")))
+		case len(list) > 1:
+			wrong = append(wrong, fmt.Sprintf("query: %s is there more than once", name))
+		}
+		query[name] = list[0]
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return nil, invalidRequest(wrong...)
+	}
+	return query, nil
+}
+
+// Page sizes of the lists.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// page returns where a list begins, and how long it may be.
+func (q *request) page() (after string, limit int, e *protocol.Error) {
+	query, e := q.query("after", "limit")
+	if e != nil {
+		return "", 0, e
+	}
+	text, given := query["limit"]
+	if !given {
+		return query["after"], defaultPage, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxPage {
+		return "", 0, invalidRequest(fmt.Sprintf("query: limit must be an integer from 1 to %d", maxPage))
+	}
+	return query["after"], limit, nil
+}
+
+// next is what a page says about the one after it: the name to ask for it
+// with, nil if there is none.
+func next(last string, more bool) *string {
+	if !more {
+		return nil
+	}
+	return &last
+}

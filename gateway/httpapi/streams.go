@@ -1,0 +1,161 @@
+package httpapi
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// index is GET /api/v1, for people who look what is there.
+func (q *request) index() ([]byte, *protocol.Error) {
+	type links struct {
+		Streams string `json:"streams"`
+		Clients string `json:"clients"`
+		Jails   string `json:"jails"`
+	}
+	return q.encode(struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+		Links   links  `json:"links"`
+	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails"}})
+}
+
+// streamState is a stream as the API shows it.
+type streamState struct {
+	Name        string         `json:"name"`
+	Version     jsontext.Value `json:"version"`    // null if nobody defined it
+	Registered  bool           `json:"registered"` // somebody publishes to it, or did since the start
+	Requested   bool           `json:"requested"`  // somebody listens
+	Subscribers int            `json:"subscribers"`
+	Paused      bool           `json:"paused"`
+	FirstSeq    uint64         `json:"firstSeq"` // of the messages kept; higher than lastSeq if none is
+	LastSeq     uint64         `json:"lastSeq"`
+	Bytes       int            `json:"bytes"` // of the messages kept
+	HasHeader   bool           `json:"hasHeader"`
+}
+
+func stateOf(s gateway.StreamInfo) streamState {
+	return streamState{
+		Name:        s.Name,
+		Version:     versionOrNull(s.Version),
+		Registered:  s.Topic.Registered,
+		Requested:   s.Topic.Readers > 0,
+		Subscribers: s.Topic.Readers,
+		Paused:      s.Topic.Paused,
+		FirstSeq:    s.Topic.First,
+		LastSeq:     s.Topic.Last,
+		Bytes:       s.Topic.Bytes,
+		HasHeader:   s.Topic.HasHeader,
+	}
+}
+
+// listStreams is GET /streams?after=&limit=.
+func (q *request) listStreams() ([]byte, *protocol.Error) {
+	after, limit, e := q.page()
+	if e != nil {
+		return nil, e
+	}
+	list, more, e := q.gateway.Streams(q.principal, after, limit)
+	if e != nil {
+		return nil, e
+	}
+	states := make([]streamState, len(list))
+	last := ""
+	for i, s := range list {
+		states[i], last = stateOf(s), s.Name
+	}
+	return q.encode(struct {
+		Streams []streamState `json:"streams"`
+		Next    *string       `json:"next"`
+	}{states, next(last, more)})
+}
+
+// stream is GET /streams/{stream}.
+func (q *request) stream(stream string) ([]byte, *protocol.Error) {
+	info, e := q.gateway.Stream(q.principal, stream)
+	if e != nil {
+		return nil, e
+	}
+	return q.encode(stateOf(info))
+}
+
+// deleteStream is DELETE /streams/{stream}.
+func (q *request) deleteStream(stream string) ([]byte, *protocol.Error) {
+	if e := q.gateway.DeleteStream(q.r.Context(), q.principal, stream); e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		Name string `json:"name"`
+	}{stream})
+}
+
+// header is GET /streams/{stream}/header: {"payload":...}.
+func (q *request) header(stream string) ([]byte, *protocol.Error) {
+	header, e := q.gateway.Header(q.principal, stream)
+	if e != nil {
+		return nil, e
+	}
+	return append(append([]byte(`{"payload":`), header...), '}'), nil
+}
+
+// setHeader is PUT /streams/{stream}/header.
+func (q *request) setHeader(stream string) ([]byte, *protocol.Error) {
+	body, e := q.body()
+	if e != nil {
+		return nil, e
+	}
+	header, e := q.headerIn(body)
+	if e != nil {
+		return nil, e
+	}
+	if e := q.gateway.SetHeader(q.r.Context(), q.principal, stream, header); e != nil {
+		return nil, e
+	}
+	return emptyObject, nil
+}
+
+// headerIn returns the header that a body sets.
+func (q *request) headerIn(body []byte) (jsontext.Value, *protocol.Error) {
+	if jsontext.Value(body).Kind() != '{' {
+		if _, e := readJSON(body, q.depth); e != nil {
+			return nil, e
+		}
+		return nil, invalidRequest(`body: must be {"payload": header}`)
+	}
+	s := skimmers.Get().(*skimmer)
+	defer s.release()
+	header, e := q.payload(s, body)
+	if e != nil {
+		return nil, e
+	}
+	return tight([]jsontext.Value{header}, body)[0], nil
+}
+
+// clearHeader is DELETE /streams/{stream}/header.
+func (q *request) clearHeader(stream string) ([]byte, *protocol.Error) {
+	if e := q.gateway.ClearHeader(q.r.Context(), q.principal, stream); e != nil {
+		return nil, e
+	}
+	return emptyObject, nil
+}
+
+// pause is POST /streams/{stream}/pause.
+func (q *request) pause(stream string) ([]byte, *protocol.Error) {
+	return q.setPaused(stream, true)
+}
+
+// resume is POST /streams/{stream}/resume.
+func (q *request) resume(stream string) ([]byte, *protocol.Error) {
+	return q.setPaused(stream, false)
+}
+
+func (q *request) setPaused(stream string, paused bool) ([]byte, *protocol.Error) {
+	if e := q.gateway.SetPaused(q.r.Context(), q.principal, stream, paused); e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		Name   string `json:"name"`
+		Paused bool   `json:"paused"`
+	}{stream, paused})
+}

@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"time"
+
+	"seagate/auth"
+	"seagate/protocol"
+)
+
+// A newSecret is the one answer that ever shows a client's secret.
+type newSecret struct {
+	GivenID     string `json:"givenId"`
+	Secret      string `json:"secret"`
+	Description string `json:"description"`
+}
+
+func (q *request) showSecret(c auth.Client, s auth.Secret) ([]byte, *protocol.Error) {
+	return q.encode(newSecret{c.ID, s.Reveal(), c.Description})
+}
+
+type deleted struct {
+	ID string `json:"id"`
+}
+
+// createClient is POST /client.
+func (q *request) createClient() ([]byte, *protocol.Error) {
+	form, e := q.form()
+	if e != nil {
+		return nil, e
+	}
+	id, description := form.text("clientId"), form.optional("description")
+	if e := form.err(); e != nil {
+		return nil, e
+	}
+	client, secret, e := q.gateway.CreateClient(q.r.Context(), q.principal, id, description)
+	if e != nil {
+		return nil, e
+	}
+	return q.showSecret(client, secret)
+}
+
+// rotateSecret is PUT /client/{client}.
+func (q *request) rotateSecret(id string) ([]byte, *protocol.Error) {
+	client, secret, e := q.gateway.RotateSecret(q.r.Context(), q.principal, id)
+	if e != nil {
+		return nil, e
+	}
+	return q.showSecret(client, secret)
+}
+
+// deleteClient is DELETE /client/{client}.
+func (q *request) deleteClient(id string) ([]byte, *protocol.Error) {
+	if e := q.gateway.DeleteClient(q.r.Context(), q.principal, id); e != nil {
+		return nil, e
+	}
+	return q.encode(deleted{id})
+}
+
+// setPublicKey is PUT /client/{client}/jwt-public-key; null clears the key.
+func (q *request) setPublicKey(id string) ([]byte, *protocol.Error) {
+	form, e := q.form()
+	if e != nil {
+		return nil, e
+	}
+	pem := form.nullable("jwtPublicKey")
+	if e := form.err(); e != nil {
+		return nil, e
+	}
+	client, e := q.gateway.SetPublicKey(q.r.Context(), q.principal, id, pem)
+	if e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		GivenID      string  `json:"givenId"`
+		JWTPublicKey *string `json:"jwtPublicKey"`
+	}{client.ID, textOrNull(client.PublicKey)})
+}
+
+func textOrNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// clientView is a client as the lists show it.
+type clientView struct {
+	ID           string    `json:"id"`
+	Description  string    `json:"description"`
+	JWTPublicKey *string   `json:"jwtPublicKey"`
+	CreatedAt    time.Time `json:"createdAt"`
+}
+
+// listClients is GET /clients?after=&limit=.
+func (q *request) listClients() ([]byte, *protocol.Error) {
+	after, limit, e := q.page()
+	if e != nil {
+		return nil, e
+	}
+	list, more, e := q.gateway.Clients(q.principal, after, limit)
+	if e != nil {
+		return nil, e
+	}
+	views := make([]clientView, len(list))
+	last := ""
+	for i, c := range list {
+		views[i], last = clientView{c.ID, c.Description, textOrNull(c.PublicKey), c.CreatedAt.UTC()}, c.ID
+	}
+	return q.encode(struct {
+		Clients []clientView `json:"clients"`
+		Next    *string      `json:"next"`
+	}{views, next(last, more)})
+}
+
+// jailView is a jail as the list shows it.
+type jailView struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// listJails is GET /jails?after=&limit=.
+func (q *request) listJails() ([]byte, *protocol.Error) {
+	after, limit, e := q.page()
+	if e != nil {
+		return nil, e
+	}
+	list, more, e := q.gateway.Jails(q.principal, after, limit)
+	if e != nil {
+		return nil, e
+	}
+	views := make([]jailView, len(list))
+	last := ""
+	for i, j := range list {
+		views[i], last = jailView{j.ID, j.Name, j.CreatedAt.UTC()}, j.ID
+	}
+	return q.encode(struct {
+		Jails []jailView `json:"jails"`
+		Next  *string    `json:"next"`
+	}{views, next(last, more)})
+}
+
+// createJail is POST /jails.
+func (q *request) createJail() ([]byte, *protocol.Error) {
+	form, e := q.form()
+	if e != nil {
+		return nil, e
+	}
+	id, name, client := form.text("newJailId"), form.optional("newJailName"), form.text("newClientId")
+	if e := form.err(); e != nil {
+		return nil, e
+	}
+	jail, secret, e := q.gateway.CreateJail(q.r.Context(), q.principal, id, name, client)
+	if e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		NewJailID       string `json:"newJailId"`
+		NewClientID     string `json:"newClientId"`
+		NewClientSecret string `json:"newClientSecret"`
+	}{jail.ID, client, secret.Reveal()})
+}
+
+// deleteJail is DELETE /jails/{jail}.
+func (q *request) deleteJail(id string) ([]byte, *protocol.Error) {
+	if e := q.gateway.DeleteJail(q.r.Context(), q.principal, id); e != nil {
+		return nil, e
+	}
+	return q.encode(deleted{id})
+}
