@@ -283,6 +283,34 @@ func TestTheJudgeIsNotAskedTooMuch(t *testing.T) {
 	}
 }
 
+// What the judge does for a message grows with the fields of its definition
+// and with the length of their names.
+func TestWorkOfTheJudge(t *testing.T) {
+	work := func(fields int, name, payload string) int {
+		t.Helper()
+		nested := make([]Field, fields)
+		for i := range nested {
+			nested[i] = Field{Name: strconv.Itoa(i) + name, Type: StringArray, Optional: true}
+		}
+		v, err := Compile(&Definition{Fields: []Field{{Name: "m", Type: ObjectArray, Fields: nested}}}, Rules{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := explain(v, []byte(payload))
+		if err != nil || found.count > 0 {
+			t.Fatal(lines(found.list), err)
+		}
+		return found.work
+	}
+	if got := work(900, "", `{"m":[`+strings.Repeat(`{},`, 99)+`{}]}`); got < 100*900 || got > 101*901+10 {
+		t.Errorf("100 objects with 900 fields each: %d", got)
+	}
+	name := strings.Repeat("n", 1280)
+	if got := work(1, name, `{"m":[{"0`+name+`":[`+strings.Repeat(`"",`, 99)+`""]}]}`); got < 100*11 || got > 101*11+10 {
+		t.Errorf("100 strings at a path of 1282 bytes: %d", got)
+	}
+}
+
 // The validator panics on what is no JSON value.
 func TestThePanicOfTheJudgeIsARefusal(t *testing.T) {
 	v := halves(t, Field{Type: Integer}, Field{Type: Integer})

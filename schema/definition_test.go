@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
 	"seagate/schema"
 )
 
@@ -55,6 +57,9 @@ func TestDefinitionIsWrittenAsGiven(t *testing.T) {
 			def := define(t, test.given)
 			if got := string(def.AppendJSON(nil)); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+			if got, err := json.Marshal(def); err != nil || string(got) != test.want {
+				t.Errorf("an encoder makes %s, %v", got, err)
 			}
 			again := define(t, string(def.AppendJSON(nil)))
 			if d := schema.Diff(def, again); len(d) > 0 {

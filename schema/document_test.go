@@ -135,6 +135,8 @@ func TestDecodeHostile(t *testing.T) {
 		"a long key, twice":      `{"` + long + `":1,"` + long + `":2}`,
 		"a bad byte, far down":   `{"` + long + "\":\"\xff\"}",
 		"a long name with range": `{"` + long + `":1e999}`,
+		"a long name in Greek":   `{"κ` + strings.Repeat("λ", size) + `":1e999}`,
+		"a long name in Emoji":   `{"` + strings.Repeat("🚢", size/4) + `.":1e999}`,
 		"an endless string":      `"` + long,
 	} {
 		_, err := schema.Decode([]byte(given), depth)

@@ -272,20 +272,15 @@ func (p *definitionParser) keys(prefix string, object map[string]any, known []st
 	}
 }
 
-// describeValue is describe for a decoded value.
+// describeValue is describe for a decoded value, which JSON can always carry.
 func describeValue(v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return "a value that JSON cannot carry"
-	}
+	raw, _ := json.Marshal(v)
 	return describe(raw)
 }
 
-// member returns the text of a member of a JSON object, nil if it has none.
+// member returns the text of a member of a decoded object, nil if it has none.
 func member(object jsontext.Value, name string) jsontext.Value {
 	var members map[string]jsontext.Value
-	if json.Unmarshal(object, &members) != nil {
-		return nil
-	}
+	_ = json.Unmarshal(object, &members)
 	return members[name]
 }

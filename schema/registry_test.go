@@ -133,6 +133,16 @@ func TestReopen(t *testing.T) {
 	mustDefine(t, r, jail, "a/b ü", `7`, ``)
 	mustDefine(t, r, "other", "portCall", `9`, ``)
 
+	long := strings.Repeat("n", schema.DefaultLimits().NameBytes+1)
+	generous := schema.Limits{Fields: 10, Depth: 1, NameBytes: len(long)}
+	def, err := schema.ParseDefinition([]byte(`{"version":8,"fields":[{"name":"`+long+`","type":"date"}]}`), "a/b ü", generous)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Define(t.Context(), jail, "a/b ü", def); err != nil {
+		t.Fatal(err)
+	}
+
 	tight, err := schema.OpenRegistry(t.Context(), records, schema.Rules{}, schema.Limits{HistoryBytes: 1 << 20, Streams: 3})
 	if err != nil {
 		t.Fatalf("what was accepted must stay under lower limits: %v", err)
@@ -475,6 +485,55 @@ func TestAWriteThatFails(t *testing.T) {
 	}
 }
 
+func TestAWriteThatFailsTakesNoRoom(t *testing.T) {
+	g := &gate{Records: memory.New(), lose: true, fail: errors.New("no answer")}
+	limits := schema.DefaultLimits()
+	limits.Streams = 1
+	r, err := schema.OpenRegistry(t.Context(), g, schema.Rules{}, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Define(t.Context(), jail, "lost", parse(t, "lost", `1`, ``)); !errors.Is(err, g.fail) {
+		t.Fatal(err)
+	}
+	if jails := r.Jails(); len(jails) > 0 {
+		t.Errorf("jails: %v", jails)
+	}
+	g.fail = nil
+	mustDefine(t, r, jail, "s", `1`, ``)
+}
+
+func TestARecordDamagedMeanwhile(t *testing.T) {
+	records := memory.New()
+	r := open(t, records)
+	mustDefine(t, r, jail, "s", `1`, ``)
+	if _, err := records.Put(t.Context(), "schemas", jail+"/s", []byte(`{}`), storage.Always()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Define(t.Context(), jail, "s", parse(t, "s", `2`, ``)); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("Define: %v", err)
+	}
+	if err := r.DeleteJail(t.Context(), jail); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("DeleteJail: %v", err)
+	}
+}
+
+func TestJails(t *testing.T) {
+	r := open(t, memory.New())
+	mustDefine(t, r, "a", "s", `1`, ``)
+	mustDefine(t, r, "b", "s", `1`, ``)
+	mustDefine(t, r, "b", "t", `1`, ``)
+	if got := slices.Sorted(slices.Values(r.Jails())); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("got %v", got)
+	}
+	if err := r.Delete(t.Context(), "a", "s"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Jails(); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestClosedStorage(t *testing.T) {
 	records := memory.New()
 	r := open(t, records)
@@ -519,13 +578,19 @@ func TestReadersWhileWriting(t *testing.T) {
 			}
 			before = current.Definition.Version
 			r.List(jail, "", 10)
+			if _, err := r.Plan(jail, "s", parse(t, "s", `1000`, ``)); err != nil {
+				t.Error(err)
+			}
 		}
 	})
+	want := []string{"1"}
 	for v := range 50 {
+		want = append(want, fmt.Sprint(v+2))
 		mustDefine(t, r, jail, "s", fmt.Sprint(v+2), ``)
 	}
 	close(stop)
 	wg.Wait()
+	checkVersions(t, r, "s", want...)
 }
 
 func TestCurrentAllocatesNothing(t *testing.T) {

@@ -126,6 +126,7 @@ func TestValidateMessages(t *testing.T) {
 			with(`"imo":1.` + strings.Repeat("1", 100)),
 			[]string{`imo: expected an integer, got the number 1.` + strings.Repeat("1", 38) + `…`},
 		},
+		{with(`"` + strings.Repeat("é", 40) + `":1`), []string{strings.Repeat("é", 40) + `: not a field of portCall version 3`}},
 		{
 			with(`"` + strings.Repeat("n", 100) + `":1`),
 			[]string{strings.Repeat("n", 40) + `…: not a field of portCall version 3`},
@@ -270,6 +271,31 @@ func TestNamesOfFields(t *testing.T) {
 	}
 }
 
+func ExampleValidator_Validate() {
+	def, err := schema.ParseDefinition([]byte(`{"version":"1.0.0","fields":[
+		{"name":"eta","type":"date"},
+		{"name":"moves","type":"array<object>","fields":[{"name":"load","type":"integer"}]}]}`), "portCall", schema.DefaultLimits())
+	if err != nil {
+		panic(err)
+	}
+	validator, err := schema.Compile(def, schema.Rules{})
+	if err != nil {
+		panic(err)
+	}
+	doc, err := schema.Decode([]byte(`{"moves":[{"load":7},{"laod":8}]}`), 64)
+	if err != nil {
+		panic(err)
+	}
+	var refused *schema.ValidationError
+	if errors.As(validator.Validate(doc), &refused) {
+		fmt.Println(strings.Join(refused.Lines(), "\n"))
+	}
+	// Output:
+	// moves[1].laod: not a field of portCall version 1.0.0; did you mean "load"?
+	// moves[1].load: missing, expected an integer
+	// eta: missing, expected a date ("YYYY-MM-DDTHH:mm:ssZ")
+}
+
 func TestValidationErrorIsShort(t *testing.T) {
 	err := compile(t, portCall, schema.Rules{}).Validate(decode(t, `{}`))
 	want := `the message does not match portCall version 3: vessel: missing, expected a string; ` +
@@ -291,6 +317,14 @@ func TestProblemsAreCapped(t *testing.T) {
 			t.Errorf("%d problems: %d lines, the last one %s", n, len(lines), lines[len(lines)-1])
 		}
 	}
+}
+
+func TestLongEscapedStrings(t *testing.T) {
+	v := compile(t, `{"version":1,"fields":[{"name":"e","type":"enum","enum":["`+strings.Repeat("x", 10_000)+`"]}]}`, schema.Rules{})
+	checkLines(t, v, `{"e":"`+strings.Repeat(`\u0078`, 10_000)+`"}`, nil)
+	checkLines(t, v, `{"e":"`+strings.Repeat(`\u0078`, 10_001)+`"}`, []string{
+		`e: expected one of "` + strings.Repeat("x", 39) + `…", got the string "` + strings.Repeat(`\u0078`, 6) + `\u0…"`,
+	})
 }
 
 // TestHostileMessages has messages that make the judge hold gigabytes or take

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/schema"
@@ -22,6 +23,9 @@ func TestParseVersion(t *testing.T) {
 		}
 		if got := string(v.AppendJSON(nil)); got != raw {
 			t.Errorf("ParseVersion(%s) is written as %s", raw, got)
+		}
+		if got, err := json.Marshal(v); err != nil || string(got) != raw {
+			t.Errorf("an encoder makes %s of %s, %v", got, raw, err)
 		}
 		if got, want := v.String(), strings.Trim(raw, `"`); got != want {
 			t.Errorf("ParseVersion(%s).String() = %s, want %s", raw, got, want)
