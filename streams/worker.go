@@ -1,6 +1,9 @@
 package streams
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // A worker runs the passes of its lanes, one at a time, in the order in which
 // they asked. Owned by the Network.
@@ -40,6 +43,11 @@ func (w *worker) run() {
 		if !ok {
 			return
 		}
+		// Whoever is about to send goes first, so that passes grow with the
+		// load: the scheduler runs a goroutine that was just woken before
+		// others that have waited for longer. An idle processor returns at
+		// once.
+		runtime.Gosched()
 		if l.run() {
 			w.enqueue(l)
 		}

@@ -1,0 +1,270 @@
+// Package app puts the gateway together: it builds the parts from a
+// configuration, runs them, and closes them in reverse order. The binary and
+// the end-to-end tests start the same value.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"seagate/auth"
+	"seagate/cmd/seagate/config"
+	"seagate/gateway"
+	"seagate/gateway/admin"
+	"seagate/gateway/httpapi"
+	"seagate/gateway/ws"
+	"seagate/groups"
+	"seagate/schema"
+	"seagate/storage/pebble"
+	"seagate/streams"
+)
+
+// An App is a gateway that listens.
+type App struct {
+	config  *config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+
+	engine    *pebble.Engine
+	directory *auth.Directory
+	network   *streams.Network
+	gateway   *gateway.Gateway
+	sockets   *ws.Server
+
+	public      net.Listener
+	adminSide   net.Listener // nil if there is no admin listener
+	server      *http.Server
+	admin       *admin.Handler
+	adminServer *http.Server
+
+	closers []func() // run in reverse order
+}
+
+// New builds the parts and begins to listen. Nothing is served before Run. An
+// error leaves nothing open.
+func New(ctx context.Context, c *config.Config, log *slog.Logger, version string) (*App, error) {
+	a := &App{config: c, log: log}
+	for _, build := range []func(context.Context) error{a.openStorage, a.openDirectory, a.openGateway} {
+		if err := build(ctx); err != nil {
+			a.Close()
+			return nil, err
+		}
+	}
+	if err := a.listen(version); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) openStorage(context.Context) error {
+	engine, err := pebble.Open(filepath.Join(a.config.DataDir, "store"), pebble.Options{Logger: a.log})
+	if err != nil {
+		return err
+	}
+	a.engine = engine
+	a.onClose(func() { engine.Close() })
+	return nil
+}
+
+func (a *App) openDirectory(ctx context.Context) (err error) {
+	limits := a.config.Limits
+	a.directory, err = auth.Open(ctx, a.engine, auth.Options{
+		MaxClientsPerJail: limits.ClientsPerJail,
+		AddressAttempts:   limits.FailedAuthentications,
+		ClientAttempts:    limits.FailedAuthentications,
+		FilterLimits:      filterLimits(limits),
+	})
+	if err != nil || a.config.Root.ClientID == "" {
+		return err
+	}
+	created, err := a.directory.EnsureRoot(ctx, a.config.Root.ClientID, a.config.Root.ClientSecret.Reveal())
+	if created {
+		a.log.Info("root client created", "client", a.config.Root.ClientID)
+	}
+	return err
+}
+
+func (a *App) openGateway(ctx context.Context) error {
+	a.metrics = prometheus.NewRegistry()
+	settings := gatewaySettings(a.config)
+	schemas, err := schema.OpenRegistry(ctx, a.engine, schemaRules(a.config.Streams), settings.Schema)
+	if err != nil {
+		return err
+	}
+	a.network, err = streams.Open(ctx, a.engine, streams.Options{
+		TailMessages:   a.config.Streams.TailMessages,
+		TailBytes:      int(a.config.Streams.TailBytes),
+		TopicsPerSpace: a.config.Limits.StreamsPerJail,
+		OnPanic:        a.consumerPanicked,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose(a.network.Close)
+	members := groups.NewRegistry(groups.DefaultCredit())
+	a.gateway, err = gateway.New(ctx, gateway.Parts{
+		Directory: a.directory,
+		Schemas:   schemas,
+		Network:   a.network,
+		Groups:    members,
+		Metrics:   gateway.NewMetrics(a.metrics),
+		Log:       a.log,
+	}, settings)
+	if err == nil {
+		registerMetrics(a.metrics, a.directory, members)
+	}
+	return err
+}
+
+func (a *App) consumerPanicked(c streams.Consumer, value any) {
+	a.log.Error("a consumer panicked", "panic", value, "stack", string(debug.Stack()))
+	gateway.ConsumerPanicked(c)
+}
+
+func (a *App) listen(version string) error {
+	origins, err := gateway.ParseOrigins(a.config.AllowedOrigins)
+	if err != nil {
+		return err
+	}
+	a.sockets = ws.NewServer(a.gateway, socketOptions(a.config, origins))
+	a.server = httpServer(httpapi.New(a.gateway, apiOptions(a.config, origins, a.sockets, version)), a.log)
+	if a.config.TLS.Enabled() {
+		if a.server.TLSConfig, err = reloadingTLS(a.config.TLS, a.log); err != nil {
+			return err
+		}
+	}
+	if a.public, err = net.Listen("tcp", a.config.Listen); err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	a.onClose(func() { a.public.Close() })
+	return a.listenAdmin()
+}
+
+func (a *App) listenAdmin() (err error) {
+	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Pprof: a.config.Admin.Pprof})
+	a.adminServer = httpServer(a.admin, a.log)
+	if a.config.AdminListen == "" {
+		return nil
+	}
+	if a.adminSide, err = net.Listen("tcp", a.config.AdminListen); err != nil {
+		return fmt.Errorf("listen for the operator: %w", err)
+	}
+	a.onClose(func() { a.adminSide.Close() })
+	return nil
+}
+
+func httpServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Addr is where clients connect to.
+func (a *App) Addr() net.Addr { return a.public.Addr() }
+
+// Directory is the jails and clients.
+func (a *App) Directory() *auth.Directory { return a.directory }
+
+// URL is where clients connect to, for one on this machine.
+func (a *App) URL() string {
+	scheme := "http"
+	if a.config.TLS.Enabled() {
+		scheme = "https"
+	}
+	host, port, _ := net.SplitHostPort(a.Addr().String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Run serves until the context ends, then shuts down in order: no new
+// connections, readiness fails, requests under way are finished, connections
+// are ended one by one over the drain time. It returns nil if all that was
+// done before the deadline.
+func (a *App) Run(ctx context.Context) error {
+	defer a.Close()
+	failed := make(chan error, 2)
+	a.serve(failed)
+	a.logStart()
+	select {
+	case err := <-failed:
+		return errors.Join(err, a.shutdown())
+	case <-ctx.Done():
+		return a.shutdown()
+	}
+}
+
+func (a *App) serve(failed chan<- error) {
+	go func() {
+		if a.server.TLSConfig != nil {
+			failed <- a.server.Serve(tls.NewListener(a.public, a.server.TLSConfig))
+			return
+		}
+		failed <- a.server.Serve(a.public)
+	}()
+	if a.adminSide != nil {
+		go func() { failed <- a.adminServer.Serve(a.adminSide) }()
+	}
+}
+
+func (a *App) logStart() {
+	attributes := []any{"url", a.URL(), "listen", a.Addr().String(), "data", a.config.DataDir}
+	if a.adminSide != nil {
+		attributes = append(attributes, "admin", a.adminSide.Addr().String())
+	}
+	a.log.Info("serving", attributes...)
+	if stats := a.directory.Stats(); stats.Clients == 0 {
+		a.log.Warn("there is no client yet, so nobody can connect",
+			"advice", "set SEAGATE_ROOT_CLIENT_ID and SEAGATE_ROOT_CLIENT_SECRET and start again")
+	}
+}
+
+func (a *App) shutdown() error {
+	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain, "deadline", a.config.Shutdown.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.Shutdown.Timeout)
+	defer cancel()
+	a.admin.Drain()
+	var wait sync.WaitGroup
+	var served, drained error
+	wait.Go(func() { served = a.server.Shutdown(ctx) })
+	wait.Go(func() { drained = a.sockets.Shutdown(ctx, a.config.Shutdown.Drain) })
+	wait.Wait()
+	a.adminServer.Close()
+	if err := errors.Join(served, drained); err != nil {
+		return fmt.Errorf("not everything was finished before the deadline: %w", err)
+	}
+	a.log.Info("stopped")
+	return nil
+}
+
+func (a *App) onClose(f func()) { a.closers = append(a.closers, f) }
+
+// Close closes the parts in reverse order. It is safe to call twice.
+func (a *App) Close() {
+	if a.sockets != nil {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		a.sockets.Shutdown(ended, 0)
+	}
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		a.closers[i]()
+	}
+	a.closers = nil
+}

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"seagate/cmd/seagate/config"
+)
+
+// certificateAge is how long a certificate is used before its files are looked
+// at again.
+const certificateAge = time.Second
+
+// A certificate is read from its files, again whenever they change. A pair
+// that cannot be read is logged, and the one before stays in use.
+type certificate struct {
+	files config.TLS
+	log   *slog.Logger
+
+	mu      sync.Mutex // guards what follows
+	current *tls.Certificate
+	stamp   fileStamp
+	checked time.Time
+}
+
+// A fileStamp changes when one of the files does.
+type fileStamp struct {
+	cert, key         time.Time
+	certSize, keySize int64
+}
+
+// CheckTLS returns an error if the files hold no certificate and its key.
+func CheckTLS(files config.TLS) error {
+	if _, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile); err != nil {
+		return fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	}
+	return nil
+}
+
+func reloadingTLS(files config.TLS, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{files: files, log: log}
+	if err := CheckTLS(files); err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get() },
+	}, nil
+}
+
+func (c *certificate) get() (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != nil && time.Since(c.checked) < certificateAge {
+		return c.current, nil
+	}
+	c.checked = time.Now()
+	if err := c.refreshLocked(); err != nil {
+		if c.current == nil {
+			return nil, err
+		}
+		c.log.Error("the certificate could not be read again; the old one stays in use", "error", err)
+	}
+	return c.current, nil
+}
+
+func (c *certificate) refreshLocked() error {
+	stamp, err := stampOf(c.files)
+	if err != nil || c.current != nil && stamp == c.stamp {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(c.files.CertFile, c.files.KeyFile)
+	if err != nil {
+		return err
+	}
+	if c.current != nil {
+		c.log.Info("certificate read again", "file", c.files.CertFile)
+	}
+	c.current, c.stamp = &pair, stamp
+	return nil
+}
+
+func stampOf(files config.TLS) (s fileStamp, err error) {
+	cert, err := os.Stat(files.CertFile)
+	if err != nil {
+		return s, err
+	}
+	key, err := os.Stat(files.KeyFile)
+	if err != nil {
+		return s, err
+	}
+	return fileStamp{cert.ModTime(), key.ModTime(), cert.Size(), key.Size()}, nil
+}
