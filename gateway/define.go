@@ -85,7 +85,7 @@ func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.De
 	}
 	v, err := schema.ParseVersionText(version)
 	if err != nil {
-		return nil, g.refusal("find the version", err)
+		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is not a version: %s", version, plain(err))
 	}
 	if _, ok := g.Schemas.Current(p.JailUID, stream); !ok {
 		return nil, streamNotFound(stream)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"seagate/auth"
 	"seagate/protocol"
 	"seagate/schema"
-	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -41,8 +41,6 @@ var errorTable = []struct {
 	{streams.ErrPaused, protocol.CodeStreamPaused},
 	{streams.ErrDeleted, protocol.CodeStreamNotFound},
 	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams},
-
-	{storage.ErrClosed, protocol.CodeShuttingDown},
 }
 
 // refusal turns an error into what the client is told. What is not in the
@@ -59,6 +57,10 @@ func (g *Gateway) refusal(attempt string, err error) *protocol.Error {
 		if errors.Is(err, row.err) {
 			return &protocol.Error{Code: row.code, Message: plain(err)}
 		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return protocol.Errorf(protocol.CodeStorageUnavailable,
+			"the request ended before it was known whether the server could %s", attempt)
 	}
 	g.Log.Error("an operation failed", "attempt", attempt, "error", err)
 	return protocol.Errorf(protocol.CodeInternal, "the server failed to %s; its log says why", attempt)

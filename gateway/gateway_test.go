@@ -257,7 +257,7 @@ func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
 
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
-	helpers := []string{"Authenticate", "Enter", "Settings", "Probe", "IsBatch"}
+	helpers := []string{"Authenticate", "Enter", "Settings", "Probe", "Field"}
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -121,11 +122,15 @@ func size(messages [][]byte) (n int) {
 	return n
 }
 
-// IsBatch says whether a payload that is an array stands for several messages:
-// it does where the stream has a schema, since a message is then an object.
-func (g *Gateway) IsBatch(p *auth.Principal, stream string) bool {
-	_, defined := g.Schemas.Current(p.JailUID, stream)
-	return defined
+// Field says whether the stream is defined and, if so, whether its messages
+// may have a field of that name. A transport needs it to tell a batch from a
+// message that looks like one; it authorizes nothing.
+func (g *Gateway) Field(p *auth.Principal, stream, name string) (defined, has bool) {
+	current, defined := g.Schemas.Current(p.JailUID, stream)
+	if !defined {
+		return false, false
+	}
+	return true, slices.ContainsFunc(current.Definition.Fields, func(f schema.Field) bool { return f.Name == name })
 }
 
 // provider returns the out topic through which the gateway provides a stream

@@ -136,18 +136,15 @@ func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream str
 
 // Header returns the stream's header.
 func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
+	if _, e := g.Stream(p, stream); e != nil {
 		return nil, e
 	}
-	topic, e := g.topic(p, stream)
-	if e != nil {
-		return nil, e
+	if topic, ok := g.Network.Lookup(streams.ID{Space: p.JailUID, Name: stream}); ok {
+		if header := topic.Header(); header != nil {
+			return header, nil
+		}
 	}
-	header := topic.Header()
-	if header == nil {
-		return nil, protocol.Errorf(protocol.CodeHeaderNotFound, "the stream %q has no header", stream)
-	}
-	return header, nil
+	return nil, protocol.Errorf(protocol.CodeHeaderNotFound, "the stream %q has no header", stream)
 }
 
 // SetPaused pauses or resumes a stream, durably. Publishing to a paused stream

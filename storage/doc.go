@@ -8,8 +8,9 @@
 // revision. Every write names what it expects to replace, so that two writers
 // cannot overwrite each other without noticing. A write that returns nil is
 // durable: it survives the death of the process and of the machine. A write
-// that returns an error other than ErrConflict may or may not have happened;
-// whoever needs to know reads again.
+// that returns an error other than ErrConflict and ErrInvalid may or may not
+// have happened; whoever needs to know reads again. Nobody reads, or is refused
+// because of, what is not durable yet.
 //
 // There is no transaction over several keys, on purpose: an engine that spans
 // machines has none to offer. Whatever must change together is kept under one

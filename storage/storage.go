@@ -61,7 +61,8 @@ func (c Condition) Holds(found bool, revision uint64) bool {
 }
 
 // Records is a table-and-key store. Tables need no creation; their names and
-// the keys are non-empty UTF-8 without NUL. Safe for concurrent use.
+// the keys are non-empty UTF-8 without NUL, and no longer than MaxTable and
+// MaxKey; anything else is ErrInvalid. Safe for concurrent use.
 type Records interface {
 	// Get returns the record, or ErrNotFound.
 	Get(ctx context.Context, table, key string) (Record, error)
@@ -73,7 +74,8 @@ type Records interface {
 
 	// Put writes the value if cond holds, and returns its revision once it is
 	// durable. It returns ErrConflict, and has written nothing, if cond does
-	// not hold. The value is copied.
+	// not hold. The value is copied; it is no longer than MaxValue. If ctx ends
+	// the wait, the write may still happen.
 	Put(ctx context.Context, table, key string, value []byte, cond Condition) (revision uint64, err error)
 
 	// Delete removes the record if cond holds, durably. To delete what is not

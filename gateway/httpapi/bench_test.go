@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"seagate/protocol"
 )
@@ -54,7 +55,7 @@ func BenchmarkPublishSocket(b *testing.B) {
 	}
 }
 
-// BenchmarkSkim is the part of decoding that is this package's own.
+// BenchmarkBatch is a hundred messages in one request.
 func BenchmarkBatch(b *testing.B) {
 	w := newWorld(b, quiet)
 	w.defineLoad(b)
@@ -105,6 +106,9 @@ type discard struct {
 
 func (d *discard) Header() http.Header { return d.header }
 func (d *discard) WriteHeader(int)     {}
+
+// SetReadDeadline is for http.ResponseController.
+func (d *discard) SetReadDeadline(time.Time) error { return nil }
 
 func (d *discard) Write(p []byte) (int, error) {
 	if len(p) == 2 {

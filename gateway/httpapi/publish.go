@@ -57,7 +57,10 @@ func (q *request) enveloped(s *skimmer, stream string, body []byte) ([]jsontext.
 	if e != nil {
 		return nil, false, e
 	}
-	if payload.Kind() != '[' || !q.gateway.IsBatch(q.principal, stream) {
+	if payload.Kind() != '[' {
+		return []jsontext.Value{payload}, false, nil
+	}
+	if defined, _ := q.gateway.Field(q.principal, stream, "payload"); !defined {
 		return []jsontext.Value{payload}, false, nil
 	}
 	list, e := q.split(s, payload)
@@ -101,7 +104,7 @@ func (q *request) split(s *skimmer, array []byte) ([]jsontext.Value, *protocol.E
 // unwrap returns what is in [{"payload": message}, ...], and any other batch
 // as it is.
 func (q *request) unwrap(s *skimmer, stream string, items []jsontext.Value) []jsontext.Value {
-	if q.hasPayloadField(stream) {
+	if _, isField := q.gateway.Field(q.principal, stream, "payload"); isField {
 		return items
 	}
 	messages := make([]jsontext.Value, len(items))
@@ -116,20 +119,6 @@ func (q *request) unwrap(s *skimmer, stream string, items []jsontext.Value) []js
 		messages[i] = payload
 	}
 	return messages
-}
-
-// hasPayloadField says whether {"payload": ...} may be a message of the stream.
-func (q *request) hasPayloadField(stream string) bool {
-	current, ok := q.gateway.Schemas.Current(q.principal.JailUID, stream)
-	if !ok {
-		return false
-	}
-	for _, field := range current.Definition.Fields {
-		if field.Name == "payload" {
-			return true
-		}
-	}
-	return false
 }
 
 // slack is how much of a body may be kept in memory beside its messages.

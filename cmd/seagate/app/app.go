@@ -237,7 +237,7 @@ func (a *App) logStart() {
 }
 
 func (a *App) shutdown() error {
-	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain, "deadline", a.config.Shutdown.Timeout)
+	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain.String(), "deadline", a.config.Shutdown.Timeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.Shutdown.Timeout)
 	defer cancel()
 	a.admin.Drain()

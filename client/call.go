@@ -1,0 +1,142 @@
+package client
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+// A call is a request on its way.
+type call struct {
+	sub  *Subscription           // of a subscribe; it gets the id of the request
+	body func(dst []byte) []byte // appends the message after its id; called by the writer
+
+	done   chan struct{} // closed once what follows is set
+	answer jsontext.Value
+	err    error
+}
+
+func newCall(body func([]byte) []byte) *call {
+	return &call{body: body, done: make(chan struct{})}
+}
+
+// message returns the request with its id.
+func (r *call) message(id int64) []byte {
+	return r.body(strconv.AppendInt([]byte(`{"id":`), id, 10))
+}
+
+// finish takes the answer.
+func (r *call) finish(m message) {
+	if *m.Success {
+		r.answer = m.Payload
+	} else {
+		r.err = m.refusal()
+	}
+	close(r.done)
+}
+
+// start hands a request to the writer. If it fails, the request was not sent.
+func (c *Conn) start(ctx context.Context, r *call) error {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return contextError(ctx)
+	case <-c.quit:
+		return c.Err()
+	}
+	select {
+	case c.requests <- r:
+		return nil
+	case <-ctx.Done():
+		<-c.slots
+		return contextError(ctx)
+	case <-c.quit:
+		return c.Err()
+	}
+}
+
+// wait returns the answer to a request that was started.
+func (c *Conn) wait(ctx context.Context, r *call) (jsontext.Value, error) {
+	select {
+	case <-r.done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return nil, contextError(ctx)
+	case <-c.quit:
+	}
+	select {
+	case <-r.done: // it came before the end
+		return r.answer, r.err
+	default:
+		return nil, c.Err()
+	}
+}
+
+func (c *Conn) roundTrip(ctx context.Context, r *call) (jsontext.Value, error) {
+	if err := c.start(ctx, r); err != nil {
+		return nil, err
+	}
+	return c.wait(ctx, r)
+}
+
+// authenticate sends the first request.
+//
+//	{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"abc","clientSecret":"def123"}}
+func (c *Conn) authenticate(ctx context.Context, credentials Credentials) error {
+	answer, err := c.roundTrip(ctx, newCall(func(dst []byte) []byte {
+		return appendAuthenticate(dst, credentials)
+	}))
+	if err != nil {
+		return err
+	}
+	var payload struct {
+		JailID string `json:"jailId"`
+	}
+	if err := json.Unmarshal(answer, &payload); err != nil {
+		return broken(err)
+	}
+	c.jail = payload.JailID
+	return nil
+}
+
+func appendAuthenticate(dst []byte, credentials Credentials) []byte {
+	dst = appendMember(dst, "action", protocol.ActionAuthenticate)
+	dst = appendQuoted(append(dst, `,"payload":{"type":`...), credentials.Type)
+	dst = appendMember(dst, "clientId", credentials.ClientID)
+	if credentials.JailID != "" {
+		dst = appendMember(dst, "jailId", credentials.JailID)
+	}
+	secret := "clientSecret"
+	if credentials.Type == protocol.JWTCredentials {
+		secret = "jwt"
+	}
+	return append(appendMember(dst, secret, credentials.Secret.Reveal()), '}', '}')
+}
+
+// appendMember appends a member that is a string and not the first.
+func appendMember(dst []byte, name, value string) []byte {
+	dst = append(dst, ',', '"')
+	dst = append(dst, name...)
+	return appendQuoted(append(dst, '"', ':'), value)
+}
+
+// appendQuoted appends a string, invalid UTF-8 in it as U+FFFD.
+func appendQuoted(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
+}
+
+// onStream returns a request about a stream that carries a payload.
+//
+//	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...}}
+func onStream(action, stream string, payload jsontext.Value) *call {
+	return newCall(func(dst []byte) []byte {
+		dst = appendMember(dst, "action", action)
+		dst = appendMember(dst, "streamName", stream)
+		return append(append(append(dst, `,"payload":`...), payload...), '}')
+	})
+}

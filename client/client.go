@@ -1,0 +1,146 @@
+package client
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"seagate/protocol"
+)
+
+// Credentials say who the client is. They print and log without the secret.
+type Credentials = protocol.Credentials
+
+// Secret is a text that prints, logs and marshals without its content.
+type Secret = protocol.Secret
+
+// Basic returns the credentials of a client that has a secret.
+func Basic(clientID, secret string) Credentials {
+	return Credentials{Type: protocol.BasicCredentials, ClientID: clientID, Secret: protocol.NewSecret(secret)}
+}
+
+// JWT returns the credentials of the bearer of a token that the client has
+// signed. Such a bearer subscribes, and does nothing else.
+func JWT(clientID, token string) Credentials {
+	return Credentials{Type: protocol.JWTCredentials, ClientID: clientID, Secret: protocol.NewSecret(token)}
+}
+
+// Options changes how a Client works. The zero value is what most want.
+type Options struct {
+	// HTTPClient makes the calls and the WebSocket handshakes; nil is one of
+	// the Client's own, with a proxy from the environment and the system's
+	// certificates. Its redirect policy is not used: redirects are refused,
+	// since the credentials were meant for the first host.
+	HTTPClient *http.Client
+	// MessageBytes is the size of the largest WebSocket message that is
+	// accepted from the gateway; 0 is 16 MiB. A larger one ends the connection.
+	MessageBytes int
+	// QueueBytes is how much may wait in a Subscription; 0 is 4 MiB. A single
+	// message is taken however large it is.
+	QueueBytes int
+}
+
+const (
+	defaultMessageBytes = 16 << 20
+	defaultQueueBytes   = 4 << 20
+)
+
+// A Client speaks to one gateway on behalf of one client id. It is safe for
+// concurrent use.
+type Client struct {
+	base        *url.URL
+	credentials Credentials
+	http        *http.Client
+	options     Options
+}
+
+// New returns a Client of the gateway at a URL such as http://127.0.0.1:3104
+// or https://example.com/gateway. It connects to nothing yet. The error says
+// what is wrong with the URL or the credentials.
+func New(gateway string, credentials Credentials, options Options) (*Client, error) {
+	base, err := parseBase(gateway)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkCredentials(credentials); err != nil {
+		return nil, err
+	}
+	options.MessageBytes = cmp.Or(options.MessageBytes, defaultMessageBytes)
+	options.QueueBytes = cmp.Or(options.QueueBytes, defaultQueueBytes)
+	return &Client{
+		base:        base,
+		credentials: credentials,
+		http:        withoutRedirects(options.HTTPClient),
+		options:     options,
+	}, nil
+}
+
+// parseBase reads the gateway's URL. Its errors do not repeat it: somebody may
+// have put a password into it.
+func parseBase(gateway string) (*url.URL, error) {
+	u, err := url.Parse(gateway)
+	switch {
+	case err != nil:
+		return nil, errors.New("client: the gateway's URL cannot be read: give one like http://127.0.0.1:3104")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("client: the gateway's URL must begin with http:// or https://")
+	case u.Hostname() == "":
+		return nil, errors.New("client: the gateway's URL has no host")
+	case u.User != nil:
+		return nil, errors.New("client: credentials do not belong in the gateway's URL: give them as Credentials")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("client: the gateway's URL must have no query and no fragment")
+	}
+	return u, nil
+}
+
+func checkCredentials(c Credentials) error {
+	if c.Type != protocol.BasicCredentials && c.Type != protocol.JWTCredentials {
+		return errors.New("client: the credentials have no type: make them with Basic or JWT")
+	}
+	if err := protocol.CheckClientID(c.ClientID); err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	if c.Secret.Reveal() == "" {
+		return errors.New("client: the credentials have no secret")
+	}
+	return nil
+}
+
+// responseTimeout is longer than a gateway takes for anything, 30 s.
+const responseTimeout = time.Minute
+
+// withoutRedirects returns a copy of the HTTP client, or of a default, that
+// follows no redirects: a body or a WebSocket message that holds a secret
+// would follow them too.
+func withoutRedirects(given *http.Client) *http.Client {
+	var c http.Client
+	if given != nil {
+		c = *given
+	} else {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = transport.MaxIdleConns // there is only one host
+		transport.ResponseHeaderTimeout = responseTimeout
+		c.Transport = transport
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// CloseIdleConnections closes the connections that wait for the next HTTP
+// call. Conns are not affected.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// String says which gateway and which client id, without the secret.
+func (c *Client) String() string {
+	return fmt.Sprintf("%s as %s", c.base, c.credentials.ClientID)
+}
+
+// LogValue is String's content as attributes.
+func (c *Client) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("gateway", c.base.String()), slog.Any("credentials", c.credentials))
+}

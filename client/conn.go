@@ -1,0 +1,254 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+const (
+	// maxInFlight bounds the requests that are unanswered.
+	maxInFlight = 256
+	// closeTimeout is how long Close waits for the gateway's close frame.
+	closeTimeout = 3 * time.Second
+)
+
+// A Conn is an authenticated WebSocket connection. All its methods are safe
+// for concurrent use.
+type Conn struct {
+	socket     *socket
+	queueBytes int
+	jail       string
+
+	requests chan *call    // taken by the writer, in the order in which they go out
+	slots    chan struct{} // one is held by each call until it is answered
+	quit     chan struct{} // closed once err is set
+	readDone chan struct{} // closed when the reader has ended
+	work     sync.WaitGroup
+
+	lastID int64 // owned by the writer
+
+	mu    sync.Mutex // guards what follows
+	calls map[int64]*call
+	subs  map[int64]*Subscription
+	err   error // why the connection ended
+}
+
+// Dial connects and authenticates. The caller must Close the Conn. The code is
+// invalid_credentials if they are.
+func (c *Client) Dial(ctx context.Context) (*Conn, error) {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("client: connect: %w", err)
+	}
+	return conn, nil
+}
+
+func (c *Client) dial(ctx context.Context) (*Conn, error) {
+	s, err := dialSocket(ctx, c.url([]string{"streams"}, nil), c.http, c.options.MessageBytes)
+	if err != nil {
+		if _, refused := errors.AsType[*Error](err); refused {
+			return nil, err
+		}
+		return nil, connectionError(ctx, err)
+	}
+	conn := newConn(s, c.options.QueueBytes)
+	if err := conn.authenticate(ctx, c.credentials); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func newConn(s *socket, queueBytes int) *Conn {
+	c := &Conn{
+		socket:     s,
+		queueBytes: queueBytes,
+		requests:   make(chan *call),
+		slots:      make(chan struct{}, maxInFlight),
+		quit:       make(chan struct{}),
+		readDone:   make(chan struct{}),
+		calls:      map[int64]*call{},
+		subs:       map[int64]*Subscription{},
+	}
+	c.work.Go(c.write)
+	c.work.Go(c.read)
+	return c
+}
+
+// Jail returns the id of the jail that the client belongs to.
+func (c *Conn) Jail() string { return c.jail }
+
+// Done returns a channel that is closed when the connection ends.
+func (c *Conn) Done() <-chan struct{} { return c.quit }
+
+// Err returns why the connection ended, and nil while it has not.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection and all its subscriptions, and returns when it is
+// over: at once, or after 3 s if the gateway does not play its part. Requests
+// that are unanswered fail with ErrClosed. The error is always nil. It is safe
+// to call Close again.
+func (c *Conn) Close() error {
+	c.fail(ErrClosed)
+	c.work.Wait()
+	return nil
+}
+
+// fail ends the connection for a reason, if it has not ended.
+func (c *Conn) fail(reason error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = reason
+	close(c.quit)
+	for _, sub := range c.subs {
+		sub.end(reason)
+	}
+}
+
+// write sends requests until the connection ends, and then closes it.
+func (c *Conn) write() {
+	defer c.socket.release()
+	for {
+		select {
+		case request := <-c.requests:
+			if err := c.socket.write(c.number(request)); err != nil {
+				// What the reader learns is more telling: a refusal comes
+				// before the end of a connection, and a close frame with it.
+				c.awaitReader()
+				c.fail(broken(err))
+			}
+		case <-c.quit:
+			if c.Err() == ErrClosed {
+				c.socket.end()
+				c.awaitReader()
+			}
+			return
+		}
+	}
+}
+
+// awaitReader gives the reader some time to end by itself.
+func (c *Conn) awaitReader() {
+	timeout := time.NewTimer(closeTimeout)
+	defer timeout.Stop()
+	select {
+	case <-c.readDone:
+	case <-timeout.C:
+	}
+}
+
+// number gives a call the next id, by which its answer is known, and returns
+// the message.
+func (c *Conn) number(request *call) []byte {
+	c.lastID++
+	c.mu.Lock()
+	c.calls[c.lastID] = request
+	if request.sub != nil && c.err == nil {
+		request.sub.id = c.lastID
+		c.subs[c.lastID] = request.sub
+	}
+	c.mu.Unlock()
+	return request.message(c.lastID)
+}
+
+// read takes in messages until the connection ends.
+func (c *Conn) read() {
+	defer close(c.readDone)
+	var buf bytes.Buffer
+	for {
+		if err := c.socket.read(&buf); err != nil {
+			c.fail(broken(err))
+			return
+		}
+		var m message
+		if err := json.Unmarshal(buf.Bytes(), &m); err != nil {
+			c.fail(fmt.Errorf("%w: the gateway sent what is no stream-sea message: %w", ErrConnection, err))
+			return
+		}
+		c.handle(m)
+		if buf.Cap() > maxKept {
+			buf = bytes.Buffer{}
+		}
+	}
+}
+
+// maxKept bounds the buffer that is kept for the next message, so that one
+// long one does not cost its size for ever.
+const maxKept = 64 << 10
+
+// broken marks the end of a connection that the gateway did not explain.
+func broken(err error) error {
+	if _, said := errors.AsType[*Error](err); said {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrConnection, err)
+}
+
+// A message is what the gateway sends: an answer if it has success, and
+// otherwise a delivery.
+type message struct {
+	ID      int64          `json:"id"`
+	Success *bool          `json:"success"`
+	Stream  string         `json:"streamName"`
+	Payload jsontext.Value `json:"payload"`
+	Error   struct {
+		Code    protocol.Code `json:"code"`
+		Message string        `json:"message"`
+		Errors  []string      `json:"errors"`
+	} `json:"error"`
+}
+
+// refusal returns what an answer without success says.
+func (m message) refusal() *Error {
+	return &Error{Code: m.Error.Code, Message: m.Error.Message, Errors: m.Error.Errors}
+}
+
+// handle gives a message to whom it is for. What is for nobody belongs to a
+// subscription that has ended meanwhile.
+func (c *Conn) handle(m message) {
+	c.mu.Lock()
+	waiting, sub := c.calls[m.ID], c.subs[m.ID]
+	ended := m.Success != nil && !*m.Success
+	if m.Success != nil {
+		delete(c.calls, m.ID)
+	}
+	if ended {
+		delete(c.subs, m.ID)
+	}
+	c.mu.Unlock()
+
+	switch {
+	case m.Success == nil && sub != nil:
+		c.deliver(sub, m)
+	case m.Success == nil:
+	case waiting != nil:
+		waiting.finish(m)
+		<-c.slots
+	case ended && sub != nil:
+		sub.end(m.refusal())
+	}
+}
+
+func (c *Conn) deliver(sub *Subscription, m message) {
+	if sub.push(Message{Stream: sub.stream, Payload: m.Payload}, c.quit) {
+		return
+	}
+	sub.end(ErrSlow)
+	c.abandon(sub)
+}

@@ -1,0 +1,50 @@
+// Package client is the Go client of a stream-sea gateway: its HTTP API and
+// its WebSocket.
+//
+// # HTTP
+//
+// A Client's methods are one HTTP call each: publish, define and read schemas,
+// look after streams, clients and jails. A Client is safe for concurrent use,
+// keeps connections for the next call, and never repeats a call by itself.
+//
+// # WebSocket
+//
+// Client.Dial opens an authenticated Conn, on which any number of goroutines
+// subscribe and publish at once. Requests go out one after the other and are
+// answered in that order; up to 256 may be unanswered. A context that ends
+// gives up waiting for an answer, and does not take the request back.
+//
+// Client.Follow keeps one subscription running across lost connections.
+//
+// # Back-pressure
+//
+// What arrives for a Subscription waits in a queue of Options.QueueBytes until
+// Subscription.Next takes it. While that queue is full the connection is not
+// read, so that the gateway holds the messages and not this process. That
+// holds up everything else on the connection too, the answers to its requests
+// and the gateway's pings included. Therefore a subscription from which nothing
+// is taken for 8 s while its queue is full ends with ErrSlow: the gateway
+// takes a peer that leaves a ping unanswered for 10 s for dead. The
+// connection goes on. Subscriptions that must not hold each other up belong on
+// connections of their own.
+//
+// # Ends
+//
+// A connection ends when Close is called, when the gateway ends it, or when it
+// breaks; one that is silent for 70 s counts as broken, since a gateway pings
+// every 30 s at least. Its subscriptions end with it: Next returns what
+// was received before and then the reason.
+//
+// # Errors
+//
+// What the gateway says is an *Error with one of the codes of package
+// protocol, whichever way it came. Whatever else went wrong on the way to the
+// gateway and back is an ErrConnection. Both come wrapped in what was being
+// attempted.
+//
+// # JSON
+//
+// Payloads and definitions are values that github.com/go-json-experiment/json
+// marshals. A jsontext.Value goes out as it is, white space aside; it must be
+// one JSON value without duplicate keys. What comes in is handed out raw.
+package client

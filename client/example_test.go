@@ -1,0 +1,82 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+func Example() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+
+	definition := jsontext.Value(`{"version":1,"fields":[{"name":"temperature","type":"float"}]}`)
+	if _, err := c.Define(ctx, "boiler", definition); err != nil {
+		log.Fatal(err)
+	}
+	err = c.Publish(ctx, "boiler", map[string]any{"temperature": "hot"})
+	if client.CodeOf(err) == protocol.CodeInvalidPayload {
+		refusal, _ := errors.AsType[*client.Error](err)
+		for _, problem := range refusal.Errors {
+			fmt.Println(problem) // what is wrong, and where
+		}
+	}
+}
+
+func ExampleClient_Follow() {
+	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	options := client.FollowOptions{
+		OnLost: func(cause error, wait time.Duration) { log.Printf("%v; trying again in %v", cause, wait) },
+		OnSubscribed: func(gap client.Gap) {
+			if gap.Cause != nil {
+				log.Printf("what was published from %v to %v is missed", gap.From, gap.To)
+			}
+		},
+	}
+	err = c.Follow(context.Background(), "boiler", options, func(m client.Message) error {
+		fmt.Println(m.Payload)
+		return nil
+	})
+	log.Fatal(err)
+}
+
+func ExampleConn_Send() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := c.Dial(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	var receipts []*client.Receipt
+	for _, temperature := range []float64{20.5, 20.7, 21.1} {
+		receipt, err := conn.Send(ctx, "boiler", map[string]any{"temperature": temperature})
+		if err != nil {
+			log.Fatal(err)
+		}
+		receipts = append(receipts, receipt)
+	}
+	for i, receipt := range receipts {
+		if err := receipt.Wait(ctx); err != nil {
+			log.Printf("message %d: %v", i, err)
+		}
+	}
+}

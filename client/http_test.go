@@ -1,0 +1,412 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+// serve returns a client of an HTTP server.
+func serve(t testing.TB, handler http.HandlerFunc) *client.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	c, err := client.New(server.URL+"/prefix/", client.Basic("abc", "def123"), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+func collect[T any](seq iter.Seq2[T, error]) (all []T, err error) {
+	for v, e := range seq {
+		if e != nil {
+			return all, e
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func TestHTTPCalls(t *testing.T) {
+	ok := func(err error) string { return fmt.Sprint(err) }
+	tests := []struct {
+		name   string
+		want   string // method, path and body of the request
+		answer string
+		call   func(context.Context, *client.Client) string
+		result string
+	}{
+		{"publish", `POST /streams/boiler_data/publish {"payload":{"a":1}}`, `{}`,
+			func(ctx context.Context, c *client.Client) string {
+				return ok(c.Publish(ctx, "boiler_data", map[string]int{"a": 1}))
+			}, `<nil>`},
+		{"publish raw", `POST /streams/gr%C3%B6%C3%9Fe:1/publish {"payload":{"a":1.50,"b":"\u00e9"}}`, `{}`,
+			func(ctx context.Context, c *client.Client) string {
+				return ok(c.Publish(ctx, "größe:1", jsontext.Value(`{"a": 1.50, "b":"\u00e9"}`)))
+			}, `<nil>`},
+		{"publish a batch", `POST /streams/s/publish [{"a":1},{"a":2}]`, `{}`,
+			func(ctx context.Context, c *client.Client) string {
+				return ok(c.PublishBatch(ctx, "s", []map[string]int{{"a": 1}, {"a": 2}}))
+			}, `<nil>`},
+		{"define", `POST /streams/s/define {"version":1,"fields":[]}`, `{"name":"s","version":1,"fields":[]}`,
+			func(ctx context.Context, c *client.Client) string {
+				raw, err := c.Define(ctx, "s", jsontext.Value(`{"version":1,"fields":[]}`))
+				return fmt.Sprint(raw, err)
+			}, `{"name":"s","version":1,"fields":[]} <nil>`},
+		{"plan", `POST /streams/s/define?dryRun=true {"version":2}`, `{"change":"replaced","differences":["a: gone"],"definition":{}}`,
+			func(ctx context.Context, c *client.Client) string {
+				plan, err := c.PlanDefine(ctx, "s", jsontext.Value(`{"version":2}`))
+				return fmt.Sprint(plan, err)
+			}, `{replaced [a: gone] {}} <nil>`},
+		{"schema", `GET /streams/s/schema `, `{"name":"s"}`,
+			func(ctx context.Context, c *client.Client) string {
+				raw, err := c.Schema(ctx, "s")
+				return fmt.Sprint(raw, err)
+			}, `{"name":"s"} <nil>`},
+		{"schemas", `GET /streams/s/schemas `, `{"schemas":[{"version":1},{"version":"2.0"}]}`,
+			func(ctx context.Context, c *client.Client) string {
+				all, err := c.SchemaVersions(ctx, "s")
+				return fmt.Sprint(all, err)
+			}, `[{"version":1} {"version":"2.0"}] <nil>`},
+		{"one schema", `GET /streams/s/schemas/1.0.0 `, `{"version":1}`,
+			func(ctx context.Context, c *client.Client) string {
+				raw, err := c.SchemaVersion(ctx, "s", "1.0.0")
+				return fmt.Sprint(raw, err)
+			}, `{"version":1} <nil>`},
+		{"versions vector", `POST /schema-versions-vector {"schemaNames":["a","b","c"]}`, `{"versionsVector":[3,null,"1.0.0"]}`,
+			func(ctx context.Context, c *client.Client) string {
+				vector, err := c.VersionsVector(ctx, []string{"a", "b", "c"})
+				return fmt.Sprint(vector, vector[1] == nil, err)
+			}, `[3 null "1.0.0"] true <nil>`},
+		{"stream", `GET /streams/s `, `{"name":"s","version":null,"paused":true,"subscribers":2,"firstSeq":1,"lastSeq":7,"bytes":12,"hasHeader":true}`,
+			func(ctx context.Context, c *client.Client) string {
+				info, err := c.Stream(ctx, "s")
+				return fmt.Sprintf("%+v %v", info, err)
+			}, `{Name:s Version:null Registered:false Requested:false Subscribers:2 Paused:true FirstSeq:1 LastSeq:7 Bytes:12 HasHeader:true} <nil>`},
+		{"delete stream", `DELETE /streams/s `, `{"name":"s"}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteStream(ctx, "s")) }, `<nil>`},
+		{"header", `GET /streams/s/header `, `{"payload":{"a":1}}`,
+			func(ctx context.Context, c *client.Client) string {
+				raw, err := c.Header(ctx, "s")
+				return fmt.Sprint(raw, err)
+			}, `{"a":1} <nil>`},
+		{"set header", `PUT /streams/s/header {"payload":{"a":1}}`, `{}`,
+			func(ctx context.Context, c *client.Client) string {
+				return ok(c.SetHeader(ctx, "s", map[string]int{"a": 1}))
+			}, `<nil>`},
+		{"clear header", `DELETE /streams/s/header `, `{}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.ClearHeader(ctx, "s")) }, `<nil>`},
+		{"pause", `POST /streams/s/pause `, `{"name":"s","paused":true}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.Pause(ctx, "s")) }, `<nil>`},
+		{"resume", `POST /streams/s/resume `, `{"name":"s","paused":false}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.Resume(ctx, "s")) }, `<nil>`},
+		{"create client", `POST /client {"clientId":"b","description":"d"}`, `{"givenId":"b","secret":"sea_x","description":"d"}`,
+			func(ctx context.Context, c *client.Client) string {
+				made, err := c.CreateClient(ctx, "b", "d")
+				return fmt.Sprint(made.ClientID, " ", made.Secret.Reveal(), " ", made, err)
+			}, `b sea_x { b [hidden]} <nil>`},
+		{"rotate", `PUT /client/b `, `{"givenId":"b","secret":"sea_y"}`,
+			func(ctx context.Context, c *client.Client) string {
+				made, err := c.RotateSecret(ctx, "b")
+				return fmt.Sprint(made.ClientID, " ", made.Secret.Reveal(), err)
+			}, `b sea_y<nil>`},
+		{"delete client", `DELETE /client/b `, `{"id":"b"}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteClient(ctx, "b")) }, `<nil>`},
+		{"set key", `PUT /client/b/jwt-public-key {"jwtPublicKey":"-----"}`, `{"givenId":"b","jwtPublicKey":"-----"}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.SetPublicKey(ctx, "b", "-----")) }, `<nil>`},
+		{"clear key", `PUT /client/b/jwt-public-key {"jwtPublicKey":null}`, `{"givenId":"b","jwtPublicKey":null}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.SetPublicKey(ctx, "b", "")) }, `<nil>`},
+		{"create jail", `POST /jails {"newJailId":"j","newJailName":"J","newClientId":"b"}`, `{"newJailId":"j","newClientId":"b","newClientSecret":"sea_z"}`,
+			func(ctx context.Context, c *client.Client) string {
+				made, err := c.CreateJail(ctx, "j", "J", "b")
+				return fmt.Sprint(made.JailID, made.ClientID, made.Secret.Reveal(), err)
+			}, `jbsea_z<nil>`},
+		{"delete jail", `DELETE /jails/j `, `{"id":"j"}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteJail(ctx, "j")) }, `<nil>`},
+		{"clients", `GET /clients?limit=100 `, `{"clients":[{"id":"b","description":"d","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05Z"}],"next":null}`,
+			func(ctx context.Context, c *client.Client) string {
+				all, err := collect(c.Clients(ctx))
+				return fmt.Sprint(all, err)
+			}, `[{b d <nil> 2026-01-02 03:04:05 +0000 UTC}] <nil>`},
+		{"jails", `GET /jails?limit=100 `, `{"jails":[{"id":"j","name":"J","createdAt":"2026-01-02T03:04:05Z"}],"next":null}`,
+			func(ctx context.Context, c *client.Client) string {
+				all, err := collect(c.Jails(ctx))
+				return fmt.Sprint(all, err)
+			}, `[{j J 2026-01-02 03:04:05 +0000 UTC}] <nil>`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if got := r.Method + " " + strings.TrimPrefix(r.RequestURI, "/prefix/api/v1") + " " + string(body); got != test.want {
+					t.Errorf("the request is\n\t%s, want\n\t%s", got, test.want)
+				}
+				if id, secret, _ := r.BasicAuth(); id != "abc" || secret != "def123" {
+					t.Errorf("credentials %s:%s", id, secret)
+				}
+				if kind := r.Header.Get("Content-Type"); len(body) > 0 && kind != "application/json" {
+					t.Errorf("Content-Type %q", kind)
+				}
+				io.WriteString(w, test.answer)
+			})
+			if got := test.call(t.Context(), c); got != test.result {
+				t.Errorf("the result is\n\t%s, want\n\t%s", got, test.result)
+			}
+		})
+	}
+}
+
+func TestPages(t *testing.T) {
+	var asked []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RawQuery)
+		switch r.URL.Query().Get("after") {
+		case "":
+			io.WriteString(w, `{"streams":[{"name":"a"},{"name":"ä+b"}],"next":"ä+b"}`)
+		default:
+			io.WriteString(w, `{"streams":[{"name":"c"}]}`)
+		}
+	})
+	var names []string
+	for info, err := range c.Streams(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, info.Name)
+	}
+	if want := []string{"a", "ä+b", "c"}; !slices.Equal(names, want) {
+		t.Errorf("streams %q, want %q", names, want)
+	}
+	if want := []string{"limit=100", "after=%C3%A4%2Bb&limit=100"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
+	}
+	for range c.Streams(t.Context()) {
+		break
+	}
+	if len(asked) != 3 {
+		t.Errorf("%d pages were read, want 3: who breaks off needs no more", len(asked))
+	}
+}
+
+func TestPagesThatAreNone(t *testing.T) {
+	for _, answer := range []string{``, `[]`, `{}`, `{"streams":{}}`, `{"streams":[],"next":7}`, `{"streams":[{"name":"a"}],"next":"a"}`} {
+		calls := 0
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if calls++; calls > 2 {
+				t.Fatal("it is read for ever")
+			}
+			io.WriteString(w, answer)
+		})
+		if _, err := collect(c.Streams(t.Context())); !errors.Is(err, client.ErrConnection) {
+			t.Errorf("%s: got %v, want ErrConnection", answer, err)
+		}
+	}
+}
+
+func TestHTTPRefusals(t *testing.T) {
+	problem := protocol.AppendProblem(nil, protocol.NewProblem(&protocol.Error{
+		Code: protocol.CodeInvalidPayload, Message: "does not match", Errors: []string{"a: x", "b: y"}}))
+	tests := []struct {
+		name   string
+		status int
+		body   string
+		want   client.Error
+	}{
+		{"problem", 400, string(problem), client.Error{Code: protocol.CodeInvalidPayload, Status: 400,
+			Message: "does not match", Errors: []string{"a: x", "b: y"}}},
+		{"an older server's", 404, `{"message":"Not found"}`, client.Error{Status: 404, Message: "Not found"}},
+		{"a proxy's", 502, `<html>`, client.Error{Status: 502, Message: "the answer is HTTP 502 Bad Gateway, and not of a gateway's making"}},
+		{"JSON of something else", 500, `{}`, client.Error{Status: 500, Message: "the answer is HTTP 500 Internal Server Error, and not of a gateway's making"}},
+		{"a success that is none", 201, `{}`, client.Error{Status: 201, Message: "the answer is HTTP 201 Created, and not of a gateway's making"}},
+		{"a redirect", 307, ``, client.Error{Status: 307, Message: "the answer is HTTP 307 Temporary Redirect, and not of a gateway's making"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, "elsewhere") {
+					t.Error("the redirect was followed")
+				}
+				w.Header().Set("Location", "/elsewhere")
+				w.WriteHeader(test.status)
+				io.WriteString(w, test.body)
+			})
+			err := c.Publish(t.Context(), "s", 1)
+			got, ok := errors.AsType[*client.Error](err)
+			if !ok || fmt.Sprintf("%#v", *got) != fmt.Sprintf("%#v", test.want) {
+				t.Errorf("got %#v, want %#v", got, test.want)
+			}
+			if want := `client: publish to "s": ` + test.want.Error(); err.Error() != want {
+				t.Errorf("got %q, want %q", err, want)
+			}
+		})
+	}
+}
+
+func TestAnswersThatAreNone(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer func(http.ResponseWriter)
+	}{
+		{"no JSON", func(w http.ResponseWriter) { io.WriteString(w, "ok") }},
+		{"a duplicate key", func(w http.ResponseWriter) { io.WriteString(w, `{"a":1,"a":2}`) }},
+		{"cut off", func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, `{"name":`)
+		}},
+		{"without end", func(w http.ResponseWriter) {
+			spaces := bytes.Repeat([]byte(" "), 1<<20)
+			for range 34 {
+				w.Write(spaces)
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) { test.answer(w) })
+			if _, err := c.Schema(t.Context(), "s"); !errors.Is(err, client.ErrConnection) {
+				t.Errorf("got %v, want ErrConnection", err)
+			}
+		})
+	}
+}
+
+func TestBadNamesAreNotAskedFor(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was asked for", r.Method, r.URL) })
+	ctx := t.Context()
+	for _, name := range []string{"", ".", "..", "a/b", "../clients", "a%2fb", "a b", strings.Repeat("x", 256)} {
+		wantRefusal(t, c.DeleteStream(ctx, name), protocol.CodeInvalidName)
+		wantRefusal(t, c.DeleteClient(ctx, name), protocol.CodeInvalidName)
+		wantRefusal(t, c.DeleteJail(ctx, name), protocol.CodeInvalidName)
+		if _, err := c.PlanDefine(ctx, name, 1); client.CodeOf(err) != protocol.CodeInvalidName {
+			t.Errorf("PlanDefine of %q: %v", name, err)
+		}
+	}
+	for _, version := range []string{"", ".", "..", "1/../..", "x"} {
+		_, err := c.SchemaVersion(ctx, "s", version)
+		wantRefusal(t, err, protocol.CodeVersionNotFound)
+	}
+}
+
+func TestTokensAreNotForHTTP(t *testing.T) {
+	c, err := client.New("http://gateway.test", client.JWT("abc", "a.b.c"), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Publish(t.Context(), "s", 1); !errors.Is(err, client.ErrTokenReads) {
+		t.Errorf("got %v, want ErrTokenReads", err)
+	}
+}
+
+func TestABatchIsAnArray(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("it was sent") })
+	if err := c.PublishBatch(t.Context(), "s", map[string]int{}); err == nil {
+		t.Error("an object was taken for a batch")
+	}
+}
+
+func TestHTTPGivesUpWithItsContext(t *testing.T) {
+	release := make(chan struct{})
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { <-release })
+	defer close(release)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errEnough)
+	if err := c.Pause(ctx, "s"); !errors.Is(err, errEnough) || errors.Is(err, client.ErrConnection) {
+		t.Errorf("got %v, want the context's cause", err)
+	}
+}
+
+func TestNew(t *testing.T) {
+	basic := client.Basic("abc", "s")
+	tests := []struct {
+		url         string
+		credentials client.Credentials
+		want        string // in the error; "" for none
+	}{
+		{"http://127.0.0.1:3104", basic, ""},
+		{"https://example.com/gateway/", client.JWT("abc", "x"), ""},
+		{"", basic, "http:// or https://"},
+		{"127.0.0.1:3104", basic, "cannot be read"},
+		{"ws://example.com", basic, "http:// or https://"},
+		{"http://", basic, "no host"},
+		{"http://example.com?x=1", basic, "no query"},
+		{"http://example.com/#x", basic, "no fragment"},
+		{"http://u:hunter2@example.com", basic, "do not belong"},
+		{"http://u:hunter2@exa mple.com", basic, "cannot be read"},
+		{"http://example.com", client.Credentials{}, "have no type"},
+		{"http://example.com", client.Basic("", "s"), "client id"},
+		{"http://example.com", client.Basic("a:b", "s"), "client id"},
+		{"http://example.com", client.Basic("abc", ""), "no secret"},
+	}
+	for _, test := range tests {
+		_, err := client.New(test.url, test.credentials, client.Options{})
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", test.url, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: got error %v, want one with %q", test.url, err, test.want)
+		case err != nil && strings.Contains(err.Error(), "hunter2"):
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+func TestSecretsDoNotShow(t *testing.T) {
+	for _, credentials := range []client.Credentials{client.Basic("abc", "hunter2"), client.JWT("abc", "hunter2")} {
+		c, err := client.New("http://127.0.0.1:1", credentials, client.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%v %+v %s %#v %v %+v %v\n", c, c, c, *c, credentials, credentials, c.Publish(t.Context(), "s", 1))
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&b, nil), slog.NewJSONHandler(&b, nil)} {
+			slog.New(handler).Info("x", "client", c, "credentials", credentials, "made", client.NewSecret{Secret: credentials.Secret})
+		}
+		if strings.Contains(b.String(), "hunter2") {
+			t.Errorf("the secret shows:\n%s", b.String())
+		}
+		if !strings.Contains(c.String(), "http://127.0.0.1:1 as abc") {
+			t.Errorf("String: %s", c)
+		}
+	}
+}
+
+// transport answers with a body, without a network.
+type transport []byte
+
+func (body transport) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(body))}, nil
+}
+
+func FuzzAnswer(f *testing.F) {
+	for _, seed := range []string{`{"streams":[{"name":"a","version":"1.0"}],"next":"a"}`, `{"streams":null}`, `{"versionsVector":[1,null]}`, `[]`, ``} {
+		f.Add([]byte(seed))
+	}
+	// Whatever answers, a call ends, with a result or with a reason.
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c, err := client.New("http://gateway.test", client.Basic("abc", "s"), client.Options{HTTPClient: &http.Client{Transport: transport(body)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		collect(c.Streams(t.Context()))
+		vector, err := c.VersionsVector(t.Context(), []string{"a", "b"})
+		if err == nil && len(vector) != 2 {
+			t.Errorf("%d versions for 2 streams", len(vector))
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package client
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+// A Receipt is a message on its way to the gateway.
+type Receipt struct {
+	conn   *Conn
+	call   *call
+	stream string
+}
+
+// Send sends a message to a stream and does not wait for it to be accepted:
+// that is the Receipt's. Messages arrive in the order in which they are sent;
+// a refused one does not hold back the next. If there are 256 requests without
+// an answer, Send waits for one. On an error, nothing was sent.
+func (c *Conn) Send(ctx context.Context, stream string, message any) (*Receipt, error) {
+	raw, err := marshal(message)
+	if err != nil {
+		return nil, publishError(stream, err)
+	}
+	r := onStream(protocol.ActionPublish, stream, raw)
+	if err := c.start(ctx, r); err != nil {
+		return nil, publishError(stream, err)
+	}
+	return &Receipt{c, r, stream}, nil
+}
+
+// Wait returns nil once the gateway has accepted the message, or why it has
+// not. If the context or the connection ends first, it is not known which.
+func (r *Receipt) Wait(ctx context.Context) error {
+	if _, err := r.conn.wait(ctx, r.call); err != nil {
+		return publishError(r.stream, err)
+	}
+	return nil
+}
+
+func publishError(stream string, err error) error {
+	return fmt.Errorf("client: publish to %q: %w", stream, err)
+}
+
+// Publish is Client.Publish on this connection: Send and Wait.
+func (c *Conn) Publish(ctx context.Context, stream string, message any) error {
+	receipt, err := c.Send(ctx, stream, message)
+	if err != nil {
+		return err
+	}
+	return receipt.Wait(ctx)
+}
+
+// Define is Client.Define on this connection.
+func (c *Conn) Define(ctx context.Context, stream string, definition any) (jsontext.Value, error) {
+	raw, err := marshal(definition)
+	if err != nil {
+		return nil, fmt.Errorf("client: define %q: %w", stream, err)
+	}
+	inForce, err := c.roundTrip(ctx, onStream(protocol.ActionDefine, stream, raw))
+	if err != nil {
+		return nil, fmt.Errorf("client: define %q: %w", stream, err)
+	}
+	return inForce, nil
+}
+
+// Describe is Client.Schema on this connection.
+//
+//	{"id":5,"action":"describe","payload":"boiler_data"}
+func (c *Conn) Describe(ctx context.Context, stream string) (jsontext.Value, error) {
+	definition, err := c.roundTrip(ctx, newCall(func(dst []byte) []byte {
+		dst = appendMember(dst, "action", protocol.ActionDescribe)
+		return append(appendMember(dst, "payload", stream), '}')
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("client: describe %q: %w", stream, err)
+	}
+	return definition, nil
+}

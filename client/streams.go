@@ -1,0 +1,212 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+// streamCall is a request about one stream.
+func streamCall(doing, method, stream string, rest ...string) (request, error) {
+	r := request{
+		doing:  fmt.Sprintf("%s %q", doing, stream),
+		method: method,
+		path:   append([]string{"streams", stream}, rest...),
+	}
+	if err := protocol.CheckStreamName(stream); err != nil {
+		return r, fmt.Errorf("client: %s: %w", r.doing, named(err))
+	}
+	return r, nil
+}
+
+// onStream makes a call about one stream.
+func (c *Client) onStream(ctx context.Context, doing, method, stream, what string, body, answer any) error {
+	var rest []string
+	if what != "" {
+		rest = []string{what}
+	}
+	r, err := streamCall(doing, method, stream, rest...)
+	if err != nil {
+		return err
+	}
+	r.body = body
+	return c.do(ctx, r, answer)
+}
+
+type payload struct {
+	Payload any `json:"payload"`
+}
+
+// Publish publishes one message. When it returns nil, the gateway has accepted
+// it. The codes to expect are invalid_payload, stream_not_found and
+// stream_paused.
+func (c *Client) Publish(ctx context.Context, stream string, message any) error {
+	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", payload{message}, nil)
+}
+
+// PublishBatch publishes several messages, in order, all or none. messages
+// must marshal to a JSON array. The Errors of a refusal begin with the index
+// of the message at fault, as in "[2] ...".
+//
+// It does not suit messages that have the one member "payload", on a stream
+// whose schema has no such field: a gateway takes that for an envelope.
+func (c *Client) PublishBatch(ctx context.Context, stream string, messages any) error {
+	raw, err := marshal(messages)
+	if err == nil && raw.Kind() != '[' {
+		err = errors.New("a batch must be a JSON array")
+	}
+	if err != nil {
+		return fmt.Errorf("client: publish to %q: %w", stream, err)
+	}
+	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", raw, nil)
+}
+
+// Define gives the stream a definition, {"version", "fields"}, and returns the
+// one that is in force afterwards. The codes to expect are invalid_definition,
+// version_conflict and version_too_old.
+func (c *Client) Define(ctx context.Context, stream string, definition any) (jsontext.Value, error) {
+	var inForce jsontext.Value
+	err := c.onStream(ctx, "define", http.MethodPost, stream, "define", definition, &inForce)
+	return inForce, err
+}
+
+// A Plan says what a definition would do.
+type Plan struct {
+	Change      string         `json:"change"`      // "created", "replaced" or "unchanged"
+	Differences []string       `json:"differences"` // from the definition that would be replaced
+	Definition  jsontext.Value `json:"definition"`  // in force afterwards
+}
+
+// PlanDefine says what Define would do, with the same errors, and does
+// nothing.
+func (c *Client) PlanDefine(ctx context.Context, stream string, definition any) (Plan, error) {
+	r, err := streamCall("plan to define", http.MethodPost, stream, "define")
+	if err != nil {
+		return Plan{}, err
+	}
+	r.query = url.Values{"dryRun": {"true"}}
+	r.body = definition
+	var plan Plan
+	err = c.do(ctx, r, &plan)
+	return plan, err
+}
+
+// Schema returns the stream's definition, {"name", "version", "fields"}.
+func (c *Client) Schema(ctx context.Context, stream string) (jsontext.Value, error) {
+	var definition jsontext.Value
+	err := c.onStream(ctx, "describe", http.MethodGet, stream, "schema", nil, &definition)
+	return definition, err
+}
+
+// SchemaVersions returns all definitions that the stream has had, the lowest
+// version first.
+func (c *Client) SchemaVersions(ctx context.Context, stream string) ([]jsontext.Value, error) {
+	var answer struct {
+		Schemas []jsontext.Value `json:"schemas"`
+	}
+	err := c.onStream(ctx, "list the versions of", http.MethodGet, stream, "schemas", nil, &answer)
+	return answer.Schemas, err
+}
+
+// SchemaVersion returns one definition that the stream has had. Versions are
+// compared part by part: 1 finds "1.0.0".
+func (c *Client) SchemaVersion(ctx context.Context, stream, version string) (jsontext.Value, error) {
+	r, err := streamCall("describe a version of", http.MethodGet, stream, "schemas", version)
+	if err != nil {
+		return nil, err
+	}
+	// Also keeps ".." out of the path.
+	if !slices.ContainsFunc([]byte(version), isDigit) || strings.Trim(version, "0123456789.") != "" {
+		return nil, fmt.Errorf("client: %s: %w", r.doing, &Error{Code: protocol.CodeVersionNotFound,
+			Message: fmt.Sprintf("%q is no version: give one like 3 or 1.0.0", version)})
+	}
+	var definition jsontext.Value
+	err = c.do(ctx, r, &definition)
+	return definition, err
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// VersionsVector returns the versions in force of the streams, in their order:
+// a number or a string as the definition had it, or nil where there is no such
+// stream.
+func (c *Client) VersionsVector(ctx context.Context, streams []string) ([]jsontext.Value, error) {
+	body := struct {
+		Names []string `json:"schemaNames"`
+	}{streams}
+	var answer struct {
+		Versions []jsontext.Value `json:"versionsVector"`
+	}
+	r := request{doing: "read versions", method: http.MethodPost, path: []string{"schema-versions-vector"}, body: body}
+	if err := c.do(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Versions) != len(streams) {
+		return nil, fmt.Errorf("client: read versions: %w: %d answers for %d streams", ErrConnection, len(answer.Versions), len(streams))
+	}
+	for i, version := range answer.Versions {
+		if version.Kind() == 'n' {
+			answer.Versions[i] = nil
+		}
+	}
+	return answer.Versions, nil
+}
+
+// Streams lists the streams of the client's jail, in the order of their names.
+// After an error there is no more.
+func (c *Client) Streams(ctx context.Context) iter.Seq2[StreamInfo, error] {
+	return list[StreamInfo](ctx, c, "list streams", "streams")
+}
+
+// Stream returns the stream's state.
+func (c *Client) Stream(ctx context.Context, stream string) (StreamInfo, error) {
+	var info StreamInfo
+	err := c.onStream(ctx, "look at", http.MethodGet, stream, "", nil, &info)
+	return info, err
+}
+
+// DeleteStream deletes a stream with its messages, its header and its schema.
+// Its subscriptions end with stream_deleted.
+func (c *Client) DeleteStream(ctx context.Context, stream string) error {
+	return c.onStream(ctx, "delete", http.MethodDelete, stream, "", nil, nil)
+}
+
+// Header returns the stream's header. The code is header_not_found if it has
+// none.
+func (c *Client) Header(ctx context.Context, stream string) (jsontext.Value, error) {
+	var answer struct {
+		Payload jsontext.Value `json:"payload"`
+	}
+	err := c.onStream(ctx, "read the header of", http.MethodGet, stream, "header", nil, &answer)
+	return answer.Payload, err
+}
+
+// SetHeader replaces the stream's header, which a new subscription without a
+// group receives first. It must match the stream's schema.
+func (c *Client) SetHeader(ctx context.Context, stream string, header any) error {
+	return c.onStream(ctx, "set the header of", http.MethodPut, stream, "header", payload{header}, nil)
+}
+
+// ClearHeader removes the stream's header, if it has one.
+func (c *Client) ClearHeader(ctx context.Context, stream string) error {
+	return c.onStream(ctx, "clear the header of", http.MethodDelete, stream, "header", nil, nil)
+}
+
+// Pause makes the gateway refuse to publish to the stream, until Resume.
+func (c *Client) Pause(ctx context.Context, stream string) error {
+	return c.onStream(ctx, "pause", http.MethodPost, stream, "pause", nil, nil)
+}
+
+// Resume undoes Pause.
+func (c *Client) Resume(ctx context.Context, stream string) error {
+	return c.onStream(ctx, "resume", http.MethodPost, stream, "resume", nil, nil)
+}

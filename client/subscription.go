@@ -1,0 +1,255 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+)
+
+// stallTimeout is for how long nothing may be taken from a full queue. It is
+// shorter than the 10 s in which a gateway wants its pings answered, which
+// nobody does meanwhile.
+const stallTimeout = 8 * time.Second
+
+// A Message is what a subscription receives.
+type Message struct {
+	Stream  string
+	Payload jsontext.Value // as it was published, white space aside
+}
+
+// messageOverhead is about what a queued message costs besides its payload.
+// It bounds how many empty ones fit into a queue.
+const messageOverhead = 64
+
+func (m Message) size() int { return len(m.Payload) + messageOverhead }
+
+// SubscribeOptions says how to subscribe.
+type SubscribeOptions struct {
+	// Group is the UUID of a group that shares the stream's messages: each
+	// goes to one of the client's subscriptions with the same Group. Without
+	// one, the subscription receives every message, unless the gateway is set
+	// to something else.
+	Group string
+}
+
+// A Subscription is the messages of one stream as they come, in their order.
+// Its methods are safe for concurrent use.
+type Subscription struct {
+	conn   *Conn
+	stream string
+	limit  int   // of the queue, in bytes
+	id     int64 // owned by the connection's writer
+
+	some  chan struct{} // has a token if the queue may have a message
+	room  chan struct{} // has a token if something was taken
+	ended chan struct{} // closed once err is set
+
+	mu      sync.Mutex // guards what follows
+	queue   []Message
+	bytes   int
+	leaving bool // it is being unsubscribed: what still comes is taken, limit or not
+	err     error
+	over    time.Time // when err was set
+}
+
+// Subscribe subscribes to a stream. The code to expect is stream_not_found.
+func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOptions) (*Subscription, error) {
+	sub := &Subscription{
+		conn:   c,
+		stream: stream,
+		limit:  c.queueBytes,
+		some:   make(chan struct{}, 1),
+		room:   make(chan struct{}, 1),
+		ended:  make(chan struct{}),
+	}
+	if err := c.subscribe(ctx, sub, options); err != nil {
+		return nil, fmt.Errorf("client: subscribe to %q: %w", stream, err)
+	}
+	return sub, nil
+}
+
+// {"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e..."}
+func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options SubscribeOptions) error {
+	r := newCall(func(dst []byte) []byte {
+		dst = appendMember(dst, "action", protocol.ActionSubscribe)
+		dst = appendMember(dst, "payload", sub.stream)
+		if options.Group != "" {
+			dst = appendMember(dst, "groupId", options.Group)
+		}
+		return append(dst, '}')
+	})
+	r.sub = sub
+	if err := c.start(ctx, r); err != nil {
+		return err
+	}
+	_, err := c.wait(ctx, r)
+	if err != nil && ctx.Err() != nil {
+		// It may have begun, or begin yet.
+		sub.end(err)
+		c.abandon(sub)
+	}
+	return err
+}
+
+// abandon ends a subscription at the gateway without waiting for it.
+func (c *Conn) abandon(sub *Subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.work.Go(func() {
+		// Without a context: it waits for the writer, whose writes have a
+		// deadline, or for the connection's end.
+		c.start(context.Background(), sub.unsubscribe())
+	})
+}
+
+// {"id":5,"action":"unsubscribe","payload":2}
+func (s *Subscription) unsubscribe() *call {
+	return newCall(func(dst []byte) []byte {
+		dst = appendMember(dst, "action", protocol.ActionUnsubscribe)
+		dst = strconv.AppendInt(append(dst, `,"payload":`...), s.id, 10)
+		return append(dst, '}')
+	})
+}
+
+// Stream returns the stream's name.
+func (s *Subscription) Stream() string { return s.stream }
+
+// Next returns the next message, once there is one. After the last one it
+// returns why the subscription ended: ErrUnsubscribed, ErrClosed, ErrSlow,
+// ErrConnection, or an *Error, as with the code stream_deleted.
+func (s *Subscription) Next(ctx context.Context) (Message, error) {
+	for {
+		if ctx.Err() != nil {
+			return Message{}, contextError(ctx)
+		}
+		if m, ok, err := s.take(); ok || err != nil {
+			return m, err
+		}
+		select {
+		case <-s.some:
+		case <-s.ended:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// take takes a message from the queue, if there is one, or else the reason why
+// none will come.
+func (s *Subscription) take() (m Message, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		if s.err == nil {
+			return Message{}, false, nil
+		}
+		return Message{}, false, fmt.Errorf("client: subscription to %q: %w", s.stream, s.err)
+	}
+	m, s.queue[0] = s.queue[0], Message{}
+	s.queue = s.queue[1:]
+	s.bytes -= m.size()
+	signal(s.room)
+	if len(s.queue) > 0 {
+		signal(s.some) // for another caller, who may be waiting
+	}
+	return m, true, nil
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// push puts a message into the queue, once there is room. It returns false if
+// there was none for too long.
+func (s *Subscription) push(m Message, quit <-chan struct{}) bool {
+	if s.offer(m) {
+		return true
+	}
+	stall := time.NewTimer(stallTimeout)
+	defer stall.Stop()
+	for !s.offer(m) {
+		select {
+		case <-s.room:
+			stall.Reset(stallTimeout)
+		case <-s.ended:
+		case <-quit:
+			return true
+		case <-stall.C:
+			return false
+		}
+	}
+	return true
+}
+
+// offer puts a message into the queue if there is room, or if nobody wants it
+// any more.
+func (s *Subscription) offer(m Message) (taken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return true
+	}
+	if len(s.queue) > 0 && s.bytes+m.size() > s.limit && !s.leaving {
+		return false
+	}
+	s.queue = append(s.queue, m)
+	s.bytes += m.size()
+	signal(s.some)
+	return true
+}
+
+// end sets the reason why no more messages will come, if there is none yet.
+func (s *Subscription) end(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err, s.over = reason, time.Now()
+		close(s.ended)
+	}
+}
+
+// endedAt returns when the subscription ended; it must have.
+func (s *Subscription) endedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
+}
+
+// Unsubscribe ends the subscription. Next still returns what was received, and
+// then ErrUnsubscribed. What comes until the gateway has answered counts as
+// received: a member of a group has acknowledged it. It is no error if the
+// subscription has ended before.
+func (s *Subscription) Unsubscribe(ctx context.Context) error {
+	if !s.leave() {
+		return nil
+	}
+	_, err := s.conn.roundTrip(ctx, s.unsubscribe())
+	s.end(ErrUnsubscribed)
+	// The gateway may have ended it at the same moment.
+	if err != nil && CodeOf(err) != protocol.CodeSubscriptionNotFound {
+		return fmt.Errorf("client: unsubscribe from %q: %w", s.stream, err)
+	}
+	return nil
+}
+
+// leave notes that the subscription is being ended. It returns false if it has
+// been, or is already.
+func (s *Subscription) leave() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	running := s.err == nil && !s.leaving
+	s.leaving = true
+	signal(s.room) // whoever waits to put a message in need not any more
+	return running
+}

@@ -1,0 +1,237 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+// queueOf returns options whose queues hold n messages of one digit.
+func queueOf(n int) client.Options {
+	const overhead = 64
+	return client.Options{QueueBytes: n * (overhead + 1)}
+}
+
+func TestBackPressure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const queued, n = 3, 9
+		sent := 0
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			for ; sent < n; sent++ {
+				p.send(delivery(fmt.Sprint(sent)))
+			}
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(queueOf(queued)))
+		synctest.Wait()
+		if sent != queued+1 { // and one is in the reader's hand
+			t.Errorf("the gateway got rid of %d messages that nobody read, want %d", sent, queued+1)
+		}
+		for i := range n {
+			time.Sleep(7 * time.Second) // slow, but not too slow
+			wantNext(t, sub, fmt.Sprint(i))
+		}
+	})
+}
+
+func TestSubscriptionThatIsNotRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(`0`), delivery(`1`), delivery(`2`), delivery(`3`))
+			p.expect(`{"id":3,"action":"unsubscribe","payload":2}`)
+			p.send(delivery(`4`), `{"id":3,"action":"unsubscribe","success":true}`)
+			p.expect(`{"id":4,"action":"publish","streamName":"s","payload":1}`)
+			p.send(`{"id":4,"action":"publish","success":true}`)
+			p.expectEnd()
+		})
+		conn := f.dialed(queueOf(2))
+		sub := mustSubscribe(t, conn)
+		time.Sleep(8*time.Second - 1)
+		wantNext(t, sub, `0`) // which gives it 8 s more
+		time.Sleep(8 * time.Second)
+		synctest.Wait()
+		if err := conn.Publish(t.Context(), "s", 1); err != nil {
+			t.Errorf("the connection should go on: %v", err)
+		}
+		wantNext(t, sub, `1`)
+		wantNext(t, sub, `2`)
+		if _, err := sub.Next(t.Context()); !errors.Is(err, client.ErrSlow) {
+			t.Errorf("got %v, want ErrSlow", err)
+		}
+	})
+}
+
+func TestAMessageLargerThanTheQueueIsTaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(long(1000)), delivery(`1`))
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(client.Options{QueueBytes: 1}))
+		wantNext(t, sub, long(1000))
+		wantNext(t, sub, `1`)
+	})
+}
+
+func TestNextGivesUpWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			time.Sleep(2 * time.Second)
+			p.send(delivery(`1`))
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(client.Options{}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := sub.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := sub.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with a message there: got %v, want DeadlineExceeded", err)
+		}
+		wantNext(t, sub, `1`)
+	})
+}
+
+func TestNextByManyGoroutines(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const n = 100
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			for i := range n {
+				p.send(delivery(fmt.Sprint(i)))
+			}
+			p.close(1000, "")
+		})
+		sub := mustSubscribe(t, f.dialed(queueOf(5)))
+		var mu sync.Mutex
+		seen := map[string]bool{}
+		var readers sync.WaitGroup
+		for range 4 {
+			readers.Go(func() {
+				for {
+					m, err := sub.Next(t.Context())
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					seen[string(m.Payload)] = true
+					mu.Unlock()
+				}
+			})
+		}
+		readers.Wait()
+		if len(seen) != n {
+			t.Errorf("%d of %d messages arrived", len(seen), n)
+		}
+	})
+}
+
+func TestUnsubscribe(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(`1`))
+			p.expect(`{"id":3,"action":"unsubscribe","payload":2}`)
+			p.send(delivery(`2`), `{"id":3,"action":"unsubscribe","success":true}`)
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(client.Options{}))
+		synctest.Wait()
+		for range 2 {
+			if err := sub.Unsubscribe(t.Context()); err != nil {
+				t.Errorf("Unsubscribe: %v", err)
+			}
+		}
+		wantNext(t, sub, `1`)
+		wantNext(t, sub, `2`) // on its way when the gateway was asked
+		if _, err := sub.Next(t.Context()); !errors.Is(err, client.ErrUnsubscribed) {
+			t.Errorf("got %v, want ErrUnsubscribed", err)
+		}
+	})
+}
+
+func TestUnsubscribeFromWhatIsFull(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(`1`), delivery(`2`), delivery(`3`))
+			p.expect(`{"id":3,"action":"unsubscribe","payload":2}`)
+			p.send(`{"id":3,"action":"unsubscribe","success":true}`)
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(queueOf(1)))
+		synctest.Wait()
+		within(t, 0, func() {
+			if err := sub.Unsubscribe(t.Context()); err != nil {
+				t.Errorf("Unsubscribe: %v", err)
+			}
+		})
+	})
+}
+
+func TestUnsubscribeCrossesTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.expect(`{"id":3,"action":"unsubscribe","payload":2}`)
+			p.send(`{"id":2,"action":"subscribe","success":false,"streamName":"boiler_data","error":{"code":"stream_deleted","message":"gone"}}`,
+				`{"id":3,"action":"unsubscribe","success":false,"error":{"code":"subscription_not_found","message":"no"}}`)
+			p.expectEnd()
+		})
+		if err := mustSubscribe(t, f.dialed(client.Options{})).Unsubscribe(t.Context()); err != nil {
+			t.Errorf("Unsubscribe: %v", err)
+		}
+	})
+}
+
+func TestStreamDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(`1`),
+				`{"id":2,"action":"subscribe","success":false,"streamName":"boiler_data","error":{"code":"stream_deleted","message":"gone"}}`)
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(client.Options{}))
+		wantNext(t, sub, `1`)
+		_, err := sub.Next(t.Context())
+		if e := wantRefusal(t, err, protocol.CodeStreamDeleted); e.Temporary() {
+			t.Error("a stream that was deleted does not come back by itself")
+		}
+	})
+}
+
+func TestSubscribeThatGaveUpIsUndone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enter()
+			p.expect(subscribe)
+			time.Sleep(2 * time.Second)
+			p.send(subscribed, delivery(`1`))
+			p.expect(`{"id":3,"action":"unsubscribe","payload":2}`)
+			p.send(`{"id":3,"action":"unsubscribe","success":true}`)
+			p.expectEnd()
+		})
+		conn := f.dialed(client.Options{QueueBytes: 1})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := conn.Subscribe(ctx, "boiler_data", client.SubscribeOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+	})
+}

@@ -1,0 +1,144 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+
+	"seagate/protocol"
+)
+
+// NewSecret is a client's secret as it is shown once, when it is made.
+type NewSecret struct {
+	JailID   string // of a new jail; "" otherwise
+	ClientID string
+	Secret   Secret
+}
+
+// Clients lists the clients of the client's own jail, in the order of their
+// ids. After an error there is no more.
+func (c *Client) Clients(ctx context.Context) iter.Seq2[ClientInfo, error] {
+	return list[ClientInfo](ctx, c, "list clients", "clients")
+}
+
+// CreateClient makes a client of the client's own jail.
+func (c *Client) CreateClient(ctx context.Context, id, description string) (NewSecret, error) {
+	r, err := clientCall("create client", http.MethodPost, id)
+	if err != nil {
+		return NewSecret{}, err
+	}
+	r.path = []string{"client"}
+	r.body = struct {
+		ID          string `json:"clientId"`
+		Description string `json:"description"`
+	}{id, description}
+	return c.secretOf(ctx, r)
+}
+
+// RotateSecret gives a client a new secret. The old one and the connections
+// that rely on it end.
+func (c *Client) RotateSecret(ctx context.Context, id string) (NewSecret, error) {
+	r, err := clientCall("rotate the secret of client", http.MethodPut, id)
+	if err != nil {
+		return NewSecret{}, err
+	}
+	return c.secretOf(ctx, r)
+}
+
+// secretOf makes a call that is answered with a secret.
+func (c *Client) secretOf(ctx context.Context, r request) (NewSecret, error) {
+	var answer struct {
+		ID     string `json:"givenId"`
+		Secret string `json:"secret"`
+	}
+	if err := c.do(ctx, r, &answer); err != nil {
+		return NewSecret{}, err
+	}
+	return NewSecret{ClientID: answer.ID, Secret: protocol.NewSecret(answer.Secret)}, nil
+}
+
+// DeleteClient deletes a client, and ends its connections.
+func (c *Client) DeleteClient(ctx context.Context, id string) error {
+	r, err := clientCall("delete client", http.MethodDelete, id)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, r, nil)
+}
+
+// SetPublicKey sets the RSA public key, in PEM, that a client's tokens are
+// verified with, or removes it if pem is empty. The connections that rely on
+// the old one end.
+func (c *Client) SetPublicKey(ctx context.Context, id, pem string) error {
+	r, err := clientCall("set the public key of client", http.MethodPut, id)
+	if err != nil {
+		return err
+	}
+	r.path = append(r.path, "jwt-public-key")
+	key := &pem
+	if pem == "" {
+		key = nil
+	}
+	r.body = struct {
+		Key *string `json:"jwtPublicKey"`
+	}{key}
+	return c.do(ctx, r, nil)
+}
+
+// clientCall is a request about one client.
+func clientCall(doing, method, id string) (request, error) {
+	r := request{doing: fmt.Sprintf("%s %q", doing, id), method: method, path: []string{"client", id}}
+	if err := protocol.CheckClientID(id); err != nil {
+		return r, fmt.Errorf("client: %s: %w", r.doing, named(err))
+	}
+	return r, nil
+}
+
+// Jails lists the jails, in the order of their ids. After an error there is no
+// more. This and what follows is for clients of the root jail.
+func (c *Client) Jails(ctx context.Context) iter.Seq2[JailInfo, error] {
+	return list[JailInfo](ctx, c, "list jails", "jails")
+}
+
+// CreateJail makes a jail and its first client.
+func (c *Client) CreateJail(ctx context.Context, id, name, clientID string) (NewSecret, error) {
+	r, err := jailCall("create jail", http.MethodPost, id)
+	if err != nil {
+		return NewSecret{}, err
+	}
+	r.path = []string{"jails"}
+	r.body = struct {
+		ID       string `json:"newJailId"`
+		Name     string `json:"newJailName"`
+		ClientID string `json:"newClientId"`
+	}{id, name, clientID}
+	var answer struct {
+		ID       string `json:"newJailId"`
+		ClientID string `json:"newClientId"`
+		Secret   string `json:"newClientSecret"`
+	}
+	if err := c.do(ctx, r, &answer); err != nil {
+		return NewSecret{}, err
+	}
+	return NewSecret{JailID: answer.ID, ClientID: answer.ClientID, Secret: protocol.NewSecret(answer.Secret)}, nil
+}
+
+// DeleteJail deletes a jail with its clients and streams, and ends its
+// connections.
+func (c *Client) DeleteJail(ctx context.Context, id string) error {
+	r, err := jailCall("delete jail", http.MethodDelete, id)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, r, nil)
+}
+
+// jailCall is a request about one jail.
+func jailCall(doing, method, id string) (request, error) {
+	r := request{doing: fmt.Sprintf("%s %q", doing, id), method: method, path: []string{"jails", id}}
+	if err := protocol.CheckJailID(id); err != nil {
+		return r, fmt.Errorf("client: %s: %w", r.doing, named(err))
+	}
+	return r, nil
+}

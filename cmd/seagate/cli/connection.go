@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+// The environment variables that say where to connect, and as whom.
+const (
+	envURL    = "SEAGATE_URL"
+	envClient = "SEAGATE_CLIENT_ID"
+	envSecret = "SEAGATE_CLIENT_SECRET"
+)
+
+const defaultURL = "http://127.0.0.1:3104"
+
+// A connection is where to connect, and as whom, as far as flags say.
+type connection struct {
+	server     string
+	clientID   string
+	secretFile string
+}
+
+func (c *connection) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.server, "server", "", "`URL` of the gateway [SEAGATE_URL] (default "+defaultURL+")")
+	flags.StringVar(&c.clientID, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
+	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from\n"+
+		"SEAGATE_CLIENT_SECRET, or from what `seagate dev` has left")
+}
+
+// client returns a client with what flags, environment and `seagate dev` say.
+func (c connection) client() (*client.Client, error) {
+	c.server = cmp.Or(c.server, os.Getenv(envURL))
+	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
+	secret, err := c.secret()
+	if err != nil {
+		return nil, err
+	}
+	if secret.Reveal() == "" || c.clientID == "" {
+		if c, secret, err = c.withDev(secret); err != nil {
+			return nil, err
+		}
+	}
+	made, err := client.New(cmp.Or(c.server, defaultURL), client.Basic(c.clientID, secret.Reveal()), client.Options{})
+	if err != nil {
+		return nil, Usage(err)
+	}
+	return made, nil
+}
+
+// maxSecretFile is more than any secret with the white space around it.
+const maxSecretFile = 2 * protocol.MaxSecretBytes
+
+// secret returns what is given as one, or the zero Secret.
+func (c connection) secret() (protocol.Secret, error) {
+	if c.secretFile == "" {
+		return protocol.NewSecret(os.Getenv(envSecret)), nil
+	}
+	text, err := readFile(c.secretFile, maxSecretFile)
+	if err != nil {
+		return protocol.Secret{}, Usage(err)
+	}
+	secret := strings.TrimSpace(string(text))
+	if secret == "" {
+		return protocol.Secret{}, usagef("the file %s is empty: it should hold the client's secret", c.secretFile)
+	}
+	return protocol.NewSecret(secret), nil
+}
+
+// withDev fills in what `seagate dev` has left, which must fit what is given.
+func (c connection) withDev(secret protocol.Secret) (connection, protocol.Secret, error) {
+	dev, err := devCredentials()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c, secret, c.missing(secret, "")
+	case err != nil:
+		return c, secret, err
+	case secret.Reveal() != "":
+		return c, secret, c.missing(secret, "")
+	case c.clientID != "" && c.clientID != dev.ClientID:
+		return c, secret, c.missing(secret, fmt.Sprintf("what `seagate dev` has left is the secret of %s", dev.ClientID))
+	case c.server != "" && !sameGateway(c.server, dev.URL):
+		return c, secret, c.missing(secret, fmt.Sprintf("what `seagate dev` has left is for %s alone", dev.URL))
+	}
+	return connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, protocol.NewSecret(dev.ClientSecret), nil
+}
+
+// missing says which of the credentials is missing.
+func (c connection) missing(secret protocol.Secret, why string) error {
+	what := "a client id: set " + envClient + " or --client"
+	if secret.Reveal() == "" {
+		what = "a client secret: set " + envSecret + " or --secret-file"
+	}
+	message := "there is no way in without " + what + ", or start `seagate dev`, which leaves credentials in " + devFolder()
+	if why != "" {
+		message += " (" + why + ")"
+	}
+	return &errNoCredentials{message}
+}
+
+// sameGateway says whether two URLs are of one gateway, or both of this
+// machine: secrets that are for one must not be sent to another.
+func sameGateway(a, b string) bool {
+	first, err1 := url.Parse(a)
+	second, err2 := url.Parse(b)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	if isLoopback(first.Hostname()) && isLoopback(second.Hostname()) {
+		return true
+	}
+	return first.Scheme == second.Scheme && first.Host == second.Host
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

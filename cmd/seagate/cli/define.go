@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+)
+
+// A sketch is a definition as flags give it.
+type sketch struct {
+	version string
+	fields  []string
+}
+
+func defineCommand() *cobra.Command {
+	var (
+		given  sketch
+		dryRun bool
+	)
+	cmd := newCommand("define STREAM [FILE | -]", "Define what the messages of a stream look like", cobra.RangeArgs(1, 2),
+		func(ctx context.Context, t *task) error {
+			definition, err := definitionOf(t, given)
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				return plan(ctx, t, definition)
+			}
+			return define(ctx, t, definition)
+		})
+	cmd.Long = `Define what the messages of a stream look like: with a definition in a file or
+on standard input, {"version": ..., "fields": [...]}, or with --version and
+--field. A higher version replaces the one in force.
+
+Types are string, float, integer, date, enum, array<string>, array<float>,
+array<integer> and array<date>; fields within fields need a file.`
+	cmd.Example = `  seagate define boiler --version 1 --field temperature:float --field unit:enum=C,F
+  seagate define boiler boiler.json --dry-run`
+	cmd.Flags().StringVar(&given.version, "version", "", "`VERSION` of the definition, as 3 or 1.0.0")
+	cmd.Flags().StringArrayVar(&given.fields, "field", nil, "a field, as `NAME:TYPE`, or NAME:enum=A,B; once for each")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
+	completeStream(cmd)
+	return cmd
+}
+
+func define(ctx context.Context, t *task, definition jsontext.Value) error {
+	stream := t.args[0]
+	inForce, err := t.Define(ctx, stream, definition)
+	if err != nil {
+		return err
+	}
+	if t.json {
+		return t.value(inForce)
+	}
+	d, err := readDefinition(inForce)
+	if err != nil {
+		return err
+	}
+	t.note("%s is defined, version %s", stream, versionText(d.Version))
+	return nil
+}
+
+func plan(ctx context.Context, t *task, definition jsontext.Value) error {
+	p, err := t.PlanDefine(ctx, t.args[0], definition)
+	if err != nil {
+		return err
+	}
+	if t.json {
+		return t.value(p)
+	}
+	if err := t.line(printable(p.Change)); err != nil {
+		return err
+	}
+	for _, difference := range p.Differences {
+		if err := t.line("  " + printable(difference)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDefinition is more than a gateway takes.
+const maxDefinition = 16 << 20
+
+// definitionOf returns the definition that file or flags give.
+func definitionOf(t *task, given sketch) (jsontext.Value, error) {
+	inFile := len(t.args) == 2
+	switch {
+	case inFile && (given.version != "" || len(given.fields) > 0):
+		return nil, usagef("give the definition in a file or with --version and --field, not both")
+	case !inFile && len(given.fields) == 0:
+		return nil, usagef("give the definition in a file, - for standard input, or with --version and --field")
+	case !inFile && given.version == "":
+		return nil, usagef("give the definition's version, such as --version 1")
+	case !inFile:
+		return given.definition()
+	}
+	data, err := readInput(t, t.args[1], maxDefinition)
+	if err != nil {
+		return nil, err
+	}
+	return data, validJSON(t.args[1], data)
+}
+
+// readInput reads a file, or standard input if the name is "-".
+func readInput(t *task, name string, most int64) (jsontext.Value, error) {
+	if name == "-" {
+		return readAll(t.in, "standard input", most)
+	}
+	return readFile(name, most)
+}
+
+func validJSON(where string, data jsontext.Value) error {
+	if where == "-" {
+		where = "standard input"
+	}
+	if err := json.Unmarshal(data, new(jsontext.Value)); err != nil {
+		return fmt.Errorf("%s is not JSON: %s", where, strings.TrimPrefix(err.Error(), "jsontext: "))
+	}
+	return nil
+}
+
+// definition returns the JSON of what the flags say.
+func (s sketch) definition() (jsontext.Value, error) {
+	d := definition{Version: versionJSON(s.version)}
+	var wrong []error
+	for _, text := range s.fields {
+		f, err := parseField(text)
+		wrong = append(wrong, err)
+		d.Fields = append(d.Fields, f)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, Usage(err)
+	}
+	return json.Marshal(d)
+}
+
+// parseField reads NAME:TYPE or NAME:enum=A,B.
+func parseField(text string) (field, error) {
+	name, rest, found := strings.Cut(text, ":")
+	kind, values, hasValues := strings.Cut(rest, "=")
+	f := field{Name: name, Type: kind}
+	switch {
+	case !found || name == "" || kind == "":
+		return f, fmt.Errorf("--field %q: give a field as NAME:TYPE, such as temperature:float", text)
+	case kind == "enum" && values == "":
+		return f, fmt.Errorf("--field %q: give the values of an enum, such as %s:enum=C,F", text, name)
+	case kind != "enum" && hasValues:
+		return f, fmt.Errorf("--field %q: only an enum has values", text)
+	case strings.Contains(kind, "object"):
+		return f, fmt.Errorf("--field %q: a field with fields of its own needs a definition in a file", text)
+	case kind == "enum":
+		f.Enum = strings.Split(values, ",")
+	}
+	return f, nil
+}
+
+// versionJSON returns a version as clients send it: a whole number as a
+// number, as JavaScript does, and anything else as a string, as PHP does.
+func versionJSON(text string) jsontext.Value {
+	const most = 15 // digits that a double is sure to hold
+	if len(text) <= most && strings.Trim(text, "0123456789") == "" && (text[0] != '0' || text == "0") {
+		return jsontext.Value(text)
+	}
+	quoted, _ := jsontext.AppendQuote(nil, text)
+	return quoted
+}
+
+// versionText returns a version without quotes.
+func versionText(raw jsontext.Value) string {
+	if raw.Kind() != '"' {
+		return string(raw)
+	}
+	text, _ := jsontext.AppendUnquote(nil, raw)
+	return string(text)
+}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+)
+
+// A definition is what the commands know of one. The rest is in the JSON.
+type definition struct {
+	Version jsontext.Value `json:"version"`
+	Fields  []field        `json:"fields"`
+}
+
+type field struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Enum     []string `json:"enum,omitempty"`
+	Fields   []field  `json:"fields,omitempty"`
+	Optional bool     `json:"optional,omitzero"`
+}
+
+func readDefinition(raw jsontext.Value) (definition, error) {
+	var d definition
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return d, fmt.Errorf("%w: the definition cannot be read: %w", client.ErrConnection, err)
+	}
+	return d, nil
+}
+
+func describeCommand() *cobra.Command {
+	var (
+		version string
+		all     bool
+	)
+	cmd := newCommand("describe STREAM", "Show what the messages of a stream look like", cobra.ExactArgs(1),
+		func(ctx context.Context, t *task) error {
+			switch {
+			case all && version != "":
+				return usagef("give --version or --all, not both")
+			case all:
+				return describeAll(ctx, t)
+			case version != "":
+				raw, err := t.SchemaVersion(ctx, t.args[0], version)
+				return show(t, raw, err)
+			default:
+				raw, err := t.Schema(ctx, t.args[0])
+				return show(t, raw, err)
+			}
+		})
+	cmd.Example = `  seagate describe boiler
+  seagate describe boiler --json > boiler.json`
+	cmd.Flags().StringVar(&version, "version", "", "show this `VERSION` instead of the one in force")
+	cmd.Flags().BoolVar(&all, "all", false, "list all versions, the lowest first")
+	completeStream(cmd)
+	return cmd
+}
+
+// show prints a definition: its fields, those within fields below them.
+func show(t *task, raw jsontext.Value, err error) error {
+	if err != nil {
+		return err
+	}
+	if t.json {
+		return t.value(raw)
+	}
+	d, err := readDefinition(raw)
+	if err != nil {
+		return err
+	}
+	t.note("%s, version %s", t.args[0], versionText(d.Version))
+	return list(&t.console, flatten("", d.Fields), []string{"FIELD", "TYPE", "DETAIL"}, func(f field) []string {
+		return []string{f.Name, f.Type, f.detail()}
+	})
+}
+
+func (f field) detail() string {
+	var words []string
+	if f.Optional {
+		words = append(words, "optional")
+	}
+	if len(f.Enum) > 0 {
+		words = append(words, strings.Join(f.Enum, " | "))
+	}
+	return strings.Join(words, ", ")
+}
+
+// flatten returns the fields of all levels, named as in moves[].load.
+func flatten(prefix string, fields []field) iter.Seq2[field, error] {
+	return func(yield func(field, error) bool) {
+		for _, f := range fields {
+			f.Name = prefix + f.Name
+			if !yield(f, nil) {
+				return
+			}
+			below := f.Name + "."
+			if strings.HasPrefix(f.Type, "array") {
+				below = f.Name + "[]."
+			}
+			for inner := range flatten(below, f.Fields) {
+				if !yield(inner, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func describeAll(ctx context.Context, t *task) error {
+	versions, err := t.SchemaVersions(ctx, t.args[0])
+	if err != nil {
+		return err
+	}
+	heading := []string{"VERSION", "FIELDS"}
+	return list(&t.console, readable(versions), heading, func(d described) []string {
+		var names []string
+		for _, f := range d.Fields {
+			names = append(names, f.Name)
+		}
+		return []string{versionText(d.Version), strings.Join(names, ", ")}
+	})
+}
+
+// described is a definition that keeps its JSON.
+type described struct {
+	definition
+	raw jsontext.Value
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d described) MarshalJSON() ([]byte, error) { return d.raw, nil }
+
+func readable(versions []jsontext.Value) iter.Seq2[described, error] {
+	return func(yield func(described, error) bool) {
+		for _, raw := range versions {
+			d, err := readDefinition(raw)
+			if !yield(described{d, raw}, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
+	"nhooyr.io/websocket"
+
+	"seagate/cmd/seagate/cli"
+	"seagate/protocol"
+)
+
+//lint:file-ignore SA1019 the library has moved, and is frozen but complete
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A result is what a command left behind.
+type result struct {
+	out, notes string
+	code       int
+}
+
+// run runs a command line, as main does.
+func run(t *testing.T, args ...string) result {
+	t.Helper()
+	return runWith(t.Context(), strings.NewReader(""), args...)
+}
+
+func runWith(ctx context.Context, in io.Reader, args ...string) result {
+	var out, notes bytes.Buffer
+	code := execute(ctx, in, &out, &notes, args...)
+	return result{out.String(), notes.String(), code}
+}
+
+func execute(ctx context.Context, in io.Reader, out, notes io.Writer, args ...string) int {
+	root := &cobra.Command{Use: "seagate"}
+	root.AddCommand(cli.Commands()...)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(notes)
+	return cli.Report(notes, root.ExecuteContext(ctx))
+}
+
+// want checks all of a result.
+func (r result) want(t *testing.T, out, notes string, code int) {
+	t.Helper()
+	if r.out != out {
+		t.Errorf("standard output is\n%s\nwant\n%s", r.out, out)
+	}
+	if r.notes != notes {
+		t.Errorf("standard error is\n%s\nwant\n%s", r.notes, notes)
+	}
+	if r.code != code {
+		t.Errorf("exit status %d, want %d", r.code, code)
+	}
+}
+
+// A fake is a gateway that gives prepared answers.
+type fake struct {
+	t       *testing.T
+	routes  map[string]string // method and path with query, below /api/v1, to the body of the answer
+	script  func(*peer)       // of each WebSocket
+	scripts sync.WaitGroup
+
+	mu       sync.Mutex
+	requests []string // method, path and body
+}
+
+// newFake starts a fake and makes it the gateway of the commands. What a route
+// answers is a success, unless it begins with a code.
+func newFake(t *testing.T, routes map[string]string) *fake {
+	f := &fake{t: t, routes: routes}
+	server := httptest.NewServer(f)
+	t.Cleanup(func() { server.Close(); f.scripts.Wait() })
+	t.Setenv("SEAGATE_URL", server.URL)
+	t.Setenv("SEAGATE_CLIENT_ID", "abc")
+	t.Setenv("SEAGATE_CLIENT_SECRET", "def123")
+	t.Setenv("SEAGATE_DATA_DIR", t.TempDir())
+	return f
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "" {
+		f.serveSocket(w, r)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	path := strings.TrimPrefix(r.RequestURI, "/api/v1")
+	f.mu.Lock()
+	f.requests = append(f.requests, strings.TrimSpace(r.Method+" "+path+" "+string(body)))
+	f.mu.Unlock()
+	if id, secret, _ := r.BasicAuth(); id != "abc" || secret != "def123" {
+		refuse(w, protocol.Errorf(protocol.CodeInvalidCredentials, "no"))
+		return
+	}
+	answer, ok := f.routes[r.Method+" "+path]
+	if !ok {
+		f.t.Errorf("no answer is prepared for %s %s", r.Method, path)
+	}
+	if code, rest, refused := strings.Cut(answer, "|"); refused {
+		problems := strings.Split(rest, "|")
+		refuse(w, &protocol.Error{Code: protocol.Code(code), Message: problems[0], Errors: problems[1:]})
+		return
+	}
+	io.WriteString(w, answer)
+}
+
+func refuse(w http.ResponseWriter, e *protocol.Error) {
+	problem := protocol.NewProblem(e)
+	w.WriteHeader(problem.Status)
+	w.Write(protocol.AppendProblem(nil, problem))
+}
+
+// wantRequests checks what was asked for.
+func (f *fake) wantRequests(want ...string) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if got := strings.Join(f.requests, "\n"); got != strings.Join(want, "\n") {
+		f.t.Errorf("the requests are\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func (f *fake) serveSocket(w http.ResponseWriter, r *http.Request) {
+	f.scripts.Add(1)
+	defer f.scripts.Done()
+	ws, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		f.t.Error("handshake:", err)
+		return
+	}
+	defer ws.CloseNow()
+	f.script(&peer{f.t, ws})
+}
+
+// A peer is the gateway's end of a WebSocket.
+type peer struct {
+	t  *testing.T
+	ws *websocket.Conn
+}
+
+// expect reads a message, which must be exactly this.
+func (p *peer) expect(want string) {
+	p.t.Helper()
+	_, got, err := p.ws.Read(context.Background())
+	if err != nil || string(got) != want {
+		p.t.Errorf("the command sent\n\t%s (%v), want\n\t%s", got, err, want)
+		runtime.Goexit()
+	}
+}
+
+func (p *peer) send(messages ...string) {
+	for _, message := range messages {
+		p.ws.Write(context.Background(), websocket.MessageText, []byte(message))
+	}
+}
+
+// linger reads until the command leaves.
+func (p *peer) linger() {
+	for {
+		if _, _, err := p.ws.Read(context.Background()); err != nil {
+			return
+		}
+	}
+}
+
+func (p *peer) close(code int, reason string) { p.ws.Close(websocket.StatusCode(code), reason) }
+
+func (p *peer) enter() {
+	p.t.Helper()
+	p.expect(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"abc","clientSecret":"def123"}}`)
+	p.send(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"j"}}`)
+}
+
+// enterAndSubscribe takes a subscriber to boiler in.
+func (p *peer) enterAndSubscribe() {
+	p.t.Helper()
+	p.enter()
+	p.expect(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2}`)
+}
+
+// delivery is a message of subscription 2.
+func delivery(payload string) string {
+	return `{"id":2,"action":"subscription","streamName":"boiler","payload":` + payload + `}`
+}

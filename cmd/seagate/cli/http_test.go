@@ -1,0 +1,282 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const boiler = `{"name":"boiler","version":1,"fields":[{"name":"temperature","type":"float"}]}`
+
+// write writes a file and returns its name.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestCommands runs each command against a gateway that knows one answer.
+func TestCommands(t *testing.T) {
+	const (
+		state = `{"name":"boiler","version":"1.0.0","subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true}`
+		empty = `{"name":"new","version":null,"subscribers":0,"paused":false,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false}`
+	)
+	nested := `{"name":"port","version":"1.0.0","fields":[{"name":"moves","type":"array<object>","fields":[{"name":"load","type":"enum","enum":["a","b"],"optional":true}]},{"name":"ship","type":"object","fields":[{"name":"id","type":"string"}]}]}`
+	file := write(t, "boiler.json", boiler+"\n")
+	key := write(t, "key.pem", "-----BEGIN\n")
+	tests := []struct {
+		args    string // separated by spaces
+		in      string
+		route   string
+		answer  string
+		request string // what follows the route
+		out     string
+		notes   string
+	}{
+		{args: "define boiler --version 1 --field temperature:float --field unit:enum=C,F", route: "POST /streams/boiler/define", answer: boiler,
+			request: ` {"version":1,"fields":[{"name":"temperature","type":"float"},{"name":"unit","type":"enum","enum":["C","F"]}]}`,
+			notes:   "boiler is defined, version 1\n"},
+		{args: "define boiler --version 1.0.0 --field t:array<date> --json", route: "POST /streams/boiler/define", answer: boiler,
+			request: ` {"version":"1.0.0","fields":[{"name":"t","type":"array<date>"}]}`, out: boiler + "\n"},
+		{args: "define boiler --version 010 --field t:date", route: "POST /streams/boiler/define", answer: boiler,
+			request: ` {"version":"010","fields":[{"name":"t","type":"date"}]}`, notes: "boiler is defined, version 1\n"},
+		{args: "define boiler " + file, route: "POST /streams/boiler/define", answer: boiler, request: " " + boiler,
+			notes: "boiler is defined, version 1\n"},
+		{args: "define boiler -", in: boiler, route: "POST /streams/boiler/define", answer: boiler, request: " " + boiler,
+			notes: "boiler is defined, version 1\n"},
+		{args: "define boiler - --dry-run", in: boiler, route: "POST /streams/boiler/define?dryRun=true",
+			answer: `{"change":"replaced","differences":["a: gone","b: new"],"definition":{}}`, request: " " + boiler,
+			out: "replaced\n  a: gone\n  b: new\n"},
+		{args: "define boiler - --dry-run --json", in: boiler, route: "POST /streams/boiler/define?dryRun=true",
+			answer: `{"change":"unchanged","differences":[],"definition":{}}`, request: " " + boiler,
+			out: `{"change":"unchanged","differences":[],"definition":{}}` + "\n"},
+
+		{args: "describe port", route: "GET /streams/port/schema", answer: nested, notes: "port, version 1.0.0\n",
+			out: "moves\tarray<object>\t\nmoves[].load\tenum\toptional, a | b\nship\tobject\t\nship.id\tstring\t\n"},
+		{args: "describe port --json", route: "GET /streams/port/schema", answer: nested, out: nested + "\n"},
+		{args: "describe port --version 2", route: "GET /streams/port/schemas/2", answer: boiler,
+			out: "temperature\tfloat\t\n", notes: "port, version 1\n"},
+		{args: "describe port --all", route: "GET /streams/port/schemas", answer: `{"schemas":[` + boiler + `,` + nested + `]}`,
+			out: "1\ttemperature\n1.0.0\tmoves, ship\n"},
+		{args: "describe port --all --json", route: "GET /streams/port/schemas", answer: `{"schemas":[` + boiler + `,` + nested + `]}`,
+			out: boiler + "\n" + nested + "\n"},
+
+		{args: `publish boiler {"t":1.50}`, route: "POST /streams/boiler/publish", answer: `{}`,
+			request: ` {"payload":{"t":1.50}}`, notes: "published to boiler\n"},
+		{args: `publish boiler {"t":1.50} --json`, route: "POST /streams/boiler/publish", answer: `{}`,
+			request: ` {"payload":{"t":1.50}}`, out: `{"stream":"boiler","published":1,"refused":0}` + "\n"},
+
+		{args: "streams", route: "GET /streams?limit=100", answer: `{"streams":[` + state + `,` + empty + `],"next":null}`,
+			out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\nnew\t-\topen\t0\t0\t0\t-\n"},
+		{args: "stream state boiler", route: "GET /streams/boiler", answer: state, out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\n"},
+		{args: "stream state boiler --json", route: "GET /streams/boiler", answer: state,
+			out: `{"name":"boiler","version":"1.0.0","registered":false,"requested":false,"subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true}` + "\n"},
+		{args: "stream delete boiler", route: "DELETE /streams/boiler", answer: `{}`, notes: "boiler is deleted\n"},
+		{args: "stream delete boiler --json", route: "DELETE /streams/boiler", answer: `{}`, out: `{"stream":"boiler","state":"deleted"}` + "\n"},
+		{args: "stream pause boiler", route: "POST /streams/boiler/pause", answer: `{}`, notes: "boiler is paused\n"},
+		{args: "stream resume boiler --json", route: "POST /streams/boiler/resume", answer: `{}`, out: `{"stream":"boiler","state":"open"}` + "\n"},
+		{args: "stream header boiler", route: "GET /streams/boiler/header", answer: "{\"payload\":{\"t\":\n1.50}}", out: `{"t":1.50}` + "\n"},
+		{args: `stream header boiler {"t":1.50}`, route: "PUT /streams/boiler/header", answer: `{}`,
+			request: ` {"payload":{"t":1.50}}`, notes: "the header of boiler is set\n"},
+		{args: `stream header boiler - --json`, in: ` {"t":1.50}`, route: "PUT /streams/boiler/header", answer: `{}`,
+			request: ` {"payload":{"t":1.50}}`, out: `{"stream":"boiler","header":"set"}` + "\n"},
+		{args: "stream header boiler --clear", route: "DELETE /streams/boiler/header", answer: `{}`, notes: "the header of boiler is cleared\n"},
+
+		{args: "clients list", route: "GET /clients?limit=100",
+			answer: `{"clients":[{"id":"a","description":"x\ty","jwtPublicKey":"-----","createdAt":"2026-01-02T03:04:05.6Z"},{"id":"b","description":"","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05Z"}]}`,
+			out:    "a\tx\\ty\tyes\t2026-01-02T03:04:05Z\nb\t\t-\t2026-01-02T03:04:05Z\n"},
+		{args: "clients list --json", route: "GET /clients?limit=100",
+			answer: `{"clients":[{"id":"b","description":"","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05Z"}]}`,
+			out:    `{"id":"b","description":"","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05Z"}` + "\n"},
+		{args: "clients create b --description cellar", route: "POST /client", answer: `{"givenId":"b","secret":"sea_x"}`,
+			request: ` {"clientId":"b","description":"cellar"}`, out: "sea_x\n",
+			notes: "client b is there; this is its secret, which is not shown again:\n"},
+		{args: "clients rotate b --json", route: "PUT /client/b", answer: `{"givenId":"b","secret":"sea_x"}`,
+			out: `{"clientId":"b","clientSecret":"sea_x"}` + "\n"},
+		{args: "clients delete b", route: "DELETE /client/b", answer: `{}`, notes: "client b is deleted\n"},
+		{args: "clients key b " + key, route: "PUT /client/b/jwt-public-key", answer: `{}`,
+			request: ` {"jwtPublicKey":"-----BEGIN\n"}`, notes: "the key of client b is set\n"},
+		{args: "clients key b -", in: "-----", route: "PUT /client/b/jwt-public-key", answer: `{}`,
+			request: ` {"jwtPublicKey":"-----"}`, notes: "the key of client b is set\n"},
+		{args: "clients key b --clear --json", route: "PUT /client/b/jwt-public-key", answer: `{}`,
+			request: ` {"jwtPublicKey":null}`, out: `{"client":"b","key":"cleared"}` + "\n"},
+
+		{args: "jails list", route: "GET /jails?limit=100", answer: `{"jails":[{"id":"j","name":"J","createdAt":"2026-01-02T03:04:05Z"}]}`,
+			out: "j\tJ\t2026-01-02T03:04:05Z\n"},
+		{args: "jails create j b --name J", route: "POST /jails", answer: `{"newJailId":"j","newClientId":"b","newClientSecret":"sea_x"}`,
+			request: ` {"newJailId":"j","newJailName":"J","newClientId":"b"}`, out: "sea_x\n",
+			notes: "jail j and its client b are there; this is the client's secret, which is not shown again:\n"},
+		{args: "jails create j b --json", route: "POST /jails", answer: `{"newJailId":"j","newClientId":"b","newClientSecret":"sea_x"}`,
+			request: ` {"newJailId":"j","newJailName":"","newClientId":"b"}`,
+			out:     `{"jailId":"j","clientId":"b","clientSecret":"sea_x"}` + "\n"},
+		{args: "jails delete j", route: "DELETE /jails/j", answer: `{}`, notes: "jail j is deleted\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.args, func(t *testing.T) {
+			f := newFake(t, map[string]string{test.route: test.answer})
+			r := runWith(t.Context(), strings.NewReader(test.in), strings.Split(test.args, " ")...)
+			r.want(t, test.out, test.notes, 0)
+			f.wantRequests(test.route + test.request)
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tests := []struct {
+		args  string
+		route string
+		code  string // and message and errors
+		notes string
+		exit  int
+	}{
+		{`publish boiler {}`, "POST /streams/boiler/publish", "invalid_payload|does not match: a: x; b: y|a: x|b: y",
+			"error: invalid_payload: does not match\n  a: x\n  b: y\nhint: `seagate describe boiler` shows the definition in force\n", 1},
+		{`publish boiler {} --json`, "POST /streams/boiler/publish", "invalid_payload|does not match|a: x|b: y",
+			`{"error":{"code":"invalid_payload","message":"does not match","errors":["a: x","b: y"],"hint":"` + "`seagate describe boiler` shows the definition in force" + `"}}` + "\n", 1},
+		{`publish boiler {}`, "POST /streams/boiler/publish", "stream_paused|no",
+			"error: stream_paused: no\nhint: `seagate stream resume boiler` lets messages through again\n", 1},
+		{`describe boiler`, "GET /streams/boiler/schema", "stream_not_found|no",
+			"error: stream_not_found: no\nhint: `seagate streams` lists what there is; `seagate define boiler --version 1 --field NAME:TYPE` makes it\n", 1},
+		{`describe boiler --version 7`, "GET /streams/boiler/schemas/7", "version_not_found|no",
+			"error: version_not_found: no\nhint: `seagate describe boiler --all` lists the versions\n", 1},
+		{`clients delete b`, "DELETE /client/b", "client_not_found|no",
+			"error: client_not_found: no\nhint: `seagate clients list` lists what there is\n", 1},
+		{`jails delete j`, "DELETE /jails/j", "jail_not_found|no",
+			"error: jail_not_found: no\nhint: `seagate jails list` lists what there is\n", 1},
+		{`stream pause boiler`, "POST /streams/boiler/pause", "forbidden|no\x1b[2J",
+			"error: forbidden: no\\x1b[2J\nhint: Use the credentials of a client that has this right: a token only reads, and only the root jail manages jails.\n", 1},
+		{`streams`, "GET /streams?limit=100", "too_many_attempts|no",
+			"error: too_many_attempts: no\nhint: Wait a minute and correct the credentials before trying again.\n", 3},
+		{`streams`, "GET /streams?limit=100", "invalid_credentials|no",
+			"error: invalid_credentials: no\nhint: Check the client id and its secret or token, and rotate the secret if it is lost.\n", 3},
+	}
+	for _, test := range tests {
+		t.Run(test.args+" "+test.code, func(t *testing.T) {
+			newFake(t, map[string]string{test.route: test.code})
+			run(t, strings.Split(test.args, " ")...).want(t, "", test.notes, test.exit)
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	tests := []struct {
+		args string
+		want string // in the error
+	}{
+		{"define", "between 1 and 2 arg(s), received 0; the usage is: seagate define STREAM [FILE | -]"},
+		{"define boiler", "give the definition in a file"},
+		{"define boiler --version 1", "give the definition in a file"},
+		{"define boiler --field a:float", "--version"},
+		{"define boiler x.json --version 1", "not both"},
+		{"define boiler --version 1 --field a --field b:enum --field c:float=1 --field d:object --field :float", `--field "a": `},
+		{"define boiler --version 1 --field a --field b:enum", `--field "b:enum": give the values of an enum, such as b:enum=C,F`},
+		{"define boiler --version 1 --field c:float=1", "only an enum has values"},
+		{"define boiler --version 1 --field d:array<object>", "needs a definition in a file"},
+		{"define boiler --nope", "unknown flag: --nope"},
+		{"describe boiler --version 1 --all", "not both"},
+		{"publish", "between 1 and 2"},
+		{"publish boiler {a:1}", "the message is not JSON"},
+		{`publish boiler {"a":1,"a":2}`, "the message is not JSON"},
+		{"subscribe", "accepts 1 arg(s), received 0"},
+		{"subscribe boiler --count -1", "must not be negative"},
+		{"subscribe boiler --count x", "--count"},
+		{"subscribe boiler --group x", "give a UUID such as"},
+		{"subscribe boiler --group {0a0e0000-0000-4000-8000-000000000001}", "give a UUID such as"},
+		{"streams boiler", `unknown command "boiler"`},
+		{"stream bause boiler", `there is no command "bause": did you mean seagate stream pause?`},
+		{"stream xyzzy", `there is no command "xyzzy": see seagate stream --help`},
+		{"stream --nope", "unknown flag"},
+		{"stream header boiler {} --clear", "not both"},
+		{"stream header boiler {", "the header is not JSON"},
+		{"clients key b", "or --clear"},
+		{"clients key b x.pem --clear", "or --clear"},
+		{"jails create j", "accepts 2 arg(s), received 1"},
+		{"streams --server ftp://example.com", "must begin with http"},
+		{"streams --client a:b", "client id"},
+		{"streams --secret-file /nowhere", "no such file"},
+	}
+	for _, test := range tests {
+		t.Run(test.args, func(t *testing.T) {
+			f := newFake(t, nil)
+			r := run(t, strings.Split(test.args, " ")...)
+			if r.code != 2 || r.out != "" || !strings.Contains(r.notes, test.want) {
+				t.Errorf("exit status %d, output %q, errors %q; want 2, none, %q", r.code, r.out, r.notes, test.want)
+			}
+			f.wantRequests()
+		})
+	}
+}
+
+func TestEveryWrongFieldIsNamed(t *testing.T) {
+	newFake(t, nil)
+	r := run(t, "define", "boiler", "--version", "1", "--field", "a", "--field", "ok:float", "--field", "b:enum")
+	for _, want := range []string{`--field "a"`, `--field "b:enum"`} {
+		if !strings.Contains(r.notes, want) {
+			t.Errorf("the errors %q lack %s", r.notes, want)
+		}
+	}
+}
+
+func TestGroupsShowHelp(t *testing.T) {
+	for _, group := range []string{"stream", "clients", "jails"} {
+		if r := run(t, group); r.code != 0 || !strings.Contains(r.out+r.notes, "seagate "+group+" [command]") {
+			t.Errorf("%s: %+v", group, r)
+		}
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	newFake(t, nil)
+	big := write(t, "big.pem", strings.Repeat("x", 64<<10+1))
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"define", "boiler", "/nowhere.json"}, "no such file"},
+		{[]string{"define", "boiler", write(t, "x.json", "{")}, "x.json is not JSON"},
+		{[]string{"define", "boiler", "-"}, "standard input is not JSON"},
+		{[]string{"stream", "header", "boiler", "-"}, "standard input is not JSON"},
+		{[]string{"clients", "key", "b", big}, "has more than 65536 bytes"},
+	}
+	for _, test := range tests {
+		if r := run(t, test.args...); r.code != 1 || !strings.Contains(r.notes, test.want) {
+			t.Errorf("%q: exit status %d, errors %q; want 1, %q", test.args, r.code, r.notes, test.want)
+		}
+	}
+}
+
+func TestWhatIsNoGateway(t *testing.T) {
+	newFake(t, map[string]string{"GET /streams/boiler/schema": `<html>`, "GET /streams/port/schema": `{"fields":7}`})
+	for _, stream := range []string{"boiler", "port"} {
+		r := run(t, "describe", stream)
+		if r.code != 3 || !strings.Contains(r.notes, "hint: start a gateway") {
+			t.Errorf("%s: exit status %d, errors %q; want 3 and a hint", stream, r.code, r.notes)
+		}
+	}
+}
+
+func TestAListThatBreaksOff(t *testing.T) {
+	newFake(t, map[string]string{
+		"GET /streams?limit=100":         `{"streams":[{"name":"a","version":1,"firstSeq":1}],"next":"a"}`,
+		"GET /streams?after=a&limit=100": "internal|no",
+	})
+	r := run(t, "streams")
+	if r.code != 1 || r.out != "a\t1\topen\t0\t0\t0\t-\n" {
+		t.Errorf("exit status %d, output %q; want 1 and what there was", r.code, r.out)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	newFake(t, map[string]string{"GET /streams?limit=100": `{"streams":[{"name":"boiler","version":"1.0.0"},{"name":"port","version":2}]}`})
+	if r := run(t, "__complete", "describe", ""); !strings.HasPrefix(r.out, "boiler\tversion 1.0.0\nport\tversion 2\n:4\n") {
+		t.Errorf("completion is %q", r.out)
+	}
+	t.Setenv("SEAGATE_URL", "http://127.0.0.1:1")
+	if r := run(t, "__complete", "stream", "pause", ""); !strings.HasPrefix(r.out, ":4\n") {
+		t.Errorf("completion without a gateway is %q", r.out)
+	}
+}

@@ -1,0 +1,241 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// published is the request for line n, which is {"n":n}, with the id that
+// comes after the one before.
+func published(id, n int) string {
+	return fmt.Sprintf(`{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":%d}}`, id, n)
+}
+
+func accepted(id int) string { return fmt.Sprintf(`{"id":%d,"action":"publish","success":true}`, id) }
+
+func refused(id int) string {
+	return fmt.Sprintf(`{"id":%d,"action":"publish","success":false,"error":{"code":"invalid_payload","message":"no","errors":["a: x","b: y"]}}`, id)
+}
+
+func TestPublishLines(t *testing.T) {
+	const in = "{\"n\":1}\n\n  {\"n\": 3}  \r\nnope\n{\"n\":5}"
+	script := func(p *peer) {
+		p.enter()
+		p.expect(published(2, 1))
+		p.expect(published(3, 3)) // without waiting for the answer to the first
+		p.expect(published(4, 5))
+		p.send(accepted(2), refused(3), accepted(4))
+		p.linger()
+	}
+	tests := []struct {
+		args       string
+		out, notes string
+	}{
+		{"publish boiler", "", `error: line 3: invalid_payload: no
+  a: x
+  b: y
+error: line 4: the line is not JSON: invalid character 'o' in literal null (expecting 'u') after offset 1
+published 2 to boiler, refused 2
+error: 2 of 4 messages were not published
+`},
+		{"publish boiler - --json", `{"stream":"boiler","published":2,"refused":2}` + "\n",
+			`{"line":3,"error":{"code":"invalid_payload","message":"no","errors":["a: x","b: y"]}}
+{"line":4,"error":{"message":"the line is not JSON: invalid character 'o' in literal null (expecting 'u') after offset 1"}}
+{"error":{"message":"2 of 4 messages were not published"}}
+`},
+	}
+	for _, test := range tests {
+		t.Run(test.args, func(t *testing.T) {
+			newFake(t, nil).script = script
+			runWith(t.Context(), strings.NewReader(in), strings.Fields(test.args)...).want(t, test.out, test.notes, 1)
+		})
+	}
+}
+
+func TestPublishNoLines(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.linger()
+	}
+	run(t, "publish", "boiler").want(t, "", "published 0 to boiler, refused 0\n", 0)
+}
+
+func TestPublishALineThatIsTooLong(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.expect(published(2, 1))
+		p.send(accepted(2))
+		p.linger()
+	}
+	in := "{\"n\":1}\n" + strings.Repeat(" ", 17<<20) + "\n{\"n\":3}\n"
+	r := runWith(t.Context(), strings.NewReader(in), "publish", "boiler")
+	r.want(t, "", "published 1 to boiler, refused 0\nerror: line 2: bufio.Scanner: token too long\n", 1)
+}
+
+func TestPublishLosesItsConnection(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.expect(published(2, 1))
+		p.send(accepted(2))
+		p.expect(published(3, 2))
+		p.close(1008, "credentials_revoked: rotated")
+	}
+	in, out := io.Pipe() // which stays open: the command ends all the same
+	defer out.Close()
+	go io.WriteString(out, "{\"n\":1}\n{\"n\":2}\n")
+	r := runWith(t.Context(), in, "publish", "boiler")
+	r.want(t, "", "published 1 to boiler, refused 0\nerror: credentials_revoked: rotated\n"+
+		"hint: Get the client's current secret or key and connect again with it.\n", 3)
+}
+
+func TestPublishInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.expect(published(2, 1))
+		interrupt()
+		p.send(accepted(2))
+		p.linger()
+	}
+	in, out := io.Pipe()
+	defer out.Close()
+	go io.WriteString(out, "{\"n\":1}\n")
+	r := runWith(ctx, in, "publish", "boiler")
+	r.want(t, "", "published 1 to boiler, refused 0\nerror: interrupted; the rest was not published\n", 1)
+}
+
+func TestSubscribe(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.enterAndSubscribe()
+		p.send(delivery("{\"t\":1.50,\n \"u\": \"\\u00e9\u009b\"}"), delivery(`null`), delivery(`3`))
+		p.linger()
+	}
+	run(t, "subscribe", "boiler", "--count", "2").
+		want(t, "{\"t\":1.50,\"u\":\"\\u00e9\u009b\"}\nnull\n", "subscribed to boiler; Ctrl-C ends\n", 0)
+}
+
+func TestSubscribeAsJSON(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.enterAndSubscribe()
+		p.send(delivery(`{"t":1.50}`))
+		p.linger()
+	}
+	r := run(t, "subscribe", "boiler", "--count", "1", "--json")
+	want := regexp.MustCompile(`^\{"stream":"boiler","received":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z","payload":\{"t":1\.50\}\}\n$`)
+	if r.code != 0 || !want.MatchString(r.out) {
+		t.Errorf("exit status %d, output %s", r.code, r.out)
+	}
+}
+
+func TestSubscribeToAGroup(t *testing.T) {
+	const id = "0A0E0000-0000-4000-8000-000000000001"
+	fresh := regexp.MustCompile(`^group [0-9a-f-]{36}\nsubscribed to boiler; Ctrl-C ends\n$`)
+	for _, group := range []string{id, "new"} {
+		newFake(t, nil).script = func(p *peer) {
+			p.enter()
+			if group == "new" {
+				_, sent, err := p.ws.Read(context.Background())
+				if err != nil || !bytes.Contains(sent, []byte(`,"groupId":"`)) {
+					t.Errorf("the command sent %s (%v), want a groupId", sent, err)
+				}
+			} else {
+				p.expect(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"` + id + `"}`)
+			}
+			p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2}`, delivery(`1`))
+			p.linger()
+		}
+		r := run(t, "subscribe", "boiler", "--group", group, "--count", "1")
+		if r.code != 0 || r.out != "1\n" || !fresh.MatchString(strings.ToLower(strings.Replace(r.notes, "Ctrl-C", "ctrl-c", 1))) &&
+			!fresh.MatchString(strings.Replace(r.notes, id, strings.ToLower(id), 1)) {
+			t.Errorf("group %s: %+v", group, r)
+		}
+	}
+}
+
+func TestSubscribeInterrupted(t *testing.T) {
+	tests := []struct {
+		args  []string
+		notes string
+		code  int
+	}{
+		{nil, "subscribed to boiler; Ctrl-C ends\n", 0},
+		{[]string{"--count", "2"}, "subscribed to boiler; Ctrl-C ends\nerror: interrupted after 1 of 2 messages\n", 1},
+	}
+	for _, test := range tests {
+		ctx, interrupt := context.WithCancel(t.Context())
+		newFake(t, nil).script = func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(`1`))
+			p.linger()
+		}
+		// The interrupt comes once the first message is printed.
+		out := writerFunc(func(line []byte) { interrupt() })
+		var notes strings.Builder
+		args := append([]string{"subscribe", "boiler"}, test.args...)
+		code := execute(ctx, strings.NewReader(""), out, &notes, args...)
+		result{notes: notes.String(), code: code}.want(t, "", test.notes, test.code)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
+func TestSubscribeConnectsAgain(t *testing.T) {
+	attempts := 0
+	newFake(t, nil).script = func(p *peer) {
+		p.enterAndSubscribe()
+		p.send(delivery(`1`))
+		if attempts++; attempts == 1 {
+			p.close(1001, "server_shutdown: back in a \x1b[2Jmoment")
+			return
+		}
+		p.linger()
+	}
+	r := run(t, "subscribe", "boiler", "--count", "2") // takes the 3 s of a first retry, give or take half
+	want := regexp.MustCompile(`^subscribed to boiler; Ctrl-C ends
+.*server_shutdown: back in a \\x1b\[2Jmoment; trying again in \d(\.\d)?s
+subscribed again; messages from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d are missed
+$`)
+	if r.code != 0 || r.out != "1\n1\n" || !want.MatchString(r.notes) {
+		t.Errorf("exit status %d, output %q, notes %q", r.code, r.out, r.notes)
+	}
+}
+
+func TestSubscribeDoesNotWaitForAFirstConnection(t *testing.T) {
+	newFake(t, nil)
+	t.Setenv("SEAGATE_URL", "http://127.0.0.1:1")
+	r := run(t, "subscribe", "boiler")
+	if r.code != 3 || !strings.Contains(r.notes, "no connection to the gateway") || !strings.Contains(r.notes, "hint: start a gateway") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestSubscribeRefused(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+		p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"stream_not_found","message":"no"}}`)
+		p.linger()
+	}
+	r := run(t, "subscribe", "boiler")
+	if r.code != 1 || !strings.HasPrefix(r.notes, "error: stream_not_found: no\nhint: ") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestSubscribeWithWrongCredentials(t *testing.T) {
+	newFake(t, nil).script = func(p *peer) {
+		p.ws.Read(context.Background())
+		p.send(`{"id":1,"action":"authenticate","success":false,"error":{"code":"invalid_credentials","message":"no"}}`)
+		p.linger()
+	}
+	if r := run(t, "subscribe", "boiler"); r.code != 3 {
+		t.Errorf("%+v", r)
+	}
+}

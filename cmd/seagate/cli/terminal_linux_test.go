@@ -1,0 +1,143 @@
+package cli_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openTerminal returns both ends of a pseudo terminal: what a person has, and
+// what a command has.
+func openTerminal(t *testing.T) (person, command *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("there are no pseudo terminals here:", err)
+	}
+	t.Cleanup(func() { person.Close() })
+	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	command, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("there are no pseudo terminals here:", err)
+	}
+	t.Cleanup(func() { command.Close() })
+	return person, command
+}
+
+// onTerminal runs a command whose person types something, and returns all that
+// the person sees. Line ends are \n again.
+func onTerminal(t *testing.T, typed string, args ...string) (seen string, code int) {
+	t.Helper()
+	person, command := openTerminal(t)
+	everything := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(person) // until the command's end is closed, with an error
+		everything <- string(text)
+	}()
+	io.WriteString(person, typed)
+	code = execute(t.Context(), command, command, command, args...)
+	command.Close()
+	seen = strings.TrimPrefix(strings.ReplaceAll(<-everything, "\r\n", "\n"), typed)
+	return seen, code
+}
+
+const twoClients = `{"clients":[{"id":"a","description":"the boiler room","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05Z"},` +
+	"{\"id\":\"sensors\",\"description\":\"\u009b2J\u202e\",\"jwtPublicKey\":null,\"createdAt\":\"2026-01-02T03:04:05Z\"}]}"
+
+func TestTableOnATerminal(t *testing.T) {
+	newFake(t, map[string]string{"GET /clients?limit=100": twoClients})
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "1")
+	seen, code := onTerminal(t, "", "clients", "list")
+	const want = "CLIENT   DESCRIPTION      KEY  CREATED\n" +
+		"a        the boiler room  -    2026-01-02T03:04:05Z\n" +
+		"sensors  \\u009b2J\\u202e    -    2026-01-02T03:04:05Z\n"
+	if seen != want || code != 0 {
+		t.Errorf("exit status %d, saw\n%q, want\n%q", code, seen, want)
+	}
+}
+
+func TestColours(t *testing.T) {
+	for _, test := range []struct {
+		noColor, term string
+		want          bool
+	}{{"", "xterm", true}, {"1", "xterm", false}, {"", "dumb", false}} {
+		newFake(t, map[string]string{"GET /clients?limit=100": twoClients})
+		t.Setenv("TERM", test.term)
+		t.Setenv("NO_COLOR", test.noColor)
+		table, _ := onTerminal(t, "", "clients", "list")
+		refusal, _ := onTerminal(t, "", "clients", "nope")
+		for _, seen := range []string{table, refusal} {
+			if strings.Contains(seen, "\x1b[1") != test.want {
+				t.Errorf("NO_COLOR=%q TERM=%q: saw %q, colours: %v", test.noColor, test.term, seen, test.want)
+			}
+		}
+	}
+}
+
+func TestColumnsStandUnderTheirHeadings(t *testing.T) {
+	newFake(t, map[string]string{"GET /clients?limit=100": twoClients})
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	seen, _ := onTerminal(t, "", "clients", "list")
+	plain := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(seen)
+	at := -1
+	for line := range strings.Lines(plain) {
+		column := strings.Index(line, "2026")
+		if at < 0 {
+			column = strings.Index(line, "CREATED")
+			at = column
+		}
+		if column != at {
+			t.Errorf("a column is at %d, and at %d in %q", at, column, line)
+		}
+	}
+}
+
+func TestJSONOnATerminal(t *testing.T) {
+	newFake(t, map[string]string{"GET /streams/boiler/header": "{\"payload\":\"\u009b2J\u202e\\u001b é\"}"})
+	t.Setenv("NO_COLOR", "1")
+	seen, _ := onTerminal(t, "", "stream", "header", "boiler")
+	if want := `"\u009b2J\u202e\u001b é"` + "\n"; seen != want {
+		t.Errorf("saw %q, want %q", seen, want)
+	}
+}
+
+func TestDeletingIsConfirmed(t *testing.T) {
+	t.Setenv("NO_COLOR", "1")
+	tests := []struct {
+		args, route, typed string
+		deletes            bool
+	}{
+		{"stream delete boiler", "DELETE /streams/boiler", "boiler\n", true},
+		{"stream delete boiler", "DELETE /streams/boiler", "yes\n", false},
+		{"stream delete boiler", "DELETE /streams/boiler", "\n", false},
+		{"stream delete boiler --yes", "DELETE /streams/boiler", "", true},
+		{"clients delete b", "DELETE /client/b", "b\n", true},
+		{"clients delete b", "DELETE /client/b", "B\n", false},
+		{"jails delete j", "DELETE /jails/j", "j\n", true},
+		{"jails delete j", "DELETE /jails/j", "\x04", false}, // Ctrl-D
+	}
+	for _, test := range tests {
+		f := newFake(t, map[string]string{test.route: `{}`})
+		seen, code := onTerminal(t, test.typed, strings.Fields(test.args)...)
+		if (code == 0) != test.deletes {
+			t.Errorf("%s, %q: exit status %d, saw %q", test.args, test.typed, code, seen)
+		}
+		if test.deletes {
+			f.wantRequests(test.route)
+		} else {
+			f.wantRequests()
+		}
+	}
+}

@@ -1,0 +1,51 @@
+// Command seagate is the gateway and the tools to use it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"seagate/cmd/seagate/cli"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	// The first signal asks to stop; a second one, the default way, does it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	err := rootCommand().ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "seagate:", err)
+	}
+	os.Exit(cli.ExitCode(err))
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "seagate",
+		Short: "A gateway for typed, versioned message streams",
+		Long: "Seagate is a gateway that stream-sea clients, browsers and services connect to over\n" +
+			"WebSocket and HTTP to define typed, versioned streams, publish to them and receive them.\n\n" +
+			"To try it out: seagate dev",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddGroup(
+		&cobra.Group{ID: "server", Title: "Run a gateway:"},
+		&cobra.Group{ID: "client", Title: "Use a gateway:"},
+	)
+	root.AddCommand(devCommand(), serveCommand(), checkCommand(), configCommand())
+	for _, command := range cli.Commands() {
+		command.GroupID = "client"
+		root.AddCommand(command)
+	}
+	return root
+}

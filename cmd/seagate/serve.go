@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"seagate/cmd/seagate/app"
+	"seagate/cmd/seagate/config"
+)
+
+func serveCommand() *cobra.Command {
+	loader := newLoader(config.Default)
+	command := &cobra.Command{
+		Use:     "serve",
+		Short:   "Run a gateway",
+		GroupID: "server",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, log, err := load(loader)
+			if err != nil {
+				return err
+			}
+			a, err := app.New(cmd.Context(), c, log, version)
+			if err != nil {
+				return err
+			}
+			return a.Run(cmd.Context())
+		},
+	}
+	loader.BindFlags(command.Flags())
+	return command
+}
+
+// newLoader returns a loader that knows the client commands' variables too.
+func newLoader(defaults func() *config.Config) *config.Loader {
+	return &config.Loader{Defaults: defaults, OtherVariables: clientVariables}
+}
+
+// clientVariables are read by the commands that use a gateway, not by those
+// that run one.
+var clientVariables = []string{"SEAGATE_URL", "SEAGATE_CLIENT_ID", "SEAGATE_CLIENT_SECRET"}
+
+// load reads the configuration, and logs what is odd about it.
+func load(loader *config.Loader) (*config.Config, *slog.Logger, error) {
+	c, warnings, err := loader.Load()
+	if err != nil {
+		return nil, nil, fmt.Errorf("the configuration is not valid:\n%w", err)
+	}
+	log := newLogger(c.Log)
+	for _, warning := range warnings {
+		log.Warn(warning)
+	}
+	return c, log, nil
+}
+
+func newLogger(c config.Log) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level.Slog()}
+	text := c.Format == config.FormatText ||
+		c.Format == config.FormatAuto && term.IsTerminal(int(os.Stderr.Fd()))
+	if text {
+		return slog.New(slog.NewTextHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+}
+
+func checkCommand() *cobra.Command {
+	loader := newLoader(config.Default)
+	command := &cobra.Command{
+		Use:     "check",
+		Short:   "Say whether a configuration is valid",
+		GroupID: "server",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, warnings, err := loader.Load()
+			for _, warning := range warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+			}
+			if err == nil && c.TLS.Enabled() {
+				err = app.CheckTLS(c.TLS)
+			}
+			if err != nil {
+				return fmt.Errorf("the configuration is not valid:\n%w", err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
+			return nil
+		},
+	}
+	loader.BindFlags(command.Flags())
+	return command
+}
+
+func configCommand() *cobra.Command {
+	loader := newLoader(config.Default)
+	var asJSON, defaults bool
+	command := &cobra.Command{
+		Use:     "config",
+		Short:   "Show the configuration in force, and where each value comes from",
+		GroupID: "server",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			if defaults {
+				_, err := fmt.Fprint(out, config.Reference())
+				return err
+			}
+			c, warnings, err := loader.Load()
+			for _, warning := range warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+			}
+			switch {
+			case err != nil:
+				return fmt.Errorf("the configuration is not valid:\n%w", err)
+			case asJSON:
+				return c.ExplainJSON(out)
+			default:
+				return c.Explain(out, colored())
+			}
+		},
+	}
+	loader.BindFlags(command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	command.Flags().BoolVar(&defaults, "defaults", false, "print every setting with its meaning and default, as a file to start from")
+	return command
+}
+
+func colored() bool {
+	return os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))
+}

@@ -1,0 +1,84 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// FuzzPublishBody: what is accepted is strict JSON, and what is published is
+// what another reader of it finds there.
+func FuzzPublishBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"payload":{"n":1}}`, `[{"n":1},{"n":2}]`, `[{"payload":{"n":1}}]`, `{"payload":[1,[2]]}`, ` { "x" : [ ] , "payload" : "\ud83d\ude00" } `,
+		`{"p\u0061yload":1}`, `{"payload":1,"payload":2}`, `[]`, `[{"payload":1},{"payload":2,"x":3}]`, `{"payload":"\ud800"}`, `[1,]`, `1`, "{\"\xff\":1}",
+		`[[[[[[]]]]]]`, `{"payload":1e400}`, `[1, 2 ,3 ]`, `{"payload":{"a":1,"a":2}}`, `{"x":{"a":1,"a":2},"payload":1}`,
+	} {
+		f.Add(seed)
+	}
+	w := newWorld(f, quiet, func(s *setup) { s.settings.AcceptUndefined = true })
+	messages := w.messages(f, w.root, "a")
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest("POST", "/api/v1/streams/a/publish", strings.NewReader(body))
+		r.SetBasicAuth(w.root.id, w.root.secret)
+		answer := httptest.NewRecorder()
+		w.handler.ServeHTTP(answer, r)
+		if !isJSON(answer.Body.String()) || answer.Code >= 500 {
+			t.Fatalf("%d %s", answer.Code, answer.Body)
+		}
+		want, ok := reference(body)
+		if accepted := answer.Code == http.StatusOK; accepted && !ok {
+			t.Fatalf("accepted %q", body)
+		} else if !accepted {
+			return
+		}
+		for _, m := range want {
+			if got := next(t, messages); got != m {
+				t.Fatalf("%q: published %s, want %s", body, got, m)
+			}
+		}
+		if len(messages) > 0 {
+			t.Fatalf("%q: published %s, too", body, <-messages)
+		}
+	})
+}
+
+// reference is the plain way to read the messages in a body.
+func reference(body string) (messages []string, ok bool) {
+	var list []jsontext.Value
+	if json.Unmarshal([]byte(body), &list) == nil {
+		return wrapped(list), list != nil
+	}
+	var object map[string]jsontext.Value
+	if json.Unmarshal([]byte(body), &object) != nil || object["payload"] == nil {
+		return nil, false
+	}
+	return []string{compacted(object["payload"])}, true
+}
+
+func wrapped(list []jsontext.Value) (messages []string) {
+	all := true
+	for _, item := range list {
+		var object map[string]jsontext.Value
+		all = all && json.Unmarshal(item, &object) == nil && len(object) == 1 && object["payload"] != nil
+		messages = append(messages, compacted(object["payload"]))
+	}
+	if all {
+		return messages
+	}
+	messages = nil
+	for _, item := range list {
+		messages = append(messages, compacted(item))
+	}
+	return messages
+}
+
+func compacted(v jsontext.Value) string {
+	v = v.Clone()
+	_ = v.Compact()
+	return string(v)
+}

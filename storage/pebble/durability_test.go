@@ -1,0 +1,261 @@
+package pebble_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"seagate/storage"
+	"seagate/storage/pebble"
+)
+
+// TestPowerLoss cuts the power again and again in the middle of many writes,
+// keeps a random part of what was not synced, and checks that what was
+// answered is there, and nothing that nobody wrote.
+func TestPowerLoss(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	rounds := 25
+	if testing.Short() {
+		rounds = 10
+	}
+
+	disk := vfs.NewCrashableMem()
+	j := newJournal()
+	for range rounds {
+		e := mustOpen(t, "below/data", pebble.Options{FS: disk, Logger: quiet})
+		j.check(t, e)
+		disk = writeUntilPowerLoss(t, e, disk, j, random)
+	}
+	e := mustOpen(t, "below/data", pebble.Options{FS: disk, Logger: quiet})
+	j.check(t, e)
+	mustClose(t, e)
+}
+
+// writeUntilPowerLoss returns the disk as the crash left it. The engine goes
+// on for a moment on the one that is lost.
+func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *journal, random *rand.Rand) *vfs.MemFS {
+	const writers = 8
+	crash := vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: rand.New(rand.NewPCG(random.Uint64(), 0))}
+	answersUntilCrash := int64(random.IntN(150))
+	var answers atomic.Int64
+	var crashed *vfs.MemFS
+	var crashing sync.Once
+	var done sync.WaitGroup
+	for i := range writers {
+		own := rand.New(rand.NewPCG(random.Uint64(), 0))
+		done.Go(func() {
+			for {
+				over, err := j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
+				if err != nil {
+					t.Errorf("write: %v", err)
+				}
+				if answers.Add(1) > answersUntilCrash {
+					crashing.Do(func() {
+						j.stop()
+						crashed = disk.CrashClone(crash)
+					})
+				}
+				if over {
+					return
+				}
+			}
+		})
+	}
+	done.Wait()
+	mustClose(t, e)
+	return crashed
+}
+
+// A journal knows what must be on disk. Each key is written by one goroutine.
+type journal struct {
+	mu      sync.Mutex
+	stopped bool
+	keys    map[string]*entry
+}
+
+// An entry is a key's values, "" for none: the newest that was answered, and
+// the one that is being written, if any.
+type entry struct {
+	answered, attempted string
+	inFlight            bool
+	revision            uint64
+}
+
+func newJournal() *journal { return &journal{keys: make(map[string]*entry)} }
+
+// stop ends the time in which answers count: the crash comes next.
+func (j *journal) stop() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stopped = true
+}
+
+// writeOne puts or deletes the key. over says that the crash has come.
+func (j *journal) writeOne(ctx context.Context, e *pebble.Engine, key string, random *rand.Rand) (over bool, err error) {
+	value := ""
+	if random.IntN(4) > 0 {
+		value = fmt.Sprint(random.Uint64()) + strings.Repeat("x", random.IntN(16<<10))
+	}
+	if !j.begin(key, value) {
+		return true, nil
+	}
+	var revision uint64
+	if value == "" {
+		err = e.Delete(ctx, "table", key, storage.Always())
+	} else {
+		revision, err = e.Put(ctx, "table", key, []byte(value), storage.Always())
+	}
+	if err != nil {
+		return true, err
+	}
+	return j.answer(key, revision), nil
+}
+
+func (j *journal) begin(key, value string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.stopped {
+		return false
+	}
+	if j.keys[key] == nil {
+		j.keys[key] = &entry{}
+	}
+	j.keys[key].attempted, j.keys[key].inFlight = value, true
+	return true
+}
+
+func (j *journal) answer(key string, revision uint64) (over bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.stopped {
+		return true
+	}
+	k := j.keys[key]
+	k.answered, k.inFlight, k.revision = k.attempted, false, max(k.revision, revision)
+	return false
+}
+
+// check compares the engine with the journal, and makes the journal certain of
+// what was open.
+func (j *journal) check(t *testing.T, e *pebble.Engine) {
+	t.Helper()
+	j.stopped = false
+	found := make(map[string]storage.Record)
+	for r, err := range e.List(t.Context(), "table", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[r.Key] = r
+		if j.keys[r.Key] == nil {
+			t.Fatalf("key %q was never written", r.Key)
+		}
+	}
+	for key, k := range j.keys {
+		r := found[key]
+		value := string(r.Value)
+		isAttempt := k.inFlight && value == k.attempted
+		if value != k.answered && !isAttempt {
+			t.Fatalf("after the crash %q is %.20q, want %.20q, or %.20q if in flight (%v)", key, value, k.answered, k.attempted, k.inFlight)
+		}
+		if value != "" && value == k.answered && r.Revision != k.revision {
+			t.Fatalf("after the crash %q has revision %d, was answered with %d", key, r.Revision, k.revision)
+		}
+		if isAttempt && value != "" && r.Revision <= k.revision {
+			t.Fatalf("after the crash %q has revision %d, but had %d before", key, r.Revision, k.revision)
+		}
+		*k = entry{answered: value, revision: max(k.revision, r.Revision)}
+	}
+}
+
+// TestNewFolderIsDurable loses everything that was not synced right after the
+// first write to a folder of which several parents were missing.
+func TestNewFolderIsDurable(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	e := mustOpen(t, "far/below/data", pebble.Options{FS: disk, Logger: quiet})
+	mustPut(t, e, "key", "value")
+	crashed := disk.CrashClone(vfs.CrashCloneCfg{})
+	mustClose(t, e)
+	e = mustOpen(t, "far/below/data", pebble.Options{FS: crashed, Logger: quiet})
+	defer mustClose(t, e)
+	wantValue(t, e, "key", "value")
+}
+
+// TestPowerLossWhileOpening cuts the power before each single change that
+// opening and closing a folder makes, and keeps several random parts of what
+// was not synced.
+func TestPowerLossWhileOpening(t *testing.T) {
+	fresh := vfs.NewCrashableMem()
+	used := vfs.NewCrashableMem()
+	e := mustOpen(t, "below/data", pebble.Options{FS: used, Logger: quiet})
+	mustPut(t, e, "key", strings.Repeat("v", 100<<10))
+	mustClose(t, e)
+
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for name, before := range map[string]*vfs.MemFS{"new folder": fresh, "used folder": used} {
+		t.Run(name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			steps := 0
+			for {
+				crashed := crashAtStep(t, before, steps, random)
+				if len(crashed) == 0 {
+					break
+				}
+				for _, disk := range crashed {
+					checkAfterOpeningCrash(t, disk, name == "used folder", steps)
+				}
+				steps++
+			}
+			if steps < 20 {
+				t.Fatalf("opening made only %d changes, so the test does not see them", steps)
+			}
+		})
+	}
+}
+
+// crashAtStep returns disks as they may be when the power goes before the
+// given change, none if there are not that many.
+func crashAtStep(t *testing.T, before *vfs.MemFS, step int, random *rand.Rand) (crashed []*vfs.MemFS) {
+	disk := before.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: random})
+	var mu sync.Mutex // guards what the engine's goroutines use below
+	n := 0
+	e := mustOpen(t, "below/data", pebble.Options{Logger: quiet, FS: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
+			return nil
+		}
+		for percent := 0; n == step && percent <= 80; percent += 20 {
+			crashed = append(crashed, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random}))
+		}
+		n++
+		return nil
+	}))})
+	mustClose(t, e)
+	return crashed
+}
+
+func checkAfterOpeningCrash(t *testing.T, disk *vfs.MemFS, used bool, step int) {
+	t.Helper()
+	for range 2 {
+		e, err := pebble.Open("below/data", pebble.Options{FS: disk, Logger: quiet})
+		if err != nil {
+			t.Fatalf("crash before change %d: %v", step, err)
+		}
+		if _, err := e.Get(t.Context(), "table", "key"); used && err != nil || !used && !errors.Is(err, storage.ErrNotFound) {
+			t.Fatalf("crash before change %d: Get: %v", step, err)
+		}
+		mustPut(t, e, "other", "value")
+		mustClose(t, e)
+	}
+}
