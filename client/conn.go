@@ -159,7 +159,7 @@ func (c *Conn) number(request *call) []byte {
 	c.lastID++
 	c.mu.Lock()
 	c.calls[c.lastID] = request
-	if request.sub != nil && c.err == nil {
+	if request.sub != nil {
 		request.sub.id = c.lastID
 		c.subs[c.lastID] = request.sub
 	}

@@ -65,8 +65,6 @@ func (e *Error) Error() string {
 func (e *Error) Temporary() bool {
 	info, known := e.Code.Info()
 	switch {
-	case e.Code == protocol.CodeSlowConsumer || e.Code == protocol.CodePeerGone:
-		return true
 	case known && info.Status != 0:
 		return temporaryStatus(info.Status)
 	case known:

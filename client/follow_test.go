@@ -128,6 +128,33 @@ func TestFollowReportsAGapForWhatItWasTooSlowFor(t *testing.T) {
 	})
 }
 
+func TestFollowReportsAGapFromWhenTheGatewayWasHeard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		over := make(chan struct{})
+		f := newFake(t,
+			func(p *peer) {
+				p.enterAndSubscribe()
+				p.send(delivery(`1`))
+				<-over // a cable was pulled, say
+			},
+			func(p *peer) {
+				p.enterAndSubscribe()
+				p.send(delivery(`2`))
+				p.expectEnd()
+			},
+		)
+		var d diary
+		f.client(client.Options{}).Follow(t.Context(), "boiler_data", d.options(), d.until(2))
+		close(over)
+		if len(d.gaps) != 2 {
+			t.Fatalf("gaps %v, want one", d.gaps)
+		}
+		if took := d.gaps[1].To.Sub(d.gaps[1].From); took != 70*time.Second+d.waits[0] {
+			t.Errorf("the gap is %v, want 70 s of silence and %v", took, d.waits[0])
+		}
+	})
+}
+
 func TestFollowWaitsLongerEachTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t)

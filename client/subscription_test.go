@@ -42,6 +42,21 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
+func TestBackPressureOfAMessageThatNeedsMuchRoom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.send(delivery(`1`), delivery(`2`), delivery(`3`), delivery(long(100)))
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(queueOf(3)))
+		for _, want := range []string{`1`, `2`, `3`, long(100)} {
+			time.Sleep(7 * time.Second) // each time a little room
+			wantNext(t, sub, want)
+		}
+	})
+}
+
 func TestSubscriptionThatIsNotRead(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
@@ -136,6 +151,35 @@ func TestNextByManyGoroutines(t *testing.T) {
 		if len(seen) != n {
 			t.Errorf("%d of %d messages arrived", len(seen), n)
 		}
+	})
+}
+
+func TestNextByTwoGoroutinesAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const rounds = 50
+		next := make(chan struct{})
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			for range next {
+				p.raw.Write(frames(2, delivery(long(100)))) // two in one go
+			}
+			p.expectEnd()
+		})
+		sub := mustSubscribe(t, f.dialed(client.Options{}))
+		for range rounds {
+			var readers sync.WaitGroup
+			for range 2 {
+				readers.Go(func() {
+					if _, err := sub.Next(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			synctest.Wait() // until both wait
+			next <- struct{}{}
+			readers.Wait()
+		}
+		close(next)
 	})
 }
 

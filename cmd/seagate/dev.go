@@ -21,35 +21,19 @@ import (
 )
 
 func devCommand() *cobra.Command {
-	loader := newLoader(config.Development)
-	command := &cobra.Command{
-		Use:     "dev",
-		Short:   "Run a gateway to try out, on this machine alone",
-		GroupID: "server",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, log, err := load(loader)
-			if err != nil {
-				return err
-			}
-			if err := errors.Join(c.RequireLoopback()...); err != nil {
-				return err
-			}
-			a, err := app.New(cmd.Context(), c, log, version)
-			if err != nil {
-				return err
-			}
+	return gatewayCommand{
+		use:      "dev",
+		short:    "Run a gateway to try out, on this machine alone",
+		defaults: config.Development,
+		check:    (*config.Config).RequireLoopback,
+		ready: func(cmd *cobra.Command, c *config.Config, a *app.App) error {
 			credentials, err := devCredentials(cmd.Context(), a, c.DataDir)
-			if err != nil {
-				a.Close()
-				return err
+			if err == nil {
+				welcome(cmd.OutOrStdout(), credentials, c.DataDir)
 			}
-			welcome(cmd.OutOrStdout(), credentials, c.DataDir)
-			return a.Run(cmd.Context())
+			return err
 		},
-	}
-	loader.BindFlags(command.Flags())
-	return command
+	}.command()
 }
 
 // devCredentials makes the root client at the first start and keeps its secret

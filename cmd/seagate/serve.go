@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,26 +14,53 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	loader := newLoader(config.Default)
+	return gatewayCommand{
+		use:      "serve",
+		short:    "Run a gateway",
+		defaults: config.Default,
+		check:    func(*config.Config) []error { return nil },
+		ready:    func(*cobra.Command, *config.Config, *app.App) error { return nil },
+	}.command()
+}
+
+// A gatewayCommand runs a gateway until it is told to stop.
+type gatewayCommand struct {
+	use, short string
+	defaults   func() *config.Config
+	check      func(*config.Config) []error                         // what the configuration has to be besides valid
+	ready      func(*cobra.Command, *config.Config, *app.App) error // called when it listens, before it serves
+}
+
+func (g gatewayCommand) command() *cobra.Command {
+	loader := newLoader(g.defaults)
 	command := &cobra.Command{
-		Use:     "serve",
-		Short:   "Run a gateway",
+		Use:     g.use,
+		Short:   g.short,
 		GroupID: "server",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, log, err := load(loader)
-			if err != nil {
-				return err
-			}
-			a, err := app.New(cmd.Context(), c, log, version)
-			if err != nil {
-				return err
-			}
-			return a.Run(cmd.Context())
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return g.run(cmd, loader) },
 	}
 	loader.BindFlags(command.Flags())
 	return command
+}
+
+func (g gatewayCommand) run(cmd *cobra.Command, loader *config.Loader) error {
+	c, log, err := load(loader)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(g.check(c)...); err != nil {
+		return err
+	}
+	a, err := app.New(cmd.Context(), c, log, version)
+	if err != nil {
+		return err
+	}
+	if err := g.ready(cmd, c, a); err != nil {
+		a.Close()
+		return err
+	}
+	return a.Run(cmd.Context())
 }
 
 // newLoader returns a loader that knows the client commands' variables too.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -163,7 +164,12 @@ func (c *conn) drop(reason *protocol.Error) {
 
 func (c *conn) noteEnd(reason *protocol.Error) {
 	c.server.gateway.Metrics.Ended(reason.Code)
-	c.server.log.Info("connection ended", "address", c.address, "code", reason.Code, "reason", reason.Message)
+	level := slog.LevelInfo
+	if reason.Code == protocol.CodeServerShutdown {
+		level = slog.LevelDebug // all of them at once, and no news
+	}
+	c.server.log.Log(context.Background(), level, "connection ended",
+		"address", c.address, "code", reason.Code, "reason", reason.Message)
 }
 
 // leave gives back what the connection holds.

@@ -81,7 +81,7 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 		stop:    make(chan struct{}),
 	}
 	s.limits.MessageBytes = opts.MessageBytes
-	s.limits.JSONDepth = g.Settings().JSONDepth
+	s.limits.JSONDepth = g.Settings().JSONDepth + 1 // the message around the payload
 	if opts.LiteralActions {
 		s.action = protocol.ActionSubscribe
 	}

@@ -149,12 +149,17 @@ type peer struct {
 	ws *websocket.Conn
 }
 
+// receive reads a message; "" is the end.
+func (p *peer) receive() string {
+	_, message, _ := p.ws.Read(context.Background())
+	return string(message)
+}
+
 // expect reads a message, which must be exactly this.
 func (p *peer) expect(want string) {
 	p.t.Helper()
-	_, got, err := p.ws.Read(context.Background())
-	if err != nil || string(got) != want {
-		p.t.Errorf("the command sent\n\t%s (%v), want\n\t%s", got, err, want)
+	if got := p.receive(); got != want {
+		p.t.Errorf("the command sent\n\t%s, want\n\t%s", got, want)
 		runtime.Goexit()
 	}
 }
@@ -167,10 +172,7 @@ func (p *peer) send(messages ...string) {
 
 // linger reads until the command leaves.
 func (p *peer) linger() {
-	for {
-		if _, _, err := p.ws.Read(context.Background()); err != nil {
-			return
-		}
+	for p.receive() != "" {
 	}
 }
 
