@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,11 +21,7 @@ func main() {
 	// The first signal asks to stop; a second one, the default way, does it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	err := rootCommand().ExecuteContext(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "seagate:", err)
-	}
-	os.Exit(cli.ExitCode(err))
+	os.Exit(cli.Report(os.Stderr, rootCommand().ExecuteContext(ctx)))
 }
 
 func rootCommand() *cobra.Command {
@@ -37,7 +34,11 @@ func rootCommand() *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          unknownCommand,
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usage(err) })
+	root.SuggestionsMinimumDistance = 2
 	root.AddGroup(
 		&cobra.Group{ID: "server", Title: "Run a gateway:"},
 		&cobra.Group{ID: "client", Title: "Use a gateway:"},
@@ -48,4 +49,16 @@ func rootCommand() *cobra.Command {
 		root.AddCommand(command)
 	}
 	return root
+}
+
+// unknownCommand is what the root command does with words that name no other.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return root.Help()
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		text += fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return cli.Usage(errors.New(text))
 }
