@@ -33,6 +33,7 @@ type wire struct {
 	shared   uint64        // messages of groups sent so far
 	pinged   time.Time     // when the ping went out that is unanswered; zero if none is
 	pingTag  uint64        // what the last ping named
+	moved    time.Time     // when the flusher last got something written
 	flushed  chan struct{} // closed when the flusher ends; nil if nobody waits
 	eased    sync.Cond     // the queue got shorter
 }
@@ -238,6 +239,7 @@ func (w *wire) batchDone(n int, err error) {
 		w.breakLocked()
 	} else {
 		w.metrics.BytesOut.Add(float64(n))
+		w.moved = time.Now()
 	}
 	w.eased.Broadcast()
 	resume := w.full && len(w.queue) <= w.budget/2
@@ -310,7 +312,9 @@ func (w *wire) pingLocked() {
 }
 
 // keepAlive sends a ping if none is out. It returns false if the last one is
-// unanswered for longer than patience.
+// unanswered for longer than patience. A ping waits behind what was written
+// before it; so a slow peer has not failed to answer while the flusher, which
+// waits for room in the socket's buffer, gets on.
 func (w *wire) keepAlive(patience time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -321,7 +325,7 @@ func (w *wire) keepAlive(patience time.Duration) bool {
 		w.pingLocked()
 		return true
 	default:
-		return time.Since(w.pinged) <= patience
+		return time.Since(w.pinged) <= patience || time.Since(w.moved) <= patience
 	}
 }
 
