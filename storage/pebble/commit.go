@@ -50,12 +50,16 @@ func (e *Engine) submit(ctx context.Context, w *write) (revision uint64, err err
 		return 0, ctx.Err()
 	case <-e.stopped:
 		return 0, e.guard.err()
+	case <-e.guard.broken:
+		return 0, e.guard.err()
 	}
 	select {
 	case o := <-w.done:
 		return o.revision, o.err
 	case <-ctx.Done():
 		return 0, ctx.Err()
+	case <-e.guard.broken:
+		return 0, e.guard.err()
 	case <-e.stopped:
 	}
 	select {
@@ -179,8 +183,8 @@ func (e *Engine) current(key []byte) (uint64, error) {
 	return revision, nil
 }
 
-// sync returns nil once the batch is durable. Pebble reports that it is not by
-// a fatal message to its logger, which returns in tests, or by a panic.
+// sync returns nil once the batch is durable. If Pebble finds that it is not,
+// it panics or ends in guard.fail.
 func (e *Engine) sync(batch *pebble.Batch) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -193,7 +197,7 @@ func (e *Engine) sync(batch *pebble.Batch) (err error) {
 	if err := batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("storage: commit: %w", err)
 	}
-	return e.guard.failure()
+	return nil
 }
 
 // publish lets readers see what is durable now.

@@ -29,12 +29,10 @@
 //
 // # Failing
 //
-// When the log cannot be written or synced, the engine stops for good: the
-// operating system may have thrown away the pages that it could not write, and
-// a sync that succeeds later says nothing about them. No call succeeds after
-// that, and Options.OnFatal, which ends the process unless told otherwise, is
-// called. What had been acknowledged is on disk, and the next start finds it.
-//
-// A background flush that fails is tried again with a new file. Until it
-// succeeds, writes may wait; each waits no longer than its context.
+// When a file of the database cannot be written or synced, the engine stops
+// for good: the operating system may have thrown away the pages that it could
+// not write, and a sync that succeeds later says nothing about them. No call
+// succeeds after that, and Options.OnFatal, which ends the process unless told
+// otherwise, is called. What had been acknowledged is on disk, and the next
+// start finds it. A full disk is such a case.
 package pebble

@@ -134,8 +134,9 @@ func (e *Engine) next(ctx context.Context, l *listing) (r storage.Record, more b
 func (e *Engine) end(l *listing) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, open := e.listings[l]; open {
-		delete(e.listings, l)
+	_, open := e.listings[l]
+	delete(e.listings, l)
+	if open && e.guard.failure() == nil {
 		_ = l.it.Close() // repeats the error that next has returned
 	}
 }
@@ -182,12 +183,12 @@ func (e *Engine) Close() error {
 
 func (e *Engine) release() error {
 	e.guard.stop()
-	if err := e.guard.failure(); err != nil {
-		return err // the database is in no state to be closed, nor to be waited for
+	select {
+	case <-e.stopped:
+	case <-e.guard.broken:
 	}
-	<-e.stopped
 	if err := e.guard.failure(); err != nil {
-		return err
+		return err // the database is in no state to be closed
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,7 +14,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -59,6 +57,7 @@ func TestFailStop(t *testing.T) {
 		"log sync":   isLogSync,
 		"log write":  onFile(".log", errorfs.OpFileWrite),
 		"manifest":   onFile("MANIFEST", changes...),
+		"table":      onFile(".sst", append(changes, errorfs.OpCreate)...),
 		"witness":    onFile("marker.seagate-written", errorfs.OpCreate),
 		"everything": func(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsWrite },
 		"one change in twenty": func(op errorfs.Op) bool {
@@ -76,19 +75,21 @@ func TestFailStop(t *testing.T) {
 				Logger: quiet,
 				OnFatal: func(err error) {
 					calls.Add(1)
-					select {
-					case fatal <- err:
-					default:
-					}
+					fatal <- err
 				},
 			})
 			j := newJournal()
 			broken.on.Store(true)
-			writeUntilFailure(t, e, j, fatal)
+			told := writeUntilFailure(t, e, j)
 			reason := <-fatal
 			crashed := disk.CrashClone(vfs.CrashCloneCfg{})
 			broken.on.Store(false)
 
+			for _, err := range told {
+				if !errors.Is(err, reason) {
+					t.Errorf("a write failed with %v, the engine with %v", err, reason)
+				}
+			}
 			wantAllFail(t, e, reason)
 			if strings.HasPrefix(name, "log") && !errors.Is(reason, syscall.EIO) {
 				t.Errorf("OnFatal was called with %v, which does not wrap the disk's error", reason)
@@ -103,24 +104,21 @@ func TestFailStop(t *testing.T) {
 	}
 }
 
-// writeUntilFailure has several writers write until the engine stops.
-func writeUntilFailure(t *testing.T, e *pebble.Engine, j *journal, fatal chan error) {
+// writeUntilFailure has several writers write until the engine stops, and
+// returns what they were told.
+func writeUntilFailure(t *testing.T, e *pebble.Engine, j *journal) []error {
+	told := make([]error, 4)
 	var done sync.WaitGroup
-	for i := range 4 {
+	for i := range told {
 		own := rand.New(rand.NewPCG(rand.Uint64(), 0))
 		done.Go(func() {
-			for {
-				over, err := j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
-				if err != nil && len(fatal) == 0 {
-					t.Errorf("write failed before the engine did: %v", err)
-				}
-				if over {
-					return
-				}
+			for told[i] == nil {
+				_, told[i] = j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
 			}
 		})
 	}
 	done.Wait()
+	return told
 }
 
 func wantAllFail(t *testing.T, e *pebble.Engine, reason error) {
@@ -181,55 +179,15 @@ func TestFailingSyncDuringClose(t *testing.T) {
 	}
 }
 
-// TestFlushIsTriedAgain fails the background's writes of tables until writes
-// must wait for them. What they hold is in the log, so nothing is lost, and
-// all goes on when the disk does.
-func TestFlushIsTriedAgain(t *testing.T) {
-	broken := &faults{match: onFile(".sst", append(changes, errorfs.OpCreate)...)}
-	var log lockedBuffer
-	e := mustOpen(t, "data", pebble.Options{
-		FS:     errorfs.Wrap(vfs.NewMem(), broken),
-		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	defer mustClose(t, e)
-	broken.on.Store(true)
-	written := make(chan error)
-	go func() {
-		value := make([]byte, 64<<10)
-		for n := range 300 {
-			if _, err := e.Put(t.Context(), "table", fmt.Sprint(n), value, storage.Always()); err != nil {
-				written <- err
-				return
-			}
-		}
-		written <- nil
-	}()
-	log.waitFor(t, "cannot write in the background")
-	log.waitFor(t, "writes wait for the disk")
-	time.Sleep(3*time.Second)
-	t.Logf("%d bytes of log", len(log.String()))
-	broken.on.Store(false)
-	if err := <-written; err != nil {
-		t.Error(err)
-	}
-	log.waitFor(t, "writes go on")
-	t.Logf("%d bytes of log", len(log.String()))
-}
-
-// A lockedBuffer is a log that a test can wait for.
+// A lockedBuffer is a log that a test can read while it is written.
 type lockedBuffer struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
-	changed chan struct{} // closed at the next write, if somebody waits for it
+	mu sync.Mutex
+	b  bytes.Buffer
 }
 
 func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
-	}
 	return l.b.Write(p)
 }
 
@@ -239,38 +197,17 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func (l *lockedBuffer) waitFor(t *testing.T, text string) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	for {
-		l.mu.Lock()
-		if strings.Contains(l.b.String(), text) {
-			l.mu.Unlock()
-			return
-		}
-		if l.changed == nil {
-			l.changed = make(chan struct{})
-		}
-		changed := l.changed
-		l.mu.Unlock()
-		select {
-		case <-changed:
-		case <-deadline:
-			t.Fatalf("log does not say %q but\n%.1000s", text, l.String())
-		}
-	}
-}
-
 // TestFailureExits runs an engine with the default OnFatal in a process of its
-// own. In the second case Pebble panics where it cannot be recovered from, so
-// what the log says must have been written before.
+// own. In all cases but the first Pebble would panic where it cannot be
+// recovered from, or try for ever; what the log says must be written before.
 func TestFailureExits(t *testing.T) {
 	tests := map[string]func(errorfs.Op) bool{
-		"log sync": isLogSync,
-		"next log": onFile(".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
+		"log sync":            isLogSync,
+		"next log":            onFile(".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
+		"table while opening": onFile(".sst", errorfs.OpCreate),
 	}
-	if match := tests[os.Getenv("SEAGATE_TEST_FAILURE")]; match != nil {
-		failAndExit(t, match)
+	if name := os.Getenv("SEAGATE_TEST_FAILURE"); name != "" {
+		failAndExit(t, tests[name], strings.HasSuffix(name, "while opening"))
 		return
 	}
 	for name := range tests {
@@ -289,18 +226,23 @@ func TestFailureExits(t *testing.T) {
 	}
 }
 
-func failAndExit(t *testing.T, match func(errorfs.Op) bool) {
+func failAndExit(t *testing.T, match func(errorfs.Op) bool, whileOpening bool) {
+	disk := vfs.NewMem()
+	e := mustOpen(t, "data", pebble.Options{FS: disk})
+	mustPut(t, e, "key", "value")
+	mustClose(t, e)
+
 	broken := &faults{match: match}
-	e, err := pebble.Open("data", pebble.Options{FS: errorfs.Wrap(vfs.NewMem(), broken)})
+	broken.on.Store(whileOpening)
+	e, err := pebble.Open("data", pebble.Options{FS: errorfs.Wrap(disk, broken)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	broken.on.Store(true)
-	for {
-		if _, err := e.Put(t.Context(), "table", "key", make([]byte, 100<<10), storage.Always()); err != nil {
-			t.Fatalf("Put returned %v", err)
-		}
+	for err == nil {
+		_, err = e.Put(t.Context(), "table", "key", make([]byte, 100<<10), storage.Always())
 	}
+	select {} // the process is about to exit
 }
 
 // helperProcess returns this test binary, about to run one test.

@@ -22,6 +22,7 @@ type guard struct {
 	started  atomic.Bool // from here on there is no Open to return an error
 	failed   atomic.Pointer[error]
 	failing  sync.Once
+	broken   chan struct{} // closed when the engine has failed
 	stopping chan struct{} // closed when the engine fails or begins to close
 	stop     func()        // closes it
 }
@@ -33,6 +34,7 @@ func newGuard(log *slog.Logger, onFatal func(error)) *guard {
 	return &guard{
 		log:      log,
 		onFatal:  onFatal,
+		broken:   make(chan struct{}),
 		stopping: stopping,
 		stop:     sync.OnceFunc(func() { close(stopping) }),
 	}
@@ -46,28 +48,34 @@ func (g *guard) failure() error {
 	return nil
 }
 
-// err returns why the engine may not be used, nil if it may.
+// err returns why the engine may not be used, nil if it may. It is never nil
+// once broken or stopping is closed: whoever was woken by them relies on it.
 func (g *guard) err() error {
-	select {
-	case <-g.stopping:
-	default:
-		return nil
-	}
 	if err := g.failure(); err != nil {
 		return err
 	}
-	return storage.ErrClosed
+	select {
+	case <-g.stopping:
+		return storage.ErrClosed
+	default:
+		return nil
+	}
 }
 
-// fail stops the engine for good. A failure counts even after the engine
-// began to close: its last writes may be waiting for a sync.
+// fail stops the engine for good. A failure counts even after the engine began
+// to close: its last writes may be waiting for a sync.
+//
+// It does not return, so that Pebble does not go on with what has failed: it
+// would panic, or try again.
 func (g *guard) fail(err error) {
 	g.failing.Do(func() {
 		g.failed.Store(&err)
+		close(g.broken)
 		g.stop()
 		g.log.Error("storage cannot go on", "error", err)
 		g.onFatal(err)
 	})
+	select {}
 }
 
 func exit(error) { os.Exit(1) }
@@ -93,13 +101,15 @@ func (g *guard) logf(level slog.Level, format string, args ...any) {
 	}
 }
 
-// events are those that an operator should hear of. Damage that a read or a
-// compaction meets is one of them and does not stop the engine, as Pebble
-// would: a restart repairs nothing, and what is whole can still be served.
+// events are those that stop the engine, and those that an operator should
+// hear of. Damage that a read meets does not stop it, as it would Pebble: a
+// restart repairs nothing, and what is whole can still be served.
 func (g *guard) events() *pebble.EventListener {
 	return &pebble.EventListener{
+		FlushEnd:      func(info pebble.FlushInfo) { g.checkBackground("flush", info.Err) },
+		CompactionEnd: func(info pebble.CompactionInfo) { g.checkBackground("compaction", info.Err) },
 		BackgroundError: func(err error) {
-			g.log.Error("storage cannot write in the background; it will be tried again", "error", err)
+			g.log.Error("storage met an error in the background", "error", err)
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			g.log.Error("storage found damage", "file", info.Path, "error", info.Details)
@@ -114,5 +124,14 @@ func (g *guard) events() *pebble.EventListener {
 			g.log.Warn("writes wait for the disk", "reason", info.Reason)
 		},
 		WriteStallEnd: func() { g.log.Info("writes go on") },
+	}
+}
+
+// checkBackground stops the engine when its tables cannot be written or read.
+// Pebble would try again at once and for ever: it wrote 28 MB a second to the
+// log, while all writes waited without an error.
+func (g *guard) checkBackground(what string, err error) {
+	if isRefusal(err) || pebble.IsCorruptionError(err) {
+		g.fail(fmt.Errorf("storage: %s: %w", what, err))
 	}
 }

@@ -22,8 +22,9 @@ type Options struct {
 
 	// OnFatal is called once, after the reason has been logged, when the
 	// engine cannot go on. It must not wait for anything of the engine's. If
-	// it returns, every later call fails with the same reason, and the folder
-	// stays locked until the process ends. Default: exit with status 1.
+	// it returns, every later call fails with the same reason, the folder
+	// stays locked until the process ends, and an Open during which it was
+	// called does not return. Default: exit with status 1.
 	OnFatal func(error)
 }
 
@@ -109,9 +110,6 @@ func (f *folder) openEngine(isNew bool, w *witness) (*Engine, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(openError(f.dir, err), db.Close())
-	}
-	if err := f.guard.failure(); err != nil {
-		return nil, err // the database is in no state to be closed
 	}
 	return f.start(db, s, w), nil
 }
