@@ -62,6 +62,9 @@ func (c *Client) dial(ctx context.Context) (*Conn, error) {
 	}
 	conn := newConn(s, c.options.QueueBytes)
 	if err := conn.authenticate(ctx, c.credentials); err != nil {
+		if ctx.Err() != nil {
+			conn.fail(err) // and not ErrClosed: nobody waits for a close frame
+		}
 		conn.Close()
 		return nil, err
 	}

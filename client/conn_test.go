@@ -201,16 +201,20 @@ func TestDialUnreachable(t *testing.T) {
 
 func TestDialGivesUpWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
+		over := make(chan struct{})
 		f := newFake(t, func(p *peer) {
 			p.expect(authenticate) // and no answer
-			p.expectEnd()
+			<-over
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := f.client(client.Options{}).Dial(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want DeadlineExceeded", err)
-		}
+		within(t, time.Second, func() {
+			_, err := f.client(client.Options{}).Dial(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want DeadlineExceeded", err)
+			}
+		})
+		close(over)
 	})
 }
 

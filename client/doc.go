@@ -4,8 +4,9 @@
 // # HTTP
 //
 // A Client's methods are one HTTP call each: publish, define and read schemas,
-// look after streams, clients and jails. A Client is safe for concurrent use,
-// keeps connections for the next call, and never repeats a call by itself.
+// look after streams, clients and jails. A Client is safe for concurrent use
+// and keeps connections for the next call. What changes something is not sent
+// twice.
 //
 // # WebSocket
 //

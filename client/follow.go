@@ -48,7 +48,8 @@ type FollowOptions struct {
 // What is published while it is not connected is missed. The same goes for
 // what was on its way when the connection ended. OnSubscribed tells.
 //
-// It returns when the context ends, with its cause; when handle returns an
+// It returns when the context ends, with its cause, and may take 3 s to say
+// goodbye to a gateway that does not answer; when handle returns an
 // error, with that; and when the gateway refuses what trying again will not
 // change, with the *Error: wrong credentials, an expired token, no such stream,
 // a stream that was deleted. See Error.Temporary.

@@ -58,7 +58,7 @@ func build(t testing.TB, records storage.Records, change func(*gateway.Settings)
 	must(t, err)
 	t.Cleanup(network.Close)
 	g, err := gateway.New(ctx, gateway.Parts{
-		Directory: dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(groups.DefaultCredit()),
+		Directory: dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(groups.DefaultCredit(), func(groups.Member, any) {}),
 		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, settings)
 	must(t, err)

@@ -76,6 +76,12 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 // deleteStream deletes the schema last: after a crash in between the stream is
 // still there to be deleted again.
 func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
+	// Whoever asks for the topic from here on gets one that is deleted.
+	g.mu.Lock()
+	if _, ok := g.providers[id]; !ok {
+		g.provideLocked(id)
+	}
+	g.mu.Unlock()
 	if err := g.Network.Delete(ctx, id); err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"errors"
-
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/groups"
@@ -69,10 +67,16 @@ func (s *Subscription) join(g *Gateway, p *auth.Principal, topic *streams.Topic,
 	if err != nil {
 		return err
 	}
-	s.in = in
+	// An in topic that is never started holds up everybody who sends.
+	defer func() {
+		if s.in == nil {
+			in.Close()
+		}
+	}()
 	if joined.Header != nil && s.sees(joined.Header) {
 		s.header = joined.Header
 	}
+	s.in = in
 	return nil
 }
 
@@ -157,13 +161,18 @@ func (m member) Deliver(run []*streams.Message) (int, uint64) { return m.sink.De
 func (m member) Gap(first, last uint64)                       { m.gap(first, last) }
 func (m member) End()                                         { m.end() }
 
-// ConsumerPanicked ends the connection whose subscription panicked. It is for
-// streams.Options.OnPanic.
-func ConsumerPanicked(c streams.Consumer) error {
-	s, ok := c.(consumer)
-	if !ok {
-		return errors.New("a group panicked")
+// Panicked ends the connection of a subscription that panicked while it was
+// delivered to. It is for streams.Options.OnPanic and groups.NewRegistry, with
+// what they name: a streams.Consumer or a groups.Member.
+func Panicked(who any) {
+	var s *Subscription
+	switch who := who.(type) {
+	case consumer:
+		s = who.Subscription
+	case member:
+		s = who.Subscription
+	default:
+		return
 	}
 	s.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it delivered %s", s.stream))
-	return nil
 }

@@ -39,6 +39,7 @@ type Group struct {
 	// returned is what was handed to nobody yet or came back from a member,
 	// oldest first. While there is any, nothing is taken from the topic.
 	returned []*streams.Message
+	over     bool // the topic was deleted
 }
 
 func (g *Group) topic() *streams.Topic { return g.in.Topic() }
@@ -46,6 +47,9 @@ func (g *Group) topic() *streams.Topic { return g.in.Topic() }
 func (g *Group) join(m Member) *Membership {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.over {
+		return nil
+	}
 	ms := &Membership{group: g, member: m, full: true} // until Start
 	g.members = append(g.members, ms)
 	return ms
@@ -95,15 +99,21 @@ func (g *Group) Deliver(p *streams.Pass) int {
 	return n
 }
 
+// pumpMessages bounds a pass over what was returned. Filters decode a whole
+// pass for the first message that they are asked about, and much may wait here
+// while members have little credit.
+const pumpMessages = 256
+
 // pumpLocked shares out what was returned, until no member has credit, and
 // once nothing is left reads on from the topic.
 func (g *Group) pumpLocked() {
 	for len(g.returned) > 0 && len(g.members) > 0 {
-		p := &streams.Pass{Messages: g.returned}
+		waiting := g.returned
 		g.returned = nil
+		p := &streams.Pass{Messages: waiting[:min(len(waiting), pumpMessages)]}
 		n := g.shareLocked(p)
+		g.returned = slices.Concat(g.returned, waiting[n:])
 		if n < len(p.Messages) {
-			g.returned = slices.Concat(g.returned, p.Messages[n:])
 			return
 		}
 	}
@@ -139,7 +149,12 @@ func (g *Group) pickLocked(p *streams.Pass, i int) (ms *Membership, accepted boo
 	for k := range g.members {
 		n := (g.turn + k) % len(g.members)
 		candidate := g.members[n]
-		if !candidate.member.Accepts(p, i) {
+		accepts := candidate.accepts(p, i)
+		if candidate.dead { // until it leaves, nobody knows what it would have accepted
+			accepted = true
+			continue
+		}
+		if !accepts {
 			continue
 		}
 		accepted = true
@@ -159,7 +174,9 @@ func (g *Group) Gap(first, last uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, ms := range g.members {
-		ms.member.Gap(first, last)
+		if ms.started {
+			ms.member.Gap(first, last)
+		}
 	}
 }
 
@@ -167,7 +184,10 @@ func (g *Group) Gap(first, last uint64) {
 func (g *Group) End() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.over = true
 	for _, ms := range g.members {
-		ms.member.End()
+		if ms.started {
+			ms.member.End()
+		}
 	}
 }

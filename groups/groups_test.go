@@ -81,7 +81,7 @@ func newFixture(t testing.TB, credit groups.Credit, opts streams.Options) *fixtu
 		t.Fatal(err)
 	}
 	t.Cleanup(net.Close)
-	return &fixture{net, out, groups.NewRegistry(credit)}
+	return &fixture{net, out, groups.NewRegistry(credit, func(groups.Member, any) {})}
 }
 
 func (f *fixture) join(t testing.TB, client, group string, m *member) *member {

@@ -8,10 +8,12 @@ type Membership struct {
 	member Member
 
 	// Guarded by group.mu.
-	full   bool               // it took fewer than it was handed, and has not called Resume
-	run    []*streams.Message // assigned and not yet handed over
-	handed []handed           // handed over and not acknowledged, oldest first
-	bytes  int                // payload in run and handed
+	started bool
+	dead    bool               // it panicked
+	full    bool               // it took fewer than it was handed, and has not called Resume
+	run     []*streams.Message // assigned and not yet handed over
+	handed  []handed           // handed over and not acknowledged, oldest first
+	bytes   int                // payload in run and handed
 }
 
 type handed struct {
@@ -20,7 +22,17 @@ type handed struct {
 }
 
 // Start begins delivery.
-func (ms *Membership) Start() { ms.Resume() }
+func (ms *Membership) Start() {
+	ms.group.mu.Lock()
+	ms.started = true
+	over := ms.group.over
+	ms.group.mu.Unlock()
+	if over {
+		ms.member.End()
+		return
+	}
+	ms.Resume()
+}
 
 // Resume says that a member that took fewer messages than it was handed has
 // room again.
@@ -61,13 +73,37 @@ func (ms *Membership) hasCredit() bool {
 	return !ms.full && (n == 0 || n < credit.Messages && ms.bytes < credit.Bytes)
 }
 
+// accepts asks the member, unless it is beyond asking.
+func (ms *Membership) accepts(p *streams.Pass, i int) bool {
+	if ms.dead {
+		return false
+	}
+	defer ms.containPanic()
+	return ms.member.Accepts(p, i)
+}
+
+// deliver hands the run to the member. One that panics has taken nothing.
+func (ms *Membership) deliver() (taken int, tag uint64) {
+	defer ms.containPanic()
+	return ms.member.Deliver(ms.run)
+}
+
+// containPanic keeps one member's failure from the others, and from whoever
+// happened to share out messages.
+func (ms *Membership) containPanic() {
+	if v := recover(); v != nil {
+		ms.dead = true
+		ms.group.registry.onPanic(ms.member, v)
+	}
+}
+
 // handOver gives the member what it was assigned, and returns what it had no
 // room for.
 func (ms *Membership) handOver() (refused []*streams.Message) {
 	if len(ms.run) == 0 {
 		return nil
 	}
-	taken, tag := ms.member.Deliver(ms.run)
+	taken, tag := ms.deliver()
 	for _, m := range ms.run[:taken] {
 		ms.handed = append(ms.handed, handed{m, tag})
 	}

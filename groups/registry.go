@@ -27,15 +27,18 @@ func DefaultCredit() Credit { return Credit{Messages: 1024, Bytes: 1 << 20} }
 
 // A Registry is the groups that have members. Safe for concurrent use.
 type Registry struct {
-	credit Credit
+	credit  Credit
+	onPanic func(m Member, value any)
 
 	mu     sync.Mutex // guards what follows
 	groups map[Key]*Group
 }
 
-// NewRegistry returns a registry without groups.
-func NewRegistry(credit Credit) *Registry {
-	return &Registry{credit: credit, groups: map[Key]*Group{}}
+// NewRegistry returns a registry without groups. onPanic is told of a member
+// that panicked, which is handed nothing any more and should leave. It is
+// called with locks held: like a Member, it must not block or call back.
+func NewRegistry(credit Credit, onPanic func(m Member, value any)) *Registry {
+	return &Registry{credit: credit, onPanic: onPanic, groups: map[Key]*Group{}}
 }
 
 // Join makes m a member of the group, which begins at the topic's head if it
@@ -52,7 +55,11 @@ func (r *Registry) Join(topic *streams.Topic, client, group string, m Member) (*
 			return nil, err
 		}
 	}
-	return g.join(m), nil
+	ms := g.join(m)
+	if ms == nil {
+		return nil, streams.ErrDeleted
+	}
+	return ms, nil
 }
 
 // begin makes a group. It replaces one whose topic was deleted.

@@ -75,7 +75,7 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 		Directory: directory,
 		Schemas:   must(schema.OpenRegistry(ctx, s.records, s.rules, s.settings.Schema)),
 		Network:   network,
-		Groups:    groups.NewRegistry(groups.DefaultCredit()),
+		Groups:    groups.NewRegistry(groups.DefaultCredit(), func(groups.Member, any) {}),
 		Metrics:   gateway.NewMetrics(w.metrics),
 		Log:       slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: s.level})),
 	}, s.settings))

@@ -5,7 +5,6 @@ package ws
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,23 +54,16 @@ func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*socket, *wire,
 	return &socket{conn}, h.wire, nil
 }
 
-// read returns the next text message, in the buffer. An error ends the
-// connection: errBinary, or whatever stopped the wire.
-func (s *socket) read(buf *bytes.Buffer) ([]byte, error) {
+// next waits for the next text message and returns a reader of it. An error
+// ends the connection: errBinary, or whatever stopped the wire.
+func (s *socket) next() (io.Reader, error) {
 	// A context with an end would make every frame of every connection take
 	// one common lock. Deadlines are set on the wire.
 	kind, r, err := s.conn.Reader(context.Background())
-	if err != nil {
-		return nil, err
+	if err == nil && kind != websocket.MessageText {
+		err = errBinary
 	}
-	if kind != websocket.MessageText {
-		return nil, errBinary
-	}
-	buf.Reset()
-	if _, err := buf.ReadFrom(r); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
+	return r, err
 }
 
 // release frees what the library holds. The wire stays open.

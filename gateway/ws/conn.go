@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -43,6 +45,7 @@ func newConn(s *Server, socket *socket, w *wire, from netip.Addr) *conn {
 	c := &conn{server: s, socket: socket, wire: w, address: from, id: s.ids.Add(1)}
 	c.answers = newAnswers(w.send)
 	w.drained = c.resume
+	w.broken = c.writeFailed
 	w.sniffer.onPong = c.pong
 	return c
 }
@@ -60,7 +63,7 @@ func (c *conn) run() {
 // the peer has sent its close frame.
 func (c *conn) read() (orderly bool) {
 	defer c.containPanic()
-	c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.AuthenticationTimeout))
+	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
 	err := c.readAll()
 	c.explain(err)
 	return closedByPeer(err)
@@ -89,16 +92,21 @@ func (c *conn) readAll() error {
 var errEnded = errors.New("ws: ended")
 
 func (c *conn) readOne() error {
+	r, err := c.socket.next()
+	if err != nil {
+		return err
+	}
 	buf := messageBuffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= maxPooled {
 			messageBuffers.Put(buf)
 		}
 	}()
-	message, err := c.socket.read(buf)
-	if err != nil {
+	buf.Reset()
+	if _, err := buf.ReadFrom(r); err != nil {
 		return err
 	}
+	message := buf.Bytes()
 	if c.ended.Load() != nil {
 		return errEnded
 	}
@@ -106,6 +114,9 @@ func (c *conn) readOne() error {
 		return nil
 	}
 	c.wire.awaitBudget()
+	if c.ended.Load() != nil {
+		return errEnded
+	}
 	return c.handle(message)
 }
 
@@ -119,13 +130,41 @@ func (c *conn) explain(err error) {
 	case errors.Is(err, errBinary):
 		c.violate(&protocol.Violation{Refusal: protocol.Errorf(protocol.CodeProtocolViolation, "a binary message; messages are text")})
 	case errors.Is(err, errMessageTooLarge):
-		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.server.opts.MessageBytes))
+		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.wire.sniffer.maxMessage))
 	case errors.Is(err, errTooManyFrames):
 		c.End(protocol.Errorf(protocol.CodeTooManyFrames, "more than %d control or empty frames a second", c.server.opts.FramesPerSecond))
 	case c.refused != nil:
 		c.End(c.refused)
 	case c.principal == nil && errors.Is(err, os.ErrDeadlineExceeded):
 		c.End(protocol.Errorf(protocol.CodeAuthenticationTimeout, "no authentication within %v", c.server.opts.AuthenticationTimeout))
+	case !closedByPeer(err) && !isBroken(err) && !errors.Is(err, errEnded):
+		c.End(protocol.Errorf(protocol.CodeProtocolViolation, "not a WebSocket frame as RFC 6455 has them"))
+	}
+}
+
+// isBroken says whether reading ended because the connection did.
+func isBroken(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// writeFailed notes that the peer is gone, or has read nothing for too long.
+func (c *conn) writeFailed(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.drop(protocol.Errorf(protocol.CodePeerGone, "the peer has read nothing for %v", c.server.opts.StallTimeout))
+	}
+}
+
+// setReadDeadline bounds how long the next read may take; 0 is no bound. That
+// of a connection which has ended meanwhile stays.
+func (c *conn) setReadDeadline(d time.Duration) {
+	deadline := time.Time{}
+	if d > 0 {
+		deadline = time.Now().Add(d)
+	}
+	c.wire.nc.SetReadDeadline(deadline)
+	if c.ended.Load() != nil || c.wire.hasEnded() {
+		c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	}
 }
 

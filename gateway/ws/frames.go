@@ -52,20 +52,30 @@ type passFrames map[int64]*frames
 
 type passFramesKey struct{}
 
-// framesOf returns the frames of all messages of a pass.
-func (s *subscription) framesOf(p *streams.Pass) *frames {
+// framesOf returns the frames of all messages of a pass. If they are the
+// caller's own it must release them.
+func (s *subscription) framesOf(p *streams.Pass) (_ *frames, own bool) {
 	byID := p.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
 	f := byID[s.id]
 	if f == nil {
-		f = &frames{}
+		if own = len(byID) >= sharedIDs; own {
+			f = takeFrames()
+		} else {
+			f = &frames{}
+			byID[s.id] = f
+		}
 		for i, m := range p.Messages {
 			f.bytes = s.appendDelivery(f.bytes, m.Payload)
 			f.mark(i)
 		}
-		byID[s.id] = f
 	}
-	return f
+	return f, own
 }
+
+// sharedIDs bounds for how many ids the frames of a pass are kept: a client
+// with a thousand subscriptions to one stream would have it encoded and kept a
+// thousand times.
+const sharedIDs = 8
 
 func (s *subscription) appendDelivery(dst, payload []byte) []byte {
 	return appendText(dst, func(b []byte) []byte {

@@ -48,13 +48,11 @@ func (c *conn) authenticate(r protocol.Request) error {
 	if e := c.enter(r); e != nil {
 		c.refuse(r.ID, r.Action, e)
 		c.refused = e
-		c.wire.nc.SetReadDeadline(time.Now().Add(refusalGrace))
+		c.setReadDeadline(refusalGrace)
 		return nil
 	}
-	c.wire.nc.SetReadDeadline(time.Time{})
-	if c.ended.Load() != nil { // revoked meanwhile; End's own deadline was undone
-		return errEnded
-	}
+	c.setReadDeadline(0)
+	c.wire.sniffer.maxMessage = uint64(c.server.opts.MessageBytes)
 	c.wire.send(appendText(nil, func(b []byte) []byte {
 		return protocol.AppendAuthenticated(b, r.ID, c.principal.JailID)
 	}))

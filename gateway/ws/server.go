@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +32,7 @@ type Options struct {
 	// request's action, "subscribe". The clients in use expect "subscription".
 	LiteralActions bool
 
-	// Allowed says whether a page of that origin may connect. The origin is
-	// "" where the client is no browser.
+	// Origins says which web pages may connect.
 	Origins gateway.Origins
 }
 
@@ -60,8 +61,9 @@ type Server struct {
 	log     *slog.Logger
 	ids     atomic.Uint64
 
-	mu       sync.Mutex // guards what follows
-	conns    map[*conn]struct{}
+	mu       sync.Mutex                    // guards what follows
+	conns    [pingSlots]map[*conn]struct{} // by when they are pinged
+	open     int
 	draining bool
 	gone     sync.WaitGroup // one per connection, and the keep-alive
 
@@ -77,7 +79,6 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 		limits:  protocol.DefaultLimits(),
 		action:  protocol.ActionSubscription,
 		log:     g.Log,
-		conns:   map[*conn]struct{}{},
 		stop:    make(chan struct{}),
 	}
 	s.limits.MessageBytes = opts.MessageBytes
@@ -85,9 +86,20 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 	if opts.LiteralActions {
 		s.action = protocol.ActionSubscribe
 	}
+	for i := range s.conns {
+		s.conns[i] = map[*conn]struct{}{}
+	}
 	s.gone.Go(s.keepAlive)
 	return s
 }
+
+// strangerBytes bounds a message of a client that has not authenticated: enough
+// for the largest token, and not what anybody could make the server hold.
+func (s *Server) strangerBytes() int {
+	return min(s.opts.MessageBytes, s.limits.TokenBytes+strangerSlack)
+}
+
+const strangerSlack = 8 << 10 // for the message around the token
 
 // ServeHTTP accepts a connection. The request must be a WebSocket handshake
 // from an allowed origin; the caller has seen to the path.
@@ -97,6 +109,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gateway.WriteProblem(w, e)
 		return
 	}
+	defer s.gone.Done() // of admissible: from here on the connection counts
 	socket, wire, err := accept(w, r, s)
 	if err != nil {
 		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
@@ -125,9 +138,10 @@ func (s *Server) admissible(r *http.Request) *protocol.Error {
 	if s.draining {
 		return protocol.Errorf(protocol.CodeShuttingDown, "the server shuts down; connect again in a moment")
 	}
-	if len(s.conns) >= s.opts.Connections {
+	if s.open >= s.opts.Connections {
 		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.opts.Connections)
 	}
+	s.gone.Add(1) // here, so that Shutdown waits for handshakes under way
 	return nil
 }
 
@@ -141,7 +155,8 @@ func address(r *http.Request) netip.Addr {
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conns[c] = struct{}{}
+	s.conns[c.slot()][c] = struct{}{}
+	s.open++
 	s.gone.Add(1)
 	s.gateway.Metrics.Connections.WithLabelValues(transport).Inc()
 	s.gateway.Metrics.ConnectionsMade.WithLabelValues(transport).Inc()
@@ -151,7 +166,8 @@ func (s *Server) add(c *conn) bool {
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, c)
+	delete(s.conns[c.slot()], c)
+	s.open--
 	s.gateway.Metrics.Connections.WithLabelValues(transport).Dec()
 	s.gone.Done()
 }
@@ -160,12 +176,21 @@ func (s *Server) remove(c *conn) {
 func (s *Server) all() []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		all = append(all, c)
+	all := make([]*conn, 0, s.open)
+	for _, conns := range s.conns {
+		all = slices.AppendSeq(all, maps.Keys(conns))
 	}
 	return all
 }
+
+func (s *Server) inSlot(slot int) []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns[slot]))
+}
+
+// slot is when, of the pings of an interval, the connection gets its own.
+func (c *conn) slot() int { return int(c.id % pingSlots) }
 
 // pingSlots spreads the pings of all connections over the interval.
 const pingSlots = 20
@@ -176,15 +201,15 @@ const pingSlots = 20
 func (s *Server) keepAlive() {
 	tick := time.NewTicker(s.opts.PingInterval / pingSlots)
 	defer tick.Stop()
-	for slot := uint64(0); ; slot = (slot + 1) % pingSlots {
+	for slot := 0; ; slot = (slot + 1) % pingSlots {
 		select {
 		case <-s.stop:
 			return
 		case <-tick.C:
 		}
-		for _, c := range s.all() {
-			if c.id%pingSlots == slot && !c.wire.keepAlive(s.opts.PingInterval/2) {
-				c.drop(protocol.Errorf(protocol.CodePeerGone, "no pong for %v", s.opts.PingInterval))
+		for _, c := range s.inSlot(slot) {
+			if !c.wire.keepAlive(s.opts.PingInterval * 3 / 4) {
+				c.drop(protocol.Errorf(protocol.CodePeerGone, "the peer answers no pings"))
 			}
 		}
 	}

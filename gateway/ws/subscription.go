@@ -103,7 +103,10 @@ func (s *subscription) Deliver(p *streams.Pass, visible []bool) int {
 	if s.over {
 		return len(p.Messages)
 	}
-	shared := s.framesOf(p)
+	shared, own := s.framesOf(p)
+	if own {
+		defer shared.release()
+	}
 	if visible == nil {
 		return s.offered(s.conn.wire.offer(shared.bytes, shared.ends), len(p.Messages))
 	}
@@ -147,13 +150,13 @@ func (s *subscription) DeliverShare(run []*streams.Message) (taken int, tag uint
 // End implements gateway.Sink. The end of a stream ends the subscription;
 // anything else, the connection, so that the client connects again.
 func (s *subscription) End(reason *protocol.Error) {
-	if reason.Code != protocol.CodeStreamDeleted {
-		s.conn.End(reason)
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
+		return
+	}
+	if reason.Code != protocol.CodeStreamDeleted {
+		s.conn.End(reason)
 		return
 	}
 	s.over = true
@@ -193,16 +196,21 @@ func (c *conn) pong(payload []byte) (solicited bool) {
 	if len(payload) == 8 {
 		tag = binary.BigEndian.Uint64(payload)
 	}
-	upTo, solicited := c.wire.pong(tag)
-	if upTo == 0 {
-		return solicited
+	if !c.wire.pong(tag) {
+		return false
 	}
+	if tag > 0 {
+		c.acknowledge(tag)
+	}
+	return true
+}
+
+func (c *conn) acknowledge(tag uint64) {
 	for _, s := range c.subscriptions() {
 		if s.inner.Shared() {
-			s.inner.Ack(upTo)
+			s.inner.Ack(tag)
 		}
 	}
-	return solicited
 }
 
 func (c *conn) subscriptions() []*subscription {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,7 +23,8 @@ type wire struct {
 	budget  int    // bytes queued up to which deliveries are taken
 	stall   time.Duration
 	metrics *gateway.Metrics
-	drained func() // called, without locks held, when a full queue has room again
+	drained func()      // called, without locks held, when a full queue has room again
+	broken  func(error) // called, without locks held, when the flusher has failed
 
 	mu       sync.Mutex    // guards what follows
 	queue    []byte        // frames waiting for the flusher
@@ -33,9 +35,10 @@ type wire struct {
 	shared   uint64        // messages of groups sent so far
 	pinged   time.Time     // when the ping went out that is unanswered; zero if none is
 	pingTag  uint64        // what the last ping named
-	moved    time.Time     // when the flusher last got something written
 	flushed  chan struct{} // closed when the flusher ends; nil if nobody waits
 	eased    sync.Cond     // the queue got shorter
+
+	heard atomic.Int64 // Unix nanoseconds: when bytes last came from the peer, or room for more in its socket's buffer
 }
 
 func newWire(nc net.Conn, early []byte, s *Server) *wire {
@@ -47,13 +50,19 @@ func newWire(nc net.Conn, early []byte, s *Server) *wire {
 		metrics: s.gateway.Metrics,
 	}
 	w.eased.L = &w.mu
-	w.sniffer.maxMessage = uint64(s.opts.MessageBytes)
+	w.sniffer.maxMessage = uint64(s.strangerBytes())
 	w.sniffer.flood.perSecond = float64(s.opts.FramesPerSecond)
 	if tcp, ok := nc.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(socketBuffer)
 		w.raw, _ = tcp.SyscallConn()
 	}
 	return w
 }
+
+// socketBuffer is how much the kernel keeps for a peer that has not read it.
+// Left to itself it takes megabytes for a slow one, and a ping waits behind
+// them for longer than an answer may take.
+const socketBuffer = 128 << 10
 
 // send queues frames that must not be held back: answers and control frames.
 func (w *wire) send(frames []byte) {
@@ -64,17 +73,17 @@ func (w *wire) send(frames []byte) {
 	}
 }
 
-// end queues the frame that ends the connection. Nothing is sent after it. It
-// returns false if the wire had ended before.
-func (w *wire) end(frame []byte) bool {
+// end queues the frame that ends the connection, if nothing else has ended it.
+// Nothing is sent after it.
+func (w *wire) end(frame []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
-		return false
+		return
 	}
 	w.putLocked(frame)
 	w.ended = true
-	return true
+	w.eased.Broadcast()
 }
 
 // offer takes as many whole frames of a delivery, from the first, as the
@@ -92,6 +101,9 @@ func (w *wire) offer(buf []byte, ends []int) int {
 func (w *wire) offerShared(buf []byte, ends []int) (taken int, tag uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ended {
+		return 0, w.shared // others of the group can have it at once
+	}
 	taken = w.offerLocked(buf, ends)
 	w.shared += uint64(taken)
 	if taken > 0 && w.pinged.IsZero() {
@@ -101,13 +113,10 @@ func (w *wire) offerShared(buf []byte, ends []int) (taken int, tag uint64) {
 }
 
 func (w *wire) offerLocked(buf []byte, ends []int) int {
-	if w.ended {
+	if w.ended || len(ends) == 0 {
 		return len(ends)
 	}
-	written := 0
-	if w.emptyLocked() {
-		written = w.writeNowLocked(buf)
-	}
+	written := w.writeNowLocked(buf)
 	n := w.fitLocked(ends, written)
 	if n > 0 {
 		w.queueLocked(buf[written:ends[n-1]])
@@ -121,12 +130,17 @@ func (w *wire) offerLocked(buf []byte, ends []int) int {
 }
 
 // fitLocked is how many of the frames to take, when the first written bytes of
-// them are on their way already: all that these begin, and what the budget
-// allows.
+// them are on their way already: all that these begin, what the budget allows,
+// and one in any case if nothing is queued. Nobody would tell a subscription
+// that was turned away from an empty queue to go on.
 func (w *wire) fitLocked(ends []int, written int) int {
 	n := 0
 	for n < len(ends) {
-		begun := n > 0 && ends[n-1] < written || n == 0 && (written > 0 || w.emptyLocked())
+		start := 0
+		if n > 0 {
+			start = ends[n-1]
+		}
+		begun := start < written || start == written && w.queuedLocked() == 0
 		if !begun && w.queuedLocked()+ends[n]-written > w.budget {
 			break
 		}
@@ -138,11 +152,7 @@ func (w *wire) fitLocked(ends []int, written int) int {
 // putLocked writes frames at once if nothing waits before them, and queues the
 // rest.
 func (w *wire) putLocked(frames []byte) {
-	written := 0
-	if w.emptyLocked() {
-		written = w.writeNowLocked(frames)
-	}
-	w.queueLocked(frames[written:])
+	w.queueLocked(frames[w.writeNowLocked(frames):])
 }
 
 // queueLocked leaves bytes to the flusher.
@@ -161,13 +171,12 @@ func (w *wire) queueLocked(b []byte) {
 	}
 }
 
-func (w *wire) emptyLocked() bool { return !w.flushing }
 func (w *wire) queuedLocked() int { return len(w.queue) + w.writing }
 
-// writeNowLocked hands bytes to the kernel without waiting, and returns how
-// many it took.
+// writeNowLocked hands bytes to the kernel without waiting, if no flusher is at
+// work, and returns how many it took.
 func (w *wire) writeNowLocked(b []byte) (written int) {
-	if w.raw == nil {
+	if w.raw == nil || w.flushing {
 		return 0
 	}
 	var failed error
@@ -205,7 +214,11 @@ func (w *wire) flush() {
 		if !ok {
 			return
 		}
-		w.batchDone(len(b), w.writeAll(b))
+		err := w.writeAll(b)
+		w.batchDone(len(b), err)
+		if err != nil {
+			w.broken(err)
+		}
 		giveBuffer(b)
 	}
 }
@@ -239,7 +252,6 @@ func (w *wire) batchDone(n int, err error) {
 		w.breakLocked()
 	} else {
 		w.metrics.BytesOut.Add(float64(n))
-		w.moved = time.Now()
 	}
 	w.eased.Broadcast()
 	resume := w.full && len(w.queue) <= w.budget/2
@@ -261,6 +273,7 @@ func (w *wire) writeAll(b []byte) error {
 		if _, err := w.nc.Write(step); err != nil {
 			return err // the stream may be inside a frame: nothing can follow
 		}
+		w.heard.Store(time.Now().UnixNano())
 		b = b[len(step):]
 	}
 	return nil
@@ -275,6 +288,12 @@ func (w *wire) breakLocked() {
 	w.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
+func (w *wire) hasEnded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
 // awaitBudget waits until the peer has read enough of what is queued for it to
 // be given more to do. A peer that reads nothing at all is dropped meanwhile.
 func (w *wire) awaitBudget() {
@@ -285,12 +304,13 @@ func (w *wire) awaitBudget() {
 	}
 }
 
-// awaitFlush waits until all that is queued is written, or for so long.
-func (w *wire) awaitFlush(d time.Duration) {
+// awaitFlush waits until all that is queued is written, or for so long, and
+// returns whether it is.
+func (w *wire) awaitFlush(d time.Duration) bool {
 	w.mu.Lock()
 	if !w.flushing {
 		w.mu.Unlock()
-		return
+		return true
 	}
 	if w.flushed == nil {
 		w.flushed = make(chan struct{})
@@ -301,7 +321,9 @@ func (w *wire) awaitFlush(d time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-flushed:
+		return true
 	case <-timer.C:
+		return false
 	}
 }
 
@@ -312,9 +334,9 @@ func (w *wire) pingLocked() {
 }
 
 // keepAlive sends a ping if none is out. It returns false if the last one is
-// unanswered for longer than patience. A ping waits behind what was written
-// before it; so a slow peer has not failed to answer while the flusher, which
-// waits for room in the socket's buffer, gets on.
+// unanswered for longer than patience, in which nothing else was heard of the
+// peer either. A ping waits behind what was written before it, and a pong
+// behind the message that the peer is sending: slow is not gone.
 func (w *wire) keepAlive(patience time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -325,24 +347,24 @@ func (w *wire) keepAlive(patience time.Duration) bool {
 		w.pingLocked()
 		return true
 	default:
-		return time.Since(w.pinged) <= patience || time.Since(w.moved) <= patience
+		return time.Since(w.pinged) <= patience || time.Since(time.Unix(0, w.heard.Load())) <= patience
 	}
 }
 
-// pong notes the answer to a ping, which proves that everything up to the tag
-// has arrived. It returns false if no ping was out.
-func (w *wire) pong(tag uint64) (upTo uint64, solicited bool) {
+// pong notes the answer to a ping, which proves that everything up to its tag
+// has arrived. It returns false for a pong that answers none: some clients send
+// them as heartbeats (RFC 6455 §5.5.3).
+func (w *wire) pong(tag uint64) (solicited bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.pinged.IsZero() {
-		return 0, false
+	if w.pinged.IsZero() || tag != w.pingTag {
+		return false
 	}
 	w.pinged = time.Time{}
-	tag = min(tag, w.shared)
-	if tag == w.pingTag && tag < w.shared && !w.ended {
+	if tag < w.shared && !w.ended {
 		w.pingLocked()
 	}
-	return tag, true
+	return true
 }
 
 // Read is called by the library. It implements net.Conn.
@@ -354,8 +376,12 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		n = copy(p, w.early)
 		w.early = w.early[n:]
 	} else if n, err = w.nc.Read(p); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF // the library takes EOF for the end of a message
+		}
 		return n, err
 	}
+	w.heard.Store(time.Now().UnixNano())
 	n, w.refused = w.sniffer.follow(p[:n], time.Now())
 	if n == 0 {
 		return 0, w.refused
@@ -386,11 +412,11 @@ func (w *wire) Close() error { return nil }
 // linger lets the last frames reach the peer and closes the socket. A socket
 // that is closed with bytes unread resets the connection, and a reset throws
 // away what the peer has not read; so the peer gets a while to close first,
-// unless it has said that it sends nothing more.
+// unless it has said that it sends nothing more. One that has not read what
+// came before is not waited for a second time.
 func (w *wire) linger(d time.Duration, orderly bool) {
-	w.awaitFlush(d)
 	half, ok := w.nc.(interface{ CloseWrite() error })
-	if ok && !orderly && half.CloseWrite() == nil {
+	if w.awaitFlush(d) && ok && !orderly && half.CloseWrite() == nil {
 		w.nc.SetReadDeadline(time.Now().Add(d))
 		io.Copy(io.Discard, io.LimitReader(w.nc, lingerBytes))
 	}

@@ -81,7 +81,7 @@ func newBench(t testing.TB, with setup) *bench {
 		with.credit = groups.DefaultCredit()
 	}
 	b.gateway, err = gateway.New(ctx, gateway.Parts{
-		Directory: b.dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(with.credit),
+		Directory: b.dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(with.credit, func(groups.Member, any) {}),
 		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, settings)
 	must(err)

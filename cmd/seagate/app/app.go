@@ -107,13 +107,13 @@ func (a *App) openGateway(ctx context.Context) error {
 		TailMessages:   a.config.Streams.TailMessages,
 		TailBytes:      int(a.config.Streams.TailBytes),
 		TopicsPerSpace: a.config.Limits.StreamsPerJail,
-		OnPanic:        a.consumerPanicked,
+		OnPanic:        func(c streams.Consumer, value any) { a.panicked(c, value) },
 	})
 	if err != nil {
 		return err
 	}
 	a.onClose(a.network.Close)
-	members := groups.NewRegistry(groups.DefaultCredit())
+	members := groups.NewRegistry(groups.DefaultCredit(), func(m groups.Member, value any) { a.panicked(m, value) })
 	a.gateway, err = gateway.New(ctx, gateway.Parts{
 		Directory: a.directory,
 		Schemas:   schemas,
@@ -128,9 +128,9 @@ func (a *App) openGateway(ctx context.Context) error {
 	return err
 }
 
-func (a *App) consumerPanicked(c streams.Consumer, value any) {
-	a.log.Error("a consumer panicked", "panic", value, "stack", string(debug.Stack()))
-	gateway.ConsumerPanicked(c)
+func (a *App) panicked(who, value any) {
+	a.log.Error("a subscription panicked", "panic", value, "stack", string(debug.Stack()))
+	gateway.Panicked(who)
 }
 
 func (a *App) listen(version string) error {

@@ -62,14 +62,14 @@ func socketOptions(c *config.Config, origins gateway.Origins) ws.Options {
 }
 
 func apiOptions(c *config.Config, origins gateway.Origins, sockets http.Handler, version string) httpapi.Options {
-	return httpapi.Options{
-		WebSocket:         sockets,
-		Version:           version,
-		MessageBytes:      int(c.Limits.MessageBytes),
-		DecompressedBytes: int(c.Limits.DecompressedBytes),
-		BatchMessages:     c.Limits.BatchMessages,
-		Origins:           origins,
-	}
+	o := httpapi.DefaultOptions()
+	o.WebSocket = sockets
+	o.Version = version
+	o.MessageBytes = int(c.Limits.MessageBytes)
+	o.DecompressedBytes = int(c.Limits.DecompressedBytes)
+	o.BatchMessages = c.Limits.BatchMessages
+	o.Origins = origins
+	return o
 }
 
 // registerMetrics adds what the parts count themselves.

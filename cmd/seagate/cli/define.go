@@ -137,7 +137,11 @@ func (s sketch) definition() (jsontext.Value, error) {
 	if err := errors.Join(wrong...); err != nil {
 		return nil, Usage(err)
 	}
-	return json.Marshal(d)
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, usagef("the fields cannot be sent: %w", err) // invalid UTF-8
+	}
+	return raw, nil
 }
 
 // parseField reads NAME:TYPE or NAME:enum=A,B.

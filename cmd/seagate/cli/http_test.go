@@ -1,10 +1,17 @@
 package cli_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/cmd/seagate/cli"
 )
 
 const boiler = `{"name":"boiler","version":1,"fields":[{"name":"temperature","type":"float"}]}`
@@ -279,4 +286,29 @@ func TestCompletion(t *testing.T) {
 	if r := run(t, "__complete", "stream", "pause", ""); !strings.HasPrefix(r.out, ":4\n") {
 		t.Errorf("completion without a gateway is %q", r.out)
 	}
+}
+
+func FuzzDefineFlags(f *testing.F) {
+	f.Add("1", "a:float")
+	f.Add("1.0.0", "a:enum=x,y")
+	f.Add("99999999999999999999", "\"\\:array<string>")
+	f.Add("-0", "\xff:\x00")
+	// Whatever the flags say is a usage error, or JSON.
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !jsontext.Value(body).IsValid() {
+			f.Errorf("the definition is %q", body)
+		}
+		io.WriteString(w, `{"change":"created"}`)
+	}))
+	f.Cleanup(server.Close)
+	f.Setenv("SEAGATE_URL", server.URL)
+	f.Setenv("SEAGATE_CLIENT_ID", "abc")
+	f.Setenv("SEAGATE_CLIENT_SECRET", "def123")
+	f.Fuzz(func(t *testing.T, version, field string) {
+		r := run(t, "define", "boiler", "--dry-run", "--version="+version, "--field="+field)
+		if r.code != cli.ExitOK && r.code != cli.ExitUsage {
+			t.Errorf("version %q, field %q: exit status %d, %s", version, field, r.code, r.notes)
+		}
+	})
 }

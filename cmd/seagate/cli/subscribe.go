@@ -35,7 +35,10 @@ until it is interrupted, or has printed as many as --count says, and connects
 again when the connection is lost; messages in between are missed, which it
 says.
 
-With --json each line is an object: {"stream", "received", "payload"}.`
+With --json each line is an object: {"stream", "received", "payload"}.
+
+An interrupt ends it with exit status 0, or with 1 if messages that --count
+asked for are still to come.`
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
   seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10`
