@@ -27,7 +27,7 @@ func devCommand() *cobra.Command {
 		defaults: config.Development,
 		check:    (*config.Config).RequireLoopback,
 		ready: func(cmd *cobra.Command, c *config.Config, a *app.App) error {
-			credentials, err := devCredentials(cmd.Context(), a, c.DataDir)
+			credentials, err := devCredentials(cmd.Context(), a, c)
 			if err == nil {
 				welcome(cmd.OutOrStdout(), credentials, c.DataDir)
 			}
@@ -36,56 +36,83 @@ func devCommand() *cobra.Command {
 	}.command()
 }
 
-// devCredentials makes the root client at the first start and keeps its secret
-// for the next ones, in files that only this user can read. They are written
-// before the client is made: a secret that nobody knows would lock everyone
-// out.
-func devCredentials(ctx context.Context, a *app.App, dir string) (cli.Credentials, error) {
-	path := filepath.Join(dir, cli.CredentialsFile)
-	c, err := cli.ReadCredentials(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		c = cli.Credentials{ClientID: "root", ClientSecret: auth.NewSecret().Reveal()}
-	case err != nil:
-		return c, err
-	}
-	c.URL = a.URL()
-	text, err := json.Marshal(c)
+// devCredentials returns the root client's credentials: those of the
+// environment, or else ones that are made at the first start and kept for the
+// next ones, in files that only this user can read.
+func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Credentials, error) {
+	credentials, fresh, err := knownCredentials(c)
 	if err != nil {
-		return c, err
+		return credentials, err
 	}
-	curl := fmt.Sprintf("user = \"%s:%s\"\n", c.ClientID, c.ClientSecret)
-	if err := errors.Join(writePrivate(path, text), writePrivate(filepath.Join(dir, curlFile), []byte(curl))); err != nil {
-		return c, err
+	credentials.URL = a.URL()
+	if fresh {
+		// Before the client is made: a secret that nobody knows would lock
+		// everyone out.
+		if err := saveCredentials(credentials, c.DataDir); err != nil {
+			return credentials, err
+		}
 	}
-	if _, err := a.Directory().EnsureRoot(ctx, c.ClientID, c.ClientSecret); err != nil {
-		return c, err
+	if _, err := a.Directory().EnsureRoot(ctx, credentials.ClientID, credentials.ClientSecret); err != nil {
+		return credentials, err
 	}
-	if _, err := a.Directory().Basic(c.ClientID, c.ClientSecret, netip.IPv6Loopback()); err != nil {
-		return c, fmt.Errorf("the credentials in %s are not those of the data folder: remove %s to start afresh", path, dir)
+	if _, err := a.Directory().Basic(credentials.ClientID, credentials.ClientSecret, netip.IPv6Loopback()); err != nil {
+		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or one with another secret: remove %[1]s to start afresh",
+			c.DataDir, credentials.ClientID)
 	}
-	return c, nil
+	return credentials, saveCredentials(credentials, c.DataDir)
+}
+
+func knownCredentials(c *config.Config) (credentials cli.Credentials, fresh bool, err error) {
+	if c.Root.ClientID != "" {
+		return cli.Credentials{ClientID: c.Root.ClientID, ClientSecret: c.Root.ClientSecret.Reveal()}, false, nil
+	}
+	credentials, err = cli.ReadCredentials(filepath.Join(c.DataDir, cli.CredentialsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return cli.Credentials{ClientID: "root", ClientSecret: auth.NewSecret().Reveal()}, true, nil
+	}
+	return credentials, false, err
 }
 
 // curlFile lets curl have the credentials without showing them to everyone who
 // lists processes.
 const curlFile = "curlrc"
 
-func writePrivate(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// curlText escapes what curl takes for an end or an escape.
+var curlText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+func saveCredentials(c cli.Credentials, dir string) error {
+	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
+	curl := fmt.Sprintf("user = \"%s\"\n", curlText.Replace(c.ClientID+":"+c.ClientSecret))
+	return errors.Join(
+		writePrivate(filepath.Join(dir, cli.CredentialsFile), text),
+		writePrivate(filepath.Join(dir, curlFile), []byte(curl)),
+	)
+}
+
+// writePrivate replaces a file at once: after a crash it is the old one or the
+// new one.
+func writePrivate(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // of which there is none once it is renamed
 	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // welcome says how to send a first message.
 func welcome(w io.Writer, c cli.Credentials, dir string) {
 	here, _ := os.Getwd()
-	seagate := os.Args[0]
-	if !strings.Contains(seagate, "/") {
-		seagate = "seagate"
+	seagate := quote(os.Args[0])
+	if dir != config.Development().DataDir { // where the commands look by themselves
+		seagate = "SEAGATE_DATA_DIR=" + quote(dir) + " " + seagate
 	}
 	fmt.Fprintf(w, `Seagate is ready.
 
@@ -111,5 +138,14 @@ The same with curl, and what the definition is now:
 
 Ctrl-C stops it. Everything it keeps is in %[7]s.
 
-`, c.URL, c.ClientID, c.ClientSecret, here, seagate, filepath.Join(dir, curlFile), dir)
+`, c.URL, c.ClientID, c.ClientSecret, here, seagate, quote(filepath.Join(dir, curlFile)), dir)
+}
+
+// quote makes one word of a text for a shell.
+func quote(text string) string {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./"
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

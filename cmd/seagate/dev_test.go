@@ -1,0 +1,283 @@
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A workplace is a folder in which somebody tries seagate out, with the binary
+// where make puts it.
+type workplace struct {
+	t      *testing.T
+	folder string
+	env    []string // KEY=VALUE
+}
+
+func newWorkplace(t *testing.T, name string) *workplace {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), name)
+	if err := os.MkdirAll(filepath.Join(folder, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, filepath.Join(folder, "bin", "seagate")); err != nil {
+		t.Fatal(err)
+	}
+	return &workplace{t: t, folder: folder, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}}
+}
+
+// bash is a command line, as somebody would paste it.
+func (w *workplace) bash(line string) *exec.Cmd {
+	cmd := exec.Command("bash", "-c", line)
+	cmd.Dir, cmd.Env = w.folder, w.env
+	return cmd
+}
+
+// run runs a command line that must succeed and returns what it prints.
+func (w *workplace) run(line string) string {
+	w.t.Helper()
+	var stderr bytes.Buffer
+	cmd := w.bash(line)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		w.t.Fatalf("%s\n%v\n%s%s", line, err, out, stderr.String())
+	}
+	return string(out)
+}
+
+// A devServer is a `seagate dev` and what it said at the start.
+type devServer struct {
+	*gateway
+	welcome string
+}
+
+// dev starts `seagate dev` on a free port.
+func (w *workplace) dev(arguments string) *devServer {
+	w.t.Helper()
+	cmd := w.bash("exec bin/seagate dev --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 " + arguments)
+	var welcome bytes.Buffer
+	stdout, err := os.CreateTemp(w.t.TempDir(), "welcome")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer stdout.Close()
+	cmd.Stdout = stdout
+	p, err := launchCommand(cmd, w.env)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	g := &gateway{p, w.t, w.folder}
+	w.t.Cleanup(func() {
+		g.kill()
+		if err := g.complaint(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	if _, err := stdout.Seek(0, io.SeekStart); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := welcome.ReadFrom(stdout); err != nil {
+		w.t.Fatal(err)
+	}
+	return &devServer{g, welcome.String()}
+}
+
+// commands are the lines of the welcome that are there to be pasted.
+func (d *devServer) commands() (commands []string) {
+	for line := range strings.Lines(d.welcome) {
+		if line, indented := strings.CutPrefix(line, "  "); indented && strings.Contains(line, "boiler_data") {
+			commands = append(commands, strings.TrimSpace(line))
+		}
+	}
+	return commands
+}
+
+// fact is what the welcome says after a word.
+func (d *devServer) fact(word string) string {
+	m := regexp.MustCompile(`(?m)^  ` + word + ` +(\S+)$`).FindStringSubmatch(d.welcome)
+	if m == nil {
+		d.t.Fatalf("there is no %s in\n%s", word, d.welcome)
+	}
+	return m[1]
+}
+
+// TestDevPrintsCommandsThatWork: all of them, pasted as they are.
+func TestDevPrintsCommandsThatWork(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ folder, arguments string }{
+		"as in the README":  {"seagate", ""},
+		"in an odd place":   {"it's a place; $HOME", ""},
+		"with another data": {"seagate", `--data "my data"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkplace(t, c.folder)
+			d := w.dev(c.arguments)
+			commands := d.commands()
+			if len(commands) != 7 {
+				t.Fatalf("%d commands in\n%s", len(commands), d.welcome)
+			}
+			if _, err := exec.LookPath("curl"); err != nil {
+				commands = slices.DeleteFunc(commands, func(line string) bool { return strings.Contains(line, "curl") })
+			}
+			w.paste(d, commands)
+			d.stopped()
+		})
+	}
+}
+
+const boilerMessage = `{"temperature":91.5,"pressure":3001}`
+
+// paste runs the commands in their order, those that go on in the background.
+func (w *workplace) paste(d *devServer, commands []string) {
+	w.t.Helper()
+	received := &output{grown: make(chan struct{}, 100)}
+	published := 0
+	for _, line := range commands {
+		switch {
+		case strings.Contains(line, "subscribe"):
+			defer w.inBackground(line, received)()
+			d.awaitSubscriber("boiler_data")
+			continue
+		case strings.Contains(line, "publish"):
+			published++
+		}
+		out := w.run(line)
+		if strings.Contains(out, `"code"`) || strings.HasSuffix(line, "/schema") && !strings.Contains(out, `"pressure"`) {
+			w.t.Errorf("%s\n%s", line, out)
+		}
+	}
+	received.await(w.t, strings.Repeat(boilerMessage+"\n", published))
+	if published == 0 {
+		w.t.Error("nothing was published")
+	}
+}
+
+// inBackground starts a command and returns what interrupts it, as Ctrl-C does;
+// it then must end well.
+func (w *workplace) inBackground(line string, out io.Writer) (interrupt func()) {
+	w.t.Helper()
+	var stderr bytes.Buffer
+	cmd := w.bash("exec " + line)
+	cmd.Stdout, cmd.Stderr = out, &stderr
+	if strings.Contains(line, "=") { // exec takes no variables
+		cmd = w.bash("exec env " + line)
+		cmd.Stdout, cmd.Stderr = out, &stderr
+	}
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	return func() {
+		cmd.Process.Signal(syscall.SIGINT)
+		stuck := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+		defer stuck.Stop()
+		if err := cmd.Wait(); err != nil {
+			w.t.Errorf("%s\n%v\n%s", line, err, stderr.String())
+		}
+	}
+}
+
+// awaitSubscriber waits until somebody subscribes to a stream.
+func (d *devServer) awaitSubscriber(stream string) {
+	d.t.Helper()
+	as := credentials{d.fact("client id"), d.fact("client secret")}
+	eventually(d.t, "that somebody subscribes", func() bool {
+		return strings.Contains(d.ok(as, "GET", "/streams/"+stream, ""), `"subscribers":1,`)
+	})
+}
+
+// An output is what a command prints while it runs.
+type output struct {
+	logbook
+	grown chan struct{}
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, string(text))
+	o.grown <- struct{}{}
+	return len(text), nil
+}
+
+func (o *output) await(t *testing.T, want string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("that %q is printed", want), func() bool { return strings.Join(o.copy(), "") == want })
+}
+
+// TestDevKeepsItsCredentials over restarts, for its user's eyes alone.
+func TestDevKeepsItsCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "seagate")
+	first := w.dev("")
+	secret := first.fact("client secret")
+	as := credentials{first.fact("client id"), secret}
+	first.define(as, "boiler")
+	if !regexp.MustCompile(`^sea_[A-Za-z0-9_-]{54}$`).MatchString(secret) {
+		t.Errorf("the secret is %q", secret)
+	}
+	err := filepath.WalkDir(filepath.Join(w.folder, "data"), func(name string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		info, infoErr := entry.Info()
+		if err := errors.Join(err, infoErr); err != nil {
+			return err
+		}
+		if bytes.Contains(text, []byte(secret)) && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the secret in it and mode %v", name, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.stopped()
+	second := w.dev("")
+	if again := second.fact("client secret"); again != secret {
+		t.Error("the secret is another one after a restart")
+	}
+	second.ok(as, "GET", "/streams/boiler/schema", "")
+	second.kill()
+	w.dev("").ok(as, "GET", "/streams", "") // after a kill -9, too; on another port
+}
+
+// TestDevIsForThisMachineAlone.
+func TestDevIsForThisMachineAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "seagate")
+	for _, arguments := range []string{"--listen :0", "--listen 0.0.0.0:0", "--listen 127.0.0.1:0 --admin-listen :0"} {
+		out, err := w.bash("exec bin/seagate dev " + arguments).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "must be an address of this machine alone") {
+			t.Errorf("%s: %v, %s", arguments, err, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(w.folder, "data")); err == nil {
+		t.Error("it has made its folder all the same")
+	}
+}
+
+// TestDevWithARootClientOfOnesOwn prints that one.
+func TestDevWithARootClientOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "seagate")
+	w.env = append(w.env, "SEAGATE_ROOT_CLIENT_ID=me", "SEAGATE_ROOT_CLIENT_SECRET=words-of-my-own-choosing")
+	d := w.dev("")
+	d.ok(credentials{"me", "words-of-my-own-choosing"}, "GET", "/streams", "")
+	if id, secret := d.fact("client id"), d.fact("client secret"); id != "me" || secret != "words-of-my-own-choosing" {
+		t.Errorf("it prints %s and %s", id, secret)
+	}
+	d.stopped()
+}

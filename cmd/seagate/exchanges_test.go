@@ -1,0 +1,221 @@
+package main_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"seagate/protocol"
+)
+
+// exchangeFiles are all exchanges, those of the clients included.
+func exchangeFiles(t testing.TB) []string {
+	t.Helper()
+	own, err := filepath.Glob("../../testdata/exchanges/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients, err := filepath.Glob("../../testdata/clients/*/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(own) == 0 || len(clients) == 0 {
+		t.Fatal("there are no exchanges")
+	}
+	return append(own, clients...)
+}
+
+func exchangeName(file string) string {
+	folder := filepath.Base(filepath.Dir(file))
+	return folder + "/" + strings.TrimSuffix(filepath.Base(file), ".txt")
+}
+
+func TestExchanges(t *testing.T) {
+	for _, file := range exchangeFiles(t) {
+		t.Run(exchangeName(file), func(t *testing.T) {
+			t.Parallel()
+			x, err := readExchange(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.replay(t)
+		})
+	}
+}
+
+// An expectation is what an exchange says of an answer.
+type expectation struct {
+	where  string
+	method string // of HTTP; "" for the WebSocket and the log
+	path   string
+	status string
+	text   string // of the body, of the message, or "close CODE REASON"
+}
+
+// expectations are those of the files.
+func expectations(t testing.TB, files []string) (all []expectation) {
+	t.Helper()
+	for _, file := range files {
+		x, err := readExchange(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range x.steps {
+			all = append(all, s.expectation(exchangeName(file)))
+		}
+	}
+	return all
+}
+
+func (s *step) expectation(where string) expectation {
+	e := expectation{where: where, text: s.args}
+	switch {
+	case strings.HasSuffix(s.verb, "close"):
+		e.text = "close " + s.args
+	case s.verb == "raw":
+		e.method, e.path, _ = strings.Cut(s.sent[0], " ")
+	case s.verb == "http":
+		words := strings.SplitN(s.args, " ", 4)
+		e.method, e.path = words[1], words[2]
+	}
+	e.path, _, _ = strings.Cut(e.path, " ")
+	if len(s.answer) > 0 {
+		e.status, e.text, _ = strings.Cut(s.answer[0], " ")
+	}
+	return e
+}
+
+// shownElsewhere are the codes that no exchange can show, and why.
+var shownElsewhere = map[protocol.Code]string{
+	protocol.CodeInternal:           "the gateway itself would have to fail",
+	protocol.CodeStorageUnavailable: "the disk would have to fail",
+	protocol.CodeTooManyJails:       "there would have to be 10,000 jails",
+	protocol.CodeTooManyKeys:        "takes 257 jails: TestTooManyKeys",
+	protocol.CodeShuttingDown:       "takes a connection that is older than the signal: TestShutdown",
+}
+
+// TestEveryCodeIsShown: an exchange shows each code with the HTTP status and
+// the close code that go with it.
+func TestEveryCodeIsShown(t *testing.T) {
+	shown := map[string]bool{}
+	for _, e := range expectations(t, exchangeFiles(t)) {
+		if kind, code, isClose := cutClose(e.text); isClose {
+			shown[kind+" "+code] = true
+		}
+		for _, m := range codeMember.FindAllStringSubmatch(e.text, -1) {
+			shown[m[1]] = true
+			shown[e.status+" "+m[1]] = true
+		}
+	}
+	for _, info := range protocol.Codes() {
+		code := string(info.Code)
+		if reason, exempt := shownElsewhere[info.Code]; exempt {
+			if shown[code] {
+				t.Errorf("%s is shown by an exchange, although %s", code, reason)
+			}
+			continue
+		}
+		inHTTP, inClose := fmt.Sprintf("%d %s", info.Status, code), fmt.Sprintf("%d %s", info.Close, code)
+		if info.Status != 0 && !shown[inHTTP] && !webSocketOnly[info.Code] {
+			t.Errorf("no exchange shows the HTTP answer %s", inHTTP)
+		}
+		if info.Close != 0 && !shown[inClose] {
+			t.Errorf("no exchange shows the close frame %s", inClose)
+		}
+		if !shown[code] && !shown[inClose] {
+			t.Errorf("no exchange shows %s", code)
+		}
+	}
+}
+
+// webSocketOnly are the codes that have an HTTP status although no call is
+// refused with them so far.
+var webSocketOnly = map[protocol.Code]bool{
+	protocol.CodeSubscriptionNotFound: true,
+	protocol.CodeTooManySubscriptions: true,
+}
+
+var codeMember = regexp.MustCompile(`"code":"([a-z0-9_]+)"`)
+
+func cutClose(text string) (kind, code string, isClose bool) {
+	rest, isClose := strings.CutPrefix(text, "close ")
+	kind, code, _ = strings.Cut(rest, " ")
+	return kind, code, isClose
+}
+
+// TestEveryMessageIsShown: an exchange shows each answer that a message can
+// have.
+func TestEveryMessageIsShown(t *testing.T) {
+	all := expectations(t, exchangeFiles(t))
+	for _, want := range []string{
+		`"action":"authenticate","success":true`, `"action":"authenticate","success":false`,
+		`"action":"subscription","success":true`, `"action":"subscribe","success":false`,
+		`"action":"subscription","streamName":`,
+		`"action":"unsubscribe","success":true`, `"action":"unsubscribe","success":false`,
+		`"action":"publish","success":true`, `"action":"publish","success":false`,
+		`"action":"define","success":true`, `"action":"define","success":false`,
+		`"action":"describe","success":true`, `"action":"describe","success":false`,
+		`"success":false,"streamName":`,
+	} {
+		if !slices.ContainsFunc(all, func(e expectation) bool { return strings.Contains(e.text, want) }) {
+			t.Errorf("no exchange has an answer with %s", want)
+		}
+	}
+}
+
+// TestEveryCallIsShown: an exchange shows each call of the API with a success
+// and with a refusal.
+func TestEveryCallIsShown(t *testing.T) {
+	all := expectations(t, exchangeFiles(t))
+	for _, call := range []string{
+		"GET /streams", "GET /streams/{}", "DELETE /streams/{}",
+		"POST /streams/{}/publish", "POST /streams/{}/define", "GET /streams/{}/schema",
+		"GET /streams/{}/schemas", "GET /streams/{}/schemas/{}", "POST /schema-versions-vector",
+		"GET /streams/{}/header", "PUT /streams/{}/header",
+		"POST /streams/{}/pause", "POST /streams/{}/resume",
+		"POST /client", "GET /clients", "DELETE /client/{}", "PUT /client/{}", "PUT /client/{}/jwt-public-key",
+		"POST /jails", "GET /jails", "DELETE /jails/{}",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		pattern := regexp.MustCompile(`^/api/v1` + strings.ReplaceAll(path, "{}", `[^/?]+`) + `(\?.*)?$`)
+		statuses := map[bool]bool{}
+		for _, e := range all {
+			if e.method == method && pattern.MatchString(e.path) {
+				statuses[e.status == "200"] = true
+			}
+		}
+		if !statuses[true] || !statuses[false] {
+			t.Errorf("%s: a success is shown: %v, a refusal is shown: %v", call, statuses[true], statuses[false])
+		}
+	}
+}
+
+// TestAnswersSuitTheClients holds what the gateway is made to answer by the
+// replays against what each client can use.
+func TestAnswersSuitTheClients(t *testing.T) {
+	schemaKeys := regexp.MustCompile(`^\{"name":"[^"]*","version":("[0-9.]+"|[0-9.]+),"fields":\[.*\]\}$`)
+	for _, e := range expectations(t, exchangeFiles(t)) {
+		client, _, _ := strings.Cut(e.where, "/")
+		problem := ""
+		switch {
+		case client == "python" && strings.Contains(e.text, `"action":"subscribe","success":true`):
+			problem = "Python takes a subscribe for refused unless the answer's action is subscription"
+		case client == "python" && strings.HasSuffix(e.path, "/schema") && e.status == "200" && !schemaKeys.MatchString(e.text):
+			problem = "Python's constructor takes name, version and fields alone"
+		case client == "php" && e.status != "200" && e.status != "" && !strings.Contains(e.text, `"message":"`):
+			problem = "PHP shows the message of what is not 200"
+		case client == "php" && strings.Contains(e.text, "does not match") && !strings.Contains(e.text, `"errors":["`):
+			problem = "PHP shows the errors of a validation"
+		case client != "exchanges" && e.status[:min(1, len(e.status))] == "2" && e.status != "200" && e.method != "OPTIONS":
+			problem = "every success is exactly 200"
+		case client != "exchanges" && strings.Contains(e.text, `"action":"subscription","success":false`):
+			problem = "clients wait for ever after a refusal that calls itself subscription"
+		}
+		if problem != "" {
+			t.Errorf("%s: %s %s: %s: %s", e.where, e.method, e.path, problem, e.text)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+// Package main_test tests the compiled binary the way its users meet it: it is
+// started with an environment, spoken to over its sockets, and stopped or
+// killed by its process id.
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// program is the program under test.
+var program string
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (int, error) {
+	folder, err := os.MkdirTemp("", "seagate-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder)
+	if err := build(filepath.Join(folder, "seagate")); err != nil {
+		return 1, err
+	}
+	code := m.Run()
+	if err := stopShared(); err != nil {
+		return 1, err
+	}
+	if err := goleak.Find(); err != nil {
+		return 1, fmt.Errorf("the tests leave something behind: %w", err)
+	}
+	return code, nil
+}
+
+// testVersion is what the binary says it is.
+const testVersion = "1.2.3-test"
+
+// build makes the binary. With the race detector it finds what the tests of
+// single packages cannot.
+func build(name string) error {
+	args := []string{"build", "-buildvcs=false", "-ldflags", "-X main.version=" + testVersion, "-o", name}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	program = name
+	return nil
+}

@@ -1,0 +1,78 @@
+package main_test
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"sync"
+	"testing"
+)
+
+// keys are the key pairs by name, made when first asked for.
+var keys = struct {
+	sync.Mutex
+	byName map[string]*rsa.PrivateKey
+}{byName: map[string]*rsa.PrivateKey{}}
+
+func keyOf(t testing.TB, name string) *rsa.PrivateKey {
+	t.Helper()
+	keys.Lock()
+	defer keys.Unlock()
+	if keys.byName[name] == nil {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys.byName[name] = key
+	}
+	return keys.byName[name]
+}
+
+// publicPEM is the public half of a key, as it is registered.
+func publicPEM(t testing.TB, name string) string {
+	t.Helper()
+	return encodePEM(t, &keyOf(t, name).PublicKey)
+}
+
+func encodePEM(t testing.TB, key *rsa.PublicKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// signToken makes a token by hand, since no library signs what must be
+// refused. The claims are text, which may be no claims at all.
+func signToken(t testing.TB, key, algorithm, claims string) string {
+	t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(`{"alg":"`+algorithm+`","typ":"JWT"}`)) + "." + encode([]byte(claims))
+	var signature []byte
+	var err error
+	switch algorithm {
+	case "RS512":
+		digest := sha512.Sum512([]byte(text))
+		signature, err = rsa.SignPKCS1v15(rand.Reader, keyOf(t, key), crypto.SHA512, digest[:])
+	case "RS256":
+		digest := crypto.SHA256.New()
+		digest.Write([]byte(text))
+		signature, err = rsa.SignPKCS1v15(rand.Reader, keyOf(t, key), crypto.SHA256, digest.Sum(nil))
+	case "HS256", "HS512": // keyed with what everybody knows
+		hash := map[string]crypto.Hash{"HS256": crypto.SHA256, "HS512": crypto.SHA512}[algorithm]
+		mac := hmac.New(hash.New, []byte(publicPEM(t, key)))
+		mac.Write([]byte(text))
+		signature = mac.Sum(nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + "." + encode(signature)
+}
