@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"schema":      {"storage"},
 	"streams":     {"storage"},
 	"groups":      {"streams", "storage"},
-	"gateway":     {"protocol", "auth", "schema", "streams", "groups"},
+	"gateway":     {"protocol", "auth", "schema", "streams", "groups", "storage"},
 	"client":      {"protocol"},
 	"cmd/seagate": {"protocol", "storage", "auth", "schema", "streams", "groups", "gateway", "client"},
 }

@@ -32,7 +32,7 @@
 //     jail. The second holder is not told, for it must not learn of the first;
 //     if it is an honest twin it sees its tokens arrive in the first jail.
 //
-// A token says "exp" (required) and "nbf" as whole seconds, no leeway is
+// A token says "exp" (required) and "nbf" as seconds, no leeway is
 // given; "mustFanout", if there, is a boolean; "filter", if there, compiles.
 // Other claims are ignored, duplicate ones refused. A bearer subscribes and
 // does nothing else. See Principal.May.

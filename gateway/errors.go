@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -9,38 +10,43 @@ import (
 	"seagate/auth"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/storage"
 	"seagate/streams"
 )
 
 // errorTable says which code the errors of the packages below have on the
-// wire. Their own text is safe to show.
+// wire. Their own text is safe to show; where it speaks of topics, which are
+// not the client's word, there is another.
 var errorTable = []struct {
-	err  error
-	code protocol.Code
+	err     error
+	code    protocol.Code
+	message string
 }{
-	{auth.ErrForbidden, protocol.CodeForbidden},
-	{auth.ErrTooManyAttempts, protocol.CodeTooManyAttempts},
-	{auth.ErrClientExists, protocol.CodeClientExists},
-	{auth.ErrClientNotFound, protocol.CodeClientNotFound},
-	{auth.ErrJailExists, protocol.CodeJailExists},
-	{auth.ErrJailNotFound, protocol.CodeJailNotFound},
-	{auth.ErrRootJail, protocol.CodeRootJail},
-	{auth.ErrLastClient, protocol.CodeLastClient},
-	{auth.ErrTooManyClients, protocol.CodeTooManyClients},
-	{auth.ErrTooManyJails, protocol.CodeTooManyJails},
-	{auth.ErrTooManyKeys, protocol.CodeTooManyKeys},
-	{auth.ErrInvalidKey, protocol.CodeInvalidKey},
-	{auth.ErrInvalidName, protocol.CodeInvalidName},
-	{auth.ErrInvalidDescription, protocol.CodeInvalidRequest},
+	{auth.ErrForbidden, protocol.CodeForbidden, ""},
+	{auth.ErrTooManyAttempts, protocol.CodeTooManyAttempts, ""},
+	{auth.ErrClientExists, protocol.CodeClientExists, ""},
+	{auth.ErrClientNotFound, protocol.CodeClientNotFound, ""},
+	{auth.ErrJailExists, protocol.CodeJailExists, ""},
+	{auth.ErrJailNotFound, protocol.CodeJailNotFound, ""},
+	{auth.ErrRootJail, protocol.CodeRootJail, ""},
+	{auth.ErrLastClient, protocol.CodeLastClient, ""},
+	{auth.ErrTooManyClients, protocol.CodeTooManyClients, ""},
+	{auth.ErrTooManyJails, protocol.CodeTooManyJails, ""},
+	{auth.ErrTooManyKeys, protocol.CodeTooManyKeys, ""},
+	{auth.ErrInvalidKey, protocol.CodeInvalidKey, ""},
+	{auth.ErrInvalidName, protocol.CodeInvalidName, ""},
+	{auth.ErrInvalidDescription, protocol.CodeInvalidRequest, ""},
 
-	{schema.ErrNotFound, protocol.CodeStreamNotFound},
-	{schema.ErrTooManyStreams, protocol.CodeTooManyStreams},
-	{schema.ErrHistoryFull, protocol.CodeTooManyVersions},
-	{schema.ErrBadName, protocol.CodeInvalidName},
+	{schema.ErrNotFound, protocol.CodeStreamNotFound, ""},
+	{schema.ErrTooManyStreams, protocol.CodeTooManyStreams, ""},
+	{schema.ErrHistoryFull, protocol.CodeTooManyVersions, ""},
+	{schema.ErrBadName, protocol.CodeInvalidName, ""},
 
-	{streams.ErrPaused, protocol.CodeStreamPaused},
-	{streams.ErrDeleted, protocol.CodeStreamNotFound},
-	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams},
+	{streams.ErrPaused, protocol.CodeStreamPaused, "the stream is paused: it takes no messages until it is resumed"},
+	{streams.ErrDeleted, protocol.CodeStreamNotFound, "the stream was deleted"},
+	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams, "the jail has as many streams as it may have"},
+
+	{storage.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},
 }
 
 // refusal turns an error into what the client is told. What is not in the
@@ -55,7 +61,7 @@ func (g *Gateway) refusal(attempt string, err error) *protocol.Error {
 	}
 	for _, row := range errorTable {
 		if errors.Is(err, row.err) {
-			return &protocol.Error{Code: row.code, Message: plain(err)}
+			return &protocol.Error{Code: row.code, Message: cmp.Or(row.message, plain(err))}
 		}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -101,8 +107,8 @@ var decodeCodes = map[schema.DecodeErrorKind]protocol.Code{
 // plain is the error's text without the name of the package that made it.
 func plain(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"auth: ", "schema: ", "streams: ", "storage: "} {
-		text = strings.Replace(text, prefix, "", 1)
+	for _, prefix := range []string{"auth: ", "schema: ", "streams: "} {
+		text = strings.TrimPrefix(text, prefix)
 	}
 	return text
 }

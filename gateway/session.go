@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -19,11 +20,18 @@ func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.P
 	} else {
 		p, err = g.Directory.Basic(c.ClientID, c.Secret.Reveal(), from)
 	}
+	if err == nil && c.JailID != "" && c.JailID != p.JailID {
+		err = errOtherJail
+	}
 	if err != nil {
 		return nil, g.refuseCredentials(c, from, err)
 	}
 	return p, nil
 }
+
+// errOtherJail: the credentials are good, for a client of another jail than the
+// one that was named with them.
+var errOtherJail = errors.New("the client is not in the jail that was named")
 
 // A Connection is a transport's end of a session.
 type Connection interface {

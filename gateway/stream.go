@@ -69,7 +69,7 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 	if err := g.deleteStream(ctx, streams.ID{Space: p.JailUID, Name: stream}); err != nil {
 		return g.refusal("delete the stream", err)
 	}
-	g.Log.Info("stream deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream)
+	g.audit(p, "stream deleted", stream)
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 	if e != nil {
 		return e
 	}
-	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, checked[0]) })
+	return g.store(p, stream, "header set", func(t *streams.Topic) error { return t.SetHeader(ctx, checked[0]) })
 }
 
 // ClearHeader removes the stream's header, durably.
@@ -137,7 +137,7 @@ func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream str
 	if e := g.authorize(p, auth.AdministerStreams); e != nil {
 		return e
 	}
-	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })
+	return g.store(p, stream, "header cleared", func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })
 }
 
 // Header returns the stream's header.
@@ -159,10 +159,14 @@ func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream strin
 	if e := g.authorize(p, auth.AdministerStreams); e != nil {
 		return e
 	}
-	return g.store(p, stream, func(t *streams.Topic) error { return t.SetPaused(ctx, paused) })
+	what := "stream resumed"
+	if paused {
+		what = "stream paused"
+	}
+	return g.store(p, stream, what, func(t *streams.Topic) error { return t.SetPaused(ctx, paused) })
 }
 
-func (g *Gateway) store(p *auth.Principal, stream string, change func(*streams.Topic) error) *protocol.Error {
+func (g *Gateway) store(p *auth.Principal, stream, what string, change func(*streams.Topic) error) *protocol.Error {
 	topic, e := g.topic(p, stream)
 	if e != nil {
 		return e
@@ -170,5 +174,6 @@ func (g *Gateway) store(p *auth.Principal, stream string, change func(*streams.T
 	if err := change(topic); err != nil {
 		return g.refusal("change the stream", err)
 	}
+	g.audit(p, what, stream)
 	return nil
 }

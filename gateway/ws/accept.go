@@ -3,6 +3,8 @@ package ws
 // This is the one file that knows the WebSocket library. Its continuation is
 // github.com/coder/websocket; to move there is to change this file.
 
+//lint:file-ignore SA1019 the library is deprecated in favor of its continuation, and kept on purpose: docs/architecture.md
+
 import (
 	"bufio"
 	"context"
@@ -44,7 +46,9 @@ func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*socket, *wire,
 	})
 	if err != nil {
 		if h.wire == nil {
-			gateway.WriteProblem(rw, protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason))
+			e := protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason)
+			s.gateway.Metrics.Refused(transport, e)
+			gateway.WriteProblem(rw, e)
 		}
 		return nil, nil, err
 	}

@@ -124,12 +124,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go c.run()
 }
 
+// maxLoggedOrigin keeps strangers from filling the log.
+const maxLoggedOrigin = 256
+
 // transport names this one in metrics.
 const transport = "websocket"
 
 func (s *Server) admissible(r *http.Request) *protocol.Error {
 	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allow(origin, r.Host) {
-		s.log.Warn("origin refused", "origin", origin, "address", r.RemoteAddr,
+		s.log.Warn("origin refused", "origin", origin[:min(len(origin), maxLoggedOrigin)], "address", r.RemoteAddr,
 			"advice", "add it to allowed_origins if it is yours")
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not connect")
 	}
