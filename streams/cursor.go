@@ -36,10 +36,15 @@ const (
 const (
 	passMessages = 256
 	passBytes    = 256 << 10
+
+	// A consumer that catches up has filled its queue before. What is encoded
+	// for it beyond its room is encoded again the next time.
+	catchUpBytes = 64 << 10
 )
 
-// peek returns what comes at c, with messages up to the one before limit only.
-func (t *Topic) peek(c cursor, limit uint64) segment {
+// peek returns what comes at c, with messages up to the one before limit only
+// and, beyond the first, of no more bytes than given.
+func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if ch, n, ok := t.changes.at(c.change); ok {
@@ -51,7 +56,7 @@ func (t *Topic) peek(c cursor, limit uint64) segment {
 	if first := t.tail.first(t.next); c.seq < first {
 		return segment{kind: gap, then: cursor{first, c.change}}
 	}
-	if run := t.tail.read(c.seq, limit); len(run) > 0 {
+	if run := t.tail.read(c.seq, limit, bytes); len(run) > 0 {
 		return segment{kind: someMessages, messages: run, then: cursor{run[len(run)-1].Seq + 1, c.change}}
 	}
 	if t.deleted {

@@ -141,7 +141,7 @@ func (l *lane) passLive() bool {
 	if len(l.live) == 0 {
 		return false
 	}
-	s := l.topic.peek(l.at, math.MaxUint64)
+	s := l.topic.peek(l.at, math.MaxUint64, passBytes)
 	if s.kind == nothing {
 		return false
 	}
@@ -193,7 +193,7 @@ func (l *lane) catchUp() bool {
 		case in.at.before(l.at):
 			// Many fall behind at the same message; they share their passes too.
 			if shared.p == nil || shared.at != in.at {
-				shared.at, shared.s = in.at, l.topic.peek(in.at, l.at.seq)
+				shared.at, shared.s = in.at, l.topic.peek(in.at, l.at.seq, catchUpBytes)
 				shared.p = &Pass{Messages: shared.s.messages}
 			}
 			if l.leave(in, in.offer(shared.s, shared.p)) {
@@ -210,7 +210,7 @@ func (l *lane) catchUp() bool {
 
 // behind says whether the topic has something that the live have not had.
 func (l *lane) behind() bool {
-	return l.topic.peek(l.at, math.MaxUint64).kind != nothing
+	return l.topic.peek(l.at, math.MaxUint64, passBytes).kind != nothing
 }
 
 // setFloor publishes how far those have got who are reading.

@@ -49,8 +49,8 @@ func (t *tail) first(next uint64) uint64 {
 }
 
 // read returns the messages from seq on and before limit, as many as make a
-// pass.
-func (t *tail) read(seq, limit uint64) []*Message {
+// pass of so many bytes.
+func (t *tail) read(seq, limit uint64, maxBytes int) []*Message {
 	if t.count == 0 || seq > t.at(t.count-1).Seq || seq >= limit {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (t *tail) read(seq, limit uint64) []*Message {
 	n, bytes := 0, 0
 	for n < most {
 		bytes += len(t.at(i + n).Payload)
-		if n > 0 && bytes > passBytes {
+		if n > 0 && bytes > maxBytes {
 			break
 		}
 		n++
