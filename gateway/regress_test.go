@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,11 +77,6 @@ func TestNothingOutlivesADeletedStream(t *testing.T) {
 	if header, e := p.Header(root, "s"); e == nil {
 		t.Errorf("the new stream has the header %s", header)
 	}
-	s := p.subscribe(root, "s", "")
-	if e := p.publish(root, "s", `{"p":1}`); e != nil {
-		t.Errorf("publish to the new stream: %v", e)
-	}
-	_ = s
 }
 
 // panickySink fails at every message that it shares.
@@ -105,8 +101,9 @@ func TestASubscriptionThatPanicsEndsAndItsGroupGoesOn(t *testing.T) {
 			p.ok(p.publish(root, "s", payload))
 		}
 		synctest.Wait()
+		slices.Sort(healthy.got) // what the other was to have may come late
 		healthy.want(t, `{"p":1}`, `{"p":2}`, `{"p":3}`)
-		if want := []string{"internal"}; len(bad.ended) != 1 || bad.ended[0] != want[0] {
+		if want := []string{string(protocol.CodeInternal)}; !slices.Equal(bad.ended, want) {
 			t.Errorf("the subscription ended with %q, want %q", bad.ended, want)
 		}
 		sub.Close()

@@ -48,6 +48,7 @@ type setup struct {
 	options  func(*ws.Options)
 	network  streams.Options
 	credit   groups.Credit
+	listener net.Listener // nil for a real one
 }
 
 const definition = `{"version":1,"fields":[{"name":"n","type":"integer"}]}`
@@ -91,7 +92,12 @@ func newBench(t testing.TB, with setup) *bench {
 		with.options(&options)
 	}
 	b.server = ws.NewServer(b.gateway, options)
-	h := httptest.NewServer(b.server)
+	h := httptest.NewUnstartedServer(b.server)
+	if with.listener != nil {
+		h.Listener.Close()
+		h.Listener = with.listener
+	}
+	h.Start()
 	b.addr = h.Listener.Addr().String()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -137,7 +143,11 @@ func (b *bench) dial() *wstest.Conn {
 // login returns an authenticated connection.
 func (b *bench) login() *wstest.Conn {
 	b.t.Helper()
-	c := b.dial()
+	return b.authenticate(b.dial())
+}
+
+func (b *bench) authenticate(c *wstest.Conn) *wstest.Conn {
+	b.t.Helper()
 	c.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
 	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
 	return c

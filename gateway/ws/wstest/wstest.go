@@ -57,9 +57,16 @@ func Handshake(t testing.TB, addr, path string, header ...string) (*Conn, *http.
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
+	return Over(t, nc, path, header...)
+}
+
+// Over is Handshake on a connection that the test made itself: of TLS, or one
+// that a fake clock can wait for.
+func Over(t testing.TB, nc net.Conn, path string, header ...string) (*Conn, *http.Response) {
+	t.Helper()
 	lines := append([]string{
 		"GET " + path + " HTTP/1.1",
-		"Host: " + addr,
+		"Host: " + nc.RemoteAddr().String(),
 		"Upgrade: websocket",
 		"Connection: Upgrade",
 		"Sec-WebSocket-Version: 13",

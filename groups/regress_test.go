@@ -1,0 +1,248 @@
+package groups_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"seagate/groups"
+	"seagate/streams"
+)
+
+// A panicky member fails at one message: when it is asked about it, or when it
+// is handed it.
+type panicky struct {
+	*member
+	onAccepts, onDeliver string
+}
+
+func (p *panicky) Accepts(pass *streams.Pass, i int) bool {
+	if string(pass.Messages[i].Payload) == p.onAccepts {
+		panic("accepts " + p.onAccepts)
+	}
+	return p.member.Accepts(pass, i)
+}
+
+func (p *panicky) Deliver(run []*streams.Message) (int, uint64) {
+	for _, m := range run {
+		if string(m.Payload) == p.onDeliver {
+			panic("deliver " + p.onDeliver)
+		}
+	}
+	return p.member.Deliver(run)
+}
+
+// watch is a fixture that writes down which members panicked.
+func watch(t *testing.T, f *fixture, credit groups.Credit) (panics func() []string) {
+	var mu sync.Mutex
+	var all []string
+	f.registry = groups.NewRegistry(credit, func(m groups.Member, value any) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, ok := m.(*panicky); !ok {
+			t.Errorf("told that %T panicked", m)
+		}
+		all = append(all, fmt.Sprint(value))
+	})
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
+}
+
+// A member that panicked ended the group's place in the topic: the others, and
+// those who joined later, received nothing any more and were told nothing. What
+// it was assigned was lost.
+func TestAMemberThatPanicsLosesNothingAndSilencesNobody(t *testing.T) {
+	for name, bad := range map[string]*panicky{
+		"accepts":        {onAccepts: "3"},
+		"accepts first":  {onAccepts: "1"},
+		"deliver":        {onDeliver: "3"},
+		"deliver first":  {onDeliver: "1"},
+		"accepts always": {onAccepts: "1", onDeliver: "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+				panics := watch(t, f, groups.DefaultCredit())
+				bad.member = all()
+				ms, err := f.registry.Join(f.out.Topic(), "c", "g", bad)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ms.Start()
+				healthy := f.join(t, "c", "g", all())
+				f.send("1", "2", "3", "4", "5")
+				synctest.Wait()
+				if got := panics(); len(got) != 1 {
+					t.Errorf("told of the panics %q, want one", got)
+				}
+				taken := len(bad.got)
+				f.send("6")
+				synctest.Wait()
+				if len(bad.got) > taken {
+					t.Errorf("a member that panicked was handed %q", bad.got[taken:])
+				}
+				ms.Leave()
+				late := f.join(t, "c", "g", all())
+				f.send("7", "8")
+				synctest.Wait()
+				got := slices.Sorted(slices.Values(slices.Concat(healthy.got, late.got)))
+				if want := []string{"1", "2", "3", "4", "5", "6", "7", "8"}; !slices.Equal(got, want) {
+					t.Errorf("the others received %q, want %q", got, want)
+				}
+				if len(late.got) == 0 {
+					t.Error("who joined later received nothing")
+				}
+				f.net.Close()
+			})
+		})
+	}
+}
+
+// Messages that a member may have to see wait for it to leave after it has
+// panicked: nobody can ask it any more.
+func TestWhatOnlyAPanickedMemberMightHaveAcceptedWaitsForItToLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+		watch(t, f, groups.DefaultCredit())
+		ms, err := f.registry.Join(f.out.Topic(), "c", "g", &panicky{member: all(), onAccepts: "a1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms.Start()
+		noA := f.join(t, "c", "g", &member{room: -1, taboo: "a"})
+		f.send("a1", "b1")
+		synctest.Wait()
+		noA.want(t)
+		fresh := f.join(t, "c", "g", &member{room: -1, taboo: "b"})
+		ms.Leave()
+		synctest.Wait()
+		fresh.want(t, "a1")
+		noA.want(t, "b1")
+		f.net.Close()
+	})
+}
+
+// A member's panic while another one left, or while it started itself, reached
+// that goroutine, and ended the process.
+func TestAPanicIsContainedWhoeverSharesOut(t *testing.T) {
+	for name, first := range map[string]*member{"leave": all(), "start": {room: 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+				panics := watch(t, f, groups.DefaultCredit())
+				f.join(t, "c", "g", first)
+				f.send("1")
+				synctest.Wait()
+				ms, err := f.registry.Join(f.out.Topic(), "c", "g", &panicky{member: all(), onDeliver: "1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ms.Start()       // is handed what the first had no room for, or nothing
+				first.ms.Leave() // or now what the first did not acknowledge
+				if got := panics(); len(got) != 1 {
+					t.Errorf("told of the panics %q, want one", got)
+				}
+				ms.Leave()
+				f.net.Close()
+			})
+		})
+	}
+}
+
+// Who joined a group between its topic's deletion and the leaving of its
+// members was told nothing, for ever.
+func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+		f.join(t, "c", "g", all())
+		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := f.registry.Join(f.out.Topic(), "c", "g", all()); err != streams.ErrDeleted {
+			t.Errorf("joined a group that is over: %v", err)
+		}
+		f.net.Close()
+	})
+}
+
+// The end of a topic reached members before they had started: a transport sent
+// the end of a subscription before the answer that there is one.
+func TestNothingIsToldBeforeStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+		m := all()
+		ms, err := f.registry.Join(f.out.Topic(), "c", "g", m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(m.other) > 0 {
+			t.Errorf("told %q before Start", m.other)
+		}
+		ms.Start()
+		synctest.Wait()
+		if got := strings.Join(m.other, ", "); got != "end" {
+			t.Errorf("told %q by Start, want the end", got)
+		}
+		f.net.Close()
+	})
+}
+
+// A decoder counts what filters decode: all messages of a pass, at the first
+// question about one of them.
+type decoder struct {
+	*member
+	decoded int
+}
+
+func (d *decoder) Accepts(p *streams.Pass, _ int) bool {
+	p.Memo("decoded", func() any { d.decoded += len(p.Messages); return nil })
+	return true
+}
+
+// Each acknowledgement had all that waited for redelivery decoded again: the
+// work grew with its square.
+func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const total, credit = 4000, 200
+		f := newFixture(t, groups.Credit{Messages: credit, Bytes: 1 << 30}, streams.Options{TailMessages: total})
+		var leavers []*member
+		for range total / credit {
+			leavers = append(leavers, f.join(t, "c", "g", all()))
+		}
+		for i := range total {
+			f.send(fmt.Sprint(i))
+		}
+		synctest.Wait()
+		d := &decoder{member: all()}
+		ms, err := f.registry.Join(f.out.Topic(), "c", "g", d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms.Start()
+		for _, m := range leavers {
+			m.ms.Leave()
+		}
+		const step = credit / 2
+		for tag := uint64(step); tag <= total; tag += step {
+			ms.Ack(tag)
+		}
+		if len(d.got) != total {
+			t.Errorf("%d messages were redelivered, want %d", len(d.got), total)
+		}
+		if d.decoded > 5*total {
+			t.Errorf("%d messages were decoded to redeliver %d", d.decoded, total)
+		}
+		f.net.Close()
+	})
+}
