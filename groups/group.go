@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"container/heap"
 	"slices"
 	"sync"
 
@@ -36,9 +37,9 @@ type Group struct {
 	mu      sync.Mutex // guards what follows
 	members []*Membership
 	turn    int // index of the member whose turn it is
-	// returned is what was handed to nobody yet or came back from a member,
-	// oldest first. While there is any, nothing is taken from the topic.
-	returned []*streams.Message
+	// returned is what was handed to nobody yet or came back from a member.
+	// While there is any, nothing is taken from the topic.
+	returned backlog
 	over     bool // the topic was deleted
 }
 
@@ -66,22 +67,40 @@ func (g *Group) remove(ms *Membership) int {
 	}
 	g.members = slices.Delete(g.members, i, i+1)
 	for _, h := range ms.handed {
-		g.returned = append(g.returned, h.message)
+		heap.Push(&g.returned, h.message)
 	}
-	slices.SortFunc(g.returned, oldestFirst)
 	ms.handed = nil
 	g.pumpLocked()
 	return len(g.members)
 }
 
-func oldestFirst(a, b *streams.Message) int {
-	switch {
-	case a.Seq < b.Seq:
-		return -1
-	case a.Seq > b.Seq:
-		return 1
+// A backlog is a heap of messages, the oldest first. A list in order would be
+// gone through as a whole for each of a thousand members that leave at once.
+type backlog []*streams.Message
+
+func (b backlog) Len() int           { return len(b) }
+func (b backlog) Less(i, j int) bool { return b[i].Seq < b[j].Seq }
+func (b backlog) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
+func (b *backlog) Push(m any)        { *b = append(*b, m.(*streams.Message)) }
+
+func (b *backlog) Pop() any {
+	last := len(*b) - 1
+	m := (*b)[last]
+	(*b)[last] = nil
+	*b = (*b)[:last]
+	if last == 0 {
+		*b = nil // a group at rest holds no memory
 	}
-	return 0
+	return m
+}
+
+// oldest takes the oldest messages, at most n, in order.
+func (b *backlog) oldest(n int) []*streams.Message {
+	taken := make([]*streams.Message, min(n, len(*b)))
+	for i := range taken {
+		taken[i] = heap.Pop(b).(*streams.Message)
+	}
+	return taken
 }
 
 // Deliver shares out what comes from the topic. It implements
@@ -108,11 +127,11 @@ const pumpMessages = 256
 // once nothing is left reads on from the topic.
 func (g *Group) pumpLocked() {
 	for len(g.returned) > 0 && len(g.members) > 0 {
-		waiting := g.returned
-		g.returned = nil
-		p := &streams.Pass{Messages: waiting[:min(len(waiting), pumpMessages)]}
+		p := &streams.Pass{Messages: g.returned.oldest(pumpMessages)}
 		n := g.shareLocked(p)
-		g.returned = slices.Concat(g.returned, waiting[n:])
+		for _, m := range p.Messages[n:] {
+			heap.Push(&g.returned, m)
+		}
 		if n < len(p.Messages) {
 			return
 		}
@@ -137,9 +156,10 @@ func (g *Group) shareLocked(p *streams.Pass) int {
 		assigned++
 	}
 	for _, ms := range g.members {
-		g.returned = append(g.returned, ms.handOver()...)
+		for _, m := range ms.handOver() {
+			heap.Push(&g.returned, m)
+		}
 	}
-	slices.SortFunc(g.returned, oldestFirst)
 	return assigned
 }
 

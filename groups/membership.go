@@ -103,7 +103,10 @@ func (ms *Membership) handOver() (refused []*streams.Message) {
 	if len(ms.run) == 0 {
 		return nil
 	}
-	taken, tag := ms.deliver()
+	taken, tag := 0, uint64(0)
+	if !ms.dead { // it may have panicked over a later message of the same pass
+		taken, tag = ms.deliver()
+	}
 	for _, m := range ms.run[:taken] {
 		ms.handed = append(ms.handed, handed{m, tag})
 	}

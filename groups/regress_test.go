@@ -246,3 +246,25 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 		f.net.Close()
 	})
 }
+
+// A member that panicked over a later message was still handed the earlier ones of the pass.
+func TestAPanickedMemberIsHandedNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+		watch(t, f, groups.DefaultCredit())
+		bad := &panicky{member: all(), onAccepts: "3"}
+		f.send("0")
+		first := f.join(t, "c", "g", &member{room: 0})
+		f.send("1", "2", "3") // wait in the group
+		synctest.Wait()
+		ms, _ := f.registry.Join(f.out.Topic(), "c", "g", bad)
+		ms.Start()
+		synctest.Wait()
+		if len(bad.got) > 0 {
+			t.Errorf("handed %q after it had panicked", bad.got)
+		}
+		first.ms.Leave()
+		ms.Leave()
+		f.net.Close()
+	})
+}

@@ -103,8 +103,14 @@ func (c *conn) readOne() error {
 		}
 	}()
 	buf.Reset()
-	if _, err := buf.ReadFrom(r); err != nil {
+	limit := c.messageLimit()
+	// Here and not in the sniffer: that sees what a client sends right after
+	// it authenticates, before the authentication is done.
+	if _, err := buf.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
 		return err
+	}
+	if buf.Len() > limit {
+		return errMessageTooLarge
 	}
 	message := buf.Bytes()
 	if c.ended.Load() != nil {
@@ -120,6 +126,14 @@ func (c *conn) readOne() error {
 	return c.handle(message)
 }
 
+// messageLimit is how large the client's next message may be.
+func (c *conn) messageLimit() int {
+	if c.principal == nil {
+		return c.server.strangerBytes()
+	}
+	return c.server.opts.MessageBytes
+}
+
 // explain ends the connection with the reason that reading ended for, if that
 // was not the peer's wish.
 func (c *conn) explain(err error) {
@@ -130,7 +144,7 @@ func (c *conn) explain(err error) {
 	case errors.Is(err, errBinary):
 		c.violate(&protocol.Violation{Refusal: protocol.Errorf(protocol.CodeProtocolViolation, "a binary message; messages are text")})
 	case errors.Is(err, errMessageTooLarge):
-		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.wire.sniffer.maxMessage))
+		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.messageLimit()))
 	case errors.Is(err, errTooManyFrames):
 		c.End(protocol.Errorf(protocol.CodeTooManyFrames, "more than %d control or empty frames a second", c.server.opts.FramesPerSecond))
 	case c.refused != nil:

@@ -408,3 +408,15 @@ func TestARevokedClientThatReadsNothingIsCutOff(t *testing.T) {
 		}
 	})
 }
+
+// The sniffer sees what is sent right behind the first message before that is
+// looked at, and must not hold it to the bound for strangers.
+func TestWhatFollowsAuthenticationIsNoStrangers(t *testing.T) {
+	b := newBench(t, setup{})
+	b.wide()
+	c := b.dial()
+	first := wstest.Frame(true, wstest.Text, fmt.Appendf(nil, `{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
+	c.SendRaw(append(first, wstest.Frame(true, wstest.Text, []byte(`{"id":2,"action":"publish","streamName":"wide","payload":`+wide(1, 100<<10)+`}`))...))
+	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
+	c.Want(`{"id":2,"action":"publish","success":true}`)
+}

@@ -52,7 +52,6 @@ func (c *conn) authenticate(r protocol.Request) error {
 		return nil
 	}
 	c.setReadDeadline(0)
-	c.wire.sniffer.maxMessage = uint64(c.server.opts.MessageBytes)
 	c.wire.send(appendText(nil, func(b []byte) []byte {
 		return protocol.AppendAuthenticated(b, r.ID, c.principal.JailID)
 	}))

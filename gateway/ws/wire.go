@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -50,11 +51,16 @@ func newWire(nc net.Conn, early []byte, s *Server) *wire {
 		metrics: s.gateway.Metrics,
 	}
 	w.eased.L = &w.mu
-	w.sniffer.maxMessage = uint64(s.strangerBytes())
+	w.sniffer.maxMessage = uint64(s.opts.MessageBytes)
 	w.sniffer.flood.perSecond = float64(s.opts.FramesPerSecond)
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		tcp.SetWriteBuffer(socketBuffer)
 		w.raw, _ = tcp.SyscallConn()
+	}
+	if encrypted, ok := nc.(*tls.Conn); ok {
+		nc = encrypted.NetConn()
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(socketBuffer)
 	}
 	return w
 }
@@ -266,14 +272,23 @@ func (w *wire) batchDone(n int, err error) {
 // for a slow line, so that only a peer that stopped reading fails it.
 const writeStep = 32 << 10
 
+// roomWait is how long a write takes at least that had to wait for the peer to
+// make room. One that the kernel takes at once says nothing of the peer: with
+// TLS, whose every write is the flusher's, a peer that is gone would seem to be
+// there for as long as there is something to write to it.
+const roomWait = 5 * time.Millisecond
+
 func (w *wire) writeAll(b []byte) error {
 	for len(b) > 0 {
 		step := b[:min(len(b), writeStep)]
-		w.nc.SetWriteDeadline(time.Now().Add(w.stall))
+		begun := time.Now()
+		w.nc.SetWriteDeadline(begun.Add(w.stall))
 		if _, err := w.nc.Write(step); err != nil {
 			return err // the stream may be inside a frame: nothing can follow
 		}
-		w.heard.Store(time.Now().UnixNano())
+		if now := time.Now(); now.Sub(begun) >= roomWait {
+			w.heard.Store(now.UnixNano())
+		}
 		b = b[len(step):]
 	}
 	return nil
