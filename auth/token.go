@@ -19,7 +19,7 @@ import (
 )
 
 // MaxToken is the length of the longest token that is looked at, in bytes.
-const MaxToken = 16 << 10
+const MaxToken = 64 << 10
 
 // maxSeconds is the end of the year 9999. Beyond, times overflow and stop
 // comparing as they should; nobody means it.

@@ -434,15 +434,18 @@ func TestUngroupedSubscriptionsOfAClientMayShare(t *testing.T) {
 		g := build(t, memory.New(), func(s *gateway.Settings) { s.UngroupedShare = true })
 		root := g.root()
 		g.define(root, "boiler")
+		g.ok(g.SetHeader(t.Context(), root, "boiler", jsontext.Value(`{"p":0}`)))
 		_, secret, e := g.CreateClient(t.Context(), root, "app", "")
 		g.ok(e)
 		one, two := g.subscribe(root, "boiler", ""), g.subscribe(root, "boiler", "")
+		named := g.subscribe(root, "boiler", groupA)
 		other := g.subscribe(g.login("app", secret), "boiler", "")
 		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
 		synctest.Wait()
-		one.want(t, `{"p":1}`)
-		two.want(t, `{"p":2}`)
-		other.want(t, `{"p":1}`, `{"p":2}`)
+		one.want(t, `header {"p":0}`, `{"p":1}`)
+		two.want(t, `header {"p":0}`, `{"p":2}`)
+		other.want(t, `header {"p":0}`, `{"p":1}`, `{"p":2}`)
+		named.want(t, `{"p":1}`, `{"p":2}`)
 		g.network.Close()
 	})
 }
@@ -475,6 +478,19 @@ func TestUndefinedStreams(t *testing.T) {
 		}
 		synctest.Wait()
 		s.want(t, `3`, `[{"a":1}]`)
+		g.define(root, "defined")
+		g.ok(g.publish(root, "zeta", `1`))
+		for after, want := range map[string]string{"": "[anything defined] true", "defined": "[zeta] false"} {
+			list, more, e := g.Streams(root, after, 2)
+			g.ok(e)
+			var names []string
+			for _, s := range list {
+				names = append(names, s.Name)
+			}
+			if got := fmt.Sprint(names, " ", more); got != want {
+				t.Errorf("streams after %q: %s, want %s", after, got, want)
+			}
+		}
 		g.network.Close()
 	})
 }
@@ -495,6 +511,36 @@ func TestABatchIsAcceptedWholeOrRefusedWhole(t *testing.T) {
 		s.want(t, `{"p":1}`, `{"p":2}`)
 		g.network.Close()
 	})
+}
+
+// However much is wrong with the first, every bad message of a batch is named.
+func TestEveryBadMessageOfABatchIsNamed(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	root := g.root()
+	g.define(root, "boiler")
+	var many strings.Builder
+	for i := range 1500 {
+		fmt.Fprintf(&many, `,"x%d":1`, i)
+	}
+	batch := []string{`{"p":1` + many.String() + `}`}
+	for range 1200 {
+		batch = append(batch, `{"p":"x","q":1}`)
+	}
+	e := g.publish(root, "boiler", batch...)
+	if e == nil {
+		t.Fatal("accepted")
+	}
+	named := map[string]bool{}
+	for _, problem := range e.Errors {
+		index, _, _ := strings.Cut(problem, " ")
+		named[index] = true
+	}
+	if len(named) != len(batch) || len(e.Errors) > 3000 {
+		t.Errorf("%d messages are named in %d lines, want all %d", len(named), len(e.Errors), len(batch))
+	}
+	if last := e.Errors[len(e.Errors)-1]; last != `[1200] p: expected an integer, got the string "x" (and 1 more)` {
+		t.Errorf("the last line is %s", last)
+	}
 }
 
 func TestPublishesPerSecondAreBounded(t *testing.T) {

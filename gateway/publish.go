@@ -94,7 +94,8 @@ func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool)
 	return messages, found
 }
 
-// maxBatchErrors bounds the answer to a batch of which nothing is right.
+// maxBatchErrors bounds the answer to a batch of which nothing is right. Beyond
+// it each bad message is named with the first of its problems.
 const maxBatchErrors = 1000
 
 // appendProblems adds what is wrong with the i-th message of a batch.
@@ -106,8 +107,9 @@ func appendProblems(found *protocol.Error, i int, e *protocol.Error) *protocol.E
 	if len(problems) == 0 {
 		problems = []string{e.Message}
 	}
-	for _, problem := range problems {
-		if len(found.Errors) == maxBatchErrors {
+	for k, problem := range problems {
+		if k > 0 && len(found.Errors) >= maxBatchErrors {
+			found.Errors[len(found.Errors)-1] += fmt.Sprintf(" (and %d more)", len(problems)-k)
 			return found
 		}
 		found.Errors = append(found.Errors, fmt.Sprintf("[%d] %s", i, problem))

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -25,14 +27,27 @@ func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []St
 	if e := g.authorize(p, auth.ListStreams); e != nil {
 		return nil, false, e
 	}
-	defined := g.Schemas.List(p.JailUID, after, limit+1)
-	if more = len(defined) > limit; more {
-		defined = defined[:limit]
-	}
-	for _, d := range defined {
+	for _, d := range g.Schemas.List(p.JailUID, after, limit+1) {
 		list = append(list, g.describe(p, d.Name, &d.Version))
 	}
+	if g.settings.AcceptUndefined {
+		list = append(list, g.undefined(p, after)...)
+		slices.SortFunc(list, func(a, b StreamInfo) int { return strings.Compare(a.Name, b.Name) })
+	}
+	if more = len(list) > limit; more {
+		list = list[:limit]
+	}
 	return list, more, nil
+}
+
+// undefined returns the streams that are used though nobody defined them.
+func (g *Gateway) undefined(p *auth.Principal, after string) (list []StreamInfo) {
+	for _, name := range g.Network.Names(p.JailUID) {
+		if _, defined := g.Schemas.Current(p.JailUID, name); !defined && name > after {
+			list = append(list, g.describe(p, name, nil))
+		}
+	}
+	return list
 }
 
 // Stream returns one stream's state.

@@ -61,6 +61,9 @@ func (g *Gateway) Subscribe(p *auth.Principal, stream, group string, sink Sink) 
 func (s *Subscription) join(g *Gateway, p *auth.Principal, topic *streams.Topic, group string) (err error) {
 	if !p.MustFanout && (group != "" || g.settings.UngroupedShare) {
 		s.membership, err = g.Groups.Join(topic, p.ClientUID, group, member{s})
+		if header := topic.Header(); err == nil && group == "" && header != nil && s.sees(header) {
+			s.header = header
+		}
 		return err
 	}
 	in, joined, err := topic.In(consumer{s}, g.lanes.Add(1))

@@ -155,13 +155,14 @@ func (n *Network) remove(t *Topic) {
 // DeleteSpace deletes all topics of a space.
 func (n *Network) DeleteSpace(ctx context.Context, space string) error {
 	var errs []error
-	for _, name := range n.names(space) {
+	for _, name := range n.Names(space) {
 		errs = append(errs, n.Delete(ctx, ID{space, name}))
 	}
 	return errors.Join(errs...)
 }
 
-func (n *Network) names(space string) []string {
+// Names returns the topics of a space, in no order.
+func (n *Network) Names(space string) []string {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	names := make([]string, 0, len(n.spaces[space]))

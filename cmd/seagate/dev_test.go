@@ -33,7 +33,7 @@ func newWorkplace(t *testing.T, name string) *workplace {
 	if err := os.Symlink(program, filepath.Join(folder, "bin", "seagate")); err != nil {
 		t.Fatal(err)
 	}
-	return &workplace{t: t, folder: folder, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}}
+	return &workplace{t: t, folder: folder, env: bare(folder)}
 }
 
 // bash is a command line, as somebody would paste it.

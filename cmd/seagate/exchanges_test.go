@@ -94,7 +94,7 @@ var shownElsewhere = map[protocol.Code]string{
 	protocol.CodeStorageUnavailable: "the disk would have to fail",
 	protocol.CodeTooManyJails:       "there would have to be 10,000 jails",
 	protocol.CodeTooManyKeys:        "takes 257 jails: TestTooManyKeys",
-	protocol.CodeShuttingDown:       "takes a connection that is older than the signal: TestShutdown",
+	protocol.CodeShuttingDown:       "a request would have to come in the moment before the listener is closed",
 }
 
 // TestEveryCodeIsShown: an exchange shows each code with the HTTP status and

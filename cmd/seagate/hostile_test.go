@@ -40,6 +40,7 @@ func TestBadInput(t *testing.T) {
 			"peer that only writes":      onlyWrites,
 			"strangers that wait":        strangersThatWait,
 			"broken frames":              brokenFrames,
+			"impatient client":           impatient,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -307,6 +308,24 @@ func brokenFrames(g *gateway) {
 		p.SendRaw(c.frame)
 		if e := p.next(); e.end == nil || e.end.Code != c.code {
 			g.t.Errorf("%s: got %v, want %d", c.what, e, c.code)
+		}
+	}
+}
+
+// impatient sends its messages along with the handshake, which nobody should
+// but which is understood.
+func impatient(g *gateway) {
+	c := g.connect()
+	authenticate := fmt.Appendf(nil, `{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":%q,"clientSecret":%q}}`, root.id, root.secret)
+	io.WriteString(c, "GET /api/v1/streams HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"+
+		string(wstest.Frame(true, wstest.Text, authenticate))+
+		string(wstest.Frame(true, wstest.Text, []byte(`{"id":2,"action":"describe","payload":"nothing"}`)))+
+		string(wstest.Frame(true, wstest.Close, []byte{3, 0xE8})))
+	all, err := io.ReadAll(c)
+	for _, want := range []string{"101 Switching", `{"id":1,"action":"authenticate","success":true,`, `{"id":2,"action":"describe","success":false,`, "\x88\x02\x03\xe8"} {
+		if !strings.Contains(string(all), want) {
+			g.t.Errorf("got %q (%v), which has no %q", all, err, want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const groupID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -179,4 +180,23 @@ func someKey(t *testing.T) string {
 	}
 	modulus.SetBit(modulus.SetBit(modulus, 2047, 1), 0, 1)
 	return `{"jwtPublicKey":"` + strings.ReplaceAll(encodePEM(t, &rsa.PublicKey{N: modulus, E: 65537}), "\n", `\n`) + `"}`
+}
+
+// TestTokensFindTheirJail among clients of one id, each with a key of its own,
+// which is found by the token alone.
+func TestTokensFindTheirJail(t *testing.T) {
+	t.Parallel()
+	g := sharedGateway(t)
+	for _, jail := range []string{"token-a", "token-b"} {
+		boss := g.newJail(jail, "token-boss")
+		t.Cleanup(func() { g.call(root, "DELETE", "/jails/"+jail, "") })
+		key := strings.ReplaceAll(publicPEM(t, jail), "\n", `\n`)
+		g.ok(boss, "PUT", "/client/token-boss/jwt-public-key", `{"jwtPublicKey":"`+key+`"}`)
+	}
+	for _, jail := range []string{"token-a", "token-b"} {
+		token := signToken(t, jail, "RS512", fmt.Sprintf(`{"exp":%d}`, time.Now().Add(time.Hour).Unix()))
+		p := g.dial()
+		p.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"jwt","clientId":"token-boss","jwt":%q}}`, token))
+		p.want(fmt.Sprintf(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":%q}}`, jail))
+	}
 }

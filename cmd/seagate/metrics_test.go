@@ -2,8 +2,12 @@ package main_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"strings"
+	"testing"
+
+	"github.com/google/uuid"
 )
 
 // basic is what HTTP Basic sends.
@@ -36,4 +40,106 @@ func (g *gateway) metric(name string) float64 {
 		g.t.Fatalf("there is no series %s", name)
 	}
 	return value
+}
+
+// TestMetricsCount what happens.
+func TestMetricsCount(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	g.define(root, "boiler")
+	p := g.login(root, "root")
+	p.subscribe(2, "boiler", "")
+	p.subscribe(3, "boiler", groupID)
+	g.publish(root, "boiler", `{"n":1}`)
+	g.publish(root, "boiler", `{"n":2}`)
+	for range 4 {
+		p.next()
+	}
+	g.refused(root, 404, "stream_not_found", "GET", "/streams/nothing", "")
+	g.refused(credentials{"root", "wrong"}, 401, "invalid_credentials", "GET", "/streams", "")
+	p.Send(`[]`)
+	p.wantRefusal("protocol_violation")
+	stays := g.login(root, "root")
+	stays.subscribe(2, "boiler", "")
+	eventually(t, "that one connection is left", func() bool { return g.metric(`seagate_connections{transport="websocket"}`) == 1 })
+	now := g.metrics()
+	for series, want := range map[string]float64{
+		`seagate_connections_total{transport="websocket"}`:                        2,
+		`seagate_connections_ended_total{code="protocol_violation"}`:              1,
+		`seagate_subscriptions{kind="own"}`:                                       1,
+		`seagate_subscriptions{kind="group"}`:                                     0,
+		`seagate_messages_in_total`:                                               2,
+		`seagate_bytes_in_total`:                                                  14,
+		`seagate_messages_out_total`:                                              4,
+		`seagate_refusals_total{code="stream_not_found",transport="http"}`:        1,
+		`seagate_refusals_total{code="invalid_credentials",transport="http"}`:     1,
+		`seagate_refusals_total{code="protocol_violation",transport="websocket"}`: 1,
+		`seagate_queue_bytes`:                                                     0,
+		`seagate_slow_subscribers_total`:                                          0,
+		`seagate_authentications_refused_total`:                                   1,
+		`seagate_authentications_limited_total`:                                   0,
+		`seagate_groups`:                                                          0,
+	} {
+		if got, there := now[series]; !there || got != want {
+			t.Errorf("%s is %v (%v), want %v", series, got, there, want)
+		}
+	}
+	if now["seagate_bytes_out_total"] < 4*14 {
+		t.Errorf("seagate_bytes_out_total is %v", now["seagate_bytes_out_total"])
+	}
+}
+
+// TestClientsMakeNoSeries: a thousand names that a client makes up leave as
+// many series as there were.
+func TestClientsMakeNoSeries(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_LIMITS_FAILED_AUTHENTICATIONS=1000000")
+	g.define(root, "boiler")
+	p := g.login(root, "root")
+	id := 1
+	makeUp := func(times int) {
+		for range times {
+			name := uuid.NewString()
+			stranger := credentials{name, root.secret}
+			g.refused(stranger, 401, "invalid_credentials", "GET", "/streams", "")
+			g.refused(root, 404, "stream_not_found", "POST", "/streams/"+name+"/publish", `{"payload":{}}`)
+			g.refused(root, 404, "path_not_found", "GET", "/"+name+"/"+name, "")
+			g.refused(root, 405, "method_not_allowed", strings.ToUpper(name[:8]), "/streams", "")
+			id++
+			p.Send(fmt.Sprintf(`{"id":%d,"action":"subscribe","payload":%q}`, id, name))
+			p.wantRefusal("stream_not_found")
+			id++
+			p.Send(fmt.Sprintf(`{"id":%d,"action":%q}`, id, name))
+			p.wantRefusal("invalid_request")
+		}
+	}
+	makeUp(1)
+	before := g.metrics()
+	makeUp(1000)
+	after := g.metrics()
+	for series := range after {
+		if _, there := before[series]; !there && !strings.HasPrefix(series, "go_") {
+			t.Errorf("a new series: %s", series)
+		}
+	}
+}
+
+// TestFreshGroupsDoNotPileUp: the fanout of the JavaScript client makes a
+// group with every connection.
+func TestFreshGroupsDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	g.define(root, "boiler")
+	for range 200 {
+		p := g.login(root, "root")
+		p.subscribe(2, "boiler", uuid.NewString())
+		p.Net.Close()
+	}
+	eventually(t, "that the groups are gone", func() bool {
+		now := g.metrics()
+		return now["seagate_groups"] == 0 && now[`seagate_subscriptions{kind="group"}`] == 0 && now[`seagate_connections{transport="websocket"}`] == 0
+	})
+	if state := g.ok(root, "GET", "/streams/boiler", ""); !strings.Contains(state, `"subscribers":0`) {
+		t.Errorf("the stream has %s", state)
+	}
 }

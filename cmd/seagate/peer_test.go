@@ -75,8 +75,11 @@ func (p *peer) read(mute bool) {
 			return
 		}
 		if e.end != nil && e.end.Code == 0 {
-			return
+			break
 		}
+	}
+	if !mute {
+		p.Net.Close()
 	}
 }
 

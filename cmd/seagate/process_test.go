@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,8 +22,9 @@ import (
 // because machines that run tests are busy; nothing waits for it that works.
 const patience = 60 * time.Second
 
-// root is the operator's own client.
-var root = credentials{"root", "the operator's own secret"}
+// root is the operator's own client. Its secret looks like a generated one:
+// words of one's own would be stretched, and each start take a second longer.
+var root = credentials{"root", "sea_operators-own-secret-operators-own-secret-operators-oA"}
 
 type credentials struct{ id, secret string }
 
@@ -35,12 +37,19 @@ type process struct {
 	exited chan struct{} // closed when the process has ended and its log is complete
 }
 
+// bare is the environment of somebody with that home who has set nothing.
+func bare(home string) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + home,
+		"GORACE=atexit_sleep_ms=0", // or each process would end a second later
+	}
+}
+
 // environment is that of a gateway on free ports with a root client, changed
 // by settings, each KEY=VALUE.
 func environment(folder string, settings ...string) []string {
-	return append([]string{
-		"PATH=" + os.Getenv("PATH"),
-		"HOME=" + folder,
+	return slices.Concat(bare(folder), []string{
 		"SEAGATE_LISTEN=127.0.0.1:0",
 		"SEAGATE_ADMIN_LISTEN=127.0.0.1:0",
 		"SEAGATE_DATA_DIR=" + folder,
@@ -49,7 +58,7 @@ func environment(folder string, settings ...string) []string {
 		"SEAGATE_LOG_LEVEL=debug",
 		"SEAGATE_SHUTDOWN_DRAIN=0s",
 		"SEAGATE_SHUTDOWN_TIMEOUT=20s",
-	}, settings...)
+	}, settings)
 }
 
 // launch starts `seagate serve` and waits until it serves.
@@ -110,12 +119,17 @@ func (p *process) stop() (int, error) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return 0, err
 	}
+	return p.wait()
+}
+
+// wait waits for the end of the process and returns its exit status.
+func (p *process) wait() (int, error) {
 	select {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode(), nil
 	case <-time.After(patience):
 		p.kill()
-		return 0, fmt.Errorf("the process did not end on SIGTERM:\n%s", p.log.text())
+		return 0, fmt.Errorf("the process does not end:\n%s", p.log.text())
 	}
 }
 

@@ -50,11 +50,16 @@ func checkMediaType(h http.Header) *protocol.Error {
 	}
 	kind, params, err := mime.ParseMediaType(value)
 	charset, given := params["charset"]
-	if err != nil || kind != "application/json" || given && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || kind != "application/json" || given && !isUTF8(charset) {
 		return protocol.Errorf(protocol.CodeUnsupportedMediaType,
 			"the Content-Type of the body is %q; send application/json, in UTF-8", excerpt(value))
 	}
 	return nil
+}
+
+// isUTF8 also knows the name without a hyphen, which many clients write.
+func isUTF8(charset string) bool {
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // isZipped reads the Content-Encoding. More than one layer is refused: two of

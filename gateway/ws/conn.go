@@ -53,20 +53,23 @@ func newConn(s *Server, socket *socket, w *wire, from netip.Addr) *conn {
 // run reads until the connection ends, and then cleans up.
 func (c *conn) run() {
 	defer c.server.remove(c)
-	orderly := c.read()
+	done := c.read()
 	c.leave()
 	c.socket.release()
-	c.wire.linger(c.server.opts.LingerTimeout, orderly)
+	c.wire.linger(c.server.opts.LingerTimeout, done)
 }
 
 // read handles what comes until the end of the connection, and returns whether
-// the peer has sent its close frame.
-func (c *conn) read() (orderly bool) {
+// the peer need not be waited for: it has sent its close frame, or has had the
+// time to.
+func (c *conn) read() (done bool) {
 	defer c.containPanic()
 	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
 	err := c.readAll()
+	// A peer that has not closed in the time that End gave it gets no second one.
+	late := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
 	c.explain(err)
-	return closedByPeer(err)
+	return closedByPeer(err) || late
 }
 
 // containPanic ends a connection that panicked, and nothing else.

@@ -228,8 +228,8 @@ func (s *Server) Shutdown(ctx context.Context, over time.Duration) error {
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
+	s.endAll(ctx, over) // those whose turn is late are kept alive meanwhile
 	s.stopOnce.Do(func() { close(s.stop) })
-	s.endAll(ctx, over)
 	done := make(chan struct{})
 	go func() { s.gone.Wait(); close(done) }()
 	select {

@@ -192,10 +192,10 @@ func (c *conn) resume() {
 
 // pong acknowledges what the peer has read. Called by the sniffer.
 func (c *conn) pong(payload []byte) (solicited bool) {
-	var tag uint64
-	if len(payload) == 8 {
-		tag = binary.BigEndian.Uint64(payload)
+	if len(payload) != 8 { // a heartbeat: our pings have eight bytes
+		return false
 	}
+	tag := binary.BigEndian.Uint64(payload)
 	if !c.wire.pong(tag) {
 		return false
 	}

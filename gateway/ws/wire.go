@@ -427,11 +427,11 @@ func (w *wire) Close() error { return nil }
 // linger lets the last frames reach the peer and closes the socket. A socket
 // that is closed with bytes unread resets the connection, and a reset throws
 // away what the peer has not read; so the peer gets a while to close first,
-// unless it has said that it sends nothing more. One that has not read what
-// came before is not waited for a second time.
-func (w *wire) linger(d time.Duration, orderly bool) {
+// unless it need not be waited for. One that has not read what came before is
+// not waited for a second time.
+func (w *wire) linger(d time.Duration, done bool) {
 	half, ok := w.nc.(interface{ CloseWrite() error })
-	if w.awaitFlush(d) && ok && !orderly && half.CloseWrite() == nil {
+	if w.awaitFlush(d) && ok && !done && half.CloseWrite() == nil {
 		w.nc.SetReadDeadline(time.Now().Add(d))
 		io.Copy(io.Discard, io.LimitReader(w.nc, lingerBytes))
 	}

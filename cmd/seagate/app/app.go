@@ -266,8 +266,11 @@ func (a *App) shutdown() error {
 	wait.Go(func() { drained = a.sockets.Shutdown(ctx, a.config.Shutdown.Drain) })
 	wait.Wait()
 	a.adminServer.Close()
-	if err := errors.Join(served, drained); err != nil {
-		return fmt.Errorf("not everything was finished before the deadline: %w", err)
+	if drained != nil { // of clients that do not answer, which is theirs to do
+		a.log.Warn("connections were cut off at the deadline", "deadline", a.config.Shutdown.Timeout.String())
+	}
+	if served != nil {
+		return fmt.Errorf("requests were not finished before the deadline: %w", served)
 	}
 	a.log.Info("stopped")
 	return nil

@@ -121,7 +121,8 @@ func TestReport(t *testing.T) {
 			"error: internal: x\nhint: Try again, and give the time of the failure to the operator if it stays: the server's log has the cause.\n", cli.ExitFailed},
 		{"a proxy", &client.Error{Status: 502, Message: "x"}, "error: x\n", cli.ExitConnection},
 		{"a code from a newer gateway", &client.Error{Code: "new", Status: 400, Message: "x"}, "error: new: x\n", cli.ExitFailed},
-		{"what would move the cursor", errors.New("a\x1b[1A\u009b\u202eb\nc\xff"), `error: a\x1b[1A\u009b\u202eb\nc` + "\ufffd\n", cli.ExitFailed},
+		{"what would move the cursor", errors.New("a\x1b[1A\u009b\u202eb\rc\xff"), `error: a\x1b[1A\u009b\u202eb\rc` + "\ufffd\n", cli.ExitFailed},
+		{"a list", errors.New("bad:\n1\x1b\n2"), "error: bad:\n  1\\x1b\n  2\n", cli.ExitFailed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -114,7 +114,13 @@ func newReport(err error) report {
 	if e, said := errors.AsType[*client.Error](err); said {
 		return report{e.Code, e.Message, e.Errors, hint}
 	}
-	return report{Message: strings.TrimPrefix(err.Error(), "client: "), Hint: hint}
+	// What follows in lines of their own is a list, as of a configuration's faults.
+	message, rest, listed := strings.Cut(strings.TrimPrefix(err.Error(), "client: "), "\n")
+	r := report{Message: message, Hint: hint}
+	if listed {
+		r.Errors = strings.Split(rest, "\n")
+	}
+	return r
 }
 
 // print prints the report for people. The place says which input it is about.

@@ -158,7 +158,7 @@ func (l *Limits) messages() []setting {
 			doc: `Fields in one definition, nested ones included.`},
 		{key: "header_bytes", value: size(&l.HeaderBytes, 64, 16*MiB),
 			doc: `Size of a stream's header.`},
-		{key: "filter_bytes", value: size(&l.FilterBytes, 64, MiB),
+		{key: "filter_bytes", value: size(&l.FilterBytes, 64, 32*KiB),
 			doc: `Size of the filter in a token.`},
 		{key: "filter_depth", value: count(&l.FilterDepth, 1, 1_000),
 			doc: `Nodes within each other in a filter.`},
@@ -183,7 +183,7 @@ func (l *Limits) amounts() []setting {
 		{key: "frames_per_second", value: count(&l.FramesPerSecond, 1, 1_000_000),
 			doc: `Control frames and empty frames per second that a client may send before it is dropped. They cost the gateway work and say nothing.`},
 		{key: "failed_authentications", value: count(&l.FailedAuthentications, 1, 1_000_000),
-			doc: `Failed authentications per minute, for each address and for each client id, before further attempts are refused unseen.`},
+			doc: `Failed authentications per minute, for each address and for each client id. Beyond them an address is refused unseen, and for a client id only what nobody can guess is looked at. A token that its client has signed is no failure, even when it has expired.`},
 		{key: "publishes_per_second", value: count(&l.PublishesPerSecond, 0, 10_000_000),
 			doc: `Messages per second that one client may publish; 0 is any number.`},
 	}

@@ -1,0 +1,329 @@
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestShutdown: on SIGTERM the gateway is not ready any more, takes nobody new,
+// finishes what is on its way, closes the connections one after the other, and
+// ends well.
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_SHUTDOWN_DRAIN=2s")
+	g.define(root, "boiler")
+	peers := []*peer{g.login(root, "root"), g.login(root, "root"), g.login(root, "root"), g.dial()}
+	body := `{"payload":{"n":1}}`
+	underWay := g.connect()
+	fmt.Fprintf(underWay, "POST /api/v1/streams/boiler/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %s\r\nContent-Length: %d\r\n\r\n%s",
+		basic(root), len(body), body[:5])
+	if a, err := g.operator("/readyz"); err != nil || a.status != http.StatusOK {
+		t.Fatalf("readiness before: %d %v", a.status, err)
+	}
+
+	begin := time.Now()
+	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "that readiness fails", func() bool {
+		a, err := g.operator("/readyz")
+		return err == nil && a.status == http.StatusServiceUnavailable
+	})
+	if a, err := g.operator("/livez"); err != nil || a.status != http.StatusOK {
+		t.Errorf("liveness: %d %v", a.status, err)
+	}
+	eventually(t, "that connections are refused", func() bool {
+		c, err := net.Dial("tcp", g.listen)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	io.WriteString(underWay, body[5:])
+	if a := readAnswer(t, underWay); a.status != http.StatusOK {
+		t.Errorf("what was on its way: %d %s", a.status, a.body)
+	}
+	for _, p := range peers {
+		p.wantClose(1001, "server_shutdown")
+		p.wantEnd()
+	}
+	if status, err := g.wait(); err != nil || status != 0 {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	// The last of four connections is closed after three quarters of 2 s.
+	if took := time.Since(begin); took < 1500*time.Millisecond || took > 15*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestASecondSignalDoesNotWait.
+func TestASecondSignalDoesNotWait(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_SHUTDOWN_DRAIN=50s", "SEAGATE_SHUTDOWN_TIMEOUT=60s")
+	for range 3 {
+		g.dial()
+	}
+	g.cmd.Process.Signal(syscall.SIGTERM)
+	g.awaitLog("shutting down")
+	eventually(t, "that the second signal ends it", func() bool {
+		g.cmd.Process.Signal(syscall.SIGTERM) // the handler of the first may not be gone yet
+		select {
+		case <-g.exited:
+			return true
+		default:
+			return false
+		}
+	})
+	if status := g.cmd.ProcessState.ExitCode(); status == 0 {
+		t.Error("it says that all went well")
+	}
+}
+
+// TestTLS: everything over TLS, with the port of a plain client's in front.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	certificate, key := writeCertificate(t)
+	g := start(t, "SEAGATE_TLS_CERT_FILE="+certificate, "SEAGATE_TLS_KEY_FILE="+key, "SEAGATE_LIMITS_QUEUED_BYTES=4KiB")
+	if a := g.call(root, "GET", "/streams", ""); a.status != http.StatusBadRequest {
+		t.Errorf("without TLS: %d %s", a.status, a.body)
+	}
+	if major := httpVersion(t, "https://"+g.listen+"/api/v1", certificate); major != 2 {
+		t.Errorf("HTTP/%d", major)
+	}
+	g.listen = unwrapTLS(t, g.listen, certificate)
+	g.define(root, "boiler")
+	p := g.login(root, "root")
+	p.subscribe(2, "boiler", "")
+	p.subscribe(3, "boiler", groupID)
+	g.ok(root, "POST", "/streams/boiler/publish", numbers(500))
+	next := map[string]int{}
+	for range 1000 {
+		got := p.next().message
+		for _, id := range []string{"2", "3"} {
+			if strings.HasPrefix(got, `{"id":`+id+`,`) {
+				if want := fmt.Sprintf(`"payload":{"n":%d}}`, next[id]); !strings.HasSuffix(got, want) {
+					t.Fatalf("got %s, want %s", got, want)
+				}
+				next[id]++
+			}
+		}
+	}
+	if next["2"] != 500 || next["3"] != 500 {
+		t.Errorf("received %v", next)
+	}
+	g.stopped()
+	p.wantClose(1001, "server_shutdown")
+}
+
+// numbers is a batch.
+func numbers(total int) string {
+	var b strings.Builder
+	for n := range total {
+		fmt.Fprintf(&b, `,{"n":%d}`, n)
+	}
+	return "[" + b.String()[1:] + "]"
+}
+
+// TestFlagsComeBeforeTheEnvironment, and it before the file.
+func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := writeFile(t, folder, "seagate.toml", "listen = \"203.0.113.1:1\"\n[websocket]\nliteral_actions = true\n")
+	env := environment(folder, "SEAGATE_LISTEN=203.0.113.1:2", "SEAGATE_ADMIN_LISTEN=203.0.113.1:3", "SEAGATE_DATA_DIR=/nowhere")
+	cmd := exec.Command(program, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "", "--data", filepath.Join(folder, "data"))
+	p, err := launchCommand(cmd, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.kill()
+	g := &gateway{p, t, folder}
+	if g.admin != "" {
+		t.Errorf("there is an admin listener at %s", g.admin)
+	}
+	g.define(root, "boiler")
+	c := g.login(root, "root")
+	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	c.want(`{"id":2,"action":"subscribe","success":true,"streamName":"boiler","payload":2}`)
+	g.stopped()
+}
+
+// TestRootClientIsMadeOnce: the environment makes it in an empty data folder,
+// and changes nothing afterwards.
+func TestRootClientIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	first, second := credentials{"root", "words of the operator's own: äöü"}, credentials{"root", "other words of the operator's own"}
+	for _, secret := range []string{first.secret, second.secret, ""} {
+		id := "root"
+		if secret == "" {
+			id = ""
+		}
+		g := startIn(t, folder, "SEAGATE_ROOT_CLIENT_ID="+id, "SEAGATE_ROOT_CLIENT_SECRET="+secret)
+		g.ok(first, "GET", "/jails", "")
+		g.refused(second, 401, "invalid_credentials", "GET", "/jails", "")
+		g.stopped()
+		wantNowhere(t, folder, first.secret)
+		for _, line := range g.log.copy() {
+			if strings.Contains(line, "words of the operator") {
+				t.Errorf("the log has a secret: %s", line)
+			}
+		}
+	}
+}
+
+// TestAdminListener serves what operators need, and nobody else does.
+func TestAdminListener(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_ADMIN_PPROF=true")
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 200, "/": 404, "/api/v1": 404} {
+		if a, err := g.operator(path); err != nil || a.status != want {
+			t.Errorf("%s: %d %v", path, a.status, err)
+		}
+	}
+	if a, _ := sharedGateway(t).operator("/debug/pprof/"); a.status != 404 {
+		t.Errorf("profiles that nobody asked for: %d", a.status)
+	}
+	for _, path := range []string{"/metrics", "/livez", "/debug/pprof/"} {
+		r, err := http.NewRequest("GET", "http://"+g.listen+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := fetch(r); err != nil || a.status != 404 {
+			t.Errorf("%s for the public: %d %v", path, a.status, err)
+		}
+	}
+}
+
+// seagate runs a command that ends by itself.
+func seagate(t *testing.T, env []string, arguments ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	cmd := exec.Command(program, arguments...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &complaints
+	stuck := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer stuck.Stop()
+	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+		t.Fatal(err)
+	}
+	return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
+}
+
+func writeFile(t *testing.T, folder, name, text string) string {
+	t.Helper()
+	path := filepath.Join(folder, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestCheck says what is wrong with a configuration, and so does serve.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, c := range map[string]struct {
+		file string
+		env  string
+		want string // of what is said; "" if all is well
+	}{
+		"nothing":     {"", "", ""},
+		"valid":       {"[limits]\nmessage_bytes = \"2MiB\"\ndecompressed_bytes = \"4MiB\"\n", "", ""},
+		"unknown key": {"listen = \":0\"\n\n[websocket]\nping_intervall = \"5s\"\n", "", `:4: unknown key "ping_intervall" in [websocket]; did you mean "ping_interval"?`},
+		"section":     {"[webSocket]\nping_interval = \"5s\"\n", "", `:1: unknown section [webSocket]; did you mean [websocket]?`},
+		"syntax":      {"listen = \":0\"\nlisten = \n", "", ":2:"},
+		"value":       {"[websocket]\nping_interval = \"31s\"\n", "", ":2: websocket.ping_interval "},
+		"relation":    {"[limits]\nmessage_bytes = \"2MiB\"\n", "", "limits.message_bytes"},
+		"environment": {"", "SEAGATE_STREAMS_UNGROUPED=everybody", "env SEAGATE_STREAMS_UNGROUPED: streams.ungrouped"},
+		"weak secret": {"", "SEAGATE_ROOT_CLIENT_SECRET=short", "at least 16 characters"},
+		"in the file": {"[root]\nclient_secret = \"a secret that is long enough\"\n", "", ":2: root.client_secret"},
+		"certificate": {"[tls]\ncert_file = \"nothing.pem\"\nkey_file = \"nothing.key\"\n", "", "nothing.pem"},
+	} {
+		file := writeFile(t, folder, strings.ReplaceAll(name, " ", "-")+".toml", c.file)
+		env := append(environment(filepath.Join(folder, "data")), c.env)
+		for _, command := range []string{"check", "serve"} {
+			if command == "serve" && c.want == "" {
+				continue
+			}
+			out, complaints, status := seagate(t, env, command, "--config", file)
+			if c.want == "" && (status != 0 || !strings.Contains(out, "valid")) {
+				t.Errorf("%s: status %d, %s%s", name, status, out, complaints)
+			}
+			if c.want != "" && (status == 0 || !strings.Contains(complaints, c.want)) {
+				t.Errorf("%s, %s: status %d, %s%s", name, command, status, out, complaints)
+			}
+			if strings.Contains(complaints, "a secret that") || strings.Contains(complaints, root.secret) {
+				t.Errorf("%s, %s: shows a secret: %s", name, command, complaints)
+			}
+		}
+	}
+	if _, complaints, status := seagate(t, bare(folder), "check", "--config", filepath.Join(folder, "missing.toml")); status == 0 || !strings.Contains(complaints, "missing.toml") {
+		t.Errorf("a file that is not there: %d %s", status, complaints)
+	}
+}
+
+// TestConfig shows the configuration in force, where each value comes from,
+// and no secret.
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := writeFile(t, folder, "seagate.toml", "[websocket]\nping_interval = \"5s\"\n")
+	env := environment(folder)
+	out, complaints, status := seagate(t, env, "config", "--config", file, "--admin-listen", "127.0.0.1:7")
+	if status != 0 {
+		t.Fatalf("status %d, %s", status, complaints)
+	}
+	for _, want := range [][]string{
+		{"websocket.ping_interval", `"5s"`, file + ":2"},
+		{"listen", `"127.0.0.1:0"`, "env SEAGATE_LISTEN"},
+		{"admin_listen", `"127.0.0.1:7"`, "flag --admin-listen"},
+		{"limits.json_depth", "64", "default"},
+		{"root.client_id", `"root"`, "env SEAGATE_ROOT_CLIENT_ID"},
+		{"root.client_secret", "(hidden)", "env SEAGATE_ROOT_CLIENT_SECRET"},
+	} {
+		if !hasLine(out, want) {
+			t.Errorf("no line with %q in\n%s", want, out)
+		}
+	}
+	asJSON, _, _ := seagate(t, env, "config", "--json")
+	if strings.Contains(out+asJSON, root.secret) {
+		t.Error("it shows the secret")
+	}
+	if !strings.Contains(asJSON, `"SEAGATE_LISTEN"`) && !strings.Contains(asJSON, `env SEAGATE_LISTEN`) {
+		t.Errorf("the JSON has no origins: %s", asJSON)
+	}
+
+	// All defaults, written down, are a valid file that changes nothing.
+	defaults, _, _ := seagate(t, env, "config", "--defaults")
+	reference := writeFile(t, folder, "reference.toml", defaults)
+	if out, complaints, status := seagate(t, bare(folder), "check", "--config", reference); status != 0 {
+		t.Errorf("the defaults: status %d, %s%s", status, out, complaints)
+	}
+}
+
+func hasLine(text string, columns []string) bool {
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) >= 3 && fields[0] == columns[0] && fields[1] == columns[1] &&
+			strings.Join(fields[2:], " ") == columns[2] {
+			return true
+		}
+	}
+	return false
+}
+
+// TestUnknownVariablesAreWarnedOf in the log: containers are full of them.
+func TestUnknownVariablesAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_WEBSOCKET_PING_INTERVALL=5s")
+	g.awaitLog("unknown environment variable SEAGATE_WEBSOCKET_PING_INTERVALL is ignored; did you mean SEAGATE_WEBSOCKET_PING_INTERVAL?")
+}

@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// writeCertificate writes a certificate for 127.0.0.1 and its key into files.
+func writeCertificate(t *testing.T) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	privateDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	return writeFile(t, folder, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
+		writeFile(t, folder, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateDER})))
+}
+
+// httpVersion is the version that a client which knows them all gets to speak.
+func httpVersion(t *testing.T, url, certificate string) int {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust(t, certificate)}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport, Timeout: patience}).Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("%s: %v", response.Status, err)
+	}
+	return response.ProtoMajor
+}
+
+func trust(t *testing.T, certificate string) *x509.CertPool {
+	t.Helper()
+	roots := x509.NewCertPool()
+	text, err := os.ReadFile(certificate)
+	if err != nil || !roots.AppendCertsFromPEM(text) {
+		t.Fatalf("no certificate in %s: %v", certificate, err)
+	}
+	return roots
+}
+
+// unwrapTLS returns the address of a relay that speaks TLS to a gateway on
+// behalf of clients that do not, until the test ends.
+func unwrapTLS(t *testing.T, gateway, certificate string) string {
+	t.Helper()
+	roots := trust(t, certificate)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var relaying sync.WaitGroup
+	t.Cleanup(func() {
+		listener.Close()
+		relaying.Wait()
+	})
+	relaying.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := tls.Dial("tcp", gateway, &tls.Config{RootCAs: roots})
+			if err != nil {
+				t.Error(err)
+				client.Close()
+				continue
+			}
+			relaying.Go(func() { pipe(server, client) })
+			relaying.Go(func() { pipe(client, server) })
+		}
+	})
+	return listener.Addr().String()
+}
+
+// pipe copies until one end is closed, and then closes both.
+func pipe(to, from net.Conn) {
+	io.Copy(to, from)
+	to.Close()
+	from.Close()
+}
