@@ -125,6 +125,11 @@ func asError(err error) *protocol.Error {
 // refuseCredentials logs who was refused and why, and returns what may be told.
 func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err error) *protocol.Error {
 	g.Log.Warn("authentication refused", "credentials", c, "address", from, "why", err)
+	reason := "another jail was named"
+	if refused := (*auth.Refusal)(nil); errors.As(err, &refused) {
+		reason = string(refused.Reason)
+	}
+	g.Metrics.Credentials.WithLabelValues(reason).Inc()
 	if errors.Is(err, auth.ErrTooManyAttempts) {
 		return g.refusal("authenticate", err)
 	}

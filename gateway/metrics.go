@@ -18,6 +18,7 @@ type Metrics struct {
 	BytesOut        prometheus.Counter     // of WebSocket frames
 	Refusals        *prometheus.CounterVec // by transport and code
 	Closed          *prometheus.CounterVec // connections that the server ended, by code
+	Credentials     *prometheus.CounterVec // credentials refused, by auth.Reason
 	QueueBytes      prometheus.Gauge       // waiting to be written, over all connections
 	SlowSubscribers prometheus.Counter     // times that a full queue left a subscription behind
 }
@@ -34,11 +35,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		BytesOut:        counter("bytes_out_total", "Bytes written to WebSocket connections."),
 		Refusals:        counters("refusals_total", "Requests refused, by transport and error code.", "transport", "code"),
 		Closed:          counters("connections_ended_total", "Connections that the server ended, by error code.", "code"),
+		Credentials:     counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
 		QueueBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
 		SlowSubscribers: counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
 	}
 	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.QueueBytes, m.SlowSubscribers)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers)
 	return m
 }
 

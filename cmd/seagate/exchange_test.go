@@ -27,8 +27,8 @@ import (
 //	> gzip:{"clientId":"x"}
 //	< 401 ${*}
 //	< WWW-Authenticate: Basic ${*}
-//	                              the same to the byte; gzip: and hex: say how a body is sent or
-//	                              answered, and a header without a value must not be there
+//	                              the same to the byte; a body may be sent as hex: or gzip: and be
+//	                              answered as gzip:, and a header without a value must not be there
 //
 //	ws a                          opens a connection; > lines add to the handshake, and a < line
 //	                              is its answer. After ws a mute it answers no ping and no close
@@ -74,7 +74,7 @@ type step struct {
 	answer []string // the < lines
 }
 
-var peerLine = regexp.MustCompile(`^([a-z0-9,]+[<>](?:at last close|close|end|binary|frame|drop)?)(?: (.*))?$`)
+var peerLine = regexp.MustCompile(`^([a-z0-9,]+(?:<|<close|<at last close|<end|>|>binary|>frame|>drop))(?: (.*))?$`)
 
 func readExchange(name string) (*exchange, error) {
 	text, err := os.ReadFile(name)

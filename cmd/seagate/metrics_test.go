@@ -76,7 +76,7 @@ func TestMetricsCount(t *testing.T) {
 		`seagate_refusals_total{code="protocol_violation",transport="websocket"}`: 1,
 		`seagate_queue_bytes`:                                                     0,
 		`seagate_slow_subscribers_total`:                                          0,
-		`seagate_authentications_refused_total`:                                   1,
+		`seagate_authentications_refused_total{reason="wrong secret"}`:            1,
 		`seagate_authentications_limited_total`:                                   0,
 		`seagate_groups`:                                                          0,
 	} {

@@ -327,3 +327,20 @@ func TestUnknownVariablesAreWarnedOf(t *testing.T) {
 	g := start(t, "SEAGATE_WEBSOCKET_PING_INTERVALL=5s")
 	g.awaitLog("unknown environment variable SEAGATE_WEBSOCKET_PING_INTERVALL is ignored; did you mean SEAGATE_WEBSOCKET_PING_INTERVAL?")
 }
+
+// TestOneGatewayPerPortAndFolder: a second one says what it is that is taken.
+func TestOneGatewayPerPortAndFolder(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	for setting, want := range map[string]string{
+		"SEAGATE_LISTEN=" + g.listen:      "listen for clients: ",
+		"SEAGATE_ADMIN_LISTEN=" + g.admin: "listen for the operator: ",
+		"SEAGATE_DATA_DIR=" + g.folder:    g.folder,
+	} {
+		_, complaints, status := seagate(t, environment(t.TempDir(), setting), "serve")
+		if status == 0 || !strings.Contains(complaints, want) {
+			t.Errorf("%s: status %d, %s", setting, status, complaints)
+		}
+	}
+	g.ok(root, "GET", "/streams", "")
+}

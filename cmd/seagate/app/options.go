@@ -75,12 +75,8 @@ func apiOptions(c *config.Config, origins gateway.Origins, sockets http.Handler,
 // registerMetrics adds what the parts count themselves.
 func registerMetrics(r *prometheus.Registry, d *auth.Directory, g *groups.Registry) {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	counter := func(name, help string, value func(auth.Stats) uint64) {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help},
-			func() float64 { return float64(value(d.Stats())) }))
-	}
-	counter("authentications_refused_total", "Credentials refused, over all transports.", func(s auth.Stats) uint64 { return s.Refused })
-	counter("authentications_limited_total", "Attempts refused because too many had failed.", func(s auth.Stats) uint64 { return s.Limited })
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: "authentications_limited_total",
+		Help: "Attempts refused because too many had failed."}, func() float64 { return float64(d.Stats().Limited) }))
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: "groups", Help: "Groups that have members."},
 		func() float64 { return float64(g.Len()) }))
 }
