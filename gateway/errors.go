@@ -129,7 +129,7 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 	if refused := (*auth.Refusal)(nil); errors.As(err, &refused) {
 		reason = string(refused.Reason)
 	}
-	g.Metrics.Credentials.WithLabelValues(reason).Inc()
+	g.Metrics.Credentials.WithLabelValues(strings.ReplaceAll(reason, " ", "_")).Inc()
 	if errors.Is(err, auth.ErrTooManyAttempts) {
 		return g.refusal("authenticate", err)
 	}

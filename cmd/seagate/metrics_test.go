@@ -24,10 +24,16 @@ func (g *gateway) metrics() map[string]float64 {
 	}
 	series := map[string]float64{}
 	for line := range strings.Lines(a.body) {
-		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if value, err := strconv.ParseFloat(text, 64); err == nil && name != "#" {
-			series[name] = value
+		line = strings.TrimSpace(line)
+		end := strings.LastIndexByte(line, ' ')
+		if end < 0 || line[0] == '#' {
+			continue
 		}
+		value, err := strconv.ParseFloat(line[end+1:], 64)
+		if err != nil {
+			g.t.Fatalf("%s: %v", line, err)
+		}
+		series[line[:end]] = value
 	}
 	return series
 }
@@ -76,7 +82,7 @@ func TestMetricsCount(t *testing.T) {
 		`seagate_refusals_total{code="protocol_violation",transport="websocket"}`: 1,
 		`seagate_queue_bytes`:                                                     0,
 		`seagate_slow_subscribers_total`:                                          0,
-		`seagate_authentications_refused_total{reason="wrong secret"}`:            1,
+		`seagate_authentications_refused_total{reason="wrong_secret"}`:            1,
 		`seagate_authentications_limited_total`:                                   0,
 		`seagate_groups`:                                                          0,
 	} {
