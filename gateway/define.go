@@ -48,7 +48,11 @@ func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []
 	}
 	def, err := schema.ParseDefinition(definition, stream, g.settings.Schema)
 	if err != nil {
-		return nil, g.refusal("define", err)
+		e := g.refusal("define", err)
+		if e.Code == protocol.CodeInvalidPayload { // a number out of range
+			e.Code = protocol.CodeInvalidDefinition
+		}
+		return nil, e
 	}
 	return def, nil
 }

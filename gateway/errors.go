@@ -83,7 +83,11 @@ func schemaRefusal(err error) *protocol.Error {
 	)
 	switch {
 	case errors.As(err, &decode):
-		return &protocol.Error{Code: decodeCodes[decode.Kind], Message: decode.Error()}
+		e := &protocol.Error{Code: decodeCodes[decode.Kind], Message: decode.Error()}
+		if decode.Kind == schema.NumberRange { // JSON all right, and no valid message
+			e.Errors = []string{e.Message}
+		}
+		return e
 	case errors.As(err, &definition):
 		return &protocol.Error{Code: protocol.CodeInvalidDefinition, Message: definition.Error(), Errors: definition.Lines()}
 	case errors.As(err, &validation):

@@ -63,7 +63,7 @@ type Server struct {
 
 	mu       sync.Mutex                    // guards what follows
 	conns    [pingSlots]map[*conn]struct{} // by when they are pinged
-	open     int
+	open     int                           // connections, and handshakes that were admitted
 	draining bool
 	gone     sync.WaitGroup // one per connection, and the keep-alive
 
@@ -112,6 +112,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.gone.Done() // of admissible: from here on the connection counts
 	socket, wire, err := accept(w, r, s)
 	if err != nil {
+		s.giveBackPlace()
 		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
 		return
 	}
@@ -144,8 +145,16 @@ func (s *Server) admissible(r *http.Request) *protocol.Error {
 	if s.open >= s.opts.Connections {
 		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.opts.Connections)
 	}
+	s.open++
 	s.gone.Add(1) // here, so that Shutdown waits for handshakes under way
 	return nil
+}
+
+// giveBackPlace is for a handshake that was admitted and came to nothing.
+func (s *Server) giveBackPlace() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
 }
 
 func address(r *http.Request) netip.Addr {
@@ -159,7 +168,6 @@ func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c.slot()][c] = struct{}{}
-	s.open++
 	s.gone.Add(1)
 	s.gateway.Metrics.Connections.WithLabelValues(transport).Inc()
 	s.gateway.Metrics.ConnectionsMade.WithLabelValues(transport).Inc()

@@ -57,6 +57,11 @@ type App struct {
 // New builds the parts and begins to listen. Nothing is served before Run. An
 // error leaves nothing open.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string) (*App, error) {
+	if c.TLS.Enabled() { // before a data folder is made for nothing
+		if err := CheckTLS(c.TLS); err != nil {
+			return nil, err
+		}
+	}
 	a := &App{config: c, log: log}
 	for _, build := range []func(context.Context) error{a.openStorage, a.openDirectory, a.openGateway} {
 		if err := build(ctx); err != nil {
