@@ -75,7 +75,11 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 	if err != nil {
 		return auth.Client{}, g.refusal("set the public key", err)
 	}
-	g.audit(p, "public key set", id)
+	what := "public key set"
+	if pem == "" {
+		what = "public key cleared"
+	}
+	g.audit(p, what, id)
 	return client, nil
 }
 

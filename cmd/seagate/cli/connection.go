@@ -110,18 +110,16 @@ func (c connection) missing(secret protocol.Secret, why string) error {
 	return &errNoCredentials{message}
 }
 
-// sameGateway says whether two URLs are of one gateway, or both of this
-// machine: secrets that are for one must not be sent to another.
+// sameGateway says whether two URLs are of one gateway, by whatever name this
+// machine has for itself: a secret that is for one must not be sent to another.
 func sameGateway(a, b string) bool {
 	first, err1 := url.Parse(a)
 	second, err2 := url.Parse(b)
 	if err1 != nil || err2 != nil {
 		return false
 	}
-	if isLoopback(first.Hostname()) && isLoopback(second.Hostname()) {
-		return true
-	}
-	return first.Scheme == second.Scheme && first.Host == second.Host
+	sameHost := first.Hostname() == second.Hostname() || isLoopback(first.Hostname()) && isLoopback(second.Hostname())
+	return sameHost && first.Port() == second.Port() && first.Scheme == second.Scheme
 }
 
 func isLoopback(host string) bool {
