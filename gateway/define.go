@@ -44,7 +44,7 @@ func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []
 		return nil, e
 	}
 	if err := protocol.CheckStreamName(stream); err != nil {
-		return nil, asError(err)
+		return nil, AsError(err)
 	}
 	def, err := schema.ParseDefinition(definition, stream, g.settings.Schema)
 	if err != nil {

@@ -117,8 +117,9 @@ func plain(err error) string {
 	return text
 }
 
-// asError is for errors that are known to be a *protocol.Error.
-func asError(err error) *protocol.Error {
+// AsError is for errors that are known to be a *protocol.Error, as those of
+// protocol's names and views are.
+func AsError(err error) *protocol.Error {
 	e := (*protocol.Error)(nil)
 	if !errors.As(err, &e) {
 		return protocol.Errorf(protocol.CodeInvalidRequest, "%s", err)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/netip"
 	"strconv"
 
 	"seagate/protocol"
@@ -17,4 +18,10 @@ func WriteProblem(w http.ResponseWriter, e *protocol.Error) {
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(problem.Status)
 	w.Write(body)
+}
+
+// PeerAddress is where a request comes from, by which failures are counted.
+func PeerAddress(r *http.Request) netip.Addr {
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr().Unmap()
 }

@@ -182,7 +182,7 @@ func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, *prot
 
 func (g *Gateway) mayBeUndefined(stream string) *protocol.Error {
 	if err := protocol.CheckStreamName(stream); err != nil {
-		return asError(err)
+		return AsError(err)
 	}
 	if g.settings.AcceptUndefined {
 		return nil

@@ -27,7 +27,7 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 		return auth.Client{}, auth.Secret{}, e
 	}
 	if err := protocol.CheckClientID(id); err != nil {
-		return auth.Client{}, auth.Secret{}, asError(err)
+		return auth.Client{}, auth.Secret{}, AsError(err)
 	}
 	client, secret, err := g.Directory.CreateClient(ctx, p.JailUID, id, description)
 	if err != nil {
@@ -101,7 +101,7 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 	}
 	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client)} {
 		if err != nil {
-			return auth.Jail{}, auth.Secret{}, asError(err)
+			return auth.Jail{}, auth.Secret{}, AsError(err)
 		}
 	}
 	jail, secret, err := g.Directory.CreateJail(ctx, id, name, client)

@@ -2,9 +2,9 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 
+	"seagate/gateway"
 	"seagate/protocol"
 )
 
@@ -16,7 +16,7 @@ func (q *request) authenticate() *protocol.Error {
 	if e != nil {
 		return e
 	}
-	q.principal, e = q.gateway.Authenticate(credentials, address(q.r))
+	q.principal, e = q.gateway.Authenticate(credentials, gateway.PeerAddress(q.r))
 	return e
 }
 
@@ -44,10 +44,4 @@ func readCredentials(r *http.Request) (protocol.Credentials, *protocol.Error) {
 		ClientID: id,
 		Secret:   protocol.NewSecret(secret),
 	}, nil
-}
-
-// address is the peer's, by which failures are counted.
-func address(r *http.Request) netip.Addr {
-	a, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return a.Addr().Unmap()
 }

@@ -2,11 +2,11 @@ package ws
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/gateway"
 	"seagate/protocol"
 )
 
@@ -64,7 +64,7 @@ const refusalGrace = time.Second
 func (c *conn) enter(r protocol.Request) *protocol.Error {
 	credentials, err := r.Authenticate(c.server.limits)
 	if err != nil {
-		return refusal(err)
+		return gateway.AsError(err)
 	}
 	p, e := c.server.gateway.Authenticate(credentials, c.address)
 	if e != nil {
@@ -82,7 +82,7 @@ func (c *conn) publish(r protocol.Request) {
 	place := c.answers.reserve(c.server.opts.PublishesInFlight)
 	request, err := r.Publish()
 	if err != nil {
-		c.answers.fill(place, c.refusal(r.ID, r.Action, refusal(err)))
+		c.answers.fill(place, c.refusal(r.ID, r.Action, gateway.AsError(err)))
 		return
 	}
 	// The message is in a buffer that the next one will be read into.
@@ -99,7 +99,7 @@ func (c *conn) publish(r protocol.Request) {
 func (c *conn) define(r protocol.Request) {
 	request, err := r.Define()
 	if err != nil {
-		c.refuse(r.ID, r.Action, refusal(err))
+		c.refuse(r.ID, r.Action, gateway.AsError(err))
 		return
 	}
 	ctx, cancel := c.requestContext()
@@ -115,7 +115,7 @@ func (c *conn) define(r protocol.Request) {
 func (c *conn) describe(r protocol.Request) {
 	stream, err := r.Describe()
 	if err != nil {
-		c.refuse(r.ID, r.Action, refusal(err))
+		c.refuse(r.ID, r.Action, gateway.AsError(err))
 		return
 	}
 	definition, e := c.server.gateway.Describe(c.principal, stream)
@@ -124,13 +124,4 @@ func (c *conn) describe(r protocol.Request) {
 		return
 	}
 	c.succeed(r.ID, r.Action, definition.AppendJSON(nil))
-}
-
-// refusal is for the errors of requests' views, which are all *protocol.Error.
-func refusal(err error) *protocol.Error {
-	var e *protocol.Error
-	if !errors.As(err, &e) {
-		return protocol.Errorf(protocol.CodeInvalidRequest, "%s", err)
-	}
-	return e
 }

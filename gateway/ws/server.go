@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -116,7 +115,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
 		return
 	}
-	c := newConn(s, socket, wire, address(r))
+	c := newConn(s, socket, wire, gateway.PeerAddress(r))
 	if !s.add(c) {
 		c.End(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down"))
 	}
@@ -155,11 +154,6 @@ func (s *Server) giveBackPlace() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
-}
-
-func address(r *http.Request) netip.Addr {
-	a, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return a.Addr().Unmap()
 }
 
 // add registers a connection. It returns false if the server shuts down, but

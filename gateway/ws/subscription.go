@@ -24,7 +24,7 @@ type subscription struct {
 func (c *conn) subscribe(r protocol.Request) {
 	request, err := r.Subscribe()
 	if err != nil {
-		c.refuse(r.ID, r.Action, refusal(err))
+		c.refuse(r.ID, r.Action, gateway.AsError(err))
 		return
 	}
 	s := &subscription{conn: c, id: r.ID, stream: request.Stream}
@@ -71,7 +71,7 @@ func (s *subscription) kind() string {
 func (c *conn) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
 	if err != nil {
-		c.refuse(r.ID, r.Action, refusal(err))
+		c.refuse(r.ID, r.Action, gateway.AsError(err))
 		return
 	}
 	c.mu.Lock()
