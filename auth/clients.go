@@ -211,6 +211,46 @@ func (d *Directory) Client(jailUID, id string) (Client, error) {
 	return c.view(), nil
 }
 
+// ClientUID returns what the things of a client are kept under, or
+// ErrClientNotFound.
+func (d *Directory) ClientUID(jailUID, id string) (string, error) {
+	c, err := d.find(jailUID, id)
+	if err != nil {
+		return "", err
+	}
+	return c.record.UID, nil
+}
+
+// Names returns the ids behind the UIDs of a jail and of one of its clients,
+// "" for what is not there any more.
+func (d *Directory) Names(jailUID, clientUID string) (jailID, clientID string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	j := d.uids[jailUID]
+	if j == nil {
+		return "", ""
+	}
+	for id, c := range j.clients {
+		if c.record.UID == clientUID {
+			return j.id, id
+		}
+	}
+	return j.id, ""
+}
+
+// ClientIDs returns the ids of the jail's clients by their UIDs.
+func (d *Directory) ClientIDs(jailUID string) map[string]string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	ids := map[string]string{}
+	if j := d.uids[jailUID]; j != nil {
+		for id, c := range j.clients {
+			ids[c.record.UID] = id
+		}
+	}
+	return ids
+}
+
 // Clients returns up to limit clients whose ids come after the given one, in
 // the byte order of the ids, and whether there are more.
 func (d *Directory) Clients(jailUID, after string, limit int) (clients []Client, more bool, err error) {

@@ -86,6 +86,7 @@ const (
 	AdministerStreams        // header, pause, resume, delete
 	ManageClients            // create, list, delete; secrets and keys
 	ManageJails              // create, list, delete
+	BackUp                   // copying everything there is
 )
 
 var actionNames = map[Action]string{
@@ -98,6 +99,7 @@ var actionNames = map[Action]string{
 	AdministerStreams: "administer streams",
 	ManageClients:     "manage clients",
 	ManageJails:       "manage jails",
+	BackUp:            "back up the server",
 }
 
 // String completes the sentence "not allowed to".
@@ -119,7 +121,7 @@ func (p *Principal) May(action Action) error {
 		return &ForbiddenError{action, "the bearer of a token may only subscribe; use the client's id and secret"}
 	case p.Method != MethodBasic && p.Method != MethodToken:
 		return &ForbiddenError{action, "not authenticated"}
-	case action == ManageJails && !p.Root:
+	case (action == ManageJails || action == BackUp) && !p.Root:
 		return &ForbiddenError{action, "only clients of the root jail may"}
 	}
 	return nil

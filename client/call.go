@@ -33,10 +33,23 @@ func (r *call) message(id int64) []byte {
 func (r *call) finish(m message) {
 	if *m.Success {
 		r.answer = m.Payload
+		if r.sub != nil {
+			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq}
+		}
 	} else {
 		r.err = m.refusal()
 	}
 	close(r.done)
+}
+
+// answered says whether the answer has come.
+func (r *call) answered() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // start hands a request to the writer. If it fails, the request was not sent.
@@ -130,13 +143,18 @@ func appendQuoted(dst []byte, s string) []byte {
 	return dst
 }
 
-// onStream returns a request about a stream that carries a payload.
+// onStream returns a request about a stream that carries a payload, and an id
+// of that, unless it is "".
 //
-//	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...}}
-func onStream(action, stream string, payload jsontext.Value) *call {
+//	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"messageId":"42"}
+func onStream(action, stream string, payload jsontext.Value, messageID string) *call {
 	return newCall(func(dst []byte) []byte {
 		dst = appendMember(dst, "action", action)
 		dst = appendMember(dst, "streamName", stream)
-		return append(append(append(dst, `,"payload":`...), payload...), '}')
+		dst = append(append(dst, `,"payload":`...), payload...)
+		if messageID != "" {
+			dst = appendMember(dst, "messageId", messageID)
+		}
+		return append(dst, '}')
 	})
 }

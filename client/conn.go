@@ -204,17 +204,32 @@ func broken(err error) error {
 }
 
 // A message is what the gateway sends: an answer if it has success, and
-// otherwise a delivery.
+// otherwise a delivery, or the notice of a gap.
 type message struct {
 	ID      int64          `json:"id"`
 	Success *bool          `json:"success"`
 	Stream  string         `json:"streamName"`
 	Payload jsontext.Value `json:"payload"`
-	Error   struct {
+
+	Epoch    string  `json:"epoch"` // as is what follows, of a subscription with meta
+	FirstSeq uint64  `json:"firstSeq"`
+	NextSeq  uint64  `json:"nextSeq"`
+	Gap      Missing `json:"gap"`
+	numbering
+
+	Error struct {
 		Code    protocol.Code `json:"code"`
 		Message string        `json:"message"`
 		Errors  []string      `json:"errors"`
 	} `json:"error"`
+}
+
+// numbering is what a delivery and an entry of a page both say of a message.
+type numbering struct {
+	Seq         uint64    `json:"seq"`
+	Time        time.Time `json:"time"`
+	Redelivered int       `json:"redelivered"`
+	Header      bool      `json:"header"`
 }
 
 // refusal returns what an answer without success says.
@@ -249,7 +264,17 @@ func (c *Conn) handle(m message) {
 }
 
 func (c *Conn) deliver(sub *Subscription, m message) {
-	if sub.push(Message{Stream: sub.stream, Payload: m.Payload}, c.quit) {
+	delivered := Message{
+		Stream:      sub.stream,
+		Payload:     m.Payload,
+		Seq:         m.Seq,
+		Time:        m.Time,
+		Epoch:       m.Epoch,
+		Redelivered: m.Redelivered,
+		Header:      m.Header,
+		Missing:     m.Gap,
+	}
+	if sub.push(delivered, c.quit) {
 		return
 	}
 	sub.end(ErrSlow)

@@ -56,6 +56,26 @@ func TestRequestBytes(t *testing.T) {
 				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{Group: "0a0e0000-0000-4000-8000-000000000001"})
 				return err
 			}},
+		{"subscribe from a number", `{"id":2,"action":"subscribe","payload":"s","from":17,"epoch":"8f14e45f","meta":true}`,
+			func(ctx context.Context, c *client.Conn) error {
+				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{From: client.AtSeq(17), Epoch: "8f14e45f", Meta: true})
+				return err
+			}},
+		{"subscribe from a time", `{"id":2,"action":"subscribe","payload":"s","from":"2026-11-21T10:00:00.5Z"}`,
+			func(ctx context.Context, c *client.Conn) error {
+				at := time.Date(2026, 11, 21, 11, 0, 0, 500_000_000, time.FixedZone("", 3600))
+				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{From: client.Since(at)})
+				return err
+			}},
+		{"subscribe and acknowledge", `{"id":2,"action":"subscribe","payload":"s","groupId":"g","from":"earliest","ack":"explicit"}`,
+			func(ctx context.Context, c *client.Conn) error {
+				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{Group: "g", From: client.Earliest(), Explicit: true})
+				return err
+			}},
+		{"publish once", `{"id":2,"action":"publish","streamName":"s","payload":1,"messageId":"é \"42\""}`,
+			func(ctx context.Context, c *client.Conn) error {
+				return c.PublishOnce(ctx, "s", `é "42"`, 1)
+			}},
 		{"publish a value", `{"id":2,"action":"publish","streamName":"s","payload":{"a":1,"b":[]}}`,
 			func(ctx context.Context, c *client.Conn) error {
 				return c.Publish(ctx, "s", struct {

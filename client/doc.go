@@ -4,9 +4,10 @@
 // # HTTP
 //
 // A Client's methods are one HTTP call each: publish, define and read schemas,
-// look after streams, clients and jails. A Client is safe for concurrent use
-// and keeps connections for the next call. What changes something is not sent
-// twice.
+// read what a stream keeps, look after streams, groups, clients and jails. A
+// Client is safe for concurrent use and keeps connections for the next call.
+// What changes something is not sent twice, unless it has an id as in
+// PublishOnce, which makes that harmless.
 //
 // # WebSocket
 //
@@ -16,6 +17,22 @@
 // gives up waiting for an answer, and does not take the request back.
 //
 // Client.Follow keeps one subscription running across lost connections.
+//
+// # Positions
+//
+// The messages of a stream are numbered from 1. A number is good together with
+// the stream's epoch: once that is another one, the gateway refuses the number
+// with position_lost, since it may mean another message. A subscription with
+// Meta has both with each message, and is told which messages are Missing,
+// because the stream no longer keeps them. To miss nothing, keep the Seq and the
+// Epoch of the last message that was dealt with and begin at AtSeq(Seq+1).
+//
+// # Acknowledging
+//
+// The members of a group acknowledge a message by reading it from the
+// connection, before Next returns it. A subscription that is Explicit says
+// itself when it is done with a message, with Ack, or that it cannot be, with
+// Nack. What it says neither of in time is delivered again.
 //
 // # Back-pressure
 //

@@ -54,6 +54,89 @@ func ExampleClient_Follow() {
 	log.Fatal(err)
 }
 
+// Messages are handled at least once, over lost connections and restarts.
+func ExampleClient_Follow_position() {
+	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var last client.Message // read from where it was stored
+	options := client.FollowOptions{
+		From:  client.AtSeq(last.Seq + 1),
+		Epoch: last.Epoch,
+		OnMissing: func(m client.Missing) {
+			log.Printf("the stream no longer keeps messages %d to %d", m.From, m.To)
+		},
+	}
+	err = c.Follow(context.Background(), "boiler", options, func(m client.Message) error {
+		fmt.Println(m.Seq, m.Time, m.Payload)
+		if !m.Header {
+			last = m // and store it
+		}
+		return nil
+	})
+	if client.CodeOf(err) == protocol.CodePositionLost {
+		log.Print("this is another stream: begin with client.Earliest()")
+	}
+	log.Fatal(err)
+}
+
+func ExampleClient_Messages() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for next, epoch := client.Earliest(), ""; ; {
+		page, err := c.Messages(ctx, "boiler", next, 100, epoch)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, m := range page.Messages {
+			fmt.Println(m.Seq, m.Payload)
+		}
+		if page.AtEnd {
+			break
+		}
+		next, epoch = page.Next, page.Epoch
+	}
+}
+
+func ExampleSubscription_Ack() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := c.Dial(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	sub, err := conn.Subscribe(ctx, "boiler", client.SubscribeOptions{Group: "0a0e1b5c-7e52-4b7a-9a57-0d8f2f6f1a10", Explicit: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	work := func(client.Message) error { return nil }
+	for {
+		m, err := sub.Next(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if m.Missing != (client.Missing{}) {
+			continue
+		}
+		if err := work(m); err != nil {
+			err = sub.Nack(ctx, client.NackOptions{Reason: err.Error(), Delay: 5 * time.Second}, m.Seq)
+		} else {
+			err = sub.Ack(ctx, m.Seq)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
 func ExampleConn_Send() {
 	ctx := context.Background()
 	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})

@@ -19,11 +19,15 @@ const (
 )
 
 // A Gap is a time in which a followed stream was not received. What was
-// published then is missed: the gateway does not send it again.
+// published then is missed, unless it is Resumed.
 type Gap struct {
 	From  time.Time // when the gateway was last heard of, or the subscription ended
 	To    time.Time // when the subscription began again
 	Cause error     // why the connection or the subscription ended
+	// Resumed says that the subscription goes on with the message after the
+	// last one that was handled. What the stream no longer keeps of those is
+	// told by OnMissing.
+	Resumed bool
 }
 
 // FollowOptions says how to follow a stream. Follow calls the functions, one
@@ -32,12 +36,24 @@ type FollowOptions struct {
 	// Group is as in SubscribeOptions. The other members of a group receive
 	// what is published in a Gap.
 	Group string
+	// From, Epoch and Meta are as in SubscribeOptions. With From or Meta, and
+	// without a Group, Follow goes on after a Gap where it was, and messages
+	// have their numbers.
+	From  Position
+	Epoch string
+	Meta  bool
+	// Explicit is as in SubscribeOptions. Follow acknowledges each message
+	// once handle has returned nil for it, and does not wait for the answer.
+	Explicit bool
 	// OnSubscribed is called each time that the subscription has begun, before
 	// its first message. The Gap is zero the first time.
 	OnSubscribed func(Gap)
 	// OnLost is called each time that the connection ends or cannot be made,
 	// with the reason and with how long Follow waits before it tries again.
 	OnLost func(cause error, wait time.Duration)
+	// OnMissing is called in place of messages that the stream no longer
+	// keeps, if From or Meta is set.
+	OnMissing func(Missing)
 }
 
 // Follow hands the messages of a stream to a function, one after the other,
@@ -46,15 +62,26 @@ type FollowOptions struct {
 // take half.
 //
 // What is published while it is not connected is missed. The same goes for
-// what was on its way when the connection ended. OnSubscribed tells.
+// what was on its way when the connection ended. OnSubscribed tells. With
+// FollowOptions.From or Meta nothing is missed or comes twice, save the header,
+// which comes first each time; to go on after Follow itself has ended, keep the
+// Seq and the Epoch of the last message.
 //
 // It returns when the context ends, with its cause, and may take 3 s to say
 // goodbye to a gateway that does not answer; when handle returns an
 // error, with that; and when the gateway refuses what trying again will not
 // change, with the *Error: wrong credentials, an expired token, no such stream,
-// a stream that was deleted. See Error.Temporary.
+// a stream that was deleted, or another one than was followed before
+// (position_lost). See Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
 	f := follower{client: c, stream: stream, options: options, handle: handle}
+	f.position = SubscribeOptions{
+		Group:    options.Group,
+		From:     options.From,
+		Epoch:    options.Epoch,
+		Meta:     options.Meta || options.From != Position{},
+		Explicit: options.Explicit,
+	}
 	for {
 		cause := f.session(ctx)
 		switch {
@@ -81,6 +108,9 @@ type follower struct {
 	handlerErr error
 	failures   int // to subscribe, in a row
 	gap        Gap // begins when a subscription ends
+
+	position SubscribeOptions // with which the next subscription begins
+	resumes  bool             // position is that of the next message
 }
 
 // session connects, subscribes, and handles messages until that ends. It
@@ -93,9 +123,9 @@ func (f *follower) session(ctx context.Context) error {
 	}
 	defer conn.Close()
 	f.failures = 0
-	f.subscribed()
+	f.subscribed(sub.Joined())
 	err = f.handleAll(ctx, sub)
-	f.gap = Gap{From: sub.endedAt(), Cause: err}
+	f.gap = Gap{From: sub.endedAt(), Cause: err, Resumed: f.resumes}
 	if errors.Is(err, ErrConnection) { // which shows late
 		f.gap.From = conn.socket.heard()
 	}
@@ -109,7 +139,7 @@ func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sub, err := conn.Subscribe(ctx, f.stream, SubscribeOptions{Group: f.options.Group})
+	sub, err := conn.Subscribe(ctx, f.stream, f.position)
 	if err != nil {
 		conn.Close()
 		return nil, nil, err
@@ -119,7 +149,12 @@ func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
 
 var errConnectTimeout = fmt.Errorf("%w: it did not answer for %v", ErrConnection, connectTimeout)
 
-func (f *follower) subscribed() {
+func (f *follower) subscribed(joined Joined) {
+	// Only the first time is it not known where to go on: later the messages
+	// from that number on that are gone are yet to be told of.
+	if !f.resumes && joined.Epoch != "" {
+		f.goOn(joined.Next, joined.Epoch)
+	}
 	gap := f.gap
 	if gap.Cause != nil {
 		gap.To = time.Now()
@@ -130,14 +165,50 @@ func (f *follower) subscribed() {
 }
 
 func (f *follower) handleAll(ctx context.Context, sub *Subscription) error {
+	acks := acks{sub: sub}
+	defer acks.sendLast()
 	for {
+		if err := acks.beforeNext(ctx); err != nil {
+			return err
+		}
 		m, err := sub.Next(ctx)
 		if err != nil {
 			return err
 		}
+		if m.Missing != (Missing{}) {
+			f.missing(m)
+			continue
+		}
 		if f.handlerErr = f.handle(m); f.handlerErr != nil {
 			return f.handlerErr
 		}
+		if f.handled(m); f.options.Explicit && m.Seq > 0 {
+			acks.add(m.Seq)
+		}
+	}
+}
+
+func (f *follower) missing(m Message) {
+	if f.options.OnMissing != nil {
+		f.options.OnMissing(m.Missing)
+	}
+	if f.resumes {
+		f.goOn(m.Missing.To+1, f.position.Epoch)
+	}
+}
+
+// handled notes that a message is done with.
+func (f *follower) handled(m Message) {
+	if f.resumes && m.Seq > 0 { // it is not the header
+		f.goOn(m.Seq+1, m.Epoch)
+	}
+}
+
+// goOn notes where the next subscription goes on. A group knows that by itself.
+func (f *follower) goOn(seq uint64, epoch string) {
+	if f.position.Group == "" {
+		f.resumes = true
+		f.position.From, f.position.Epoch = AtSeq(seq), epoch
 	}
 }
 

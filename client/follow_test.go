@@ -286,7 +286,7 @@ func TestTemporary(t *testing.T) {
 		{client.Error{Code: protocol.CodeInternal}, true},
 		{client.Error{Code: protocol.CodeStorageUnavailable}, true},
 		{client.Error{Code: protocol.CodeServerShutdown, Close: 1001}, true},
-		{client.Error{Code: protocol.CodeSlowConsumer, Close: 4008}, true},
+		{client.Error{Code: protocol.CodeMessagesLost, Close: 4008}, true},
 		{client.Error{Code: protocol.CodePeerGone}, true},
 		{client.Error{Code: protocol.CodeTokenExpired, Close: 1008}, false},
 		{client.Error{Code: protocol.CodeCredentialsRevoked, Close: 1008}, false},

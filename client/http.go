@@ -25,7 +25,8 @@ type request struct {
 	method string
 	path   []string // under /api/v1, not escaped
 	query  url.Values
-	body   any // marshalled, unless it is nil
+	body   any    // marshalled, unless it is nil
+	once   string // the Idempotency-Key; "" for none
 }
 
 // do makes the call. It unmarshals the body of an answer of 200 into answer,
@@ -38,26 +39,49 @@ func (c *Client) do(ctx context.Context, r request, answer any) error {
 }
 
 func (c *Client) try(ctx context.Context, r request, answer any) error {
-	req, err := c.newRequest(ctx, r)
+	resp, err := c.send(ctx, r)
 	if err != nil {
 		return err
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return connectionError(ctx, withoutURL(err))
-	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := readAnswer(ctx, resp)
 	if err != nil {
-		return connectionError(ctx, err)
-	}
-	if len(body) > maxAnswer {
-		return fmt.Errorf("%w: the answer has more than %d bytes", ErrConnection, maxAnswer)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return problemError(resp.StatusCode, body)
+		return err
 	}
 	return unmarshalAnswer(body, answer)
+}
+
+// send makes the call and returns an answer of 200, whose body is to be read
+// and closed.
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	req, err := c.newRequest(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, connectionError(ctx, withoutURL(err))
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	body, err := readAnswer(ctx, resp)
+	if err != nil {
+		return nil, err
+	}
+	return nil, problemError(resp.StatusCode, body)
+}
+
+func readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, connectionError(ctx, err)
+	}
+	if len(body) > maxAnswer {
+		return nil, fmt.Errorf("%w: the answer has more than %d bytes", ErrConnection, maxAnswer)
+	}
+	return body, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {
@@ -80,6 +104,9 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, erro
 	req.Header.Set("User-Agent", userAgent)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.once != "" {
+		req.Header.Set("Idempotency-Key", r.once)
 	}
 	return req, nil
 }

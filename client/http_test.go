@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -93,11 +94,11 @@ func TestHTTPCalls(t *testing.T) {
 				vector, err := c.VersionsVector(ctx, []string{"a", "b", "c"})
 				return fmt.Sprint(vector, vector[1] == nil, err)
 			}, `[3 null "1.0.0"] true <nil>`},
-		{"stream", `GET /streams/s `, `{"name":"s","version":null,"paused":true,"subscribers":2,"firstSeq":1,"lastSeq":7,"bytes":12,"hasHeader":true}`,
+		{"stream", `GET /streams/s `, `{"name":"s","version":null,"paused":true,"subscribers":2,"firstSeq":1,"lastSeq":7,"bytes":12,"hasHeader":true,"epoch":"8f14e45f","durability":"disk"}`,
 			func(ctx context.Context, c *client.Client) string {
 				info, err := c.Stream(ctx, "s")
 				return fmt.Sprintf("%+v %v", info, err)
-			}, `{Name:s Version:null Registered:false Requested:false Subscribers:2 Paused:true FirstSeq:1 LastSeq:7 Bytes:12 HasHeader:true} <nil>`},
+			}, `{Name:s Version:null Registered:false Requested:false Subscribers:2 Paused:true FirstSeq:1 LastSeq:7 Bytes:12 Epoch:8f14e45f Durability:disk HasHeader:true} <nil>`},
 		{"delete stream", `DELETE /streams/s `, `{"name":"s"}`,
 			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteStream(ctx, "s")) }, `<nil>`},
 		{"header", `GET /streams/s/header `, `{"payload":{"a":1}}`,
@@ -111,6 +112,69 @@ func TestHTTPCalls(t *testing.T) {
 			}, `<nil>`},
 		{"clear header", `DELETE /streams/s/header `, `{}`,
 			func(ctx context.Context, c *client.Client) string { return ok(c.ClearHeader(ctx, "s")) }, `<nil>`},
+		{"messages", `GET /streams/s/messages?epoch=e1&from=5&limit=2 `,
+			`{"messages":[{"seq":7,"time":"2026-11-21T10:00:00.5Z","payload":{"a":1.50}}],"epoch":"e1","firstSeq":7,"nextSeq":9,"dropped":2,"next":"8"}`,
+			func(ctx context.Context, c *client.Client) string {
+				page, err := c.Messages(ctx, "s", client.AtSeq(5), 2, "e1")
+				return fmt.Sprintf("%v %v", page, err)
+			}, `{[{s {"a":1.50} 7 2026-11-21 10:00:00.5 +0000 UTC e1 0 false {0 0}}] e1 7 9 2 8 false} <nil>`},
+		{"messages, with a number for next", `GET /streams/s/messages?from=2026-11-21T10%3A00%3A00Z `, `{"messages":[],"epoch":"e1","firstSeq":1,"nextSeq":9,"next":8}`,
+			func(ctx context.Context, c *client.Client) string {
+				page, err := c.Messages(ctx, "s", client.Since(time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)), 0, "")
+				return fmt.Sprintf("%v %v", page, err)
+			}, `{[] e1 1 9 0 8 false} <nil>`},
+		{"messages at the end", `GET /streams/s/messages?from=latest `, `{"messages":[],"epoch":"e1","firstSeq":1,"nextSeq":1,"next":null}`,
+			func(ctx context.Context, c *client.Client) string {
+				page, err := c.Messages(ctx, "s", client.Position{}, 0, "")
+				return fmt.Sprintf("%v %v", page, err)
+			}, `{[] e1 1 1 0 latest true} <nil>`},
+		{"settings", `GET /streams/s/settings `,
+			`{"set":{"durability":null,"retention":{"age":"1h30m0s","bytes":null}},"effective":{"durability":"disk","retention":{"age":"1h30m0s","bytes":1073741824,"messages":0}}}`,
+			func(ctx context.Context, c *client.Client) string {
+				settings, err := c.StreamSettings(ctx, "s")
+				set, effective := settings.Set.Retention, settings.Effective.Retention
+				return fmt.Sprint(settings.Set.Durability == nil, *set.Age, set.Bytes == nil, set.Messages == nil,
+					*settings.Effective.Durability, *effective.Age, *effective.Bytes, *effective.Messages, err)
+			}, `true 1h30m0s true truedisk1h30m0s 1073741824 0 <nil>`},
+		{"set settings", `PUT /streams/s/settings {"durability":"memory","retention":{"age":"168h0m0s","messages":0}}`, `{"set":{},"effective":{}}`,
+			func(ctx context.Context, c *client.Client) string {
+				retention := client.Retention{Age: new(168 * time.Hour), Messages: new(uint64(0))}
+				_, err := c.SetStreamSettings(ctx, "s", client.StreamSettings{Durability: new(client.DurabilityMemory), Retention: retention})
+				return ok(err)
+			}, `<nil>`},
+		{"reset settings", `PUT /streams/s/settings {}`, `{"set":{},"effective":{}}`,
+			func(ctx context.Context, c *client.Client) string {
+				_, err := c.SetStreamSettings(ctx, "s", client.StreamSettings{})
+				return ok(err)
+			}, `<nil>`},
+		{"groups", `GET /streams/s/groups?limit=100 `, `{"groups":[` + groupJSON + `],"next":null}`,
+			func(ctx context.Context, c *client.Client) string {
+				all, err := collect(c.Groups(ctx, "s"))
+				return fmt.Sprintf("%+v %v", all, err)
+			}, `[` + groupText + `] <nil>`},
+		{"group", `GET /streams/s/groups/floor/0a0e1b5c-7e52-4b7a-9a57-0d8f2f6f1a10 `, groupJSON,
+			func(ctx context.Context, c *client.Client) string {
+				info, err := c.Group(ctx, "s", "floor", "0A0E1B5C-7E52-4B7A-9A57-0D8F2F6F1A10")
+				return fmt.Sprintf("%+v %v", info, err)
+			}, groupText + ` <nil>`},
+		{"delete group", `DELETE /streams/s/groups/floor/ungrouped `, `{}`,
+			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteGroup(ctx, "s", "floor", "")) }, `<nil>`},
+		{"move group", `POST /streams/s/groups/floor/ungrouped/move {"to":1,"epoch":"e1"}`, `{"position":1,"was":5,"lag":7}`,
+			func(ctx context.Context, c *client.Client) string {
+				moved, err := c.MoveGroup(ctx, "s", "floor", "", client.AtSeq(1), "e1")
+				return fmt.Sprintf("%+v %v", moved, err)
+			}, `{Position:1 Was:5 Lag:7} <nil>`},
+		{"plan to move group", `POST /streams/s/groups/floor/ungrouped/move {"to":"earliest","dryRun":true}`, `{"position":1,"was":5,"lag":7}`,
+			func(ctx context.Context, c *client.Client) string {
+				moved, err := c.PlanMoveGroup(ctx, "s", "floor", "", client.Earliest(), "")
+				return fmt.Sprintf("%+v %v", moved, err)
+			}, `{Position:1 Was:5 Lag:7} <nil>`},
+		{"backup", `GET /backup `, `a tar`,
+			func(ctx context.Context, c *client.Client) string {
+				var b strings.Builder
+				err := c.Backup(ctx, &b)
+				return fmt.Sprint(b.String(), err)
+			}, `a tar<nil>`},
 		{"pause", `POST /streams/s/pause `, `{"name":"s","paused":true}`,
 			func(ctx context.Context, c *client.Client) string { return ok(c.Pause(ctx, "s")) }, `<nil>`},
 		{"resume", `POST /streams/s/resume `, `{"name":"s","paused":false}`,
@@ -170,6 +234,11 @@ func TestHTTPCalls(t *testing.T) {
 		})
 	}
 }
+
+const (
+	groupJSON = `{"streamName":"s","clientId":"floor","groupId":null,"members":1,"position":5,"lag":3,"lagSeconds":1.5,"inFlight":2,"redelivered":4,"deadLettered":6,"lost":7,"createdAt":"2026-01-02T03:04:05Z","lastActive":"2026-01-02T03:04:06Z"}`
+	groupText = `{StreamName:s ClientID:floor GroupID: Members:1 Position:5 Lag:3 LagSeconds:1.5 InFlight:2 Redelivered:4 DeadLettered:6 Lost:7 CreatedAt:2026-01-02 03:04:05 +0000 UTC LastActive:2026-01-02 03:04:06 +0000 UTC}`
+)
 
 func TestPages(t *testing.T) {
 	var asked []string
@@ -263,6 +332,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		answer func(http.ResponseWriter)
 	}{
 		{"no JSON", func(w http.ResponseWriter) { io.WriteString(w, "ok") }},
+		{"a next that is no position", func(w http.ResponseWriter) { io.WriteString(w, `{"messages":[],"next":"soon"}`) }},
+		{"a next that is no value", func(w http.ResponseWriter) { io.WriteString(w, `{"messages":[],"next":{}}`) }},
 		{"a duplicate key", func(w http.ResponseWriter) { io.WriteString(w, `{"a":1,"a":2}`) }},
 		{"cut off", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "100")
@@ -279,7 +350,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := serve(t, func(w http.ResponseWriter, r *http.Request) { test.answer(w) })
-			if _, err := c.Schema(t.Context(), "s"); !errors.Is(err, client.ErrConnection) {
+			_, err := c.Messages(t.Context(), "s", client.Earliest(), 0, "")
+			if !errors.Is(err, client.ErrConnection) {
 				t.Errorf("got %v, want ErrConnection", err)
 			}
 		})
@@ -293,6 +365,14 @@ func TestBadNamesAreNotAskedFor(t *testing.T) {
 		wantRefusal(t, c.DeleteStream(ctx, name), protocol.CodeInvalidName)
 		wantRefusal(t, c.DeleteClient(ctx, name), protocol.CodeInvalidName)
 		wantRefusal(t, c.DeleteJail(ctx, name), protocol.CodeInvalidName)
+		wantRefusal(t, c.DeleteGroup(ctx, name, "a", ""), protocol.CodeInvalidName)
+		wantRefusal(t, c.DeleteGroup(ctx, "s", name, ""), protocol.CodeInvalidName)
+		if name != "" {
+			wantRefusal(t, c.DeleteGroup(ctx, "s", "a", name), protocol.CodeInvalidRequest)
+		}
+		if _, err := collect(c.Groups(ctx, name)); client.CodeOf(err) != protocol.CodeInvalidName {
+			t.Errorf("Groups of %q: %v", name, err)
+		}
 		if _, err := c.PlanDefine(ctx, name, 1); client.CodeOf(err) != protocol.CodeInvalidName {
 			t.Errorf("PlanDefine of %q: %v", name, err)
 		}
@@ -336,7 +416,8 @@ func (body transport) RoundTrip(*http.Request) (*http.Response, error) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	for _, seed := range []string{`{"streams":[{"name":"a","version":"1.0"}],"next":"a"}`, `{"streams":null}`, `{"versionsVector":[1,null]}`, `[]`, ``} {
+	for _, seed := range []string{`{"streams":[{"name":"a","version":"1.0"}],"next":"a"}`, `{"streams":null}`, `{"versionsVector":[1,null]}`, `{"messages":[{"seq":1,"time":"2026-11-21T10:00:00Z","payload":1}],"next":"2"}`,
+		`{"set":{"retention":{"age":"1h"}},"effective":{}}`, `{"groups":[{"groupId":null}]}`, `[]`, ``} {
 		f.Add([]byte(seed))
 	}
 	// Whatever answers, a call ends, with a result or with a reason.
@@ -346,6 +427,11 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatal(err)
 		}
 		collect(c.Streams(t.Context()))
+		collect(c.Groups(t.Context(), "s"))
+		c.StreamSettings(t.Context(), "s")
+		if page, err := c.Messages(t.Context(), "s", client.Earliest(), 0, ""); err == nil && page.AtEnd && page.Next != (client.Position{}) {
+			t.Errorf("a page at the end has a next one, %v", page.Next)
+		}
 		vector, err := c.VersionsVector(t.Context(), []string{"a", "b"})
 		if err == nil && len(vector) != 2 {
 			t.Errorf("%d versions for 2 streams", len(vector))

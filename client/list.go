@@ -26,10 +26,16 @@ type page[T any] struct {
 
 // list returns the entries at /api/v1/<member>, one page after the other.
 func list[T any](ctx context.Context, c *Client, doing, member string) iter.Seq2[T, error] {
+	return listAt[T](ctx, c, request{doing: doing, method: http.MethodGet, path: []string{member}}, member)
+}
+
+// listAt returns the entries that a request is answered with, under the name of
+// a member.
+func listAt[T any](ctx context.Context, c *Client, r request, member string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		for after := ""; ; {
-			p, err := readPage[T](ctx, c, doing, member, after)
+			p, err := readPage[T](ctx, c, r, member, after)
 			if err != nil {
 				yield(zero, err)
 				return
@@ -47,13 +53,12 @@ func list[T any](ctx context.Context, c *Client, doing, member string) iter.Seq2
 	}
 }
 
-func readPage[T any](ctx context.Context, c *Client, doing, member, after string) (page[T], error) {
-	query := url.Values{"limit": {strconv.Itoa(pageLimit)}}
+func readPage[T any](ctx context.Context, c *Client, r request, member, after string) (page[T], error) {
+	r.query = url.Values{"limit": {strconv.Itoa(pageLimit)}}
 	if after != "" {
-		query.Set("after", after)
+		r.query.Set("after", after)
 	}
 	var answer map[string]jsontext.Value
-	r := request{doing: doing, method: http.MethodGet, path: []string{member}, query: query}
 	if err := c.do(ctx, r, &answer); err != nil {
 		return page[T]{}, err
 	}
@@ -67,7 +72,7 @@ func readPage[T any](ctx context.Context, c *Client, doing, member, after string
 		err = fmt.Errorf("the page after %q is followed by itself", after)
 	}
 	if err != nil {
-		return page[T]{}, fmt.Errorf("client: %s: %w: the answer is not of a gateway's making: %w", doing, ErrConnection, err)
+		return page[T]{}, fmt.Errorf("client: %s: %w: the answer is not of a gateway's making: %w", r.doing, ErrConnection, err)
 	}
 	return p, nil
 }

@@ -21,11 +21,24 @@ type Receipt struct {
 // a refused one does not hold back the next. If there are 256 requests without
 // an answer, Send waits for one. On an error, nothing was sent.
 func (c *Conn) Send(ctx context.Context, stream string, message any) (*Receipt, error) {
+	return c.send(ctx, stream, message, "")
+}
+
+// SendOnce is Send with an id, under which the gateway accepts the message
+// once: see Client.PublishOnce.
+func (c *Conn) SendOnce(ctx context.Context, stream, id string, message any) (*Receipt, error) {
+	if err := protocol.CheckMessageID(id); err != nil {
+		return nil, publishError(stream, named(err))
+	}
+	return c.send(ctx, stream, message, id)
+}
+
+func (c *Conn) send(ctx context.Context, stream string, message any, id string) (*Receipt, error) {
 	raw, err := marshal(message)
 	if err != nil {
 		return nil, publishError(stream, err)
 	}
-	r := onStream(protocol.ActionPublish, stream, raw)
+	r := onStream(protocol.ActionPublish, stream, raw, id)
 	if err := c.start(ctx, r); err != nil {
 		return nil, publishError(stream, err)
 	}
@@ -54,13 +67,22 @@ func (c *Conn) Publish(ctx context.Context, stream string, message any) error {
 	return receipt.Wait(ctx)
 }
 
+// PublishOnce is Client.PublishOnce on this connection: SendOnce and Wait.
+func (c *Conn) PublishOnce(ctx context.Context, stream, id string, message any) error {
+	receipt, err := c.SendOnce(ctx, stream, id, message)
+	if err != nil {
+		return err
+	}
+	return receipt.Wait(ctx)
+}
+
 // Define is Client.Define on this connection.
 func (c *Conn) Define(ctx context.Context, stream string, definition any) (jsontext.Value, error) {
 	raw, err := marshal(definition)
 	if err != nil {
 		return nil, fmt.Errorf("client: define %q: %w", stream, err)
 	}
-	inForce, err := c.roundTrip(ctx, onStream(protocol.ActionDefine, stream, raw))
+	inForce, err := c.roundTrip(ctx, onStream(protocol.ActionDefine, stream, raw, ""))
 	if err != nil {
 		return nil, fmt.Errorf("client: define %q: %w", stream, err)
 	}

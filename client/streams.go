@@ -53,6 +53,36 @@ func (c *Client) Publish(ctx context.Context, stream string, message any) error 
 	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", payload{message}, nil)
 }
 
+// PublishOnce is Publish with an id that the message is accepted under once: to
+// publish it again under the same id, because the answer was lost, adds nothing
+// and succeeds. The gateway remembers ids for some time. Over HTTP an id neither
+// begins nor ends with a space. The codes to expect are also
+// idempotency_key_reused, for another message under the same id, and
+// too_many_message_ids.
+func (c *Client) PublishOnce(ctx context.Context, stream, id string, message any) error {
+	return c.publishOnce(ctx, stream, id, payload{message})
+}
+
+func (c *Client) publishOnce(ctx context.Context, stream, id string, body any) error {
+	r, err := streamCall("publish to", http.MethodPost, stream, "publish")
+	if err != nil {
+		return err
+	}
+	if err := checkIdempotencyKey(id); err != nil {
+		return publishError(stream, named(err))
+	}
+	r.body, r.once = body, id
+	return c.do(ctx, r, nil)
+}
+
+// checkIdempotencyKey refuses what HTTP would change on the way (RFC 9110 §5.5).
+func checkIdempotencyKey(id string) error {
+	if strings.Trim(id, " ") != id {
+		return protocol.Errorf(protocol.CodeInvalidRequest, "A message id must neither begin nor end with a space over HTTP.")
+	}
+	return protocol.CheckMessageID(id)
+}
+
 // PublishBatch publishes several messages, in order, all or none. messages
 // must marshal to a JSON array. The Errors of a refusal begin with the index
 // of the message at fault, as in "[2] ...".
@@ -60,14 +90,29 @@ func (c *Client) Publish(ctx context.Context, stream string, message any) error 
 // It does not suit messages that have the one member "payload", on a stream
 // whose schema has no such field: a gateway takes that for an envelope.
 func (c *Client) PublishBatch(ctx context.Context, stream string, messages any) error {
+	raw, err := marshalBatch(messages)
+	if err != nil {
+		return publishError(stream, err)
+	}
+	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", raw, nil)
+}
+
+// PublishBatchOnce is PublishBatch with an id for the batch as a whole: see
+// PublishOnce.
+func (c *Client) PublishBatchOnce(ctx context.Context, stream, id string, messages any) error {
+	raw, err := marshalBatch(messages)
+	if err != nil {
+		return publishError(stream, err)
+	}
+	return c.publishOnce(ctx, stream, id, raw)
+}
+
+func marshalBatch(messages any) (jsontext.Value, error) {
 	raw, err := marshal(messages)
 	if err == nil && raw.Kind() != '[' {
 		err = errors.New("a batch must be a JSON array")
 	}
-	if err != nil {
-		return fmt.Errorf("client: publish to %q: %w", stream, err)
-	}
-	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", raw, nil)
+	return raw, err
 }
 
 // Define gives the stream a definition, {"version", "fields"}, and returns the

@@ -21,11 +21,32 @@ const stallTimeout = 8 * time.Second
 type Message struct {
 	Stream  string
 	Payload jsontext.Value // as it was published, white space aside
+
+	// What follows is zero in a subscription without Meta.
+
+	Seq   uint64    // its number in the stream; 0 for the header
+	Time  time.Time // when the gateway accepted it; zero for the header
+	Epoch string    // see SubscribeOptions.Epoch
+	// Redelivered is how often the message was delivered before, to whichever
+	// member of the group.
+	Redelivered int
+	// Header says that this is the stream's header and no message.
+	Header bool
+	// Missing, if it is not zero, says that this is no message, but stands in
+	// the place of some that the stream no longer keeps. It has no Payload.
+	Missing Missing
+}
+
+// Missing are messages that will not be delivered, by their numbers. Both are
+// included.
+type Missing struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
 }
 
 // messageOverhead is about what a queued message costs besides its payload.
 // It bounds how many empty ones fit into a queue.
-const messageOverhead = 64
+const messageOverhead = 128
 
 func (m Message) size() int { return len(m.Payload) + messageOverhead }
 
@@ -36,15 +57,36 @@ type SubscribeOptions struct {
 	// one, the subscription receives every message, unless the gateway is set
 	// to something else.
 	Group string
+
+	// From is where in the stream to begin; the zero value is at what is
+	// published next. A group that there is already goes on where it stands.
+	From Position
+	// Epoch is the one of the messages that From was learned from. The gateway
+	// refuses with position_lost if the stream is another one by now, deleted
+	// and made anew or back from a backup, in which that number means some
+	// other message. "" takes the stream as it is.
+	Epoch string
+	// Meta asks the gateway to tell the numbers and times of messages, and
+	// which ones are missing. Without it, a subscription that falls behind what
+	// the stream keeps ends its connection with messages_lost.
+	Meta bool
+	// Explicit means that a message counts as received once it was given to
+	// Ack or AckUpTo. What is not in time is delivered again, to whichever
+	// member of the group. It needs a Group and implies Meta.
+	Explicit bool
 }
+
+// Joined is where in the stream a subscription began.
+type Joined = protocol.Joined
 
 // A Subscription is the messages of one stream as they come, in their order.
 // Its methods are safe for concurrent use.
 type Subscription struct {
 	conn   *Conn
 	stream string
-	limit  int   // of the queue, in bytes
-	id     int64 // owned by the connection's writer
+	limit  int    // of the queue, in bytes
+	id     int64  // owned by the connection's writer
+	joined Joined // set before Subscribe returns
 
 	some  chan struct{} // has a token if the queue may have a message
 	room  chan struct{} // has a token if something was taken
@@ -74,16 +116,8 @@ func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOp
 	return sub, nil
 }
 
-// {"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e..."}
 func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options SubscribeOptions) error {
-	r := newCall(func(dst []byte) []byte {
-		dst = appendMember(dst, "action", protocol.ActionSubscribe)
-		dst = appendMember(dst, "payload", sub.stream)
-		if options.Group != "" {
-			dst = appendMember(dst, "groupId", options.Group)
-		}
-		return append(dst, '}')
-	})
+	r := newCall(func(dst []byte) []byte { return appendSubscribe(dst, sub.stream, options) })
 	r.sub = sub
 	if err := c.start(ctx, r); err != nil {
 		return err
@@ -95,6 +129,31 @@ func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options Subscri
 		c.abandon(sub)
 	}
 	return err
+}
+
+// appendSubscribe appends a request to subscribe, with what the options have.
+//
+//	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit"}
+func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte {
+	dst = appendMember(dst, "action", protocol.ActionSubscribe)
+	dst = appendMember(dst, "payload", stream)
+	if options.Group != "" {
+		dst = appendMember(dst, "groupId", options.Group)
+	}
+	if options.From != (Position{}) {
+		from, _ := options.From.MarshalJSON() // never fails
+		dst = append(append(dst, `,"from":`...), from...)
+	}
+	if options.Epoch != "" {
+		dst = appendMember(dst, "epoch", options.Epoch)
+	}
+	if options.Meta {
+		dst = append(dst, `,"meta":true`...)
+	}
+	if options.Explicit {
+		dst = appendMember(dst, "ack", "explicit")
+	}
+	return append(dst, '}')
 }
 
 // abandon ends a subscription at the gateway without waiting for it.
@@ -123,6 +182,10 @@ func (s *Subscription) unsubscribe() *call {
 // Stream returns the stream's name.
 func (s *Subscription) Stream() string { return s.stream }
 
+// Joined returns where in the stream the subscription began. It is zero without
+// Meta.
+func (s *Subscription) Joined() Joined { return s.joined }
+
 // Next returns the next message, once there is one. After the last one it
 // returns why the subscription ended: ErrUnsubscribed, ErrClosed, ErrSlow,
 // ErrConnection, or an *Error, as with the code stream_deleted.
@@ -134,11 +197,18 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 		if m, ok, err := s.take(); ok || err != nil {
 			return m, err
 		}
-		select {
-		case <-s.some:
-		case <-s.ended:
-		case <-ctx.Done():
-		}
+		s.await(ctx, nil)
+	}
+}
+
+// await returns once there may be a message, or the subscription or the context
+// has ended, or something else is done.
+func (s *Subscription) await(ctx context.Context, done <-chan struct{}) {
+	select {
+	case <-s.some:
+	case <-s.ended:
+	case <-ctx.Done():
+	case <-done:
 	}
 }
 
@@ -161,6 +231,13 @@ func (s *Subscription) take() (m Message, ok bool, err error) {
 		signal(s.some) // for another caller, who may be waiting
 	}
 	return m, true, nil
+}
+
+// idle says whether the subscription runs and has no message for Next.
+func (s *Subscription) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) == 0 && s.err == nil
 }
 
 func signal(c chan struct{}) {
@@ -219,17 +296,20 @@ func (s *Subscription) end(reason error) {
 	}
 }
 
-// endedAt returns when the subscription ended; it must have.
+// endedAt returns when the subscription ended, and the present if it has not.
 func (s *Subscription) endedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err == nil {
+		return time.Now()
+	}
 	return s.over
 }
 
 // Unsubscribe ends the subscription. Next still returns what was received, and
 // then ErrUnsubscribed. What comes until the gateway has answered counts as
-// received: a member of a group has acknowledged it. It is no error if the
-// subscription has ended before.
+// received: a member of a group has acknowledged it, unless it does that
+// explicitly. It is no error if the subscription has ended before.
 func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	if !s.leave() {
 		return nil

@@ -15,7 +15,7 @@ import (
 
 // queueOf returns options whose queues hold n messages of one digit.
 func queueOf(n int) client.Options {
-	const overhead = 64
+	const overhead = 128
 	return client.Options{QueueBytes: n * (overhead + 1)}
 }
 

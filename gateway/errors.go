@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"seagate/auth"
+	"seagate/groups"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
@@ -46,6 +47,17 @@ var errorTable = []struct {
 	{streams.ErrDeleted, protocol.CodeStreamNotFound, "the stream was deleted"},
 	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams, "the jail has as many streams as it may have"},
 
+	{streams.ErrPosition, protocol.CodePositionLost, ""},
+	{streams.ErrDurabilityFixed, protocol.CodeDurabilityFixed, "a stream that has had messages keeps its durability"},
+
+	{groups.ErrTooManyGroups, protocol.CodeTooManyGroups, ""},
+	{groups.ErrNotFound, protocol.CodeGroupNotFound, ""},
+	{groups.ErrNotExplicit, protocol.CodeNotExplicit, `the subscription does not acknowledge explicitly: subscribe with a groupId and "ack":"explicit"`},
+	{groups.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},
+
+	{storage.ErrNoSpace, protocol.CodeInsufficientStorage, "the server's disk is almost full; nothing can be published until there is room"},
+	{storage.ErrKeyReused, protocol.CodeIdempotencyKeyReused, "other messages were published under this id"},
+	{storage.ErrTooManyKeys, protocol.CodeTooManyMessageIDs, "the server remembers as many message ids as it may"},
 	{storage.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},
 }
 
@@ -111,7 +123,7 @@ var decodeCodes = map[schema.DecodeErrorKind]protocol.Code{
 // plain is the error's text without the name of the package that made it.
 func plain(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"auth: ", "schema: ", "streams: "} {
+	for _, prefix := range []string{"auth: ", "schema: ", "streams: ", "groups: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text

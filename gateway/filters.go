@@ -60,17 +60,17 @@ type sights struct {
 
 type sightsKey struct{}
 
-// verdicts returns, for each message of the pass, whether the subscription's
-// filter passes it.
-func verdicts(p *streams.Pass, s *Subscription) []bool {
+// verdicts returns, for each message of the pass, which is of that stream,
+// whether the filter passes it.
+func verdicts(p *streams.Pass, f *fdsl.Filter, stream string) []bool {
 	shared := p.Memo(sightsKey{}, func() any { return newSights(p) }).(*sights)
-	v, ok := shared.verdicts[s.filter]
+	v, ok := shared.verdicts[f]
 	if !ok {
 		v = make([]bool, len(shared.documents))
 		for i, document := range shared.documents {
-			v[i] = document != undecodable && s.filter.Match(document, s.stream)
+			v[i] = document != undecodable && f.Match(document, stream)
 		}
-		shared.verdicts[s.filter] = v
+		shared.verdicts[f] = v
 	}
 	return v
 }

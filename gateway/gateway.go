@@ -41,6 +41,15 @@ type Settings struct {
 	// one second's worth. Default 0: no bound.
 	PublishesPerSecond int
 
+	// SkipGaps lets a subscription that did not ask to be told go on behind
+	// messages that retention dropped before it read them. Default: its
+	// connection is ended, so that it notices.
+	SkipGaps bool
+
+	// DeadLetterSuffix names the stream that takes what a group's members
+	// could not process, after the stream's own name. Default ".dead".
+	DeadLetterSuffix string
+
 	// Schema is how strictly definitions and messages are checked.
 	Schema schema.Limits
 }
@@ -52,6 +61,7 @@ func DefaultSettings() Settings {
 		HeaderBytes:                64 << 10,
 		SubscriptionsPerConnection: 1_000,
 		ConnectionsPerClient:       10_000,
+		DeadLetterSuffix:           ".dead",
 		Schema:                     schema.DefaultLimits(),
 	}
 }
@@ -64,6 +74,9 @@ type Parts struct {
 	Groups    *groups.Registry
 	Metrics   *Metrics
 	Log       *slog.Logger
+
+	// Checkpoint makes a consistent copy of all that is stored in a new folder.
+	Checkpoint func(ctx context.Context, dir string) error
 }
 
 // A Gateway is the operations on one set of parts. Safe for concurrent use.

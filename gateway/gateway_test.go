@@ -37,6 +37,7 @@ var home = netip.MustParseAddr("192.0.2.1")
 
 // parts is a gateway over records, with what tests reach behind it for.
 type parts struct {
+	who *auth.Principal // of publishOnce
 	*gateway.Gateway
 	t       testing.TB
 	dir     *auth.Directory
@@ -54,15 +55,22 @@ func build(t testing.TB, records storage.Records, change func(*gateway.Settings)
 	must(t, err)
 	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
 	must(t, err)
-	network, err := streams.Open(ctx, records, streams.Options{})
+	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
 	must(t, err)
 	t.Cleanup(network.Close)
-	g, err := gateway.New(ctx, gateway.Parts{
-		Directory: dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(groups.DefaultCredit(), func(groups.Member, any) {}),
+	p := &parts{t: t, dir: dir, network: network}
+	members := groups.DefaultOptions()
+	members.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
+	members.DeadLetter = func(d groups.DeadLetter, done func(error)) { p.DeadLetter(d, done) }
+	registry, err := groups.Open(ctx, records, network.Lookup, members)
+	must(t, err)
+	t.Cleanup(func() { registry.Close(context.Background()) })
+	p.Gateway, err = gateway.New(ctx, gateway.Parts{
+		Directory: dir, Schemas: schemas, Network: network, Groups: registry,
 		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, settings)
 	must(t, err)
-	return &parts{g, t, dir, network}
+	return p
 }
 
 func must(t testing.TB, err error) {
@@ -141,7 +149,7 @@ func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) 
 		values[i] = jsontext.Value(payload)
 	}
 	done := 0
-	p.Publish(who, stream, values, len(values) != 1, func(refused *protocol.Error) { e, done = refused, done+1 })
+	p.Publish(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1}, func(refused *protocol.Error) { e, done = refused, done+1 })
 	if done != 1 {
 		p.t.Fatalf("publish called done %d times", done)
 	}
@@ -167,14 +175,20 @@ func (s *sink) Deliver(p *streams.Pass, visible []bool) int {
 	return len(p.Messages)
 }
 
-func (s *sink) DeliverShare(run []*streams.Message) (int, uint64) {
+func (s *sink) DeliverShare(run []groups.Delivery) (int, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range run {
-		s.got = append(s.got, string(m.Payload))
+		s.got = append(s.got, string(m.Message.Payload))
 		s.tag++
 	}
 	return len(run), s.tag
+}
+
+func (s *sink) Gap(first, last uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, fmt.Sprintf("gap %d-%d", first, last))
 }
 
 func (s *sink) End(reason *protocol.Error) {
@@ -194,8 +208,13 @@ func (s *sink) want(t *testing.T, payloads ...string) {
 
 func (p *parts) subscribe(who *auth.Principal, stream, group string) *sink {
 	p.t.Helper()
+	return p.subscribeTo(who, gateway.Request{Stream: stream, Group: group})
+}
+
+func (p *parts) subscribeTo(who *auth.Principal, r gateway.Request) *sink {
+	p.t.Helper()
 	s := &sink{}
-	sub, e := p.Subscribe(who, stream, group, s)
+	sub, e := p.Subscribe(context.Background(), who, r, s)
 	p.ok(e)
 	if h := sub.Header(); h != nil {
 		s.got = append(s.got, "header "+string(h))
@@ -214,7 +233,7 @@ func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
 	refusals := map[string]*protocol.Error{}
 	note := func(name string, e *protocol.Error) { refusals[name] = e }
 	note("publish", g.publish(who, "s", `{}`))
-	_, e := g.Subscribe(who, "s", "", &sink{})
+	_, e := g.Subscribe(context.Background(), who, gateway.Request{Stream: "s"}, &sink{})
 	note("subscribe", e)
 	_, e = g.Define(ctx, who, "s", []byte(pressures))
 	note("define", e)
@@ -238,6 +257,20 @@ func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
 	_, e = g.Header(who, "s")
 	note("header", e)
 	note("pause", g.SetPaused(ctx, who, "s", true))
+	_, e = g.Messages(ctx, who, "s", gateway.Position{}, 10)
+	note("messages", e)
+	_, e = g.Policy(who, "s")
+	note("policy", e)
+	_, e = g.SetPolicy(ctx, who, "s", streams.Overrides{})
+	note("set policy", e)
+	_, _, e = g.ListGroups(ctx, who, "s", "", 10)
+	note("groups", e)
+	_, e = g.Group(ctx, who, "s", "c", groupA)
+	note("group", e)
+	_, e = g.MoveGroup(ctx, who, "s", "c", groupA, gateway.Position{}, false)
+	note("move group", e)
+	note("delete group", g.DeleteGroup(ctx, who, "s", "c", groupA))
+	note("backup", g.Backup(ctx, who, g.t.TempDir()))
 	_, _, e = g.Clients(who, "", 10)
 	note("clients", e)
 	_, _, e = g.CreateClient(ctx, who, "c", "")
@@ -257,7 +290,7 @@ func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
 
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
-	helpers := []string{"Authenticate", "Enter", "Settings", "Probe", "Field"}
+	helpers := []string{"Authenticate", "Enter", "Settings", "Probe", "Field", "DeadLetter"}
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {
@@ -265,8 +298,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 23 {
-		t.Errorf("the gateway has %d operations; the tests below try 23: add the others to operations", operations)
+	if operations != 31 {
+		t.Errorf("the gateway has %d operations; the tests below try 31: add the others to operations", operations)
 	}
 }
 
@@ -275,9 +308,9 @@ func TestABearerMayOnlySubscribe(t *testing.T) {
 	root := g.root()
 	g.define(root, "s")
 	for name, e := range operations(g, g.bearer(root, "")) {
-		if name == "subscribe" {
+		if name == "subscribe" || name == "messages" {
 			if e != nil {
-				t.Errorf("subscribe: %v", e)
+				t.Errorf("%s: %v", name, e)
 			}
 		} else if e == nil || e.Code != protocol.CodeForbidden {
 			t.Errorf("%s: %v, want forbidden", name, e)
@@ -285,13 +318,13 @@ func TestABearerMayOnlySubscribe(t *testing.T) {
 	}
 }
 
-func TestOnlyTheRootJailManagesJails(t *testing.T) {
+func TestOnlyTheRootJailManagesJailsAndBacksUp(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	_, secret, e := g.CreateJail(t.Context(), g.root(), "tenant", "", "boss")
 	g.ok(e)
 	for name, e := range operations(g, g.login("boss", secret)) {
-		isJail := strings.Contains(name, "jail")
-		if forbidden := e != nil && e.Code == protocol.CodeForbidden; forbidden != isJail {
+		isRoots := strings.Contains(name, "jail") || name == "backup"
+		if forbidden := e != nil && e.Code == protocol.CodeForbidden; forbidden != isRoots {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
@@ -460,7 +493,7 @@ func TestUndefinedStreams(t *testing.T) {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
-	if _, e := g.Subscribe(root, "nobody", "", &sink{}); e == nil || e.Code != protocol.CodeStreamNotFound {
+	if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "nobody"}, &sink{}); e == nil || e.Code != protocol.CodeStreamNotFound {
 		t.Errorf("subscribe: %v", e)
 	}
 

@@ -21,6 +21,8 @@ type Metrics struct {
 	Credentials     *prometheus.CounterVec // credentials refused, by auth.Reason
 	QueueBytes      prometheus.Gauge       // waiting to be written, over all connections
 	SlowSubscribers prometheus.Counter     // times that a full queue left a subscription behind
+	MessagesLost    prometheus.Counter     // dropped by retention before a subscription read them
+	DeadLetters     prometheus.Counter     // messages that a group gave up
 }
 
 // NewMetrics registers the metrics.
@@ -38,9 +40,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Credentials:     counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
 		QueueBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
 		SlowSubscribers: counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
+		MessagesLost:    counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription."),
+		DeadLetters:     counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
 	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters)
 	return m
 }
 

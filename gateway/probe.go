@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -18,13 +20,15 @@ func (g *Gateway) Probe(ctx context.Context) error {
 		return fmt.Errorf("probe: %w", err)
 	}
 	arrived := make(probe, 1)
-	in, _, err := topic.In(arrived, g.lanes.Add(1))
+	in, _, err := topic.In(ctx, arrived, g.lanes.Add(1), streams.Latest())
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
 	defer in.Close()
 	in.Start()
-	if err := send(ctx, topic); err != nil {
+	if err := send(ctx, topic); errors.Is(err, storage.ErrNoSpace) {
+		return nil // nothing else is wrong, and nobody is helped by shutting readers out
+	} else if err != nil {
 		return fmt.Errorf("probe: publish: %w", err)
 	}
 	select {
@@ -64,4 +68,5 @@ func (p probe) Deliver(pass *streams.Pass) int {
 
 func (probe) State(streams.State) {}
 func (probe) Gap(_, _ uint64)     {}
+func (probe) Fail(error)          {}
 func (probe) End()                {}

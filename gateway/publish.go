@@ -13,13 +13,27 @@ import (
 	"seagate/streams"
 )
 
+// A Publication is messages for a stream.
+type Publication struct {
+	Stream   string
+	Payloads []jsontext.Value // they belong to the gateway afterwards
+
+	// Batch lists the problems of a payload under its index.
+	Batch bool
+
+	// ID makes the publication happen once: a repeat by the same client, of
+	// the same payloads, within the settings' window succeeds and adds
+	// nothing. "" is none.
+	ID string
+}
+
 // Publish checks the payloads against the stream's schema and appends them,
 // all or none, in order. done is called exactly once, perhaps before Publish
-// returns and perhaps by another goroutine: with nil once the messages are
-// accepted, or with why none was. If batch is set, the problems of a payload
-// are listed under its index. The payloads belong to the gateway afterwards.
-func (g *Gateway) Publish(p *auth.Principal, stream string, payloads []jsontext.Value, batch bool, done func(*protocol.Error)) {
-	out, messages, e := g.admit(p, stream, payloads, batch)
+// returns and perhaps by another goroutine: with nil once the messages are as
+// safe as the stream's durability says, or with why none was accepted. It must
+// not block.
+func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(*protocol.Error)) {
+	out, messages, e := g.admit(p, pub)
 	if e != nil {
 		done(e)
 		return
@@ -29,34 +43,40 @@ func (g *Gateway) Publish(p *auth.Principal, stream string, payloads []jsontext.
 		return
 	}
 	bytes := size(messages)
-	out.Send(messages, func(_ uint64, err error) {
+	answer := func(_ uint64, err error) {
 		if err != nil {
 			done(g.refusal("publish", err))
 			return
 		}
 		g.Metrics.published(len(messages), bytes)
 		done(nil)
-	})
+	}
+	if pub.ID == "" {
+		out.Send(messages, answer)
+		return
+	}
+	// Clients of one id in several jails are several clients.
+	out.SendOnce(p.ClientUID+"/"+pub.ID, messages, answer)
 }
 
 // admit does everything that comes before the messages are appended.
-func (g *Gateway) admit(p *auth.Principal, stream string, payloads []jsontext.Value, batch bool) (*streams.OutTopic, [][]byte, *protocol.Error) {
+func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, [][]byte, *protocol.Error) {
 	if e := g.authorize(p, auth.Publish); e != nil {
 		return nil, nil, e
 	}
-	if !g.rates.allow(p, len(payloads)) {
+	if !g.rates.allow(p, len(pub.Payloads)) {
 		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
 			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
 	}
-	validator, e := g.validator(p, stream)
+	validator, e := g.validator(p, pub.Stream)
 	if e != nil {
 		return nil, nil, e
 	}
-	messages, e := g.check(validator, payloads, batch)
+	messages, e := g.check(validator, pub.Payloads, pub.Batch)
 	if e != nil {
 		return nil, nil, e
 	}
-	out, e := g.provider(p, stream)
+	out, e := g.provider(p, pub.Stream)
 	return out, messages, e
 }
 

@@ -14,7 +14,6 @@ import (
 	"seagate/protocol"
 	"seagate/storage"
 	"seagate/storage/memory"
-	"seagate/streams"
 )
 
 // slowSchemas stops the deletion of a schema in the middle.
@@ -64,7 +63,7 @@ func TestNothingOutlivesADeletedStream(t *testing.T) {
 	deleted := make(chan *protocol.Error, 1)
 	go func() { deleted <- p.DeleteStream(context.Background(), root, "s") }()
 	<-records.entered
-	if sub, e := p.Subscribe(root, "s", "", &sink{}); e == nil {
+	if sub, e := p.Subscribe(t.Context(), root, gateway.Request{Stream: "s"}, &sink{}); e == nil {
 		t.Error("subscribed to a stream that is being deleted")
 		sub.Close()
 	}
@@ -82,18 +81,17 @@ func TestNothingOutlivesADeletedStream(t *testing.T) {
 // panickySink fails at every message that it shares.
 type panickySink struct{ sink }
 
-func (*panickySink) DeliverShare([]*streams.Message) (int, uint64) { panic("deliver") }
+func (*panickySink) DeliverShare([]groups.Delivery) (int, uint64) { panic("deliver") }
 
 // A subscription whose delivery panicked was not told, and its group fell
 // silent.
 func TestASubscriptionThatPanicsEndsAndItsGroupGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := build(t, memory.New(), nil)
-		p.Groups = groups.NewRegistry(groups.DefaultCredit(), func(m groups.Member, _ any) { gateway.Panicked(m) })
 		root := p.root()
 		p.define(root, "s")
 		bad := &panickySink{}
-		sub, e := p.Subscribe(root, "s", groupA, bad)
+		sub, e := p.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Group: groupA}, bad)
 		p.ok(e)
 		sub.Start()
 		healthy := p.subscribe(root, "s", groupA)

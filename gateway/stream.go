@@ -11,6 +11,7 @@ import (
 	"seagate/auth"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -65,7 +66,7 @@ func (g *Gateway) Stream(p *auth.Principal, stream string) (StreamInfo, *protoco
 }
 
 func (g *Gateway) describe(p *auth.Principal, stream string, v *schema.Version) StreamInfo {
-	info := StreamInfo{Name: stream, Version: v, Topic: streams.Info{First: 1}}
+	info := StreamInfo{Name: stream, Version: v, Topic: streams.Info{Bounds: storage.Bounds{First: 1, Next: 1}, Policy: g.Network.Policy()}}
 	if topic, ok := g.Network.Lookup(streams.ID{Space: p.JailUID, Name: stream}); ok {
 		info.Topic = topic.Info()
 	}
@@ -100,6 +101,9 @@ func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
 	if err := g.Network.Delete(ctx, id); err != nil {
 		return err
 	}
+	if err := g.Groups.DeleteTopic(ctx, id); err != nil {
+		return err
+	}
 	err := g.Schemas.Delete(ctx, id.Space, id.Name)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,6 +117,9 @@ func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
 // deleteStreams deletes all streams of a jail that is gone.
 func (g *Gateway) deleteStreams(ctx context.Context, jail string) error {
 	if err := g.Network.DeleteSpace(ctx, jail); err != nil {
+		return err
+	}
+	if err := g.Groups.DeleteSpace(ctx, jail); err != nil {
 		return err
 	}
 	err := g.Schemas.DeleteJail(ctx, jail)

@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"context"
+
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/groups"
 	"seagate/protocol"
+	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -20,66 +23,102 @@ type Sink interface {
 
 	// DeliverShare hands over this subscription's share of a group's messages.
 	// It returns how many it took, and a tag for Subscription.Ack.
-	DeliverShare(run []*streams.Message) (taken int, tag uint64)
+	DeliverShare(run []groups.Delivery) (taken int, tag uint64)
+
+	// Gap tells that messages were dropped before they could be delivered. The
+	// subscription goes on behind them.
+	Gap(first, last uint64)
 
 	// End tells why the subscription ends. Nothing follows.
 	End(reason *protocol.Error)
 }
 
+// A Request says what is subscribed to, and how.
+type Request struct {
+	Stream   string
+	Group    string // "" for none
+	From     Position
+	Explicit bool // a group's messages are acknowledged one by one, not by their arrival
+
+	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
+	TellGaps bool
+}
+
 // A Subscription is one client's place in a stream.
 type Subscription struct {
+	gateway    *Gateway
 	stream     string
 	sink       Sink
+	tellGaps   bool
 	filter     *fdsl.Filter // nil: everything is visible
 	release    func()       // gives the filter back
 	header     []byte
+	next       uint64
+	bounds     storage.Bounds
 	in         *streams.InTopic   // nil if in a group
 	membership *groups.Membership // nil if not
 }
 
-// Subscribe begins a subscription, of one's own or, if group names one, in a
-// group. Nothing is delivered before Start.
-func (g *Gateway) Subscribe(p *auth.Principal, stream, group string, sink Sink) (*Subscription, *protocol.Error) {
+// Subscribe begins a subscription, of one's own or, if the request names one,
+// in a group. Nothing is delivered before Start.
+func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, sink Sink) (*Subscription, *protocol.Error) {
 	if e := g.authorize(p, auth.Subscribe); e != nil {
 		return nil, e
 	}
-	topic, e := g.topic(p, stream)
+	topic, e := g.readable(p, r.Stream)
 	if e != nil {
 		return nil, e
 	}
-	s := &Subscription{stream: stream, sink: sink, release: func() {}}
+	s := &Subscription{gateway: g, stream: r.Stream, sink: sink, tellGaps: r.TellGaps, release: func() {}}
 	if p.Filter != nil {
-		s.filter, s.release = g.filters.take(p.Filter, stream)
+		s.filter, s.release = g.filters.take(p.Filter, r.Stream)
 	}
-	if err := s.join(g, p, topic, group); err != nil {
+	if err := s.join(ctx, p, topic, r); err != nil {
 		s.release()
 		return nil, g.refusal("subscribe", err)
 	}
 	return s, nil
 }
 
-func (s *Subscription) join(g *Gateway, p *auth.Principal, topic *streams.Topic, group string) (err error) {
-	if !p.MustFanout && (group != "" || g.settings.UngroupedShare) {
-		s.membership, err = g.Groups.Join(topic, p.ClientUID, group, member{s})
-		if header := topic.Header(); err == nil && group == "" && header != nil && s.sees(header) {
-			s.header = header
-		}
-		return err
+func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) error {
+	g := s.gateway
+	if !p.MustFanout && (r.Group != "" || g.settings.UngroupedShare) {
+		return s.joinGroup(ctx, p, topic, r)
 	}
-	in, joined, err := topic.In(consumer{s}, g.lanes.Add(1))
+	if r.Explicit {
+		return errExplicitAlone
+	}
+	in, joined, err := topic.In(ctx, consumer{s}, g.lanes.Add(1), r.From.from())
 	if err != nil {
 		return err
 	}
-	// An in topic that is never started holds up everybody who sends.
+	// One that panics in the filter must not leave a reader behind.
 	defer func() {
 		if s.in == nil {
 			in.Close()
 		}
 	}()
+	s.next, s.bounds = joined.Next, joined.Bounds
 	if joined.Header != nil && s.sees(joined.Header) {
 		s.header = joined.Header
 	}
 	s.in = in
+	return nil
+}
+
+var errExplicitAlone = protocol.Errorf(protocol.CodeInvalidRequest,
+	`ack: "explicit" is for members of a group; give a groupId, or leave it out`)
+
+func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) (err error) {
+	key := groups.Key{Topic: topic.ID(), Client: p.ClientUID, Group: r.Group}
+	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit}
+	if s.membership, err = s.gateway.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
+		return err
+	}
+	s.next, s.bounds = s.membership.Position(), topic.Bounds()
+	if header := topic.Header(); r.Group == "" && header != nil && s.sees(header) {
+		s.header = header
+	}
 	return nil
 }
 
@@ -88,11 +127,15 @@ func (s *Subscription) sees(payload []byte) bool {
 	if s.filter == nil {
 		return true
 	}
-	return verdicts(&streams.Pass{Messages: []*streams.Message{{Payload: payload}}}, s)[0]
+	return verdicts(&streams.Pass{Messages: []*streams.Message{{Payload: payload}}}, s.filter, s.stream)[0]
 }
 
 // Header returns what the subscriber is to receive first, or nil.
 func (s *Subscription) Header() []byte { return s.header }
+
+// Joined returns the number of the message that comes first, and what the
+// stream keeps.
+func (s *Subscription) Joined() (next uint64, b storage.Bounds) { return s.next, s.bounds }
 
 // Start begins delivery.
 func (s *Subscription) Start() {
@@ -116,8 +159,41 @@ func (s *Subscription) Resume() {
 // acknowledged.
 func (s *Subscription) Shared() bool { return s.membership != nil }
 
-// Ack acknowledges everything up to the tag. Only for shared subscriptions.
+// Ack acknowledges everything up to the tag. Only for shared subscriptions; it
+// says nothing of one that acknowledges explicitly.
 func (s *Subscription) Ack(tag uint64) { s.membership.Ack(tag) }
+
+// Acknowledge confirms messages one by one, or all up to one. Numbers that
+// were not handed to this subscription are ignored.
+func (s *Subscription) Acknowledge(a protocol.Ack) *protocol.Error {
+	return s.tellGroup(func(m *groups.Membership) (err error) {
+		if a.UpTo > 0 {
+			_, err = m.AckUpTo(a.UpTo)
+		} else {
+			_, err = m.AckSeqs(a.Seqs)
+		}
+		return err
+	})
+}
+
+// Reject gives messages back that could not be processed.
+func (s *Subscription) Reject(n protocol.Nack) *protocol.Error {
+	return s.tellGroup(func(m *groups.Membership) error {
+		_, err := m.Nack(n.Seqs, n.Reason, n.Delay)
+		return err
+	})
+}
+
+func (s *Subscription) tellGroup(tell func(*groups.Membership) error) *protocol.Error {
+	err := error(groups.ErrNotExplicit)
+	if s.membership != nil {
+		err = tell(s.membership)
+	}
+	if err != nil {
+		return s.gateway.refusal("acknowledge", err)
+	}
+	return nil
+}
 
 // Close ends the subscription. What was not acknowledged goes to the other
 // members of its group. It must be called once.
@@ -130,13 +206,25 @@ func (s *Subscription) Close() {
 	s.release()
 }
 
+// gap tells of what was dropped, as the client understands it.
 func (s *Subscription) gap(first, last uint64) {
-	s.sink.End(protocol.Errorf(protocol.CodeSlowConsumer,
-		"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
+	s.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
+	switch {
+	case s.tellGaps:
+		s.sink.Gap(first, last)
+	case !s.gateway.settings.SkipGaps:
+		s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
+			"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
+	}
 }
 
 func (s *Subscription) end() {
 	s.sink.End(protocol.Errorf(protocol.CodeStreamDeleted, "the stream %s was deleted", s.stream))
+}
+
+func (s *Subscription) fail(err error) {
+	s.gateway.Log.Error("messages cannot be read", "stream", s.stream, "error", err)
+	s.sink.End(protocol.Errorf(protocol.CodeInternal, "the messages of %s cannot be read; the server's log says why", s.stream))
 }
 
 // consumer is a Subscription as the topic network sees it.
@@ -146,27 +234,33 @@ func (c consumer) Deliver(p *streams.Pass) int {
 	if c.filter == nil {
 		return c.sink.Deliver(p, nil)
 	}
-	return c.sink.Deliver(p, verdicts(p, c.Subscription))
+	return c.sink.Deliver(p, verdicts(p, c.filter, c.stream))
 }
 
 func (c consumer) State(streams.State)    {}
 func (c consumer) Gap(first, last uint64) { c.gap(first, last) }
+func (c consumer) Fail(err error)         { c.fail(err) }
 func (c consumer) End()                   { c.end() }
 
 // member is a Subscription as its group sees it.
 type member struct{ *Subscription }
 
 func (m member) Accepts(p *streams.Pass, i int) bool {
-	return m.filter == nil || verdicts(p, m.Subscription)[i]
+	return m.filter == nil || verdicts(p, m.filter, m.stream)[i]
 }
 
-func (m member) Deliver(run []*streams.Message) (int, uint64) { return m.sink.DeliverShare(run) }
-func (m member) Gap(first, last uint64)                       { m.gap(first, last) }
-func (m member) End()                                         { m.end() }
+func (m member) Deliver(run []groups.Delivery) (int, uint64) { return m.sink.DeliverShare(run) }
+func (m member) Gap(first, last uint64)                      { m.gap(first, last) }
+func (m member) Fail(err error)                              { m.fail(err) }
+func (m member) End()                                        { m.end() }
+
+func (m member) Deleted() {
+	m.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))
+}
 
 // Panicked ends the connection of a subscription that panicked while it was
-// delivered to. It is for streams.Options.OnPanic and groups.NewRegistry, with
-// what they name: a streams.Consumer or a groups.Member.
+// delivered to. It is for streams.Options.OnPanic and groups.Options.OnPanic,
+// with what they name: a streams.Consumer or a groups.Member.
 func Panicked(who any) {
 	var s *Subscription
 	switch who := who.(type) {

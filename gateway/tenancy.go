@@ -37,16 +37,23 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 	return client, secret, nil
 }
 
-// DeleteClient deletes a client of the principal's jail, durably, and ends its
-// connections.
+// DeleteClient deletes a client of the principal's jail with its groups,
+// durably, and ends its connections.
 func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string) *protocol.Error {
 	if e := g.authorize(p, auth.ManageClients); e != nil {
 		return e
 	}
-	if err := g.Directory.DeleteClient(ctx, p.JailUID, id); err != nil {
+	uid, err := g.Directory.ClientUID(p.JailUID, id)
+	if err == nil {
+		err = g.Directory.DeleteClient(ctx, p.JailUID, id)
+	}
+	if err != nil {
 		return g.refusal("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
+	if err := g.Groups.DeleteClient(ctx, uid); err != nil { // they would be forgotten in time all the same
+		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
+	}
 	return nil
 }
 

@@ -1,5 +1,5 @@
 // Package groups shares a topic's messages out among the members of a consumer
-// group. It knows a member as a way to hand it messages.
+// group, each at least once. It knows a member as a way to hand it messages.
 //
 // # Sharing
 //
@@ -9,20 +9,59 @@
 // message that no present member accepts is passed over for good, so that it
 // does not hold up the others.
 //
+// # Done
+//
+// A group is done with a message that was acknowledged, passed over, made a
+// dead letter, or lost to retention. Its position is the lowest number that it
+// is not done with; beyond that it keeps the spans of numbers that it is done
+// with. It reads no further than Options.Window messages beyond its position:
+// a message that nobody acknowledges holds up, in the end, all that comes.
+//
 // # Acknowledgement and redelivery
 //
 // Deliver tags what it hands over; Ack of a tag acknowledges everything up to
-// it. What a member had not acknowledged when it left goes to the other
-// members at once, oldest first. So every message is delivered at least once
-// while the group has members.
+// it. A member that joined explicitly acknowledges by numbers instead, and has
+// Options.AckTimeout for each message; what it did not acknowledge by then, or
+// gave back by Nack, has failed and is handed out again. Until it is, a late
+// acknowledgement counts. What a member had not acknowledged when it left goes
+// to the other members at once, oldest first, or waits for the next one; that
+// is no failure. Members of both kinds may share a group.
+//
+// Delivery.Attempt is how often a message was handed out before.
+//
+// A message that failed Options.MaxDeliveries times is handed to
+// Options.DeadLetter. Until that has succeeded the group is not done with it:
+// it is tried again, and after a restart too. What waits for its dead letter,
+// or for the delay of a Nack, is bounded by Options.AsideBytes; while there is
+// more, nothing new is handed out.
 //
 // # Life
 //
-// A group begins with its first member, at the topic's head, and ends with its
-// last; what was not acknowledged by then is gone with it.
+// A group begins with its first member, where that one asked for, and Join
+// returns once this is durable. It ends when it is deleted, its topic is, or
+// nobody was a member for Options.IdleTimeout. Without members it costs some
+// hundred bytes of memory, and goes on for the next one where it was.
+//
+// What a group is done with, and how often it handed out the rest, is written
+// every Options.Checkpoint if it changed, and by Registry.Close. So after a
+// crash come again the messages that were acknowledged within the last
+// interval and the time that it took to write, and no others; attempts are
+// those that were written. What is written is never ahead of what is done.
+//
+// A log that was made anew while the registry was closed is read from its
+// first message. If a log came back shorter than the group had read, the group
+// goes on behind it.
 //
 // # Locks
 //
-// Registry.mu is taken before Group.mu, and both before whatever a Member
-// locks. A Member must not call back into its Membership from its methods.
+// A group's recordMu, which is held while its record is read or written, is
+// taken before Registry.mu, that before the group's mu, and this before
+// whatever a Member locks; the locks of alarms, errands and changed come last.
+// Nothing is read or written with mu held. A Member must not call back into its
+// Membership from its methods.
+//
+// # Goroutines
+//
+// A Registry has three: the keeper writes and deletes, one rings alarms, and
+// one carries dead letters. Close stops them and waits.
 package groups

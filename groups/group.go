@@ -2,11 +2,19 @@ package groups
 
 import (
 	"container/heap"
-	"slices"
 	"sync"
+	"time"
 
 	"seagate/streams"
 )
+
+// A Delivery is a message that is handed to a member. Attempt is how often the
+// group has handed it out before, as far as that is known: see the package
+// comment.
+type Delivery struct {
+	*streams.Message
+	Attempt int
+}
 
 // A Member is handed messages. Its methods are called by one goroutine at a
 // time and must not block.
@@ -17,105 +25,133 @@ type Member interface {
 	// Deliver hands over messages, oldest first, and returns how many of them,
 	// from the first, it took, and a tag, never lower than the one before, by
 	// which Membership.Ack names the last of them. After it took fewer than
-	// all it is handed nothing until Membership.Resume.
-	Deliver(run []*streams.Message) (taken int, tag uint64)
+	// all it is handed nothing until Membership.Resume. The slice is the
+	// member's until it returns.
+	Deliver(run []Delivery) (taken int, tag uint64)
 
-	// Gap tells that the group lost messages: none of its members had room
-	// for them while the topic kept them.
+	// Gap tells that the group lost messages: the topic kept them no longer
+	// than it took the group to read them.
 	Gap(first, last uint64)
 
 	// End tells that the topic was deleted. Nothing follows.
 	End()
+
+	// Deleted tells that the group was deleted. Nothing follows.
+	Deleted()
+
+	// Fail tells that the topic cannot be read. Nothing follows, and the
+	// member is none any more; the group is where it was.
+	Fail(err error)
 }
 
-// A Group is the members that share one cursor on a topic.
-type Group struct {
+// A group is what is kept of a consumer group, and, while it has members, how
+// they share its place in the topic.
+type group struct {
 	registry *Registry
 	key      Key
-	in       *streams.InTopic
 
-	mu      sync.Mutex // guards what follows
+	// recordMu is held while the record is read, written or deleted, and while
+	// the group begins to read its topic. It is taken before Registry.mu.
+	recordMu sync.Mutex
+
+	mu sync.Mutex // guards what follows
+	ledger
+	complete     bool   // the ledger has all; otherwise the record does
+	log          string // the ID of the log that the numbers are of
+	createdAt    time.Time
+	lastActive   time.Time // when the last member left
+	joined       bool      // it has had a member
+	returnedTo   bool      // it has had another one
+	redelivered  uint64
+	deadLettered uint64
+	lost         uint64
+	unstored     bool // it is new, and has no record yet
+	dirty        bool // the record is to be written
+	ended        bool // its topic was deleted
+	gone         bool // it is no longer in the registry, and has no record
+
+	// What follows is of a group with members only, except burying.
+	topic   *streams.Topic
+	in      *streams.InTopic
+	reader  *reader
 	members []*Membership
 	turn    int // index of the member whose turn it is
 	// returned is what was handed to nobody yet or came back from a member.
 	// While there is any, nothing is taken from the topic.
 	returned backlog
-	over     bool // the topic was deleted
+	delayed  delays
+	burying  map[uint64]*burial     // messages that are about to be dead letters
+	aside    int                    // payload in delayed and burying
+	late     map[uint64]*Membership // who was handed what was taken back and waits in returned
+	held     bool                   // the window is full, or too much is set aside
+	alarm    time.Duration          // when to be woken, by Registry.now; 0: not asked for
 }
 
-func (g *Group) topic() *streams.Topic { return g.in.Topic() }
+// A reader is a group as its topic sees it, from the joining of the first
+// member to the leaving of the last, or to a move. A pass that is under way
+// when it ends finds that it is no longer the group's.
+type reader struct{ group *group }
 
-func (g *Group) join(m Member) *Membership {
+// Deliver shares out what comes from the topic.
+func (rd *reader) Deliver(p *streams.Pass) int {
+	g := rd.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.over {
-		return nil
-	}
-	ms := &Membership{group: g, member: m, full: true} // until Start
-	g.members = append(g.members, ms)
-	return ms
-}
-
-// remove takes a member out, lets the others have what it did not acknowledge
-// and returns how many are left.
-func (g *Group) remove(ms *Membership) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	i := slices.Index(g.members, ms)
-	if i < 0 {
-		return len(g.members)
-	}
-	g.members = slices.Delete(g.members, i, i+1)
-	for _, h := range ms.handed {
-		heap.Push(&g.returned, h.message)
-	}
-	ms.handed = nil
-	g.pumpLocked()
-	return len(g.members)
-}
-
-// A backlog is a heap of messages, the oldest first. A list in order would be
-// gone through as a whole for each of a thousand members that leave at once.
-type backlog []*streams.Message
-
-func (b backlog) Len() int           { return len(b) }
-func (b backlog) Less(i, j int) bool { return b[i].Seq < b[j].Seq }
-func (b backlog) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
-func (b *backlog) Push(m any)        { *b = append(*b, m.(*streams.Message)) }
-
-func (b *backlog) Pop() any {
-	last := len(*b) - 1
-	m := (*b)[last]
-	(*b)[last] = nil
-	*b = (*b)[:last]
-	if last == 0 {
-		*b = nil // a group at rest holds no memory
-	}
-	return m
-}
-
-// oldest takes the oldest messages, at most n, in order.
-func (b *backlog) oldest(n int) []*streams.Message {
-	taken := make([]*streams.Message, min(n, len(*b)))
-	for i := range taken {
-		taken[i] = heap.Pop(b).(*streams.Message)
-	}
-	return taken
-}
-
-// Deliver shares out what comes from the topic. It implements
-// streams.Consumer.
-func (g *Group) Deliver(p *streams.Pass) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.returned) > 0 || len(g.members) == 0 {
+	if g.reader != rd || len(g.returned) > 0 {
 		return 0
 	}
-	n := g.shareLocked(p)
+	n := g.shareLocked(p, true)
 	if len(g.returned) > 0 {
 		g.pumpLocked()
 	}
 	return n
+}
+
+// State implements streams.Consumer; members are not told.
+func (rd *reader) State(streams.State) {}
+
+// Gap notes that the group is done with what it will not see, and tells its
+// members.
+func (rd *reader) Gap(first, last uint64) {
+	g := rd.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reader != rd {
+		return
+	}
+	for _, s := range g.missing(first, last) {
+		g.lost += s.size()
+		g.registry.lost.Add(s.size())
+		for _, ms := range g.members {
+			ms.gap(s)
+		}
+	}
+	g.add(first, last)
+	g.markLocked()
+}
+
+// End ends the group, which is deleted by the registry's keeper: a worker does
+// not wait for storage.
+func (rd *reader) End() {
+	g := rd.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reader != rd {
+		return
+	}
+	g.ended = true
+	g.dismissLocked(Member.End)
+	g.registry.condemn(g)
+}
+
+// Fail lets all members go; who joins next tries again.
+func (rd *reader) Fail(err error) {
+	g := rd.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reader == rd {
+		g.dismissLocked(func(m Member) { m.Fail(err) })
+	}
 }
 
 // pumpMessages bounds a pass over what was returned. Filters decode a whole
@@ -125,10 +161,11 @@ const pumpMessages = 256
 
 // pumpLocked shares out what was returned, until no member has credit, and
 // once nothing is left reads on from the topic.
-func (g *Group) pumpLocked() {
+func (g *group) pumpLocked() {
+	g.held = false
 	for len(g.returned) > 0 && len(g.members) > 0 {
 		p := &streams.Pass{Messages: g.returned.oldest(pumpMessages)}
-		n := g.shareLocked(p)
+		n := g.shareLocked(p, false)
 		for _, m := range p.Messages[n:] {
 			heap.Push(&g.returned, m)
 		}
@@ -136,36 +173,70 @@ func (g *Group) pumpLocked() {
 			return
 		}
 	}
-	g.in.Resume()
+	if g.in != nil {
+		g.in.Resume()
+	}
 }
 
 // shareLocked assigns the messages in order, until one finds no member with
 // credit, and hands them over. It returns how many were assigned; those that a
-// member then had no room for are in returned.
-func (g *Group) shareLocked(p *streams.Pass) int {
+// member then had no room for are in returned. fresh are messages that come
+// from the topic.
+func (g *group) shareLocked(p *streams.Pass, fresh bool) int {
 	assigned := 0
 	for i, m := range p.Messages {
-		ms, accepted := g.pickLocked(p, i)
-		if accepted && ms == nil {
+		if fresh && !g.hasRoomLocked(m) {
+			g.held = true
 			break
 		}
-		if ms != nil {
-			ms.run = append(ms.run, m)
-			ms.bytes += len(m.Payload)
+		if !g.assignLocked(p, i) {
+			break
 		}
 		assigned++
 	}
 	for _, ms := range g.members {
-		for _, m := range ms.handOver() {
-			heap.Push(&g.returned, m)
-		}
+		g.handOverLocked(ms)
+	}
+	if assigned > 0 {
+		g.markLocked()
 	}
 	return assigned
 }
 
+// hasRoomLocked says whether a message is within the window, and little enough
+// is set aside.
+func (g *group) hasRoomLocked(m *streams.Message) bool {
+	opts := &g.registry.opts
+	return m.Seq < g.position+uint64(opts.Window) && g.aside < opts.AsideBytes
+}
+
+// assignLocked finds out who is handed the i-th message, if anybody. It
+// returns false if the message has to wait.
+func (g *group) assignLocked(p *streams.Pass, i int) bool {
+	m := p.Messages[i]
+	if g.has(m.Seq) || g.burying[m.Seq] != nil {
+		return true
+	}
+	a := g.attempts[m.Seq]
+	if g.failedLocked(a) {
+		g.buryLocked(m, a)
+		return true
+	}
+	ms, accepted := g.pickLocked(p, i)
+	switch {
+	case ms != nil:
+		ms.assign(Delivery{m, int(a.deliveries)})
+	case accepted:
+		return false
+	default: // passed over
+		g.add(m.Seq, m.Seq)
+	}
+	return true
+}
+
 // pickLocked returns the next member in turn that accepts the message and has
 // credit. accepted says whether any member would accept it.
-func (g *Group) pickLocked(p *streams.Pass, i int) (ms *Membership, accepted bool) {
+func (g *group) pickLocked(p *streams.Pass, i int) (ms *Membership, accepted bool) {
 	for k := range g.members {
 		n := (g.turn + k) % len(g.members)
 		candidate := g.members[n]
@@ -186,28 +257,97 @@ func (g *Group) pickLocked(p *streams.Pass, i int) (ms *Membership, accepted boo
 	return nil, accepted
 }
 
-// State implements streams.Consumer; members are not told.
-func (g *Group) State(streams.State) {}
+// handOverLocked gives a member what it was assigned, and takes back what it
+// had no room for.
+func (g *group) handOverLocked(ms *Membership) {
+	if ms.run == nil {
+		return
+	}
+	run := *ms.run
+	taken, tag := 0, uint64(0)
+	if !ms.dead { // it may have panicked over a later message of the same pass
+		taken, tag = ms.deliver(run)
+	}
+	deadline := g.deadlineLocked(ms, taken)
+	for _, d := range run[:taken] {
+		ms.held.add(handed{d.Message, tag, uint32(d.Attempt), deadline})
+		g.handedLocked(d)
+	}
+	for _, d := range run[taken:] {
+		ms.bytes -= len(d.Payload)
+		heap.Push(&g.returned, d.Message)
+	}
+	ms.full = taken < len(run)
+	ms.recycle()
+}
 
-// Gap implements streams.Consumer.
-func (g *Group) Gap(first, last uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, ms := range g.members {
-		if ms.started {
-			ms.member.Gap(first, last)
-		}
+// deadlineLocked returns by when a member has to acknowledge what it just
+// took, and sees to it that the group is woken then.
+func (g *group) deadlineLocked(ms *Membership, taken int) time.Duration {
+	if !ms.held.explicit || taken == 0 {
+		return 0
+	}
+	deadline := g.registry.now() + g.registry.opts.AckTimeout
+	g.alarmLocked(deadline)
+	return deadline
+}
+
+func (g *group) handedLocked(d Delivery) {
+	if d.Attempt > 0 {
+		g.redelivered++
+		g.registry.redelivered.Add(1)
+	}
+	if g.late != nil {
+		delete(g.late, d.Seq)
 	}
 }
 
-// End implements streams.Consumer.
-func (g *Group) End() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.over = true
-	for _, ms := range g.members {
-		if ms.started {
-			ms.member.End()
-		}
+// giveBackLocked takes from a member what it has not acknowledged, which is
+// no failure of the messages.
+func (g *group) giveBackLocked(ms *Membership) {
+	for ms.held.oldest() != nil {
+		g.returnLocked(ms.held.takeOldest())
 	}
+	ms.bytes = 0
+}
+
+// returnLocked lets somebody else have a message that was handed out.
+func (g *group) returnLocked(h handed) {
+	a := g.attempts[h.message.Seq]
+	a.deliveries = h.attempt + 1
+	g.tried(h.message.Seq, a)
+	heap.Push(&g.returned, h.message)
+}
+
+// dismissLocked lets all members go, after the last word that they are told.
+func (g *group) dismissLocked(tell func(Member)) {
+	for _, ms := range g.members {
+		ms.lastWord(tell)
+		g.giveBackLocked(ms)
+	}
+	g.members = nil
+	g.restLocked()
+}
+
+// restLocked stops reading the topic when nobody is a member any more. What
+// was not acknowledged is read again for the next one.
+func (g *group) restLocked() {
+	g.in.Close()
+	g.topic, g.in, g.reader = nil, nil, nil
+	g.members, g.turn = nil, 0
+	for _, d := range g.delayed {
+		g.aside -= len(d.message.Payload)
+	}
+	g.returned, g.delayed, g.late, g.held = nil, nil, nil, false
+	g.lastActive = time.Now().UTC()
+	g.markLocked()
+}
+
+// markLocked has the record written with the next checkpoint.
+func (g *group) markLocked() {
+	if g.dirty || g.gone || g.ended {
+		return
+	}
+	g.dirty = true
+	g.registry.note(g)
 }

@@ -1,37 +1,50 @@
 package groups
 
-import "seagate/streams"
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"seagate/streams"
+)
 
 // A Membership is one member's place in a group. Safe for concurrent use.
 type Membership struct {
-	group  *Group
-	member Member
+	group    *group
+	member   Member
+	position uint64
 
 	// Guarded by group.mu.
 	started bool
-	dead    bool               // it panicked
-	full    bool               // it took fewer than it was handed, and has not called Resume
-	run     []*streams.Message // assigned and not yet handed over
-	handed  []handed           // handed over and not acknowledged, oldest first
-	bytes   int                // payload in run and handed
+	dead    bool         // it panicked
+	full    bool         // it took fewer than it was handed, and has not called Resume
+	run     *[]Delivery  // assigned and not yet handed over; nil if there is nothing
+	held    holdings     // handed over and not acknowledged
+	bytes   int          // payload in run and held
+	gaps    []span       // what it is to be told by Start
+	last    func(Member) // and that nothing follows; nil if it does
 }
 
-type handed struct {
-	message *streams.Message
-	tag     uint64
-}
+// Position is the number of the first message that the group was not done
+// with when the member joined.
+func (ms *Membership) Position() uint64 { return ms.position }
 
 // Start begins delivery.
 func (ms *Membership) Start() {
-	ms.group.mu.Lock()
+	g := ms.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	ms.started = true
-	over := ms.group.over
-	ms.group.mu.Unlock()
-	if over {
-		ms.member.End()
+	for _, s := range ms.gaps {
+		ms.tell(func(m Member) { m.Gap(s.first, s.last) })
+	}
+	ms.gaps = nil
+	if ms.last != nil {
+		ms.tell(ms.last)
 		return
 	}
-	ms.Resume()
+	ms.full = false
+	g.pumpLocked()
 }
 
 // Resume says that a member that took fewer messages than it was handed has
@@ -43,34 +56,154 @@ func (ms *Membership) Resume() {
 	ms.group.pumpLocked()
 }
 
-// Ack acknowledges all that was handed over up to the tag.
+// Ack acknowledges all that was handed over up to the tag. Of a member that
+// acknowledges explicitly it does nothing.
 func (ms *Membership) Ack(tag uint64) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
+	if ms.held.explicit {
+		return
+	}
+	had, acked := ms.hasCredit(), 0
+	for h := ms.held.oldest(); h != nil && h.tag <= tag; h = ms.held.oldest() {
+		ms.doneLocked(ms.held.takeOldest())
+		acked++
+	}
+	ms.settledLocked(had, acked)
+}
+
+// AckSeqs acknowledges the messages with these numbers and returns how many of
+// them it could: those that the member was handed and has neither acknowledged
+// nor given back, and those that were taken back from it because its time was
+// up and have not been handed out again. It returns ErrNotExplicit if the
+// member's tags acknowledge.
+func (ms *Membership) AckSeqs(seqs []uint64) (acked int, err error) {
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	return ms.ackLocked(seqs)
+}
+
+// AckUpTo is AckSeqs of all messages up to a number.
+func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	seqs := ms.held.upTo(seq)
+	for n, who := range ms.group.late {
+		if who == ms && n <= seq {
+			seqs = append(seqs, n)
+		}
+	}
+	slices.Sort(seqs) // one span, mostly, for the ledger
+	return ms.ackLocked(seqs)
+}
+
+func (ms *Membership) ackLocked(seqs []uint64) (acked int, err error) {
+	if !ms.held.explicit {
+		return 0, ErrNotExplicit
+	}
 	had := ms.hasCredit()
-	n := 0
-	for n < len(ms.handed) && ms.handed[n].tag <= tag {
-		ms.bytes -= len(ms.handed[n].message.Payload)
-		ms.handed[n].message = nil
-		n++
+	for _, seq := range seqs {
+		if h, ok := ms.held.take(seq); ok {
+			ms.doneLocked(h)
+			acked++
+		} else if ms.group.late[seq] == ms {
+			delete(ms.group.late, seq)
+			ms.group.add(seq, seq)
+			acked++
+		}
 	}
-	ms.handed = ms.handed[n:]
-	if len(ms.handed) == 0 {
-		ms.handed = nil // a member at rest holds no memory
+	ms.settledLocked(had, acked)
+	return acked, nil
+}
+
+// Nack gives messages back that could not be processed, which counts as a
+// failure of theirs, and returns how many of the numbers it had been handed.
+// They are handed out again, perhaps to the same member, at once or after a
+// delay; the delay is forgotten when the group has no members. It returns
+// ErrNotExplicit if the member's tags acknowledge.
+func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (nacked int, err error) {
+	g := ms.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !ms.held.explicit {
+		return 0, ErrNotExplicit
 	}
-	if !had {
+	for _, seq := range seqs {
+		if h, ok := ms.held.take(seq); ok {
+			ms.bytes -= len(h.message.Payload)
+			g.failLocked(h, reason, delay)
+			nacked++
+		}
+	}
+	if nacked > 0 {
+		g.markLocked()
+		g.pumpLocked()
+	}
+	return nacked, nil
+}
+
+// Leave ends the membership. What was not acknowledged goes to the other
+// members, or waits for the next one. It is safe to call twice.
+func (ms *Membership) Leave() {
+	g := ms.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.members, ms)
+	if i < 0 {
+		return
+	}
+	g.members = slices.Delete(g.members, i, i+1)
+	g.giveBackLocked(ms)
+	g.markLocked()
+	if len(g.members) == 0 {
+		g.restLocked()
+		return
+	}
+	g.pumpLocked()
+}
+
+func (ms *Membership) doneLocked(h handed) {
+	ms.bytes -= len(h.message.Payload)
+	ms.group.add(h.message.Seq, h.message.Seq)
+}
+
+// settledLocked goes on after messages were acknowledged by a member that had
+// credit before, or had none.
+func (ms *Membership) settledLocked(had bool, acked int) {
+	if acked == 0 {
+		return
+	}
+	ms.group.markLocked()
+	if !had || ms.group.held {
 		ms.group.pumpLocked()
 	}
 }
 
-// Leave ends the membership. What was not acknowledged goes to the other
-// members. It is safe to call twice.
-func (ms *Membership) Leave() { ms.group.registry.leave(ms) }
-
 func (ms *Membership) hasCredit() bool {
-	credit := ms.group.registry.credit
-	n := len(ms.run) + len(ms.handed)
+	credit := ms.group.registry.opts.Credit
+	n := ms.held.live
+	if ms.run != nil {
+		n += len(*ms.run)
+	}
 	return !ms.full && (n == 0 || n < credit.Messages && ms.bytes < credit.Bytes)
+}
+
+// Slices of deliveries are needed during a pass only.
+var deliveries = sync.Pool{New: func() any { return new([]Delivery) }}
+
+func (ms *Membership) assign(d Delivery) {
+	if ms.run == nil {
+		ms.run = deliveries.Get().(*[]Delivery)
+	}
+	*ms.run = append(*ms.run, d)
+	ms.bytes += len(d.Payload)
+}
+
+func (ms *Membership) recycle() {
+	clear(*ms.run)
+	*ms.run = (*ms.run)[:0]
+	deliveries.Put(ms.run)
+	ms.run = nil
 }
 
 // accepts asks the member, unless it is beyond asking.
@@ -83,9 +216,34 @@ func (ms *Membership) accepts(p *streams.Pass, i int) bool {
 }
 
 // deliver hands the run to the member. One that panics has taken nothing.
-func (ms *Membership) deliver() (taken int, tag uint64) {
+func (ms *Membership) deliver(run []Delivery) (taken int, tag uint64) {
 	defer ms.containPanic()
-	return ms.member.Deliver(ms.run)
+	return ms.member.Deliver(run)
+}
+
+// tell calls the member, unless it is beyond that.
+func (ms *Membership) tell(f func(Member)) {
+	if !ms.dead {
+		defer ms.containPanic()
+		f(ms.member)
+	}
+}
+
+// gap tells the member, now or by Start, of messages that the group lost.
+func (ms *Membership) gap(s span) {
+	if !ms.started {
+		ms.gaps = append(ms.gaps, s)
+		return
+	}
+	ms.tell(func(m Member) { m.Gap(s.first, s.last) })
+}
+
+// lastWord tells the member, now or by Start, that nothing follows.
+func (ms *Membership) lastWord(tell func(Member)) {
+	ms.last = tell
+	if ms.started {
+		ms.tell(tell)
+	}
 }
 
 // containPanic keeps one member's failure from the others, and from whoever
@@ -93,28 +251,6 @@ func (ms *Membership) deliver() (taken int, tag uint64) {
 func (ms *Membership) containPanic() {
 	if v := recover(); v != nil {
 		ms.dead = true
-		ms.group.registry.onPanic(ms.member, v)
+		ms.group.registry.opts.OnPanic(ms.member, v)
 	}
-}
-
-// handOver gives the member what it was assigned, and returns what it had no
-// room for.
-func (ms *Membership) handOver() (refused []*streams.Message) {
-	if len(ms.run) == 0 {
-		return nil
-	}
-	taken, tag := 0, uint64(0)
-	if !ms.dead { // it may have panicked over a later message of the same pass
-		taken, tag = ms.deliver()
-	}
-	for _, m := range ms.run[:taken] {
-		ms.handed = append(ms.handed, handed{m, tag})
-	}
-	refused = ms.run[taken:]
-	for _, m := range refused {
-		ms.bytes -= len(m.Payload)
-	}
-	ms.full = len(refused) > 0
-	ms.run = nil
-	return refused
 }

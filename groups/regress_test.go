@@ -26,7 +26,7 @@ func (p *panicky) Accepts(pass *streams.Pass, i int) bool {
 	return p.member.Accepts(pass, i)
 }
 
-func (p *panicky) Deliver(run []*streams.Message) (int, uint64) {
+func (p *panicky) Deliver(run []groups.Delivery) (int, uint64) {
 	for _, m := range run {
 		if string(m.Payload) == p.onDeliver {
 			panic("deliver " + p.onDeliver)
@@ -35,19 +35,19 @@ func (p *panicky) Deliver(run []*streams.Message) (int, uint64) {
 	return p.member.Deliver(run)
 }
 
-// watch is a fixture that writes down which members panicked.
-func watch(t *testing.T, f *fixture, credit groups.Credit) (panics func() []string) {
+// watch writes down which members panicked.
+func watch(t *testing.T) (opts groups.Options, panics func() []string) {
 	var mu sync.Mutex
 	var all []string
-	f.registry = groups.NewRegistry(credit, func(m groups.Member, value any) {
+	opts.OnPanic = func(m groups.Member, value any) {
 		mu.Lock()
 		defer mu.Unlock()
 		if _, ok := m.(*panicky); !ok {
 			t.Errorf("told that %T panicked", m)
 		}
 		all = append(all, fmt.Sprint(value))
-	})
-	return func() []string {
+	}
+	return opts, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Clone(all)
@@ -67,10 +67,10 @@ func TestAMemberThatPanicsLosesNothingAndSilencesNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, groups.DefaultCredit(), streams.Options{})
-				panics := watch(t, f, groups.DefaultCredit())
+				opts, panics := watch(t)
+				f := newFixture(t, opts, streams.Options{})
 				bad.member = all()
-				ms, err := f.registry.Join(f.out.Topic(), "c", "g", bad)
+				ms, err := f.join0(t, "c", "g", bad)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -98,7 +98,6 @@ func TestAMemberThatPanicsLosesNothingAndSilencesNobody(t *testing.T) {
 				if len(late.got) == 0 {
 					t.Error("who joined later received nothing")
 				}
-				f.net.Close()
 			})
 		})
 	}
@@ -108,9 +107,9 @@ func TestAMemberThatPanicsLosesNothingAndSilencesNobody(t *testing.T) {
 // panicked: nobody can ask it any more.
 func TestWhatOnlyAPanickedMemberMightHaveAcceptedWaitsForItToLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
-		watch(t, f, groups.DefaultCredit())
-		ms, err := f.registry.Join(f.out.Topic(), "c", "g", &panicky{member: all(), onAccepts: "a1"})
+		opts, _ := watch(t)
+		f := newFixture(t, opts, streams.Options{})
+		ms, err := f.join0(t, "c", "g", &panicky{member: all(), onAccepts: "a1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +123,6 @@ func TestWhatOnlyAPanickedMemberMightHaveAcceptedWaitsForItToLeave(t *testing.T)
 		synctest.Wait()
 		fresh.want(t, "a1")
 		noA.want(t, "b1")
-		f.net.Close()
 	})
 }
 
@@ -134,12 +132,12 @@ func TestAPanicIsContainedWhoeverSharesOut(t *testing.T) {
 	for name, first := range map[string]*member{"leave": all(), "start": {room: 0}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, groups.DefaultCredit(), streams.Options{})
-				panics := watch(t, f, groups.DefaultCredit())
+				opts, panics := watch(t)
+				f := newFixture(t, opts, streams.Options{})
 				f.join(t, "c", "g", first)
 				f.send("1")
 				synctest.Wait()
-				ms, err := f.registry.Join(f.out.Topic(), "c", "g", &panicky{member: all(), onDeliver: "1"})
+				ms, err := f.join0(t, "c", "g", &panicky{member: all(), onDeliver: "1"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -149,7 +147,6 @@ func TestAPanicIsContainedWhoeverSharesOut(t *testing.T) {
 					t.Errorf("told of the panics %q, want one", got)
 				}
 				ms.Leave()
-				f.net.Close()
 			})
 		})
 	}
@@ -159,16 +156,15 @@ func TestAPanicIsContainedWhoeverSharesOut(t *testing.T) {
 // members was told nothing, for ever.
 func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+		f := newFixture(t, groups.Options{}, streams.Options{})
 		f.join(t, "c", "g", all())
 		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if _, err := f.registry.Join(f.out.Topic(), "c", "g", all()); err != streams.ErrDeleted {
+		if _, err := f.join0(t, "c", "g", all()); err != streams.ErrDeleted {
 			t.Errorf("joined a group that is over: %v", err)
 		}
-		f.net.Close()
 	})
 }
 
@@ -176,9 +172,9 @@ func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
 // the end of a subscription before the answer that there is one.
 func TestNothingIsToldBeforeStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
+		f := newFixture(t, groups.Options{}, streams.Options{})
 		m := all()
-		ms, err := f.registry.Join(f.out.Topic(), "c", "g", m)
+		ms, err := f.join0(t, "c", "g", m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +190,6 @@ func TestNothingIsToldBeforeStart(t *testing.T) {
 		if got := strings.Join(m.other, ", "); got != "end" {
 			t.Errorf("told %q by Start, want the end", got)
 		}
-		f.net.Close()
 	})
 }
 
@@ -215,7 +210,7 @@ func (d *decoder) Accepts(p *streams.Pass, _ int) bool {
 func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const total, credit = 4000, 200
-		f := newFixture(t, groups.Credit{Messages: credit, Bytes: 1 << 30}, streams.Options{TailMessages: total})
+		f := newFixture(t, groups.Options{Credit: groups.Credit{Messages: credit, Bytes: 1 << 30}}, streams.Options{TailMessages: total})
 		var leavers []*member
 		for range total / credit {
 			leavers = append(leavers, f.join(t, "c", "g", all()))
@@ -225,7 +220,7 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 		}
 		synctest.Wait()
 		d := &decoder{member: all()}
-		ms, err := f.registry.Join(f.out.Topic(), "c", "g", d)
+		ms, err := f.join0(t, "c", "g", d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,21 +238,20 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 		if d.decoded > 5*total {
 			t.Errorf("%d messages were decoded to redeliver %d", d.decoded, total)
 		}
-		f.net.Close()
 	})
 }
 
 // A member that panicked over a later message was still handed the earlier ones of the pass.
 func TestAPanickedMemberIsHandedNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.DefaultCredit(), streams.Options{})
-		watch(t, f, groups.DefaultCredit())
+		opts, _ := watch(t)
+		f := newFixture(t, opts, streams.Options{})
 		bad := &panicky{member: all(), onAccepts: "3"}
 		f.send("0")
 		first := f.join(t, "c", "g", &member{room: 0})
 		f.send("1", "2", "3") // wait in the group
 		synctest.Wait()
-		ms, _ := f.registry.Join(f.out.Topic(), "c", "g", bad)
+		ms, _ := f.join0(t, "c", "g", bad)
 		ms.Start()
 		synctest.Wait()
 		if len(bad.got) > 0 {
@@ -265,6 +259,5 @@ func TestAPanickedMemberIsHandedNothing(t *testing.T) {
 		}
 		first.ms.Leave()
 		ms.Leave()
-		f.net.Close()
 	})
 }

@@ -39,6 +39,7 @@ const (
 	CodeClientNotFound       Code = "client_not_found"
 	CodeJailNotFound         Code = "jail_not_found"
 	CodeHeaderNotFound       Code = "header_not_found"
+	CodeGroupNotFound        Code = "group_not_found"
 	CodeSubscriptionNotFound Code = "subscription_not_found"
 	CodePathNotFound         Code = "path_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
@@ -49,6 +50,11 @@ const (
 	CodeJailExists      Code = "jail_exists"
 	CodeLastClient      Code = "last_client"
 	CodeRootJail        Code = "root_jail"
+	CodeDurabilityFixed Code = "durability_fixed"
+	CodeNotExplicit     Code = "not_explicit"
+	CodePositionLost    Code = "position_lost"
+
+	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
 )
 
 // There is too much of it.
@@ -62,13 +68,16 @@ const (
 	CodeTooManyVersions      Code = "too_many_versions"
 	CodeTooManyClients       Code = "too_many_clients"
 	CodeTooManyJails         Code = "too_many_jails"
+	CodeTooManyMessageIDs    Code = "too_many_message_ids"
+	CodeTooManyGroups        Code = "too_many_groups"
 )
 
 // The server could not do it.
 const (
-	CodeInternal           Code = "internal"
-	CodeShuttingDown       Code = "shutting_down"
-	CodeStorageUnavailable Code = "storage_unavailable"
+	CodeInternal            Code = "internal"
+	CodeShuttingDown        Code = "shutting_down"
+	CodeStorageUnavailable  Code = "storage_unavailable"
+	CodeInsufficientStorage Code = "insufficient_storage"
 )
 
 // A WebSocket connection ends, or, with the last one, a subscription does.
@@ -78,7 +87,7 @@ const (
 	CodeTokenExpired          Code = "token_expired"
 	CodeCredentialsRevoked    Code = "credentials_revoked"
 	CodeTooManyFrames         Code = "too_many_frames"
-	CodeSlowConsumer          Code = "slow_consumer"
+	CodeMessagesLost          Code = "messages_lost"
 	CodePeerGone              Code = "peer_gone"
 	CodeServerShutdown        Code = "server_shutdown"
 	CodeStreamDeleted         Code = "stream_deleted"

@@ -95,9 +95,12 @@ func TestCodeNumbers(t *testing.T) {
 		"too_many_connections": {429, 1008}, "too_many_keys": {409, 0}, "too_many_streams": {429, 0},
 		"too_many_versions": {409, 0}, "too_many_clients": {429, 0}, "too_many_jails": {429, 0},
 		"origin_not_allowed": {403, 0},
-		"internal":           {500, 1011}, "shutting_down": {503, 0}, "storage_unavailable": {503, 0},
+		"group_not_found":    {404, 0}, "durability_fixed": {409, 0}, "not_explicit": {409, 0},
+		"position_lost": {410, 0}, "idempotency_key_reused": {422, 0}, "too_many_message_ids": {429, 0},
+		"too_many_groups": {429, 0}, "insufficient_storage": {507, 0}, "messages_lost": {0, 4008},
+		"internal": {500, 1011}, "shutting_down": {503, 0}, "storage_unavailable": {503, 0},
 		"protocol_violation": {0, 1008}, "authentication_timeout": {0, 1008}, "token_expired": {0, 1008},
-		"credentials_revoked": {0, 1008}, "too_many_frames": {0, 1008}, "slow_consumer": {0, 4008},
+		"credentials_revoked": {0, 1008}, "too_many_frames": {0, 1008},
 		"peer_gone": {0, 0}, "server_shutdown": {0, 1001}, "stream_deleted": {0, 0},
 	}
 	for _, info := range protocol.Codes() {
@@ -152,8 +155,8 @@ func TestProblem(t *testing.T) {
 			`{"type":"urn:seagate:error:invalid_payload","title":"Payload does not match the schema","status":400,"detail":"Bad payload.","message":"Bad payload.","errors":["a: must be a string","moves[2].load: must be an integer"],"code":"invalid_payload"}`},
 		{"without a message", &protocol.Error{Code: protocol.CodeInternal},
 			`{"type":"urn:seagate:error:internal","title":"Internal error","status":500,"message":"","code":"internal"}`},
-		{"a code of the WebSocket", &protocol.Error{Code: protocol.CodeSlowConsumer, Message: "Slow."},
-			`{"type":"urn:seagate:error:slow_consumer","title":"Slow consumer","status":500,"detail":"Slow.","message":"Slow.","code":"slow_consumer"}`},
+		{"a code of the WebSocket", &protocol.Error{Code: protocol.CodeMessagesLost, Message: "Slow."},
+			`{"type":"urn:seagate:error:messages_lost","title":"Messages lost","status":500,"detail":"Slow.","message":"Slow.","code":"messages_lost"}`},
 		{"an unknown code", &protocol.Error{Code: "new_code", Message: "New."},
 			`{"type":"urn:seagate:error:new_code","title":"","status":500,"detail":"New.","message":"New.","code":"new_code"}`},
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"seagate/protocol"
 )
@@ -21,6 +22,12 @@ func logged(t *testing.T, value any) string {
 var (
 	plainError  = &protocol.Error{Code: protocol.CodeInvalidCredentials, Message: "The credentials are present and well formed but invalid."}
 	listedError = &protocol.Error{Code: protocol.CodeInvalidPayload, Message: "Bad payload.", Errors: []string{"a: must be a string", "moves[2].load: must be an integer"}}
+)
+
+var (
+	deliveryMeta = protocol.DeliveryMeta{Seq: 17, Time: time.Date(2026, 11, 21, 10, 0, 0, 123456789, time.UTC), Epoch: "8f14e45f"}
+	// In another zone, and with zeros at the end.
+	redelivered = protocol.DeliveryMeta{Seq: 17, Time: time.Date(2026, 11, 21, 12, 0, 0, 500_000_000, time.FixedZone("", 7200)), Epoch: "8f14e45f", Redelivered: 2}
 )
 
 // The bytes that deployed clients were tested against.
@@ -40,6 +47,18 @@ func TestAppendGolden(t *testing.T) {
 			`{"id":2,"action":"subscribe","success":true,"streamName":"boiler_data","payload":2}`},
 		{"delivery", protocol.AppendDeliveryTail(protocol.AppendDeliveryHead(nil, 2), protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91,"pressure":3001}`)),
 			`{"id":2,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}`},
+		{"subscribed at a position", protocol.AppendSubscribedAt(nil, 2, protocol.ActionSubscription, "boiler_data", protocol.Joined{Epoch: "8f14e45f", First: 1, Next: 18}),
+			`{"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2,"epoch":"8f14e45f","firstSeq":1,"nextSeq":18}`},
+		{"delivery with meta", append(protocol.AppendDeliveryHead(nil, 2), protocol.AppendDeliveryMeta(nil, protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91}`), deliveryMeta)...),
+			`{"id":2,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91},"seq":17,"time":"2026-11-21T10:00:00.123456789Z","epoch":"8f14e45f"}`},
+		{"delivery with meta, again", append(protocol.AppendDeliveryHead(nil, 2), protocol.AppendDeliveryMeta(nil, protocol.ActionSubscribe, "s", []byte(`1`), redelivered)...),
+			`{"id":2,"action":"subscribe","streamName":"s","payload":1,"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"8f14e45f","redelivered":2}`},
+		{"header with meta", append(protocol.AppendDeliveryHead(nil, 2), protocol.AppendHeaderMeta(nil, protocol.ActionSubscription, "boiler_data", []byte(`{"unit":"C"}`), "8f14e45f")...),
+			`{"id":2,"action":"subscription","streamName":"boiler_data","payload":{"unit":"C"},"header":true,"epoch":"8f14e45f"}`},
+		{"gap", protocol.AppendGap(nil, 2, protocol.ActionSubscription, "boiler_data", 5, 9),
+			`{"id":2,"action":"subscription","streamName":"boiler_data","gap":{"from":5,"to":9}}`},
+		{"acknowledged", protocol.AppendSuccess(nil, 7, protocol.ActionAck, nil),
+			`{"id":7,"action":"ack","success":true}`},
 		{"published", protocol.AppendSuccess(nil, 3, protocol.ActionPublish, nil),
 			`{"id":3,"action":"publish","success":true}`},
 		{"described", protocol.AppendSuccess(nil, 4, protocol.ActionDescribe, []byte(`{"name":"s"}`)),
@@ -68,6 +87,8 @@ func TestAppendAppends(t *testing.T) {
 	for name, got := range map[string][]byte{
 		"authenticated": protocol.AppendAuthenticated(slices.Clip(prefix), 1, "j"),
 		"subscribed":    protocol.AppendSubscribed(slices.Clip(prefix), 1, "a", "s"),
+		"subscribed at": protocol.AppendSubscribedAt(slices.Clip(prefix), 1, "a", "s", protocol.Joined{}),
+		"gap":           protocol.AppendGap(slices.Clip(prefix), 1, "a", "s", 1, 2),
 		"success":       protocol.AppendSuccess(slices.Clip(prefix), 1, "a", nil),
 		"refusal":       protocol.AppendRefusal(slices.Clip(prefix), 1, "a", plainError),
 		"ended":         protocol.AppendStreamEnded(slices.Clip(prefix), 1, "s", plainError),
@@ -85,6 +106,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	stream := strings.Repeat("é\"", 100) // long, and in need of escaping
 	payload := []byte(`{"temperature":91}`)
 	problem := protocol.NewProblem(listedError)
+	joined := protocol.Joined{Epoch: stream, First: 1, Next: 1 << 53}
 	for name, encode := range map[string]func(){
 		"AppendAuthenticated": func() { protocol.AppendAuthenticated(buffer, 1, stream) },
 		"AppendSubscribed":    func() { protocol.AppendSubscribed(buffer, 2, protocol.ActionSubscription, stream) },
@@ -93,6 +115,10 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 		"AppendStreamEnded":   func() { protocol.AppendStreamEnded(buffer, 2, stream, listedError) },
 		"AppendDeliveryHead":  func() { protocol.AppendDeliveryHead(buffer, 1<<53) },
 		"AppendDeliveryTail":  func() { protocol.AppendDeliveryTail(buffer, protocol.ActionSubscription, stream, payload) },
+		"AppendSubscribedAt":  func() { protocol.AppendSubscribedAt(buffer, 2, protocol.ActionSubscription, stream, joined) },
+		"AppendDeliveryMeta":  func() { protocol.AppendDeliveryMeta(buffer, protocol.ActionSubscription, stream, payload, redelivered) },
+		"AppendHeaderMeta":    func() { protocol.AppendHeaderMeta(buffer, protocol.ActionSubscription, stream, payload, stream) },
+		"AppendGap":           func() { protocol.AppendGap(buffer, 2, protocol.ActionSubscription, stream, 1, 1<<53) },
 		"AppendProblem":       func() { protocol.AppendProblem(buffer, problem) },
 	} {
 		if n := testing.AllocsPerRun(100, encode); n != 0 {

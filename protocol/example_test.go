@@ -3,6 +3,7 @@ package protocol_test
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"seagate/protocol"
 )
@@ -53,6 +54,24 @@ func ExampleAppendDeliveryTail() {
 	// Output:
 	// {"id":2,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}
 	// {"id":7,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}
+}
+
+// A subscription with meta learns the number of each message. With the epoch
+// that is a position, from which another one can go on.
+func ExampleAppendDeliveryMeta() {
+	meta := protocol.DeliveryMeta{Seq: 17, Time: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC), Epoch: "8f14e45f"}
+	tail := protocol.AppendDeliveryMeta(nil, protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91}`), meta)
+	fmt.Printf("%s%s\n", protocol.AppendDeliveryHead(nil, 2), tail)
+
+	req, err := protocol.DecodeRequest([]byte(`{"id":3,"action":"subscribe","payload":"boiler_data","from":18,"epoch":"8f14e45f","meta":true}`), protocol.DefaultLimits())
+	if err != nil {
+		panic(err)
+	}
+	sub, err := req.Subscribe()
+	fmt.Println(sub.From, sub.Epoch, sub.Meta, err)
+	// Output:
+	// {"id":2,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91},"seq":17,"time":"2026-11-21T10:00:00Z","epoch":"8f14e45f"}
+	// 18 8f14e45f true <nil>
 }
 
 func ExampleNewProblem() {

@@ -3,10 +3,13 @@ package protocol_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/protocol"
@@ -20,6 +23,12 @@ func FuzzDecodeRequest(f *testing.F) {
 		`{"id":3e0,"action":"publish","streamName":"s","payload":{"a":"\ud800","a":[{}]}}`,
 		`{"id":4,"action":"define","streamName":"s","payload":{"version":"1.0.0","fields":[]}}`,
 		`{"id":5,"action":"unsubscribe","payload":2,"x":"\\\"[[["}`,
+		`{"id":2,"action":"subscribe","payload":"s","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit"}`,
+		`{"id":2,"action":"subscribe","payload":"s","from":"2026-11-21T10:00:00.5+02:00","ack":"auto"}`,
+		`{"id":3,"action":"publish","streamName":"s","payload":1,"messageId":"4\u00072"}`,
+		`{"id":7,"action":"ack","payload":{"subscription":2,"seq":[17,1.8e1]}}`,
+		`{"id":7,"action":"ack","payload":{"subscription":2,"upTo":18}}`,
+		`{"id":8,"action":"nack","payload":{"subscription":2,"seq":17,"reason":"no","delay":0.5}}`,
 		`{"\u0069d":6,"action":"descri\u0062e","payload":"a/b"}`,
 		`{"id":1,"id":2}`, `[[[[[[[[[[]]]]]]]]]]`, `{"payload":[[[[[[[[[[]]]]]]]]]],"id":1,"action":"x"}`, `{"id":1e400,"action":""} x`, "\xff",
 	} {
@@ -82,12 +91,21 @@ func checkViews(t *testing.T, req protocol.Request, limits protocol.Limits) {
 		if sub.Group != "" && (len(sub.Group) != 36 || sub.Group != strings.ToLower(sub.Group)) {
 			t.Fatalf("accepted group %q", sub.Group)
 		}
+		if len(sub.Epoch) > protocol.MaxEpochBytes || sub.Explicit && !sub.Meta {
+			t.Fatalf("accepted %+v", sub)
+		}
+		if again, err := protocol.ParsePosition(sub.From.String()); err != nil || again != sub.From {
+			t.Fatalf("the position %+v became %+v, %v", sub.From, again, err)
+		}
 	})
 	pub, err := req.Publish()
 	refusedOr(err, func() {
 		named(pub.Stream)
 		if !jsontext.Value(pub.Payload).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 			t.Fatalf("accepted payload %q", pub.Payload)
+		}
+		if pub.MessageID != "" && protocol.CheckMessageID(pub.MessageID) != nil {
+			t.Fatalf("accepted message id %q", pub.MessageID)
 		}
 	})
 	def, err := req.Define()
@@ -101,6 +119,49 @@ func checkViews(t *testing.T, req protocol.Request, limits protocol.Limits) {
 	refusedOr(err, func() { named(stream) })
 	_, err = req.Unsubscribe()
 	refusedOr(err, func() {})
+	ack, err := req.Ack()
+	refusedOr(err, func() {
+		if (ack.UpTo == 0) == (len(ack.Seqs) == 0) || !areSeqs(ack.Seqs) {
+			t.Fatalf("accepted %+v", ack)
+		}
+	})
+	nack, err := req.Nack()
+	refusedOr(err, func() {
+		if !areSeqs(nack.Seqs) || len(nack.Seqs) == 0 || len(nack.Reason) > protocol.MaxReasonBytes || nack.Delay < 0 || nack.Delay > protocol.MaxNackDelay {
+			t.Fatalf("accepted %+v", nack)
+		}
+	})
+}
+
+func areSeqs(seqs []uint64) bool {
+	return len(seqs) <= protocol.MaxAckSeqs && !slices.ContainsFunc(seqs, func(seq uint64) bool { return seq < 1 || seq > 1<<53 })
+}
+
+// A position means the same however it is spelled.
+func FuzzPosition(f *testing.F) {
+	for _, seed := range []string{"latest", "earliest", "17", "0", "2026-11-21T10:00:00.123456789Z", "9999-12-31T23:59:59-01:00", "2026-11-21T1:00:00,5Z"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		position, err := protocol.ParsePosition(text)
+		if err != nil {
+			if e := refusal(t, err); e.Code != protocol.CodeInvalidRequest || len(e.Message) > 200 {
+				t.Fatalf("got %v", e)
+			}
+			return
+		}
+		if again, err := protocol.ParsePosition(position.String()); err != nil || again != position {
+			t.Fatalf("%+v became %+v, %v", position, again, err)
+		}
+		raw, err := json.Marshal(position)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again protocol.Position
+		if err := json.Unmarshal(raw, &again); err != nil || again != position {
+			t.Fatalf("%+v became %+v, %v", position, again, err)
+		}
+	})
 }
 
 // Whatever text gets into an answer, a strict client can read it, and reads
@@ -133,6 +194,19 @@ func FuzzAppend(f *testing.F) {
 		}
 
 		same(strictly(t, protocol.AppendSubscribed(nil, id, action, stream)).StreamName, stream)
+		at := protocol.Joined{Epoch: first, First: 1, Next: 2}
+		m = strictly(t, protocol.AppendSubscribedAt(nil, id, action, stream, at))
+		same(m.StreamName, stream)
+		same(m.Epoch, first)
+		meta := protocol.DeliveryMeta{Seq: uint64(id), Time: time.Unix(id%1e11, 0), Epoch: first, Redelivered: len(second)}
+		m = strictly(t, protocol.AppendDeliveryMeta(protocol.AppendDeliveryHead(nil, id), action, stream, payload, meta))
+		same(m.Payload.(string), message)
+		same(m.Epoch, first)
+		if m.Seq != meta.Seq || !m.Time.Equal(meta.Time) || m.Redelivered != meta.Redelivered {
+			t.Fatalf("got %+v, want %+v", m, meta)
+		}
+		same(strictly(t, protocol.AppendHeaderMeta(protocol.AppendDeliveryHead(nil, id), action, stream, payload, first)).Epoch, first)
+		same(strictly(t, protocol.AppendGap(nil, id, action, stream, 1, 2)).StreamName, stream)
 		same(strictly(t, protocol.AppendSuccess(nil, id, action, payload)).Action, action)
 		same(strictly(t, protocol.AppendStreamEnded(nil, id, stream, e)).StreamName, stream)
 		strictly(t, protocol.AppendAuthenticated(nil, id, stream))

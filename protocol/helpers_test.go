@@ -3,6 +3,7 @@ package protocol_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -49,7 +50,20 @@ type serverMessage struct {
 	Success    *bool  `json:"success"`
 	StreamName string `json:"streamName"`
 	Payload    any    `json:"payload"`
-	Error      *struct {
+
+	Epoch       string    `json:"epoch"`
+	FirstSeq    uint64    `json:"firstSeq"`
+	NextSeq     uint64    `json:"nextSeq"`
+	Seq         uint64    `json:"seq"`
+	Time        time.Time `json:"time"`
+	Redelivered int       `json:"redelivered"`
+	Header      bool      `json:"header"`
+	Gap         *struct {
+		From uint64 `json:"from"`
+		To   uint64 `json:"to"`
+	} `json:"gap"`
+
+	Error *struct {
 		Code    string   `json:"code"`
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`

@@ -1,5 +1,7 @@
 package protocol
 
+import "time"
+
 // Bounds that no configuration changes, because the other side relies on them.
 const (
 	// MaxNameBytes bounds the names of streams and the ids of clients and
@@ -8,6 +10,18 @@ const (
 	// MaxSecretBytes bounds a client secret. Every secret that is presented
 	// gets hashed before anybody is authenticated.
 	MaxSecretBytes = 1024
+	// MaxMessageIDBytes bounds the id of a message that is published.
+	MaxMessageIDBytes = 255
+	// MaxEpochBytes bounds the epoch of a subscribe request.
+	MaxEpochBytes = 64
+	// MaxAckSeqs is how many messages one ack or nack may name. What they
+	// cost happens under the lock of their group.
+	MaxAckSeqs = 10_000
+	// MaxReasonBytes bounds the reason of a nack, which is kept with the
+	// message.
+	MaxReasonBytes = 1024
+	// MaxNackDelay bounds the delay of a nack.
+	MaxNackDelay = 24 * time.Hour
 )
 
 // Limits bounds what DecodeRequest and Request.Authenticate take in. The zero

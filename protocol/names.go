@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -39,6 +40,52 @@ func CheckClientID(id string) error { return clientIDs.check(id) }
 
 // CheckJailID is CheckStreamName for jail ids, which have no colon.
 func CheckJailID(id string) error { return jailIDs.check(id) }
+
+// CheckMessageID returns nil if a message may be published under that id, and
+// otherwise an *Error (invalid_request): 1 to MaxMessageIDBytes bytes of UTF-8
+// without control characters. The Idempotency-Key of an HTTP request is one.
+func CheckMessageID(id string) error {
+	if problem := messageIDProblem(id); problem != "" {
+		return Errorf(CodeInvalidRequest, "A message id %s.", problem)
+	}
+	return nil
+}
+
+// ParseGroupID returns the id of a group as Subscribe.Group has it. The error
+// is an *Error (invalid_request): it is no UUID in the 8-4-4-4-12 form.
+func ParseGroupID(text string) (string, error) {
+	id, ok := parseUUID(text)
+	if !ok {
+		return "", Errorf(CodeInvalidRequest, "A group id must be a UUID in the 8-4-4-4-12 form.")
+	}
+	return id, nil
+}
+
+// parseUUID returns the UUID in lower case.
+func parseUUID(text string) (string, bool) {
+	id, err := uuid.Parse(text)
+	// Parse also takes URNs, braces and bare hex digits, which are longer or
+	// shorter than the one form that clients may send.
+	if err != nil || len(text) != len("00000000-0000-0000-0000-000000000000") {
+		return "", false
+	}
+	return id.String(), true
+}
+
+// messageIDProblem returns what is wrong with the id, "" if nothing is.
+func messageIDProblem(id string) string {
+	switch {
+	case id == "":
+		return mustBeString
+	case len(id) > MaxMessageIDBytes:
+		return fmt.Sprintf("must have at most %d bytes", MaxMessageIDBytes)
+	case !utf8.ValidString(id):
+		return "must be valid UTF-8"
+	case strings.ContainsFunc(id, unicode.IsControl):
+		return "must have no control characters"
+	}
+	return ""
+}
 
 func (r nameRule) check(name string) error {
 	if problem := r.problem(name); problem != "" {

@@ -76,6 +76,18 @@ func TestNamesRefused(t *testing.T) {
 	}
 }
 
+func TestParseGroupID(t *testing.T) {
+	if id, err := protocol.ParseGroupID(strings.ToUpper(uuid)); id != uuid || err != nil {
+		t.Errorf("got %q, %v", id, err)
+	}
+	for _, text := range []string{"", "..", "ungrouped", uuid[1:], uuid + "0", "{" + uuid + "}", "urn:uuid:" + uuid, strings.ReplaceAll(uuid, "-", "")} {
+		id, err := protocol.ParseGroupID(text)
+		if e := refusal(t, err); e.Code != protocol.CodeInvalidRequest || id != "" {
+			t.Errorf("%q: got %q, %v", text, id, e)
+		}
+	}
+}
+
 func TestColonsAreForStreams(t *testing.T) {
 	for _, kind := range []string{"client id", "jail id"} {
 		e := refusal(t, checks[kind]("a:b"))

@@ -15,10 +15,12 @@ import (
 const (
 	ActionAuthenticate = "authenticate"
 	ActionSubscribe    = "subscribe"
-	ActionUnsubscribe  = "unsubscribe" // an extension, as are the three that follow
+	ActionUnsubscribe  = "unsubscribe" // an extension, as are those that follow
 	ActionPublish      = "publish"
 	ActionDefine       = "define"
 	ActionDescribe     = "describe"
+	ActionAck          = "ack"
+	ActionNack         = "nack"
 
 	// ActionSubscription answers subscribe and heads deliveries, unless the
 	// server is set to repeat the request's action literally.
@@ -41,6 +43,9 @@ type Request struct {
 // members are the top-level members that have a meaning; nil where absent.
 type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
+
+	from, epoch, meta, ack jsontext.Value // of subscribe
+	messageID              jsontext.Value // of publish
 }
 
 // DecodeRequest reads one text message. The error is a *Violation: the
@@ -139,6 +144,16 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.streamName
 	case `"groupId"`:
 		return &m.groupID
+	case `"from"`:
+		return &m.from
+	case `"epoch"`:
+		return &m.epoch
+	case `"meta"`:
+		return &m.meta
+	case `"ack"`:
+		return &m.ack
+	case `"messageId"`:
+		return &m.messageID
 	}
 	return nil
 }
@@ -166,6 +181,10 @@ func parseAction(raw jsontext.Value) (string, bool) {
 		return ActionDefine, true
 	case `"describe"`:
 		return ActionDescribe, true
+	case `"ack"`:
+		return ActionAck, true
+	case `"nack"`:
+		return ActionNack, true
 	}
 	return parseString(raw)
 }

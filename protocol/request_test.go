@@ -87,6 +87,11 @@ func TestDecodeRequestViolations(t *testing.T) {
 		{"payload twice", `{"id":3,"action":"publish","payload":1,"payload":1}`, 3, "publish", `"payload" twice`},
 		{"payload twice, once null", `{"id":3,"action":"publish","payload":null,"payload":1}`, 3, "publish", `"payload" twice`},
 		{"groupId twice", `{"groupId":null,"groupId":"x","id":3,"action":"subscribe"}`, 3, "subscribe", `"groupId" twice`},
+		{"from twice", `{"id":3,"action":"subscribe","from":1,"from":2}`, 3, "subscribe", `"from" twice`},
+		{"epoch twice", `{"id":3,"action":"subscribe","epoch":"a","epoch":"b"}`, 3, "subscribe", `"epoch" twice`},
+		{"meta twice", `{"id":3,"action":"subscribe","meta":true,"meta":false}`, 3, "subscribe", `"meta" twice`},
+		{"ack twice", `{"id":3,"action":"subscribe","ack":"auto","\u0061ck":"explicit"}`, 3, "subscribe", `twice`},
+		{"messageId twice", `{"id":3,"action":"publish","messageId":"a","messageId":"b"}`, 3, "publish", `"messageId" twice`},
 		{"streamName twice", `{"streamName":1,"streamName":2,"id":3,"action":"publish"}`, 3, "publish", `"streamName" twice`},
 
 		{"id missing", `{"action":"publish"}`, 0, "publish", "must have an id"},
@@ -217,6 +222,8 @@ func TestEveryViewRefusesDepth(t *testing.T) {
 		"Publish":      func() error { _, err := req.Publish(); return err },
 		"Define":       func() error { _, err := req.Define(); return err },
 		"Describe":     func() error { _, err := req.Describe(); return err },
+		"Ack":          func() error { _, err := req.Ack(); return err },
+		"Nack":         func() error { _, err := req.Nack(); return err },
 	}
 	for name, view := range views {
 		if e := refusal(t, view()); e.Code != protocol.CodeNestingTooDeep {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
 )
 
 // What the members of a request must be, said the same way everywhere.
@@ -16,12 +15,14 @@ const (
 	mustBeThere   = "must be there"
 	mustBeInteger = "must be an integer: the id of a subscribe request"
 	mustBeUUID    = "must be a UUID in the 8-4-4-4-12 form, or null"
+	mustBeBool    = "must be true or false"
+	mustBeAck     = `must be "auto" or "explicit"`
 )
 
 // UnknownAction returns the refusal of a request whose action is none.
 func UnknownAction(action string) *Error {
 	return Errorf(CodeInvalidRequest, "There is no action %s; there are %s.", quote(action),
-		strings.Join([]string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe}, ", "))
+		strings.Join([]string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack}, ", "))
 }
 
 // Authenticate reads an authenticate request:
@@ -33,14 +34,6 @@ func UnknownAction(action string) *Error {
 // malformed_json for a repeated key or an unpaired surrogate, otherwise
 // invalid_request with everything that is wrong.
 func (r Request) Authenticate(limits Limits) (Credentials, error) {
-	if r.refusal != nil {
-		return Credentials{}, r.refusal
-	}
-	var wrong problems
-	if r.payload.Kind() != '{' {
-		wrong.add("payload", mustBeObject)
-		return Credentials{}, wrong.err()
-	}
 	var sent struct {
 		Type         jsontext.Value `json:"type"`
 		ClientID     jsontext.Value `json:"clientId"`
@@ -48,10 +41,10 @@ func (r Request) Authenticate(limits Limits) (Credentials, error) {
 		ClientSecret jsontext.Value `json:"clientSecret"`
 		JWT          jsontext.Value `json:"jwt"`
 	}
-	if err := json.Unmarshal(r.payload, &sent); err != nil {
-		return Credentials{}, Errorf(CodeMalformedJSON, "The payload is not acceptable JSON: %s.", describe(err))
+	if err := r.readPayload(&sent); err != nil {
+		return Credentials{}, err
 	}
-
+	var wrong problems
 	credentials := Credentials{ClientID: wrong.name("payload.clientId", sent.ClientID, clientIDs)}
 	if !absent(sent.JailID) {
 		credentials.JailID = wrong.name("payload.jailId", sent.JailID, jailIDs)
@@ -77,11 +70,23 @@ type Subscribe struct {
 	// Group is the UUID of the group that the subscription joins, in lower
 	// case, so that one group has one spelling; "" for none.
 	Group string
+
+	// What follows is an extension.
+
+	From  Position
+	Epoch string // of the stream, for which From was good; "" if the request does not say
+	// Meta asks for deliveries that say what there is to know of a message.
+	Meta bool
+	// Explicit means that messages are acknowledged with ack requests. It
+	// implies Meta. Whether there is a Group for it nobody has looked at.
+	Explicit bool
 }
 
-// Subscribe reads a subscribe request. A groupId of null counts as absent.
+// Subscribe reads a subscribe request. All but the payload may be absent or
+// null; ack is "auto" then.
 //
-//	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e..."}
+//	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...",
+//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit"}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Subscribe() (Subscribe, error) {
@@ -93,6 +98,14 @@ func (r Request) Subscribe() (Subscribe, error) {
 	if !absent(r.groupID) {
 		sub.Group = wrong.uuid("groupId", r.groupID)
 	}
+	if !absent(r.from) {
+		sub.From = wrong.position("from", r.from)
+	}
+	if !absent(r.epoch) {
+		sub.Epoch = wrong.epoch(r.epoch)
+	}
+	sub.Explicit = !absent(r.ack) && wrong.explicit(r.ack)
+	sub.Meta = !absent(r.meta) && wrong.boolean("meta", r.meta) || sub.Explicit
 	if err := wrong.orBadStream(sub.Stream); err != nil {
 		return Subscribe{}, err
 	}
@@ -123,11 +136,16 @@ func (r Request) Unsubscribe() (int64, error) {
 type Publish struct {
 	Stream  string
 	Payload []byte
+	// MessageID makes sure that a message that is published again is accepted
+	// once; "" if the request has none.
+	MessageID string
 }
 
-// Publish reads a publish request (an extension).
+// Publish reads a publish request (an extension). A messageId of null counts
+// as absent.
 //
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...}}
+//	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"messageId":"42"}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Publish() (Publish, error) {
@@ -138,6 +156,9 @@ func (r Request) Publish() (Publish, error) {
 	pub := Publish{Stream: wrong.text("streamName", r.streamName), Payload: r.payload}
 	if r.payload == nil {
 		wrong.add("payload", mustBeThere)
+	}
+	if !absent(r.messageID) {
+		pub.MessageID = wrong.messageID(r.messageID)
 	}
 	if err := wrong.orBadStream(pub.Stream); err != nil {
 		return Publish{}, err
@@ -190,6 +211,23 @@ func (r Request) Describe() (stream string, err error) {
 	return stream, nil
 }
 
+// readPayload reads a payload that must be an object, strictly. The error is
+// that of the view.
+func (r Request) readPayload(into any) error {
+	if r.refusal != nil {
+		return r.refusal
+	}
+	if r.payload.Kind() != '{' {
+		var wrong problems
+		wrong.add("payload", mustBeObject)
+		return wrong.err()
+	}
+	if err := json.Unmarshal(r.payload, into); err != nil {
+		return Errorf(CodeMalformedJSON, "The payload is not acceptable JSON: %s.", describe(err))
+	}
+	return nil
+}
+
 func absent(raw jsontext.Value) bool {
 	return raw == nil || raw.Kind() == 'n'
 }
@@ -222,16 +260,45 @@ func (p *problems) secret(place string, raw jsontext.Value, most int) Secret {
 	return NewSecret(text)
 }
 
+func (p *problems) epoch(raw jsontext.Value) string {
+	text := p.text("epoch", raw)
+	if len(text) > MaxEpochBytes {
+		p.add("epoch", fmt.Sprintf("must have at most %d bytes", MaxEpochBytes))
+	}
+	return text
+}
+
+func (p *problems) messageID(raw jsontext.Value) string {
+	text, _ := parseString(raw)
+	if problem := messageIDProblem(text); problem != "" {
+		p.add("messageId", problem)
+	}
+	return text
+}
+
+func (p *problems) boolean(place string, raw jsontext.Value) bool {
+	if kind := raw.Kind(); kind != 't' && kind != 'f' {
+		p.add(place, mustBeBool)
+	}
+	return raw.Kind() == 't'
+}
+
+// explicit returns whether an ack member asks for explicit acknowledgement.
+func (p *problems) explicit(raw jsontext.Value) bool {
+	text, _ := parseString(raw)
+	if text != "auto" && text != "explicit" {
+		p.add("ack", mustBeAck)
+	}
+	return text == "explicit"
+}
+
 func (p *problems) uuid(place string, raw jsontext.Value) string {
 	text, _ := parseString(raw)
-	id, err := uuid.Parse(text)
-	// Parse also takes URNs, braces and bare hex digits, which are longer or
-	// shorter than the one form that clients may send.
-	if err != nil || len(text) != len("00000000-0000-0000-0000-000000000000") {
+	id, ok := parseUUID(text)
+	if !ok {
 		p.add(place, mustBeUUID)
-		return ""
 	}
-	return id.String()
+	return id
 }
 
 // orBadStream returns the problems as an error, and if there are none what is

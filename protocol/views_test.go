@@ -115,7 +115,17 @@ func TestSubscribe(t *testing.T) {
 		{"group null", `"payload":"s","groupId":null`, protocol.Subscribe{Stream: "s"}},
 		{"group", `"groupId":"` + uuid + `","payload":"s"`, protocol.Subscribe{Stream: "s", Group: uuid}},
 		{"group in upper case", `"payload":"s","groupId":"` + strings.ToUpper(uuid) + `"`, protocol.Subscribe{Stream: "s", Group: uuid}},
-		{"other members", `"payload":"s","streamName":7`, protocol.Subscribe{Stream: "s"}},
+		{"other members", `"payload":"s","streamName":7,"messageId":7`, protocol.Subscribe{Stream: "s"}},
+		{"all null", `"payload":"s","from":null,"epoch":null,"meta":null,"ack":null`, protocol.Subscribe{Stream: "s"}},
+		{"from latest", `"payload":"s","from":"latest"`, protocol.Subscribe{Stream: "s"}},
+		{"from earliest", `"payload":"s","from":"e\u0061rliest"`, protocol.Subscribe{Stream: "s", From: protocol.Position{Kind: protocol.PositionEarliest}}},
+		{"from a number", `"payload":"s","from":17.0,"epoch":"8f14e45f"`, protocol.Subscribe{Stream: "s", From: protocol.Position{Kind: protocol.PositionSeq, Seq: 17}, Epoch: "8f14e45f"}},
+		{"from a time", `"payload":"s","from":"2026-11-21T12:00:00.5+02:00"`, protocol.Subscribe{Stream: "s", From: protocol.Position{Kind: protocol.PositionTime, Time: redelivered.Time.UTC()}}},
+		{"longest epoch", `"payload":"s","epoch":"` + strings.Repeat("e", protocol.MaxEpochBytes) + `"`, protocol.Subscribe{Stream: "s", Epoch: strings.Repeat("e", protocol.MaxEpochBytes)}},
+		{"meta", `"payload":"s","meta":true`, protocol.Subscribe{Stream: "s", Meta: true}},
+		{"no meta", `"payload":"s","meta":false,"ack":"auto"`, protocol.Subscribe{Stream: "s"}},
+		{"explicit", `"payload":"s","groupId":"` + uuid + `","ack":"explicit"`, protocol.Subscribe{Stream: "s", Group: uuid, Meta: true, Explicit: true}},
+		{"explicit implies meta", `"payload":"s","ack":"explicit","meta":false`, protocol.Subscribe{Stream: "s", Meta: true, Explicit: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -151,6 +161,10 @@ func TestSubscribeRefusals(t *testing.T) {
 	const (
 		payload = "payload: must be a non-empty string"
 		group   = "groupId: must be a UUID in the 8-4-4-4-12 form, or null"
+		from    = `from: must be "latest", "earliest", a message number from 1, or an RFC 3339 time`
+		epoch   = "epoch: must be a non-empty string"
+		meta    = "meta: must be true or false"
+		ack     = `ack: must be "auto" or "explicit"`
 	)
 	tests := []refused{
 		{"no payload", ``, protocol.CodeInvalidRequest, []string{payload}},
@@ -161,6 +175,22 @@ func TestSubscribeRefusals(t *testing.T) {
 		{"bad name", `,"payload":"a/b"`, protocol.CodeInvalidName, nil},
 		{"everything", `,"groupId":7`, protocol.CodeInvalidRequest, []string{payload, group}},
 		{"bad name and bad group", `,"payload":"a/b","groupId":""`, protocol.CodeInvalidRequest, []string{group}},
+		{"everything there is", `,"groupId":7,"from":0,"epoch":"","meta":1,"ack":"no"`, protocol.CodeInvalidRequest,
+			[]string{payload, group, from, epoch, ack, meta}},
+		{"long epoch", `,"payload":"s","epoch":"` + strings.Repeat("e", protocol.MaxEpochBytes+1) + `"`, protocol.CodeInvalidRequest,
+			[]string{"epoch: must have at most 64 bytes"}},
+	}
+	for _, value := range []string{`0`, `-1`, `1.5`, `9007199254740993`, `1e400`, `"17"`, `""`, `"newest"`, `"2026-11-21"`, `true`, `[1]`, `{}`} {
+		tests = append(tests, refused{"from " + value, `,"payload":"s","from":` + value, protocol.CodeInvalidRequest, []string{from}})
+	}
+	for _, value := range []string{`""`, `1`, `false`, `{}`, `"\ud800"`} {
+		tests = append(tests, refused{"epoch " + value, `,"payload":"s","epoch":` + value, protocol.CodeInvalidRequest, []string{epoch}})
+	}
+	for _, value := range []string{`"true"`, `0`, `{}`} {
+		tests = append(tests, refused{"meta " + value, `,"payload":"s","meta":` + value, protocol.CodeInvalidRequest, []string{meta}})
+	}
+	for _, value := range []string{`""`, `"Explicit"`, `true`, `["explicit"]`} {
+		tests = append(tests, refused{"ack " + value, `,"payload":"s","ack":` + value, protocol.CodeInvalidRequest, []string{ack}})
 	}
 	for name, value := range map[string]string{
 		"empty": `""`, "number": `1`, "false": `false`, "object": `{}`, "list": `["` + uuid + `"]`,
@@ -206,6 +236,32 @@ func TestPublish(t *testing.T) {
 		{"bad name", `,"payload":{},"streamName":"a b"`, protocol.CodeInvalidName, nil},
 	} {
 		test.run(t, func(r protocol.Request) (any, error) { return r.Publish() })
+	}
+}
+
+func TestPublishWithAnID(t *testing.T) {
+	longest := strings.Repeat("é", 127) + "a"
+	for raw, want := range map[string]string{`null`: "", `"42"`: "42", `" \u00e9/%"`: " é/%", `"` + longest + `"`: longest} {
+		got, err := decode(t, `{"id":3,"action":"publish","streamName":"s","payload":1,"messageId":`+raw+`}`).Publish()
+		if err != nil || got.MessageID != want {
+			t.Errorf("messageId %s: got %q, %v", raw, got.MessageID, err)
+		}
+		if err := protocol.CheckMessageID(want); want != "" && err != nil {
+			t.Errorf("CheckMessageID(%q): %v", want, err)
+		}
+	}
+	for raw, problem := range map[string]string{
+		`""`: "must be a non-empty string", `42`: "must be a non-empty string", `{}`: "must be a non-empty string", `"\udc00"`: "must be a non-empty string",
+		`"a` + longest + `"`: "must have at most 255 bytes", `"a\nb"`: "must have no control characters", `"\u0000"`: "must have no control characters",
+		`"\u007f"`: "must have no control characters", `"\u0085"`: "must have no control characters",
+	} {
+		refused{raw, `,"streamName":"s","payload":1,"messageId":` + raw, protocol.CodeInvalidRequest, []string{"messageId: " + problem}}.
+			run(t, func(r protocol.Request) (any, error) { return r.Publish() })
+	}
+	for _, id := range []string{"", "a\tb", "\xff", strings.Repeat("a", 256)} {
+		if e := refusal(t, protocol.CheckMessageID(id)); e.Code != protocol.CodeInvalidRequest || !strings.HasPrefix(e.Message, "A message id must ") {
+			t.Errorf("CheckMessageID(%.20q): %v", id, e)
+		}
 	}
 }
 

@@ -16,5 +16,12 @@
 // machines has none to offer. Whatever must change together is kept under one
 // key, and what spans keys is ordered so that a half-done change is harmless.
 //
+// An engine keeps logs as well: sequences of messages, numbered without holes.
+// To append is answered by a callback when the entries are durable, in the order
+// of their numbers; nobody reads them before. A number means something only
+// together with the log's epoch, which changes when entries may have been lost
+// and their numbers given again: whoever keeps a position keeps both. A log
+// drops its oldest entries when it is told to, and at no other time.
+//
 // All engines pass the one suite in storagetest.
 package storage

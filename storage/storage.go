@@ -87,5 +87,6 @@ type Records interface {
 // call twice; after it every call returns ErrClosed.
 type Engine interface {
 	Records
+	Logs
 	Close() error
 }

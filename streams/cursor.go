@@ -18,6 +18,8 @@ type segment struct {
 	kind     segmentKind
 	messages []*Message
 	state    State
+	err      error
+	limit    uint64 // of kind before: read up to the message before it only
 	then     cursor // where to go on after all of it
 }
 
@@ -26,9 +28,12 @@ type segmentKind uint8
 const (
 	nothing segmentKind = iota
 	someMessages
+	before // what comes is not in the tail any more, but in the log
 	stateChange
 	gap
 	end
+	failure // the log cannot be read
+	closing // the network closes
 )
 
 // A pass is bounded, so that no topic keeps a worker for long and what is
@@ -53,8 +58,8 @@ func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 		}
 		limit = min(limit, ch.after+1)
 	}
-	if first := t.tail.first(t.next); c.seq < first {
-		return segment{kind: gap, then: cursor{first, c.change}}
+	if c.seq < t.tail.first(t.next) {
+		return segment{kind: before, limit: limit, then: c}
 	}
 	if run := t.tail.read(c.seq, limit, bytes); len(run) > 0 {
 		return segment{kind: someMessages, messages: run, then: cursor{run[len(run)-1].Seq + 1, c.change}}

@@ -1,6 +1,11 @@
 package streams
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+
+	"seagate/storage"
+)
 
 // An InTopic is one consumer's cursor on a topic. Safe for concurrent use.
 type InTopic struct {
@@ -21,6 +26,7 @@ type phase uint8
 const (
 	waiting  phase = iota // not started
 	catching              // reading from a cursor of its own
+	fetching              // waiting for what the log has there
 	live                  // standing at the lane's cursor
 	parked                // full: left alone until Resume
 	over                  // ended or closed
@@ -31,26 +37,37 @@ type Joined struct {
 	State
 	Header []byte // nil if there is none; shared, not to be changed
 	Next   uint64 // the number of the message that comes first
+	Bounds storage.Bounds
 }
 
-// In opens an in topic at the topic's head. Nothing is delivered before Start,
-// so that the caller can first pass on what Joined says. The lane is any
-// number; consumers that share one are never served at the same time.
-func (t *Topic) In(c Consumer, laneNumber uint32) (*InTopic, Joined, error) {
+// In opens an in topic at a place of the topic. Nothing is delivered before
+// Start, so that the caller can first pass on what Joined says. If the topic
+// keeps less than it is asked for, the first thing that the consumer hears is
+// the Gap. The lane is any number; consumers that share one are never served
+// at the same time. It may read from disk, and returns ErrPosition if there is
+// no such place.
+func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From) (*InTopic, Joined, error) {
+	seq, _, err := t.locate(ctx, from)
+	if err != nil {
+		return nil, Joined{}, err
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if t.deleted {
 		return nil, Joined{}, ErrDeleted
 	}
+	at := t.headLocked()
+	if from.kind != latest {
+		at.seq = seq
+	}
 	in := &InTopic{
 		topic:    t,
 		lane:     t.lanes[int(laneNumber)%len(t.lanes)],
 		consumer: c,
-		at:       t.headLocked(),
+		at:       at,
 	}
-	in.lane.open(in)
 	t.readers.Add(1)
-	return in, Joined{State: t.stateLocked(), Header: t.header, Next: t.next}, nil
+	return in, Joined{State: t.stateLocked(), Header: t.header, Next: at.seq, Bounds: t.log.Bounds()}, nil
 }
 
 // Start begins delivery.
@@ -95,6 +112,11 @@ func (in *InTopic) offer(s segment, p *Pass) (next phase) {
 		in.consumer.Gap(in.at.seq, s.then.seq-1)
 	case end:
 		in.consumer.End()
+		return over
+	case failure:
+		in.consumer.Fail(s.err)
+		return over
+	case closing:
 		return over
 	}
 	in.at = s.then

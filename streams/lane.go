@@ -9,28 +9,29 @@ import (
 
 // A lane is the consumers of one topic that one worker serves. Most of them
 // are live: they stand at the lane's own cursor and share its passes. The
-// others catch up from cursors of their own, or are parked.
+// others catch up from cursors of their own, from the tail or, through the
+// fetcher, from the log; or they are parked.
 type lane struct {
 	topic  *Topic
 	worker *worker
 
-	mu        sync.Mutex            // guards what follows
-	fresh     map[*InTopic]struct{} // opened, and not yet started
-	posted    []*InTopic            // started, resumed or closed since the last run
-	stale     bool                  // the topic moved on since the last run began
-	scheduled bool                  // a run is under way or to come
-	used      bool                  // it has in topics
+	mu        sync.Mutex // guards what follows
+	posted    []*InTopic // started, resumed or closed since the last run
+	fetched   []*fetch   // read since the last run
+	stale     bool       // the topic moved on since the last run began
+	scheduled bool       // a run is under way or to come
+	used      bool       // it has in topics
 
-	// floor is the first message that some reading consumer has not been
-	// offered, or the largest number if nobody reads. From there on the
-	// topic's tail drops nothing. Parked consumers are not waited for.
-	// Written under mu.
+	// floor is the first message that the live have not been offered, or the
+	// largest number if there are none. From there on the topic's tail drops
+	// nothing. The others are not waited for: there is the log.
 	floor atomic.Uint64
 
 	// Owned by the worker.
 	at       cursor
 	live     []*InTopic
 	catching []*InTopic
+	fetches  map[cursor]*fetch // under way, with the in topics that wait for them
 	parked   int
 }
 
@@ -40,22 +41,19 @@ func newLane(t *Topic, w *worker) *lane {
 	return l
 }
 
-// open notes an in topic that will be started, so that nothing it is to read
-// is dropped until then.
-func (l *lane) open(in *InTopic) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.fresh == nil {
-		l.fresh = map[*InTopic]struct{}{}
-	}
-	l.fresh[in] = struct{}{}
-	l.floor.Store(min(l.floor.Load(), in.at.seq))
-}
-
 // post puts an in topic before the worker.
 func (l *lane) post(in *InTopic) {
+	l.wake(func() { l.posted = append(l.posted, in) })
+}
+
+// postFetched puts what was read before the worker.
+func (l *lane) postFetched(f *fetch) {
+	l.wake(func() { l.fetched = append(l.fetched, f) })
+}
+
+func (l *lane) wake(note func()) {
 	l.mu.Lock()
-	l.posted = append(l.posted, in)
+	note()
 	l.used = true
 	enqueue := !l.scheduled
 	l.scheduled = true
@@ -80,22 +78,23 @@ func (l *lane) topicMoved() {
 // run does one bounded piece of the lane's work and returns whether there is
 // more. Called by the worker.
 func (l *lane) run() (more bool) {
-	l.admit(l.take())
+	posted, fetched := l.take()
+	l.admit(posted)
+	for _, f := range fetched {
+		l.offerFetched(f)
+	}
 	more = l.passLive()
 	more = l.catchUp() || more
 	l.setFloor()
 	return more || !l.rest()
 }
 
-func (l *lane) take() []*InTopic {
+func (l *lane) take() ([]*InTopic, []*fetch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	posted := l.posted
-	l.posted, l.stale = nil, false
-	for _, in := range posted {
-		delete(l.fresh, in)
-	}
-	return posted
+	posted, fetched := l.posted, l.fetched
+	l.posted, l.fetched, l.stale = nil, nil, false
+	return posted, fetched
 }
 
 // rest lets the lane wait to be scheduled again, unless something came during
@@ -103,11 +102,11 @@ func (l *lane) take() []*InTopic {
 func (l *lane) rest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stale || len(l.posted) > 0 {
+	if l.stale || len(l.posted)+len(l.fetched) > 0 {
 		return false
 	}
 	l.scheduled = false
-	l.used = len(l.live)+len(l.catching)+l.parked > 0
+	l.used = len(l.live)+len(l.catching)+len(l.fetches)+l.parked > 0
 	return true
 }
 
@@ -142,8 +141,12 @@ func (l *lane) passLive() bool {
 		return false
 	}
 	s := l.topic.peek(l.at, math.MaxUint64, passBytes)
-	if s.kind == nothing {
+	switch s.kind {
+	case nothing:
 		return false
+	case before: // retention has emptied the tail
+		l.demote()
+		return true
 	}
 	p := &Pass{Messages: s.messages}
 	kept := l.live[:0]
@@ -171,41 +174,103 @@ func (l *lane) leave(in *InTopic, next phase) bool {
 	return changed
 }
 
+// demote makes those who are live catch up.
+func (l *lane) demote() {
+	for _, in := range l.live {
+		in.phase, in.at = catching, l.at
+	}
+	l.catching = append(l.catching, l.live...)
+	l.live = nil
+}
+
 // catchUp lets everyone who is not live read one segment more, and makes those
 // live who have arrived where the lane is. It returns whether there is more.
 func (l *lane) catchUp() bool {
-	var shared struct {
-		at cursor
-		s  segment
-		p  *Pass
-	}
-	kept := l.catching[:0]
-	more := false
-	for _, in := range l.catching {
-		if len(l.live) == 0 {
-			l.at = in.at
+	var read reading
+	waiting := l.catching
+	l.catching = nil // offers add those who stay
+	for _, in := range waiting {
+		if len(l.live) == 0 && !l.lead(in) {
+			continue
 		}
 		switch {
 		case in.at == l.at:
 			in.phase = live
 			l.live = append(l.live, in)
-			continue
 		case in.at.before(l.at):
-			// Many fall behind at the same message; they share their passes too.
-			if shared.p == nil || shared.at != in.at {
-				shared.at, shared.s = in.at, l.topic.peek(in.at, l.at.seq, catchUpBytes)
-				shared.p = &Pass{Messages: shared.s.messages}
-			}
-			if l.leave(in, in.offer(shared.s, shared.p)) {
-				continue
-			}
+			l.readOn(in, &read)
+		default: // ahead of the lane, which will come
+			l.catching = append(l.catching, in)
 		}
-		more = true
-		kept = append(kept, in)
 	}
-	clear(l.catching[len(kept):])
-	l.catching = kept
-	return more || len(l.live) > 0 && l.behind()
+	return len(l.catching) > 0 || len(l.live) > 0 && l.behind()
+}
+
+// lead takes the lane to where an in topic stands, if nobody is live and the
+// tail reaches there. Otherwise the in topic waits for the log.
+func (l *lane) lead(in *InTopic) bool {
+	if s := l.topic.peek(in.at, math.MaxUint64, 1); s.kind == before {
+		l.fetch(in, s.limit)
+		return false
+	}
+	l.at = in.at
+	return true
+}
+
+// A reading is a segment of the tail that several may be offered: many fall
+// behind at the same message.
+type reading struct {
+	at cursor
+	s  segment
+	p  *Pass
+}
+
+// readOn offers what comes before the lane's own place.
+func (l *lane) readOn(in *InTopic, r *reading) {
+	if r.p == nil || r.at != in.at {
+		s := l.topic.peek(in.at, l.at.seq, catchUpBytes)
+		*r = reading{in.at, s, &Pass{Messages: s.messages}}
+	}
+	if r.s.kind == before {
+		l.fetch(in, r.s.limit)
+		return
+	}
+	l.offerCatching(in, r.s, r.p)
+}
+
+func (l *lane) offerCatching(in *InTopic, s segment, p *Pass) {
+	if !l.leave(in, in.offer(s, p)) {
+		l.catching = append(l.catching, in)
+	}
+}
+
+// fetch lets an in topic wait for what the log has at its cursor.
+func (l *lane) fetch(in *InTopic, limit uint64) {
+	in.phase = fetching
+	f := l.fetches[in.at]
+	if f == nil {
+		f = &fetch{lane: l, at: in.at, limit: limit, offered: make(chan struct{})}
+		if l.fetches == nil {
+			l.fetches = map[cursor]*fetch{}
+		}
+		l.fetches[in.at] = f
+		l.topic.net.fetcher.add(f)
+	}
+	f.readers = append(f.readers, in)
+}
+
+// offerFetched hands out what was read from the log.
+func (l *lane) offerFetched(f *fetch) {
+	defer close(f.offered)
+	delete(l.fetches, f.at)
+	p := &Pass{Messages: f.segment.messages}
+	for _, in := range f.readers {
+		if in.phase != fetching { // closed meanwhile
+			continue
+		}
+		in.phase = catching
+		l.offerCatching(in, f.segment, p)
+	}
 }
 
 // behind says whether the topic has something that the live have not had.
@@ -213,20 +278,12 @@ func (l *lane) behind() bool {
 	return l.topic.peek(l.at, math.MaxUint64, passBytes).kind != nothing
 }
 
-// setFloor publishes how far those have got who are reading.
+// setFloor publishes how far the live have got.
 func (l *lane) setFloor() {
 	floor := uint64(math.MaxUint64)
 	if len(l.live) > 0 {
 		floor = l.at.seq
 	}
-	for _, in := range l.catching {
-		floor = min(floor, in.at.seq)
-	}
-	l.mu.Lock()
-	for in := range l.fresh {
-		floor = min(floor, in.at.seq)
-	}
 	l.floor.Store(floor)
-	l.mu.Unlock()
 	l.topic.laneMoved()
 }

@@ -56,6 +56,9 @@ type Consumer interface {
 	// the one after.
 	Gap(first, last uint64)
 
+	// Fail tells that what comes next cannot be read. Nothing follows.
+	Fail(err error)
+
 	// End tells that the topic was deleted. Nothing follows.
 	End()
 }

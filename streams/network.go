@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"seagate/storage"
 )
@@ -17,8 +19,20 @@ import (
 type Options struct {
 	Workers        int // goroutines that run passes; default: one per processor
 	TailMessages   int // messages kept in memory per topic; default 10,000
-	TailBytes      int // payload bytes kept in memory per topic; default 4 MiB
+	TailBytes      int // payload bytes kept in memory per topic; default 1 MiB
 	TopicsPerSpace int // default 10,000
+
+	// Policy is how topics keep messages for which nothing else is set.
+	// Default: DefaultPolicy.
+	Policy Policy
+
+	// RepeatWindow is how long a key of SendOnce is remembered. Default 2
+	// minutes.
+	RepeatWindow time.Duration
+
+	// RetentionInterval is how often topics are looked at for messages that
+	// they need not keep. Default 10 s.
+	RetentionInterval time.Duration
 
 	// OnPanic is told of a consumer that panicked, after its in topic was
 	// ended. Default: logged with its stack.
@@ -33,8 +47,11 @@ func (o Options) withDefaults() Options {
 	}
 	def(&o.Workers, runtime.GOMAXPROCS(0))
 	def(&o.TailMessages, 10_000)
-	def(&o.TailBytes, 4<<20)
+	def(&o.TailBytes, 1<<20)
 	def(&o.TopicsPerSpace, 10_000)
+	o.Policy = o.Policy.withDefaults()
+	o.RepeatWindow = cmp.Or(o.RepeatWindow, 2*time.Minute)
+	o.RetentionInterval = cmp.Or(o.RetentionInterval, 10*time.Second)
 	if o.OnPanic == nil {
 		o.OnPanic = func(_ Consumer, v any) {
 			slog.Error("a consumer panicked", "panic", v, "stack", string(debug.Stack()))
@@ -43,44 +60,58 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Stores are where topics keep what they have.
+type Stores struct {
+	Records storage.Records
+	Disk    storage.Logs // of topics that are OnDisk
+	Memory  storage.Logs // of those that are InMemory
+}
+
 // A Network is a set of topics in spaces. Safe for concurrent use.
 type Network struct {
-	opts    Options
-	records storage.Records
-	workers []*worker
-	running sync.WaitGroup
-	closed  atomic.Bool
+	opts      Options
+	stores    Stores
+	workers   []*worker
+	fetcher   *fetcher
+	retention *retention
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	closed    atomic.Bool
 
 	mu     sync.RWMutex // guards what follows
 	spaces map[string]map[string]*Topic
 }
 
 // Open returns the network with what was stored of its topics.
-func Open(ctx context.Context, records storage.Records, opts Options) (*Network, error) {
-	n := &Network{opts: opts.withDefaults(), records: records, spaces: map[string]map[string]*Topic{}}
+func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
+	life, stop := context.WithCancel(context.Background())
+	n := &Network{opts: opts.withDefaults(), stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}}
+	n.fetcher = &fetcher{ctx: life, most: fetchers}
+	n.retention = newRetention(n)
 	for range n.opts.Workers {
 		n.workers = append(n.workers, newWorker())
 	}
 	if err := n.load(ctx); err != nil {
+		stop()
 		return nil, err
 	}
+	n.running.Go(func() { n.retention.run(life) })
 	for _, w := range n.workers {
 		n.running.Go(w.run)
 	}
 	return n, nil
 }
 
-// Close stops all delivery and waits for passes under way. It is safe to call
-// twice.
+// Close stops all delivery and waits for passes under way. What was sent and
+// is not durable yet becomes so all the same, and is answered, as long as the
+// stores are open. It is safe to call twice.
 func (n *Network) Close() {
 	n.closed.Store(true)
-	n.mu.RLock()
-	for _, topics := range n.spaces {
-		for _, t := range topics {
-			t.release()
-		}
+	n.stop()
+	for _, t := range n.all() {
+		t.release()
 	}
-	n.mu.RUnlock()
+	n.fetcher.close()
 	for _, w := range n.workers {
 		w.close()
 	}
@@ -106,13 +137,32 @@ func (n *Network) makeLocked(id ID) (*Topic, error) {
 	if len(topics) >= n.opts.TopicsPerSpace {
 		return nil, ErrTooManyTopics
 	}
+	t, err := newTopic(n, id, n.opts.Policy.Durability)
+	if err != nil {
+		return nil, err
+	}
+	n.addLocked(t)
+	return t, nil
+}
+
+func (n *Network) addLocked(t *Topic) {
+	topics := n.spaces[t.id.Space]
 	if topics == nil {
 		topics = map[string]*Topic{}
-		n.spaces[id.Space] = topics
+		n.spaces[t.id.Space] = topics
 	}
-	t := newTopic(n, id)
-	topics[id.Name] = t
-	return t, nil
+	topics[t.id.Name] = t
+}
+
+func (n *Network) all() (topics []*Topic) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, space := range n.spaces {
+		for _, t := range space {
+			topics = append(topics, t)
+		}
+	}
+	return topics
 }
 
 // Lookup returns the topic if there is one.
@@ -123,8 +173,9 @@ func (n *Network) Lookup(id ID) (*Topic, bool) {
 	return t, ok
 }
 
-// Delete ends a topic and forgets it, durably. A topic that is made later
-// under the same name is another one. To delete what is not there is no error.
+// Delete ends a topic and forgets it with its messages, durably. A topic that
+// is made later under the same name is another one. To delete what is not
+// there is no error.
 func (n *Network) Delete(ctx context.Context, id ID) error {
 	t, ok := n.Lookup(id)
 	if !ok {
@@ -132,12 +183,23 @@ func (n *Network) Delete(ctx context.Context, id ID) error {
 	}
 	t.recordMu.Lock() // nothing is stored of it from here on
 	defer t.recordMu.Unlock()
-	if err := t.write(ctx, record{}); err != nil {
+	if err := t.erase(ctx); err != nil {
 		return fmt.Errorf("delete topic %q: %w", id.Name, err)
 	}
 	n.remove(t)
 	t.end()
 	return nil
+}
+
+// erase removes all that is stored of the topic, the record last: until then
+// it is there to be deleted again.
+func (t *Topic) erase(ctx context.Context) error {
+	for _, logs := range []storage.Logs{t.net.stores.Memory, t.net.stores.Disk} {
+		if err := logs.DeleteLog(ctx, t.id.recordKey()); err != nil {
+			return err
+		}
+	}
+	return t.write(ctx, record{})
 }
 
 func (n *Network) remove(t *Topic) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,30 +18,79 @@ const topicsTable = "topics"
 
 // record is what is stored of a topic.
 type record struct {
-	Header jsontext.Value `json:"header,omitzero"`
-	Paused bool           `json:"paused,omitzero"`
+	Header     jsontext.Value `json:"header,omitzero"`
+	Paused     bool           `json:"paused,omitzero"`
+	Durability *Durability    `json:"durability,omitzero"`
+	Age        *int64         `json:"age,omitzero"` // seconds
+	Bytes      *int64         `json:"bytes,omitzero"`
+	Messages   *uint64        `json:"messages,omitzero"`
+}
+
+func (r *record) isEmpty() bool {
+	return r.Header == nil && !r.Paused && r.overrides() == Overrides{}
+}
+
+func (r *record) setOverrides(o Overrides) {
+	r.Durability, r.Bytes, r.Messages, r.Age = o.Durability, o.Bytes, o.Messages, nil
+	if o.Age != nil {
+		seconds := int64(*o.Age / time.Second)
+		r.Age = &seconds
+	}
+}
+
+func (r *record) overrides() Overrides {
+	o := Overrides{Durability: r.Durability, Bytes: r.Bytes, Messages: r.Messages}
+	if r.Age != nil {
+		age := time.Duration(*r.Age) * time.Second
+		o.Age = &age
+	}
+	return o
 }
 
 func (id ID) recordKey() string { return id.Space + "/" + id.Name }
 
-// load makes the topics that have a record.
+// load makes the topics that have a record or messages on disk.
 func (n *Network) load(ctx context.Context) error {
-	for stored, err := range n.records.List(ctx, topicsTable, "") {
+	records := map[string]record{}
+	for stored, err := range n.stores.Records.List(ctx, topicsTable, "") {
 		if err != nil {
 			return fmt.Errorf("load topics: %w", err)
 		}
-		space, name, _ := strings.Cut(stored.Key, "/")
-		t := newTopic(n, ID{space, name})
 		var r record
 		if err := json.Unmarshal(stored.Value, &r); err != nil {
 			return fmt.Errorf("load topic %q: %w", stored.Key, err)
 		}
-		t.header, t.paused = r.Header, r.Paused
-		if n.spaces[space] == nil {
-			n.spaces[space] = map[string]*Topic{}
-		}
-		n.spaces[space][name] = t
+		records[stored.Key] = r
 	}
+	for key, err := range n.stores.Disk.Logs(ctx) {
+		if err != nil {
+			return fmt.Errorf("load topics: %w", err)
+		}
+		if err := n.loadTopic(key, records[key], true); err != nil {
+			return err
+		}
+		delete(records, key)
+	}
+	for key, r := range records {
+		if err := n.loadTopic(key, r, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Network) loadTopic(key string, r record, onDisk bool) error {
+	space, name, _ := strings.Cut(key, "/")
+	d := r.overrides().over(n.opts.Policy).Durability
+	if onDisk { // whatever the settings say now, its messages are there
+		d = OnDisk
+	}
+	t, err := newTopic(n, ID{space, name}, d)
+	if err != nil {
+		return err
+	}
+	t.header, t.paused, t.overrides = r.Header, r.Paused, r.overrides()
+	n.addLocked(t)
 	return nil
 }
 
@@ -68,9 +118,7 @@ func (t *Topic) SetPaused(ctx context.Context, paused bool) error {
 func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	t.recordMu.Lock()
 	defer t.recordMu.Unlock()
-	t.mu.RLock()
-	r, deleted := record{Header: t.header, Paused: t.paused}, t.deleted
-	t.mu.RUnlock()
+	r, deleted := t.record()
 	if deleted {
 		return ErrDeleted
 	}
@@ -80,20 +128,45 @@ func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.header = r.Header
-	t.changeLocked(func() { t.paused = r.Paused })
+	t.header, t.overrides = r.Header, r.overrides()
+	if err := t.becomeLocked(t.overrides.over(t.net.opts.Policy).Durability); err != nil {
+		return err
+	}
+	t.pauseLocked(r.Paused)
 	t.moved()
 	return nil
 }
 
+func (t *Topic) record() (r record, deleted bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	r = record{Header: t.header, Paused: t.paused}
+	r.setOverrides(t.overrides)
+	return r, t.deleted
+}
+
+// pauseLocked makes readers hear of a pause behind all that was sent before:
+// it refuses what comes, and waits for what is being made durable.
+func (t *Topic) pauseLocked(paused bool) {
+	if paused == t.paused {
+		return
+	}
+	before := t.stateLocked()
+	t.paused = paused
+	for paused && t.pending > 0 && !t.net.closed.Load() {
+		t.settled.Wait()
+	}
+	t.noteLocked(before)
+}
+
 func (t *Topic) write(ctx context.Context, r record) error {
-	if r.Header == nil && !r.Paused {
-		return t.net.records.Delete(ctx, topicsTable, t.id.recordKey(), storage.Always())
+	if r.isEmpty() {
+		return t.net.stores.Records.Delete(ctx, topicsTable, t.id.recordKey(), storage.Always())
 	}
 	value, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	_, err = t.net.records.Put(ctx, topicsTable, t.id.recordKey(), value, storage.Always())
+	_, err = t.net.stores.Records.Put(ctx, topicsTable, t.id.recordKey(), value, storage.Always())
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
 )
@@ -17,7 +18,13 @@ var topicID = streams.ID{Space: "jail", Name: "boiler"}
 
 func open(t testing.TB, opts streams.Options) *streams.Network {
 	t.Helper()
-	n, err := streams.Open(context.Background(), memory.New(), opts)
+	return openOn(t, memory.New(), opts)
+}
+
+// openOn returns a network whose disk is the given engine.
+func openOn(t testing.TB, disk storage.Engine, opts streams.Options) *streams.Network {
+	t.Helper()
+	n, err := streams.Open(context.Background(), streams.Stores{Records: disk, Disk: disk, Memory: memory.New()}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +97,12 @@ func (r *recorder) Gap(first, last uint64) {
 	r.note("gap %d-%d", first, last)
 }
 
+func (r *recorder) Fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note("failed: %v", err)
+}
+
 func (r *recorder) End() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,8 +127,13 @@ func (r *recorder) want(t *testing.T, events ...string) {
 
 func join(t testing.TB, topic *streams.Topic, room int, lane uint32) (*recorder, streams.Joined) {
 	t.Helper()
+	return joinFrom(t, topic, room, lane, streams.Latest())
+}
+
+func joinFrom(t testing.TB, topic *streams.Topic, room int, lane uint32, from streams.From) (*recorder, streams.Joined) {
+	t.Helper()
 	r := &recorder{room: room}
-	in, joined, err := topic.In(r, lane)
+	in, joined, err := topic.In(t.Context(), r, lane, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,36 +180,6 @@ func TestSlowConsumerReadsOnFromItsCursor(t *testing.T) {
 		slow.want(t, "1:a", "2:b", "3:c", "4:d")
 		n.Close()
 	})
-}
-
-func TestWhoFallsOffTheTailIsToldSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := open(t, streams.Options{TailMessages: 2})
-		out := provide(t, n)
-		r, _ := join(t, out.Topic(), 1, 0)
-		r.in.Start()
-		for i := range 6 {
-			send(t, out, fmt.Sprint(i+1))
-			synctest.Wait()
-		}
-		r.giveRoom(-1)
-		synctest.Wait()
-		r.want(t, "1:1", "gap 2-4", "5:5", "6:6")
-		n.Close()
-	})
-}
-
-func TestTailIsBoundedByBytesAndKeepsTheNewest(t *testing.T) {
-	n := open(t, streams.Options{TailBytes: 10})
-	out := provide(t, n)
-	send(t, out, "1234", "1234", "1234")
-	if info := out.Topic().Info(); info.First != 2 || info.Bytes != 8 {
-		t.Errorf("kept from %d, %d bytes; want from 2, 8 bytes", info.First, info.Bytes)
-	}
-	send(t, out, strings.Repeat("x", 100))
-	if info := out.Topic().Info(); info.First != 4 || info.Last != 4 {
-		t.Errorf("kept %d to %d, want only the newest, 4", info.First, info.Last)
-	}
 }
 
 func TestStateTravelsInOrder(t *testing.T) {
@@ -247,10 +235,7 @@ func TestRequestedFollowsTheReaders(t *testing.T) {
 func TestHeaderAndPauseOutliveTheNetwork(t *testing.T) {
 	ctx := t.Context()
 	records := memory.New()
-	n, err := streams.Open(ctx, records, streams.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := openOn(t, records, streams.Options{})
 	topic, _ := n.Topic(topicID)
 	if err := topic.SetHeader(ctx, []byte(`{"progress":7}`)); err != nil {
 		t.Fatal(err)
@@ -260,11 +245,7 @@ func TestHeaderAndPauseOutliveTheNetwork(t *testing.T) {
 	}
 	n.Close()
 
-	n, err = streams.Open(ctx, records, streams.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.Close()
+	n = openOn(t, records, streams.Options{})
 	topic, _ = n.Topic(topicID)
 	if string(topic.Header()) != `{"progress":7}` || !topic.Info().Paused {
 		t.Errorf("after reopening: header %s, paused %v", topic.Header(), topic.Info().Paused)
@@ -298,14 +279,14 @@ func TestDeleteEndsReadersAndForgets(t *testing.T) {
 				t.Errorf("Send: %v, want ErrDeleted", err)
 			}
 		})
-		if _, _, err := out.Topic().In(r, 0); err != streams.ErrDeleted {
+		if _, _, err := out.Topic().In(context.Background(), r, 0, streams.Latest()); err != streams.ErrDeleted {
 			t.Errorf("In: %v, want ErrDeleted", err)
 		}
 		if err := out.Topic().SetHeader(ctx, []byte(`2`)); err != streams.ErrDeleted {
 			t.Errorf("SetHeader: %v, want ErrDeleted", err)
 		}
 		fresh, _ := n.Topic(topicID)
-		if fresh.Header() != nil || fresh.Info().Last != 0 {
+		if fresh.Header() != nil || fresh.Info().Next != 1 {
 			t.Error("the topic made anew is not empty")
 		}
 		n.Close()
@@ -335,7 +316,7 @@ func TestPanicEndsOnlyItsConsumer(t *testing.T) {
 		n := open(t, streams.Options{OnPanic: func(c streams.Consumer, _ any) { told = c }})
 		out := provide(t, n)
 		bad := &panicker{}
-		in, _, _ := out.Topic().In(bad, 0)
+		in, _, _ := out.Topic().In(context.Background(), bad, 0, streams.Latest())
 		in.Start()
 		good, _ := join(t, out.Topic(), -1, 0)
 		good.in.Start()
@@ -367,7 +348,7 @@ func TestSendersWaitForTheWorkersNotForTheSlow(t *testing.T) {
 	const total = 20_000
 	done := make(chan struct{})
 	ended := &waiter{done: done, last: total}
-	in, _, _ := out.Topic().In(ended, 1)
+	in, _, _ := out.Topic().In(context.Background(), ended, 1, streams.Latest())
 	in.Start()
 	for range total {
 		send(t, out, "x")
@@ -435,7 +416,7 @@ func TestNoGapNoRepeatWhateverTheAppetite(t *testing.T) {
 		m := &moody{rng: rand.New(rand.NewPCG(uint64(i), 1)), done: make(chan struct{}), last: total}
 		all = append(all, m)
 		joins.Go(func() {
-			in, _, err := out.Topic().In(m, uint32(i))
+			in, _, err := out.Topic().In(context.Background(), m, uint32(i), streams.Latest())
 			if err != nil {
 				t.Error(err)
 				return
@@ -482,6 +463,7 @@ type counter struct{ n int }
 func (c *counter) Deliver(p *streams.Pass) int { c.n += len(p.Messages); return len(p.Messages) }
 func (*counter) State(streams.State)           {}
 func (*counter) Gap(uint64, uint64)            {}
+func (*counter) Fail(error)                    {}
 func (*counter) End()                          {}
 
 func BenchmarkFanOut(b *testing.B) {
@@ -490,7 +472,7 @@ func BenchmarkFanOut(b *testing.B) {
 			n := open(b, streams.Options{})
 			out := provide(b, n)
 			for i := range subscribers {
-				in, _, _ := out.Topic().In(&counter{}, uint32(i))
+				in, _, _ := out.Topic().In(context.Background(), &counter{}, uint32(i), streams.Latest())
 				in.Start()
 			}
 			payload := [][]byte{make([]byte, 256)}

@@ -23,11 +23,22 @@ func (t *tail) append(m *Message, maxCount, maxBytes int, keep uint64) {
 
 func (t *tail) trim(maxCount, maxBytes int, keep uint64) {
 	for t.count > 1 && (t.count > maxCount || t.bytes > maxBytes) && t.ring[t.start].Seq < keep {
-		t.bytes -= len(t.ring[t.start].Payload)
-		t.ring[t.start] = nil
-		t.start = (t.start + 1) % len(t.ring)
-		t.count--
+		t.dropOldest()
 	}
+}
+
+// dropBefore forgets the messages before seq.
+func (t *tail) dropBefore(seq uint64) {
+	for t.count > 0 && t.ring[t.start].Seq < seq {
+		t.dropOldest()
+	}
+}
+
+func (t *tail) dropOldest() {
+	t.bytes -= len(t.ring[t.start].Payload)
+	t.ring[t.start] = nil
+	t.start = (t.start + 1) % len(t.ring)
+	t.count--
 }
 
 func (t *tail) grow() {

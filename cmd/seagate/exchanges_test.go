@@ -136,6 +136,8 @@ func TestEveryCodeIsShown(t *testing.T) {
 var webSocketOnly = map[protocol.Code]bool{
 	protocol.CodeSubscriptionNotFound: true,
 	protocol.CodeTooManySubscriptions: true,
+	protocol.CodeTooManyGroups:        true,
+	protocol.CodeNotExplicit:          true,
 }
 
 var codeMember = regexp.MustCompile(`"code":"([a-z0-9_]+)"`)
@@ -155,6 +157,9 @@ func TestEveryMessageIsShown(t *testing.T) {
 		`"action":"subscription","success":true`, `"action":"subscribe","success":false`,
 		`"action":"subscription","streamName":`,
 		`"action":"unsubscribe","success":true`, `"action":"unsubscribe","success":false`,
+		`"header":true,"epoch":`, `"redelivered":`, `"seq":`,
+		`"action":"ack","success":true`, `"action":"ack","success":false`,
+		`"action":"nack","success":true`, `"action":"nack","success":false`,
 		`"action":"publish","success":true`, `"action":"publish","success":false`,
 		`"action":"define","success":true`, `"action":"define","success":false`,
 		`"action":"describe","success":true`, `"action":"describe","success":false`,
@@ -176,6 +181,8 @@ func TestEveryCallIsShown(t *testing.T) {
 		"GET /streams/{}/schemas", "GET /streams/{}/schemas/{}", "POST /schema-versions-vector",
 		"GET /streams/{}/header", "PUT /streams/{}/header",
 		"POST /streams/{}/pause", "POST /streams/{}/resume",
+		"GET /streams/{}/messages", "GET /streams/{}/settings", "PUT /streams/{}/settings",
+		"GET /streams/{}/groups", "GET /streams/{}/groups/{}/{}", "DELETE /streams/{}/groups/{}/{}", "POST /streams/{}/groups/{}/{}/move",
 		"POST /client", "GET /clients", "DELETE /client/{}", "PUT /client/{}", "PUT /client/{}/jwt-public-key",
 		"POST /jails", "GET /jails", "DELETE /jails/{}",
 	} {

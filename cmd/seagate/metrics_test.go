@@ -84,7 +84,8 @@ func TestMetricsCount(t *testing.T) {
 		`seagate_slow_subscribers_total`:                                          0,
 		`seagate_authentications_refused_total{reason="wrong_secret"}`:            1,
 		`seagate_authentications_limited_total`:                                   0,
-		`seagate_groups`:                                                          0,
+		`seagate_groups`:                                                          1,
+		`seagate_group_members`:                                                   0,
 	} {
 		if got, there := now[series]; !there || got != want {
 			t.Errorf("%s is %v (%v), want %v", series, got, there, want)
@@ -134,7 +135,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 // group with every connection.
 func TestFreshGroupsDoNotPileUp(t *testing.T) {
 	t.Parallel()
-	g := start(t)
+	g := start(t, "SEAGATE_GROUPS_IDLE_TIMEOUT=1s")
 	g.define(root, "boiler")
 	for range 200 {
 		p := g.login(root, "root")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"seagate/gateway"
@@ -25,6 +26,16 @@ type Options struct {
 	BatchMessages     int           // in one batch
 	BodyTimeout       time.Duration // in which a body must arrive
 
+	// BackupDir is where the copy of everything lies while it is sent. On the
+	// file system of the data it costs no room, since files are linked there. The
+	// API keeps it to itself: New removes what an earlier process left in it.
+	// Default: the folder for temporary files, in which nothing is removed.
+	BackupDir string
+
+	// BackupStall is for how long a client that downloads a backup may take
+	// nothing of it. Default 1 minute.
+	BackupStall time.Duration
+
 	// Version is the server's, for GET /api/v1.
 	Version string
 }
@@ -37,6 +48,7 @@ func DefaultOptions() Options {
 		DecompressedBytes: protocol.DefaultLimits().MessageBytes,
 		BatchMessages:     10_000,
 		BodyTimeout:       30 * time.Second,
+		BackupStall:       time.Minute,
 		Version:           "unknown",
 	}
 }
@@ -51,6 +63,8 @@ type api struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	nowhere *endpoint // of the paths that do not exist
+
+	backingUp sync.Mutex // held while a backup is made and sent
 }
 
 // New returns the handler of everything under /api/v1, and of the refusals
@@ -63,6 +77,7 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 		log:     g.Log,
 		mux:     http.NewServeMux(),
 	}
+	a.removeOldCopies()
 	a.nowhere = a.endpoint("/", route{})
 	a.mux.Handle("/", a.nowhere)
 	for _, r := range routes {

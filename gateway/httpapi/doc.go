@@ -16,11 +16,12 @@
 //
 // Each request brings HTTP Basic credentials. Names in a path are
 // percent-decoded exactly once. Bodies are strict JSON, as they are or
-// compressed with gzip; members that nobody knows are ignored. The handler
-// bounds a body's size, before and after decompression, its nesting, and the
-// time that it takes to arrive; the time for headers, for idle connections and
-// for writing belongs to the http.Server. A body where none is wanted is not
-// looked at.
+// compressed with gzip; members that nobody knows are ignored, except where one
+// that is left out would do something else than what was meant: in the settings
+// of a stream and in the move of a group they are refused. The handler bounds a
+// body's size, before and after decompression, its nesting, and the time that it
+// takes to arrive; the time for headers, for idle connections and for writing
+// belongs to the http.Server. A body where none is wanted is not looked at.
 //
 // # Publishing
 //
@@ -35,6 +36,16 @@
 // and the stream has no field of that name; otherwise the items are the
 // messages. Only a stream that nobody defined can take an array for a message,
 // in the first form.
+//
+// With an Idempotency-Key the messages of a request are published once, however
+// often it is repeated.
+//
+// # Backups
+//
+// GET /backup is the one answer that is not JSON and not of a bounded size: an
+// archive (tar) of everything, of which the last file lists the others with
+// their sums. It is written as long as the client goes on reading. When it
+// cannot be completed, the connection is cut off. There is one at a time.
 //
 // # Browsers
 //

@@ -18,9 +18,10 @@ type operation func(*request) ([]byte, *protocol.Error)
 // A request is one HTTP request on its way through an operation.
 type request struct {
 	*api
-	w         http.ResponseWriter // for headers; the endpoint writes the rest
+	w         http.ResponseWriter // for headers; the endpoint writes the rest, unless the operation is streaming
 	r         *http.Request
 	principal *auth.Principal // nil at a public route
+	streaming bool            // the operation writes the answer itself, and has begun
 }
 
 // An endpoint answers the requests that match one pattern.
@@ -54,6 +55,9 @@ func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 		p.gateway.Metrics.Refused(transport, e)
 		return refuse(q.w, e), e.Code
 	}
+	if q.streaming {
+		return http.StatusOK, ""
+	}
 	return respond(q.w, q.r, body), ""
 }
 
@@ -76,7 +80,8 @@ func (p *endpoint) logAccess(q *request, status int, code protocol.Code, took ti
 	p.log.LogAttrs(q.r.Context(), slog.LevelDebug, "request", attrs...)
 }
 
-// attempt makes a panic a refusal: nothing has been written by then.
+// attempt makes a panic a refusal: nothing has been written by then. An answer
+// that has been begun is cut off, for the client to notice.
 func (p *endpoint) attempt(q *request) (body []byte, e *protocol.Error) {
 	defer func() {
 		switch cause := recover(); cause {
@@ -86,6 +91,9 @@ func (p *endpoint) attempt(q *request) (body []byte, e *protocol.Error) {
 		default:
 			p.log.Error("a request panicked", "method", excerpt(q.r.Method), "route", p.pattern,
 				"panic", cause, "stack", string(debug.Stack()))
+			if q.streaming {
+				panic(http.ErrAbortHandler)
+			}
 			body, e = nil, protocol.Errorf(protocol.CodeInternal, "the server failed; its log says why")
 		}
 	}()

@@ -82,3 +82,43 @@ func compacted(v jsontext.Value) string {
 	_ = v.Compact()
 	return string(v)
 }
+
+// FuzzSettings: whatever settings are sent, they are refused, or in force and
+// what they are when they are sent again.
+func FuzzSettings(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"durability":"memory","retention":{"age":"168h","bytes":1,"messages":0}}`, `{"retention":{"age":1e9}}`, `{"retention":{"age":"-1s"}}`,
+		`{"retention":{"age":9223372036.9}}`, `{"retention":{"bytes":1e300}}`, `{"retention":null,"durability":null}`, `[]`, `{"x":1}`, `{"retention":{"age":"1e3s"}}`,
+	} {
+		f.Add(seed)
+	}
+	w := newWorld(f, quiet)
+	call := func(method, path, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/api/v1/streams/a/"+path, strings.NewReader(body))
+		r.SetBasicAuth(w.root.id, w.root.secret)
+		answer := httptest.NewRecorder()
+		w.handler.ServeHTTP(answer, r)
+		return answer
+	}
+	if answer := call("POST", "define", `{"version":1,"fields":[]}`); answer.Code != http.StatusOK {
+		f.Fatal(answer.Body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		first := call("PUT", "settings", body)
+		if !isJSON(first.Body.String()) || first.Code >= 500 {
+			t.Fatalf("%q: %d %s", body, first.Code, first.Body)
+		}
+		if first.Code != http.StatusOK {
+			return
+		}
+		var said struct {
+			Set jsontext.Value `json:"set"`
+		}
+		if err := json.Unmarshal(first.Body.Bytes(), &said); err != nil {
+			t.Fatal(err)
+		}
+		if again := call("PUT", "settings", string(said.Set)); again.Body.String() != first.Body.String() {
+			t.Fatalf("%q:\n%s and then\n%s", body, first.Body, again.Body)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -39,6 +40,8 @@ type setup struct {
 	settings gateway.Settings
 	options  httpapi.Options
 	level    slog.Level
+
+	checkpoint func(ctx context.Context, dir string) error
 }
 
 // A world is a gateway with the API over it.
@@ -69,15 +72,18 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 	secret, _, err := directory.CreateRoot(ctx, "admin")
 	check(t, err)
 	w.root = credentials{"admin", secret.Reveal()}
-	network := must(streams.Open(ctx, s.records, streams.Options{Workers: 1}))
+	network := must(streams.Open(ctx, streams.Stores{Records: s.records, Disk: memory.New(), Memory: memory.New()}, streams.Options{Workers: 1}))
 	t.Cleanup(network.Close)
+	shares := must(groups.Open(ctx, s.records, network.Lookup, groups.Options{}))
+	t.Cleanup(func() { check(t, shares.Close(ctx)) })
 	w.gateway = must(gateway.New(ctx, gateway.Parts{
-		Directory: directory,
-		Schemas:   must(schema.OpenRegistry(ctx, s.records, s.rules, s.settings.Schema)),
-		Network:   network,
-		Groups:    groups.NewRegistry(groups.DefaultCredit(), func(groups.Member, any) {}),
-		Metrics:   gateway.NewMetrics(w.metrics),
-		Log:       slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: s.level})),
+		Directory:  directory,
+		Schemas:    must(schema.OpenRegistry(ctx, s.records, s.rules, s.settings.Schema)),
+		Network:    network,
+		Groups:     shares,
+		Metrics:    gateway.NewMetrics(w.metrics),
+		Checkpoint: s.checkpoint,
+		Log:        slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: s.level})),
 	}, s.settings))
 	w.handler = httpapi.New(w.gateway, s.options)
 	return w
@@ -293,7 +299,7 @@ func (w *world) messages(t testing.TB, who credentials, stream string) <-chan st
 		t.Fatal(e)
 	}
 	sink := make(sink, 20_000)
-	subscription, e := w.gateway.Subscribe(p, stream, "", sink)
+	subscription, e := w.gateway.Subscribe(t.Context(), p, gateway.Request{Stream: stream}, sink)
 	if e != nil {
 		t.Fatal(e)
 	}
@@ -311,8 +317,15 @@ func (s sink) Deliver(p *streams.Pass, _ []bool) int {
 	return len(p.Messages)
 }
 
-func (s sink) DeliverShare([]*streams.Message) (int, uint64) { panic("not in a group") }
-func (s sink) End(*protocol.Error)                           {}
+func (s sink) DeliverShare(run []groups.Delivery) (int, uint64) {
+	for _, d := range run {
+		s <- string(d.Payload)
+	}
+	return len(run), 0
+}
+
+func (s sink) Gap(first, last uint64) { s <- fmt.Sprintf("gap from %d to %d", first, last) }
+func (s sink) End(e *protocol.Error)  { s <- "end: " + string(e.Code) }
 
 // next returns the next of the messages.
 func next(t testing.TB, messages <-chan string) string {
@@ -349,3 +362,12 @@ func isJSON(text string) bool {
 }
 
 var anywhere = netip.MustParseAddr("192.0.2.1")
+
+// httptestServer serves the same world with a deadline for every answer.
+func httptestServer(t testing.TB, s *server, deadline time.Duration) (url string) {
+	again := httptest.NewUnstartedServer(s.handler)
+	again.Config.WriteTimeout = deadline
+	again.Start()
+	t.Cleanup(again.Close)
+	return again.URL
+}

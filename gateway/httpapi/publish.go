@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/gateway"
 	"seagate/protocol"
 )
 
@@ -22,12 +23,33 @@ func (q *request) publish(stream string) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
+	id, e := q.idempotencyKey()
+	if e != nil {
+		return nil, e
+	}
 	t := receipts.Get().(*receipt)
-	q.gateway.Publish(q.principal, stream, messages, batch, t.done)
+	q.gateway.Publish(q.principal, gateway.Publication{Stream: stream, Payloads: messages, Batch: batch, ID: id}, t.done)
 	if e := t.wait(q.r.Context()); e != nil {
 		return nil, e
 	}
 	return emptyObject, nil
+}
+
+// idempotencyKey is the header of that name, "" if there is none: a repeat with
+// the same one publishes nothing.
+func (q *request) idempotencyKey() (string, *protocol.Error) {
+	values := q.r.Header["Idempotency-Key"]
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", invalidRequest("Idempotency-Key: must be there once")
+	}
+	if err := protocol.CheckMessageID(values[0]); err != nil {
+		e := gateway.AsError(err)
+		return "", invalidRequest("Idempotency-Key: " + e.Message)
+	}
+	return values[0], nil
 }
 
 // messages finds the messages in a body, and says whether they are a batch.

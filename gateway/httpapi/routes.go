@@ -34,6 +34,17 @@ var routes = []route{
 		"DELETE": onStream((*request).deleteStream),
 	}},
 	{path: "/streams/{stream}/publish", methods: methods{"POST": onStream((*request).publish)}},
+	{path: "/streams/{stream}/messages", methods: methods{"GET": onStream((*request).readMessages)}},
+	{path: "/streams/{stream}/settings", methods: methods{
+		"GET": onStream((*request).settings),
+		"PUT": onStream((*request).setSettings),
+	}},
+	{path: "/streams/{stream}/groups", methods: methods{"GET": onStream((*request).listGroups)}},
+	{path: "/streams/{stream}/groups/{client}/{group}", methods: methods{
+		"GET":    onGroup((*request).group),
+		"DELETE": onGroup((*request).deleteGroup),
+	}},
+	{path: "/streams/{stream}/groups/{client}/{group}/move", methods: methods{"POST": onGroup((*request).moveGroup)}},
 	{path: "/streams/{stream}/define", methods: methods{"POST": onStream((*request).define)}},
 	{path: "/streams/{stream}/schema", methods: methods{"GET": onStream((*request).schema)}},
 	{path: "/streams/{stream}/schemas", methods: methods{"GET": onStream((*request).schemas)}},
@@ -60,6 +71,8 @@ var routes = []route{
 		"POST": (*request).createJail,
 	}},
 	{path: "/jails/{jail}", methods: methods{"DELETE": onJail((*request).deleteJail)}},
+
+	{path: "/backup", methods: methods{"GET": (*request).backup}},
 }
 
 // A namedOperation is one on what the path names.

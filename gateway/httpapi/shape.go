@@ -3,6 +3,8 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -123,6 +125,65 @@ func (f *form) names(name string) []string {
 	return names
 }
 
+// object returns the member as a form of its own, an empty one if it is not
+// there or null. What is wrong there goes to the form around it with within.
+func (f *form) object(name string) *form {
+	value := f.members[name]
+	members, ok := value.(map[string]any)
+	if !ok && value != nil {
+		f.addf("%s: must be an object or null", name)
+	}
+	return &form{members: members}
+}
+
+// within adds what is wrong with the form that is the member of that name.
+func (f *form) within(name string, inner *form) {
+	for _, problem := range inner.wrong {
+		f.addf("%s.%s", name, problem)
+	}
+}
+
+// only notes the members that are none of these. It is for bodies in which one
+// that is left out means something: mistyped, it must not just be ignored.
+func (f *form) only(known ...string) {
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+		if !slices.Contains(known, name) {
+			f.addf("%s: there is no such member; there is %s", excerpt(name), strings.Join(known, ", "))
+		}
+	}
+}
+
+// truth returns the member, true or false, and false if it is not there or
+// null.
+func (f *form) truth(name string) bool {
+	value := f.members[name]
+	truth, ok := value.(bool)
+	if !ok && value != nil {
+		f.addf("%s: must be true or false", name)
+	}
+	return truth
+}
+
+// count returns the member, an integer from 0 on, or nil if it is not there or
+// null.
+func (f *form) count(name string) *int64 {
+	value := f.members[name]
+	if value == nil {
+		return nil
+	}
+	n, ok := value.(float64)
+	if !ok || n < 0 || n > maxInteger || n != math.Trunc(n) {
+		f.addf("%s: must be an integer from 0, which is no bound, to %d, or null", name, int64(maxInteger))
+		return nil
+	}
+	whole := int64(n)
+	return &whole
+}
+
+// maxInteger is the largest integer that every reader of JSON understands
+// alike (RFC 8259 §6).
+const maxInteger = 1 << 53
+
 func (f *form) addf(format string, args ...any) {
 	f.wrong = append(f.wrong, fmt.Sprintf(format, args...))
 }
@@ -174,15 +235,24 @@ func (q *request) page() (after string, limit int, e *protocol.Error) {
 	if e != nil {
 		return "", 0, e
 	}
+	limit, problem := pageLimit(query)
+	if problem != "" {
+		return "", 0, invalidRequest(problem)
+	}
+	return query["after"], limit, nil
+}
+
+// pageLimit returns how long a page may be, or what is wrong with that.
+func pageLimit(query map[string]string) (limit int, problem string) {
 	text, given := query["limit"]
 	if !given {
-		return query["after"], defaultPage, nil
+		return defaultPage, ""
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > maxPage {
-		return "", 0, invalidRequest(fmt.Sprintf("query: limit must be an integer from 1 to %d", maxPage))
+		return 0, fmt.Sprintf("query: limit must be an integer from 1 to %d", maxPage)
 	}
-	return query["after"], limit, nil
+	return limit, ""
 }
 
 // next is what a page says about the one after it: the name to ask for it

@@ -31,8 +31,10 @@ type streamState struct {
 	Paused      bool           `json:"paused"`
 	FirstSeq    uint64         `json:"firstSeq"` // of the messages kept; higher than lastSeq if none is
 	LastSeq     uint64         `json:"lastSeq"`
-	Bytes       int            `json:"bytes"` // of the messages kept
+	Bytes       int64          `json:"bytes"` // of the messages kept
 	HasHeader   bool           `json:"hasHeader"`
+	Durability  string         `json:"durability"`
+	Epoch       *string        `json:"epoch"` // null if nothing was done with the stream yet
 }
 
 func stateOf(s gateway.StreamInfo) streamState {
@@ -44,9 +46,11 @@ func stateOf(s gateway.StreamInfo) streamState {
 		Subscribers: s.Topic.Readers,
 		Paused:      s.Topic.Paused,
 		FirstSeq:    s.Topic.First,
-		LastSeq:     s.Topic.Last,
+		LastSeq:     max(s.Topic.Next, 1) - 1,
 		Bytes:       s.Topic.Bytes,
 		HasHeader:   s.Topic.HasHeader,
+		Durability:  string(s.Topic.Policy.Durability),
+		Epoch:       textOrNull(s.Topic.Epoch),
 	}
 }
 

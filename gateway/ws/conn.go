@@ -35,6 +35,7 @@ type conn struct {
 	refused   *protocol.Error // why authentication failed
 	answers   *answers
 
+	who   atomic.Pointer[auth.Principal] // for the log; nil for a stranger
 	ended atomic.Pointer[protocol.Error] // why the server ended the connection
 
 	mu   sync.Mutex // guards what follows
@@ -224,8 +225,11 @@ func (c *conn) noteEnd(reason *protocol.Error) {
 	if reason.Code == protocol.CodeServerShutdown {
 		level = slog.LevelDebug // all of them at once, and no news
 	}
-	c.server.log.Log(context.Background(), level, "connection ended",
-		"address", c.address, "code", reason.Code, "reason", reason.Message)
+	attributes := []any{"address", c.address, "code", reason.Code, "reason", reason.Message}
+	if p := c.who.Load(); p != nil {
+		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
+	}
+	c.server.log.Log(context.Background(), level, "connection ended", attributes...)
 }
 
 // leave gives back what the connection holds.

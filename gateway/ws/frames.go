@@ -45,10 +45,15 @@ func (f *frames) release() {
 	framesPool.Put(f)
 }
 
-// passFrames are the frames of a pass by subscription id. Most clients have
-// few subscriptions, so that most of a stream's subscribers share an id and
-// with it the very bytes that are written to them.
-type passFrames map[int64]*frames
+// passFrames are the frames of a pass by what they look like. Most clients
+// have few subscriptions, so that most of a stream's subscribers share an id
+// and with it the very bytes that are written to them.
+type passFrames map[look]*frames
+
+type look struct {
+	id   int64
+	meta bool
+}
 
 type passFramesKey struct{}
 
@@ -56,16 +61,16 @@ type passFramesKey struct{}
 // caller's own it must release them.
 func (s *subscription) framesOf(p *streams.Pass) (_ *frames, own bool) {
 	byID := p.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
-	f := byID[s.id]
+	f := byID[look{s.id, s.meta}]
 	if f == nil {
 		if own = len(byID) >= sharedIDs; own {
 			f = takeFrames()
 		} else {
 			f = &frames{}
-			byID[s.id] = f
+			byID[look{s.id, s.meta}] = f
 		}
 		for i, m := range p.Messages {
-			f.bytes = s.appendDelivery(f.bytes, m.Payload)
+			f.bytes = s.appendDelivery(f.bytes, m, 0)
 			f.mark(i)
 		}
 	}
@@ -77,9 +82,30 @@ func (s *subscription) framesOf(p *streams.Pass) (_ *frames, own bool) {
 // thousand times.
 const sharedIDs = 8
 
-func (s *subscription) appendDelivery(dst, payload []byte) []byte {
+func (s *subscription) appendDelivery(dst []byte, m *streams.Message, attempt int) []byte {
 	return appendText(dst, func(b []byte) []byte {
 		b = protocol.AppendDeliveryHead(b, s.id)
-		return protocol.AppendDeliveryTail(b, s.conn.server.action, s.stream, payload)
+		if !s.meta {
+			return protocol.AppendDeliveryTail(b, s.conn.server.action, s.stream, m.Payload)
+		}
+		return protocol.AppendDeliveryMeta(b, s.conn.server.action, s.stream, m.Payload,
+			protocol.DeliveryMeta{Seq: m.Seq, Time: m.Time, Epoch: s.epoch, Redelivered: attempt})
 	})
+}
+
+func (s *subscription) appendHeader(b, header []byte) []byte {
+	b = protocol.AppendDeliveryHead(b, s.id)
+	if !s.meta {
+		return protocol.AppendDeliveryTail(b, s.conn.server.action, s.stream, header)
+	}
+	return protocol.AppendHeaderMeta(b, s.conn.server.action, s.stream, header, s.epoch)
+}
+
+func (s *subscription) appendSubscribed(b []byte) []byte {
+	if !s.meta {
+		return protocol.AppendSubscribed(b, s.id, s.conn.server.action, s.stream)
+	}
+	next, bounds := s.inner.Joined()
+	return protocol.AppendSubscribedAt(b, s.id, s.conn.server.action, s.stream,
+		protocol.Joined{Epoch: s.epoch, First: bounds.First, Next: next})
 }

@@ -144,7 +144,7 @@ func TestAnEndedSubscriptionDoesNotEndItsConnection(t *testing.T) {
 		go io.Copy(io.Discard, peer)
 		c := &conn{server: testServer(), wire: w}
 		s := &subscription{conn: c, id: 2, stream: "boiler", over: true}
-		s.End(protocol.Errorf(protocol.CodeSlowConsumer, "messages were dropped"))
+		s.End(protocol.Errorf(protocol.CodeMessagesLost, "messages were dropped"))
 		if reason := c.ended.Load(); reason != nil {
 			t.Errorf("the connection ended: %v", reason)
 		}
@@ -161,7 +161,7 @@ func TestAPassKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 	for id := range int64(100) {
 		s := &subscription{conn: c, id: id, stream: "boiler"}
 		f, own := s.framesOf(p)
-		want := s.appendDelivery(s.appendDelivery(nil, []byte(`1`)), []byte(`22`))
+		want := s.appendDelivery(s.appendDelivery(nil, p.Messages[0], 0), p.Messages[1], 0)
 		if !bytes.Equal(f.bytes, want) {
 			t.Errorf("id %d: frames %q, want %q", id, f.bytes, want)
 		}

@@ -31,6 +31,10 @@ func (c *conn) handle(message []byte) error {
 		c.subscribe(r)
 	case protocol.ActionUnsubscribe:
 		c.unsubscribe(r)
+	case protocol.ActionAck:
+		c.ack(r)
+	case protocol.ActionNack:
+		c.nack(r)
 	case protocol.ActionDefine:
 		c.define(r)
 	case protocol.ActionDescribe:
@@ -70,6 +74,7 @@ func (c *conn) enter(r protocol.Request) *protocol.Error {
 	if e != nil {
 		return e
 	}
+	c.who.Store(p)
 	session, e := c.server.gateway.Enter(p, c)
 	if e != nil {
 		return e
@@ -86,8 +91,12 @@ func (c *conn) publish(r protocol.Request) {
 		return
 	}
 	// The message is in a buffer that the next one will be read into.
-	payloads := []jsontext.Value{bytes.Clone(request.Payload)}
-	c.server.gateway.Publish(c.principal, request.Stream, payloads, false, func(e *protocol.Error) {
+	publication := gateway.Publication{
+		Stream:   request.Stream,
+		Payloads: []jsontext.Value{bytes.Clone(request.Payload)},
+		ID:       request.MessageID,
+	}
+	c.server.gateway.Publish(c.principal, publication, func(e *protocol.Error) {
 		if e != nil {
 			c.answers.fill(place, c.refusal(r.ID, protocol.ActionPublish, e))
 			return

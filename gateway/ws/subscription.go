@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"seagate/gateway"
+	"seagate/groups"
 	"seagate/protocol"
 	"seagate/streams"
 )
@@ -14,6 +15,8 @@ type subscription struct {
 	conn   *conn
 	id     int64
 	stream string
+	meta   bool   // deliveries say what there is to know of a message
+	epoch  string // of the stream
 	inner  *gateway.Subscription
 
 	mu     sync.Mutex // guards what follows, and that nothing is sent once over is set
@@ -27,38 +30,52 @@ func (c *conn) subscribe(r protocol.Request) {
 		c.refuse(r.ID, r.Action, gateway.AsError(err))
 		return
 	}
-	s := &subscription{conn: c, id: r.ID, stream: request.Stream}
-	if e := c.join(s, request.Group); e != nil {
+	s := &subscription{conn: c, id: r.ID, stream: request.Stream, meta: request.Meta}
+	if e := c.join(s, request); e != nil {
 		c.refuse(r.ID, r.Action, e)
 		return
 	}
-	c.wire.send(appendText(nil, func(b []byte) []byte {
-		return protocol.AppendSubscribed(b, s.id, c.server.action, s.stream)
-	}))
+	c.wire.send(appendText(nil, s.appendSubscribed))
 	if header := s.inner.Header(); header != nil {
-		c.wire.send(s.appendDelivery(nil, header))
+		c.wire.send(appendText(nil, func(b []byte) []byte { return s.appendHeader(b, header) }))
 	}
 	s.inner.Start()
 }
 
-// join makes the subscription, if the connection may have one more.
-func (c *conn) join(s *subscription, group string) *protocol.Error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if most := c.server.gateway.Settings().SubscriptionsPerConnection; len(c.subs) >= most {
+// join makes the subscription, if the connection may have one more. Only the
+// reader adds subscriptions, so there is room for what it found room for.
+func (c *conn) join(s *subscription, r protocol.Subscribe) *protocol.Error {
+	if most := c.server.gateway.Settings().SubscriptionsPerConnection; c.countSubscriptions() >= most {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions, "the connection has %d subscriptions, as many as it may have", most)
 	}
-	inner, e := c.server.gateway.Subscribe(c.principal, s.stream, group, s)
+	ctx, cancel := c.requestContext()
+	defer cancel()
+	inner, e := c.server.gateway.Subscribe(ctx, c.principal, gateway.Request{
+		Stream:   r.Stream,
+		Group:    r.Group,
+		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
+		Explicit: r.Explicit,
+		TellGaps: r.Meta,
+	}, s)
 	if e != nil {
 		return e
 	}
-	s.inner = inner
+	_, bounds := inner.Joined()
+	s.inner, s.epoch = inner, bounds.Epoch
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.subs == nil {
 		c.subs = map[int64]*subscription{}
 	}
 	c.subs[s.id] = s
 	c.server.gateway.Metrics.Subscriptions.WithLabelValues(s.kind()).Inc()
 	return nil
+}
+
+func (c *conn) countSubscriptions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.subs)
 }
 
 func (s *subscription) kind() string {
@@ -74,16 +91,52 @@ func (c *conn) unsubscribe(r protocol.Request) {
 		c.refuse(r.ID, r.Action, gateway.AsError(err))
 		return
 	}
-	c.mu.Lock()
-	s := c.subs[id]
-	delete(c.subs, id)
-	c.mu.Unlock()
-	if s == nil {
-		c.refuse(r.ID, r.Action, protocol.Errorf(protocol.CodeSubscriptionNotFound,
-			"the connection has no subscription %d: give the id of the subscribe message", id))
+	s, e := c.subscription(id)
+	if e != nil {
+		c.refuse(r.ID, r.Action, e)
 		return
 	}
+	c.mu.Lock()
+	delete(c.subs, id)
+	c.mu.Unlock()
 	s.close()
+	c.succeed(r.ID, r.Action, nil)
+}
+
+func (c *conn) subscription(id int64) (*subscription, *protocol.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.subs[id]; s != nil {
+		return s, nil
+	}
+	return nil, protocol.Errorf(protocol.CodeSubscriptionNotFound,
+		"the connection has no subscription %d: give the id of the subscribe message", id)
+}
+
+// ack confirms messages that were processed.
+func (c *conn) ack(r protocol.Request) {
+	a, err := r.Ack()
+	c.tellGroup(r, a.Subscription, err, func(s *subscription) *protocol.Error { return s.inner.Acknowledge(a) })
+}
+
+// nack gives messages back that could not be processed.
+func (c *conn) nack(r protocol.Request) {
+	n, err := r.Nack()
+	c.tellGroup(r, n.Subscription, err, func(s *subscription) *protocol.Error { return s.inner.Reject(n) })
+}
+
+func (c *conn) tellGroup(r protocol.Request, id int64, err error, tell func(*subscription) *protocol.Error) {
+	e := (*protocol.Error)(nil)
+	var s *subscription
+	if err != nil {
+		e = gateway.AsError(err)
+	} else if s, e = c.subscription(id); e == nil {
+		e = tell(s)
+	}
+	if e != nil {
+		c.refuse(r.ID, r.Action, e)
+		return
+	}
 	c.succeed(r.ID, r.Action, nil)
 }
 
@@ -131,7 +184,7 @@ func (s *subscription) offered(taken, of int) int {
 }
 
 // DeliverShare implements gateway.Sink.
-func (s *subscription) DeliverShare(run []*streams.Message) (taken int, tag uint64) {
+func (s *subscription) DeliverShare(run []groups.Delivery) (taken int, tag uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
@@ -140,22 +193,35 @@ func (s *subscription) DeliverShare(run []*streams.Message) (taken int, tag uint
 	f := takeFrames()
 	defer f.release()
 	for i, m := range run {
-		f.bytes = s.appendDelivery(f.bytes, m.Payload)
+		f.bytes = s.appendDelivery(f.bytes, m.Message, m.Attempt)
 		f.mark(i)
 	}
 	taken, tag = s.conn.wire.offerShared(f.bytes, f.ends)
 	return s.offered(taken, len(run)), tag
 }
 
-// End implements gateway.Sink. The end of a stream ends the subscription;
-// anything else, the connection, so that the client connects again.
+// Gap implements gateway.Sink.
+func (s *subscription) Gap(first, last uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	s.conn.wire.send(appendText(nil, func(b []byte) []byte {
+		return protocol.AppendGap(b, s.id, s.conn.server.action, s.stream, first, last)
+	}))
+}
+
+// End implements gateway.Sink. The end of a stream or of a group ends the
+// subscription; anything else, the connection, so that the client connects
+// again.
 func (s *subscription) End(reason *protocol.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
 		return
 	}
-	if reason.Code != protocol.CodeStreamDeleted {
+	if reason.Code != protocol.CodeStreamDeleted && reason.Code != protocol.CodeGroupNotFound {
 		s.conn.End(reason)
 		return
 	}

@@ -22,6 +22,7 @@ import (
 	"seagate/groups"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
 
@@ -76,13 +77,16 @@ func newBench(t testing.TB, with setup) *bench {
 	}
 	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
 	must(err)
-	network, err := streams.Open(ctx, records, with.network)
+	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, with.network)
 	must(err)
-	if with.credit == (groups.Credit{}) {
-		with.credit = groups.DefaultCredit()
+	members := groups.DefaultOptions()
+	if with.credit != (groups.Credit{}) {
+		members.Credit = with.credit
 	}
+	registry, err := groups.Open(ctx, records, network.Lookup, members)
+	must(err)
 	b.gateway, err = gateway.New(ctx, gateway.Parts{
-		Directory: b.dir, Schemas: schemas, Network: network, Groups: groups.NewRegistry(with.credit, func(groups.Member, any) {}),
+		Directory: b.dir, Schemas: schemas, Network: network, Groups: registry,
 		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, settings)
 	must(err)
@@ -104,6 +108,7 @@ func newBench(t testing.TB, with setup) *bench {
 		defer cancel()
 		b.server.Shutdown(ctx, 0)
 		h.Close()
+		registry.Close(ctx)
 		network.Close()
 	})
 	b.root, err = b.dir.Basic("root", b.secret, netip.MustParseAddr("127.0.0.1"))
@@ -128,7 +133,7 @@ func (b *bench) define(stream string) {
 
 func (b *bench) publish(stream, payload string) {
 	b.t.Helper()
-	b.gateway.Publish(b.root, stream, []jsontext.Value{jsontext.Value(payload)}, false, func(e *protocol.Error) {
+	b.gateway.Publish(b.root, gateway.Publication{Stream: stream, Payloads: []jsontext.Value{jsontext.Value(payload)}}, func(e *protocol.Error) {
 		if e != nil {
 			b.t.Errorf("publish %s: %v", payload, e)
 		}
@@ -296,10 +301,10 @@ func TestSlowReaderGetsEverythingWithinTheTail(t *testing.T) {
 	}
 }
 
-func TestFallenBehindTheTailIsClosedWithItsOwnCode(t *testing.T) {
+func TestFallenBehindWhatIsKeptIsClosedWithItsOwnCode(t *testing.T) {
 	b := newBench(t, setup{
 		options: func(o *ws.Options) { o.QueuedBytes = 1 << 10 },
-		network: streams.Options{TailMessages: 100},
+		network: streams.Options{TailMessages: 100, Policy: streams.Policy{Retention: storage.Retention{Messages: 100}}},
 	})
 	if _, e := b.gateway.Define(t.Context(), b.root, "wide", []byte(`{"version":1,"fields":[{"name":"s","type":"string"}]}`)); e != nil {
 		t.Fatal(e)
@@ -319,7 +324,7 @@ func TestFallenBehindTheTailIsClosedWithItsOwnCode(t *testing.T) {
 			}
 			continue
 		}
-		if closed.Code != 4008 || !strings.HasPrefix(closed.Reason, "slow_consumer") {
+		if closed.Code != 4008 || !strings.HasPrefix(closed.Reason, "messages_lost") {
 			t.Fatalf("%v after %d messages, want 4008", closed, n)
 		}
 		return

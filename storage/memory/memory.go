@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -16,7 +17,19 @@ type Engine struct {
 	mu       sync.RWMutex // guards what follows
 	tables   map[string]table
 	revision uint64 // of the newest write to any record
+	logs     map[string]*log
+	keys     int // of appends that are remembered, in all logs
 	closed   bool
+
+	maxKeys int
+}
+
+// Options of an engine. The zero value is good for use.
+type Options struct {
+	// AppendKeys is how many keys of appends are remembered at the most, in
+	// all logs together, each with some 150 bytes. An append with a key that is
+	// one too many is refused. Default: 1,000,000.
+	AppendKeys int
 }
 
 var _ storage.Engine = (*Engine)(nil)
@@ -25,9 +38,16 @@ var _ storage.Engine = (*Engine)(nil)
 // listing may go on reading them without the lock.
 type table map[string]storage.Record
 
-// New returns an empty engine.
-func New() *Engine {
-	return &Engine{tables: make(map[string]table)}
+// New returns an empty engine with the default options.
+func New() *Engine { return NewWith(Options{}) }
+
+// NewWith returns an empty engine.
+func NewWith(opts Options) *Engine {
+	return &Engine{
+		tables:  make(map[string]table),
+		logs:    make(map[string]*log),
+		maxKeys: cmp.Or(opts.AppendKeys, 1_000_000),
+	}
 }
 
 // Get implements storage.Records.

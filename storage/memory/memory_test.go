@@ -11,3 +11,13 @@ import (
 func TestEngine(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storage.Engine { return memory.New() })
 }
+
+func TestKeyBound(t *testing.T) {
+	storagetest.RunKeyBound(t, 10, func(*testing.T) storage.Engine {
+		return memory.NewWith(memory.Options{AppendKeys: 10})
+	})
+}
+
+func TestLargest(t *testing.T) {
+	storagetest.RunLargest(t, func(*testing.T) storage.Engine { return memory.New() })
+}

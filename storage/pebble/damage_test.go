@@ -224,13 +224,7 @@ func TestWitnessCanBeRemoved(t *testing.T) {
 	}
 	wantOpenError(t, "data", disk, pebble.ErrDamaged, "number 1", "number 2", "marker.seagate-written.*")
 
-	for _, name := range list(t, disk) {
-		if strings.HasPrefix(name, "marker.seagate-written.") {
-			if err := disk.Remove("data/" + name); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	removeWitness(t, disk)
 	e = mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
 	defer mustClose(t, e)
 	if _, err := e.Get(t.Context(), "table", "first"); err != nil {
@@ -258,7 +252,7 @@ func TestDamageFoundWhileReading(t *testing.T) {
 	defer mustClose(t, e)
 	for _, name := range list(t, disk) {
 		if strings.HasSuffix(name, ".sst") {
-			zeroStart(t, disk, "data/"+name) // the first block
+			zeroAt(t, disk, "data/"+name, 0) // the first block
 		}
 	}
 
@@ -275,18 +269,6 @@ func TestDamageFoundWhileReading(t *testing.T) {
 	wantValue(t, e, "whole", "changed")
 	if text := log.String(); !strings.Contains(text, "storage found damage") || !strings.Contains(text, ".sst") {
 		t.Errorf("log says nothing of the damage: %q", text)
-	}
-}
-
-func zeroStart(t *testing.T, disk vfs.FS, path string) {
-	t.Helper()
-	f, err := disk.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(make([]byte, 100), 0); err != nil {
-		t.Fatal(err)
 	}
 }
 

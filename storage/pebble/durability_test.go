@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,57 +19,80 @@ import (
 	"seagate/storage/pebble"
 )
 
-// TestPowerLoss cuts the power again and again in the middle of many writes,
-// keeps a random part of what was not synced, and checks that what was
-// answered is there, and nothing that nobody wrote.
-func TestPowerLoss(t *testing.T) {
+// TestPowerLossSoak cuts the power again and again in the middle of many writes
+// and appends, keeps a random part of what was not synced, and checks that what
+// was answered is there, and nothing that nobody wrote. SEAGATE_POWER_ROUNDS
+// says how often.
+func TestPowerLossSoak(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	rounds := 25
-	if testing.Short() {
-		rounds = 10
-	}
 
 	disk := vfs.NewCrashableMem()
-	j := newJournal()
-	for range rounds {
+	j, logs := newJournal(), newLogJournal()
+	for round := range powerRounds(t) {
+		if round%25 == 24 { // so that the logs do not take longer and longer to check
+			disk, j, logs = vfs.NewCrashableMem(), newJournal(), newLogJournal()
+		}
 		e := mustOpen(t, "below/data", pebble.Options{FS: disk, Logger: quiet})
 		j.check(t, e)
-		disk = writeUntilPowerLoss(t, e, disk, j, random)
+		logs.check(t, e)
+		disk = writeUntilPowerLoss(t, e, disk, j, logs, random)
 	}
 	e := mustOpen(t, "below/data", pebble.Options{FS: disk, Logger: quiet})
 	j.check(t, e)
+	logs.check(t, e)
 	mustClose(t, e)
+	wantNoProblems(t, "below/data", disk)
+}
+
+func powerRounds(t *testing.T) int {
+	if rounds, err := strconv.Atoi(os.Getenv("SEAGATE_POWER_ROUNDS")); err == nil {
+		return rounds
+	}
+	switch {
+	case os.Getenv("SEAGATE_SOAK") != "":
+		return 1000
+	case testing.Short():
+		return 10
+	}
+	return 25
 }
 
 // writeUntilPowerLoss returns the disk as the crash left it. The engine goes
 // on for a moment on the one that is lost.
-func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *journal, random *rand.Rand) *vfs.MemFS {
-	const writers = 8
+func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *journal, logs *logJournal, random *rand.Rand) *vfs.MemFS {
+	const writers = 4
 	crash := vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: rand.New(rand.NewPCG(random.Uint64(), 0))}
-	answersUntilCrash := int64(random.IntN(150))
+	answersUntilCrash := int64(random.IntN(200))
 	var answers atomic.Int64
 	var crashed *vfs.MemFS
 	var crashing sync.Once
+	answered := func() {
+		if answers.Add(1) > answersUntilCrash {
+			crashing.Do(func() {
+				j.stop()
+				logs.stop()
+				crashed = disk.CrashClone(crash)
+			})
+		}
+	}
 	var done sync.WaitGroup
 	for i := range writers {
 		own := rand.New(rand.NewPCG(random.Uint64(), 0))
 		done.Go(func() {
-			for {
-				over, err := j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
+			for over := false; !over; answered() {
+				var err error
+				over, err = j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
 				if err != nil {
 					t.Errorf("write: %v", err)
 				}
-				if answers.Add(1) > answersUntilCrash {
-					crashing.Do(func() {
-						j.stop()
-						crashed = disk.CrashClone(crash)
-					})
-				}
-				if over {
-					return
-				}
+			}
+		})
+		w := &logWriter{journal: logs, engine: e, random: rand.New(rand.NewPCG(random.Uint64(), 0)), answer: answered}
+		done.Go(func() {
+			if err := w.run(); err != nil {
+				t.Errorf("append: %v", err)
 			}
 		})
 	}

@@ -8,29 +8,40 @@ import (
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"seagate/storage"
 )
 
 // An Engine is a storage.Engine in a folder. Safe for concurrent use.
 type Engine struct {
-	dir     string
-	db      *pebble.DB
-	lock    *pebble.Lock
-	guard   *guard
-	close   func() error
-	writes  chan *write
-	stopped chan struct{} // closed when the committer has returned
+	dir         string
+	files       vfs.FS
+	db          *pebble.DB
+	lock        *pebble.Lock
+	guard       *guard
+	space       *space
+	incarnation [idSize]byte
+	memTable    uint64 // see Options
+	close       func() error
+	queue       *queue
+	answers     chan []change // groups that are durable, or refused
+	stopped     chan struct{} // closed when all was answered
 
 	// Owned by the committer.
 	state   state
 	witness *witness
-	group   []*write          // those being made durable
-	touched map[string]uint64 // what they leave: key to revision, 0 for deleted
+	touched map[string]uint64 // see batch
+	keys    *remembered
+
+	// reading is held by who reads the database without mu, so that Close
+	// waits for them. It comes before mu.
+	reading sync.RWMutex
 
 	mu       sync.RWMutex // guards what follows, and keeps readers from a closed database
 	durable  *pebble.Snapshot
 	listings map[*listing]struct{} // that have not ended
+	logs     map[string]*log
 }
 
 var _ storage.Engine = (*Engine)(nil)
@@ -158,7 +169,6 @@ func (e *Engine) Put(ctx context.Context, table, key string, value []byte, cond 
 		key:   recordKey(table, key),
 		value: recordValue(value),
 		cond:  cond,
-		done:  make(chan outcome, 1),
 	})
 }
 
@@ -167,16 +177,13 @@ func (e *Engine) Delete(ctx context.Context, table, key string, cond storage.Con
 	if err := storage.CheckKey(table, key); err != nil {
 		return err
 	}
-	_, err := e.submit(ctx, &write{
-		key:  recordKey(table, key),
-		cond: cond,
-		done: make(chan outcome, 1),
-	})
+	_, err := e.submit(ctx, &write{key: recordKey(table, key), cond: cond})
 	return err
 }
 
-// Close waits for the writes that are being made durable, answers those that
-// were not begun with ErrClosed, and releases the folder.
+// Close waits for the changes that are being made durable, answers those that
+// were not begun with ErrClosed, and releases the folder. It must not be called
+// by a Done.
 func (e *Engine) Close() error {
 	return e.close()
 }
@@ -190,6 +197,8 @@ func (e *Engine) release() error {
 	if err := e.guard.failure(); err != nil {
 		return err // the database is in no state to be closed
 	}
+	e.reading.Lock()
+	defer e.reading.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for l := range e.listings {

@@ -78,9 +78,9 @@ func TestFailStop(t *testing.T) {
 					fatal <- err
 				},
 			})
-			j := newJournal()
+			j, logs := newJournal(), newLogJournal()
 			broken.on.Store(true)
-			told := writeUntilFailure(t, e, j)
+			told := writeUntilFailure(t, e, j, logs)
 			reason := <-fatal
 			crashed := disk.CrashClone(vfs.CrashCloneCfg{})
 			broken.on.Store(false)
@@ -100,16 +100,22 @@ func TestFailStop(t *testing.T) {
 			after := mustOpen(t, "data", pebble.Options{FS: crashed, Logger: quiet})
 			defer mustClose(t, after)
 			j.check(t, after)
+			logs.check(t, after)
 		})
 	}
 }
 
-// writeUntilFailure has several writers write until the engine stops, and
-// returns what they were told.
-func writeUntilFailure(t *testing.T, e *pebble.Engine, j *journal) []error {
+// writeUntilFailure has several writers write and append until the engine
+// stops, and returns what they were told.
+func writeUntilFailure(t *testing.T, e *pebble.Engine, j *journal, logs *logJournal) []error {
 	told := make([]error, 4)
 	var done sync.WaitGroup
 	for i := range told {
+		if i%2 == 1 {
+			w := &logWriter{journal: logs, engine: e, random: rand.New(rand.NewPCG(rand.Uint64(), 0)), answer: func() {}}
+			done.Go(func() { told[i] = w.run() })
+			continue
+		}
 		own := rand.New(rand.NewPCG(rand.Uint64(), 0))
 		done.Go(func() {
 			for told[i] == nil {

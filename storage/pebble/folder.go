@@ -21,7 +21,7 @@ import (
 // no database has lost it.
 const (
 	formatMarker       = "seagate"
-	formatVersion      = 1
+	formatVersion      = 2                // 1 had no logs
 	pebbleFormatMarker = "format-version" // Pebble's own, of the same kind
 	witnessMarker      = "seagate-written"
 )
@@ -64,15 +64,15 @@ func lockFolder(files vfs.FS, dir string) (*pebble.Lock, error) {
 	return lock, nil
 }
 
-// readFormat returns whether the folder is new. A format that this release
-// does not know, be it ours or Pebble's, is an error.
-func readFormat(files vfs.FS, dir string) (isNew bool, err error) {
-	ours, err := readVersion(files, dir, formatMarker, formatVersion)
+// readFormat returns the format of the folder, 0 if it is new. One that this
+// release does not know, be it ours or Pebble's, is an error.
+func readFormat(files vfs.FS, dir string) (version int, err error) {
+	version, err = readVersion(files, dir, formatMarker, formatVersion)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	_, err = readVersion(files, dir, pebbleFormatMarker, int(pebble.FormatNewest))
-	return ours == 0, err
+	return version, err
 }
 
 // readVersion returns 0 if there is no such marker.
@@ -108,10 +108,13 @@ func writeFormat(files vfs.FS, dir string) error {
 // was never written, takes it for the latter, and goes on with what is before
 // it. The witness can.
 //
-// It is moved on at most once in witnessDelay, and when the engine closes.
+// It is moved on at most once in witnessDelay, and when the engine closes. A
+// complete folder has one from the beginning: where it is missing, somebody
+// removed it, to go on with what is left.
 type witness struct {
 	marker   *atomicfs.Marker
 	revision uint64
+	exists   bool
 }
 
 func openWitness(files vfs.FS, dir string) (*witness, error) {
@@ -119,8 +122,8 @@ func openWitness(files vfs.FS, dir string) (*witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &witness{marker: marker}
-	if value != "" {
+	w := &witness{marker: marker, exists: value != ""}
+	if w.exists {
 		if w.revision, err = strconv.ParseUint(value, 10, 64); err != nil {
 			err = damagedMarker(dir, witnessMarker, value)
 		}
@@ -132,10 +135,10 @@ func openWitness(files vfs.FS, dir string) (*witness, error) {
 }
 
 func (w *witness) move(revision uint64) error {
-	if revision == w.revision {
+	if w.exists && revision == w.revision {
 		return nil
 	}
-	w.revision = revision
+	w.exists, w.revision = true, revision
 	return move(w.marker, strconv.FormatUint(revision, 10))
 }
 

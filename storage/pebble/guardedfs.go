@@ -2,14 +2,15 @@ package pebble
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A guardedFS stands between Pebble and the disk for two reasons.
+// A guardedFS stands between Pebble and the disk for three reasons.
 //
-// It tells the guard what goes wrong with the log, before Pebble knows it.
+// It tells the guard what goes wrong with the log of the database, before Pebble knows it.
 // Where Pebble changes to the next log, which is where a full disk is likely to
 // stop it, it panics with a lock in a state in which nothing can recover from
 // that or say why.
@@ -18,13 +19,21 @@ import (
 // marker that names it, and the removal of the marker before. Pebble syncs the
 // folder only after the last one. Common file systems keep the order even so,
 // but none has promised it, and any other order loses the whole database.
+//
+// It makes folders, those of checkpoints, for this user alone.
 type guardedFS struct {
 	vfs.FS
+	dir   string
 	guard *guard
 }
 
 // Unwrap implements vfs.FS.
 func (f guardedFS) Unwrap() vfs.FS { return f.FS }
+
+// MkdirAll implements vfs.FS.
+func (f guardedFS) MkdirAll(dir string, perm os.FileMode) error {
+	return f.FS.MkdirAll(dir, perm&0o700)
+}
 
 // Create implements vfs.FS.
 func (f guardedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -59,7 +68,8 @@ func (f guardedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWrite
 }
 
 func (f guardedFS) guarded(name string, file vfs.File, err error) (vfs.File, error) {
-	if !strings.HasSuffix(name, ".log") {
+	inside := f.PathDir(name) == f.PathDir(f.PathJoin(f.dir, "file"))
+	if !inside || !strings.HasSuffix(name, ".log") {
 		return file, err
 	}
 	log := logFile{file, name, f.guard}

@@ -8,7 +8,7 @@ import (
 // A key begins with its kind, so that each kind is one range of the database:
 //
 //	+-----+
-//	| 's' |                       →  revision (8), sum (8)     see state
+//	| 's' |                       →  revision, sum, numbers (8 each), incarnation (16)  see state
 //	+-----+-------+----+-----+
 //	| 'r' | table | 00 | key |    →  revision (8), value       a record
 //	+-----+-------+----+-----+
@@ -23,20 +23,27 @@ const (
 
 const (
 	revisionSize = 8
-	stateSize    = 16
+	stateSize    = 3*8 + idSize
+	stateSize1   = 2 * 8 // in format 1, which had no logs
 )
 
-// A state is about all records together. Every batch that changes records
-// brings it along.
+// A state is about all that is stored together. Every batch brings it along.
 type state struct {
 	// revision is that of the newest write, be it a deletion. It is kept apart
 	// from the records because a deleted one takes its revision with it, and a
-	// revision must not come back.
+	// revision must not come back. What is appended to logs counts as well.
 	revision uint64
 
-	// sum is that of the hashes of all records' keys and revisions, so that
-	// records which went missing as a whole are missed.
+	// sum is that of the hashes of all records' keys and revisions and of all
+	// logs' heads, so that what went missing as a whole is missed.
 	sum uint64
+
+	// numbers is how many logs were given a number.
+	numbers uint64
+
+	// incarnation changes when the folder may no longer hold what somebody
+	// read of it. It is zero in one that never lost anything.
+	incarnation [idSize]byte
 }
 
 // put, with the current revision under the key (0 if there is none), accounts
@@ -55,6 +62,21 @@ func (s *state) delete(key []byte, current uint64) {
 	}
 }
 
+// replaceHead accounts for a change of a log's head. The hashes are those of
+// before and after, 0 for none.
+func (s *state) replaceHead(before, after uint64) {
+	s.revision++
+	s.sum += after - before
+}
+
+func headHash(key, value []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(key)
+	h.Write([]byte{0})
+	h.Write(value)
+	return h.Sum64()
+}
+
 func recordHash(key []byte, revision uint64) uint64 {
 	h := fnv.New64a()
 	h.Write(key)
@@ -65,15 +87,22 @@ func recordHash(key []byte, revision uint64) uint64 {
 var stateKey = []byte{kindState}
 
 func encodeState(s state) []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, stateSize), s.revision)
-	return binary.BigEndian.AppendUint64(b, s.sum)
+	b := make([]byte, 0, stateSize)
+	for _, field := range []uint64{s.revision, s.sum, s.numbers} {
+		b = binary.BigEndian.AppendUint64(b, field)
+	}
+	return append(b, s.incarnation[:]...)
 }
 
 func decodeState(b []byte) (state, error) {
-	if len(b) != stateSize {
+	if len(b) != stateSize && len(b) != stateSize1 {
 		return state{}, errMalformed
 	}
-	return state{revision: binary.BigEndian.Uint64(b), sum: binary.BigEndian.Uint64(b[8:])}, nil
+	s := state{revision: binary.BigEndian.Uint64(b), sum: binary.BigEndian.Uint64(b[8:])}
+	if len(b) == stateSize {
+		s.numbers, s.incarnation = binary.BigEndian.Uint64(b[16:]), [idSize]byte(b[24:])
+	}
+	return s, nil
 }
 
 func recordKey(table, key string) []byte {

@@ -118,7 +118,7 @@ func TestFolderInUseBySameProcess(t *testing.T) {
 func TestOpenLeavesNoLockBehind(t *testing.T) {
 	disk := vfs.NewMem()
 	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet}))
-	moveMarker(t, disk, "seagate", "2")
+	moveMarker(t, disk, "seagate", "3")
 	for range 2 {
 		wantOpenError(t, "data", disk, pebble.ErrNewer)
 	}
@@ -144,7 +144,7 @@ func TestFormat(t *testing.T) {
 		want                error
 		text                string
 	}{
-		{"ours is newer", "seagate", "2", pebble.ErrNewer, "seagate 2"},
+		{"ours is newer", "seagate", "3", pebble.ErrNewer, "seagate 3"},
 		{"ours is much newer", "seagate", "100", pebble.ErrNewer, "seagate 100"},
 		{"Pebble's is newer", "format-version", "999", pebble.ErrNewer, "999"},
 		{"ours is no number", "seagate", "one", pebble.ErrDamaged, "one"},

@@ -3,6 +3,7 @@ package pebble_test
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +23,7 @@ func mustOpen(t testing.TB, dir string, opts pebble.Options) *pebble.Engine {
 	if opts.OnFatal == nil {
 		opts.OnFatal = func(err error) { t.Errorf("engine failed: %v", err) }
 	}
-	e, err := pebble.Open(dir, opts)
+	e, err := pebble.Open(dir, opts.WithSmallTables())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +53,25 @@ func TestEngine(t *testing.T) {
 	storagetest.RunDurable(t, func(t *testing.T) func() storage.Engine {
 		dir := t.TempDir()
 		return func() storage.Engine { return mustOpen(t, dir, pebble.Options{Logger: quiet}) }
+	})
+}
+
+func TestLargestSoak(t *testing.T) {
+	if os.Getenv("SEAGATE_SOAK") == "" {
+		t.Skip("writes 512 MiB; set SEAGATE_SOAK to do so")
+	}
+	storagetest.RunLargest(t, func(t *testing.T) storage.Engine {
+		e, err := pebble.Open(t.TempDir(), pebble.Options{Logger: quiet, OnFatal: func(err error) { t.Errorf("engine failed: %v", err) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	})
+}
+
+func TestKeyBound(t *testing.T) {
+	storagetest.RunKeyBound(t, 10, func(t *testing.T) storage.Engine {
+		return mustOpen(t, "data", pebble.Options{FS: vfs.NewMem(), Logger: quiet, AppendKeys: 10})
 	})
 }
 

@@ -18,8 +18,26 @@ var (
 // Pebble believes its list of files: if the end of that list is damaged, it
 // goes on with the files that are named before, and removes the others. So the
 // check comes first, on a database that is opened for reading only and leaves
-// everything where it is. It costs one reading of all records.
-func (f *folder) verify(isNew bool, w *witness) (err error) {
+// everything where it is. It costs one reading of all records, and of the ends
+// of all logs.
+func (f *folder) verify(isNew bool, w *witness) (s state, err error) {
+	db, err := f.openForReading()
+	switch {
+	case isNew && errors.Is(err, pebble.ErrDBDoesNotExist):
+		return state{}, nil
+	case err != nil:
+		return state{}, openError(f.dir, err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if isNew {
+		return state{}, openError(f.dir, verifyEmpty(db))
+	}
+	s, err = verifyContents(db, w)
+	return s, openError(f.dir, err)
+}
+
+// openForReading opens the database so that nothing in the folder changes.
+func (f *folder) openForReading() (*pebble.DB, error) {
 	db, err := f.openDatabase(&pebble.Options{
 		ReadOnly: true,
 		EventListener: &pebble.EventListener{
@@ -27,18 +45,12 @@ func (f *folder) verify(isNew bool, w *witness) (err error) {
 		},
 	})
 	switch {
-	case isNew && errors.Is(err, pebble.ErrDBDoesNotExist):
-		return nil
-	case err != nil && !isRefusal(err):
-		return damaged(f.dir, err)
-	case err != nil:
-		return openError(f.dir, err)
+	case err == nil, errors.Is(err, pebble.ErrDBDoesNotExist):
+		return db, err
+	case !isRefusal(err):
+		return nil, damaged(f.dir, err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if isNew {
-		return openError(f.dir, verifyEmpty(db))
-	}
-	return openError(f.dir, verifyRecords(db, w))
+	return nil, openError(f.dir, err)
 }
 
 // verifyEmpty is for a database that was being made when the power went. One
@@ -54,20 +66,44 @@ func verifyEmpty(db *pebble.DB) error {
 	return errors.Join(err, it.Close())
 }
 
-func verifyRecords(db *pebble.DB, w *witness) error {
+func verifyContents(db *pebble.DB, w *witness) (state, error) {
 	want, err := readState(db)
 	if err != nil {
-		return err
+		return state{}, err
 	}
-	if want.revision < w.revision {
-		return fmt.Errorf("%w: the newest of them is number %d, but number %d was acknowledged (to go on with what is left, remove the file marker.%s.*)",
-			errMissing, want.revision, w.revision, witnessMarker)
+	if err := want.verifyRevision(w); err != nil {
+		return state{}, err
+	}
+	logs, err := readHeads(db)
+	if err != nil {
+		return state{}, err
 	}
 	sum, err := sumRecords(db)
-	if err == nil && sum != want.sum {
-		err = fmt.Errorf("%w: the newest MANIFEST file is damaged, or another file was removed", errMissing)
+	if err != nil {
+		return state{}, err
 	}
-	return err
+	if err := want.verifySum(sum + sumHeads(logs)); err != nil {
+		return state{}, err
+	}
+	if err := verifyNumbers(logs, want.numbers); err != nil {
+		return state{}, err
+	}
+	return want, verifyEnds(db, logs)
+}
+
+func (s state) verifySum(sum uint64) error {
+	if s.sum == sum {
+		return nil
+	}
+	return fmt.Errorf("%w: the newest MANIFEST file is damaged, or another file was removed", errMissing)
+}
+
+func (s state) verifyRevision(w *witness) error {
+	if s.revision >= w.revision {
+		return nil
+	}
+	return fmt.Errorf("%w: the newest of them is number %d, but number %d was acknowledged (to go on with what is left, remove the file marker.%s.*)",
+		errMissing, s.revision, w.revision, witnessMarker)
 }
 
 // readState returns the zero state if nothing was ever written.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"seagate/storage"
 )
@@ -38,18 +39,66 @@ func Run(t *testing.T, open func(t *testing.T) storage.Engine) {
 		{"ConcurrentDelete", testConcurrentDelete},
 		{"ConcurrentIncrement", testConcurrentIncrement},
 		{"ConcurrentReaders", testConcurrentReaders},
+		{"LogAppend", testLogAppend},
+		{"LogNames", testLogNames},
+		{"LogOutOfBounds", testLogOutOfBounds},
+		{"LogRead", testLogRead},
+		{"LogFind", testLogFind},
+		{"LogTrim", testLogTrim},
+		{"LogTrimBegins", testLogTrimBegins},
+		{"LogTrimWhileAppending", testLogTrimWhileAppending},
+		{"LogDelete", testLogDelete},
+		{"LogModel", testLogModel},
+		{"LogKeys", testLogKeys},
+		{"LogKeyRefusals", testLogKeyRefusals},
+		{"LogKeysAtOnce", testLogKeysAtOnce},
+		{"LogKeyOutlivesEntries", testLogKeyOutlivesEntries},
+		{"LogAppenders", testLogAppenders},
+		{"LogReadersWhileAppending", testLogReadersWhileAppending},
+		{"LogCanceledContext", testLogCanceledContext},
+		{"LogClosed", testLogClosed},
+		{"LogCloseDuringAppends", testLogCloseDuringAppends},
 	}
 	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { runOn(t, open, test.run) })
+	}
+	// In these time passes when nothing else happens.
+	timed := []struct {
+		name string
+		run  func(t *testing.T, e storage.Engine)
+	}{
+		{"LogTimes", testLogTimes},
+		{"LogTrimByAge", testLogTrimByAge},
+		{"LogKeyWindow", testLogKeyWindow},
+	}
+	for _, test := range timed {
 		t.Run(test.name, func(t *testing.T) {
-			e := open(t)
-			t.Cleanup(func() {
-				if err := e.Close(); err != nil {
-					t.Errorf("Close: %v", err)
-				}
-			})
-			test.run(t, e)
+			synctest.Test(t, func(t *testing.T) { runOn(t, open, test.run) })
 		})
 	}
+}
+
+func runOn(t *testing.T, open func(t *testing.T) storage.Engine, run func(t *testing.T, e storage.Engine)) {
+	e := open(t)
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	run(t, e)
+}
+
+// RunKeyBound checks the bound of keys of an engine that open returns, which
+// remembers no more than most of them.
+func RunKeyBound(t *testing.T, most int, open func(t *testing.T) storage.Engine) {
+	synctest.Test(t, func(t *testing.T) {
+		runOn(t, open, func(t *testing.T, e storage.Engine) { testLogKeyBound(t, e, most) })
+	})
+}
+
+// RunLargest appends as much at once as there may be. It takes a while.
+func RunLargest(t *testing.T, open func(t *testing.T) storage.Engine) {
+	runOn(t, open, testLogLargestAppends)
 }
 
 // RunDurable checks that records outlive their engine. Each call of place
@@ -63,6 +112,10 @@ func RunDurable(t *testing.T, place func(t *testing.T) (open func() storage.Engi
 		{"RecordsSurviveReopen", testRecordsSurviveReopen},
 		{"RevisionsGrowOverReopen", testRevisionsGrowOverReopen},
 		{"AnsweredWritesSurviveClose", testAnsweredWritesSurviveClose},
+		{"LogsSurviveReopen", testLogsSurviveReopen},
+		{"KeysSurviveReopen", testKeysSurviveReopen},
+		{"DeletedLogsStayDeleted", testDeletedLogsStayDeleted},
+		{"AnsweredAppendsSurviveClose", testAnsweredAppendsSurviveClose},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, place(t)) })

@@ -29,6 +29,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/schema"
+	"seagate/storage/memory"
 	"seagate/storage/pebble"
 	"seagate/streams"
 )
@@ -42,6 +43,7 @@ type App struct {
 	engine    *pebble.Engine
 	directory *auth.Directory
 	network   *streams.Network
+	groups    *groups.Registry
 	gateway   *gateway.Gateway
 	sockets   *ws.Server
 
@@ -63,21 +65,41 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 		}
 	}
 	a := &App{config: c, log: log}
-	for _, build := range []func(context.Context) error{a.openStorage, a.openDirectory, a.openGateway} {
+	for _, build := range []func(context.Context) error{a.listen, a.openStorage, a.openDirectory, a.openGateway} {
 		if err := build(ctx); err != nil {
 			a.Close()
 			return nil, err
 		}
 	}
-	if err := a.listen(version); err != nil {
+	if err := a.buildServers(version); err != nil {
 		a.Close()
 		return nil, err
 	}
 	return a, nil
 }
 
+// listen takes the addresses, before a data folder is made for nothing.
+func (a *App) listen(context.Context) (err error) {
+	if a.public, err = net.Listen("tcp", a.config.Listen); err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	a.onClose(func() { a.public.Close() })
+	if a.config.AdminListen == "" {
+		return nil
+	}
+	if a.adminSide, err = net.Listen("tcp", a.config.AdminListen); err != nil {
+		return fmt.Errorf("listen for the operator: %w", err)
+	}
+	a.onClose(func() { a.adminSide.Close() })
+	return nil
+}
+
 func (a *App) openStorage(context.Context) error {
-	engine, err := pebble.Open(filepath.Join(a.config.DataDir, "store"), pebble.Options{Logger: a.log})
+	engine, err := pebble.Open(filepath.Join(a.config.DataDir, "store"), pebble.Options{
+		Logger:     a.log,
+		MinFree:    int64(a.config.Retention.MinFree),
+		AppendKeys: a.config.Limits.MessageIDs,
+	})
 	if err != nil {
 		return err
 	}
@@ -111,29 +133,50 @@ func (a *App) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.network, err = streams.Open(ctx, a.engine, streams.Options{
-		TailMessages:   a.config.Streams.TailMessages,
-		TailBytes:      int(a.config.Streams.TailBytes),
-		TopicsPerSpace: a.config.Limits.StreamsPerJail,
-		OnPanic:        func(c streams.Consumer, value any) { a.panicked(c, value) },
-	})
-	if err != nil {
+	if err := a.openStreams(ctx); err != nil {
+		return err
+	}
+	a.gateway, err = gateway.New(ctx, gateway.Parts{
+		Directory:  a.directory,
+		Schemas:    schemas,
+		Network:    a.network,
+		Groups:     a.groups,
+		Metrics:    gateway.NewMetrics(a.metrics),
+		Log:        a.log,
+		Checkpoint: a.engine.Checkpoint,
+	}, settings)
+	if err == nil {
+		a.registerMetrics()
+	}
+	return err
+}
+
+func (a *App) openStreams(ctx context.Context) (err error) {
+	options := networkOptions(a.config)
+	options.OnPanic = func(c streams.Consumer, value any) { a.panicked(c, value) }
+	stores := streams.Stores{Records: a.engine, Disk: a.engine, Memory: memory.NewWith(memory.Options{AppendKeys: a.config.Limits.MessageIDs})}
+	if a.network, err = streams.Open(ctx, stores, options); err != nil {
 		return err
 	}
 	a.onClose(a.network.Close)
-	members := groups.NewRegistry(groups.DefaultCredit(), func(m groups.Member, value any) { a.panicked(m, value) })
-	a.gateway, err = gateway.New(ctx, gateway.Parts{
-		Directory: a.directory,
-		Schemas:   schemas,
-		Network:   a.network,
-		Groups:    members,
-		Metrics:   gateway.NewMetrics(a.metrics),
-		Log:       a.log,
-	}, settings)
-	if err == nil {
-		registerMetrics(a.metrics, a.directory, members)
+	membership := groupOptions(a.config)
+	membership.OnPanic = func(m groups.Member, value any) { a.panicked(m, value) }
+	membership.DeadLetter = func(d groups.DeadLetter, done func(error)) { a.gateway.DeadLetter(d, done) }
+	if a.groups, err = groups.Open(ctx, a.engine, a.network.Lookup, membership); err != nil {
+		return err
 	}
-	return err
+	a.onClose(a.closeGroups)
+	return nil
+}
+
+// closeGroups writes how far the groups have got. The time for it is bounded:
+// whatever is not written is delivered again.
+func (a *App) closeGroups() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := a.groups.Close(ctx); err != nil {
+		a.log.Error("positions of groups were not written; they will go back to where they were a second ago", "error", err)
+	}
 }
 
 func (a *App) panicked(who, value any) {
@@ -141,7 +184,7 @@ func (a *App) panicked(who, value any) {
 	gateway.Panicked(who)
 }
 
-func (a *App) listen(version string) error {
+func (a *App) buildServers(version string) error {
 	origins, err := gateway.ParseOrigins(a.config.AllowedOrigins)
 	if err != nil {
 		return err
@@ -153,23 +196,8 @@ func (a *App) listen(version string) error {
 			return err
 		}
 	}
-	if a.public, err = net.Listen("tcp", a.config.Listen); err != nil {
-		return fmt.Errorf("listen for clients: %w", err)
-	}
-	a.onClose(func() { a.public.Close() })
-	return a.listenAdmin()
-}
-
-func (a *App) listenAdmin() (err error) {
 	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Pprof: a.config.Admin.Pprof})
 	a.adminServer = httpServer(a.admin, a.log)
-	if a.config.AdminListen == "" {
-		return nil
-	}
-	if a.adminSide, err = net.Listen("tcp", a.config.AdminListen); err != nil {
-		return fmt.Errorf("listen for the operator: %w", err)
-	}
-	a.onClose(func() { a.adminSide.Close() })
 	return nil
 }
 

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const secret = "a secret for tests"
 
-func testConfig(t *testing.T) *config.Config {
+func testConfig(t testing.TB) *config.Config {
 	c := config.Development()
 	c.Listen, c.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	c.DataDir = t.TempDir()
@@ -41,7 +41,7 @@ func testConfig(t *testing.T) *config.Config {
 
 // start runs an app until stop is called or the test ends, and returns what
 // Run returned.
-func start(t *testing.T, c *config.Config) (a *app.App, stop func() error) {
+func start(t testing.TB, c *config.Config) (a *app.App, stop func() error) {
 	t.Helper()
 	a, err := app.New(t.Context(), c, slog.New(slog.NewTextHandler(io.Discard, nil)), "test")
 	if err != nil {
@@ -63,7 +63,7 @@ func start(t *testing.T, c *config.Config) (a *app.App, stop func() error) {
 	return a, stop
 }
 
-func call(t *testing.T, client *http.Client, method, url, body string) (int, string) {
+func call(t testing.TB, client *http.Client, method, url, body string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {

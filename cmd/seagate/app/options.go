@@ -3,10 +3,6 @@ package app
 import (
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/cmd/seagate/config"
 	"seagate/gateway"
@@ -14,6 +10,8 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/schema"
+	"seagate/storage"
+	"seagate/streams"
 )
 
 // What the configuration means to each part.
@@ -27,9 +25,37 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 	s.SubscriptionsPerConnection = c.Limits.SubscriptionsPerConnection
 	s.ConnectionsPerClient = c.Limits.ConnectionsPerClient
 	s.PublishesPerSecond = c.Limits.PublishesPerSecond
+	s.SkipGaps = c.Streams.Gaps == config.SkipGaps
+	s.DeadLetterSuffix = c.Groups.DeadLetterSuffix
 	s.Schema.Fields = c.Limits.FieldsPerDefinition
 	s.Schema.Streams = c.Limits.StreamsPerJail
 	return s
+}
+
+func networkOptions(c *config.Config) streams.Options {
+	return streams.Options{
+		TailMessages:   c.Streams.TailMessages,
+		TailBytes:      int(c.Streams.TailBytes),
+		TopicsPerSpace: c.Limits.StreamsPerJail,
+		RepeatWindow:   c.Streams.MessageIDWindow,
+		Policy: streams.Policy{
+			Durability: streams.Durability(c.Streams.Durability),
+			Retention: storage.Retention{
+				Age:      c.Retention.Age,
+				Bytes:    int64(c.Retention.Bytes),
+				Messages: uint64(c.Retention.Messages),
+			},
+		},
+	}
+}
+
+func groupOptions(c *config.Config) groups.Options {
+	o := groups.DefaultOptions()
+	o.PerClient = c.Limits.GroupsPerClient
+	o.IdleTimeout = c.Groups.IdleTimeout
+	o.AckTimeout = c.Groups.AckTimeout
+	o.MaxDeliveries = c.Groups.MaxDeliveries
+	return o
 }
 
 func schemaRules(s config.Streams) schema.Rules {
@@ -64,19 +90,11 @@ func socketOptions(c *config.Config, origins gateway.Origins) ws.Options {
 func apiOptions(c *config.Config, origins gateway.Origins, sockets http.Handler, version string) httpapi.Options {
 	o := httpapi.DefaultOptions()
 	o.WebSocket = sockets
+	o.BackupDir = c.DataDir
 	o.Version = version
 	o.MessageBytes = int(c.Limits.MessageBytes)
 	o.DecompressedBytes = int(c.Limits.DecompressedBytes)
 	o.BatchMessages = c.Limits.BatchMessages
 	o.Origins = origins
 	return o
-}
-
-// registerMetrics adds what the parts count themselves.
-func registerMetrics(r *prometheus.Registry, d *auth.Directory, g *groups.Registry) {
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: "authentications_limited_total",
-		Help: "Attempts refused because too many had failed."}, func() float64 { return float64(d.Stats().Limited) }))
-	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: "groups", Help: "Groups that have members."},
-		func() float64 { return float64(g.Len()) }))
 }

@@ -14,13 +14,14 @@ import (
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(),
-		streamsCommand(), streamCommand(), clientsCommand(), jailsCommand(),
+		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
+		clientsCommand(), jailsCommand(), backupCommand(),
 	}
 }
 
 // A task is one run of a command.
 type task struct {
-	*client.Client
+	*client.Client // nil for a command that uses no gateway
 	console
 	args []string
 }
@@ -28,12 +29,26 @@ type task struct {
 // An action is what a command does.
 type action func(ctx context.Context, t *task) error
 
-// newCommand returns a command with the flags that all of them have.
+// newCommand returns a command that uses a gateway, with the flags that all of
+// those have.
 func newCommand(use, short string, args cobra.PositionalArgs, do action) *cobra.Command {
-	var (
-		where  connection
-		asJSON bool
-	)
+	var where connection
+	cmd := newLocal(use, short, args, func(ctx context.Context, t *task) error {
+		c, err := where.client()
+		if err != nil {
+			return err
+		}
+		defer c.CloseIdleConnections()
+		t.Client = c
+		return do(ctx, t)
+	})
+	where.register(cmd)
+	return cmd
+}
+
+// newLocal returns a command whose task has no client.
+func newLocal(use, short string, args cobra.PositionalArgs, do action) *cobra.Command {
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:           use,
 		Short:         short,
@@ -41,25 +56,16 @@ func newCommand(use, short string, args cobra.PositionalArgs, do action) *cobra.
 		SilenceUsage:  true,
 		Args:          usageArgs(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := run(cmd, args, where, asJSON, do); err != nil {
+			t := &task{console: newConsole(cmd, asJSON), args: args}
+			if err := do(cmd.Context(), t); err != nil {
 				return &failure{err: err, command: cmd.Name(), args: args, json: asJSON}
 			}
 			return nil
 		},
 	}
-	where.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one value a line")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usage(err) })
 	return cmd
-}
-
-func run(cmd *cobra.Command, args []string, where connection, asJSON bool, do action) error {
-	c, err := where.client()
-	if err != nil {
-		return err
-	}
-	defer c.CloseIdleConnections()
-	return do(cmd.Context(), &task{Client: c, console: newConsole(cmd, asJSON), args: args})
 }
 
 // newGroup returns a command that only has others under it.

@@ -48,8 +48,15 @@ array<integer> and array<date>; fields within fields need a file.`
 	return cmd
 }
 
+// define asks first what will change, since the answer to the definition itself
+// does not say. Whatever somebody else does in between, the definition that it
+// prints is the one in force.
 func define(ctx context.Context, t *task, definition jsontext.Value) error {
 	stream := t.args[0]
+	p, err := t.PlanDefine(ctx, stream, definition)
+	if err != nil {
+		return err
+	}
 	inForce, err := t.Define(ctx, stream, definition)
 	if err != nil {
 		return err
@@ -61,7 +68,7 @@ func define(ctx context.Context, t *task, definition jsontext.Value) error {
 	if err != nil {
 		return err
 	}
-	t.note("%s is defined, version %s", stream, versionText(d.Version))
+	t.note("%s is %s, version %s", stream, p.Change, versionText(d.Version))
 	return nil
 }
 

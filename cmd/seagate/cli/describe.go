@@ -17,6 +17,7 @@ import (
 type definition struct {
 	Version jsontext.Value `json:"version"`
 	Fields  []field        `json:"fields"`
+	Unknown string         `json:"unknownFields,omitempty"` // "" is as the gateway is set
 }
 
 type field struct {
@@ -75,10 +76,24 @@ func show(t *task, raw jsontext.Value, err error) error {
 	if err != nil {
 		return err
 	}
-	t.note("%s, version %s", t.args[0], versionText(d.Version))
+	t.note("%s, version %s%s", t.args[0], versionText(d.Version), d.unknown())
 	return list(&t.console, flatten("", d.Fields), []string{"FIELD", "TYPE", "DETAIL"}, func(f field) []string {
 		return []string{f.Name, f.Type, f.detail()}
 	})
+}
+
+// unknown says what becomes of fields that are not defined, if the definition
+// does.
+func (d definition) unknown() string {
+	switch d.Unknown {
+	case "":
+		return ""
+	case "accept":
+		return "; other fields are accepted"
+	case "refuse":
+		return "; other fields are refused"
+	}
+	return "; unknownFields: " + d.Unknown
 }
 
 func (f field) detail() string {

@@ -1,5 +1,6 @@
 // Package cli is the commands that talk to a gateway: define, describe,
-// publish, subscribe, streams, stream, clients and jails.
+// publish, subscribe, messages, streams, stream, groups, group, clients, jails
+// and backup. Commands that need none can be made with Offline.
 //
 // # Output
 //
@@ -13,6 +14,9 @@
 // # Exit status
 //
 // The status is ExitOK, ExitFailed, ExitUsage or ExitConnection, by Report.
+// What deletes something, or moves a group, asks at a terminal, and needs --yes
+// elsewhere.
+//
 // An interrupt ends subscribe with ExitOK, since nothing else does, unless
 // --count asked for messages that have not come.
 //

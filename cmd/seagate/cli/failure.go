@@ -170,6 +170,8 @@ func hintFor(err error) string {
 		return fmt.Sprintf("`seagate stream resume %s` lets messages through again", subject)
 	case protocol.CodeClientNotFound:
 		return "`seagate clients list` lists what there is"
+	case protocol.CodeGroupNotFound:
+		return fmt.Sprintf("`seagate groups %s` lists what there is", subject)
 	case protocol.CodeJailNotFound:
 		return "`seagate jails list` lists what there is"
 	}

@@ -42,8 +42,8 @@ func runWith(ctx context.Context, in io.Reader, args ...string) result {
 }
 
 func execute(ctx context.Context, in io.Reader, out, notes io.Writer, args ...string) int {
-	root := &cobra.Command{Use: "seagate"}
-	root.AddCommand(cli.Commands()...)
+	root := &cobra.Command{Use: "seagate", Version: "1.2.3"}
+	root.AddCommand(append(cli.Commands(), cli.VersionCommand())...)
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -96,8 +96,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, _ := io.ReadAll(r.Body)
 	path := strings.TrimPrefix(r.RequestURI, "/api/v1")
+	request := strings.TrimSpace(r.Method + " " + path + " " + string(body))
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		request += " under " + key
+	}
 	f.mu.Lock()
-	f.requests = append(f.requests, strings.TrimSpace(r.Method+" "+path+" "+string(body)))
+	f.requests = append(f.requests, request)
 	f.mu.Unlock()
 	if id, secret, _ := r.BasicAuth(); id != "abc" || secret != "def123" {
 		refuse(w, protocol.Errorf(protocol.CodeInvalidCredentials, "no"))
@@ -140,6 +144,7 @@ func (f *fake) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer ws.CloseNow()
+	ws.SetReadLimit(2 << 20)
 	f.script(&peer{f.t, ws})
 }
 

@@ -40,21 +40,22 @@ func TestCommands(t *testing.T) {
 		in      string
 		route   string
 		answer  string
+		change  string // what the plan says that comes before a definition
 		request string // what follows the route
 		out     string
 		notes   string
 	}{
 		{args: "define boiler --version 1 --field temperature:float --field unit:enum=C,F", route: "POST /streams/boiler/define", answer: boiler,
 			request: ` {"version":1,"fields":[{"name":"temperature","type":"float"},{"name":"unit","type":"enum","enum":["C","F"]}]}`,
-			notes:   "boiler is defined, version 1\n"},
+			change:  "created", notes: "boiler is created, version 1\n"},
 		{args: "define boiler --version 1.0.0 --field t:array<date> --json", route: "POST /streams/boiler/define", answer: boiler,
-			request: ` {"version":"1.0.0","fields":[{"name":"t","type":"array<date>"}]}`, out: boiler + "\n"},
+			change: "created", request: ` {"version":"1.0.0","fields":[{"name":"t","type":"array<date>"}]}`, out: boiler + "\n"},
 		{args: "define boiler --version 010 --field t:date", route: "POST /streams/boiler/define", answer: boiler,
-			request: ` {"version":"010","fields":[{"name":"t","type":"date"}]}`, notes: "boiler is defined, version 1\n"},
+			change: "replaced", request: ` {"version":"010","fields":[{"name":"t","type":"date"}]}`, notes: "boiler is replaced, version 1\n"},
 		{args: "define boiler " + file, route: "POST /streams/boiler/define", answer: boiler, request: " " + boiler,
-			notes: "boiler is defined, version 1\n"},
+			change: "unchanged", notes: "boiler is unchanged, version 1\n"},
 		{args: "define boiler -", in: boiler, route: "POST /streams/boiler/define", answer: boiler, request: " " + boiler,
-			notes: "boiler is defined, version 1\n"},
+			change: "unchanged", notes: "boiler is unchanged, version 1\n"},
 		{args: "define boiler - --dry-run", in: boiler, route: "POST /streams/boiler/define?dryRun=true",
 			answer: `{"change":"replaced","differences":["a: gone","b: new"],"definition":{}}`, request: " " + boiler,
 			out: "replaced\n  a: gone\n  b: new\n"},
@@ -64,6 +65,10 @@ func TestCommands(t *testing.T) {
 
 		{args: "describe port", route: "GET /streams/port/schema", answer: nested, notes: "port, version 1.0.0\n",
 			out: "moves\tarray<object>\t\nmoves[].load\tenum\toptional, a | b\nship\tobject\t\nship.id\tstring\t\n"},
+		{args: "describe port", route: "GET /streams/port/schema", answer: `{"name":"port","version":3,"fields":[],"unknownFields":"accept"}`,
+			notes: "port, version 3; other fields are accepted\n"},
+		{args: "describe port", route: "GET /streams/port/schema", answer: `{"name":"port","version":3,"fields":[],"unknownFields":"refuse"}`,
+			notes: "port, version 3; other fields are refused\n"},
 		{args: "describe port --json", route: "GET /streams/port/schema", answer: nested, out: nested + "\n"},
 		{args: "describe port --version 2", route: "GET /streams/port/schemas/2", answer: boiler,
 			out: "temperature\tfloat\t\n", notes: "port, version 1\n"},
@@ -74,6 +79,8 @@ func TestCommands(t *testing.T) {
 
 		{args: `publish boiler {"t":1.50}`, route: "POST /streams/boiler/publish", answer: `{}`,
 			request: ` {"payload":{"t":1.50}}`, notes: "published to boiler\n"},
+		{args: `publish boiler {"t":1.50} --message-id a-1`, route: "POST /streams/boiler/publish", answer: `{}`,
+			request: ` {"payload":{"t":1.50}} under a-1`, notes: "published to boiler\n"},
 		{args: `publish boiler {"t":1.50} --json`, route: "POST /streams/boiler/publish", answer: `{}`,
 			request: ` {"payload":{"t":1.50}}`, out: `{"stream":"boiler","published":1,"refused":0}` + "\n"},
 
@@ -81,9 +88,9 @@ func TestCommands(t *testing.T) {
 			out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\nnew\t-\topen\t0\t0\t0\t-\n"},
 		{args: "stream state boiler", route: "GET /streams/boiler", answer: state, out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\n"},
 		{args: "stream state boiler --json", route: "GET /streams/boiler", answer: state,
-			out: `{"name":"boiler","version":"1.0.0","registered":false,"requested":false,"subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true}` + "\n"},
-		{args: "stream delete boiler", route: "DELETE /streams/boiler", answer: `{}`, notes: "boiler is deleted\n"},
-		{args: "stream delete boiler --json", route: "DELETE /streams/boiler", answer: `{}`, out: `{"stream":"boiler","state":"deleted"}` + "\n"},
+			out: `{"name":"boiler","version":"1.0.0","registered":false,"requested":false,"subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"epoch":"","durability":"","hasHeader":true}` + "\n"},
+		{args: "stream delete boiler --yes", route: "DELETE /streams/boiler", answer: `{}`, notes: "boiler is deleted\n"},
+		{args: "stream delete boiler --yes --json", route: "DELETE /streams/boiler", answer: `{}`, out: `{"stream":"boiler","state":"deleted"}` + "\n"},
 		{args: "stream pause boiler", route: "POST /streams/boiler/pause", answer: `{}`, notes: "boiler is paused\n"},
 		{args: "stream resume boiler --json", route: "POST /streams/boiler/resume", answer: `{}`, out: `{"stream":"boiler","state":"open"}` + "\n"},
 		{args: "stream header boiler", route: "GET /streams/boiler/header", answer: "{\"payload\":{\"t\":\n1.50}}", out: `{"t":1.50}` + "\n"},
@@ -104,7 +111,7 @@ func TestCommands(t *testing.T) {
 			notes: "client b is there; this is its secret, which is not shown again:\n"},
 		{args: "clients rotate b --json", route: "PUT /client/b", answer: `{"givenId":"b","secret":"sea_x"}`,
 			out: `{"clientId":"b","clientSecret":"sea_x"}` + "\n"},
-		{args: "clients delete b", route: "DELETE /client/b", answer: `{}`, notes: "client b is deleted\n"},
+		{args: "clients delete b --yes", route: "DELETE /client/b", answer: `{}`, notes: "client b is deleted\n"},
 		{args: "clients key b " + key, route: "PUT /client/b/jwt-public-key", answer: `{}`,
 			request: ` {"jwtPublicKey":"-----BEGIN\n"}`, notes: "the key of client b is set\n"},
 		{args: "clients key b -", in: "-----", route: "PUT /client/b/jwt-public-key", answer: `{}`,
@@ -120,14 +127,21 @@ func TestCommands(t *testing.T) {
 		{args: "jails create j b --json", route: "POST /jails", answer: `{"newJailId":"j","newClientId":"b","newClientSecret":"sea_x"}`,
 			request: ` {"newJailId":"j","newJailName":"","newClientId":"b"}`,
 			out:     `{"jailId":"j","clientId":"b","clientSecret":"sea_x"}` + "\n"},
-		{args: "jails delete j", route: "DELETE /jails/j", answer: `{}`, notes: "jail j is deleted\n"},
+		{args: "jails delete j --yes", route: "DELETE /jails/j", answer: `{}`, notes: "jail j is deleted\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
-			f := newFake(t, map[string]string{test.route: test.answer})
+			routes := map[string]string{test.route: test.answer}
+			requests := []string{test.route + test.request}
+			if test.change != "" {
+				plan := test.route + "?dryRun=true"
+				routes[plan] = `{"change":"` + test.change + `"}`
+				requests = append([]string{plan + test.request}, requests...)
+			}
+			f := newFake(t, routes)
 			r := runWith(t.Context(), strings.NewReader(test.in), strings.Split(test.args, " ")...)
 			r.want(t, test.out, test.notes, 0)
-			f.wantRequests(test.route + test.request)
+			f.wantRequests(requests...)
 		})
 	}
 }
@@ -150,9 +164,11 @@ func TestRefusals(t *testing.T) {
 			"error: stream_not_found: no\nhint: `seagate streams` lists what there is; `seagate define boiler --version 1 --field NAME:TYPE` makes it\n", 1},
 		{`describe boiler --version 7`, "GET /streams/boiler/schemas/7", "version_not_found|no",
 			"error: version_not_found: no\nhint: `seagate describe boiler --all` lists the versions\n", 1},
-		{`clients delete b`, "DELETE /client/b", "client_not_found|no",
+		{`clients delete b --yes`, "DELETE /client/b", "client_not_found|no",
 			"error: client_not_found: no\nhint: `seagate clients list` lists what there is\n", 1},
-		{`jails delete j`, "DELETE /jails/j", "jail_not_found|no",
+		{`group show boiler b ungrouped`, "GET /streams/boiler/groups/b/ungrouped", "group_not_found|no",
+			"error: group_not_found: no\nhint: `seagate groups boiler` lists what there is\n", 1},
+		{`jails delete j --yes`, "DELETE /jails/j", "jail_not_found|no",
 			"error: jail_not_found: no\nhint: `seagate jails list` lists what there is\n", 1},
 		{`stream pause boiler`, "POST /streams/boiler/pause", "forbidden|no\x1b[2J",
 			"error: forbidden: no\\x1b[2J\nhint: Use the credentials of a client that has this right: a token only reads, and only the root jail manages jails.\n", 1},
@@ -189,7 +205,38 @@ func TestUsage(t *testing.T) {
 		{"publish boiler {a:1}", "the message is not JSON"},
 		{`publish boiler {"a":1,"a":2}`, "the message is not JSON"},
 		{"subscribe", "accepts 1 arg(s), received 0"},
-		{"subscribe boiler --count -1", "must not be negative"},
+		{"subscribe boiler --count -1", "must be at least 1"},
+		{"subscribe boiler --count 0", "must be at least 1"},
+		{"subscribe boiler --explicit", "give --group"},
+		{"subscribe boiler --from 0", `--from "0": it must be "latest"`},
+		{"subscribe boiler --from yesterday", `an RFC 3339 time`},
+		{"messages", "accepts 1 arg(s), received 0"},
+		{"messages boiler --limit 0", "--limit must be from 1 to 1000"},
+		{"messages boiler --limit 1001", "--limit must be from 1 to 1000"},
+		{"messages boiler --from -1", `--from "-1"`},
+		{"publish boiler {} --message-id \x01", "--message-id: "},
+		{"publish boiler {} --message-id " + strings.Repeat("x", 256), "at most 255 bytes"},
+		{"publish boiler --message-id a", "lines cannot all have the same one"},
+		{"publish boiler - --message-id a", "lines cannot all have the same one"},
+		{"stream settings boiler --durability tape", `--durability "tape": give disk, memory or default`},
+		{"stream settings boiler --retention-age 7d", `--retention-age "7d": give whole seconds`},
+		{"stream settings boiler --retention-age 1500ms", "give whole seconds"},
+		{"stream settings boiler --retention-age -1s", "give whole seconds"},
+		{"stream settings boiler --retention-bytes 1MB", `--retention-bytes "1MB": give a number of bytes`},
+		{"stream settings boiler --retention-messages 1.5", `--retention-messages "1.5": give a number of messages`},
+		{"stream settings boiler --durability x --retention-age y --retention-messages z", "--retention-messages"},
+		{"stream delete boiler", "give --yes"},
+		{"clients delete b", "give --yes"},
+		{"jails delete j", "give --yes"},
+		{"groups", "accepts 1 arg(s), received 0"},
+		{"group show boiler sensors", "accepts 3 arg(s), received 2"},
+		{"group show boiler sensors x", `"x" is no group`},
+		{"group show boiler sensors new", `"new" is no group`},
+		{"group delete boiler sensors ungrouped", "give --yes"},
+		{"group move boiler sensors ungrouped", "with --to"},
+		{"group move boiler sensors ungrouped --to 0", `--to "0"`},
+		{"group pove boiler", "did you mean seagate group move?"},
+		{"backup", "accepts 1 arg(s), received 0"},
 		{"subscribe boiler --count x", "--count"},
 		{"subscribe boiler --group x", "give a UUID such as"},
 		{"subscribe boiler --group {0a0e0000-0000-4000-8000-000000000001}", "give a UUID such as"},
@@ -229,7 +276,7 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 }
 
 func TestGroupsShowHelp(t *testing.T) {
-	for _, group := range []string{"stream", "clients", "jails"} {
+	for _, group := range []string{"stream", "group", "clients", "jails"} {
 		if r := run(t, group); r.code != 0 || !strings.Contains(r.out+r.notes, "seagate "+group+" [command]") {
 			t.Errorf("%s: %+v", group, r)
 		}

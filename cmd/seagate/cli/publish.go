@@ -12,35 +12,61 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/protocol"
 )
 
-// maxLine is the longest message that is read: more than a gateway takes,
-// unless its limit is raised far.
-const maxLine = 16 << 20
+const (
+	// maxLine is the longest message that is read, in bytes: more than a gateway
+	// takes, unless its limit is raised far.
+	maxLine = 16 << 20
+	// maxFramed is the longest message that goes over the WebSocket, in bytes. A
+	// gateway ends the connection for a larger request than it allows, by default
+	// 1 MiB of which something is left for what is around the message. Over HTTP
+	// it refuses that one alone.
+	maxFramed = 1<<20 - 1<<10
+)
 
 func publishCommand() *cobra.Command {
+	var id string
 	cmd := newCommand("publish STREAM [MESSAGE | -]", "Publish a message, or one for each line of standard input", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
-			if len(t.args) == 2 && t.args[1] != "-" {
-				return publishOne(ctx, t)
+			switch {
+			case len(t.args) == 2 && t.args[1] != "-":
+				return publishOne(ctx, t, id)
+			case id != "":
+				return usagef("--message-id is for a message that is an argument: lines cannot all have the same one")
 			}
 			return publishLines(ctx, t)
 		})
 	cmd.Long = `Publish a message, or one for each line of standard input. Every message is
 checked by itself: a refused one is reported with its line, and those after it
-are published all the same. If any was refused, the exit status is 1.`
+are published all the same. If any was refused, the exit status is 1.
+
+With --message-id the gateway takes the message once: when it is not known
+whether it did, publish it again with the same id.`
 	cmd.Example = `  seagate publish boiler '{"temperature": 91.5}'
+  seagate publish boiler '{"temperature": 91.5}' --message-id boiler-2026-11-21T10:00
   tail -f measurements.ndjson | seagate publish boiler`
+	cmd.Flags().StringVar(&id, "message-id", "", "take the message once, however often it is published with this `ID`")
 	completeStream(cmd)
 	return cmd
 }
 
-func publishOne(ctx context.Context, t *task) error {
+func publishOne(ctx context.Context, t *task, id string) error {
 	stream, message := t.args[0], jsontext.Value(t.args[1])
 	if err := validJSON("the message", message); err != nil {
 		return Usage(err)
 	}
-	if err := t.Publish(ctx, stream, message); err != nil {
+	publish := t.Publish
+	if id != "" {
+		if err := protocol.CheckMessageID(id); err != nil {
+			return usagef("--message-id: %w", err)
+		}
+		publish = func(ctx context.Context, stream string, message any) error {
+			return t.PublishOnce(ctx, stream, id, message)
+		}
+	}
+	if err := publish(ctx, stream, message); err != nil {
 		return err
 	}
 	return t.done(tally{Stream: stream, Published: 1}, "published to %s", stream)
@@ -78,19 +104,24 @@ type pipeline struct {
 	conn  *client.Conn
 	tally tally // owned by settle until it returns
 	sent  chan sentLine
+	last  *client.Receipt // of the newest line over the connection; nil before the first
 }
 
-// A sentLine is a line whose fate is not known, or one that was not sent.
+// A sentLine is a line whose fate is not known, or, without a receipt, one whose
+// fate is err.
 type sentLine struct {
 	number  int
 	receipt *client.Receipt
 	err     error
 }
 
+// A lineError is the fault of a line: it was not sent.
+type lineError struct{ error }
+
 type line struct {
 	number int
 	text   []byte
-	err    error // the last one's
+	err    error // a lineError, or the last line's
 }
 
 // sendAll sends every line of standard input. It returns why it stopped
@@ -107,9 +138,6 @@ func (p *pipeline) sendAll(ctx context.Context) error {
 			if !more {
 				return nil
 			}
-			if l.err != nil {
-				return fmt.Errorf("line %d: %w", l.number, l.err)
-			}
 			if err := p.send(ctx, l); err != nil {
 				return err
 			}
@@ -125,42 +153,92 @@ var errInterrupted = errors.New("interrupted; the rest was not published")
 
 // send sends a line. A line that is no message is the line's fault.
 func (p *pipeline) send(ctx context.Context, l line) error {
-	if err := validJSON("the line", l.text); err != nil {
-		p.sent <- sentLine{number: l.number, err: err}
+	if l.err == nil {
+		if err := validJSON("the line", l.text); err != nil {
+			l.err = lineError{err}
+		}
+	}
+	_, wrong := errors.AsType[lineError](l.err)
+	switch {
+	case wrong:
+		p.sent <- sentLine{number: l.number, err: l.err}
 		return nil
+	case l.err != nil:
+		return fmt.Errorf("line %d: %w", l.number, l.err)
+	case len(l.text) > maxFramed:
+		return p.sendAlone(ctx, l)
 	}
 	receipt, err := p.conn.Send(ctx, p.tally.Stream, jsontext.Value(l.text))
 	if err != nil {
 		return err
 	}
+	p.last = receipt
 	p.sent <- sentLine{number: l.number, receipt: receipt}
+	return nil
+}
+
+// sendAlone sends a line over HTTP, behind those before it.
+func (p *pipeline) sendAlone(ctx context.Context, l line) error {
+	if p.last != nil {
+		p.last.Wait(ctx) // settle reports what came of it
+	}
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case p.conn.Err() != nil:
+		return p.conn.Err()
+	}
+	err := p.Publish(ctx, p.tally.Stream, jsontext.Value(l.text))
+	if _, refused := errors.AsType[*client.Error](err); err != nil && !refused {
+		return err
+	}
+	p.sent <- sentLine{number: l.number, err: err}
 	return nil
 }
 
 // readLines hands out the lines that are not blank.
 func readLines(r io.Reader, lines chan<- line, stop <-chan struct{}) {
 	defer close(lines)
-	hand := func(l line) bool {
-		select {
-		case lines <- l:
-			return true
-		case <-stop:
-			return false
+	from := bufio.NewReaderSize(r, 64<<10)
+	for number := 1; ; number++ {
+		text, err := readLine(from)
+		l := line{number: number, text: bytes.TrimSpace(text)}
+		if err != io.EOF {
+			l.err = err
 		}
-	}
-	scanner := bufio.NewScanner(r)
-	scanner.Buffer(nil, maxLine)
-	number := 0
-	for scanner.Scan() {
-		number++
-		text := bytes.TrimSpace(scanner.Bytes())
-		if len(text) > 0 && !hand(line{number: number, text: bytes.Clone(text)}) {
+		if len(l.text) > 0 || l.err != nil {
+			select {
+			case lines <- l:
+			case <-stop:
+				return
+			}
+		}
+		if _, goOn := errors.AsType[lineError](err); err != nil && !goOn {
 			return
 		}
 	}
-	if err := scanner.Err(); err != nil {
-		hand(line{number: number + 1, err: err})
+}
+
+// readLine reads a line, in memory of its own. Of one that is too long it keeps
+// nothing: that is a lineError, and the next line comes next. The error of the
+// last line is io.EOF.
+func readLine(r *bufio.Reader) (text []byte, err error) {
+	length := 0
+	for more := true; more; {
+		var part []byte
+		part, err = r.ReadSlice('\n')
+		more = err == bufio.ErrBufferFull
+		part = bytes.TrimSuffix(part, []byte("\n"))
+		if length += len(part); length <= maxLine {
+			text = append(text, part...)
+		} else {
+			text = nil
+		}
 	}
+	if length > maxLine && (err == nil || err == io.EOF) {
+		return nil, lineError{fmt.Errorf("the line has more than %d bytes, which is as many as are read", maxLine)}
+	}
+	return text, err
 }
 
 // settle waits for the answers, in order, and reports what was refused. It
@@ -175,7 +253,7 @@ func (p *pipeline) settle() (ended error) {
 		switch {
 		case err == nil:
 			p.tally.Published++
-		case s.receipt == nil || refused && p.conn.Err() == nil:
+		case s.receipt == nil || refused && p.conn.Err() == nil: // without a receipt it is the line's own fault
 			p.tally.Refused++
 			p.refusal(s.number, err)
 		default:

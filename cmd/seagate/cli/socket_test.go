@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -64,16 +65,52 @@ func TestPublishNoLines(t *testing.T) {
 	run(t, "publish", "boiler").want(t, "", "published 0 to boiler, refused 0\n", 0)
 }
 
+// TestPublishALineThatIsTooLong: it is refused with its number, and those after
+// it are published.
 func TestPublishALineThatIsTooLong(t *testing.T) {
 	newFake(t, nil).script = func(p *peer) {
 		p.enter()
 		p.expect(published(2, 1))
-		p.send(accepted(2))
+		p.expect(published(3, 3))
+		p.send(accepted(2), accepted(3))
 		p.linger()
 	}
-	in := "{\"n\":1}\n" + strings.Repeat(" ", 17<<20) + "\n{\"n\":3}\n"
+	in := "{\"n\":1}\n" + strings.Repeat(" ", 16<<20+1) + "\n{\"n\":3}\n" + strings.Repeat("x", 16<<20+1)
 	r := runWith(t.Context(), strings.NewReader(in), "publish", "boiler")
-	r.want(t, "", "published 1 to boiler, refused 0\nerror: line 2: bufio.Scanner: token too long\n", 1)
+	r.want(t, "", `error: line 2: the line has more than 16777216 bytes, which is as many as are read
+error: line 4: the line has more than 16777216 bytes, which is as many as are read
+published 2 to boiler, refused 2
+error: 2 of 4 messages were not published
+`, 1)
+}
+
+// TestPublishALineThatIsTooLargeForAFrame: the gateway would end the connection
+// for it. It goes over HTTP, after those before it were accepted.
+func TestPublishALineThatIsTooLargeForAFrame(t *testing.T) {
+	const most = 1<<20 - 1<<10
+	framed, alone := `"`+strings.Repeat("x", most-2)+`"`, `"`+strings.Repeat("y", most-1)+`"`
+	var f *fake
+	var answered atomic.Bool
+	f = newFake(t, map[string]string{"POST /streams/boiler/publish": "message_too_large|no"})
+	f.script = func(p *peer) {
+		p.enter()
+		p.expect(`{"id":2,"action":"publish","streamName":"boiler","payload":` + framed + `}`)
+		f.wantRequests() // line 2 waits
+		answered.Store(true)
+		p.send(accepted(2))
+		p.expect(published(3, 3))
+		p.send(accepted(3))
+		p.linger()
+	}
+	r := runWith(t.Context(), strings.NewReader(framed+"\n"+alone+"\n{\"n\":3}\n"), "publish", "boiler")
+	r.want(t, "", `error: line 2: message_too_large: no
+published 2 to boiler, refused 1
+error: 1 of 3 messages were not published
+`, 1)
+	f.wantRequests(`POST /streams/boiler/publish {"payload":` + alone + `}`)
+	if !answered.Load() {
+		t.Error("line 2 did not wait for line 1")
+	}
 }
 
 func TestPublishLosesItsConnection(t *testing.T) {
@@ -173,6 +210,96 @@ func TestSubscribeInterrupted(t *testing.T) {
 		args := append([]string{"subscribe", "boiler"}, test.args...)
 		code := execute(ctx, strings.NewReader(""), out, &notes, args...)
 		result{notes: notes.String(), code: code}.want(t, "", test.notes, test.code)
+	}
+}
+
+// TestSubscribeFrom: with a position the command knows its place, so that
+// nothing is missed when it connects again.
+func TestSubscribeFrom(t *testing.T) {
+	const joined = `{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`
+	attempts := 0
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		if attempts++; attempts == 1 {
+			p.expect(`{"id":2,"action":"subscribe","payload":"boiler","from":7,"epoch":"e","meta":true}`)
+			p.send(joined, metaDelivery(`{"t":1.50}`, `"seq":7,"time":"2026-11-21T10:00:00.5Z","epoch":"e"`))
+			p.close(1001, "server_shutdown: bye")
+			return
+		}
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","from":8,"epoch":"e","meta":true}`)
+		p.send(joined, `{"id":2,"action":"subscription","streamName":"boiler","gap":{"from":8,"to":9}}`,
+			metaDelivery(`2`, `"seq":10,"time":"2026-11-21T10:00:01Z","epoch":"e","redelivered":3`))
+		p.linger()
+	}
+	r := run(t, "subscribe", "boiler", "--from", "7", "--epoch", "e", "--meta", "--count", "2")
+	const out = `{"seq":7,"time":"2026-11-21T10:00:00.5Z","epoch":"e","payload":{"t":1.50}}
+{"seq":10,"time":"2026-11-21T10:00:01Z","epoch":"e","redelivered":3,"payload":2}
+`
+	want := regexp.MustCompile(`^subscribed to boiler; Ctrl-C ends
+.*server_shutdown: bye; trying again in \d(\.\d)?s
+subscribed again, where it was
+messages 8 to 9 are missing: the stream no longer keeps them
+$`)
+	if r.code != 0 || r.out != out || !want.MatchString(r.notes) {
+		t.Errorf("exit status %d, output %s, notes %s", r.code, r.out, r.notes)
+	}
+}
+
+// metaDelivery is a message of subscription 2 with what is known of it.
+func metaDelivery(payload, members string) string {
+	return `{"id":2,"action":"subscription","streamName":"boiler","payload":` + payload + `,` + members + `}`
+}
+
+func TestSubscribePositions(t *testing.T) {
+	for _, test := range []struct{ flags, members string }{
+		{"--from latest", `,"meta":true`},
+		{"--from earliest", `,"from":"earliest","meta":true`},
+		{"--from 2026-11-21T10:00:00+01:00", `,"from":"2026-11-21T09:00:00Z","meta":true`},
+		{"--meta", `,"meta":true`},
+		{"--epoch e", `,"epoch":"e","meta":true`},
+	} {
+		newFake(t, nil).script = func(p *peer) {
+			p.enter()
+			p.expect(`{"id":2,"action":"subscribe","payload":"boiler"` + test.members + `}`)
+			p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`,
+				metaDelivery(`1`, `"seq":7,"time":"2026-11-21T10:00:00Z","epoch":"e"`))
+			p.linger()
+		}
+		out := "1\n"
+		if test.flags == "--meta" {
+			out = `{"seq":7,"time":"2026-11-21T10:00:00Z","epoch":"e","payload":1}` + "\n"
+		}
+		args := append([]string{"subscribe", "boiler", "--count", "1"}, strings.Fields(test.flags)...)
+		run(t, args...).want(t, out, "subscribed to boiler; Ctrl-C ends\n", 0)
+	}
+}
+
+// TestSubscribeExplicitly: each message is acknowledged, the last one included.
+func TestSubscribeExplicitly(t *testing.T) {
+	const id = "0a0e0000-0000-4000-8000-000000000001"
+	acknowledged := make(chan string, 3)
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"` + id + `","ack":"explicit"}`)
+		p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`,
+			metaDelivery(`1`, `"seq":7,"time":"2026-11-21T10:00:00Z","epoch":"e"`),
+			metaDelivery(`2`, `"seq":8,"time":"2026-11-21T10:00:00Z","epoch":"e"`))
+		for message := p.receive(); message != ""; message = p.receive() {
+			acknowledged <- message
+		}
+		close(acknowledged)
+	}
+	r := run(t, "subscribe", "boiler", "--group", id, "--explicit", "--count", "2")
+	r.want(t, "1\n2\n", "group "+id+"\nsubscribed to boiler; Ctrl-C ends\n", 0)
+	var seqs []string
+	for message := range acknowledged {
+		if !strings.Contains(message, `"action":"ack","payload":{"subscription":2,"seq":[`) {
+			t.Errorf("the command sent %s", message)
+		}
+		seqs = append(seqs, regexp.MustCompile(`\[(.*)\]`).FindStringSubmatch(message)[1])
+	}
+	if got := strings.Join(seqs, ","); got != "7,8" {
+		t.Errorf("acknowledged are %s", got)
 	}
 }
 

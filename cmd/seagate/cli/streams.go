@@ -37,8 +37,8 @@ func streamRow(s client.StreamInfo) []string {
 }
 
 func streamCommand() *cobra.Command {
-	return newGroup("stream", "Look at one stream, pause, resume or delete it, set its header",
-		streamStateCommand(), streamDeleteCommand(), streamHeaderCommand(),
+	return newGroup("stream", "Look at one stream, pause, resume or delete it, change its header and settings",
+		streamStateCommand(), streamDeleteCommand(), streamHeaderCommand(), streamSettingsCommand(),
 		streamVerb("pause", "Refuse messages to a stream until it is resumed", (*client.Client).Pause, "paused"),
 		streamVerb("resume", "Let messages to a paused stream through again", (*client.Client).Resume, "open"))
 }
@@ -87,6 +87,7 @@ func (c *console) done(result any, format string, args ...any) error {
 type deleted struct {
 	Stream string `json:"stream,omitempty"`
 	Client string `json:"client,omitempty"`
+	Group  string `json:"group,omitempty"`
 	Jail   string `json:"jail,omitempty"`
 	State  string `json:"state"`
 }

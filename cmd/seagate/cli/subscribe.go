@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,41 +10,85 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/protocol"
 )
 
 func subscribeCommand() *cobra.Command {
 	var (
-		group string
-		count int
+		cmd      *cobra.Command
+		from     string
+		group    string
+		followed follower
 	)
-	cmd := newCommand("subscribe STREAM", "Print the messages of a stream as they come", cobra.ExactArgs(1),
+	cmd = newCommand("subscribe STREAM", "Print the messages of a stream as they come", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			if count < 0 {
-				return usagef("--count must not be negative")
-			}
-			id, err := groupID(group)
-			if err != nil {
+			f := followed
+			f.task = t
+			if err := f.read(cmd, from, group); err != nil {
 				return err
 			}
-			f := &follower{task: t, count: count}
-			return f.follow(ctx, id)
+			return f.follow(ctx)
 		})
 	cmd.Long = `Print the messages of a stream as they come, one JSON value a line. It goes on
 until it is interrupted, or has printed as many as --count says, and connects
 again when the connection is lost; messages in between are missed, which it
 says.
 
-With --json each line is an object: {"stream", "received", "payload"}.
+With --from, --epoch or --meta it goes on where it was, so that nothing is
+missed or printed twice, and says which messages the stream no longer keeps.
+With --meta each line is an object: {"seq", "time", "epoch", "payload"}, with
+"redelivered" if the message was delivered before, and with "header" instead of
+number and time for the stream's header.
+
+With --json each line is an object: {"stream", "received", "payload"}, with what
+--meta adds.
+
+With --explicit the members of a group acknowledge each message once it is
+printed; what was printed by a command that died before is delivered again.
 
 An interrupt ends it with exit status 0, or with 1 if messages that --count
 asked for are still to come.`
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
-  seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10`
-	cmd.Flags().StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
-	cmd.Flags().IntVar(&count, "count", 0, "end after `N` messages")
+  seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
+  seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
+	flags := cmd.Flags()
+	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
+	flags.IntVar(&followed.count, "count", 0, "end after `N` messages")
+	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
+	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse to begin if the stream is another one than in this `EPOCH`")
+	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
+	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after it was printed; needs --group")
 	completeStream(cmd)
 	return cmd
+}
+
+// read reads the flags that need looking at.
+func (f *follower) read(cmd *cobra.Command, from, group string) (err error) {
+	flags := cmd.Flags()
+	if flags.Changed("count") && f.count < 1 {
+		return usagef("--count must be at least 1")
+	}
+	if f.options.Group, err = groupID(group); err != nil {
+		return err
+	}
+	if f.options.Explicit && f.options.Group == "" {
+		return usagef("--explicit is for the members of a group: give --group, too")
+	}
+	if f.options.From, err = position("--from", from); err != nil {
+		return err
+	}
+	f.options.Meta = f.meta || flags.Changed("from") || flags.Changed("epoch")
+	return nil
+}
+
+// position reads a flag that is a position.
+func position(flag, text string) (client.Position, error) {
+	p, err := protocol.ParsePosition(text)
+	if err != nil {
+		return p, usagef("%s %q: it %s", flag, text, protocol.MustBePosition)
+	}
+	return p, nil
 }
 
 // groupID reads the flag --group.
@@ -65,34 +108,26 @@ func groupID(text string) (string, error) {
 // A follower is one run of subscribe.
 type follower struct {
 	*task
+	options client.FollowOptions
 	count   int // 0 is no end
+	meta    bool
 	printed int
 	running bool  // it was subscribed once
 	refused error // why it was not
+	stop    func()
 }
 
-var errCounted = errors.New("as many messages as --count says")
-
-func (f *follower) follow(interrupt context.Context, group string) error {
+func (f *follower) follow(interrupt context.Context) error {
 	ctx, giveUp := context.WithCancel(interrupt)
 	defer giveUp()
-	if group != "" {
-		f.note("group %s", group)
+	f.stop = giveUp
+	if f.options.Group != "" {
+		f.note("group %s", f.options.Group)
 	}
-	err := f.Follow(ctx, f.args[0], client.FollowOptions{
-		Group:        group,
-		OnSubscribed: f.subscribed,
-		OnLost: func(cause error, wait time.Duration) {
-			if !f.running { // who mistypes a URL wants to know now
-				f.refused = cause
-				giveUp()
-				return
-			}
-			f.note("%v; trying again in %v", cause, wait.Round(time.Second/10))
-		},
-	}, f.print)
+	f.options.OnSubscribed, f.options.OnLost, f.options.OnMissing = f.subscribed, f.lost, f.missing
+	err := f.Follow(ctx, f.args[0], f.options, f.print)
 	switch {
-	case errors.Is(err, errCounted):
+	case f.count > 0 && f.printed == f.count:
 		return nil
 	case f.refused != nil:
 		return f.refused
@@ -106,31 +141,70 @@ func (f *follower) follow(interrupt context.Context, group string) error {
 
 func (f *follower) subscribed(gap client.Gap) {
 	f.running = true
-	if gap.Cause == nil {
+	switch {
+	case gap.Cause == nil:
 		f.note("subscribed to %s; Ctrl-C ends", f.args[0])
-		return
+	case gap.Resumed:
+		f.note("subscribed again, where it was")
+	default:
+		f.note("subscribed again; messages from %s to %s are missed",
+			gap.From.Format(time.TimeOnly), gap.To.Format(time.TimeOnly))
 	}
-	f.note("subscribed again; messages from %s to %s are missed",
-		gap.From.Format(time.TimeOnly), gap.To.Format(time.TimeOnly))
 }
 
+func (f *follower) lost(cause error, wait time.Duration) {
+	if !f.running { // who mistypes a URL wants to know now
+		f.refused = cause
+		f.stop()
+		return
+	}
+	f.note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+}
+
+func (f *follower) missing(m client.Missing) {
+	f.note("messages %d to %d are missing: the stream no longer keeps them", m.From, m.To)
+}
+
+// print prints a message, and stops behind the last one. That is no error, so
+// that the message is acknowledged.
 func (f *follower) print(m client.Message) error {
-	if err := f.message(m); err != nil {
+	line := printed{Payload: m.Payload}
+	if f.meta || f.json {
+		line.tell(m)
+	}
+	if f.json {
+		line.Stream, line.Received = m.Stream, time.Now().UTC()
+	}
+	if err := f.message(line, f.meta || f.json); err != nil {
 		return err
 	}
 	if f.printed++; f.printed == f.count {
-		return errCounted
+		f.stop()
 	}
 	return nil
 }
 
-func (f *follower) message(m client.Message) error {
-	if !f.json {
-		return f.value(m.Payload)
+// printed is a message as a line of JSON.
+type printed struct {
+	Stream      string         `json:"stream,omitzero"`
+	Received    time.Time      `json:"received,omitzero"`
+	Seq         uint64         `json:"seq,omitzero"`
+	Time        time.Time      `json:"time,omitzero"`
+	Epoch       string         `json:"epoch,omitzero"`
+	Redelivered int            `json:"redelivered,omitzero"`
+	Header      bool           `json:"header,omitzero"`
+	Payload     jsontext.Value `json:"payload"`
+}
+
+// tell adds what is known of the message.
+func (p *printed) tell(m client.Message) {
+	p.Seq, p.Time, p.Epoch, p.Redelivered, p.Header = m.Seq, m.Time, m.Epoch, m.Redelivered, m.Header
+}
+
+// message prints a message: all that is known of it, or its payload alone.
+func (c *console) message(p printed, all bool) error {
+	if all {
+		return c.value(p)
 	}
-	return f.value(struct {
-		Stream   string         `json:"stream"`
-		Received time.Time      `json:"received"`
-		Payload  jsontext.Value `json:"payload"`
-	}{m.Stream, time.Now().UTC(), m.Payload})
+	return c.value(p.Payload)
 }

@@ -146,3 +146,33 @@ func TestDeletingIsConfirmed(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupsOnATerminal have a heading.
+func TestGroupsOnATerminal(t *testing.T) {
+	newFake(t, map[string]string{"GET " + theGroup: oneGroup})
+	t.Setenv("NO_COLOR", "1")
+	seen, _ := onTerminal(t, "", "group", "show", "boiler", "sensors", groupID)
+	if !strings.HasPrefix(seen, "CLIENT   GROUP ") || !strings.Contains(seen, "LAG TIME  IN FLIGHT  REDELIVERED  DEAD  LOST\n") {
+		t.Errorf("saw\n%s", seen)
+	}
+}
+
+// TestMovingIsConfirmed: who is asked has seen what it means.
+func TestMovingIsConfirmed(t *testing.T) {
+	for _, test := range []struct {
+		typed string
+		moves bool
+	}{{"yes\n", true}, {"y\n", false}, {"\x04", false}} {
+		f := newFake(t, map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7}`})
+		t.Setenv("NO_COLOR", "1")
+		seen, code := onTerminal(t, test.typed, "group", "move", "boiler", "sensors", groupID, "--to", "earliest")
+		if !strings.Contains(seen, "would go from message 5 to 1, and have 7 to come. Type yes to go on: ") || (code == 0) != test.moves {
+			t.Errorf("%q: exit status %d, saw %q", test.typed, code, seen)
+		}
+		if test.moves {
+			f.wantRequests(plan, did)
+		} else {
+			f.wantRequests(plan)
+		}
+	}
+}

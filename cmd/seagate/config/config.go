@@ -18,6 +18,8 @@ type Config struct {
 	Log       Log
 	WebSocket WebSocket
 	Streams   Streams
+	Retention Retention
+	Groups    Groups
 	Limits    Limits
 	Shutdown  Shutdown
 	Root      Root
@@ -57,13 +59,32 @@ type WebSocket struct {
 
 // Streams is how streams behave where the protocol leaves it open.
 type Streams struct {
-	Ungrouped     Ungrouped
-	Undefined     Policy
-	MissingFields Policy
-	UnknownFields Policy
-	Dates         Dates
-	TailMessages  int
-	TailBytes     Size
+	Ungrouped       Ungrouped
+	Undefined       Policy
+	MissingFields   Policy
+	UnknownFields   Policy
+	Dates           Dates
+	Durability      Durability
+	Gaps            Gaps
+	MessageIDWindow time.Duration
+	TailMessages    int
+	TailBytes       Size
+}
+
+// Retention is what streams keep.
+type Retention struct {
+	Age      time.Duration
+	Bytes    Size
+	Messages int
+	MinFree  Size
+}
+
+// Groups is how consumer groups behave.
+type Groups struct {
+	IdleTimeout      time.Duration
+	AckTimeout       time.Duration
+	MaxDeliveries    int
+	DeadLetterSuffix string
 }
 
 // Limits bounds what a client can make the gateway do or keep.
@@ -85,6 +106,9 @@ type Limits struct {
 	HeaderBytes                Size
 	BatchMessages              int
 	FramesPerSecond            int
+	GroupsPerClient            int
+	MessageIDs                 int
+	GroupSeries                int
 }
 
 // Shutdown is how long a stop may take.
@@ -140,6 +164,25 @@ const (
 	ClientGroup Ungrouped = "client-group"
 )
 
+// Durability is what messages survive.
+type Durability string
+
+// OnDisk survives the death of the machine, InMemory nothing.
+const (
+	OnDisk   Durability = "disk"
+	InMemory Durability = "memory"
+)
+
+// Gaps is what becomes of a subscription that has lost messages and did not
+// ask to be told.
+type Gaps string
+
+// CloseAtGaps ends the connection; SkipGaps goes on.
+const (
+	CloseAtGaps Gaps = "close"
+	SkipGaps    Gaps = "skip"
+)
+
 // Policy is what is done with a message that its schema does not cover.
 type Policy string
 
@@ -174,13 +217,23 @@ func Default() *Config {
 			StallTimeout:          60 * time.Second,
 		},
 		Streams: Streams{
-			Ungrouped:     Broadcast,
-			Undefined:     Refuse,
-			MissingFields: Refuse,
-			UnknownFields: Refuse,
-			Dates:         StrictDates,
-			TailMessages:  10_000,
-			TailBytes:     4 * MiB,
+			Ungrouped:       Broadcast,
+			Undefined:       Refuse,
+			MissingFields:   Refuse,
+			UnknownFields:   Refuse,
+			Dates:           StrictDates,
+			Durability:      OnDisk,
+			Gaps:            CloseAtGaps,
+			MessageIDWindow: 2 * time.Minute,
+			TailMessages:    10_000,
+			TailBytes:       1 * MiB,
+		},
+		Retention: Retention{Age: 7 * 24 * time.Hour, Bytes: 1 * GiB, MinFree: 512 * MiB},
+		Groups: Groups{
+			IdleTimeout:      7 * 24 * time.Hour,
+			AckTimeout:       30 * time.Second,
+			MaxDeliveries:    5,
+			DeadLetterSuffix: ".dead",
 		},
 		Limits: Limits{
 			MessageBytes:               1 * MiB,
@@ -199,6 +252,9 @@ func Default() *Config {
 			HeaderBytes:                64 * KiB,
 			BatchMessages:              10_000,
 			FramesPerSecond:            50,
+			GroupsPerClient:            10_000,
+			MessageIDs:                 1_000_000,
+			GroupSeries:                100,
 		},
 		Shutdown: Shutdown{Drain: 20 * time.Second, Timeout: 30 * time.Second},
 	}

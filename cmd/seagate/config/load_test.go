@@ -194,7 +194,25 @@ unknown_fields = "accept"
 dates = "lenient"
 tail_messages = 100
 tail_bytes = "8MiB"
+durability = "memory"
+gaps = "skip"
+message_id_window = "3m"
+
+[retention]
+age = "24h"
+bytes = "5MiB"
+messages = 76
+min_free = "6MiB"
+
+[groups]
+idle_timeout = "25h"
+ack_timeout = "31s"
+max_deliveries = 77
+dead_letter_suffix = ".failed"
 [limits]
+groups_per_client = 78
+message_ids = 79
+group_series = 80
 message_bytes = 2_097_152
 decompressed_bytes = "3MiB"
 json_depth = 65
@@ -233,14 +251,19 @@ func want() *config.Config {
 			LiteralActions:        true,
 		},
 		Streams: config.Streams{
-			Ungrouped:     config.ClientGroup,
-			Undefined:     config.Accept,
-			MissingFields: config.Accept,
-			UnknownFields: config.Accept,
-			Dates:         config.LenientDates,
-			TailMessages:  100,
-			TailBytes:     8 * config.MiB,
+			Ungrouped:       config.ClientGroup,
+			Undefined:       config.Accept,
+			MissingFields:   config.Accept,
+			UnknownFields:   config.Accept,
+			Dates:           config.LenientDates,
+			TailMessages:    100,
+			TailBytes:       8 * config.MiB,
+			Durability:      config.InMemory,
+			Gaps:            config.SkipGaps,
+			MessageIDWindow: 3 * time.Minute,
 		},
+		Retention: config.Retention{Age: 24 * time.Hour, Bytes: 5 * config.MiB, Messages: 76, MinFree: 6 * config.MiB},
+		Groups:    config.Groups{IdleTimeout: 25 * time.Hour, AckTimeout: 31 * time.Second, MaxDeliveries: 77, DeadLetterSuffix: ".failed"},
 		Limits: config.Limits{
 			MessageBytes:               2 * config.MiB,
 			DecompressedBytes:          3 * config.MiB,
@@ -257,6 +280,9 @@ func want() *config.Config {
 			SubscriptionsPerConnection: 72,
 			QueuedBytes:                4 * config.MiB,
 			FramesPerSecond:            73,
+			GroupsPerClient:            78,
+			MessageIDs:                 79,
+			GroupSeries:                80,
 			FailedAuthentications:      74,
 			PublishesPerSecond:         75,
 		},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"time"
 )
@@ -40,6 +41,8 @@ func (c *Config) sections() []section {
 		{"log", "What is logged, to standard error.", c.Log.settings()},
 		{"websocket", "WebSocket connections.", c.WebSocket.settings()},
 		{"streams", "What the protocol leaves open about streams and their messages.", c.Streams.settings()},
+		{"retention", retentionDoc, c.Retention.settings()},
+		{"groups", "Consumer groups.", c.Groups.settings()},
 		{"limits", limitsDoc, c.Limits.settings()},
 		{"shutdown", "How the gateway stops on SIGTERM.", c.Shutdown.settings()},
 		{"root", rootDoc, c.Root.settings()},
@@ -130,11 +133,55 @@ func (s *Streams) settings() []setting {
 			doc: `Messages with a field that their definition does not have.`},
 		{key: "dates", value: choice[Dates]{&s.Dates, []Dates{StrictDates, LenientDates}},
 			doc: `Forms of a date: "strict" is YYYY-MM-DDTHH:mm:ssZ alone; "lenient" also takes fractions of a second and +00:00, as JavaScript prints them.`},
+		{key: "durability", value: choice[Durability]{&s.Durability, []Durability{OnDisk, InMemory}},
+			doc: `What messages survive: "disk" is the death of the process and of the machine; "memory" is nothing, and costs no disk. For streams for which nothing else is set. A stream that has had messages keeps what it began with.`},
+		{key: "gaps", value: choice[Gaps]{&s.Gaps, []Gaps{CloseAtGaps, SkipGaps}},
+			doc: `What becomes of a subscription that did not ask for "meta" when retention drops messages before it has read them: "close" ends its connection with 4008, so that the client notices; "skip" goes on behind them.`},
+		{key: "message_id_window", value: duration(&s.MessageIDWindow, time.Second, 24*time.Hour),
+			doc: `Time for which the id of a message is remembered, so that publishing it again adds nothing.`},
 		{key: "tail_messages", value: count(&s.TailMessages, 1, 10_000_000),
-			doc: `Newest messages of each stream that are kept in memory, for subscribers that fall behind for a while.`},
+			doc: `Newest messages of each stream that are kept in memory. Subscribers that are further behind read from the disk.`},
 		{key: "tail_bytes", value: size(&s.TailBytes, KiB, 16*GiB),
 			doc: `Bytes that those messages may take, per stream. Whichever of the two is reached first holds.`},
 	}
+}
+
+const retentionDoc = `What streams keep, where nothing else is set for one. The oldest messages go when any of the bounds is passed; it is looked at every 10 s, and at once when a stream has grown by an eighth.`
+
+func (r *Retention) settings() []setting {
+	return []setting{
+		{key: "age", value: duration(&r.Age, 0, 100*365*24*time.Hour),
+			doc: `Age from which on a message may be dropped; 0 is none.`},
+		{key: "bytes", value: size(&r.Bytes, 0, 1<<20*GiB),
+			doc: `Bytes of messages of one stream; 0 is any number.`},
+		{key: "messages", value: count(&r.Messages, 0, 1_000_000_000_000),
+			doc: `Messages of one stream; 0 is any number.`},
+		{key: "min_free", value: size(&r.MinFree, 0, 1<<10*GiB),
+			doc: `Free bytes on the disk below which nothing can be published to streams on disk (507), until there is an eighth more again. Everything else goes on. 0 asks for none, and a full disk then stops the process.`},
+	}
+}
+
+func (g *Groups) settings() []setting {
+	return []setting{
+		{key: "idle_timeout", value: duration(&g.IdleTimeout, time.Second, 10*365*24*time.Hour),
+			doc: `Time without a member after which a group is forgotten with its position.`},
+		{key: "ack_timeout", value: duration(&g.AckTimeout, 100*time.Millisecond, 24*time.Hour),
+			doc: `Time in which a member that acknowledges explicitly must do so, for each message, before others get it.`},
+		{key: "max_deliveries", value: count(&g.MaxDeliveries, 0, 1_000_000),
+			doc: `Failures (a nack, or no acknowledgement in time) after which a message goes to the dead-letter stream; 0 is never.`},
+		{key: "dead_letter_suffix", value: text(&g.DeadLetterSuffix, nameSuffix),
+			doc: `What is put after a stream's name for the name of its dead-letter stream.`},
+	}
+}
+
+// nameSuffix is the rule of what can end the name of a stream.
+func nameSuffix(text string) error {
+	if text == "" || len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool {
+		return !strings.ContainsRune("-_.~@+:", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return errors.New(`must be letters, digits and "-_.~@+:", at most 64`)
+	}
+	return nil
 }
 
 const limitsDoc = `What a client can make the gateway do or keep. Each limit has a counter among the metrics.`
@@ -172,6 +219,12 @@ func (l *Limits) amounts() []setting {
 			doc: `Streams that one jail may define.`},
 		{key: "clients_per_jail", value: count(&l.ClientsPerJail, 1, 10_000_000),
 			doc: `Clients that one jail may have.`},
+		{key: "groups_per_client", value: count(&l.GroupsPerClient, 1, 10_000_000),
+			doc: `Groups that one client may have, over all streams, idle ones included. Each takes some memory and a record on disk.`},
+		{key: "message_ids", value: count(&l.MessageIDs, 1, 100_000_000),
+			doc: `Ids of messages that are remembered at a time, over all streams. Beyond them publishing with an id is refused until some are forgotten. Each takes some 100 bytes of memory.`},
+		{key: "group_series", value: count(&l.GroupSeries, 0, 100_000),
+			doc: `Groups that have series of their own in the metrics: those with the highest lag.`},
 		{key: "connections", value: count(&l.Connections, 1, 10_000_000),
 			doc: `Open WebSocket connections in all. Each takes a file descriptor: raise the limit of the process with it (LimitNOFILE, ulimit -n).`},
 		{key: "connections_per_client", value: count(&l.ConnectionsPerClient, 1, 10_000_000),
@@ -179,7 +232,7 @@ func (l *Limits) amounts() []setting {
 		{key: "subscriptions_per_connection", value: count(&l.SubscriptionsPerConnection, 1, 1_000_000),
 			doc: `Subscriptions that one connection may hold.`},
 		{key: "queued_bytes", value: size(&l.QueuedBytes, KiB, GiB),
-			doc: `Bytes that may wait to be sent on one connection. Beyond them its subscriptions are left behind and read on from memory as the connection drains; a single message may be larger.`},
+			doc: `Bytes that may wait to be sent on one connection. Beyond them its subscriptions are left behind and read on from memory or from disk as the connection drains; a single message may be larger.`},
 		{key: "frames_per_second", value: count(&l.FramesPerSecond, 1, 1_000_000),
 			doc: `Control frames and empty frames per second that a client may send before it is dropped. They cost the gateway work and say nothing.`},
 		{key: "failed_authentications", value: count(&l.FailedAuthentications, 1, 1_000_000),

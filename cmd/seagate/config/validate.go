@@ -67,8 +67,6 @@ func (c *Config) checkRelations() []error {
 	}{
 		// A body is unpacked before it is known to be a message.
 		{l.DecompressedBytes >= l.MessageBytes, "limits.decompressed_bytes", "must not be less than", "limits.message_bytes"},
-		// What is accepted must be deliverable, and fit the tail that delivers it.
-		{c.Streams.TailBytes >= l.MessageBytes, "streams.tail_bytes", "must not be less than", "limits.message_bytes"},
 		// Headers and filters arrive in messages.
 		{l.HeaderBytes <= l.MessageBytes, "limits.header_bytes", "must not be more than", "limits.message_bytes"},
 		{l.FilterBytes <= l.MessageBytes, "limits.filter_bytes", "must not be more than", "limits.message_bytes"},

@@ -70,7 +70,6 @@ func TestValidate(t *testing.T) {
 
 		{"messages larger than all that holds them", func(c *config.Config) { c.Limits.MessageBytes = 8 * config.MiB }, []string{
 			`limits.decompressed_bytes ("1MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
-			`streams.tail_bytes ("4MiB", default) must not be less than limits.message_bytes ("8MiB", default)`,
 		}},
 		{"messages smaller than what comes in them", func(c *config.Config) { c.Limits.MessageBytes = config.KiB }, []string{
 			`limits.header_bytes ("64KiB", default) must not be more than limits.message_bytes ("1KiB", default)`,

@@ -1,0 +1,103 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+
+	"seagate/protocol"
+)
+
+// ungrouped stands in paths for the group of a client's subscriptions that
+// name none.
+const ungrouped = "ungrouped"
+
+// Groups lists the groups of the stream, which are those of all clients of the
+// jail. After an error there is no more.
+func (c *Client) Groups(ctx context.Context, stream string) iter.Seq2[GroupInfo, error] {
+	r, err := streamCall("list groups of", http.MethodGet, stream, "groups")
+	if err != nil {
+		return func(yield func(GroupInfo, error) bool) { yield(GroupInfo{}, err) }
+	}
+	return listAt[GroupInfo](ctx, c, r, "groups")
+}
+
+// Group returns the state of a client's group. The group is "" for that of the
+// subscriptions that name none. The code to expect is group_not_found.
+func (c *Client) Group(ctx context.Context, stream, clientID, group string) (GroupInfo, error) {
+	r, err := groupCall("look at", http.MethodGet, stream, clientID, group)
+	if err != nil {
+		return GroupInfo{}, err
+	}
+	var info GroupInfo
+	err = c.do(ctx, r, &info)
+	return info, err
+}
+
+// DeleteGroup forgets a group and where it stands, and ends the subscriptions
+// of its members.
+func (c *Client) DeleteGroup(ctx context.Context, stream, clientID, group string) error {
+	r, err := groupCall("delete", http.MethodDelete, stream, clientID, group)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, r, nil)
+}
+
+// GroupMove is what moving a group does.
+type GroupMove struct {
+	Position uint64 `json:"position"` // as in GroupInfo, afterwards
+	Was      uint64 `json:"was"`      // and before
+	Lag      uint64 `json:"lag"`      // afterwards
+}
+
+// MoveGroup lets a group go on at another position. Its members are handed
+// what is there, also what they have acknowledged before. Give the Epoch of
+// what the position was learned from, or "". The code to expect is
+// position_lost.
+func (c *Client) MoveGroup(ctx context.Context, stream, clientID, group string, to Position, epoch string) (GroupMove, error) {
+	return c.moveGroup(ctx, "move", stream, clientID, group, move{To: to, Epoch: epoch})
+}
+
+// PlanMoveGroup says what MoveGroup would do, with the same errors, and does
+// nothing.
+func (c *Client) PlanMoveGroup(ctx context.Context, stream, clientID, group string, to Position, epoch string) (GroupMove, error) {
+	return c.moveGroup(ctx, "plan to move", stream, clientID, group, move{To: to, Epoch: epoch, DryRun: true})
+}
+
+type move struct {
+	To     Position `json:"to"`
+	Epoch  string   `json:"epoch,omitzero"`
+	DryRun bool     `json:"dryRun,omitzero"`
+}
+
+func (c *Client) moveGroup(ctx context.Context, doing, stream, clientID, group string, body move) (GroupMove, error) {
+	r, err := groupCall(doing, http.MethodPost, stream, clientID, group)
+	if err != nil {
+		return GroupMove{}, err
+	}
+	r.path = append(r.path, "move")
+	r.body = body
+	var answer GroupMove
+	err = c.do(ctx, r, &answer)
+	return answer, err
+}
+
+// groupCall is a request about one group.
+func groupCall(doing, method, stream, clientID, group string) (request, error) {
+	what := fmt.Sprintf("%s group %q of client %q of", doing, group, clientID)
+	element := ungrouped
+	err := protocol.CheckClientID(clientID)
+	if err == nil && group != "" {
+		element, err = protocol.ParseGroupID(group)
+	}
+	r, wrongStream := streamCall(what, method, stream, "groups", clientID, element)
+	switch {
+	case wrongStream != nil:
+		return r, wrongStream
+	case err != nil:
+		return r, fmt.Errorf("client: %s: %w", r.doing, named(err))
+	}
+	return r, nil
+}

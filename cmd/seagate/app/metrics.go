@@ -1,0 +1,74 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"seagate/auth"
+	"seagate/groups"
+)
+
+// registerMetrics adds what the parts count themselves.
+func (a *App) registerMetrics() {
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	limited := prometheus.CounterOpts{Namespace: "seagate", Name: "authentications_limited_total", Help: "Attempts refused because too many had failed."}
+	a.metrics.MustRegister(prometheus.NewCounterFunc(limited, func() float64 { return float64(a.directory.Stats().Limited) }))
+	a.gauge("storage_free_bytes", "Bytes free on the disk of the data folder.", func() float64 {
+		free, _ := a.engine.Space()
+		return float64(free)
+	})
+	a.gauge("storage_low", "1 while nothing can be published to streams on disk for want of space.", func() float64 {
+		if _, low := a.engine.Space(); low {
+			return 1
+		}
+		return 0
+	})
+	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
+}
+
+func (a *App) gauge(name, help string, value func() float64) {
+	a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, value))
+}
+
+// groupMetrics shows what groups are doing: all of them together, and so many
+// of those with the highest lag one by one.
+type groupMetrics struct {
+	groups    *groups.Registry
+	directory *auth.Directory
+	series    int
+}
+
+var (
+	groupsDesc      = prometheus.NewDesc("seagate_groups", "Groups, those without members included.", nil, nil)
+	membersDesc     = prometheus.NewDesc("seagate_group_members", "Subscriptions in groups.", nil, nil)
+	inFlightDesc    = prometheus.NewDesc("seagate_group_in_flight", "Messages handed to members of groups and not acknowledged.", nil, nil)
+	redeliveredDesc = prometheus.NewDesc("seagate_group_redelivered_total", "Messages that groups delivered again.", nil, nil)
+	maxLagDesc      = prometheus.NewDesc("seagate_group_lag_max_messages", "The highest lag of all groups, in messages.", nil, nil)
+	lagDesc         = prometheus.NewDesc("seagate_group_lag_messages", "Messages that a group has not done with, of the groups with the highest lag.",
+		[]string{"jail", "stream", "client", "group"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{groupsDesc, membersDesc, inFlightDesc, redeliveredDesc, maxLagDesc, lagDesc} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
+	now := m.groups.Overview(max(1, m.series))
+	to <- prometheus.MustNewConstMetric(groupsDesc, prometheus.GaugeValue, float64(now.Groups))
+	to <- prometheus.MustNewConstMetric(membersDesc, prometheus.GaugeValue, float64(now.Members))
+	to <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(now.InFlight))
+	to <- prometheus.MustNewConstMetric(redeliveredDesc, prometheus.CounterValue, float64(now.Redelivered))
+	highest := 0.0
+	if len(now.Worst) > 0 {
+		highest = float64(now.Worst[0].Lag)
+	}
+	to <- prometheus.MustNewConstMetric(maxLagDesc, prometheus.GaugeValue, highest)
+	for _, w := range now.Worst[:min(m.series, len(now.Worst))] {
+		jail, client := m.directory.Names(w.Key.Topic.Space, w.Key.Client)
+		to <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(w.Lag), jail, w.Key.Topic.Name, client, w.Key.Group)
+	}
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+)
+
+// A reading is one run of messages.
+type reading struct {
+	*task
+	from  client.Position
+	epoch string
+	limit int
+	all   bool
+	meta  bool
+}
+
+// What a gateway gives in one page, if it is not asked for less.
+const (
+	defaultPage = 100
+	largestPage = 1000
+)
+
+func messagesCommand() *cobra.Command {
+	var (
+		given reading
+		from  string
+	)
+	cmd := newCommand("messages STREAM", "Print messages that a stream keeps", cobra.ExactArgs(1),
+		func(ctx context.Context, t *task) (err error) {
+			r := given
+			r.task = t
+			if r.limit < 1 || r.limit > largestPage {
+				return usagef("--limit must be from 1 to %d", largestPage)
+			}
+			if r.from, err = position("--from", from); err != nil {
+				return err
+			}
+			return r.print(ctx)
+		})
+	cmd.Long = `Print messages that a stream keeps, one JSON value a line, and say how to read on.
+With --all it reads on by itself, until there are no more.
+
+With --meta or --json each line is an object: {"seq", "time", "epoch",
+"payload"}.`
+	cmd.Example = `  seagate messages boiler --limit 10
+  seagate messages boiler --from 2026-11-21T10:00:00Z --all --meta > boiler.ndjson`
+	flags := cmd.Flags()
+	flags.StringVar(&from, "from", "earliest", "begin at `POSITION`: earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
+	flags.StringVar(&given.epoch, "epoch", "", "refuse to begin if the stream is another one than in this `EPOCH`")
+	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read so many at a time")
+	flags.BoolVar(&given.all, "all", false, "print all messages from there on")
+	flags.BoolVar(&given.meta, "meta", false, "print the number and time of each message")
+	completeStream(cmd)
+	return cmd
+}
+
+func (r *reading) print(ctx context.Context) error {
+	for {
+		page, err := r.Messages(ctx, r.args[0], r.from, r.limit, r.epoch)
+		if err != nil {
+			return err
+		}
+		if err := r.page(page); err != nil {
+			return err
+		}
+		if page.AtEnd || !r.all {
+			r.rest(page)
+			return nil
+		}
+		r.from, r.epoch = page.Next, page.Epoch
+	}
+}
+
+func (r *reading) page(page client.MessagePage) error {
+	if page.Dropped > 0 {
+		r.note("%d messages from %s on are missing: the stream no longer keeps them", page.Dropped, r.from)
+	}
+	for _, m := range page.Messages {
+		line := printed{Payload: m.Payload}
+		line.tell(m)
+		if err := r.message(line, r.meta || r.json); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest says where what was not printed begins.
+func (r *reading) rest(page client.MessagePage) {
+	if page.AtEnd {
+		r.note("that is all; what comes next begins at --from %d --epoch %s", page.NextSeq, page.Epoch)
+		return
+	}
+	r.note("there is more, from --from %s --epoch %s on", page.Next, page.Epoch)
+}

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+	"seagate/cmd/seagate/config"
+)
+
+// asDefault is the value of a flag that takes back what was set.
+const asDefault = "default"
+
+// A change is what the flags say of a stream's settings. What is "" stays.
+type change struct {
+	durability, age, bytes, messages string
+}
+
+func streamSettingsCommand() *cobra.Command {
+	var given change
+	cmd := newCommand("settings STREAM", "Show or change how a stream keeps its messages", cobra.ExactArgs(1),
+		func(ctx context.Context, t *task) error {
+			if given == (change{}) {
+				applied, err := t.StreamSettings(ctx, t.args[0])
+				return t.settings(applied, err)
+			}
+			return changeSettings(ctx, t, given)
+		})
+	cmd.Long = `Show or change how a stream keeps its messages. What is not set for the stream is
+as the gateway has it for all streams; "default" takes back what was set. 0 is no
+bound. The durability cannot change once the stream has had a message.
+
+What a smaller bound no longer lets be kept is deleted at once.`
+	cmd.Example = `  seagate stream settings boiler
+  seagate stream settings boiler --retention-age 48h --retention-bytes 2GiB
+  seagate stream settings boiler --retention-age default`
+	flags := cmd.Flags()
+	flags.StringVar(&given.durability, "durability", "", "`WHERE` messages are kept: disk, memory or default")
+	flags.StringVar(&given.age, "retention-age", "", "drop messages that are older than `AGE`, such as 168h, in whole seconds")
+	flags.StringVar(&given.bytes, "retention-bytes", "", "keep at most `SIZE` of messages, such as 512MiB")
+	flags.StringVar(&given.messages, "retention-messages", "", "keep at most `N` messages")
+	completeStream(cmd)
+	return cmd
+}
+
+// changeSettings changes what the flags say, and leaves the rest as it is set.
+func changeSettings(ctx context.Context, t *task, given change) error {
+	edit, err := given.edit()
+	if err != nil {
+		return Usage(err)
+	}
+	now, err := t.StreamSettings(ctx, t.args[0])
+	if err != nil {
+		return err
+	}
+	edit(&now.Set)
+	applied, err := t.SetStreamSettings(ctx, t.args[0], now.Set)
+	return t.settings(applied, err)
+}
+
+// edit reads the flags, and returns what does what they say.
+func (c change) edit() (func(*client.StreamSettings), error) {
+	durability, err1 := setting("durability", c.durability, parseDurability)
+	age, err2 := setting("retention-age", c.age, parseAge)
+	size, err3 := setting("retention-bytes", c.bytes, parseBytes)
+	messages, err4 := setting("retention-messages", c.messages, parseMessages)
+	return func(s *client.StreamSettings) {
+		replace(&s.Durability, c.durability, durability)
+		replace(&s.Retention.Age, c.age, age)
+		replace(&s.Retention.Bytes, c.bytes, size)
+		replace(&s.Retention.Messages, c.messages, messages)
+	}, errors.Join(err1, err2, err3, err4)
+}
+
+// setting reads a flag. It returns nil for one that is not there, and for the
+// default.
+func setting[T any](flag, text string, parse func(string) (T, error)) (*T, error) {
+	if text == "" || text == asDefault {
+		return nil, nil
+	}
+	value, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("--%s %q: %w", flag, text, err)
+	}
+	return &value, nil
+}
+
+func replace[T any](value **T, text string, by *T) {
+	if text != "" {
+		*value = by
+	}
+}
+
+func parseDurability(text string) (string, error) {
+	if text != client.DurabilityDisk && text != client.DurabilityMemory {
+		return "", errors.New("give disk, memory or default")
+	}
+	return text, nil
+}
+
+func parseAge(text string) (time.Duration, error) {
+	age, err := time.ParseDuration(text)
+	if err != nil || age < 0 || age%time.Second != 0 {
+		if text == "0" {
+			return 0, nil
+		}
+		return 0, errors.New("give whole seconds, minutes or hours, such as 90s, 30m or 168h, 0 for no bound, or default")
+	}
+	return age, nil
+}
+
+func parseBytes(text string) (int64, error) {
+	size, err := config.ParseSize(text)
+	if err != nil {
+		return 0, errors.New("give a number of bytes, or one with KiB, MiB or GiB, 0 for no bound, or default")
+	}
+	return int64(size), nil
+}
+
+func parseMessages(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 53)
+	if err != nil {
+		return 0, errors.New("give a number of messages, 0 for no bound, or default")
+	}
+	return n, nil
+}
+
+// settings prints a stream's settings, each with whether it was set for it.
+func (c *console) settings(applied client.AppliedSettings, err error) error {
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.value(applied)
+	}
+	return list(c, settingsOf(applied), []string{"SETTING", "VALUE", "FROM"}, func(row []string) []string { return row })
+}
+
+func settingsOf(applied client.AppliedSettings) iter.Seq2[[]string, error] {
+	holds, set := applied.Effective, applied.Set
+	return func(yield func([]string, error) bool) {
+		_ = yield(settingRow("durability", holds.Durability, set.Durability), nil) &&
+			yield(settingRow("retention-age", holds.Retention.Age, set.Retention.Age), nil) &&
+			yield(settingRow("retention-bytes", holds.Retention.Bytes, set.Retention.Bytes), nil) &&
+			yield(settingRow("retention-messages", holds.Retention.Messages, set.Retention.Messages), nil)
+	}
+}
+
+func settingRow[T any](name string, holds, set *T) []string {
+	row := []string{name, "-", asDefault}
+	if holds != nil {
+		row[1] = fmt.Sprint(*holds)
+	}
+	if set != nil {
+		row[2] = "stream"
+	}
+	return row
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+	"seagate/cmd/seagate/cli"
+	"seagate/cmd/seagate/config"
+	"seagate/cmd/seagate/oracle"
+	"seagate/protocol"
+)
+
+// An oracleRun is one run of `seagate oracle`.
+type oracleRun struct {
+	server, client, secretFile string
+	options                    oracle.Options
+	verify                     string
+}
+
+func oracleCommand() *cobra.Command {
+	r := oracleRun{options: oracle.DefaultOptions()}
+	cmd := &cobra.Command{
+		Use:     "oracle",
+		Short:   "Try a gateway: does it keep its promises?",
+		GroupID: "client",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	cmd.Long = `Try a gateway: publish to streams of its own in every way, consume them in every
+way, cut connections, and say whether anything was lost, doubled or out of
+order. Kill the gateway meanwhile, or pull its plug, if you like: it is waited
+for. It needs a client that may make streams and clients.
+
+What was acknowledged is noted in the files of the folder --journal. After the
+oracle itself was killed, --verify compares them with what the gateway has.
+
+It exits with 1 if a promise was broken.`
+	cmd.Example = `  seagate oracle --duration 5m
+  seagate oracle --verify oracle-4711`
+	r.flags(cmd)
+	return cmd
+}
+
+func (r *oracleRun) flags(cmd *cobra.Command) {
+	flags, o := cmd.Flags(), &r.options
+	flags.StringVar(&r.server, "server", "", "`URL` of the gateway [SEAGATE_URL]")
+	flags.StringVar(&r.client, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
+	flags.StringVar(&r.secretFile, "secret-file", "", "read the client's secret from `FILE` [SEAGATE_CLIENT_SECRET]")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "for how long to publish")
+	flags.DurationVar(&o.Patience, "patience", o.Patience, "how long to wait for everything else")
+	flags.IntVar(&o.Publishers, "publishers", o.Publishers, "`NUMBER` of publishers")
+	flags.IntVar(&o.Streams, "streams", o.Streams, "`NUMBER` of streams")
+	flags.IntVar(&o.Rate, "rate", o.Rate, "`MESSAGES` a second of each publisher")
+	flags.IntVar(&o.Messages, "messages", o.Messages, "`NUMBER` of messages after which no more are published")
+	flags.IntVar(&o.Bytes, "bytes", o.Bytes, "`BYTES` of payload in each message")
+	flags.IntVar(&o.Members, "members", o.Members, "`NUMBER` of members of each group")
+	flags.Uint64Var(&o.Seed, "seed", 0, "of what is left to chance; 0 is a new one")
+	flags.StringVar(&o.Journal, "journal", "", "`FOLDER` for the journals; a new one in the working folder by default")
+	flags.IntVar(&o.Limit, "limit", o.Limit, "violations of each kind that are printed")
+	flags.BoolVar(&o.Calm, "calm", false, "cut no connection, and leave no group")
+	flags.BoolVar(&o.Shared, "client-group", false, "the gateway has streams.ungrouped = \"client-group\"")
+	flags.BoolVar(&o.MemoryStream, "memory", false, "keep the last stream in memory; the gateway must not stop then")
+	flags.DurationVar(&o.AckTimeout, "ack-timeout", 0, "groups.ack_timeout of the gateway, so that messages can be left unacknowledged")
+	flags.IntVar(&o.MaxDeliveries, "max-deliveries", o.MaxDeliveries, "groups.max_deliveries of the gateway")
+	flags.BoolVar(&o.KeepStreams, "keep", false, "leave the streams there")
+	flags.StringVar(&r.verify, "verify", "", "compare the journals in `FOLDER` with the gateway, and do nothing else")
+}
+
+var errPromises = errors.New("the gateway broke promises")
+
+func (r *oracleRun) run(ctx context.Context, out io.Writer) error {
+	target, err := r.target()
+	if err != nil {
+		return err
+	}
+	var report *oracle.Report
+	if r.verify != "" {
+		report, err = oracle.Verify(ctx, target, r.verify, r.options)
+	} else {
+		report, err = r.try(ctx, target, out)
+	}
+	if report != nil {
+		report.WriteTo(out)
+	}
+	if err == nil && !report.OK() {
+		err = errPromises
+	}
+	return err
+}
+
+func (r *oracleRun) try(ctx context.Context, target oracle.Target, out io.Writer) (*oracle.Report, error) {
+	o := r.options
+	for o.Seed == 0 {
+		o.Seed = rand.Uint64()
+	}
+	if o.Journal == "" {
+		var err error
+		if o.Journal, err = os.MkdirTemp(".", "oracle-"); err != nil {
+			return nil, err
+		}
+	}
+	run, err := oracle.New(target, o)
+	if err != nil {
+		return nil, cli.Usage(err)
+	}
+	fmt.Fprintf(out, "seed %d, journals in %s\n", o.Seed, o.Journal)
+	return run.Run(ctx)
+}
+
+// target returns the gateway that flags and environment name, or without any
+// that of `seagate dev`.
+func (r *oracleRun) target() (oracle.Target, error) {
+	server := cmp.Or(r.server, os.Getenv("SEAGATE_URL"))
+	id, secret := cmp.Or(r.client, os.Getenv("SEAGATE_CLIENT_ID")), os.Getenv("SEAGATE_CLIENT_SECRET")
+	if r.secretFile != "" {
+		text, err := os.ReadFile(r.secretFile)
+		if err != nil {
+			return oracle.Target{}, cli.Usage(err)
+		}
+		secret = strings.TrimSpace(string(text))
+	}
+	if id == "" && secret == "" && server == "" {
+		folder := cmp.Or(os.Getenv("SEAGATE_DATA_DIR"), config.Development().DataDir)
+		dev, err := cli.ReadCredentials(filepath.Join(folder, cli.CredentialsFile))
+		if err != nil {
+			return oracle.Target{}, cli.Usage(errors.New("name the gateway and the client: SEAGATE_URL, SEAGATE_CLIENT_ID and SEAGATE_CLIENT_SECRET"))
+		}
+		server, id, secret = dev.URL, dev.ClientID, dev.ClientSecret
+	}
+	made := client.Basic(id, secret)
+	if err := protocol.CheckClientID(id); err != nil {
+		return oracle.Target{}, cli.Usage(err)
+	}
+	return oracle.Target{URL: cmp.Or(server, "http://127.0.0.1:3104"), Credentials: made}, nil
+}

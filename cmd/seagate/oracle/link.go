@@ -1,0 +1,86 @@
+package oracle
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"seagate/client"
+)
+
+// A link is a way to the gateway that can be cut in the middle of anything.
+type link struct {
+	*client.Client
+	transport *http.Transport
+
+	mu    sync.Mutex // guards what follows
+	conns []net.Conn
+}
+
+const (
+	dialTimeout = 10 * time.Second
+	// slowBuffer is how much the system takes in for who stops reading. The
+	// gateway has to notice.
+	slowBuffer = 8 << 10
+)
+
+// newLink returns a link. One that is slow takes in little at a time.
+func newLink(t Target, slow bool) (*link, error) {
+	l := &link{}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	l.transport = &http.Transport{
+		ResponseHeaderTimeout: time.Minute,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if tcp, ok := conn.(*net.TCPConn); ok && slow {
+				tcp.SetReadBuffer(slowBuffer)
+			}
+			l.add(conn)
+			return conn, nil
+		},
+	}
+	options := client.Options{HTTPClient: &http.Client{Transport: l.transport}}
+	if slow {
+		options.QueueBytes = slowBuffer
+	}
+	made, err := client.New(t.URL, t.Credentials, options)
+	if err != nil {
+		return nil, err
+	}
+	l.Client = made
+	return l, nil
+}
+
+// maxConns is how many connections a link remembers. It has one or two at a
+// time.
+const maxConns = 8
+
+func (l *link) add(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.conns) == maxConns {
+		l.conns = l.conns[1:]
+	}
+	l.conns = append(l.conns, conn)
+}
+
+// cut closes the connections as a cable does that is pulled: neither side says
+// goodbye, and what has arrived has arrived.
+func (l *link) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, conn := range l.conns {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
+		conn.Close()
+	}
+	l.conns = nil
+}
+
+func (l *link) close() { l.transport.CloseIdleConnections() }

@@ -1,0 +1,202 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+// deadSuffix is what the gateway puts after a stream's name for that of its
+// dead-letter stream, unless it is set to something else.
+const deadSuffix = ".dead"
+
+// readLogs reads what the streams hold, once nobody publishes any more.
+func (o *Oracle) readLogs() error {
+	for _, stream := range o.streams {
+		log := &Log{Stream: stream}
+		err := o.pages(o.consuming, stream, client.Earliest(), func(page client.MessagePage) error {
+			log.Epoch, log.Next = page.Epoch, page.NextSeq
+			if log.First == 0 {
+				log.First = page.FirstSeq
+			}
+			for _, m := range page.Messages {
+				e, err := entryOf(m)
+				if err != nil {
+					return fmt.Errorf("oracle: number %d of %s: %w", m.Seq, stream, err)
+				}
+				log.Entries = append(log.Entries, e)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		o.logs[stream] = log
+	}
+	return nil
+}
+
+// readFirsts notes what was dropped since the logs were read.
+func (o *Oracle) readFirsts() error {
+	ctx, cancel := context.WithTimeout(context.Background(), o.options.Patience)
+	defer cancel()
+	for _, stream := range o.streams {
+		page, err := o.page(ctx, stream, client.Earliest(), 1)
+		if err != nil {
+			return err
+		}
+		log := o.logs[stream]
+		log.First = max(log.First, page.FirstSeq)
+		log.Entries = slices.DeleteFunc(log.Entries, func(e Entry) bool { return e.Seq < log.First })
+	}
+	return nil
+}
+
+// pages reads from a position to the end.
+func (o *Oracle) pages(ctx context.Context, stream string, from client.Position, take func(client.MessagePage) error) error {
+	for {
+		page, err := o.page(ctx, stream, from, 1000)
+		if err != nil {
+			return err
+		}
+		if err := take(page); err != nil {
+			return err
+		}
+		if page.AtEnd {
+			return nil
+		}
+		from = page.Next
+	}
+}
+
+// page reads one page, and again if the gateway is away.
+func (o *Oracle) page(ctx context.Context, stream string, from client.Position, limit int) (client.MessagePage, error) {
+	wait := firstWait
+	for {
+		page, err := o.control.Messages(ctx, stream, from, limit, "")
+		if err == nil || !temporary(err) {
+			return page, err
+		}
+		if !o.pause(ctx, wait) {
+			return page, err
+		}
+		wait = min(2*wait, lastWait)
+	}
+}
+
+// A letterReader follows the dead-letter streams while groups finish.
+type letterReader struct {
+	*Oracle
+	ctx     context.Context
+	stop    context.CancelFunc
+	next    map[string]uint64 // by dead-letter stream
+	letters []Letter
+}
+
+func (o *Oracle) newLetterReader() *letterReader {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &letterReader{Oracle: o, ctx: ctx, stop: cancel, next: map[string]uint64{}}
+}
+
+// run reads until it is stopped, and then what is there.
+func (r *letterReader) run() {
+	for r.pause(r.ctx, pollEvery) {
+		r.round(r.ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.options.Patience)
+	defer cancel()
+	r.round(ctx)
+}
+
+func (r *letterReader) round(ctx context.Context) {
+	for _, stream := range r.streams {
+		dead := stream + deadSuffix
+		err := r.pages(ctx, dead, client.AtSeq(max(r.next[dead], 1)), func(page client.MessagePage) error {
+			for _, m := range page.Messages {
+				r.next[dead] = m.Seq + 1
+				if err := r.letter(m); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil && client.CodeOf(err) != protocol.CodeStreamNotFound {
+			r.fail(err)
+		}
+	}
+}
+
+func (r *letterReader) letter(m client.Message) error {
+	var letter Letter
+	if err := json.Unmarshal(m.Payload, &letter); err != nil {
+		return fmt.Errorf("oracle: number %d of %s: %w", m.Seq, m.Stream, err)
+	}
+	r.letters = append(r.letters, letter)
+	for _, g := range r.groups {
+		if g.Group.Stream == letter.Stream && g.Name == letter.Group {
+			g.lettered(letter.Seq)
+		}
+	}
+	return nil
+}
+
+// startConsumers lets every kind of consumer begin on each stream. The groups
+// that begin with the first message exist when it returns.
+func (o *Oracle) startConsumers() error {
+	for _, stream := range o.streams {
+		if err := o.startFollowers(stream); err != nil {
+			return err
+		}
+		for _, spec := range o.groupSpecs() {
+			if err := o.startGroup(o.newGroup(stream, spec)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, g := range o.groups {
+		if g.spec.late {
+			continue
+		}
+		select {
+		case <-g.founded:
+		case <-o.consuming.Done():
+		}
+	}
+	return nil
+}
+
+func (o *Oracle) startFollowers(stream string) error {
+	for _, spec := range o.followerSpecs(stream) {
+		f, err := o.newFollower(stream, spec)
+		if err != nil {
+			return err
+		}
+		o.followers = append(o.followers, f.Follower)
+		o.consumers.Go(f.run)
+	}
+	c, err := o.newConsumer(stream, o.target, false)
+	if err != nil {
+		return err
+	}
+	p := &pager{c, &Follower{Name: "pages", Stream: stream, Resumes: true}}
+	o.followers = append(o.followers, p.Follower)
+	o.consumers.Go(p.run)
+	return nil
+}
+
+func (o *Oracle) startGroup(g *groupRun) error {
+	o.groups = append(o.groups, g)
+	for i := range o.options.Members {
+		m, err := g.newMember(i)
+		if err != nil {
+			return err
+		}
+		o.consumers.Go(m.run)
+	}
+	return nil
+}

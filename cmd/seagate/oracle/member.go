@@ -1,0 +1,320 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"seagate/client"
+)
+
+// A groupRun is a consumer group at work.
+type groupRun struct {
+	*Oracle
+	*Group
+	spec groupSpec
+
+	once    sync.Once
+	founded chan struct{} // closed once it exists, and Start is set
+	asked   Instant       // for the first time to join; owned by the founder
+
+	mu      sync.Mutex      // guards what follows, and what is in Group
+	settled map[ID]bool     // received, or acknowledged by explicit members
+	dead    map[uint64]bool // has a letter
+	open    map[ID]uint64   // of the final log: not settled; nil until that is there
+}
+
+// A groupSpec is what the members of a group do.
+type groupSpec struct {
+	from     client.Position
+	meta     bool
+	explicit func(member int) bool
+	late     bool // it begins some time after the run did
+	slow     bool // its first member sometimes stops reading
+	ungroup  bool // it has no id
+}
+
+func nobody(int) bool    { return false }
+func everybody(int) bool { return true }
+func half(i int) bool    { return i%2 == 1 }
+
+func (o *Oracle) groupSpecs() []groupSpec {
+	specs := []groupSpec{
+		{from: client.Earliest(), explicit: nobody},
+		{meta: true, explicit: nobody, late: true, slow: o.options.Keep > 0},
+		{from: client.Earliest(), meta: true, explicit: everybody},
+		{from: client.Earliest(), meta: true, explicit: half},
+	}
+	if o.options.Keep > 0 {
+		specs[0].meta = true // or nobody could say what is missing
+	}
+	if o.options.Shared {
+		specs = append(specs, groupSpec{meta: true, explicit: nobody, ungroup: true})
+	}
+	return specs
+}
+
+func (o *Oracle) newGroup(stream string, spec groupSpec) *groupRun {
+	g := &groupRun{Oracle: o, spec: spec, founded: make(chan struct{}), settled: map[ID]bool{}, dead: map[uint64]bool{},
+		Group: &Group{Stream: stream, Members: o.options.Members, Explicit: spec.explicit(0)}}
+	if !spec.ungroup {
+		g.Name = uuid.NewString()
+	}
+	return g
+}
+
+// A member is one of a group.
+type member struct {
+	*consumer
+	group    *groupRun
+	index    int
+	explicit bool
+	pending  []Entry // to be acknowledged with one of the next
+}
+
+func (g *groupRun) newMember(index int) (*member, error) {
+	c, err := g.newConsumer(g.Group.Stream, g.target, g.spec.slow && index == 0)
+	if err != nil {
+		return nil, err
+	}
+	return &member{consumer: c, group: g, index: index, explicit: g.spec.explicit(index)}, nil
+}
+
+// run has sessions until the group is done.
+func (m *member) run() {
+	defer m.link.close()
+	if m.index == 0 && m.group.spec.late {
+		m.pause(m.publishing, time.Duration(m.random.Int64N(int64(time.Second))))
+	}
+	if m.index > 0 && !m.awaitFounder() {
+		return
+	}
+	retry := m.newRetry()
+	for {
+		l, err := m.enter()
+		if err != nil {
+			m.group.failed(err)
+			return
+		}
+		if l != nil {
+			retry.reset()
+			if m.listen(l, m.take, m.complete) {
+				return
+			}
+		} else if !retry.wait(nil) {
+			return
+		}
+	}
+}
+
+func (m *member) awaitFounder() bool {
+	select {
+	case <-m.group.founded:
+		return true
+	case <-m.consuming.Done():
+		return false
+	}
+}
+
+// enter joins the group. The first time founds it.
+func (m *member) enter() (*listening, error) {
+	m.pending = nil
+	if m.index == 0 && m.group.asked == 0 {
+		m.group.asked = m.clock.now()
+	}
+	l, err := m.join(client.SubscribeOptions{Group: m.group.Name, From: m.group.spec.from, Meta: m.group.spec.meta, Explicit: m.explicit})
+	if l == nil {
+		return nil, err
+	}
+	g := m.group
+	g.once.Do(func() {
+		l.AskedAt = g.asked
+		g.Group.Start = 1
+		if l.Meta {
+			g.Group.Start = l.Joined.Next
+		}
+		close(g.founded)
+	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Sessions = append(g.Sessions, l.Session)
+	return l, nil
+}
+
+func (g *groupRun) failed(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Failure = fmt.Sprintf("subscribe: %v", err)
+	g.once.Do(func() { close(g.founded) })
+}
+
+func (m *member) take(l *listening, e *Event) bool {
+	switch {
+	case e.Missing != (client.Missing{}):
+		m.group.missing(e.Missing)
+	case m.explicit && e.Seq <= l.UpTo && m.going: // which may have acknowledged it
+		l.Acks[e.Seq] = Ack{Asked: m.clock.now()}
+		m.group.settle(e.ID)
+	case m.explicit && m.going:
+	case m.explicit:
+		m.deal(l, *e)
+	default:
+		m.group.settle(e.ID)
+	}
+	return false
+}
+
+func (m *member) complete(l *listening) bool {
+	m.flush(l)
+	return m.group.done(m.logs[m.stream])
+}
+
+// What explicit members do now and then.
+const (
+	busyEvery   = 41 // gives it back
+	forgetEvery = 131
+	upToEvery   = 29
+	pendingMax  = 8
+)
+
+// deal does with a message what an explicit member does.
+func (m *member) deal(l *listening, e Event) {
+	fresh := e.Seq > l.UpTo && l.Acks[e.Seq].Asked == 0
+	if fresh && m.options.MaxDeliveries > 0 && poisonous(e.ID) && m.group.Explicit {
+		m.nack(l, e.Seq, poisonReason, 0)
+		return
+	}
+	if fresh && l.Nacks[e.Seq] == 0 && !m.options.Calm && m.mistreat(l, e.Seq) {
+		return
+	}
+	m.pending = append(m.pending, e.Entry)
+	if m.random.IntN(2) == 0 || len(m.pending) >= pendingMax {
+		m.flush(l)
+	}
+}
+
+// mistreat gives a message back, or forgets about it.
+func (m *member) mistreat(l *listening, seq uint64) bool {
+	switch {
+	case m.random.IntN(busyEvery) == 0:
+		m.nack(l, seq, "busy", time.Duration(m.random.Int64N(int64(pollEvery))))
+		return true
+	case m.random.IntN(forgetEvery) == 0 && m.options.AckTimeout > 0 && m.options.AckTimeout <= forgetTimeout && !m.drained():
+		return true
+	}
+	return false
+}
+
+func (m *member) nack(l *listening, seq uint64, reason string, delay time.Duration) {
+	l.Nacks[seq]++
+	ctx, cancel := m.answerTime()
+	defer cancel()
+	m.note(l.sub.Nack(ctx, client.NackOptions{Reason: reason, Delay: delay}, seq))
+}
+
+// flush acknowledges what is pending, unless the connection has ended.
+func (m *member) flush(l *listening) {
+	pending := m.pending
+	m.pending = nil
+	if len(pending) == 0 || l.conn.Err() != nil {
+		return
+	}
+	seqs, asked := make([]uint64, len(pending)), m.clock.now()
+	for i, e := range pending {
+		seqs[i] = e.Seq
+		l.Acks[e.Seq] = Ack{Asked: asked}
+	}
+	ctx, cancel := m.answerTime()
+	defer cancel()
+	err := l.sub.Ack(ctx, seqs...)
+	for _, e := range pending {
+		if err == nil {
+			l.Acks[e.Seq] = Ack{asked, m.clock.now()}
+		}
+		m.group.settle(e.ID)
+	}
+	m.note(err)
+	if err == nil && !m.options.Calm && !m.group.Explicit && m.random.IntN(upToEvery) == 0 {
+		m.ackUpTo(ctx, l, seqs[len(seqs)-1])
+	}
+}
+
+// ackUpTo acknowledges everything up to a number, also what was forgotten or
+// has yet to be looked at. So it is not for groups that wait for dead letters.
+func (m *member) ackUpTo(ctx context.Context, l *listening, seq uint64) {
+	asked := m.clock.now()
+	l.UpTo = max(l.UpTo, seq)
+	for _, e := range l.Events {
+		if e.Seq != 0 && e.Seq <= seq && l.Acks[e.Seq].Asked == 0 {
+			l.Acks[e.Seq] = Ack{Asked: asked}
+			m.group.settle(e.ID)
+		}
+	}
+	m.note(l.sub.AckUpTo(ctx, seq))
+}
+
+func (m *member) answerTime() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(m.consuming, m.options.Patience)
+}
+
+// note notes an answer to an acknowledgement that should have been another
+// one. That the connection has ended shows by itself.
+func (m *member) note(err error) {
+	if err := m.refused(err); err != nil {
+		m.surprise(m.stream, "an acknowledgement was refused: %v", err)
+	}
+}
+
+func (g *groupRun) settle(id ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.settled[id] {
+		g.settled[id] = true
+		delete(g.open, id)
+	}
+}
+
+// missing notes that messages will not come.
+func (g *groupRun) missing(m client.Missing) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for seq := m.From; seq <= m.To; seq++ {
+		g.dead[seq] = true
+	}
+	g.bury()
+}
+
+// lettered notes that there is a dead letter.
+func (g *groupRun) lettered(seq uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.dead[seq] = true
+	g.bury()
+}
+
+// bury drops from what is open what will not come. The caller holds mu.
+func (g *groupRun) bury() {
+	for id, seq := range g.open {
+		if g.dead[seq] {
+			delete(g.open, id)
+		}
+	}
+}
+
+// done says whether everything of the final log is settled.
+func (g *groupRun) done(log *Log) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open == nil {
+		g.open = map[ID]uint64{}
+		for _, e := range log.Entries {
+			if e.Seq >= g.Group.Start && !g.settled[e.ID] && !g.dead[e.Seq] {
+				g.open[e.ID] = e.Seq
+			}
+		}
+	}
+	return len(g.open) == 0
+}

@@ -1,0 +1,343 @@
+package oracle
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+const definition = `{"version":1,"fields":[
+	{"name":"publisher","type":"integer"},
+	{"name":"n","type":"integer"},
+	{"name":"color","type":"enum","enum":["red","green","blue"]},
+	{"name":"pad","type":"string","optional":true}]}`
+
+// An Oracle is one run.
+type Oracle struct {
+	target  Target
+	options Options
+	name    string // of this run, in the names of all that it makes
+	clock   *clock
+	control *link
+	streams []string
+	viewer  *viewer
+
+	publishing     context.Context // ends when nothing new is to be published
+	stopPublishing context.CancelFunc
+	consuming      context.Context // ends when nobody waits any more
+	stopConsuming  context.CancelFunc
+	filling        context.Context // ends before it, once the logs do not grow any more and logs is set
+	stopFilling    context.CancelFunc
+
+	publishers, consumers sync.WaitGroup
+	sent, acknowledged    atomic.Int64
+	conns                 atomic.Int64
+
+	lastSent atomic.Int64              // an Instant
+	seen     map[string]*atomic.Uint64 // by stream: the highest number
+
+	final chan struct{} // closed once logs is set
+	logs  map[string]*Log
+
+	followers []*Follower // each owned by its consumer, until that has ended
+	groups    []*groupRun
+
+	mu        sync.Mutex // guards what follows
+	disturbed []Instant
+	surprises []Violation
+	failure   error // of the oracle itself
+}
+
+// New checks the options and returns a run that has not begun.
+func New(t Target, o Options) (*Oracle, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("oracle: %w", err)
+	}
+	control, err := newLink(t, false)
+	if err != nil {
+		return nil, err
+	}
+	suffix := make([]byte, 4)
+	rand.Read(suffix)
+	made := &Oracle{target: t, options: o, name: "oracle-" + hex.EncodeToString(suffix), clock: newClock(),
+		control: control, final: make(chan struct{}), logs: map[string]*Log{}, seen: map[string]*atomic.Uint64{}}
+	for i := range o.Streams {
+		stream := fmt.Sprintf("%s-%d", made.name, i)
+		made.streams = append(made.streams, stream)
+		made.seen[stream] = &atomic.Uint64{}
+	}
+	return made, nil
+}
+
+// Run is Start, the time that the options say or until the context ends, and
+// Finish.
+func (o *Oracle) Run(ctx context.Context) (*Report, error) {
+	if err := o.Start(); err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(o.options.Duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return o.Finish()
+}
+
+// Start makes the streams and lets consumers and publishers begin. When it
+// returns nil, Finish has to be called.
+func (o *Oracle) Start() (err error) {
+	o.publishing, o.stopPublishing = context.WithCancel(context.Background())
+	o.consuming, o.stopConsuming = context.WithCancel(context.Background())
+	o.filling, o.stopFilling = context.WithCancel(o.consuming)
+	defer func() {
+		if err != nil {
+			o.stopPublishing()
+			o.stopConsuming()
+			o.consumers.Wait()
+			o.tidy()
+		}
+	}()
+	r := run{URL: o.target.URL, Seed: o.options.Seed, Streams: o.streams, Trims: o.options.Keep > 0}
+	if err := createJournals(o.options.Journal, r); err != nil {
+		return fmt.Errorf("oracle: %w", err)
+	}
+	if err := o.prepare(); err != nil {
+		return fmt.Errorf("oracle: %w", err)
+	}
+	if err := o.startConsumers(); err != nil {
+		return fmt.Errorf("oracle: %w", err)
+	}
+	return o.startPublishers()
+}
+
+// prepare makes the streams, and a client for tokens.
+func (o *Oracle) prepare() (err error) {
+	ctx, cancel := context.WithTimeout(o.consuming, o.options.Patience)
+	defer cancel()
+	for i, stream := range o.streams {
+		if _, err := o.control.Define(ctx, stream, jsontext.Value(definition)); err != nil {
+			return err
+		}
+		if err := o.settings(ctx, stream, i == len(o.streams)-1); err != nil {
+			return err
+		}
+	}
+	o.viewer, err = o.newViewer(ctx)
+	return err
+}
+
+func (o *Oracle) settings(ctx context.Context, stream string, last bool) error {
+	var set client.StreamSettings
+	if o.options.Keep > 0 {
+		set.Retention.Messages = &o.options.Keep
+	}
+	if durability := client.DurabilityMemory; last && o.options.MemoryStream {
+		set.Durability = &durability
+	}
+	if set == (client.StreamSettings{}) {
+		return nil
+	}
+	_, err := o.control.SetStreamSettings(ctx, stream, set)
+	return err
+}
+
+// socketShare: of so many publishers one uses HTTP.
+const socketShare = 3
+
+func (o *Oracle) startPublishers() error {
+	var made []*publisher
+	for i := range o.options.Publishers {
+		p, err := o.newPublisher(i)
+		if err != nil {
+			return fmt.Errorf("oracle: %w", err)
+		}
+		made = append(made, p)
+	}
+	for i, p := range made {
+		work := (&socketPublisher{publisher: p}).run
+		if i%socketShare == socketShare-1 {
+			work = (&httpPublisher{p}).run
+		}
+		o.publishers.Go(func() {
+			work()
+			p.link.close()
+			o.fail(p.journal.close())
+		})
+	}
+	return nil
+}
+
+// Acknowledged returns how many messages have been so far.
+func (o *Oracle) Acknowledged() int { return int(o.acknowledged.Load()) }
+
+// Disturb notes that the gateway is about to be killed, or something like it.
+func (o *Oracle) Disturb() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.disturbed = append(o.disturbed, o.clock.now())
+}
+
+// Finish stops publishing, waits until everything is consumed, and checks. The
+// error is of the oracle itself: a run that could not be judged.
+func (o *Oracle) Finish() (*Report, error) {
+	defer o.stopConsuming()
+	o.stopPublishing()
+	patience := time.AfterFunc(2*o.options.Patience, o.stopConsuming)
+	defer patience.Stop()
+	o.publishers.Wait()
+	err := o.readLogs()
+	if err != nil {
+		o.stopConsuming()
+	}
+	close(o.final)
+	o.stopFilling()
+	letters := o.newLetterReader()
+	var reading sync.WaitGroup
+	reading.Go(func() { letters.run() })
+	o.consumers.Wait()
+	letters.stop()
+	reading.Wait()
+	if err == nil {
+		err = o.readFirsts()
+	}
+	o.mu.Lock()
+	err = errors.Join(o.failure, err)
+	o.mu.Unlock()
+	var report *Report
+	if err == nil {
+		report, err = o.judge(letters.letters)
+	}
+	return report, errors.Join(err, o.tidy())
+}
+
+// judge reads the journals and checks.
+func (o *Oracle) judge(letters []Letter) (*Report, error) {
+	_, publishes, err := readJournals(o.options.Journal)
+	if err != nil {
+		return nil, fmt.Errorf("oracle: %w", err)
+	}
+	slices.Sort(o.disturbed)
+	h := &History{Publishes: publishes, Followers: o.followers, Letters: letters, Surprises: o.surprises, Disturbed: o.disturbed,
+		Trims: o.options.Keep > 0, AckTimeout: o.options.AckTimeout, MaxDeliveries: o.options.MaxDeliveries}
+	for _, stream := range o.streams {
+		h.Logs = append(h.Logs, *o.logs[stream])
+	}
+	for _, g := range o.groups {
+		h.Groups = append(h.Groups, g.Group)
+	}
+	return Check(h, o.options.Limit), nil
+}
+
+// tidy removes what the run has made.
+func (o *Oracle) tidy() error {
+	defer o.control.close()
+	ctx, cancel := context.WithTimeout(context.Background(), o.options.Patience)
+	defer cancel()
+	var problems []error
+	note := func(err error, fine protocol.Code) {
+		if err != nil && client.CodeOf(err) != fine {
+			problems = append(problems, err)
+		}
+	}
+	if o.viewer != nil {
+		note(o.control.DeleteClient(ctx, o.viewer.id), protocol.CodeClientNotFound)
+	}
+	for _, stream := range o.streams {
+		if o.options.KeepStreams {
+			break
+		}
+		note(o.control.DeleteStream(ctx, stream), protocol.CodeStreamNotFound)
+		note(o.control.DeleteStream(ctx, stream+deadSuffix), protocol.CodeStreamNotFound)
+	}
+	return errors.Join(problems...)
+}
+
+// fail notes a failure of the oracle, which ends the run.
+func (o *Oracle) fail(err error) {
+	if err == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failure = errors.Join(o.failure, err)
+	o.stopPublishing()
+	o.stopConsuming()
+}
+
+// maxSurprises bounds what is kept of them.
+const maxSurprises = 1000
+
+func (o *Oracle) surprise(stream, format string, args ...any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.surprises) < maxSurprises {
+		o.surprises = append(o.surprises, Violation{Surprise, stream, fmt.Sprintf(format, args...)})
+	}
+}
+
+func (o *Oracle) newConn() int { return int(o.conns.Add(1)) }
+
+// chance returns the chance of one part of the run.
+func (o *Oracle) chance(part int) *mathrand.Rand {
+	return mathrand.New(mathrand.NewPCG(o.options.Seed, uint64(part)))
+}
+
+// connectTimeout is how long it may take to connect and to subscribe.
+const connectTimeout = 15 * time.Second
+
+func (o *Oracle) dial(l *link) (*client.Conn, error) {
+	ctx, cancel := context.WithTimeout(o.consuming, connectTimeout)
+	defer cancel()
+	return l.Dial(ctx)
+}
+
+// A retry waits longer each time, and gives up when the run does.
+type retry struct {
+	o    *Oracle
+	next time.Duration
+}
+
+const (
+	firstWait = 10 * time.Millisecond
+	lastWait  = 500 * time.Millisecond
+)
+
+func (o *Oracle) newRetry() *retry { return &retry{o, firstWait} }
+
+func (r *retry) reset() { r.next = firstWait }
+
+// wait waits. It returns false if trying again is of no use.
+func (r *retry) wait(err error) bool {
+	if !temporary(err) {
+		r.o.fail(err)
+		return false
+	}
+	ok := r.o.pause(r.o.consuming, r.next)
+	r.next = min(2*r.next, lastWait)
+	return ok
+}
+
+// pause returns false if the context ends first.
+func (o *Oracle) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

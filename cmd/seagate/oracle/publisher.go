@@ -1,0 +1,374 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+// A publisher sends messages over one way, and notes what became of them.
+type publisher struct {
+	*Oracle
+	index   int
+	random  *rand.Rand
+	journal *journal
+	link    *link
+	n       int // messages so far
+	conn    int // number of the connection
+}
+
+// A parcel is one request to publish.
+type parcel struct {
+	request int
+	stream  string
+	key     string // "" for none
+	ids     []ID
+	bodies  []body
+	echo    bool // it was acknowledged before, or will have been
+}
+
+// What publishers do now and then, once in so many messages.
+const (
+	wrongEvery  = 31  // a message that does not fit the schema
+	echoEvery   = 19  // the same again under its id
+	otherEvery  = 97  // another one under the same id
+	cutEvery    = 401 // the connection breaks
+	maxBatch    = 20
+	wrongColor  = "none"
+	tickLength  = 10 * time.Millisecond
+	maxPipeline = 32
+)
+
+// newPublisher returns a publisher with an index of its own.
+func (o *Oracle) newPublisher(index int) (*publisher, error) {
+	j, err := newJournal(o.options.Journal, index, o.clock)
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLink(o.target, false)
+	if err != nil {
+		j.close()
+		return nil, err
+	}
+	return &publisher{Oracle: o, index: index, random: o.chance(index), journal: j, link: l}, nil
+}
+
+// next returns a request with so many messages and false if the run has had
+// all of its messages.
+func (p *publisher) next(messages int) (parcel, bool) {
+	if p.sent.Add(int64(messages)) > int64(p.options.Messages) {
+		return parcel{}, false
+	}
+	made := parcel{stream: p.streams[p.random.IntN(len(p.streams))]}
+	wrong := -1
+	if p.random.IntN(wrongEvery) == 0 {
+		wrong = p.random.IntN(messages)
+	}
+	for i := range messages {
+		id := ID{p.index, p.n}
+		p.n++
+		b := body{ID: id, Color: colorOf(id), Pad: p.pad()}
+		if i == wrong {
+			b.Color = wrongColor
+		}
+		made.ids, made.bodies = append(made.ids, id), append(made.bodies, b)
+	}
+	if p.random.IntN(2) == 0 {
+		made.key = p.keyOf(made.ids[0])
+	}
+	return made, true
+}
+
+// more says whether there is anything more to publish.
+func (p *publisher) more() bool {
+	return p.publishing.Err() == nil && p.sent.Load() < int64(p.options.Messages)
+}
+
+func (p *publisher) pad() string { return strings.Repeat("x", p.options.Bytes) }
+
+func (p *publisher) keyOf(id ID) string { return fmt.Sprintf("%s-%v", p.name, id) }
+
+// open notes that a parcel is about to be sent.
+func (p *publisher) open(made *parcel) (err error) {
+	made.request, err = p.journal.send(made.stream, p.conn, made.key != "", made.ids)
+	p.lastSent.Store(int64(p.clock.now())) // later than it was: the last one wins
+	return err
+}
+
+// settle notes what became of a parcel. It returns whether it has to be sent
+// again, and whether the connection has ended.
+func (p *publisher) settle(made parcel, err error) (again, ended bool) {
+	refusal, said := errors.AsType[*client.Error](err)
+	ended = err != nil && (!said || refusal.Close != 0)
+	switch {
+	case made.echo:
+		if said && !ended && !refusal.Temporary() {
+			p.surprise(made.stream, "message %v, sent again under its id, was refused: %v", made.ids[0], err)
+		}
+		return false, ended
+	case err == nil:
+		p.acknowledged.Add(int64(len(made.ids)))
+		p.fail(p.journal.acknowledged(made.request))
+		return false, false
+	case ended, refusal.Code == protocol.CodeStorageUnavailable:
+		return made.key != "", ended
+	case made.key != "" && refusal.Temporary():
+		return true, false
+	}
+	p.fail(p.journal.refused(made.request, string(refusal.Code)))
+	if made.bodies[0].Color != wrongColor && len(made.bodies) == 1 && refusal.Code == protocol.CodeInvalidPayload {
+		p.surprise(made.stream, "message %v was refused: %v", made.ids[0], err)
+	}
+	return false, false
+}
+
+// pace calls step as often as the rate says, until it returns false or the
+// context ends.
+func (p *publisher) pace(ctx context.Context, step func() bool) {
+	tick := time.NewTicker(tickLength)
+	defer tick.Stop()
+	began, done := time.Now(), 0.0
+	for {
+		for due := time.Since(began).Seconds() * float64(p.options.Rate); done < due; done++ {
+			if ctx.Err() != nil || !step() {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// socketPublisher sends over a WebSocket and does not wait for each answer.
+type socketPublisher struct {
+	*publisher
+	pending []sending
+	again   []parcel // to be repeated on the next connection
+}
+
+type sending struct {
+	parcel
+	receipt *client.Receipt
+}
+
+// run publishes until the run stops doing so, and then until everything with
+// an id is answered.
+func (p *socketPublisher) run() {
+	retry := p.newRetry()
+	for p.more() || len(p.again) > 0 {
+		conn, err := p.dial(p.link)
+		if err == nil {
+			p.session(conn)
+			conn.Close()
+			retry.reset()
+		}
+		if (err != nil || len(p.again) > 0) && !retry.wait(err) {
+			return
+		}
+	}
+}
+
+// session publishes on one connection.
+func (p *socketPublisher) session(conn *client.Conn) {
+	p.conn = p.newConn()
+	again := p.again
+	p.again = nil
+	for i, made := range again {
+		p.fail(p.journal.repeat(made.request, p.conn))
+		if !p.send(conn, made) {
+			p.again = append(p.again, again[i+1:]...)
+			return
+		}
+	}
+	alive := true
+	p.pace(p.publishing, func() bool {
+		alive = p.step(conn)
+		return alive
+	})
+	for alive && len(p.pending) > 0 {
+		alive = p.answer()
+	}
+	p.abandon()
+}
+
+// step sends one message, or none if there are none left. It returns false if
+// the connection has ended.
+func (p *socketPublisher) step(conn *client.Conn) bool {
+	made, ok := p.next(1)
+	if !ok {
+		return false
+	}
+	p.fail(p.open(&made))
+	if !p.send(conn, made) {
+		return false
+	}
+	if made.key != "" && made.bodies[0].Color != wrongColor && !p.options.Calm {
+		if !p.resend(conn, made) {
+			return false
+		}
+	}
+	if !p.options.Calm && p.random.IntN(cutEvery) == 0 {
+		p.link.cut()
+	}
+	for len(p.pending) > p.random.IntN(maxPipeline) {
+		if !p.answer() {
+			return false
+		}
+	}
+	return true
+}
+
+// resend now and then sends the message again, and now and then another one
+// under its id.
+func (p *socketPublisher) resend(conn *client.Conn, made parcel) bool {
+	if p.random.IntN(echoEvery) == 0 {
+		echo := made
+		echo.echo = true
+		if !p.send(conn, echo) {
+			return false
+		}
+	}
+	if p.random.IntN(otherEvery) != 0 {
+		return true
+	}
+	other, ok := p.next(1)
+	if !ok {
+		return false
+	}
+	other.stream = made.stream
+	key := made.key
+	other.key = "" // not to be repeated: nobody knows which of the two was first
+	p.fail(p.open(&other))
+	return p.sendUnder(conn, other, key)
+}
+
+func (p *socketPublisher) send(conn *client.Conn, made parcel) bool {
+	return p.sendUnder(conn, made, made.key)
+}
+
+// sendUnder returns false if the connection has ended.
+func (p *socketPublisher) sendUnder(conn *client.Conn, made parcel, key string) bool {
+	var receipt *client.Receipt
+	var err error
+	if key == "" {
+		receipt, err = conn.Send(p.consuming, made.stream, made.bodies[0])
+	} else {
+		receipt, err = conn.SendOnce(p.consuming, made.stream, key, made.bodies[0])
+	}
+	if err != nil {
+		p.unsure(made)
+		p.abandon()
+		return false
+	}
+	p.pending = append(p.pending, sending{made, receipt})
+	return true
+}
+
+// answer waits for the oldest answer. It returns false if the connection has
+// ended.
+func (p *socketPublisher) answer() bool {
+	first := p.pending[0]
+	p.pending = p.pending[1:]
+	again, ended := p.settle(first.parcel, first.receipt.Wait(p.consuming))
+	if again {
+		p.again = append(p.again, first.parcel)
+	}
+	return !ended
+}
+
+// abandon settles what the end of the connection left unanswered.
+func (p *socketPublisher) abandon() {
+	for len(p.pending) > 0 {
+		p.answer()
+	}
+}
+
+func (p *socketPublisher) unsure(made parcel) {
+	if made.key != "" && !made.echo {
+		p.again = append(p.again, made)
+	}
+}
+
+// httpPublisher makes one HTTP call after the other, single messages and
+// batches.
+type httpPublisher struct{ *publisher }
+
+func (p *httpPublisher) run() {
+	p.conn = p.newConn()
+	for p.more() {
+		p.pace(p.publishing, p.step)
+	}
+}
+
+func (p *httpPublisher) step() bool {
+	messages := 1
+	if p.random.IntN(4) == 0 {
+		messages = 2 + p.random.IntN(maxBatch-1)
+	}
+	made, ok := p.next(messages)
+	if !ok {
+		return false
+	}
+	p.fail(p.open(&made))
+	retry := p.newRetry()
+	for {
+		again, ended := p.settle(made, p.call(made))
+		if ended { // the order of what comes now is another one
+			p.conn = p.newConn()
+		}
+		if !again && !ended {
+			p.echo(made)
+			return true
+		}
+		if !retry.wait(nil) || !again {
+			return p.consuming.Err() == nil
+		}
+		p.fail(p.journal.repeat(made.request, p.conn))
+	}
+}
+
+// echo now and then sends what was answered again.
+func (p *httpPublisher) echo(made parcel) {
+	wrong := false
+	for _, b := range made.bodies {
+		wrong = wrong || b.Color == wrongColor
+	}
+	if made.key == "" || wrong || p.options.Calm || p.random.IntN(echoEvery) != 0 {
+		return
+	}
+	made.echo = true
+	p.settle(made, p.call(made))
+}
+
+func (p *httpPublisher) call(made parcel) error {
+	if !p.options.Calm && p.random.IntN(cutEvery) == 0 {
+		cut := time.AfterFunc(p.within(3*time.Millisecond), p.link.cut)
+		defer cut.Stop()
+	}
+	ctx, cancel := context.WithTimeout(p.consuming, p.options.Patience)
+	defer cancel()
+	single := len(made.bodies) == 1
+	switch {
+	case single && made.key == "":
+		return p.link.Publish(ctx, made.stream, made.bodies[0])
+	case single:
+		return p.link.PublishOnce(ctx, made.stream, made.key, made.bodies[0])
+	case made.key == "":
+		return p.link.PublishBatch(ctx, made.stream, made.bodies)
+	default:
+		return p.link.PublishBatchOnce(ctx, made.stream, made.key, made.bodies)
+	}
+}
+
+func (p *publisher) within(d time.Duration) time.Duration {
+	return time.Duration(p.random.Int64N(int64(d)))
+}

@@ -1,0 +1,123 @@
+package oracle
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+)
+
+// A Kind of violation is the promise that was broken.
+type Kind string
+
+const (
+	Lost         Kind = "lost"           // an acknowledged message is not in the log
+	RefusedThere Kind = "refused"        // a refused one is
+	Twice        Kind = "twice"          // a message has two numbers
+	Invented     Kind = "invented"       // a message that nobody sent to this stream
+	Numbering    Kind = "numbering"      // a number is missing or there twice
+	Conflict     Kind = "conflict"       // one number was seen with two messages
+	OtherEpoch   Kind = "epoch"          // the stream became another one
+	Order        Kind = "order"          // not as they were sent on one connection
+	TornBatch    Kind = "batch"          // a batch has others in between, or a part of it is missing
+	WrongStart   Kind = "start"          // a subscription began where it should not have
+	Hole         Kind = "hole"           // a follower lacks a message
+	Repeat       Kind = "repeat"         // it was delivered again for no reason
+	Filtered     Kind = "filter"         // a message that the filter keeps back
+	FalseGap     Kind = "false gap"      // told as missing, and it is not
+	Untold       Kind = "untold gap"     // missing and not told
+	Incomplete   Kind = "incomplete"     // a consumer that stayed did not get the end
+	GroupHole    Kind = "group hole"     // no member of the group got the message
+	Unsettled    Kind = "unsettled"      // explicit members got it, and nothing came of it
+	AckedAgain   Kind = "acked again"    // acknowledged long ago, and delivered again
+	DeadLetter   Kind = "dead letter"    // one that has no reason, or says what is wrong
+	NoDeadLetter Kind = "no dead letter" // a message failed for good, and there is none
+	Surprise     Kind = "surprise"       // an answer that should have been another one
+)
+
+// A Violation is one promise broken once.
+type Violation struct {
+	Kind   Kind
+	Stream string
+	Text   string
+}
+
+func (v Violation) String() string { return fmt.Sprintf("%s: %s: %s", v.Kind, v.Stream, v.Text) }
+
+// A Summary counts what happened in a run.
+type Summary struct {
+	Messages     int `json:"messages"` // sent
+	Acknowledged int `json:"acknowledged"`
+	Refused      int `json:"refused"`
+	Unknown      int `json:"unknown"`
+	Repeated     int `json:"repeated"`    // sent again under their id
+	Delivered    int `json:"delivered"`   // to all consumers
+	Redelivered  int `json:"redelivered"` // by groups
+	DeadLetters  int `json:"deadLetters"`
+	Missing      int `json:"missing"`    // told as missing
+	Sessions     int `json:"sessions"`   // of consumers
+	Reconnects   int `json:"reconnects"` // of consumers, beyond the first
+	Disturbances int `json:"disturbances"`
+}
+
+// A Report is what Check found.
+type Report struct {
+	Summary    Summary
+	Violations []Violation
+	More       map[Kind]int // violations beyond the limit of their kind
+}
+
+// OK says whether every promise was kept.
+func (r *Report) OK() bool { return len(r.Violations) == 0 }
+
+// WriteTo writes the report for people.
+func (r *Report) WriteTo(w io.Writer) (int64, error) {
+	var written int64
+	line := func(format string, args ...any) error {
+		n, err := fmt.Fprintf(w, format+"\n", args...)
+		written += int64(n)
+		return err
+	}
+	for _, v := range r.Violations {
+		if err := line("VIOLATION %v", v); err != nil {
+			return written, err
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(r.More)) {
+		if err := line("VIOLATION %s: %d more", kind, r.More[kind]); err != nil {
+			return written, err
+		}
+	}
+	s := r.Summary
+	return written, line("%d messages: %d acknowledged, %d refused, %d unknown; %d sent again\n"+
+		"%d deliveries in %d sessions, %d of them reconnects; %d redelivered, %d dead letters, %d told as missing; %d disturbances\n"+
+		"%d violations", s.Messages, s.Acknowledged, s.Refused, s.Unknown, s.Repeated,
+		s.Delivered, s.Sessions, s.Reconnects, s.Redelivered, s.DeadLetters, s.Missing, s.Disturbances, r.total())
+}
+
+func (r *Report) total() int {
+	n := len(r.Violations)
+	for _, more := range r.More {
+		n += more
+	}
+	return n
+}
+
+// A findings collects violations, at most limit of each kind.
+type findings struct {
+	limit  int
+	counts map[Kind]int
+	report *Report
+}
+
+func newFindings(limit int) *findings {
+	return &findings{limit: limit, counts: map[Kind]int{}, report: &Report{More: map[Kind]int{}}}
+}
+
+func (f *findings) add(kind Kind, stream, format string, args ...any) {
+	if f.counts[kind]++; f.counts[kind] > f.limit {
+		f.report.More[kind]++
+		return
+	}
+	f.report.Violations = append(f.report.Violations, Violation{kind, stream, fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,32 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+)
+
+// Verify compares the journals of a run that did not come to its end with what
+// the gateway has. Its streams have to be there still. Consumers keep no
+// journals, so what they received is not checked.
+func Verify(ctx context.Context, t Target, dir string, options Options) (*Report, error) {
+	r, publishes, err := readJournals(dir)
+	if err != nil {
+		return nil, fmt.Errorf("oracle: %w", err)
+	}
+	control, err := newLink(t, false)
+	if err != nil {
+		return nil, err
+	}
+	defer control.close()
+	o := &Oracle{control: control, streams: r.Streams, logs: map[string]*Log{}}
+	o.consuming, o.stopConsuming = context.WithTimeout(ctx, options.Patience)
+	defer o.stopConsuming()
+	if err := o.readLogs(); err != nil {
+		return nil, err
+	}
+	h := &History{Publishes: publishes, Trims: r.Trims}
+	for _, stream := range o.streams {
+		h.Logs = append(h.Logs, *o.logs[stream])
+	}
+	return Check(h, options.Limit), nil
+}

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+
+	"seagate/auth"
+	"seagate/groups"
+	"seagate/protocol"
+	"seagate/streams"
+)
+
+// GroupInfo is a group's state, and the id of the client that it is of.
+type GroupInfo struct {
+	groups.Stat
+	Client string
+}
+
+// ListGroups returns the groups of a stream from after the given place, which
+// is what an earlier call returned as next, or "": at most limit of them. next
+// is "" at the end.
+func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, after string, limit int) (list []GroupInfo, next string, e *protocol.Error) {
+	if _, e := g.Stream(p, stream); e != nil {
+		return nil, "", e
+	}
+	stats, more, err := g.Groups.List(ctx, streams.ID{Space: p.JailUID, Name: stream}, cursorOf(after), limit)
+	if err != nil {
+		return nil, "", g.refusal("list the groups", err)
+	}
+	ids := g.Directory.ClientIDs(p.JailUID)
+	for _, s := range stats {
+		list = append(list, GroupInfo{s, ids[s.Key.Client]})
+	}
+	if more {
+		last := stats[len(stats)-1].Key
+		next = last.Client + "/" + last.Group
+	}
+	return list, next, nil
+}
+
+func cursorOf(after string) *groups.Cursor {
+	if after == "" {
+		return nil
+	}
+	client, group, _ := strings.Cut(after, "/")
+	return &groups.Cursor{Client: client, Group: group}
+}
+
+// Group returns one group of a stream; "" is that of subscriptions without a
+// group.
+func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, group string) (GroupInfo, *protocol.Error) {
+	if e := g.authorize(p, auth.Describe); e != nil {
+		return GroupInfo{}, e
+	}
+	key, e := g.groupKey(p, stream, client, group)
+	if e != nil {
+		return GroupInfo{}, e
+	}
+	stat, err := g.Groups.Get(ctx, key)
+	if err != nil {
+		return GroupInfo{}, g.refusal("read the group", err)
+	}
+	return GroupInfo{stat, client}, nil
+}
+
+// MoveGroup moves a group's position, durably, or with dryRun says what that
+// would mean. What its members have in flight is forgotten.
+func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, client, group string, to Position, dryRun bool) (groups.MoveResult, *protocol.Error) {
+	if e := g.authorize(p, auth.AdministerStreams); e != nil {
+		return groups.MoveResult{}, e
+	}
+	key, e := g.groupKey(p, stream, client, group)
+	if e != nil {
+		return groups.MoveResult{}, e
+	}
+	topic, e := g.topic(p, stream)
+	if e != nil {
+		return groups.MoveResult{}, e
+	}
+	result, err := g.Groups.Move(ctx, topic, key, to.from(), dryRun)
+	if err != nil {
+		return groups.MoveResult{}, g.refusal("move the group", err)
+	}
+	if !dryRun {
+		g.Log.Info("group moved", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client,
+			"group", group, "was", result.Was, "position", result.Position)
+	}
+	return result, nil
+}
+
+// DeleteGroup forgets a group with its position, durably. The subscriptions of
+// its members end.
+func (g *Gateway) DeleteGroup(ctx context.Context, p *auth.Principal, stream, client, group string) *protocol.Error {
+	if e := g.authorize(p, auth.AdministerStreams); e != nil {
+		return e
+	}
+	key, e := g.groupKey(p, stream, client, group)
+	if e != nil {
+		return e
+	}
+	if err := g.Groups.Delete(ctx, key); err != nil {
+		return g.refusal("delete the group", err)
+	}
+	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)
+	return nil
+}
+
+func (g *Gateway) groupKey(p *auth.Principal, stream, client, group string) (groups.Key, *protocol.Error) {
+	uid, err := g.Directory.ClientUID(p.JailUID, client)
+	if err != nil {
+		return groups.Key{}, g.refusal("find the group", err)
+	}
+	return groups.Key{Topic: streams.ID{Space: p.JailUID, Name: stream}, Client: uid, Group: group}, nil
+}

@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"archive/tar"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/auth"
+	"seagate/protocol"
+)
+
+// The archive that GET /backup sends is a tar of the files of a data folder's
+// store, and last one that lists them: without it, the archive was cut off.
+const (
+	backupContents = "seagate-backup.json"
+	backupFormat   = 1
+)
+
+// backupContent is what the last file says. The commands that read it have
+// their own description of it, as other programs do.
+type backupContent struct {
+	Format    int          `json:"format"`
+	CreatedAt time.Time    `json:"createdAt"`
+	Files     []backupFile `json:"files"`
+}
+
+type backupFile struct {
+	Name   string `json:"name"` // with slashes, below the store
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // in hexadecimal digits
+}
+
+// backup is GET /backup: an archive of everything, as it was at one moment.
+func (q *request) backup() ([]byte, *protocol.Error) {
+	// Gateway.Backup decides who may. Others must not stand in the way until
+	// then, or learn that somebody is at it.
+	if q.principal.May(auth.BackUp) == nil {
+		if !q.backingUp.TryLock() {
+			return nil, protocol.Errorf(protocol.CodeRateLimited, "a backup is being made already, and there is one at a time")
+		}
+		defer q.backingUp.Unlock()
+	}
+	dir := filepath.Join(q.backupDir(), copyPrefix+rand.Text())
+	defer q.removeCopy(dir)
+	if e := q.gateway.Backup(q.r.Context(), q.principal, dir); e != nil {
+		return nil, e
+	}
+	q.sendCopy(dir)
+	return nil, nil
+}
+
+// copyPrefix begins the names of the folders in which a copy lies.
+const copyPrefix = "seagate-backup-"
+
+func (a *api) backupDir() string {
+	if a.opts.BackupDir == "" {
+		return os.TempDir()
+	}
+	return a.opts.BackupDir
+}
+
+// removeOldCopies removes what a process left that ended in the middle of a
+// backup, where nobody else may have one.
+func (a *api) removeOldCopies() {
+	if a.opts.BackupDir == "" {
+		return
+	}
+	entries, err := os.ReadDir(a.opts.BackupDir)
+	if err != nil {
+		a.log.Warn("the folder for backups cannot be read", "error", err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); entry.IsDir() && strings.HasPrefix(name, copyPrefix) {
+			a.removeCopy(filepath.Join(a.opts.BackupDir, name))
+		}
+	}
+}
+
+func (a *api) removeCopy(dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		a.log.Error("the copy for a backup could not be removed; it takes up room", "folder", dir, "error", err)
+	}
+}
+
+// sendCopy sends the archive. When it cannot be completed, the connection is
+// cut off: a client must never take a part for the whole.
+func (q *request) sendCopy(dir string) {
+	q.w.Header().Set("Content-Type", "application/x-tar")
+	q.streaming = true
+	if q.r.Method == http.MethodHead {
+		return
+	}
+	to := &patient{w: q.w, control: http.NewResponseController(q.w), stall: q.opts.BackupStall}
+	if err := writeArchive(to, dir, time.Now().UTC()); err != nil {
+		q.log.Error("a backup was cut off", "client", q.principal.ClientID, "address", q.r.RemoteAddr, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// A patient writer has as long as the reader goes on, instead of the time that
+// the server gives an answer as a whole.
+type patient struct {
+	w       io.Writer
+	control *http.ResponseController
+	stall   time.Duration
+}
+
+// Write implements io.Writer.
+func (p *patient) Write(b []byte) (int, error) {
+	// A writer without deadlines has none to lift.
+	if err := p.control.SetWriteDeadline(time.Now().Add(p.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, fmt.Errorf("set a deadline: %w", err)
+	}
+	return p.w.Write(b)
+}
+
+// writeArchive writes the files below dir, and what they are.
+func writeArchive(w io.Writer, dir string, at time.Time) error {
+	t := tar.NewWriter(w)
+	content := backupContent{Format: backupFormat, CreatedAt: at, Files: []backupFile{}}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		file, err := addFile(t, path, filepath.ToSlash(name), at)
+		content.Files = append(content.Files, file)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("archive the copy: %w", err)
+	}
+	text, err := json.Marshal(content)
+	if err == nil {
+		err = t.WriteHeader(header(backupContents, int64(len(text)), at))
+	}
+	if err == nil {
+		_, err = t.Write(text)
+	}
+	return errors.Join(err, t.Close())
+}
+
+func header(name string, size int64, at time.Time) *tar.Header {
+	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: at}
+}
+
+// addFile adds a file to the archive. Its size is that of when it was opened:
+// one that changes meanwhile is an error.
+func addFile(t *tar.Writer, path, name string, at time.Time) (backupFile, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return backupFile{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return backupFile{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return backupFile{}, fmt.Errorf("%s is no regular file", name)
+	}
+	if err := t.WriteHeader(header(name, info.Size(), at)); err != nil {
+		return backupFile{}, err
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(t, sum), file); err != nil {
+		return backupFile{}, err
+	}
+	return backupFile{name, info.Size(), hex.EncodeToString(sum.Sum(nil))}, nil
+}

@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// ungrouped stands in paths for the group of the subscriptions that name none.
+const ungrouped = "ungrouped"
+
+// groupView is a group as the API shows it.
+type groupView struct {
+	Stream       string    `json:"streamName"`
+	Client       string    `json:"clientId"`
+	Group        *string   `json:"groupId"` // null for the one of subscriptions without groupId
+	Members      int       `json:"members"`
+	Position     uint64    `json:"position"` // lowest number that is not done
+	Lag          uint64    `json:"lag"`      // messages that are not done
+	LagSeconds   float64   `json:"lagSeconds"`
+	InFlight     int       `json:"inFlight"`
+	Redelivered  uint64    `json:"redelivered"`
+	DeadLettered uint64    `json:"deadLettered"`
+	Lost         uint64    `json:"lost"`
+	CreatedAt    time.Time `json:"createdAt"`
+	LastActive   time.Time `json:"lastActive"`
+}
+
+func viewOfGroup(g gateway.GroupInfo) groupView {
+	return groupView{
+		Stream:       g.Key.Topic.Name,
+		Client:       g.Client,
+		Group:        textOrNull(g.Key.Group),
+		Members:      g.Members,
+		Position:     g.Position,
+		Lag:          g.Lag,
+		LagSeconds:   g.LagTime.Seconds(),
+		InFlight:     g.InFlight,
+		Redelivered:  g.Redelivered,
+		DeadLettered: g.DeadLettered,
+		Lost:         g.Lost,
+		CreatedAt:    g.CreatedAt.UTC(),
+		LastActive:   g.LastActive.UTC(),
+	}
+}
+
+// listGroups is GET /streams/{stream}/groups?after=&limit=. What follows a page
+// is its "next", which means nothing else.
+func (q *request) listGroups(stream string) ([]byte, *protocol.Error) {
+	after, limit, e := q.page()
+	if e != nil {
+		return nil, e
+	}
+	list, next, e := q.gateway.ListGroups(q.r.Context(), q.principal, stream, after, limit)
+	if e != nil {
+		return nil, e
+	}
+	views := make([]groupView, len(list))
+	for i, g := range list {
+		views[i] = viewOfGroup(g)
+	}
+	return q.encode(struct {
+		Groups []groupView `json:"groups"`
+		Next   *string     `json:"next"`
+	}{views, textOrNull(next)})
+}
+
+// A groupPath is what the path of a group names.
+type groupPath struct {
+	stream, client string
+	group          string // "" for the one without an id
+}
+
+// onGroup refuses names that nothing can have, as onStream does.
+func onGroup(do func(*request, groupPath) ([]byte, *protocol.Error)) operation {
+	return onStream(func(q *request, stream string) ([]byte, *protocol.Error) {
+		return onClient(func(q *request, client string) ([]byte, *protocol.Error) {
+			group, e := readGroupID(q.r.PathValue("group"))
+			if e != nil {
+				return nil, e
+			}
+			return do(q, groupPath{stream, client, group})
+		})(q)
+	})
+}
+
+// readGroupID reads the last part of a group's path. A group has one spelling
+// here, as it has in a subscribe request.
+func readGroupID(text string) (string, *protocol.Error) {
+	if text == ungrouped {
+		return "", nil
+	}
+	id, err := protocol.ParseGroupID(text)
+	if err != nil {
+		return "", invalidRequest("group: must be a UUID, or " + ungrouped)
+	}
+	return id, nil
+}
+
+// group is GET /streams/{stream}/groups/{client}/{group}.
+func (q *request) group(at groupPath) ([]byte, *protocol.Error) {
+	g, e := q.gateway.Group(q.r.Context(), q.principal, at.stream, at.client, at.group)
+	if e != nil {
+		return nil, e
+	}
+	return q.encode(viewOfGroup(g))
+}
+
+// deleteGroup is DELETE /streams/{stream}/groups/{client}/{group}.
+func (q *request) deleteGroup(at groupPath) ([]byte, *protocol.Error) {
+	if e := q.gateway.DeleteGroup(q.r.Context(), q.principal, at.stream, at.client, at.group); e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		Stream string  `json:"streamName"`
+		Client string  `json:"clientId"`
+		Group  *string `json:"groupId"`
+	}{at.stream, at.client, textOrNull(at.group)})
+}
+
+// moveGroup is POST /streams/{stream}/groups/{client}/{group}/move. The body is
+// {"to":...,"epoch":...,"dryRun":...}; with dryRun nothing is moved.
+func (q *request) moveGroup(at groupPath) ([]byte, *protocol.Error) {
+	form, e := q.form()
+	if e != nil {
+		return nil, e
+	}
+	form.only("to", "epoch", "dryRun")
+	to := gateway.Position{Position: form.position("to"), Epoch: form.epoch("epoch")}
+	dryRun := form.truth("dryRun")
+	if e := form.err(); e != nil {
+		return nil, e
+	}
+	moved, e := q.gateway.MoveGroup(q.r.Context(), q.principal, at.stream, at.client, at.group, to, dryRun)
+	if e != nil {
+		return nil, e
+	}
+	return q.encode(struct {
+		Position uint64 `json:"position"`
+		Was      uint64 `json:"was"`
+		Lag      uint64 `json:"lag"`
+	}{moved.Position, moved.Was, moved.Lag})
+}
+
+// position returns the member, which must be there.
+func (f *form) position(name string) (p protocol.Position) {
+	raw, err := json.Marshal(f.members[name]) // null if it is not there
+	if err == nil {
+		err = p.UnmarshalJSON(raw)
+	}
+	if err != nil {
+		f.addf("%s: %s", name, protocol.MustBePosition)
+	}
+	return p
+}
+
+// epoch returns the member, or "" if it is not there or null.
+func (f *form) epoch(name string) string {
+	value := f.members[name]
+	if value == nil {
+		return ""
+	}
+	epoch, _ := value.(string)
+	if problem := epochProblem(epoch); problem != "" {
+		f.addf("%s: %s", name, problem)
+	}
+	return epoch
+}

@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+// readMessages is GET /streams/{stream}/messages?from=&limit=&epoch=.
+func (q *request) readMessages(stream string) ([]byte, *protocol.Error) {
+	from, limit, e := q.readFrom()
+	if e != nil {
+		return nil, e
+	}
+	page, e := q.gateway.Messages(q.r.Context(), q.principal, stream, from, limit)
+	if e != nil {
+		return nil, e
+	}
+	return appendPage(nil, page), nil
+}
+
+// readFrom returns where a page begins, the oldest message if the query does
+// not say, and how long it may be.
+func (q *request) readFrom() (from gateway.Position, limit int, e *protocol.Error) {
+	query, e := q.query("from", "limit", "epoch")
+	if e != nil {
+		return from, 0, e
+	}
+	from.Kind = protocol.PositionEarliest
+	var wrong []string
+	if text, given := query["from"]; given {
+		var err error
+		if from.Position, err = protocol.ParsePosition(text); err != nil {
+			wrong = append(wrong, "query: from "+protocol.MustBePosition)
+		}
+	}
+	limit, problem := pageLimit(query)
+	if problem != "" {
+		wrong = append(wrong, problem)
+	}
+	epoch, given := query["epoch"]
+	if problem := epochProblem(epoch); given && problem != "" {
+		wrong = append(wrong, "query: epoch "+problem)
+	}
+	if len(wrong) > 0 {
+		return from, 0, invalidRequest(wrong...)
+	}
+	from.Epoch = epoch
+	return from, limit, nil
+}
+
+// epochProblem returns what is wrong with an epoch, "" if nothing is.
+func epochProblem(epoch string) string {
+	switch {
+	case epoch == "":
+		return mustBeString
+	case len(epoch) > protocol.MaxEpochBytes:
+		return "must have at most " + strconv.Itoa(protocol.MaxEpochBytes) + " bytes"
+	}
+	return ""
+}
+
+// appendPage appends a page of messages. Payloads are as they were published,
+// byte for byte, which no encoder would leave them.
+//
+//	{"messages":[{"seq":1,"time":"2026-11-21T10:00:00.5Z","payload":{...}}],
+//	 "epoch":"8f14e45f","firstSeq":1,"nextSeq":18,"next":"2","dropped":3}
+//
+// Without "dropped", nothing was. "next" is null at the end, which nextSeq, the
+// number of the message that is not there yet, continues.
+func appendPage(dst []byte, page gateway.Page) []byte {
+	dst = append(dst, `{"messages":[`...)
+	for i, m := range page.Messages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendUint(append(dst, `{"seq":`...), m.Seq, 10)
+		dst = m.Time.UTC().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano)
+		dst = append(append(dst, `","payload":`...), m.Payload...)
+		dst = append(dst, '}')
+	}
+	// An epoch is letters and digits, so quoting it cannot fail.
+	dst, _ = jsontext.AppendQuote(append(dst, `],"epoch":`...), page.Bounds.Epoch)
+	dst = strconv.AppendUint(append(dst, `,"firstSeq":`...), page.Bounds.First, 10)
+	dst = strconv.AppendUint(append(dst, `,"nextSeq":`...), page.Bounds.Next, 10)
+	dst = append(append(dst, `,"next":`...), nextOf(page)...)
+	if page.Dropped > 0 {
+		dst = strconv.AppendUint(append(dst, `,"dropped":`...), page.Dropped, 10)
+	}
+	return append(dst, '}')
+}
+
+func nextOf(page gateway.Page) string {
+	if !page.More {
+		return "null"
+	}
+	return `"` + strconv.FormatUint(page.Next, 10) + `"`
+}

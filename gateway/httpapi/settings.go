@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"math"
+	"time"
+
+	"seagate/gateway"
+	"seagate/protocol"
+	"seagate/streams"
+)
+
+// retentionView says how long messages are kept. In what was set for a stream,
+// null is what is not, and 0 is no bound.
+type retentionView struct {
+	Age      *string `json:"age"` // a duration, as 168h0m0s
+	Bytes    *int64  `json:"bytes"`
+	Messages *int64  `json:"messages"`
+}
+
+type settingsView struct {
+	Durability *string       `json:"durability"`
+	Retention  retentionView `json:"retention"`
+}
+
+// settings is GET /streams/{stream}/settings: {"set":{...},"effective":{...}}.
+func (q *request) settings(stream string) ([]byte, *protocol.Error) {
+	policy, e := q.gateway.Policy(q.principal, stream)
+	if e != nil {
+		return nil, e
+	}
+	return q.showSettings(policy)
+}
+
+// setSettings is PUT /streams/{stream}/settings. What the body leaves out, or
+// has as null, is as it is for all streams.
+func (q *request) setSettings(stream string) ([]byte, *protocol.Error) {
+	form, e := q.form()
+	if e != nil {
+		return nil, e
+	}
+	set := form.overrides()
+	if e := form.err(); e != nil {
+		return nil, e
+	}
+	policy, e := q.gateway.SetPolicy(q.r.Context(), q.principal, stream, set)
+	if e != nil {
+		return nil, e
+	}
+	return q.showSettings(policy)
+}
+
+func (q *request) showSettings(p gateway.StreamPolicy) ([]byte, *protocol.Error) {
+	return q.encode(struct {
+		Set       settingsView `json:"set"`
+		Effective settingsView `json:"effective"`
+	}{viewOf(p.Set), viewOf(overridesOf(p.Holds))})
+}
+
+// overridesOf returns the overrides that say all of a policy.
+func overridesOf(p streams.Policy) streams.Overrides {
+	age, size := max(p.Retention.Age, 0), max(p.Retention.Bytes, 0)
+	return streams.Overrides{Durability: &p.Durability, Age: &age, Bytes: &size, Messages: &p.Retention.Messages}
+}
+
+func viewOf(o streams.Overrides) settingsView {
+	view := settingsView{Durability: (*string)(o.Durability), Retention: retentionView{Bytes: o.Bytes}}
+	if o.Age != nil {
+		age := o.Age.String()
+		view.Retention.Age = &age
+	}
+	if o.Messages != nil {
+		messages := int64(*o.Messages)
+		view.Retention.Messages = &messages
+	}
+	return view
+}
+
+// overrides reads {"durability":...,"retention":{"age","bytes","messages"}}.
+func (f *form) overrides() streams.Overrides {
+	f.only("durability", "retention")
+	set := streams.Overrides{Durability: f.durability("durability")}
+	retention := f.object("retention")
+	retention.only("age", "bytes", "messages")
+	set.Age = retention.age("age")
+	set.Bytes = retention.count("bytes")
+	if n := retention.count("messages"); n != nil {
+		messages := uint64(*n)
+		set.Messages = &messages
+	}
+	f.within("retention", retention)
+	return set
+}
+
+// durability returns the member, nil if it is not there or null.
+func (f *form) durability(name string) *streams.Durability {
+	value := f.members[name]
+	if value == nil {
+		return nil
+	}
+	text, _ := value.(string)
+	d := streams.Durability(text)
+	if d != streams.OnDisk && d != streams.InMemory {
+		f.addf(`%s: must be %q, %q or null`, name, streams.OnDisk, streams.InMemory)
+	}
+	return &d
+}
+
+// age returns the member, a duration as text or a number of seconds, or nil if
+// it is not there or null.
+func (f *form) age(name string) *time.Duration {
+	var age time.Duration
+	ok := false
+	switch value := f.members[name].(type) {
+	case nil:
+		return nil
+	case string:
+		var err error
+		age, err = time.ParseDuration(value)
+		ok = err == nil
+	case float64:
+		ok = value <= math.MaxInt64/float64(time.Second) && value == math.Trunc(value)
+		age = time.Duration(value) * time.Second
+	}
+	if !ok || age < 0 || age%time.Second != 0 {
+		f.addf(`%s: must be whole seconds, as text such as "168h" or as a number, 0 for no bound, or null`, name)
+	}
+	return &age
+}

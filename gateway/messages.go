@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"seagate/auth"
+	"seagate/auth/fdsl"
+	"seagate/protocol"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// A Position is where in a stream to begin, as a client says it.
+type Position struct {
+	protocol.Position
+	Epoch string // in which the position was read; "" if it does not matter
+}
+
+func (p Position) from() streams.From {
+	from := streams.Latest()
+	switch p.Kind {
+	case protocol.PositionEarliest:
+		from = streams.Earliest()
+	case protocol.PositionSeq:
+		from = streams.At(p.Seq)
+	case protocol.PositionTime:
+		from = streams.Since(p.Time)
+	}
+	return from.In(p.Epoch)
+}
+
+// A Page is messages of a stream, in order.
+type Page struct {
+	Messages []*streams.Message
+	Next     uint64 // the number to go on with
+	More     bool   // there is something at Next
+	Dropped  uint64 // how many messages, from the one asked for on, are not kept any more
+	Bounds   storage.Bounds
+}
+
+// pageBytes bounds the payloads of a page.
+const pageBytes = 1 << 20
+
+// Messages returns a page of at most limit messages from a position on, those
+// that the principal may see. It may be empty though there are more.
+func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string, from Position, limit int) (Page, *protocol.Error) {
+	if e := g.authorize(p, auth.Subscribe); e != nil {
+		return Page{}, e
+	}
+	topic, e := g.readable(p, stream)
+	if e != nil {
+		return Page{}, e
+	}
+	page, err := readPage(ctx, topic, from, limit)
+	if err != nil {
+		return Page{}, g.refusal("read the messages", err)
+	}
+	if p.Filter != nil {
+		page.Messages = seen(p.Filter.For(stream), stream, page.Messages)
+	}
+	return page, nil
+}
+
+func readPage(ctx context.Context, topic *streams.Topic, from Position, limit int) (Page, error) {
+	at, err := topic.Locate(ctx, from.from())
+	if err != nil {
+		return Page{}, err
+	}
+	run, err := topic.Read(ctx, at, limit, pageBytes)
+	if errors.Is(err, storage.ErrTrimmed) { // meanwhile
+		return readPage(ctx, topic, from, limit)
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Messages: run, Next: at + uint64(len(run)), Bounds: topic.Bounds()}
+	page.More = page.Next < page.Bounds.Next
+	if from.Kind == protocol.PositionSeq && from.Seq < at {
+		page.Dropped = at - from.Seq
+	}
+	return page, nil
+}
+
+// seen returns the messages that a filter passes.
+func seen(f *fdsl.Filter, stream string, run []*streams.Message) []*streams.Message {
+	if len(run) == 0 {
+		return run
+	}
+	visible := verdicts(&streams.Pass{Messages: run}, f, stream)
+	i := -1
+	return slices.DeleteFunc(run, func(*streams.Message) bool { i++; return !visible[i] })
+}

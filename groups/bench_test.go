@@ -1,0 +1,93 @@
+package groups_test
+
+import (
+	"fmt"
+	"testing"
+
+	"seagate/groups"
+	"seagate/streams"
+)
+
+// quiet takes everything.
+type quiet struct {
+	*member
+	seqs []uint64
+}
+
+func (q *quiet) Accepts(*streams.Pass, int) bool { return true }
+
+func (q *quiet) Deliver(run []groups.Delivery) (int, uint64) {
+	q.tag += uint64(len(run))
+	for _, d := range run {
+		q.seqs = append(q.seqs, d.Seq)
+	}
+	return len(run), q.tag
+}
+
+// BenchmarkHandOutAndAck shares out passes of so many messages and
+// acknowledges each. An operation is a message.
+func BenchmarkHandOutAndAck(b *testing.B) {
+	for _, explicit := range []bool{false, true} {
+		for _, members := range []int{1, 4} {
+			for _, size := range []int{1, 256} {
+				b.Run(fmt.Sprintf("explicit=%v/members=%d/pass=%d", explicit, members, size), func(b *testing.B) {
+					handOutAndAck(b, explicit, members, size)
+				})
+			}
+		}
+	}
+}
+
+func handOutAndAck(b *testing.B, explicit bool, members, size int) {
+	f := newFixture(b, groups.Options{}, streams.Options{})
+	var all []*quiet
+	for range members {
+		q := &quiet{member: &member{}}
+		opts := groups.JoinOptions{Explicit: explicit}
+		ms, err := f.registry.Join(b.Context(), f.out.Topic(), theGroup, opts, q)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ms.Start()
+		q.ms = ms
+		all = append(all, q)
+	}
+	p := &streams.Pass{}
+	for range size {
+		p.Messages = append(p.Messages, &streams.Message{Payload: make([]byte, 256)})
+	}
+	reader := f.registry.ReaderOf(theGroup)
+	seq := uint64(0)
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += size {
+		for _, m := range p.Messages {
+			seq++
+			m.Seq = seq
+		}
+		if taken := reader.Deliver(p); taken != size {
+			b.Fatalf("%d of %d were taken", taken, size)
+		}
+		for _, q := range all {
+			if explicit {
+				_, _ = q.ms.AckSeqs(q.seqs)
+			} else {
+				q.ms.Ack(q.tag)
+			}
+			q.seqs = q.seqs[:0]
+		}
+	}
+	b.StopTimer()
+}
+
+// BenchmarkOverview is that of many groups at rest.
+func BenchmarkOverview(b *testing.B) {
+	const many = 100_000
+	f := newFixture(b, groups.Options{PerClient: many}, streams.Options{})
+	for i := range many {
+		f.join(b, "c", fmt.Sprint(i), &member{}).ms.Leave()
+	}
+	f.send("1")
+	for b.Loop() {
+		f.registry.Overview(10)
+	}
+}

@@ -1,0 +1,106 @@
+package groups
+
+import (
+	"context"
+	"fmt"
+
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// remove deletes a group whose topic was deleted.
+func (g *group) remove(ctx context.Context) error {
+	g.recordMu.Lock()
+	defer g.recordMu.Unlock()
+	if g.isGone() {
+		return nil
+	}
+	err := g.erase(ctx)
+	if err != nil {
+		g.registry.condemn(g)
+	}
+	return err
+}
+
+// erase deletes the record, and then the group. Members that there are go on
+// until they hear of it. g.recordMu is held.
+func (g *group) erase(ctx context.Context) error {
+	err := g.registry.records.Delete(ctx, groupsTable, g.key.recordKey(), storage.Always())
+	if err != nil {
+		g.doubt()
+		return fmt.Errorf("delete group %q: %w", g.key.Group, err)
+	}
+	g.registry.forget(g)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gone = true
+	return nil
+}
+
+// doubt has the record written again after a write that failed, and may have
+// happened. Of a group that has not all in memory the record holds, whichever
+// it is.
+func (g *group) doubt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.complete {
+		g.markLocked()
+	}
+}
+
+// Delete deletes a group, durably; its members are told. It returns
+// ErrNotFound if there is none.
+func (r *Registry) Delete(ctx context.Context, key Key) error {
+	g := r.lookup(key)
+	if g == nil {
+		return ErrNotFound
+	}
+	return g.delete(ctx)
+}
+
+func (g *group) delete(ctx context.Context) error {
+	g.recordMu.Lock()
+	defer g.recordMu.Unlock()
+	if g.isGone() {
+		return ErrNotFound
+	}
+	if err := g.erase(ctx); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.in != nil {
+		g.dismissLocked(Member.Deleted)
+	}
+	return nil
+}
+
+// DeleteTopic deletes all groups of a topic that was deleted, durably. Members
+// hear of it by End, after what they had not been handed yet.
+func (r *Registry) DeleteTopic(ctx context.Context, id streams.ID) error {
+	groups := r.all(func(other streams.ID) bool { return other == id })
+	return r.each(groups, func(g *group) error { return g.remove(ctx) })
+}
+
+// DeleteSpace is DeleteTopic of all topics of a space.
+func (r *Registry) DeleteSpace(ctx context.Context, space string) error {
+	groups := r.all(func(id streams.ID) bool { return id.Space == space })
+	return r.each(groups, func(g *group) error { return g.remove(ctx) })
+}
+
+// DeleteClient deletes all groups of a client, durably; their members are
+// told.
+func (r *Registry) DeleteClient(ctx context.Context, client string) error {
+	var groups []*group
+	for _, g := range r.all(nil) {
+		if g.key.Client == client {
+			groups = append(groups, g)
+		}
+	}
+	return r.each(groups, func(g *group) error {
+		if err := g.delete(ctx); err != ErrNotFound {
+			return err
+		}
+		return nil
+	})
+}

@@ -1,0 +1,266 @@
+package groups_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"seagate/groups"
+	"seagate/storage"
+	"seagate/storage/memory"
+	"seagate/streams"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// member writes down what it was handed; it takes room messages, or all if
+// room is negative, and accepts what does not contain its taboo.
+type member struct {
+	mu       sync.Mutex
+	ms       *groups.Membership
+	room     int
+	taboo    string
+	got      []string
+	seqs     []uint64
+	attempts []int
+	tag      uint64
+	other    []string
+}
+
+func (m *member) Accepts(p *streams.Pass, i int) bool {
+	return m.taboo == "" || !strings.Contains(string(p.Messages[i].Payload), m.taboo)
+}
+
+func (m *member) Deliver(run []groups.Delivery) (int, uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(run)
+	if m.room >= 0 {
+		n = min(n, m.room)
+		m.room -= n
+	}
+	for _, d := range run[:n] {
+		m.got = append(m.got, string(d.Payload))
+		m.seqs = append(m.seqs, d.Seq)
+		m.attempts = append(m.attempts, d.Attempt)
+		m.tag++
+	}
+	return n, m.tag
+}
+
+func (m *member) Gap(first, last uint64) { m.note("gap %d-%d", first, last) }
+func (m *member) End()                   { m.note("end") }
+func (m *member) Deleted()               { m.note("deleted") }
+func (m *member) Fail(err error)         { m.note("failed: %v", err) }
+
+func (m *member) note(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.other = append(m.other, fmt.Sprintf(format, args...))
+}
+
+func (m *member) told() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.other, ", ")
+}
+
+func (m *member) giveRoom(n int) {
+	m.mu.Lock()
+	m.room = n
+	m.mu.Unlock()
+	m.ms.Resume()
+}
+
+func (m *member) want(t *testing.T, got ...string) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Equal(m.got, got) {
+		t.Errorf("member got %q, want %q", m.got, got)
+	}
+}
+
+// take returns what it was handed since the last call, and how often before.
+func (m *member) take() (got []string, attempts []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	got, attempts = m.got, m.attempts
+	m.got, m.attempts = nil, nil
+	return got, attempts
+}
+
+// count is how many messages it was handed.
+func (m *member) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.got)
+}
+
+func (m *member) wantAttempts(t *testing.T, attempts ...int) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Equal(m.attempts, attempts) {
+		t.Errorf("member got attempts %d, want %d", m.attempts, attempts)
+	}
+}
+
+func all() *member { return &member{room: -1} }
+
+var boiler = streams.ID{Space: "jail", Name: "boiler"}
+
+// fixture is a topic with groups.
+type fixture struct {
+	engine   *memory.Engine
+	records  storage.Records
+	net      *streams.Network
+	out      *streams.OutTopic
+	opts     groups.Options
+	registry *groups.Registry
+}
+
+func newFixture(t testing.TB, opts groups.Options, streamOpts streams.Options) *fixture {
+	t.Helper()
+	engine := memory.New()
+	return newFixtureOn(t, engine, engine, opts, streamOpts)
+}
+
+// newFixtureOn keeps the records of groups apart from all else.
+func newFixtureOn(t testing.TB, engine *memory.Engine, records storage.Records, opts groups.Options, streamOpts streams.Options) *fixture {
+	t.Helper()
+	net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamOpts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{engine: engine, records: records, net: net, opts: opts}
+	f.provide(t)
+	f.open(t)
+	t.Cleanup(f.close)
+	return f
+}
+
+func (f *fixture) provide(t testing.TB) {
+	t.Helper()
+	topic, err := f.net.Topic(boiler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.out, err = topic.Out(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *fixture) open(t testing.TB) {
+	t.Helper()
+	var err error
+	if f.registry, err = groups.Open(t.Context(), f.records, f.net.Lookup, f.opts); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restart closes the registry and opens it again.
+func (f *fixture) restart(t testing.TB) {
+	t.Helper()
+	if err := f.registry.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.open(t)
+}
+
+func (f *fixture) close() {
+	_ = f.registry.Close(context.Background())
+	f.net.Close()
+}
+
+func (f *fixture) join(t testing.TB, client, group string, m *member) *member {
+	t.Helper()
+	return f.joinWith(t, client, group, m, groups.JoinOptions{})
+}
+
+func (f *fixture) joinExplicitly(t testing.TB, m *member) *member {
+	t.Helper()
+	return f.joinWith(t, "c", "g", m, groups.JoinOptions{Explicit: true})
+}
+
+func (f *fixture) joinWith(t testing.TB, client, group string, m *member, opts groups.JoinOptions) *member {
+	t.Helper()
+	ms, err := f.registry.Join(t.Context(), f.out.Topic(), keyOf(client, group), opts, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ms = ms
+	ms.Start()
+	return m
+}
+
+// join0 joins, and neither checks nor starts anything.
+func (f *fixture) join0(t testing.TB, client, group string, m groups.Member) (*groups.Membership, error) {
+	return f.registry.Join(t.Context(), f.out.Topic(), keyOf(client, group), groups.JoinOptions{}, m)
+}
+
+func keyOf(client, group string) groups.Key {
+	return groups.Key{Topic: boiler, Client: client, Group: group}
+}
+
+var theGroup = keyOf("c", "g")
+
+func (f *fixture) send(payloads ...string) {
+	raw := make([][]byte, len(payloads))
+	for i, p := range payloads {
+		raw[i] = []byte(p)
+	}
+	f.out.Send(raw, func(uint64, error) {})
+}
+
+// sendNumbers sends messages whose payloads are their numbers.
+func (f *fixture) sendNumbers(first, last int) {
+	for n := first; n <= last; n++ {
+		f.send(fmt.Sprint(n))
+	}
+}
+
+func (f *fixture) stat(t testing.TB) groups.Stat {
+	t.Helper()
+	s, err := f.registry.Get(t.Context(), theGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// wantAt checks where the group is and how many messages it is not done with.
+func (f *fixture) wantAt(t testing.TB, position, lag uint64) {
+	t.Helper()
+	if s := f.stat(t); s.Position != position || s.Lag != lag {
+		t.Errorf("the group is at %d with a lag of %d, want %d with %d", s.Position, s.Lag, position, lag)
+	}
+}
+
+// smallTail leaves nearly everything to the log.
+var smallTail = streams.Options{TailMessages: 1}
+
+// trim leaves the topic so many messages.
+func (f *fixture) trim(t testing.TB, messages uint64) {
+	t.Helper()
+	log, err := f.engine.OpenLog(t.Context(), boiler.Space+"/"+boiler.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Trim(t.Context(), storage.Retention{Messages: messages}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// numbers are the payloads that sendNumbers sends.
+func numbers(first, last int) (all []string) {
+	for n := first; n <= last; n++ {
+		all = append(all, fmt.Sprint(n))
+	}
+	return all
+}

@@ -1,0 +1,143 @@
+package groups_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"seagate/groups"
+	"seagate/storage"
+	"seagate/storage/memory"
+	"seagate/streams"
+)
+
+func TestGapsAreCountedAndToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, smallTail)
+		a := f.joinExplicitly(t, all())
+		f.sendNumbers(1, 4)
+		synctest.Wait()
+		wantCount(t, 1)(a.ms.AckSeqs([]uint64{3}))
+		a.ms.Leave()
+		f.sendNumbers(5, 9)
+		f.trim(t, 3)
+		if s := f.stat(t); s.Lost != 0 || s.Lag != 8 {
+			t.Errorf("before anybody noticed: %+v", s)
+		}
+		first := all()
+		ms, err := f.join0(t, "c", "g", first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if first.told() != "" {
+			t.Errorf("told %q before Start", first.told())
+		}
+		second := f.join(t, "c", "g", all())
+		ms.Start()
+		synctest.Wait()
+		if first.told() != "gap 1-2, gap 4-6" || second.told() != "" {
+			t.Errorf("told %q and %q", first.told(), second.told())
+		}
+		if got := slices.Sorted(slices.Values(slices.Concat(first.got, second.got))); !slices.Equal(got, numbers(7, 9)) {
+			t.Errorf("handed out %q", got)
+		}
+		if s := f.stat(t); s.Lost != 5 || s.Position != 7 || s.Lag != 3 || f.registry.Overview(0).Lost != 5 {
+			t.Errorf("%+v", s)
+		}
+		f.restart(t)
+		if s := f.stat(t); s.Lost != 5 {
+			t.Errorf("after a restart: %+v", s)
+		}
+	})
+}
+
+// A member that holds a message while retention passes it still acknowledges
+// it; what the group had not read is lost.
+func TestAGapBehindAFullWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{Window: 2}, smallTail)
+		a := f.join(t, "c", "g", all())
+		f.sendNumbers(1, 3)
+		synctest.Wait()
+		f.sendNumbers(4, 9)
+		f.trim(t, 2)
+		a.want(t, "1", "2")
+		f.wantAt(t, 1, 9)
+		a.ms.Ack(a.tag)
+		synctest.Wait()
+		if a.told() != "gap 3-7" {
+			t.Errorf("told %q", a.told())
+		}
+		a.want(t, "1", "2", "8", "9")
+		f.wantAt(t, 8, 2)
+	})
+}
+
+// torn is a store whose logs cannot be read at times.
+type torn struct {
+	*memory.Engine
+	broken atomic.Bool
+}
+
+func (l *torn) OpenLog(ctx context.Context, name string) (storage.Log, error) {
+	log, err := l.Engine.OpenLog(ctx, name)
+	return tornLog{log, l}, err
+}
+
+type tornLog struct {
+	storage.Log
+	logs *torn
+}
+
+var errTorn = errors.New("torn")
+
+func (l tornLog) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]storage.Entry, error) {
+	if l.logs.broken.Load() {
+		return nil, errTorn
+	}
+	return l.Log.Read(ctx, from, maxMessages, maxBytes)
+}
+
+func TestATopicThatCannotBeReadLetsTheMembersGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := memory.New()
+		logs := &torn{Engine: engine}
+		net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: logs, Memory: memory.New()}, streams.Options{TailMessages: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &fixture{engine: engine, records: engine, net: net}
+		t.Cleanup(f.close)
+		f.provide(t)
+		f.open(t)
+		a := f.join(t, "c", "g", &member{room: 1})
+		for n := range 4 {
+			f.sendNumbers(n+1, n+1)
+			synctest.Wait()
+		}
+		a.ms.Ack(1)
+		logs.broken.Store(true)
+		a.giveRoom(-1)
+		synctest.Wait()
+		if !strings.HasPrefix(a.told(), "failed: ") || !strings.Contains(a.told(), errTorn.Error()) {
+			t.Errorf("told %q", a.told())
+		}
+		if o := f.registry.Overview(0); o.Members != 0 || o.Groups != 1 {
+			t.Errorf("%+v", o)
+		}
+		if _, err := f.registry.Get(t.Context(), theGroup); !errors.Is(err, errTorn) {
+			t.Errorf("Get: %v", err)
+		}
+		logs.broken.Store(false)
+		b := f.join(t, "c", "g", all())
+		synctest.Wait()
+		if got := slices.Concat(a.got, b.got); !slices.Equal(slices.Compact(slices.Sorted(slices.Values(got))), numbers(1, 4)) {
+			t.Errorf("handed out %q and %q", a.got, b.got)
+		}
+	})
+}

@@ -1,0 +1,408 @@
+package groups_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seagate/groups"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// model is what may be said about the messages of a topic and one group from
+// outside, whatever the members do and however often the process dies.
+type model struct {
+	*testing.T
+	*fixture
+	rng *rand.Rand
+
+	mu      sync.Mutex // guards what follows
+	sent    uint64
+	lives   int // of the process
+	members []*actor
+	begun   bool // the group was made
+	crashed bool // since the beginning
+
+	done      map[uint64]bool // acknowledged, lost, or a dead letter, ever
+	now       map[uint64]bool // those of them since the last crash, or settled then
+	settled   map[uint64]bool // those of them that a checkpoint has certainly written
+	delivered map[uint64]int  // how often
+	optional  map[uint64]bool // messages that somebody may not see
+}
+
+// actor is a member that writes down what it holds.
+type actor struct {
+	model    *model
+	ms       *groups.Membership
+	explicit bool
+	blind    bool // to optional messages
+	room     int
+	tag      uint64
+	holds    []holding
+}
+
+type holding struct{ seq, tag uint64 }
+
+func (a *actor) Accepts(p *streams.Pass, i int) bool {
+	return !a.blind || !strings.HasPrefix(string(p.Messages[i].Payload), "x")
+}
+
+func (a *actor) Deliver(run []groups.Delivery) (int, uint64) {
+	m := a.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := min(len(run), a.room)
+	for _, d := range run[:n] {
+		a.tag++
+		a.room--
+		m.deliveredLocked(d)
+	}
+	for _, d := range run[:n] { // all of a run carry the last tag
+		a.holds = append(a.holds, holding{d.Seq, a.tag})
+	}
+	return n, a.tag
+}
+
+func (m *model) deliveredLocked(d groups.Delivery) {
+	if m.now[d.Seq] {
+		m.Errorf("%d was delivered after it was done", d.Seq)
+	}
+	if want := m.delivered[d.Seq]; d.Attempt > want || !m.crashed && d.Attempt < want {
+		m.Errorf("%d was delivered as attempt %d, after %d", d.Seq, d.Attempt, want)
+	}
+	m.delivered[d.Seq]++
+}
+
+func (a *actor) Gap(first, last uint64) {
+	a.model.mu.Lock()
+	defer a.model.mu.Unlock()
+	for seq := first; seq <= last; seq++ {
+		a.model.doneLocked(seq)
+	}
+}
+
+func (a *actor) End()         { a.model.Error("the topic ended") }
+func (a *actor) Deleted()     { a.model.Error("the group was deleted") }
+func (a *actor) Fail(e error) { a.model.Error(e) }
+
+func (m *model) doneLocked(seq uint64) { m.done[seq], m.now[seq] = true, true }
+
+func (m *model) bury(l groups.DeadLetter, done func(error)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	if m.rng.IntN(3) == 0 {
+		err = errors.New("not now")
+	}
+	lives := m.lives
+	time.AfterFunc(time.Duration(m.rng.IntN(4))*time.Second, func() {
+		m.mu.Lock()
+		if err == nil {
+			m.done[l.Message.Seq] = true
+			m.now[l.Message.Seq] = m.now[l.Message.Seq] || m.lives == lives
+		}
+		m.mu.Unlock()
+		done(err)
+	})
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{
+		T: t, rng: rand.New(rand.NewPCG(seed, 11)),
+		done: map[uint64]bool{}, now: map[uint64]bool{}, settled: map[uint64]bool{},
+		delivered: map[uint64]int{}, optional: map[uint64]bool{},
+	}
+	m.fixture = newFixture(t, groups.Options{
+		Credit:        groups.Credit{Messages: 6, Bytes: 1 << 20},
+		Window:        25,
+		AsideBytes:    60,
+		MaxDeliveries: 3,
+		DeadLetter:    m.bury,
+	}, streams.Options{TailMessages: 10})
+	return m
+}
+
+func (m *model) step() {
+	ops := []func(){m.publish, m.publish, m.enter, m.leave, m.ack, m.ack, m.ack, m.nack, m.makeRoom, m.wait, m.lose, m.die}
+	ops[m.rng.IntN(len(ops))]()
+	synctest.Wait()
+	m.checkPosition()
+}
+
+func (m *model) publish() {
+	for range m.rng.IntN(12) {
+		m.mu.Lock()
+		m.sent++
+		payload := fmt.Sprintf("%d", m.sent)
+		if m.rng.IntN(10) == 0 {
+			m.optional[m.sent] = true
+			payload = "x" + payload
+		}
+		m.mu.Unlock()
+		m.send(payload)
+	}
+}
+
+func (m *model) enter() {
+	if len(m.members) > 4 {
+		return
+	}
+	a := &actor{model: m, explicit: m.rng.IntN(3) > 0, blind: m.rng.IntN(4) == 0, room: m.rng.IntN(30)}
+	opts := groups.JoinOptions{Explicit: a.explicit, From: streams.Earliest()}
+	ms, err := m.registry.Join(m.Context(), m.out.Topic(), theGroup, opts, a)
+	if err != nil {
+		m.Fatal(err)
+	}
+	a.ms = ms
+	m.members = append(m.members, a)
+	if !m.begun { // what was lost before is none of the group's
+		m.begun = true
+		for seq := uint64(1); seq < ms.Position(); seq++ {
+			m.doneLocked(seq)
+		}
+	}
+	ms.Start()
+}
+
+func (m *model) someone() *actor {
+	if len(m.members) == 0 {
+		return nil
+	}
+	return m.members[m.rng.IntN(len(m.members))]
+}
+
+func (m *model) leave() {
+	if len(m.members) == 0 || m.rng.IntN(2) == 0 {
+		return
+	}
+	i := m.rng.IntN(len(m.members))
+	m.members[i].ms.Leave()
+	m.members = append(m.members[:i], m.members[i+1:]...)
+}
+
+func (m *model) ack() {
+	a := m.someone()
+	if a == nil || len(a.holds) == 0 {
+		return
+	}
+	h := a.holds[m.rng.IntN(len(a.holds))]
+	if a.explicit {
+		a.ackOne(h.seq)
+		return
+	}
+	kept := a.holds[:0]
+	m.mu.Lock()
+	for _, held := range a.holds {
+		if held.tag <= h.tag {
+			m.doneLocked(held.seq)
+		} else {
+			kept = append(kept, held)
+		}
+	}
+	a.holds = kept
+	m.mu.Unlock()
+	a.ms.Ack(h.tag)
+}
+
+// ackOne acknowledges what the member was handed once, and may have had taken
+// back since.
+func (a *actor) ackOne(seq uint64) {
+	n, err := a.ms.AckSeqs([]uint64{seq, a.model.sent + 1})
+	a.model.mu.Lock()
+	defer a.model.mu.Unlock()
+	if err != nil || n > 1 {
+		a.model.Errorf("acknowledged %d messages, %v", n, err)
+	}
+	if n == 1 {
+		a.model.doneLocked(seq)
+	}
+}
+
+func (m *model) nack() {
+	a := m.someone()
+	if a == nil || !a.explicit || len(a.holds) == 0 {
+		return
+	}
+	h := a.holds[m.rng.IntN(len(a.holds))]
+	delay := time.Duration(m.rng.IntN(3)) * 700 * time.Millisecond
+	if _, err := a.ms.Nack([]uint64{h.seq}, "no", delay); err != nil {
+		m.Error(err)
+	}
+}
+
+func (m *model) makeRoom() {
+	a := m.someone()
+	if a == nil {
+		return
+	}
+	m.mu.Lock()
+	a.room += m.rng.IntN(20)
+	m.mu.Unlock()
+	a.ms.Resume()
+}
+
+// wait lets time go by. What was done before is written then, if it is at
+// least as long as the interval of checkpoints.
+func (m *model) wait() {
+	d := time.Duration(m.rng.IntN(2500)) * time.Millisecond
+	if m.rng.IntN(6) == 0 {
+		d = 31 * time.Second
+	}
+	m.mu.Lock()
+	var before []uint64
+	for seq, done := range m.now {
+		if done {
+			before = append(before, seq)
+		}
+	}
+	m.mu.Unlock()
+	time.Sleep(d)
+	synctest.Wait()
+	if d < time.Second {
+		return
+	}
+	for _, seq := range before {
+		m.settled[seq] = true
+	}
+}
+
+func (m *model) lose() {
+	if m.rng.IntN(4) == 0 {
+		m.trim(m, uint64(10+m.rng.IntN(40)))
+	}
+}
+
+// die ends the process, in order or not.
+func (m *model) die() {
+	switch m.rng.IntN(8) {
+	case 0:
+		m.checkRecord()
+		m.crash(m)
+		m.mu.Lock()
+		m.crashed = true
+		clear(m.now)
+		for seq := range m.settled {
+			m.now[seq] = true
+		}
+		m.lives++
+		m.mu.Unlock()
+	case 1:
+		m.restart(m)
+		m.mu.Lock()
+		m.lives++
+		for seq, done := range m.now {
+			if done {
+				m.settled[seq] = true
+			}
+		}
+		m.mu.Unlock()
+	default:
+		return
+	}
+	m.members = nil
+}
+
+// checkPosition: nothing undone lies below the position.
+func (m *model) checkPosition() {
+	s, err := m.registry.Get(context.Background(), theGroup)
+	if err == groups.ErrNotFound {
+		return
+	}
+	if err != nil {
+		m.Fatal(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checkDoneLocked("the position", 1, s.Position-1)
+}
+
+func (m *model) checkDoneLocked(who string, first, last uint64) {
+	for seq := first; seq <= last; seq++ {
+		if !m.done[seq] && !m.optional[seq] {
+			m.Fatalf("%s says that %d is done, and it is not", who, seq)
+		}
+	}
+}
+
+// checkRecord: what is written is never ahead of what is done, and behind by
+// no more than the interval.
+func (m *model) checkRecord() {
+	stored, err := m.records.Get(context.Background(), "groups", "jail/boiler/c/g")
+	if errors.Is(err, storage.ErrNotFound) {
+		return
+	}
+	var r struct {
+		Position uint64
+		Done     [][2]uint64
+	}
+	if err := errors.Join(err, json.Unmarshal(stored.Value, &r)); err != nil {
+		m.Fatal(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checkDoneLocked("the record", 1, r.Position-1)
+	written := map[uint64]bool{}
+	for _, s := range r.Done {
+		m.checkDoneLocked("the record", s[0], s[1])
+		for seq := s[0]; seq <= s[1]; seq++ {
+			written[seq] = true
+		}
+	}
+	for seq := range m.settled {
+		if seq >= r.Position && !written[seq] {
+			m.Errorf("%d was done before the last checkpoint, and is not written", seq)
+		}
+	}
+}
+
+// finish has one member take and acknowledge everything.
+func (m *model) finish() {
+	for _, a := range m.members {
+		a.ms.Leave()
+	}
+	m.members = nil
+	a := &actor{model: m, explicit: true, room: 1 << 30}
+	ms, err := m.registry.Join(m.Context(), m.out.Topic(), theGroup, groups.JoinOptions{Explicit: true, From: streams.Earliest()}, a)
+	if err != nil {
+		m.Fatal(err)
+	}
+	a.ms = ms
+	ms.Start()
+	for range 1000 {
+		time.Sleep(5 * time.Second) // dead letters are tried again
+		synctest.Wait()
+		for _, h := range a.holds {
+			a.ackOne(h.seq)
+		}
+		m.mu.Lock()
+		a.holds = nil
+		m.mu.Unlock()
+		if m.stat(m).Lag == 0 {
+			break
+		}
+	}
+	m.wantAt(m, m.sent+1, 0)
+	m.checkPosition()
+}
+
+func TestWhateverHappensEachMessageIsDoneOnceItIsDone(t *testing.T) {
+	for seed := range uint64(150) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newModel(t, seed)
+				for range 250 {
+					m.step()
+				}
+				m.finish()
+			})
+		})
+	}
+}

@@ -1,0 +1,250 @@
+package groups
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// groupsTable holds, under <space>/<topic>/<client>/<group>, what outlives the
+// process of each group.
+const groupsTable = "groups"
+
+// record is what is stored of a group. The runs of Tried are first, last,
+// deliveries and failures of messages that were handed out and are not done.
+type record struct {
+	Log          string      `json:"log"` // the ID of the log that the numbers are of
+	Position     uint64      `json:"position"`
+	Done         [][2]uint64 `json:"done,omitzero"` // above the position, from and to
+	Tried        [][4]uint64 `json:"tried,omitzero"`
+	HasMembers   bool        `json:"hasMembers,omitzero"`
+	ReturnedTo   bool        `json:"returnedTo,omitzero"`
+	CreatedAt    time.Time   `json:"createdAt"`
+	LastActive   time.Time   `json:"lastActive"`
+	Redelivered  uint64      `json:"redelivered,omitzero"`
+	DeadLettered uint64      `json:"deadLettered,omitzero"`
+	Lost         uint64      `json:"lost,omitzero"`
+}
+
+func (k Key) recordKey() string {
+	return k.Topic.Space + "/" + k.Topic.Name + "/" + k.Client + "/" + k.Group
+}
+
+func parseKey(recordKey string) (Key, error) {
+	parts := strings.SplitN(recordKey, "/", 4)
+	if len(parts) < 4 {
+		return Key{}, fmt.Errorf("groups: %q is not the key of a group", recordKey)
+	}
+	return Key{streams.ID{Space: parts[0], Name: parts[1]}, parts[2], parts[3]}, nil
+}
+
+func parseRecord(value []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return record{}, err
+	}
+	return r, r.check()
+}
+
+// check refuses what no group has written.
+func (r record) check() error {
+	if r.Position == 0 {
+		return errors.New("position 0")
+	}
+	for _, s := range r.Done {
+		if s[0] > s[1] || s[0] < r.Position || s[1] == math.MaxUint64 {
+			return fmt.Errorf("%d to %d are done beside position %d", s[0], s[1], r.Position)
+		}
+	}
+	tried := uint64(0)
+	for _, t := range r.Tried {
+		if t[0] > t[1] || t[0] < r.Position || t[2] > math.MaxUint32 || t[3] > math.MaxUint32 {
+			return fmt.Errorf("%d to %d were tried beside position %d", t[0], t[1], r.Position)
+		}
+		if n := t[1] - t[0]; n >= MaxWindow || tried+n+1 > MaxWindow {
+			return errors.New("too many messages were tried")
+		} else {
+			tried += n + 1
+		}
+	}
+	return nil
+}
+
+func (r record) ledger() ledger {
+	l := ledger{position: r.Position}
+	for _, s := range r.Done {
+		l.add(s[0], s[1])
+	}
+	for _, t := range r.Tried {
+		for seq := t[0]; seq <= t[1]; seq++ {
+			if !l.has(seq) {
+				l.tried(seq, attempts{deliveries: uint32(t[2]), failures: uint32(t[3])})
+			}
+		}
+	}
+	return l
+}
+
+// recordLocked returns the group as it is now. What is handed out counts as
+// tried: after a crash it is delivered again.
+func (g *group) recordLocked() record {
+	r := record{
+		Log:          g.log,
+		Position:     g.position,
+		Tried:        runs(g.triedLocked()),
+		HasMembers:   len(g.members) > 0,
+		ReturnedTo:   g.returnedTo,
+		CreatedAt:    g.createdAt,
+		LastActive:   g.lastActive,
+		Redelivered:  g.redelivered,
+		DeadLettered: g.deadLettered,
+		Lost:         g.lost,
+	}
+	if r.HasMembers {
+		r.LastActive = time.Now().UTC()
+	}
+	for _, s := range g.done {
+		r.Done = append(r.Done, [2]uint64{s.first, s.last})
+	}
+	return r
+}
+
+// triedLocked returns the attempts of all messages, in their order.
+func (g *group) triedLocked() []tried {
+	all := make([]tried, 0, len(g.attempts))
+	for seq, a := range g.attempts {
+		all = append(all, tried{seq, a.deliveries, a.failures})
+	}
+	for _, ms := range g.members {
+		for _, h := range ms.held.list[ms.held.head:] {
+			if h.message != nil {
+				all = append(all, tried{h.message.Seq, h.attempt + 1, g.attempts[h.message.Seq].failures})
+			}
+		}
+	}
+	// What is handed out again is there twice; the higher count holds.
+	slices.SortFunc(all, tried.compare)
+	return slices.CompactFunc(all, func(a, b tried) bool { return a.seq == b.seq })
+}
+
+// tried is a message with its attempts.
+type tried struct {
+	seq                  uint64
+	deliveries, failures uint32
+}
+
+func (t tried) compare(other tried) int {
+	switch {
+	case t.seq < other.seq:
+		return -1
+	case t.seq > other.seq:
+		return 1
+	}
+	return int(other.deliveries) - int(t.deliveries)
+}
+
+// runs puts neighbours with the same counts together.
+func runs(all []tried) (runs [][4]uint64) {
+	for _, t := range all {
+		n := len(runs) - 1
+		if n >= 0 && runs[n][1]+1 == t.seq && runs[n][2] == uint64(t.deliveries) && runs[n][3] == uint64(t.failures) {
+			runs[n][1] = t.seq
+			continue
+		}
+		runs = append(runs, [4]uint64{t.seq, t.seq, uint64(t.deliveries), uint64(t.failures)})
+	}
+	return runs
+}
+
+// put writes a record. g.recordMu is held.
+func (g *group) put(ctx context.Context, r record) error {
+	value, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := g.registry.records.Put(ctx, groupsTable, g.key.recordKey(), value, storage.Always()); err != nil {
+		return fmt.Errorf("store group %q: %w", g.key.Group, err)
+	}
+	return nil
+}
+
+// load makes the ledger complete, from the record if need be. g.recordMu is
+// held, and the group has no members.
+func (g *group) load(ctx context.Context) error {
+	g.mu.Lock()
+	complete := g.complete
+	g.mu.Unlock()
+	if complete {
+		return nil
+	}
+	stored, err := g.registry.records.Get(ctx, groupsTable, g.key.recordKey())
+	if errors.Is(err, storage.ErrNotFound) { // a Delete that failed has deleted it
+		g.assume(ledger{position: g.position}, g.log)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("load group %q: %w", g.key.Group, err)
+	}
+	r, err := parseRecord(stored.Value)
+	if err != nil {
+		return fmt.Errorf("load group %q: %w", stored.Key, err)
+	}
+	g.assume(r.ledger(), r.Log)
+	return nil
+}
+
+func (g *group) assume(l ledger, log string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ledger, g.log, g.complete = l, log, true
+}
+
+// shrinkLocked leaves of a group without members what the index needs, once
+// its record says the rest.
+func (g *group) shrinkLocked() {
+	if len(g.members) > 0 || len(g.burying) > 0 || g.dirty || g.unstored {
+		return
+	}
+	g.complete = len(g.done) == 0 && len(g.attempts) == 0
+	g.ledger = ledger{position: g.position, above: g.above}
+}
+
+// fromRecord makes a group as it was written.
+func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
+	key, err := parseKey(stored.Key)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := parseRecord(stored.Value)
+	if err != nil {
+		return nil, fmt.Errorf("load group %q: %w", stored.Key, err)
+	}
+	g := &group{
+		registry:     r,
+		key:          key,
+		ledger:       rec.ledger(),
+		complete:     true,
+		log:          rec.Log,
+		createdAt:    rec.CreatedAt,
+		lastActive:   rec.LastActive,
+		joined:       true,
+		returnedTo:   rec.ReturnedTo,
+		redelivered:  rec.Redelivered,
+		deadLettered: rec.DeadLettered,
+		lost:         rec.Lost,
+	}
+	if rec.HasMembers { // until the crash, whenever that was
+		g.lastActive = time.Now().UTC()
+		g.markLocked()
+	}
+	return g, nil
+}

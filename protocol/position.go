@@ -1,0 +1,155 @@
+package protocol
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A PositionKind says how a Position is told.
+type PositionKind uint8
+
+const (
+	PositionLatest   PositionKind = iota // behind the newest message; the zero value
+	PositionEarliest                     // at the oldest message that is kept
+	PositionSeq                          // at the message with the number Seq
+	PositionTime                         // at the first message that is not older than Time
+)
+
+// A Position is where in a stream somebody begins to read. It is an extension.
+// On the wire it is "latest", "earliest", a message number, or an RFC 3339
+// time.
+type Position struct {
+	Kind PositionKind
+	Seq  uint64    // of PositionSeq: from 1 to 2^53
+	Time time.Time // of PositionTime, in UTC
+}
+
+// MustBePosition words what a Position must be, to follow the name of the
+// place where there is none: "from: must be ...".
+const MustBePosition = `must be "latest", "earliest", a message number from 1, or an RFC 3339 time`
+
+const latest, earliest = "latest", "earliest"
+
+// ParsePosition reads a position as it stands in a query or on a command line:
+// latest, earliest, the digits of a number, or a time. The error is an *Error
+// (invalid_request) that names no place.
+func ParsePosition(text string) (Position, error) {
+	if seq, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return seqPosition(seq)
+	}
+	return textPosition(text)
+}
+
+// String returns what ParsePosition reads.
+func (p Position) String() string {
+	switch p.Kind {
+	case PositionEarliest:
+		return earliest
+	case PositionSeq:
+		return strconv.FormatUint(p.Seq, 10)
+	case PositionTime:
+		return string(appendTime(nil, p.Time))
+	default:
+		return latest
+	}
+}
+
+// MarshalJSON returns the position as a number or a string.
+func (p Position) MarshalJSON() ([]byte, error) {
+	if p.Kind == PositionSeq {
+		return strconv.AppendUint(nil, p.Seq, 10), nil
+	}
+	return appendString(nil, p.String()), nil
+}
+
+// UnmarshalJSON reads a position from one JSON value, in which a number is no
+// string. The error is an *Error (invalid_request) that names no place.
+func (p *Position) UnmarshalJSON(raw []byte) error {
+	position, err := decodePosition(raw)
+	if err != nil {
+		return err
+	}
+	*p = position
+	return nil
+}
+
+func decodePosition(raw jsontext.Value) (Position, error) {
+	if raw.Kind() == '0' {
+		seq, _ := parseSeq(raw)
+		return seqPosition(seq)
+	}
+	text, _ := parseString(raw)
+	return textPosition(text)
+}
+
+func seqPosition(seq uint64) (Position, error) {
+	if seq < 1 || seq > maxInteger {
+		return Position{}, notAPosition()
+	}
+	return Position{Kind: PositionSeq, Seq: seq}, nil
+}
+
+func textPosition(text string) (Position, error) {
+	switch text {
+	case latest:
+		return Position{}, nil
+	case earliest:
+		return Position{Kind: PositionEarliest}, nil
+	}
+	at, ok := parseTime(text)
+	if !ok {
+		return Position{}, notAPosition()
+	}
+	return Position{Kind: PositionTime, Time: at}, nil
+}
+
+// parseTime reads a time as RFC 3339 §5.6 has it, and returns it in UTC.
+func parseTime(text string) (time.Time, bool) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || beyondRFC3339(text) {
+		return time.Time{}, false
+	}
+	at = at.UTC()
+	year := at.Year() // which the offset may have moved to where no text reaches
+	return at, 0 <= year && year <= 9999
+}
+
+// beyondRFC3339 says whether time.Parse took more than there is in RFC 3339:
+// an hour of one digit, a comma, an offset of a day or more.
+func beyondRFC3339(text string) bool {
+	const shortHour = len("2006-01-02T3")
+	if text[shortHour] == ':' || strings.Contains(text, ",") {
+		return true
+	}
+	if strings.HasSuffix(text, "Z") {
+		return false
+	}
+	offset := text[len(text)-len("07:00"):]
+	return offset[:2] > "23" || offset[3:] > "59"
+}
+
+func notAPosition() *Error {
+	return Errorf(CodeInvalidRequest, "A position %s.", MustBePosition)
+}
+
+// parseSeq returns the message number that the raw value is: an integer, as in
+// parseInteger, from 1 on.
+func parseSeq(raw jsontext.Value) (uint64, bool) {
+	n, ok := parseInteger(raw)
+	if !ok || n < 1 {
+		return 0, false
+	}
+	return uint64(n), true
+}
+
+// position returns the position at a place, or notes the problem.
+func (p *problems) position(place string, raw jsontext.Value) Position {
+	position, err := decodePosition(raw)
+	if err != nil {
+		p.add(place, MustBePosition)
+	}
+	return position
+}

@@ -1,0 +1,283 @@
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"seagate/storage"
+	"seagate/storage/internal/once"
+)
+
+// A log is a storage.Log. The engine's mu guards what changes.
+type log struct {
+	engine *Engine
+	name   string
+	epoch  string
+	id     string
+
+	// answering is held from the making of an append to the end of its Done,
+	// so that they come in the order of the numbers. It comes before the
+	// engine's mu.
+	answering sync.Mutex
+
+	entries []storage.Entry // those from next-len(entries) on
+	next    uint64
+	bytes   int64 // of the payloads
+	last    time.Time
+	marks   once.Marks
+	exists  bool // it has been appended to, or trimmed
+	deleted bool
+}
+
+// OpenLog implements storage.Logs.
+func (e *Engine) OpenLog(ctx context.Context, name string) (storage.Log, error) {
+	if err := storage.CheckLog(name); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	l, found := e.logs[name]
+	if !found {
+		l = &log{engine: e, name: name, epoch: rand.Text(), id: rand.Text(), next: 1}
+		e.logs[name] = l
+	}
+	return l, nil
+}
+
+// Logs implements storage.Logs.
+func (e *Engine) Logs(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		names, err := e.logNames(ctx)
+		for _, name := range names {
+			if err = e.usable(ctx); err != nil || !yield(name, nil) {
+				break
+			}
+		}
+		if err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func (e *Engine) logNames(ctx context.Context) ([]string, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if err := e.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	var names []string
+	for name, l := range e.logs {
+		if l.exists {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// DeleteLog implements storage.Logs.
+func (e *Engine) DeleteLog(ctx context.Context, name string) error {
+	if err := storage.CheckLog(name); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.usableLocked(ctx); err != nil {
+		return err
+	}
+	if l, found := e.logs[name]; found {
+		delete(e.logs, name)
+		e.keys -= l.marks.Len()
+		l.deleted, l.entries, l.bytes, l.marks = true, nil, 0, once.Marks{}
+	}
+	return nil
+}
+
+// Append implements storage.Log. It calls a.Done before it returns.
+func (l *log) Append(a storage.Append) {
+	m := once.Mark{Count: uint64(len(a.Payloads))}
+	err := storage.CheckAppend(a)
+	if err == nil && a.Key != "" {
+		m.Key, m.Sum = once.KeyOf(a.Key), once.SumOf(a.Payloads)
+	}
+	l.answering.Lock()
+	defer l.answering.Unlock()
+	var done storage.Appended
+	if err == nil {
+		done, err = l.append(a, m)
+	}
+	if a.Done != nil {
+		a.Done(done, err)
+	}
+}
+
+func (l *log) append(a storage.Append, m once.Mark) (storage.Appended, error) {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
+	if err := l.usableLocked(context.Background()); err != nil {
+		return storage.Appended{}, err
+	}
+	now := l.nowLocked()
+	if a.Key != "" {
+		if done, repeat, err := l.repeatLocked(m, now); repeat {
+			return done, err
+		}
+	}
+	if a.Refusal != nil {
+		return storage.Appended{}, a.Refusal
+	}
+	m.First, m.Time, m.Expires = l.next, now, now.Add(a.Window)
+	if a.Key != "" && a.Window > 0 {
+		if err := l.rememberLocked(m); err != nil {
+			return storage.Appended{}, err
+		}
+	}
+	l.addLocked(a.Payloads, now)
+	return storage.Appended{First: m.First, Time: now}, nil
+}
+
+// nowLocked is never before the newest entry, even if the clock was set back.
+func (l *log) nowLocked() time.Time {
+	now := time.Now().Round(0).UTC()
+	if now.Before(l.last) {
+		now = l.last
+	}
+	return now
+}
+
+func (l *log) repeatLocked(m once.Mark, now time.Time) (done storage.Appended, repeat bool, err error) {
+	l.engine.keys -= l.marks.Expire(now)
+	first, found := l.marks.Find(m.Key, now)
+	switch {
+	case !found:
+		return storage.Appended{}, false, nil
+	case first.Sum != m.Sum || first.Count != m.Count:
+		return storage.Appended{}, true, storage.ErrKeyReused
+	}
+	return storage.Appended{First: first.First, Time: first.Time, Repeat: true}, true, nil
+}
+
+func (l *log) rememberLocked(m once.Mark) error {
+	e := l.engine
+	if e.keys >= e.maxKeys {
+		for _, other := range e.logs {
+			e.keys -= other.marks.Expire(m.Time)
+		}
+	}
+	if e.keys >= e.maxKeys {
+		return storage.ErrTooManyKeys
+	}
+	e.keys++
+	l.marks.Add(m)
+	return nil
+}
+
+func (l *log) addLocked(payloads [][]byte, now time.Time) {
+	for _, payload := range payloads {
+		l.entries = append(l.entries, storage.Entry{Seq: l.next, Time: now, Payload: payload})
+		l.next++
+		l.bytes += int64(len(payload))
+	}
+	l.last, l.exists = now, true
+}
+
+// Bounds implements storage.Log.
+func (l *log) Bounds() storage.Bounds {
+	l.engine.mu.RLock()
+	defer l.engine.mu.RUnlock()
+	b := storage.Bounds{First: l.firstLocked(), Next: l.next, Bytes: l.bytes, Epoch: l.epoch, ID: l.id}
+	if n := len(l.entries); n > 0 {
+		b.FirstTime, b.LastTime = l.entries[0].Time, l.entries[n-1].Time
+	}
+	return b
+}
+
+func (l *log) firstLocked() uint64 { return l.next - uint64(len(l.entries)) }
+
+// Read implements storage.Log.
+func (l *log) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]storage.Entry, error) {
+	l.engine.mu.RLock()
+	defer l.engine.mu.RUnlock()
+	if err := l.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case from < l.firstLocked():
+		return nil, storage.ErrTrimmed
+	case from >= l.next:
+		return nil, nil
+	}
+	there := l.entries[from-l.firstLocked():]
+	n, bytes := 1, len(there[0].Payload)
+	for n < len(there) && n < maxMessages && bytes+len(there[n].Payload) <= maxBytes {
+		bytes += len(there[n].Payload)
+		n++
+	}
+	return slices.Clone(there[:n]), nil
+}
+
+// Find implements storage.Log.
+func (l *log) Find(ctx context.Context, t time.Time) (uint64, error) {
+	l.engine.mu.RLock()
+	defer l.engine.mu.RUnlock()
+	if err := l.usableLocked(ctx); err != nil {
+		return 0, err
+	}
+	return l.firstLocked() + uint64(l.findLocked(t)), nil
+}
+
+// findLocked returns how many entries are older than t.
+func (l *log) findLocked(t time.Time) int {
+	n, _ := slices.BinarySearchFunc(l.entries, t, func(entry storage.Entry, t time.Time) int {
+		return entry.Time.Compare(t)
+	})
+	return n
+}
+
+// Trim implements storage.Log.
+func (l *log) Trim(ctx context.Context, r storage.Retention) error {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
+	if err := l.usableLocked(ctx); err != nil {
+		return err
+	}
+	l.exists = true
+	if r.Age > 0 {
+		l.dropLocked(l.findLocked(l.nowLocked().Add(-r.Age)))
+	}
+	for len(l.entries) > 1 && l.tooMuchLocked(r) {
+		l.dropLocked(1)
+	}
+	return nil
+}
+
+func (l *log) tooMuchLocked(r storage.Retention) bool {
+	return r.Bytes > 0 && l.bytes > r.Bytes || r.Messages > 0 && uint64(len(l.entries)) > r.Messages
+}
+
+// dropLocked drops the n oldest entries. The next append that needs room
+// leaves their place behind.
+func (l *log) dropLocked(n int) {
+	for i := range l.entries[:n] {
+		l.bytes -= int64(len(l.entries[i].Payload))
+	}
+	clear(l.entries[:n])
+	l.entries = l.entries[n:]
+}
+
+func (l *log) usableLocked(ctx context.Context) error {
+	if err := l.engine.usableLocked(ctx); err != nil {
+		return err
+	}
+	if l.deleted {
+		return storage.ErrNoLog
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package pebble_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"seagate/storage"
+	"seagate/storage/pebble"
+)
+
+func mustCheck(t testing.TB, dir string, disk vfs.FS) pebble.Report {
+	t.Helper()
+	report, err := pebble.Check(dir, pebble.Options{FS: disk, Logger: quiet}, nil)
+	if err != nil {
+		t.Fatalf("Check: %v", err)
+	}
+	return report
+}
+
+func wantNoProblems(t testing.TB, dir string, disk vfs.FS) pebble.Report {
+	t.Helper()
+	report := mustCheck(t, dir, disk)
+	for _, p := range report.Problems {
+		t.Errorf("Check: %v", p)
+	}
+	return report
+}
+
+func TestCheckCounts(t *testing.T) {
+	disk := vfs.NewMem()
+	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	mustPut(t, e, "one", "value")
+	mustPut(t, e, "two", "value")
+	l := mustOpenLog(t, e, "log")
+	mustAppend(t, l, "a", "bc", "def")
+	if got := appendTo(l, storage.Append{Payloads: texts("x"), Key: "key", Window: time.Hour}); got.err != nil {
+		t.Fatal(got.err)
+	}
+	mustAppend(t, mustOpenLog(t, e, "other"), "g")
+	if err := l.Trim(t.Context(), storage.Retention{Messages: 2}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil)
+	if !errors.Is(err, pebble.ErrInUse) {
+		t.Errorf("Check of an open folder: %v, want ErrInUse", err)
+	}
+	mustClose(t, e)
+
+	before := files(t, disk)
+	var last [2]int64
+	report, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, func(done, total int64) {
+		if done < last[0] || done > total {
+			t.Errorf("progress went from %d to %d of %d", last, done, total)
+		}
+		last = [2]int64{done, total}
+	})
+	want := pebble.Report{Records: 2, Logs: 2, Keys: 1, Entries: 3, Bytes: 5}
+	if err != nil || fmt.Sprint(report) != fmt.Sprint(want) {
+		t.Errorf("Check: %+v, %v, want %+v", report, err, want)
+	}
+	if last[0] == 0 {
+		t.Error("there was no progress")
+	}
+	if fmt.Sprint(files(t, disk)) != fmt.Sprint(before) {
+		t.Error("Check changed the folder")
+	}
+}
+
+func TestCheckOtherFolders(t *testing.T) {
+	disk := vfs.NewMem()
+	if _, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Check of no folder: %v", err)
+	}
+	if err := disk.MkdirAll("data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if report := mustCheck(t, "data", disk); len(report.Problems) == 0 || !strings.Contains(report.Problems[0].String(), "marker.seagate") {
+		t.Errorf("Check of an empty folder: %v", report.Problems)
+	}
+	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet}))
+	moveMarker(t, disk, "seagate", "3")
+	if _, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil); !errors.Is(err, pebble.ErrNewer) {
+		t.Errorf("Check of a newer folder: %v", err)
+	}
+}

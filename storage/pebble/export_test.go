@@ -1,0 +1,7 @@
+package pebble
+
+// WithSmallTables has an engine write tables soon.
+func (o Options) WithSmallTables() Options {
+	o.memTable = 1 << 20
+	return o
+}
