@@ -131,7 +131,10 @@ func (g *guard) events() *pebble.EventListener {
 // Pebble would try again at once and for ever: it wrote 28 MB a second to the
 // log, while all writes waited without an error.
 func (g *guard) checkBackground(what string, err error) {
-	if isRefusal(err) || pebble.IsCorruptionError(err) {
+	switch {
+	case pebble.IsCorruptionError(err): // a restart meets it again
+		g.fail(fmt.Errorf("storage: %s: %w%s: keep a copy of the data folder as it is, then restore it from a backup", what, err, detail(err)))
+	case isRefusal(err):
 		g.fail(fmt.Errorf("storage: %s: %w", what, err))
 	}
 }

@@ -319,6 +319,9 @@ func summarize(h *History) Summary {
 			s.Unknown += n
 		}
 	}
+	for _, log := range h.Logs {
+		s.Dropped += int(log.First) - 1
+	}
 	for _, c := range h.Followers {
 		s.addSessions(c.Sessions, 1)
 	}
@@ -333,6 +336,9 @@ func (s *Summary) addSessions(sessions []*Session, consumers int) {
 	s.Sessions += len(sessions)
 	s.Reconnects += max(len(sessions)-consumers, 0)
 	for _, session := range sessions {
+		if session.End == Overtaken {
+			s.Overtaken++
+		}
 		for _, e := range session.Events {
 			if e.Missing.To != 0 {
 				s.Missing += int(e.Missing.To - e.Missing.From + 1)

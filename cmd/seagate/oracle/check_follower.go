@@ -155,7 +155,7 @@ func (w *walk) finish(s *Session) {
 	}
 	missing := w.sees(next, w.follower.Color)
 	switch {
-	case s.End == Overtaken && missing >= w.log.First:
+	case s.End == Overtaken && missing >= w.log.First && (w.next != 0 || w.low >= w.log.First):
 		w.add(FalseGap, w.log.Stream, "%s was closed because it had lost messages, and %d, which was next, is there", w.follower.Name, missing)
 	case s.End == Stayed && missing < w.log.Next:
 		w.add(Incomplete, w.log.Stream, "%s stayed to the end and did not receive %d (message %v) of %d", w.follower.Name,

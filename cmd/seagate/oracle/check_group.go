@@ -202,14 +202,14 @@ func (c *groupCheck) mayBeUnsettled(seq uint64, h handover) bool {
 	return h.session.EndedAt < h.event.At.after(ackGrace) || h.session.Explicit && h.session.Acks[seq].Answered == 0
 }
 
-// heldTooLong says whether the gateway may have taken a message back. It
-// counts from when it sent it, which is earlier than anybody saw it.
+// heldTooLong says whether the gateway may have taken a message back. Nobody
+// knows when it sent it; that was not before the member joined.
 func (c *groupCheck) heldTooLong(seq uint64, h handover) bool {
 	ack := h.session.Acks[seq]
 	if ack.Answered == 0 {
 		return true
 	}
-	return c.history.AckTimeout != 0 && ack.Answered > h.event.At.after(c.history.AckTimeout/2)
+	return c.history.AckTimeout != 0 && ack.Answered > h.session.JoinedAt.after(c.history.AckTimeout/2)
 }
 
 // checkAckedAgain: what was acknowledged well before a disturbance, or where

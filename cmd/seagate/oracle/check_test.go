@@ -110,9 +110,9 @@ func TestAGoodRunHasNoViolations(t *testing.T) {
 // purpose, is found.
 func TestEveryViolationIsFound(t *testing.T) {
 	cases := []struct {
-		name   string
+		name string
 		harm func(*History)
-		want   Kind
+		want Kind
 	}{
 		{"an acknowledged message is in no log", func(h *History) { drop(h, 12) }, Lost},
 		{"something delivered is behind the log's end", func(h *History) {

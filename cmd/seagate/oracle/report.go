@@ -54,7 +54,9 @@ type Summary struct {
 	Delivered    int `json:"delivered"`   // to all consumers
 	Redelivered  int `json:"redelivered"` // by groups
 	DeadLetters  int `json:"deadLetters"`
-	Missing      int `json:"missing"`    // told as missing
+	Dropped      int `json:"dropped"`    // by retention
+	Missing      int `json:"missing"`    // told as missing, each as often as it was
+	Overtaken    int `json:"overtaken"`  // sessions that were closed for what they lost
 	Sessions     int `json:"sessions"`   // of consumers
 	Reconnects   int `json:"reconnects"` // of consumers, beyond the first
 	Disturbances int `json:"disturbances"`
@@ -90,9 +92,11 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	}
 	s := r.Summary
 	return written, line("%d messages: %d acknowledged, %d refused, %d unknown; %d sent again\n"+
-		"%d deliveries in %d sessions, %d of them reconnects; %d redelivered, %d dead letters, %d told as missing; %d disturbances\n"+
+		"%d deliveries in %d sessions, %d of them reconnects; %d redelivered, %d dead letters; %d disturbances\n"+
+		"%d dropped, %d told as missing, %d sessions closed for it\n"+
 		"%d violations", s.Messages, s.Acknowledged, s.Refused, s.Unknown, s.Repeated,
-		s.Delivered, s.Sessions, s.Reconnects, s.Redelivered, s.DeadLetters, s.Missing, s.Disturbances, r.total())
+		s.Delivered, s.Sessions, s.Reconnects, s.Redelivered, s.DeadLetters, s.Disturbances,
+		s.Dropped, s.Missing, s.Overtaken, r.total())
 }
 
 func (r *Report) total() int {

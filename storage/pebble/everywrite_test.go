@@ -1,0 +1,124 @@
+package pebble_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"seagate/storage"
+	"seagate/storage/pebble"
+)
+
+// TestErrorsUnderEveryWrite fails each single change of the disk that opening a
+// folder and appending to it makes, and all changes after it, as a full disk
+// does. Then it cuts the power. What was answered is there.
+func TestErrorsUnderEveryWrite(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for name, err := range map[string]error{"error": syscall.EIO, "full disk": syscall.ENOSPC} {
+		t.Run(name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			step := 0
+			for appendUntilChange(t, step, err, random) {
+				step++
+			}
+			if step < 60 {
+				t.Fatalf("opening and appending made only %d changes, so the test does not see them", step)
+			}
+		})
+	}
+}
+
+// appendUntilChange returns false if there are not that many changes.
+func appendUntilChange(t *testing.T, step int, failure error, random *rand.Rand) (failed bool) {
+	const appends = 30
+	disk := vfs.NewCrashableMem()
+	var mu sync.Mutex // guards n
+	n := 0
+	broken := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
+			return nil
+		}
+		if n++; n > step {
+			return failure
+		}
+		return nil
+	}))
+	acknowledged := appendSome(t, broken, appends)
+	crashed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: random})
+	e := mustOpen(t, "data", pebble.Options{FS: crashed, Logger: quiet})
+	defer mustClose(t, e)
+	log, err := e.OpenLog(t.Context(), "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := log.Read(t.Context(), 1, appends, 1<<20)
+	if err != nil || len(entries) < acknowledged {
+		t.Fatalf("%v at change %d: %d entries are left of %d that were acknowledged (%v)", failure, step, len(entries), acknowledged, err)
+	}
+	for i, entry := range entries {
+		if entry.Seq != uint64(i+1) || string(entry.Payload) != fmt.Sprint(i) {
+			t.Fatalf("%v at change %d: entry %d is %d:%s", failure, step, i, entry.Seq, entry.Payload)
+		}
+	}
+	return acknowledged < appends
+}
+
+// appendSome returns how many of the appends, one after the other, were
+// acknowledged before the engine failed.
+func appendSome(t *testing.T, disk vfs.FS, appends int) (acknowledged int) {
+	fatal := make(chan struct{})
+	e := openUntilFatal(disk, fatal)
+	if e == nil {
+		return 0
+	}
+	log, err := e.OpenLog(t.Context(), "log")
+	if err != nil {
+		return 0
+	}
+	for i := range appends {
+		done := make(chan error, 1)
+		log.Append(storage.Append{Payloads: [][]byte{fmt.Append(nil, i)}, Done: func(_ storage.Appended, err error) { done <- err }})
+		select {
+		case err := <-done:
+			if err != nil {
+				return acknowledged
+			}
+			acknowledged++
+		case <-fatal:
+			return acknowledged
+		}
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = e.Close() // it may be what fails, and then never returns
+	}()
+	select {
+	case <-closed:
+	case <-fatal:
+	}
+	return acknowledged
+}
+
+// openUntilFatal returns nil if opening failed, be it so that it never returns.
+func openUntilFatal(disk vfs.FS, fatal chan struct{}) *pebble.Engine {
+	opened := make(chan *pebble.Engine, 1)
+	go func() {
+		e, _ := pebble.Open("data", pebble.Options{FS: disk, Logger: quiet, OnFatal: func(error) { close(fatal) }})
+		opened <- e
+	}()
+	select {
+	case e := <-opened:
+		return e
+	case <-fatal:
+		return nil
+	}
+}
