@@ -259,8 +259,12 @@ func TestAPeerThatIsReadingIsNotGone(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * patience)
-		if w.keepAlive(patience) {
-			t.Error("a peer that reads nothing and answers nothing is kept")
+		if !w.keepAlive(patience) || w.hasEnded() {
+			t.Error("dropped before the stall timeout")
+		}
+		time.Sleep(w.stall)
+		if !w.hasEnded() {
+			t.Error("a peer that has read nothing for the stall timeout is kept")
 		}
 		w.nc.Close()
 		synctest.Wait()

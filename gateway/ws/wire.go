@@ -351,12 +351,13 @@ func (w *wire) pingLocked() {
 // keepAlive sends a ping if none is out. It returns false if the last one is
 // unanswered for longer than patience, in which nothing else was heard of the
 // peer either. A ping waits behind what was written before it, and a pong
-// behind the message that the peer is sending: slow is not gone.
+// behind the message that the peer is sending: slow is not gone. While the
+// flusher waits for a peer that reads nothing, the stall timeout decides.
 func (w *wire) keepAlive(patience time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case w.ended:
+	case w.ended || w.flushing:
 		return true
 	case w.pinged.IsZero():
 		w.pingLocked()
