@@ -6,8 +6,6 @@ import (
 	"hash"
 	"net"
 	"net/http"
-	"os"
-	"runtime/pprof"
 	"runtime"
 	"strings"
 	"sync"
@@ -39,24 +37,19 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 		`{"version":1,"fields":[{"name":"n","type":"integer"},{"name":"pad","type":"string"}]}`); status != http.StatusOK {
 		t.Fatal(text)
 	}
-	gate := make(chan struct{})
+	gate, over := make(chan struct{}), make(chan struct{})
 	var readers []*stallingReader
 	var reading sync.WaitGroup
 	for i := range subscribers {
-		r := newStallingReader(t, a, i < stalledOf, gate)
+		r := newStallingReader(t, a, i < stalledOf, gate, over)
 		readers = append(readers, r)
 		reading.Go(r.run)
 	}
 	publishAll(t, a, 0)
 	await(t, readers, stalledCount)
-	before := memory()
 	publishAll(t, a, stalledCount)
 	await(t, readers[stalledOf:], 2*stalledCount)
-	cost := (memory() - before) / stalledOf
-	t.Logf("each of %d stalled subscribers among %d costs %d bytes", stalledOf, subscribers, cost)
-	if cost > stalledBudget {
-		t.Errorf("a stalled subscriber costs %d bytes, want at most %d", cost, stalledBudget)
-	}
+	stalled := memory()
 	for i, r := range readers[:stalledOf] {
 		if got := r.received.Load(); got != stalledCount {
 			t.Fatalf("subscriber %d has received %d, so it did not stall", i, got)
@@ -64,6 +57,12 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 	}
 	close(gate)
 	await(t, readers, 2*stalledCount)
+	cost := (stalled - memory()) / stalledOf
+	t.Logf("each of %d stalled subscribers among %d costs %d bytes", stalledOf, subscribers, cost)
+	if cost > stalledBudget {
+		t.Errorf("a stalled subscriber costs %d bytes, want at most %d", cost, stalledBudget)
+	}
+	close(over)
 	reading.Wait()
 	for i, r := range readers {
 		if string(r.sum.Sum(nil)) != string(readers[subscribers-1].sum.Sum(nil)) {
@@ -77,22 +76,23 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 type stallingReader struct {
 	conn     *wstest.Conn
 	gate     <-chan struct{} // nil for one that does not stall
+	over     <-chan struct{} // it stays until then, to take its memory all the time
 	received atomic.Int64
 	failed   chan error // takes why it ended too soon
 	sum      hash.Hash  // of all that it received
 }
 
-func newStallingReader(t *testing.T, a *app.App, stalls bool, gate <-chan struct{}) *stallingReader {
+func newStallingReader(t *testing.T, a *app.App, stalls bool, gate, over <-chan struct{}) *stallingReader {
 	t.Helper()
 	nc, err := net.Dial("tcp", a.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	r := &stallingReader{sum: sha256.New(), failed: make(chan error, 1)}
+	r := &stallingReader{over: over, sum: sha256.New(), failed: make(chan error, 1)}
 	if stalls {
 		r.gate = gate
-		nc.(*net.TCPConn).SetReadBuffer(4 << 10) // so that it shows soon
+		nc.(*net.TCPConn).SetReadBuffer(64 << 10) // so that it shows soon
 	}
 	r.conn, _ = wstest.Over(t, nc, "/api/v1/streams")
 	r.conn.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, secret))
@@ -110,11 +110,12 @@ func (r *stallingReader) run() {
 		message, closed := r.conn.Next()
 		if closed != nil {
 			r.failed <- closed
-			return
+			break
 		}
 		r.sum.Write([]byte(message))
 		r.received.Add(1)
 	}
+	<-r.over
 }
 
 func publishAll(t *testing.T, a *app.App, from int) {
@@ -134,17 +135,11 @@ func await(t *testing.T, readers []*stallingReader, messages int64) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	dbg := time.After(12*time.Second)
 	deadline := time.After(time.Minute)
 	for _, r := range readers {
 		for r.received.Load() < messages {
 			select {
 			case <-tick.C:
-			case <-dbg:
-				pprof.Lookup("goroutine").WriteTo(os.Stdout, 1)
-				x := map[int64]int{}
-				for _, r := range readers { x[r.received.Load()]++ }
-				fmt.Println(x)
 			case err := <-r.failed:
 				t.Fatalf("a subscriber has received %d messages, and then %v", r.received.Load(), err)
 			case <-deadline:
@@ -154,7 +149,7 @@ func await(t *testing.T, readers []*stallingReader, messages int64) {
 	}
 }
 
-// memory is what is in use once everything that is not has been collected.
+// memory is how much is in use once everything that is not has been collected.
 func memory() int64 {
 	var m runtime.MemStats
 	for range 3 { // pools let go of what they have with the second

@@ -1,0 +1,107 @@
+package main_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// again kills the gateway at once and starts it on what it left.
+func again(t *testing.T, g *gateway, folder string, settings ...string) *gateway {
+	t.Helper()
+	g.kill()
+	return startIn(t, folder, settings...)
+}
+
+// TestMessagesOutliveKill9: messages, their numbers and epoch, the ids under
+// which they were published, and what the stream is set to keep.
+func TestMessagesOutliveKill9(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	g := startIn(t, folder)
+	g.define(root, "boiler")
+	g.ok(root, "PUT", "/streams/boiler/settings", `{"retention":{"messages":1000}}`)
+	g.publish(root, "boiler", `{"n":1}`)
+	p := g.login(root, "root")
+	p.Send(`{"id":2,"action":"publish","streamName":"boiler","payload":{"n":2},"messageId":"once"}`)
+	p.want(`{"id":2,"action":"publish","success":true}`)
+	before := g.ok(root, "GET", "/streams/boiler/messages", "")
+
+	g = again(t, g, folder)
+	if after := g.ok(root, "GET", "/streams/boiler/messages", ""); after != before {
+		t.Errorf("there is\n%s\nand there was\n%s", after, before)
+	}
+	p = g.login(root, "root")
+	p.Send(`{"id":2,"action":"publish","streamName":"boiler","payload":{"n":2},"messageId":"once"}`)
+	p.want(`{"id":2,"action":"publish","success":true}`)
+	if after := g.ok(root, "GET", "/streams/boiler/messages", ""); after != before {
+		t.Errorf("the repeat added to it: %s", after)
+	}
+	if settings := g.ok(root, "GET", "/streams/boiler/settings", ""); !strings.Contains(settings, `"messages":1000`) {
+		t.Errorf("the settings are %s", settings)
+	}
+	g.stopped()
+}
+
+// TestGroupsGoOnAfterKill9: a group's position survives, from the answer to its
+// first subscribe on, and what is published while nobody is there waits.
+func TestGroupsGoOnAfterKill9(t *testing.T) {
+	for name, test := range map[string]struct{ settings, group string }{
+		"a group":                  {"SEAGATE_STREAMS_UNGROUPED=broadcast", uuid.NewString()},
+		"the group of its clients": {"SEAGATE_STREAMS_UNGROUPED=client-group", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			g := startIn(t, folder, test.settings)
+			g.define(root, "boiler")
+			g.login(root, "root").subscribe(2, "boiler", test.group)
+
+			g = again(t, g, folder, test.settings)
+			g.publish(root, "boiler", `{"n":1}`)
+			g = again(t, g, folder, test.settings)
+			p := g.login(root, "root")
+			p.subscribe(2, "boiler", test.group)
+			p.want(delivery(2, "boiler", `{"n":1}`))
+			g.publish(root, "boiler", `{"n":2}`)
+			p.want(delivery(2, "boiler", `{"n":2}`))
+
+			path := "/streams/boiler/groups/root/" + test.group
+			if test.group == "" {
+				path += "ungrouped"
+			}
+			eventually(t, "that all is acknowledged", func() bool {
+				return strings.Contains(g.ok(root, "GET", path, ""), `"position":3,"lag":0,`)
+			})
+			code, err := g.stop() // which writes how far the group is
+			if code != 0 || err != nil {
+				t.Fatalf("stopped with %d, %v", code, err)
+			}
+			g = startIn(t, folder, test.settings)
+			g.publish(root, "boiler", `{"n":3}`)
+			p = g.login(root, "root")
+			p.subscribe(2, "boiler", test.group)
+			p.want(delivery(2, "boiler", `{"n":3}`))
+			g.stopped()
+		})
+	}
+}
+
+// TestStreamsInMemoryBeginAnew: nobody takes a number from before for one of
+// now.
+func TestStreamsInMemoryBeginAnew(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	g := startIn(t, folder)
+	g.define(root, "boiler")
+	g.ok(root, "PUT", "/streams/boiler/settings", `{"durability":"memory"}`)
+	g.publish(root, "boiler", `{"n":1}`)
+	epoch := field(t, g.ok(root, "GET", "/streams/boiler", ""), "epoch")
+	g.ok(root, "GET", "/streams/boiler/messages?from=1&epoch="+epoch, "")
+
+	g = again(t, g, folder)
+	g.publish(root, "boiler", `{"n":2}`)
+	g.refused(root, 410, "position_lost", "GET", "/streams/boiler/messages?from=1&epoch="+epoch, "")
+	g.stopped()
+}
