@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -44,14 +47,32 @@ type deadLetter struct {
 // groups.Options.DeadLetter. done is called once, with nil when the message is
 // safe there.
 func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
-	id := streams.ID{Space: d.Key.Topic.Space, Name: d.Key.Topic.Name + g.settings.DeadLetterSuffix}
-	out, err := g.deadLetters(id)
-	if err != nil {
+	name := g.deadLetterStream(d.Key.Topic.Name)
+	answer := func(err error) {
+		g.noteDeadLetter(d, name, err)
 		done(err)
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			answer(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
+	out, err := g.deadLetters(streams.ID{Space: d.Key.Topic.Space, Name: name})
+	if err != nil {
+		answer(err)
 		return
 	}
-	_, client := g.Directory.Names(id.Space, d.Key.Client)
-	letter := deadLetter{
+	payload, err := json.Marshal(g.letter(d))
+	if err != nil {
+		answer(err)
+		return
+	}
+	out.Send([][]byte{payload}, func(_ uint64, err error) { answer(err) })
+}
+
+func (g *Gateway) letter(d groups.DeadLetter) deadLetter {
+	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
+	return deadLetter{
 		Stream:     d.Key.Topic.Name,
 		Seq:        d.Message.Seq,
 		Time:       d.Message.Time.UTC().Format(time.RFC3339Nano),
@@ -61,19 +82,30 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 		Reason:     d.Reason,
 		Payload:    d.Message.Payload,
 	}
-	payload, err := json.Marshal(letter)
+}
+
+func (g *Gateway) noteDeadLetter(d groups.DeadLetter, to string, err error) {
+	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
+	attributes := []any{"stream", d.Key.Topic.Name, "seq", d.Message.Seq, "client", client,
+		"group", d.Key.Group, "deliveries", d.Deliveries, "dead_letters", to}
 	if err != nil {
-		done(err)
+		g.Metrics.DeadLettersFailed.Inc()
+		g.Log.Error("a message cannot be put among the dead letters; it is tried again, and its group stays behind it", append(attributes, "error", err)...)
 		return
 	}
-	out.Send([][]byte{payload}, func(_ uint64, err error) {
-		if err == nil {
-			g.Metrics.DeadLetters.Inc()
-			g.Log.Warn("a group gave a message up", "stream", letter.Stream, "seq", letter.Seq, "client", letter.Client,
-				"group", letter.Group, "deliveries", letter.Deliveries, "dead_letters", id.Name)
-		}
-		done(err)
-	})
+	g.Metrics.DeadLetters.Inc()
+	g.Log.Warn("a group gave a message up", attributes...)
+}
+
+// deadLetterStream names the dead-letter stream of a stream. A name that would
+// be too long is shortened: the letters say which stream they are of.
+func (g *Gateway) deadLetterStream(stream string) string {
+	most := protocol.MaxNameBytes - len(g.settings.DeadLetterSuffix)
+	for len(stream) > most {
+		_, size := utf8.DecodeLastRuneInString(stream)
+		stream = stream[:len(stream)-size]
+	}
+	return stream + g.settings.DeadLetterSuffix
 }
 
 // deadLetters returns the way into a dead-letter stream.
@@ -92,10 +124,7 @@ func (g *Gateway) deadLetters(id streams.ID) (*streams.OutTopic, error) {
 }
 
 func (g *Gateway) defineDeadLetters(id streams.ID) error {
-	if err := protocol.CheckStreamName(id.Name); err != nil { // too long with the suffix
-		return err
-	}
-	def, err := schema.ParseDefinition([]byte(deadLetterDefinition), id.Name, g.settings.Schema)
+	def, err := schema.ParseDefinition([]byte(deadLetterDefinition), id.Name, schema.DefaultLimits())
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (g *Gateway) sweep(ctx context.Context) error {
 		gone[jail] = true
 	}
 	for jail := range gone {
-		if g.Directory.HasJail(jail) {
+		if jail == probeTopic.Space || g.Directory.HasJail(jail) {
 			continue
 		}
 		if err := g.deleteStreams(ctx, jail); err != nil {

@@ -75,6 +75,9 @@ func readPage(ctx context.Context, topic *streams.Topic, from Position, limit in
 	if err != nil {
 		return Page{}, err
 	}
+	if topic.Bounds().Epoch == "" {
+		return Page{}, streams.ErrDeleted
+	}
 	page := Page{Messages: run, Next: at + uint64(len(run)), Bounds: topic.Bounds()}
 	page.More = page.Next < page.Bounds.Next
 	if from.Kind == protocol.PositionSeq && from.Seq < at {

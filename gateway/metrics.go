@@ -9,42 +9,44 @@ import (
 // Metrics are the counters of the operations and transports. No label has
 // values that a client can make up.
 type Metrics struct {
-	Connections     *prometheus.GaugeVec   // open, by transport
-	ConnectionsMade *prometheus.CounterVec // ever, by transport
-	Subscriptions   *prometheus.GaugeVec   // open, by kind: own, group
-	MessagesIn      prometheus.Counter
-	BytesIn         prometheus.Counter
-	MessagesOut     prometheus.Counter
-	BytesOut        prometheus.Counter     // of WebSocket frames
-	Refusals        *prometheus.CounterVec // by transport and code
-	Closed          *prometheus.CounterVec // connections that the server ended, by code
-	Credentials     *prometheus.CounterVec // credentials refused, by auth.Reason
-	QueueBytes      prometheus.Gauge       // waiting to be written, over all connections
-	SlowSubscribers prometheus.Counter     // times that a full queue left a subscription behind
-	MessagesLost    prometheus.Counter     // dropped by retention before a subscription read them
-	DeadLetters     prometheus.Counter     // messages that a group gave up
+	Connections       *prometheus.GaugeVec   // open, by transport
+	ConnectionsMade   *prometheus.CounterVec // ever, by transport
+	Subscriptions     *prometheus.GaugeVec   // open, by kind: own, group
+	MessagesIn        prometheus.Counter
+	BytesIn           prometheus.Counter
+	MessagesOut       prometheus.Counter
+	BytesOut          prometheus.Counter     // of WebSocket frames
+	Refusals          *prometheus.CounterVec // by transport and code
+	Closed            *prometheus.CounterVec // connections that the server ended, by code
+	Credentials       *prometheus.CounterVec // credentials refused, by auth.Reason
+	QueueBytes        prometheus.Gauge       // waiting to be written, over all connections
+	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
+	MessagesLost      prometheus.Counter     // dropped by retention before a subscription read them
+	DeadLetters       prometheus.Counter     // messages that a group gave up
+	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
 }
 
 // NewMetrics registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		Connections:     gauges("connections", "Open WebSocket connections.", "transport"),
-		ConnectionsMade: counters("connections_total", "Connections accepted.", "transport"),
-		Subscriptions:   gauges("subscriptions", "Open subscriptions, by kind (own or group).", "kind"),
-		MessagesIn:      counter("messages_in_total", "Messages accepted from publishers."),
-		BytesIn:         counter("bytes_in_total", "Payload bytes accepted from publishers."),
-		MessagesOut:     counter("messages_out_total", "Messages queued for delivery to subscribers."),
-		BytesOut:        counter("bytes_out_total", "Bytes written to WebSocket connections."),
-		Refusals:        counters("refusals_total", "Requests refused, by transport and error code.", "transport", "code"),
-		Closed:          counters("connections_ended_total", "Connections that the server ended, by error code.", "code"),
-		Credentials:     counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
-		QueueBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
-		SlowSubscribers: counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
-		MessagesLost:    counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription."),
-		DeadLetters:     counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
+		Connections:       gauges("connections", "Open WebSocket connections.", "transport"),
+		ConnectionsMade:   counters("connections_total", "Connections accepted.", "transport"),
+		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own or group).", "kind"),
+		MessagesIn:        counter("messages_in_total", "Messages accepted from publishers."),
+		BytesIn:           counter("bytes_in_total", "Payload bytes accepted from publishers."),
+		MessagesOut:       counter("messages_out_total", "Messages queued for delivery to subscribers."),
+		BytesOut:          counter("bytes_out_total", "Bytes written to WebSocket connections."),
+		Refusals:          counters("refusals_total", "Requests refused, by transport and error code.", "transport", "code"),
+		Closed:            counters("connections_ended_total", "Connections that the server ended, by error code.", "code"),
+		Credentials:       counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
+		QueueBytes:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
+		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
+		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription."),
+		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
+		DeadLetters:       counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
 	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed)
 	return m
 }
 

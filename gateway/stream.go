@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -89,9 +90,15 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 	return nil
 }
 
+// deleteTime is how long a deletion is waited for, whoever asked for it: half of
+// one is of use to nobody.
+const deleteTime = 2 * time.Minute
+
 // deleteStream deletes the schema last: after a crash in between the stream is
 // still there to be deleted again.
 func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
 	// Whoever asks for the topic from here on gets one that is deleted.
 	g.mu.Lock()
 	if _, ok := g.providers[id]; !ok {
@@ -116,6 +123,8 @@ func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
 
 // deleteStreams deletes all streams of a jail that is gone.
 func (g *Gateway) deleteStreams(ctx context.Context, jail string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
 	if err := g.Network.DeleteSpace(ctx, jail); err != nil {
 		return err
 	}

@@ -73,10 +73,16 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	if p.Filter != nil {
 		s.filter, s.release = g.filters.take(p.Filter, r.Stream)
 	}
+	joined := false
+	defer func() { // also if a filter panics: nobody may be left behind
+		if !joined {
+			s.leave()
+		}
+	}()
 	if err := s.join(ctx, p, topic, r); err != nil {
-		s.release()
 		return nil, g.refusal("subscribe", err)
 	}
+	joined = true
 	return s, nil
 }
 
@@ -92,17 +98,8 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 	if err != nil {
 		return err
 	}
-	// One that panics in the filter must not leave a reader behind.
-	defer func() {
-		if s.in == nil {
-			in.Close()
-		}
-	}()
-	s.next, s.bounds = joined.Next, joined.Bounds
-	if joined.Header != nil && s.sees(joined.Header) {
-		s.header = joined.Header
-	}
-	s.in = in
+	s.in, s.next, s.bounds = in, joined.Next, joined.Bounds
+	s.see(joined.Header)
 	return nil
 }
 
@@ -110,24 +107,30 @@ var errExplicitAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	`ack: "explicit" is for members of a group; give a groupId, or leave it out`)
 
 func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) (err error) {
+	// A group that exists stays where it is; an epoch is checked all the same.
+	if _, err := topic.Locate(ctx, streams.Latest().In(r.From.Epoch)); err != nil {
+		return err
+	}
 	key := groups.Key{Topic: topic.ID(), Client: p.ClientUID, Group: r.Group}
 	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit}
 	if s.membership, err = s.gateway.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
 		return err
 	}
 	s.next, s.bounds = s.membership.Position(), topic.Bounds()
-	if header := topic.Header(); r.Group == "" && header != nil && s.sees(header) {
-		s.header = header
+	if r.Group == "" {
+		s.see(topic.Header())
 	}
 	return nil
 }
 
-// sees says whether the filter, if there is one, passes a payload.
-func (s *Subscription) sees(payload []byte) bool {
-	if s.filter == nil {
-		return true
+// see keeps the header, if there is one and the filter passes it.
+func (s *Subscription) see(header []byte) {
+	if header == nil {
+		return
 	}
-	return verdicts(&streams.Pass{Messages: []*streams.Message{{Payload: payload}}}, s.filter, s.stream)[0]
+	if s.filter == nil || verdicts(&streams.Pass{Messages: []*streams.Message{{Payload: header}}}, s.filter, s.stream)[0] {
+		s.header = header
+	}
 }
 
 // Header returns what the subscriber is to receive first, or nil.
@@ -135,7 +138,9 @@ func (s *Subscription) Header() []byte { return s.header }
 
 // Joined returns the number of the message that comes first, and what the
 // stream keeps.
-func (s *Subscription) Joined() (next uint64, b storage.Bounds) { return s.next, s.bounds }
+func (s *Subscription) Joined() (next uint64, b storage.Bounds) {
+	return max(s.next, s.bounds.First), s.bounds
+}
 
 // Start begins delivery.
 func (s *Subscription) Start() {
@@ -197,10 +202,13 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) *protocol.
 
 // Close ends the subscription. What was not acknowledged goes to the other
 // members of its group. It must be called once.
-func (s *Subscription) Close() {
+func (s *Subscription) Close() { s.leave() }
+
+func (s *Subscription) leave() {
 	if s.membership != nil {
 		s.membership.Leave()
-	} else {
+	}
+	if s.in != nil {
 		s.in.Close()
 	}
 	s.release()

@@ -8,14 +8,27 @@ import (
 	"seagate/streams"
 )
 
-// remove deletes a group whose topic was deleted.
-func (g *group) remove(ctx context.Context) error {
+// removeCondemned deletes a group whose topic was deleted, or that could not
+// begin and has not since.
+func (g *group) removeCondemned() error {
+	g.mu.Lock()
+	hasBegun := !g.unstored && !g.ended
+	g.mu.Unlock()
+	if hasBegun {
+		return nil
+	}
+	return g.remove()
+}
+
+// remove deletes a group that nobody is told of. If that fails the keeper tries
+// again.
+func (g *group) remove() error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
 	if g.isGone() {
 		return nil
 	}
-	err := g.erase(ctx)
+	err := g.erase()
 	if err != nil {
 		g.registry.condemn(g)
 	}
@@ -24,8 +37,9 @@ func (g *group) remove(ctx context.Context) error {
 
 // erase deletes the record, and then the group. Members that there are go on
 // until they hear of it. g.recordMu is held.
-func (g *group) erase(ctx context.Context) error {
-	err := g.registry.records.Delete(ctx, groupsTable, g.key.recordKey(), storage.Always())
+func (g *group) erase() error {
+	// Not under a caller's context: see create.
+	err := g.registry.records.Delete(g.registry.writing, groupsTable, g.key.recordKey(), storage.Always())
 	if err != nil {
 		g.doubt()
 		return fmt.Errorf("delete group %q: %w", g.key.Group, err)
@@ -50,21 +64,21 @@ func (g *group) doubt() {
 
 // Delete deletes a group, durably; its members are told. It returns
 // ErrNotFound if there is none.
-func (r *Registry) Delete(ctx context.Context, key Key) error {
+func (r *Registry) Delete(_ context.Context, key Key) error {
 	g := r.lookup(key)
 	if g == nil {
 		return ErrNotFound
 	}
-	return g.delete(ctx)
+	return g.delete()
 }
 
-func (g *group) delete(ctx context.Context) error {
+func (g *group) delete() error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
 	if g.isGone() {
 		return ErrNotFound
 	}
-	if err := g.erase(ctx); err != nil {
+	if err := g.erase(); err != nil {
 		return err
 	}
 	g.mu.Lock()
@@ -77,20 +91,20 @@ func (g *group) delete(ctx context.Context) error {
 
 // DeleteTopic deletes all groups of a topic that was deleted, durably. Members
 // hear of it by End, after what they had not been handed yet.
-func (r *Registry) DeleteTopic(ctx context.Context, id streams.ID) error {
+func (r *Registry) DeleteTopic(_ context.Context, id streams.ID) error {
 	groups := r.all(func(other streams.ID) bool { return other == id })
-	return r.each(groups, func(g *group) error { return g.remove(ctx) })
+	return r.each(groups, func(g *group) error { return g.remove() })
 }
 
 // DeleteSpace is DeleteTopic of all topics of a space.
-func (r *Registry) DeleteSpace(ctx context.Context, space string) error {
+func (r *Registry) DeleteSpace(_ context.Context, space string) error {
 	groups := r.all(func(id streams.ID) bool { return id.Space == space })
-	return r.each(groups, func(g *group) error { return g.remove(ctx) })
+	return r.each(groups, func(g *group) error { return g.remove() })
 }
 
 // DeleteClient deletes all groups of a client, durably; their members are
 // told.
-func (r *Registry) DeleteClient(ctx context.Context, client string) error {
+func (r *Registry) DeleteClient(_ context.Context, client string) error {
 	var groups []*group
 	for _, g := range r.all(nil) {
 		if g.key.Client == client {
@@ -98,7 +112,7 @@ func (r *Registry) DeleteClient(ctx context.Context, client string) error {
 		}
 	}
 	return r.each(groups, func(g *group) error {
-		if err := g.delete(ctx); err != ErrNotFound {
+		if err := g.delete(); err != ErrNotFound {
 			return err
 		}
 		return nil

@@ -9,3 +9,10 @@ func (r *Registry) ReaderOf(key Key) streams.Consumer {
 	defer g.mu.Unlock()
 	return g.reader
 }
+
+func (r *Registry) LateOf(key Key) int {
+	g := r.lookup(key)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.late)
+}

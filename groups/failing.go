@@ -62,9 +62,15 @@ func (g *group) buryLocked(m *streams.Message, a attempts) {
 	r := g.registry
 	var once sync.Once
 	done := func(err error) {
-		once.Do(func() { r.errands.add(func() { g.buried(b, err) }) })
+		once.Do(func() {
+			defer r.letters.arrive()
+			g.buried(b, err)
+		})
 	}
-	r.errands.add(func() { r.opts.DeadLetter(letter, done) })
+	r.errands.add(func() {
+		r.letters.send()
+		r.opts.DeadLetter(letter, done)
+	})
 }
 
 // buried takes the outcome of a burial. One that a move has overtaken changes

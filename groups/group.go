@@ -2,6 +2,7 @@ package groups
 
 import (
 	"container/heap"
+	"maps"
 	"sync"
 	"time"
 
@@ -62,6 +63,7 @@ type group struct {
 	lastActive   time.Time // when the last member left
 	joined       bool      // it has had a member
 	returnedTo   bool      // it has had another one
+	untold       []span    // gaps that its last member left without hearing of
 	redelivered  uint64
 	deadLettered uint64
 	lost         uint64
@@ -230,6 +232,7 @@ func (g *group) assignLocked(p *streams.Pass, i int) bool {
 		return false
 	default: // passed over
 		g.add(m.Seq, m.Seq)
+		delete(g.late, m.Seq)
 	}
 	return true
 }
@@ -309,6 +312,7 @@ func (g *group) giveBackLocked(ms *Membership) {
 		g.returnLocked(ms.held.takeOldest())
 	}
 	ms.bytes = 0
+	maps.DeleteFunc(g.late, func(_ uint64, who *Membership) bool { return who == ms })
 }
 
 // returnLocked lets somebody else have a message that was handed out.
@@ -324,6 +328,7 @@ func (g *group) dismissLocked(tell func(Member)) {
 	for _, ms := range g.members {
 		ms.lastWord(tell)
 		g.giveBackLocked(ms)
+		g.untold = ms.gaps
 	}
 	g.members = nil
 	g.restLocked()

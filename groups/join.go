@@ -34,7 +34,7 @@ func (r *Registry) Join(ctx context.Context, topic *streams.Topic, key Key, opts
 	key.Topic = topic.ID()
 	for {
 		g, made, err := r.groupFor(key)
-		if err == ErrTooManyGroups && r.makeRoom(ctx, key.client()) {
+		if err == ErrTooManyGroups && r.makeRoom(key.client()) {
 			continue
 		}
 		if err != nil {
@@ -72,7 +72,9 @@ func (g *group) addLocked(opts JoinOptions, m Member) *Membership {
 		position: g.position,
 		full:     true, // until Start
 		held:     holdings{explicit: opts.Explicit},
+		gaps:     g.untold,
 	}
+	g.untold = nil
 	g.members = append(g.members, ms)
 	if g.joined && !g.returnedTo {
 		g.returnedTo = true
@@ -88,7 +90,7 @@ func (g *group) enter(ctx context.Context, topic *streams.Topic, opts JoinOption
 	if ms := g.join(topic, opts, m); ms != nil {
 		return ms, nil
 	}
-	if err := g.makeWay(ctx, topic); err != nil {
+	if err := g.makeWay(topic); err != nil {
 		return nil, err
 	}
 	if err := g.load(ctx); err != nil {
@@ -104,7 +106,7 @@ func (g *group) enter(ctx context.Context, topic *streams.Topic, opts JoinOption
 // makeWay deletes a group whose topic was deleted and made anew, before the
 // keeper comes to it. It returns errGone if the group is no more. g.recordMu
 // is held.
-func (g *group) makeWay(ctx context.Context, topic *streams.Topic) error {
+func (g *group) makeWay(topic *streams.Topic) error {
 	g.mu.Lock()
 	gone, over := g.gone, g.ended || g.in != nil // of another topic
 	g.mu.Unlock()
@@ -117,18 +119,20 @@ func (g *group) makeWay(ctx context.Context, topic *streams.Topic) error {
 	if current, ok := g.registry.topics(g.key.Topic); !ok || current != topic {
 		return streams.ErrDeleted
 	}
-	if err := g.erase(ctx); err != nil {
+	if err := g.erase(); err != nil {
 		return err
 	}
 	return errGone
 }
 
-// abandon takes out a new group that could not begin. g.recordMu is held.
+// abandon takes out a new group that could not begin, with the record that it
+// may have all the same. If that cannot be deleted the keeper tries again.
+// g.recordMu is held.
 func (g *group) abandon() {
-	g.registry.forget(g)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.gone = true
+	if err := g.erase(); err != nil {
+		g.registry.opts.OnError(g.key, err)
+		g.registry.condemn(g)
+	}
 }
 
 // begin reads on from the group's position, or from where a new group begins.
@@ -144,7 +148,7 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 		return nil, err
 	}
 	if g.unstored {
-		err = g.create(ctx, joined)
+		err = g.create(joined)
 	}
 	var ms *Membership
 	if err == nil {
@@ -169,14 +173,14 @@ func (g *group) resumption(b storage.Bounds) uint64 {
 	return min(g.position, b.Next)
 }
 
-// create stores a new group, so that a crash does not move it. If it fails, a
-// record may be there all the same, which nobody is a member of.
-func (g *group) create(ctx context.Context, joined streams.Joined) error {
+// create stores a new group, so that a crash does not move it.
+func (g *group) create(joined streams.Joined) error {
 	g.mu.Lock()
 	g.position, g.log = joined.Next, joined.Bounds.ID
 	r := g.recordLocked()
 	g.mu.Unlock()
-	if err := g.put(ctx, r); err != nil {
+	// Not under ctx: a write that nobody waits for any more may still happen.
+	if err := g.put(g.registry.writing, r); err != nil {
 		return err
 	}
 	g.mu.Lock()

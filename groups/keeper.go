@@ -12,7 +12,7 @@ import (
 type changed struct {
 	mu        sync.Mutex // guards what follows
 	dirty     []*group   // the record is to be written
-	condemned []*group   // the topic was deleted
+	condemned []*group   // the topic was deleted, or they could not begin
 }
 
 func (r *Registry) note(g *group) {
@@ -52,7 +52,7 @@ func (r *Registry) keep(life context.Context) {
 		case <-checkpoint.C:
 			_ = r.checkpoint(r.writing) // OnError has been told
 		case <-sweep.C:
-			r.sweep(r.writing)
+			r.sweep()
 		}
 	}
 }
@@ -63,12 +63,19 @@ func (r *Registry) checkpoint(ctx context.Context) error {
 	dirty, condemned := r.takeChanged()
 	return errors.Join(
 		r.each(dirty, func(g *group) error { return g.save(ctx) }),
-		r.each(condemned, func(g *group) error { return g.remove(ctx) }),
+		r.each(condemned, func(g *group) error { return g.removeCondemned() }),
 	)
 }
 
+// returnTime is how long members have to come back after the registry was
+// opened, however long it was closed before.
+const returnTime = 10 * time.Minute
+
 // sweep deletes the groups that nobody has been a member of for too long.
-func (r *Registry) sweep(ctx context.Context) {
+func (r *Registry) sweep() {
+	if time.Since(r.began) < min(r.opts.IdleTimeout, returnTime) {
+		return
+	}
 	cutoff := time.Now().Add(-r.opts.IdleTimeout)
 	var idle []*group
 	for _, g := range r.all(nil) {
@@ -76,7 +83,7 @@ func (r *Registry) sweep(ctx context.Context) {
 			idle = append(idle, g)
 		}
 	}
-	_ = r.each(idle, func(g *group) error { return g.expire(ctx, cutoff) })
+	_ = r.each(idle, func(g *group) error { return g.expire(cutoff) })
 }
 
 // writers is how many records are written at a time. An engine that makes many
@@ -138,13 +145,13 @@ func (g *group) snapshot() (record, bool) {
 }
 
 // expire deletes a group that is still idle.
-func (g *group) expire(ctx context.Context, cutoff time.Time) error {
+func (g *group) expire(cutoff time.Time) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
 	if !g.idleSince(cutoff) {
 		return nil
 	}
-	return g.erase(ctx)
+	return g.erase()
 }
 
 func (g *group) idleSince(cutoff time.Time) bool {

@@ -156,6 +156,7 @@ func (ms *Membership) Leave() {
 	g.giveBackLocked(ms)
 	g.markLocked()
 	if len(g.members) == 0 {
+		g.untold = ms.gaps
 		g.restLocked()
 		return
 	}

@@ -29,6 +29,7 @@ type Registry struct {
 	changed changed
 	alarms  alarms
 	errands errands
+	letters letters
 
 	stop    context.CancelFunc // ends the goroutines
 	running sync.WaitGroup
@@ -113,7 +114,7 @@ func (r *Registry) loadAll(ctx context.Context) error {
 // cutLocked forgets what the log does not have.
 func (g *group) cutLocked(b storage.Bounds) {
 	if g.log != b.ID {
-		return // another one: see restart
+		return // another one: see resumption
 	}
 	if n := len(g.done); g.position > b.Next || n > 0 && g.done[n-1].last >= b.Next {
 		g.cut(b.Next)
@@ -221,6 +222,7 @@ func (r *Registry) close(ctx context.Context) error {
 	r.errands.close()
 	r.stop()
 	r.running.Wait()
+	r.letters.wait(ctx)
 	return r.checkpoint(r.writing)
 }
 

@@ -1,18 +1,15 @@
 package groups
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // makeRoom deletes the group of a client that is idle for the longest time, of
 // those that nobody came back to. It returns false if there is none.
-func (r *Registry) makeRoom(ctx context.Context, c client) bool {
+func (r *Registry) makeRoom(c client) bool {
 	g := r.leastMissed(c)
 	if g == nil {
 		return false
 	}
-	if err := g.giveWay(ctx); err != nil {
+	if err := g.giveWay(); err != nil {
 		r.opts.OnError(g.key, err)
 		return false
 	}
@@ -42,7 +39,7 @@ func (g *group) isForsakenLocked() bool {
 	return g.in == nil && !g.gone && !g.unstored && !g.returnedTo
 }
 
-func (g *group) giveWay(ctx context.Context) error {
+func (g *group) giveWay() error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
 	g.mu.Lock()
@@ -51,5 +48,5 @@ func (g *group) giveWay(ctx context.Context) error {
 	if !isForsaken {
 		return nil
 	}
-	return g.erase(ctx)
+	return g.erase()
 }

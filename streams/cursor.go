@@ -70,6 +70,23 @@ func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 	return segment{kind: nothing, then: c}
 }
 
+// upToChange returns what of a run that was read at c comes before the next
+// change of state, which may have come since.
+func (t *Topic) upToChange(c cursor, s segment) segment {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ch, _, ok := t.changes.at(c.change)
+	if s.kind != someMessages || !ok || s.then.seq <= ch.after+1 {
+		return s
+	}
+	if ch.after < c.seq {
+		return segment{kind: nothing, then: c}
+	}
+	s.messages = s.messages[:ch.after+1-c.seq]
+	s.then.seq = ch.after + 1
+	return s
+}
+
 // headLocked is the cursor behind everything.
 func (t *Topic) headLocked() cursor {
 	return cursor{t.next, t.changes.next()}

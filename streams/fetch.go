@@ -93,7 +93,11 @@ func (t *Topic) fetch(ctx context.Context, c cursor, limit uint64) segment {
 	run, err := t.Read(ctx, c.seq, int(min(passMessages, limit-c.seq)), catchUpBytes)
 	switch {
 	case errors.Is(err, storage.ErrTrimmed):
-		return segment{kind: gap, then: cursor{min(t.Bounds().First, limit), c.change}}
+		first := t.Bounds().First
+		if first <= c.seq { // deleted meanwhile
+			return segment{kind: end, then: c}
+		}
+		return segment{kind: gap, then: cursor{min(first, limit), c.change}}
 	case errors.Is(err, ErrDeleted):
 		return segment{kind: end, then: c}
 	case errors.Is(err, storage.ErrClosed) || ctx.Err() != nil:

@@ -66,8 +66,9 @@ func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From
 		consumer: c,
 		at:       at,
 	}
+	in.lane.open(in)
 	t.readers.Add(1)
-	return in, Joined{State: t.stateLocked(), Header: t.header, Next: at.seq, Bounds: t.log.Bounds()}, nil
+	return in, Joined{State: t.told, Header: t.header, Next: at.seq, Bounds: t.log.Bounds()}, nil
 }
 
 // Start begins delivery.

@@ -15,16 +15,18 @@ type lane struct {
 	topic  *Topic
 	worker *worker
 
-	mu        sync.Mutex // guards what follows
-	posted    []*InTopic // started, resumed or closed since the last run
-	fetched   []*fetch   // read since the last run
-	stale     bool       // the topic moved on since the last run began
-	scheduled bool       // a run is under way or to come
-	used      bool       // it has in topics
+	mu        sync.Mutex            // guards what follows
+	fresh     map[*InTopic]struct{} // opened, and not yet started
+	posted    []*InTopic            // started, resumed or closed since the last run
+	fetched   []*fetch              // read since the last run
+	stale     bool                  // the topic moved on since the last run began
+	scheduled bool                  // a run is under way or to come
+	used      bool                  // it has in topics
 
-	// floor is the first message that the live have not been offered, or the
-	// largest number if there are none. From there on the topic's tail drops
-	// nothing. The others are not waited for: there is the log.
+	// floor is the first message that somebody who reads the tail has not been
+	// offered, or the largest number if nobody does. From there on the tail
+	// drops nothing, whatever retention says of the log: those keep up. Whoever
+	// is parked, or reads the log, is not waited for. Written under mu.
 	floor atomic.Uint64
 
 	// Owned by the worker.
@@ -39,6 +41,22 @@ func newLane(t *Topic, w *worker) *lane {
 	l := &lane{topic: t, worker: w}
 	l.floor.Store(math.MaxUint64)
 	return l
+}
+
+// open notes an in topic that will be started, so that nothing it is to read
+// is dropped until then.
+func (l *lane) open(in *InTopic) {
+	first := l.topic.tailFirstLocked()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if in.at.seq < first {
+		return // it begins in the log
+	}
+	if l.fresh == nil {
+		l.fresh = map[*InTopic]struct{}{}
+	}
+	l.fresh[in] = struct{}{}
+	l.floor.Store(min(l.floor.Load(), in.at.seq))
 }
 
 // post puts an in topic before the worker.
@@ -94,6 +112,9 @@ func (l *lane) take() ([]*InTopic, []*fetch) {
 	defer l.mu.Unlock()
 	posted, fetched := l.posted, l.fetched
 	l.posted, l.fetched, l.stale = nil, nil, false
+	for _, in := range posted {
+		delete(l.fresh, in)
+	}
 	return posted, fetched
 }
 
@@ -263,13 +284,14 @@ func (l *lane) fetch(in *InTopic, limit uint64) {
 func (l *lane) offerFetched(f *fetch) {
 	defer close(f.offered)
 	delete(l.fetches, f.at)
-	p := &Pass{Messages: f.segment.messages}
+	s := l.topic.upToChange(f.at, f.segment)
+	p := &Pass{Messages: s.messages}
 	for _, in := range f.readers {
 		if in.phase != fetching { // closed meanwhile
 			continue
 		}
 		in.phase = catching
-		l.offerCatching(in, f.segment, p)
+		l.offerCatching(in, s, p)
 	}
 }
 
@@ -278,12 +300,26 @@ func (l *lane) behind() bool {
 	return l.topic.peek(l.at, math.MaxUint64, passBytes).kind != nothing
 }
 
-// setFloor publishes how far the live have got.
+// setFloor publishes how far those have got who read the tail.
 func (l *lane) setFloor() {
+	first := l.topic.tailFirst()
 	floor := uint64(math.MaxUint64)
 	if len(l.live) > 0 {
 		floor = l.at.seq
 	}
+	lower := func(in *InTopic) {
+		if in.at.seq >= first {
+			floor = min(floor, in.at.seq)
+		}
+	}
+	for _, in := range l.catching {
+		lower(in)
+	}
+	l.mu.Lock()
+	for in := range l.fresh {
+		lower(in)
+	}
 	l.floor.Store(floor)
+	l.mu.Unlock()
 	l.topic.laneMoved()
 }

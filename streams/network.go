@@ -173,7 +173,8 @@ func (n *Network) Lookup(id ID) (*Topic, bool) {
 	return t, ok
 }
 
-// Delete ends a topic and forgets it with its messages, durably. A topic that
+// Delete ends a topic and forgets it with its messages, durably. What was begun
+// is brought to its end even if ctx ends. A topic that
 // is made later under the same name is another one. To delete what is not
 // there is no error.
 func (n *Network) Delete(ctx context.Context, id ID) error {
@@ -183,6 +184,9 @@ func (n *Network) Delete(ctx context.Context, id ID) error {
 	}
 	t.recordMu.Lock() // nothing is stored of it from here on
 	defer t.recordMu.Unlock()
+	// A log that is deleted behind a topic that is not leaves nothing that works.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
 	if err := t.erase(ctx); err != nil {
 		return fmt.Errorf("delete topic %q: %w", id.Name, err)
 	}
@@ -201,6 +205,9 @@ func (t *Topic) erase(ctx context.Context) error {
 	}
 	return t.write(ctx, record{})
 }
+
+// deleteTime is how long a deletion is waited for.
+const deleteTime = time.Minute
 
 func (n *Network) remove(t *Topic) {
 	n.mu.Lock()

@@ -69,7 +69,9 @@ func (t *Topic) send(key string, payloads [][]byte, done func(first uint64, err 
 		Window:   t.net.opts.RepeatWindow,
 		Refusal:  refusal,
 		Done: func(a storage.Appended, err error) {
-			t.appended(payloads, a, err)
+			if refusal == nil {
+				t.appended(payloads, a, err)
+			}
 			done(a.First, topicError(err))
 		},
 	})
@@ -84,25 +86,29 @@ func (t *Topic) begin(mayRepeat bool) (log storage.Log, refusal error) {
 	switch {
 	case t.deleted:
 		return nil, ErrDeleted
-	case t.paused && !mayRepeat:
-		return nil, ErrPaused
 	case t.paused:
-		refusal = ErrPaused
+		if mayRepeat {
+			return t.log, ErrPaused
+		}
+		return nil, ErrPaused
 	}
-	t.pending++
-	return t.log, refusal
+	t.begun++
+	return t.log, nil
 }
 
 // appended shows everybody what is durable now.
 func (t *Topic) appended(payloads [][]byte, a storage.Appended, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.pending--; t.pending == 0 {
-		t.settled.Broadcast()
+	t.answered++
+	if err == nil && !a.Repeat {
+		t.showLocked(payloads, a)
 	}
-	if err != nil || a.Repeat {
-		return
-	}
+	t.tellLocked()
+	t.moved()
+}
+
+func (t *Topic) showLocked(payloads [][]byte, a storage.Appended) {
 	keep, bytes := t.floor(), 0
 	for i, payload := range payloads {
 		m := &Message{Seq: a.First + uint64(i), Time: a.Time, Payload: payload}
@@ -111,7 +117,6 @@ func (t *Topic) appended(payloads [][]byte, a storage.Appended, err error) {
 	}
 	t.next = a.First + uint64(len(payloads))
 	t.growsLocked(len(payloads), bytes)
-	t.moved()
 }
 
 // awaitRoomLocked waits while the tail is full of messages that the workers

@@ -71,9 +71,10 @@ func (t *Topic) policyLocked() Policy {
 // durability is possible only as long as the topic has had no message and has
 // no readers.
 func (t *Topic) SetOverrides(ctx context.Context, o Overrides) error {
-	wanted := o.over(t.net.opts.Policy).Durability
-	if err := t.mayBecome(wanted); err != nil {
-		return err
+	if o.Durability != nil {
+		if err := t.mayBecome(*o.Durability); err != nil {
+			return err
+		}
 	}
 	if err := t.store(ctx, func(r *record) { r.setOverrides(o) }); err != nil {
 		return err
@@ -95,7 +96,7 @@ func (t *Topic) mayBecome(d Durability) error {
 // used says whether anybody may know the topic's log: it has had a message, is
 // about to, or has readers.
 func (t *Topic) used() bool {
-	return t.pending > 0 || t.readers.Load() > 0 || t.log.Bounds().Next > 1
+	return t.begun > t.answered || t.readers.Load() > 0 || t.log.Bounds().Next > 1
 }
 
 // becomeLocked gives an unused topic a log of another durability.

@@ -90,6 +90,7 @@ func (n *Network) loadTopic(key string, r record, onDisk bool) error {
 		return err
 	}
 	t.header, t.paused, t.overrides = r.Header, r.Paused, r.overrides()
+	t.told = t.stateLocked()
 	n.addLocked(t)
 	return nil
 }
@@ -132,7 +133,7 @@ func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	if err := t.becomeLocked(t.overrides.over(t.net.opts.Policy).Durability); err != nil {
 		return err
 	}
-	t.pauseLocked(r.Paused)
+	t.changeLocked(func() { t.paused = r.Paused })
 	t.moved()
 	return nil
 }
@@ -143,20 +144,6 @@ func (t *Topic) record() (r record, deleted bool) {
 	r = record{Header: t.header, Paused: t.paused}
 	r.setOverrides(t.overrides)
 	return r, t.deleted
-}
-
-// pauseLocked makes readers hear of a pause behind all that was sent before:
-// it refuses what comes, and waits for what is being made durable.
-func (t *Topic) pauseLocked(paused bool) {
-	if paused == t.paused {
-		return
-	}
-	before := t.stateLocked()
-	t.paused = paused
-	for paused && t.pending > 0 && !t.net.closed.Load() {
-		t.settled.Wait()
-	}
-	t.noteLocked(before)
 }
 
 func (t *Topic) write(ctx context.Context, r record) error {

@@ -86,7 +86,8 @@ func (t *Topic) trim(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tail.dropBefore(log.Bounds().First)
+	// Not what the live have still to be handed: they keep up.
+	t.tail.dropBefore(min(log.Bounds().First, t.floor()))
 	return nil
 }
 
@@ -97,7 +98,7 @@ func overdue(b storage.Bounds, keep storage.Retention) bool {
 		return false
 	}
 	slack := min(keep.Age/64, time.Minute)
-	return keep.Age > 0 && time.Since(b.FirstTime) > keep.Age+slack ||
+	return keep.Age > 0 && time.Since(b.FirstTime)-slack > keep.Age ||
 		keep.Bytes > 0 && b.Bytes > keep.Bytes && b.Next-b.First > 1 ||
 		keep.Messages > 0 && b.Next-b.First > keep.Messages
 }

@@ -81,3 +81,12 @@ func (t *tail) read(seq, limit uint64, maxBytes int) []*Message {
 	}
 	return run
 }
+
+// tailFirst is the number of the oldest message in the tail, or of the next one.
+func (t *Topic) tailFirst() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.tailFirstLocked()
+}
+
+func (t *Topic) tailFirstLocked() uint64 { return t.tail.first(t.next) }

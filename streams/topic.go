@@ -39,7 +39,8 @@ type Topic struct {
 	durability    Durability // of log
 	overrides     Overrides
 	next          uint64 // the first number that readers have not been shown
-	pending       int    // sends that the log has not answered
+	begun         uint64 // sends that the log was given, and may accept
+	answered      uint64 // those of them that it has answered
 	grown         int64  // bytes, and messages, since retention last looked
 	grownMessages uint64
 	tail          tail   // the newest of what is shown
@@ -47,12 +48,14 @@ type Topic struct {
 	paused        bool
 	providers     int
 	deleted       bool
+	told          State // what readers know, or are about to read
+	deferred      []deferredChange
 	changes       changeLog
 
 	readers atomic.Int64
 	lanes   []*lane // one per worker
 	waiters atomic.Int64
-	settled *sync.Cond // on mu: a lane moved on while a sender waited, or nothing is pending any more
+	settled *sync.Cond // on mu: a lane moved on while a sender waited
 }
 
 func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
@@ -102,17 +105,33 @@ func (t *Topic) stateLocked() State {
 	return State{Registered: t.providers > 0, Paused: t.paused}
 }
 
-// changeLocked applies f and lets every reader know, in order with the
-// messages, if the state is another one after it.
+// A deferredChange is a change of state that is told when so many sends have
+// been answered.
+type deferredChange struct {
+	answered uint64
+	state    State
+}
+
+// changeLocked applies f and lets every reader know if the state is another one
+// after it: behind everything that was sent before, be it durable yet or not.
 func (t *Topic) changeLocked(f func()) {
 	before := t.stateLocked()
 	f()
-	t.noteLocked(before)
+	if after := t.stateLocked(); after != before {
+		t.deferred = append(t.deferred, deferredChange{t.begun, after})
+		t.tellLocked()
+	}
 }
 
-func (t *Topic) noteLocked(before State) {
-	if after := t.stateLocked(); after != before {
-		t.changes.append(change{after: t.next - 1, state: after})
+// tellLocked tells readers of the changes that are due.
+func (t *Topic) tellLocked() {
+	for len(t.deferred) > 0 && t.deferred[0].answered <= t.answered {
+		t.told = t.deferred[0].state
+		t.changes.append(change{after: t.next - 1, state: t.told})
+		t.deferred = t.deferred[1:]
+	}
+	if len(t.deferred) == 0 {
+		t.deferred = nil
 	}
 }
 

@@ -3,6 +3,8 @@ package main_test
 import (
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,13 +24,17 @@ const killRounds = 5
 func TestPromisesHoldThroughKill9(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed(t), 0))
 	folder := t.TempDir()
-	settings := []string{"SEAGATE_GROUPS_ACK_TIMEOUT=2s", "SEAGATE_LOG_LEVEL=info"}
+	settings := []string{"SEAGATE_GROUPS_ACK_TIMEOUT=4s", "SEAGATE_LOG_LEVEL=info"}
 	g := startIn(t, folder, settings...)
 	settings = append(settings, "SEAGATE_LISTEN="+g.listen) // clients come back to where it was
+	var options oracle.Options
 	o := newOracle(t, g, func(o *oracle.Options) {
 		o.Seed = random.Uint64()
 		o.Rate = 60
-		o.AckTimeout = 2 * time.Second
+		o.Messages = 10_000_000 // publishers must not come to an end between two rounds
+		o.AckTimeout = 4 * time.Second
+		o.KeepStreams = true
+		options = *o
 	})
 	if err := o.Start(); err != nil {
 		t.Fatal(err)
@@ -42,6 +48,56 @@ func TestPromisesHoldThroughKill9(t *testing.T) {
 		g = startIn(t, folder, settings...)
 	}
 	judge(t, o)
+	report, err := oracle.Verify(t.Context(), target(g), options.Journal, options) // as after the oracle was killed
+	if err != nil || !report.OK() || report.Summary.Acknowledged != o.Acknowledged() {
+		t.Errorf("by the journals alone: %+v, %v", report, err)
+	}
+	g.stopped()
+}
+
+// TestOracleCommand: an operator tries a deployment.
+func TestOracleCommand(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	for _, c := range []struct {
+		secret string
+		status int
+		says   string
+	}{
+		{root.secret, 0, "\n0 violations\n"},
+		{root.secret + "x", 3, "invalid_credentials"},
+	} {
+		cmd := exec.Command(program, "oracle", "--duration", "300ms", "--publishers", "3", "--streams", "1", "--journal", filepath.Join(t.TempDir(), "journal"))
+		cmd.Env = append(bare(t.TempDir()), "SEAGATE_URL=http://"+g.listen, "SEAGATE_CLIENT_ID="+root.id, "SEAGATE_CLIENT_SECRET="+c.secret)
+		out, _ := cmd.CombinedOutput()
+		if status := cmd.ProcessState.ExitCode(); status != c.status || !strings.Contains(string(out), c.says) {
+			t.Errorf("exit status %d, want %d; the output is\n%s", status, c.status, out)
+		}
+	}
+	if list := g.ok(root, "GET", "/streams", ""); strings.Contains(list, "oracle-") {
+		t.Errorf("streams are left: %s", list)
+	}
+	g.stopped()
+}
+
+// TestMemoryStreamsSayThatTheyAreOthers: what is kept in memory is gone with
+// the process, and nobody reads something else under an old number.
+func TestMemoryStreamsSayThatTheyAreOthers(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	g := startIn(t, folder, "SEAGATE_STREAMS_DURABILITY=memory")
+	g.define(root, "s")
+	g.publish(root, "s", `{"n":1}`)
+	epoch := field(t, g.ok(root, "GET", "/streams/s/messages", ""), "epoch")
+	g.kill()
+	g = startIn(t, folder, "SEAGATE_STREAMS_DURABILITY=memory")
+	g.refused(root, 410, "position_lost", "GET", "/streams/s/messages?from=2&epoch="+epoch, "")
+	g.publish(root, "s", `{"n":2}`)
+	g.refused(root, 410, "position_lost", "GET", "/streams/s/messages?from=2&epoch="+epoch, "")
+	page := g.ok(root, "GET", "/streams/s/messages", "")
+	if !strings.Contains(page, `"nextSeq":2`) || field(t, page, "epoch") == epoch {
+		t.Errorf("after the restart: %s, before it the epoch was %s", page, epoch)
+	}
 	g.stopped()
 }
 
@@ -52,11 +108,15 @@ func newOracle(t *testing.T, g *gateway, change func(*oracle.Options)) *oracle.O
 	options.Patience = patience
 	options.Journal = t.TempDir()
 	change(&options)
-	o, err := oracle.New(oracle.Target{URL: "http://" + g.listen, Credentials: client.Basic(root.id, root.secret)}, options)
+	o, err := oracle.New(target(g), options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return o
+}
+
+func target(g *gateway) oracle.Target {
+	return oracle.Target{URL: "http://" + g.listen, Credentials: client.Basic(root.id, root.secret)}
 }
 
 // judge fails the test with what the oracle finds.

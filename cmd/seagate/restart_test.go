@@ -22,6 +22,7 @@ func TestMessagesOutliveKill9(t *testing.T) {
 	g := startIn(t, folder)
 	g.define(root, "boiler")
 	g.ok(root, "PUT", "/streams/boiler/settings", `{"retention":{"messages":1000}}`)
+	g.operator("/readyz") // the message that it sends to itself once kept the next start from succeeding
 	g.publish(root, "boiler", `{"n":1}`)
 	p := g.login(root, "root")
 	p.Send(`{"id":2,"action":"publish","streamName":"boiler","payload":{"n":2},"messageId":"once"}`)

@@ -183,7 +183,7 @@ func (t *receipt) wait(ctx context.Context) *protocol.Error {
 		return e
 	case <-ctx.Done():
 		// Not reused: the outcome may still come.
-		return protocol.Errorf(protocol.CodeShuttingDown,
+		return protocol.Errorf(protocol.CodeStorageUnavailable,
 			"the request ended before its messages were accepted; they may be yet")
 	}
 }

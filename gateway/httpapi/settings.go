@@ -118,7 +118,7 @@ func (f *form) age(name string) *time.Duration {
 		age, err = time.ParseDuration(value)
 		ok = err == nil
 	case float64:
-		ok = value <= math.MaxInt64/float64(time.Second) && value == math.Trunc(value)
+		ok = value >= 0 && value <= math.MaxInt64/float64(time.Second) && value == math.Trunc(value)
 		age = time.Duration(value) * time.Second
 	}
 	if !ok || age < 0 || age%time.Second != 0 {

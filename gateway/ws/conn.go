@@ -127,6 +127,11 @@ func (c *conn) readOne() error {
 	if c.ended.Load() != nil {
 		return errEnded
 	}
+	c.wire.busy.Store(true)
+	defer func() {
+		c.wire.heard.Store(time.Now().UnixNano())
+		c.wire.busy.Store(false)
+	}()
 	return c.handle(message)
 }
 

@@ -67,11 +67,13 @@ func (s *subscription) framesOf(p *streams.Pass) (_ *frames, own bool) {
 			f = takeFrames()
 		} else {
 			f = &frames{}
-			byID[look{s.id, s.meta}] = f
 		}
 		for i, m := range p.Messages {
 			f.bytes = s.appendDelivery(f.bytes, m, 0)
 			f.mark(i)
+		}
+		if !own {
+			byID[look{s.id, s.meta}] = f
 		}
 	}
 	return f, own

@@ -96,10 +96,7 @@ func (c *conn) unsubscribe(r protocol.Request) {
 		c.refuse(r.ID, r.Action, e)
 		return
 	}
-	c.mu.Lock()
-	delete(c.subs, id)
-	c.mu.Unlock()
-	s.close()
+	c.forget(s)
 	c.succeed(r.ID, r.Action, nil)
 }
 
@@ -232,7 +229,7 @@ func (s *subscription) End(reason *protocol.Error) {
 	go s.conn.forget(s) // not here: the caller may hold the group's lock
 }
 
-// forget drops a subscription that ended by itself.
+// forget drops a subscription, unless that was done meanwhile.
 func (c *conn) forget(s *subscription) {
 	c.mu.Lock()
 	held := c.subs[s.id] == s

@@ -39,6 +39,7 @@ type wire struct {
 	flushed  chan struct{} // closed when the flusher ends; nil if nobody waits
 	eased    sync.Cond     // the queue got shorter
 
+	busy  atomic.Bool  // the reader works on a message, and hears no pong
 	heard atomic.Int64 // Unix nanoseconds: when bytes last came from the peer, or room for more in its socket's buffer
 }
 
@@ -352,12 +353,13 @@ func (w *wire) pingLocked() {
 // unanswered for longer than patience, in which nothing else was heard of the
 // peer either. A ping waits behind what was written before it, and a pong
 // behind the message that the peer is sending: slow is not gone. While the
-// flusher waits for a peer that reads nothing, the stall timeout decides.
+// flusher waits for a peer that reads nothing, the stall timeout decides; and
+// while the reader is at work, which may take as long as the disk, nobody.
 func (w *wire) keepAlive(patience time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case w.ended || w.flushing:
+	case w.ended || w.flushing || w.busy.Load():
 		return true
 	case w.pinged.IsZero():
 		w.pingLocked()

@@ -168,7 +168,7 @@ func (l *log) rememberLocked(m once.Mark) error {
 	e := l.engine
 	if e.keys >= e.maxKeys {
 		for _, other := range e.logs {
-			e.keys -= other.marks.Expire(m.Time)
+			e.keys -= other.marks.Expire(other.nowLocked())
 		}
 	}
 	if e.keys >= e.maxKeys {

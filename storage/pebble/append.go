@@ -115,7 +115,7 @@ func (a *addition) remember(b *batch, now int64) error {
 		return nil
 	}
 	l := a.log
-	if err := b.engine.keys.makeRoom(l, asTime(now)); err != nil {
+	if err := b.engine.keys.makeRoom(b, l); err != nil {
 		return err
 	}
 	b.number(l)

@@ -15,7 +15,7 @@ import (
 // Writers are not held up. On the same file system it takes little time and at
 // first little space, since tables are shared with the folder by hard links.
 //
-// A copy that was interrupted is refused by Open, and may be removed.
+// Until the copy is whole it lies beside, as dir.partial, and may be removed.
 func (e *Engine) Checkpoint(ctx context.Context, dir string) error {
 	e.reading.RLock()
 	defer e.reading.RUnlock()
@@ -32,16 +32,22 @@ func (e *Engine) checkpoint(dir string) error {
 	if _, err := e.files.Stat(dir); err == nil {
 		return fs.ErrExist
 	}
-	if err := makeFolder(e.files, e.files.PathDir(dir)); err != nil {
+	parent := e.files.PathDir(dir)
+	if err := makeFolder(e.files, parent); err != nil {
 		return err
 	}
-	if err := e.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
-		return err
+	partial := dir + ".partial"
+	err := e.db.Checkpoint(partial, pebble.WithFlushedWAL())
+	if err == nil {
+		err = e.markCheckpoint(partial)
 	}
-	if err := e.markCheckpoint(dir); err != nil {
-		return errors.Join(err, e.files.RemoveAll(dir))
+	if err == nil {
+		err = e.files.Rename(partial, dir)
 	}
-	return nil
+	if err != nil {
+		return errors.Join(err, e.files.RemoveAll(partial))
+	}
+	return syncFolder(e.files, parent)
 }
 
 // markCheckpoint makes a whole data folder of the copied database. The witness

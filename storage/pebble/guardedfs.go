@@ -61,9 +61,14 @@ func (f guardedFS) settleMarker(name string) error {
 	return syncFolder(f.FS, f.PathDir(name))
 }
 
-// ReuseForWrite implements vfs.FS.
+// ReuseForWrite implements vfs.FS. It makes a new file all the same: in one
+// that is reused, what was there before stands behind the end of what is
+// written, and a copy that a checkpoint makes meanwhile may have both.
 func (f guardedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.ReuseForWrite(oldname, newname, category)
+	if err := f.FS.Remove(oldname); err != nil {
+		return f.guarded(newname, nil, err)
+	}
+	file, err := f.FS.Create(newname, category)
 	return f.guarded(newname, file, err)
 }
 

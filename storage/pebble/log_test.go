@@ -351,7 +351,7 @@ func checkCopy(t *testing.T, e *pebble.Engine, dir string, answered uint64) {
 func TestCheckpointFails(t *testing.T) {
 	mem := vfs.NewMem()
 	full := &faults{match: func(op errorfs.Op) bool {
-		return strings.HasPrefix(op.Path, "copy/") && op.Kind == errorfs.OpFileWrite
+		return strings.HasPrefix(op.Path, "copy.partial/") && op.Kind == errorfs.OpFileWrite
 	}}
 	full.on.Store(true)
 	e := mustOpen(t, "data", pebble.Options{FS: errorfs.Wrap(mem, full), Logger: quiet})
@@ -360,7 +360,7 @@ func TestCheckpointFails(t *testing.T) {
 	if err := e.Checkpoint(t.Context(), "copy"); err == nil {
 		t.Error("Checkpoint found room on a full disk")
 	}
-	if _, err := mem.Stat("copy"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := mem.Stat("copy.partial"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half of a copy is left: %v", err)
 	}
 	full.on.Store(false)

@@ -26,12 +26,13 @@ func newRemembered(most int) *remembered {
 }
 
 // makeRoom returns storage.ErrTooManyKeys if there is none for one more key.
-func (r *remembered) makeRoom(l *log, now time.Time) error {
-	r.expire(l, now)
-	if r.count >= r.most && now.Sub(r.lookedForRoom).Abs() >= forgetEvery {
+// Each log has a time of its own, see log.now.
+func (r *remembered) makeRoom(b *batch, l *log) error {
+	r.expire(l, asTime(l.now(b)))
+	if now := asTime(b.now); r.count >= r.most && now.Sub(r.lookedForRoom).Abs() >= forgetEvery {
 		r.lookedForRoom = now
 		for other := range r.logs {
-			r.expire(other, now)
+			r.expire(other, asTime(other.now(b)))
 		}
 	}
 	if r.count >= r.most {

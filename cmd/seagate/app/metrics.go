@@ -1,6 +1,8 @@
 package app
 
 import (
+	"cmp"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -69,6 +71,8 @@ func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(maxLagDesc, prometheus.GaugeValue, highest)
 	for _, w := range now.Worst[:min(m.series, len(now.Worst))] {
 		jail, client := m.directory.Names(w.Key.Topic.Space, w.Key.Client)
+		// Of what is gone there may be several, which only the UIDs tell apart.
+		jail, client = cmp.Or(jail, w.Key.Topic.Space), cmp.Or(client, w.Key.Client)
 		to <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(w.Lag), jail, w.Key.Topic.Name, client, w.Key.Group)
 	}
 }

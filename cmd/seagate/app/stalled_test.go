@@ -38,6 +38,9 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 		t.Fatal(text)
 	}
 	gate, over := make(chan struct{}), make(chan struct{})
+	finish := sync.OnceFunc(func() { close(over) })
+	resume := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(func() { resume(); finish() })
 	var readers []*stallingReader
 	var reading sync.WaitGroup
 	for i := range subscribers {
@@ -55,14 +58,14 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 			t.Fatalf("subscriber %d has received %d, so it did not stall", i, got)
 		}
 	}
-	close(gate)
+	resume()
 	await(t, readers, 2*stalledCount)
 	cost := (stalled - memory()) / stalledOf
 	t.Logf("each of %d stalled subscribers among %d costs %d bytes", stalledOf, subscribers, cost)
 	if cost > stalledBudget {
 		t.Errorf("a stalled subscriber costs %d bytes, want at most %d", cost, stalledBudget)
 	}
-	close(over)
+	finish()
 	reading.Wait()
 	for i, r := range readers {
 		if string(r.sum.Sum(nil)) != string(readers[subscribers-1].sum.Sum(nil)) {

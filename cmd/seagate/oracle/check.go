@@ -336,8 +336,11 @@ func (s *Summary) addSessions(sessions []*Session, consumers int) {
 	s.Sessions += len(sessions)
 	s.Reconnects += max(len(sessions)-consumers, 0)
 	for _, session := range sessions {
-		if session.End == Overtaken {
+		switch session.End {
+		case Overtaken:
 			s.Overtaken++
+		case Drowned:
+			s.Drowned++
 		}
 		for _, e := range session.Events {
 			if e.Missing.To != 0 {

@@ -58,6 +58,9 @@ func checkGroup(f *findings, l *ledger, g *Group, h *History) {
 	for seq := g.Start; seq < l.log.Next; seq++ {
 		c.number(seq)
 	}
+	for _, seq := range g.Open {
+		f.add(Incomplete, g.Stream, "group %s waited for %d (message %v) to the end; the log begins with %d: %s", g.Name, seq, l.bySeq[seq].ID, l.log.First, c.tell(seq, c.handed[seq]))
+	}
 }
 
 // checkStart: a group that is new begins where its first member asked.
@@ -115,6 +118,7 @@ func (c *groupCheck) number(seq uint64) {
 			c.add(Unsettled, c.log.Stream, "group %s received %d (message %v) and nobody acknowledged it", c.group.Name, seq, c.bySeq[seq].ID)
 		}
 	case c.told[seq], dropped && c.overtaken:
+	case c.letters[seq] > 0: // it timed out, each time before the member had looked at it
 	case dropped:
 		c.add(Untold, c.log.Stream, "no member of group %s received %d, and none was told", c.group.Name, seq)
 	default:
@@ -247,7 +251,10 @@ func checkLetters(f *findings, ledgers map[string]*ledger, h *History) {
 	for _, g := range h.Groups {
 		groups[g.Stream+"/"+g.Name] = g
 	}
-	seen := map[Letter]bool{}
+	seen, failures := map[Letter]bool{}, map[*Group]map[uint64]int{}
+	for _, g := range h.Groups {
+		failures[g] = countFailures(g)
+	}
 	for _, letter := range h.Letters {
 		l, g := ledgers[letter.Stream], groups[letter.Stream+"/"+letter.Group]
 		key := Letter{Stream: letter.Stream, Group: letter.Group, Seq: letter.Seq}
@@ -262,30 +269,39 @@ func checkLetters(f *findings, ledgers map[string]*ledger, h *History) {
 			f.add(DeadLetter, letter.Stream, "number %d was given up without a reason", letter.Seq)
 		case seen[key] && len(h.Disturbed) == 0:
 			f.add(DeadLetter, letter.Stream, "number %d of group %s has two letters", letter.Seq, letter.Group)
-		case !failedOften(g, letter.Seq, h.MaxDeliveries):
+		case failures[g][letter.Seq]+broken(g) < h.MaxDeliveries:
 			f.add(DeadLetter, letter.Stream, "number %d of group %s (message %v) did not fail %d times", letter.Seq, letter.Group, letter.Payload.ID, h.MaxDeliveries)
 		}
 		seen[key] = true
 	}
 }
 
-// failedOften says whether a message may have failed often enough, as far as
-// members saw it.
-func failedOften(g *Group, seq uint64, times int) bool {
-	failures := 0
+// countFailures returns how often each message may have failed, as far as
+// explicit members saw it.
+func countFailures(g *Group) map[uint64]int {
+	failures := map[uint64]int{}
 	for _, s := range g.Sessions {
 		if !s.Explicit {
 			continue
 		}
-		handed := 0
+		handed := map[uint64]int{}
 		for _, e := range s.Events {
-			if e.Seq == seq {
-				handed++
-			}
+			handed[e.Seq]++
 		}
-		if failures += max(handed, s.Nacks[seq]); s.End == Broken {
-			failures++ // what it did not live to see
+		for seq, times := range handed {
+			failures[seq] += max(times, s.Nacks[seq])
 		}
 	}
-	return failures >= times
+	return failures
+}
+
+// broken counts the sessions that did not live to see everything that failed
+// in them.
+func broken(g *Group) (n int) {
+	for _, s := range g.Sessions {
+		if s.Explicit && s.End == Broken {
+			n++
+		}
+	}
+	return n
 }

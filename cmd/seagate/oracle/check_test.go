@@ -249,6 +249,7 @@ func TestEveryViolationIsFound(t *testing.T) {
 		}, Incomplete},
 		{"a consumer never came to its end", func(h *History) { h.Followers[0].Sessions[1].End = Broken }, Incomplete},
 		{"a consumer never began", func(h *History) { h.Followers[0].Sessions = nil }, Incomplete},
+		{"a group waits in vain", func(h *History) { h.Groups[1].Open = []uint64{4} }, Incomplete},
 		{"no member receives one", func(h *History) {
 			s := h.Groups[0].Sessions[0]
 			s.Events = without(s.Events, 1)

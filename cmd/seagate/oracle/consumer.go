@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+	"unique"
 
 	"github.com/go-json-experiment/json"
 
@@ -209,7 +210,9 @@ func entryOf(m client.Message) (Entry, error) {
 	if err := json.Unmarshal(m.Payload, &b); err != nil || b.Color == "" {
 		return Entry{}, errMismatch
 	}
-	return Entry{Seq: m.Seq, ID: b.ID, Color: b.Color, Epoch: m.Epoch, Time: m.Time}, nil
+	// There are millions of entries, and few colors and epochs.
+	color, epoch := unique.Make(b.Color).Value(), unique.Make(m.Epoch).Value()
+	return Entry{Seq: m.Seq, ID: b.ID, Color: color, Epoch: epoch, Time: m.Time}, nil
 }
 
 // endOf says what the end of a session means. An end that nobody here brought
@@ -223,7 +226,10 @@ func (c *consumer) endOf(err error) End {
 	case c.consuming.Err() != nil:
 		return Stayed
 	}
-	if !c.cut && !errors.Is(err, client.ErrSlow) {
+	if errors.Is(err, client.ErrSlow) {
+		return Drowned
+	}
+	if !c.cut {
 		c.Disturb()
 	}
 	return Broken

@@ -98,11 +98,12 @@ const (
 	Left                  // of its own will
 	Broken                // its connection broke, or the gateway ended it
 	Overtaken             // messages were lost, said the gateway, and ended it
+	Drowned               // it read too slowly for its own client, which dropped messages
 	Mismatched            // it received what it cannot have, and stopped
 )
 
 func (e End) String() string {
-	return [...]string{"stayed", "left", "broken", "overtaken", "mismatched"}[e]
+	return [...]string{"stayed", "left", "broken", "overtaken", "drowned", "mismatched"}[e]
 }
 
 // A Session is one subscription of a consumer.
@@ -152,6 +153,7 @@ type Group struct {
 	Explicit bool // all its members acknowledge explicitly
 	Sessions []*Session
 	Failure  string
+	Open     []uint64 // what its members waited for when everybody gave up
 }
 
 // A Letter is a message of a dead-letter stream.

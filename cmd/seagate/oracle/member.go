@@ -3,6 +3,8 @@ package oracle
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -177,7 +179,7 @@ const (
 	busyEvery   = 41 // gives it back
 	forgetEvery = 131
 	upToEvery   = 29
-	pendingMax  = 8
+	pendingMax  = 32
 )
 
 // deal does with a message what an explicit member does.
@@ -191,7 +193,7 @@ func (m *member) deal(l *listening, e Event) {
 		return
 	}
 	m.pending = append(m.pending, e.Entry)
-	if m.random.IntN(2) == 0 || len(m.pending) >= pendingMax {
+	if m.random.IntN(pendingMax/4) == 0 || len(m.pending) >= pendingMax {
 		m.flush(l)
 	}
 }
@@ -317,4 +319,11 @@ func (g *groupRun) done(log *Log) bool {
 		}
 	}
 	return len(g.open) == 0
+}
+
+// close notes what is open still, in order.
+func (g *groupRun) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Open = slices.Sorted(maps.Values(g.open))
 }

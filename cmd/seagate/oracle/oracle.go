@@ -236,6 +236,7 @@ func (o *Oracle) judge(letters []Letter) (*Report, error) {
 		h.Logs = append(h.Logs, *o.logs[stream])
 	}
 	for _, g := range o.groups {
+		g.close()
 		h.Groups = append(h.Groups, g.Group)
 	}
 	return Check(h, o.options.Limit), nil

@@ -57,6 +57,7 @@ type Summary struct {
 	Dropped      int `json:"dropped"`    // by retention
 	Missing      int `json:"missing"`    // told as missing, each as often as it was
 	Overtaken    int `json:"overtaken"`  // sessions that were closed for what they lost
+	Drowned      int `json:"drowned"`    // sessions whose own client dropped messages, since it was too slow
 	Sessions     int `json:"sessions"`   // of consumers
 	Reconnects   int `json:"reconnects"` // of consumers, beyond the first
 	Disturbances int `json:"disturbances"`
@@ -93,10 +94,10 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	s := r.Summary
 	return written, line("%d messages: %d acknowledged, %d refused, %d unknown; %d sent again\n"+
 		"%d deliveries in %d sessions, %d of them reconnects; %d redelivered, %d dead letters; %d disturbances\n"+
-		"%d dropped, %d told as missing, %d sessions closed for it\n"+
+		"%d dropped, %d told as missing, %d sessions closed for it, %d drowned\n"+
 		"%d violations", s.Messages, s.Acknowledged, s.Refused, s.Unknown, s.Repeated,
 		s.Delivered, s.Sessions, s.Reconnects, s.Redelivered, s.DeadLetters, s.Disturbances,
-		s.Dropped, s.Missing, s.Overtaken, r.total())
+		s.Dropped, s.Missing, s.Overtaken, s.Drowned, r.total())
 }
 
 func (r *Report) total() int {

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"seagate/auth"
+	"seagate/groups"
+	"seagate/storage/memory"
+	"seagate/streams"
+)
+
+type nobody struct{}
+
+func (nobody) Accepts(*streams.Pass, int) bool             { return true }
+func (nobody) Deliver(run []groups.Delivery) (int, uint64) { return 0, 0 }
+func (nobody) Gap(uint64, uint64)                          {}
+func (nobody) End()                                        {}
+func (nobody) Deleted()                                    {}
+func (nobody) Fail(error)                                  {}
+
+// groups that outlive their clients (a crash between DeleteClient's two
+// steps, or Groups.DeleteClient failing, which is only logged) have the same labels.
+func TestMetricsOfGroupsWhoseClientsAreGone(t *testing.T) {
+	ctx := context.Background()
+	records := memory.New()
+	dir, _ := auth.Open(ctx, records, auth.Options{})
+	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
+	defer network.Close()
+	registry, err := groups.Open(ctx, records, network.Lookup, groups.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registry.Close(ctx)
+	topic, _ := network.Topic(streams.ID{Space: "jail", Name: "s"})
+	out, _ := topic.Out()
+	for _, uid := range []string{"deleted1", "deleted2"} {
+		if _, err := registry.Join(ctx, topic, groups.Key{Topic: topic.ID(), Client: uid}, groups.JoinOptions{}, nobody{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out.Send([][]byte{[]byte("1")}, func(uint64, error) {})
+	r := prometheus.NewRegistry()
+	r.MustRegister(&groupMetrics{registry, dir, 100})
+	if _, err := r.Gather(); err != nil {
+		t.Errorf("all metrics fail: %v", err)
+	}
+}
