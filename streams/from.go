@@ -57,7 +57,7 @@ type PositionError struct {
 
 // Error says what is wrong and what there is.
 func (e *PositionError) Error() string {
-	return fmt.Sprintf("%s; the stream is at message %d of epoch %s", e.Reason, e.Bounds.Next, e.Bounds.Epoch)
+	return fmt.Sprintf("%s; the next message of the stream will be %d of epoch %s", e.Reason, e.Bounds.Next, e.Bounds.Epoch)
 }
 
 // Is makes every PositionError an ErrPosition.

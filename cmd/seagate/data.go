@@ -80,7 +80,11 @@ func checkData(l cli.Local, dir string) error {
 		}
 	}
 	result := checked{dir, foundIn(report), len(report.Problems)}
-	if err := l.Done(result, "%s was read to its end; %v", dir, result.found); err != nil {
+	text := "%s was read to its end; %v"
+	if result.found == (found{}) && result.Problems > 0 {
+		text = "%s could not be opened, so nothing was counted (%v)"
+	}
+	if err := l.Done(result, text, dir, result.found); err != nil {
 		return err
 	}
 	if n := len(report.Problems); n > 0 {

@@ -56,7 +56,7 @@ func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Cred
 		return credentials, err
 	}
 	if _, err := a.Directory().Basic(credentials.ClientID, credentials.ClientSecret, netip.IPv6Loopback()); err != nil {
-		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or one with another secret: remove %[1]s to start afresh",
+		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or one with another secret, as a folder that was restored has: use it with `seagate serve`, or name another folder with --data",
 			c.DataDir, credentials.ClientID)
 	}
 	return credentials, saveCredentials(credentials, c.DataDir)

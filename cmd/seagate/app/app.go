@@ -143,10 +143,26 @@ func (a *App) openGateway(ctx context.Context) error {
 		Groups:     a.groups,
 		Metrics:    gateway.NewMetrics(a.metrics),
 		Log:        a.log,
-		Checkpoint: a.engine.Checkpoint,
+		Checkpoint: a.checkpoint,
 	}, settings)
 	if err == nil {
 		a.registerMetrics()
+	}
+	return err
+}
+
+// checkpoint makes a copy, and reads it: of a folder that is damaged there would
+// be backups that nobody can restore.
+func (a *App) checkpoint(ctx context.Context, dir string) error {
+	if err := a.engine.Checkpoint(ctx, dir); err != nil {
+		return err
+	}
+	report, err := pebble.Check(dir, pebble.Options{
+		Logger:  slog.New(slog.DiscardHandler), // the report says it
+		OnFatal: func(err error) { a.log.Error("the copy for a backup cannot be read", "error", err) },
+	}, nil)
+	if err == nil && len(report.Problems) > 0 {
+		err = fmt.Errorf("the data folder is damaged, so that no backup can be made of it: %s", report.Problems[0])
 	}
 	return err
 }

@@ -28,9 +28,12 @@ const (
 
 func publishCommand() *cobra.Command {
 	var id string
-	cmd := newCommand("publish STREAM [MESSAGE | -]", "Publish a message, or one for each line of standard input", cobra.RangeArgs(1, 2),
+	var cmd *cobra.Command
+	cmd = newCommand("publish STREAM [MESSAGE | -]", "Publish a message, or one for each line of standard input", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
 			switch {
+			case id == "" && cmd.Flags().Changed("message-id"): // a variable that is not set, most likely
+				return usagef("--message-id is empty: give an id, or leave it out")
 			case len(t.args) == 2 && t.args[1] != "-":
 				return publishOne(ctx, t, id)
 			case id != "":

@@ -144,7 +144,7 @@ func (f *follower) subscribed(gap client.Gap) {
 	switch {
 	case gap.Cause == nil:
 		f.note("subscribed to %s; Ctrl-C ends", f.args[0])
-	case gap.Resumed:
+	case gap.Resumed, f.options.Group != "": // a group keeps its place
 		f.note("subscribed again, where it was")
 	default:
 		f.note("subscribed again; messages from %s to %s are missed",

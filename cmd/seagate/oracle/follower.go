@@ -76,7 +76,7 @@ func (f *followerRun) complete(l *listening) bool {
 	if n := len(l.Events); n > 0 && l.Events[n-1].ID == last.ID {
 		return true
 	}
-	return len(l.Events) == 0 && l.From == client.Position{} && Instant(f.lastSent.Load()) < l.JoinedAt
+	return len(l.Events) == 0 && l.From == client.Position{} && f.lastSent[f.consumer.stream] < l.JoinedAt
 }
 
 // followerSpecs returns what follows a stream.

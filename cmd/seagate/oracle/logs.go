@@ -41,6 +41,27 @@ func (o *Oracle) readLogs() error {
 	return nil
 }
 
+// readLastSent finds out who can have missed nothing: a subscription that began
+// after everything in the log had been sent may wait for nothing.
+func (o *Oracle) readLastSent() error {
+	_, publishes, err := readJournals(o.options.Journal)
+	if err != nil {
+		return fmt.Errorf("oracle: %w", err)
+	}
+	there := map[ID]bool{}
+	for _, log := range o.logs {
+		for _, e := range log.Entries {
+			there[e.ID] = true
+		}
+	}
+	for _, p := range publishes {
+		if slices.ContainsFunc(p.IDs, func(id ID) bool { return there[id] }) {
+			o.lastSent[p.Stream] = max(o.lastSent[p.Stream], p.SentAt)
+		}
+	}
+	return nil
+}
+
 // readFirsts notes what was dropped since the logs were read.
 func (o *Oracle) readFirsts() error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.options.Patience)

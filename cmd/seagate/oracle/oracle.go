@@ -45,11 +45,11 @@ type Oracle struct {
 	sent, acknowledged    atomic.Int64
 	conns                 atomic.Int64
 
-	lastSent atomic.Int64              // an Instant
-	seen     map[string]*atomic.Uint64 // by stream: the highest number
+	seen map[string]*atomic.Uint64 // by stream: the highest number
 
-	final chan struct{} // closed once logs is set
-	logs  map[string]*Log
+	final    chan struct{} // closed once what follows is set
+	logs     map[string]*Log
+	lastSent map[string]Instant // by stream: when the last message that is in its log was sent
 
 	followers []*Follower // each owned by its consumer, until that has ended
 	groups    []*groupRun
@@ -72,7 +72,7 @@ func New(t Target, o Options) (*Oracle, error) {
 	suffix := make([]byte, 4)
 	rand.Read(suffix)
 	made := &Oracle{target: t, options: o, name: "oracle-" + hex.EncodeToString(suffix), clock: newClock(),
-		control: control, final: make(chan struct{}), logs: map[string]*Log{}, seen: map[string]*atomic.Uint64{}}
+		control: control, final: make(chan struct{}), logs: map[string]*Log{}, seen: map[string]*atomic.Uint64{}, lastSent: map[string]Instant{}}
 	for i := range o.Streams {
 		stream := fmt.Sprintf("%s-%d", made.name, i)
 		made.streams = append(made.streams, stream)
@@ -199,6 +199,9 @@ func (o *Oracle) Finish() (*Report, error) {
 	defer patience.Stop()
 	o.publishers.Wait()
 	err := o.readLogs()
+	if err == nil {
+		err = o.readLastSent()
+	}
 	if err != nil {
 		o.stopConsuming()
 	}

@@ -97,7 +97,6 @@ func (p *publisher) keyOf(id ID) string { return fmt.Sprintf("%s-%v", p.name, id
 // open notes that a parcel is about to be sent.
 func (p *publisher) open(made *parcel) (err error) {
 	made.request, err = p.journal.send(made.stream, p.conn, made.key != "", made.ids)
-	p.lastSent.Store(int64(p.clock.now())) // later than it was: the last one wins
 	return err
 }
 
