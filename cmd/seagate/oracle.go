@@ -1,30 +1,24 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"seagate/client"
 	"seagate/cmd/seagate/cli"
-	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/oracle"
-	"seagate/protocol"
 )
 
 // An oracleRun is one run of `seagate oracle`.
 type oracleRun struct {
-	server, client, secretFile string
-	options                    oracle.Options
-	verify                     string
+	connection cli.Connection
+	options    oracle.Options
+	verify     string
 }
 
 func oracleCommand() *cobra.Command {
@@ -55,9 +49,7 @@ It exits with 1 if a promise was broken.`
 
 func (r *oracleRun) flags(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &r.options
-	flags.StringVar(&r.server, "server", "", "`URL` of the gateway [SEAGATE_URL]")
-	flags.StringVar(&r.client, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
-	flags.StringVar(&r.secretFile, "secret-file", "", "read the client's secret from `FILE` [SEAGATE_CLIENT_SECRET]")
+	r.connection.Register(cmd)
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "for how long to publish")
 	flags.DurationVar(&o.Patience, "patience", o.Patience, "how long to wait for everything else")
 	flags.IntVar(&o.Publishers, "publishers", o.Publishers, "`NUMBER` of publishers")
@@ -81,10 +73,11 @@ func (r *oracleRun) flags(cmd *cobra.Command) {
 var errPromises = errors.New("the gateway broke promises")
 
 func (r *oracleRun) run(ctx context.Context, out io.Writer) error {
-	target, err := r.target()
+	url, credentials, err := r.connection.Target()
 	if err != nil {
 		return err
 	}
+	target := oracle.Target{URL: url, Credentials: credentials}
 	var report *oracle.Report
 	if r.verify != "" {
 		report, err = oracle.Verify(ctx, target, r.verify, r.options)
@@ -117,31 +110,4 @@ func (r *oracleRun) try(ctx context.Context, target oracle.Target, out io.Writer
 	}
 	fmt.Fprintf(out, "seed %d, journals in %s\n", o.Seed, o.Journal)
 	return run.Run(ctx)
-}
-
-// target returns the gateway that flags and environment name, or without any
-// that of `seagate dev`.
-func (r *oracleRun) target() (oracle.Target, error) {
-	server := cmp.Or(r.server, os.Getenv("SEAGATE_URL"))
-	id, secret := cmp.Or(r.client, os.Getenv("SEAGATE_CLIENT_ID")), os.Getenv("SEAGATE_CLIENT_SECRET")
-	if r.secretFile != "" {
-		text, err := os.ReadFile(r.secretFile)
-		if err != nil {
-			return oracle.Target{}, cli.Usage(err)
-		}
-		secret = strings.TrimSpace(string(text))
-	}
-	if id == "" && secret == "" && server == "" {
-		folder := cmp.Or(os.Getenv("SEAGATE_DATA_DIR"), config.Development().DataDir)
-		dev, err := cli.ReadCredentials(filepath.Join(folder, cli.CredentialsFile))
-		if err != nil {
-			return oracle.Target{}, cli.Usage(errors.New("name the gateway and the client: SEAGATE_URL, SEAGATE_CLIENT_ID and SEAGATE_CLIENT_SECRET"))
-		}
-		server, id, secret = dev.URL, dev.ClientID, dev.ClientSecret
-	}
-	made := client.Basic(id, secret)
-	if err := protocol.CheckClientID(id); err != nil {
-		return oracle.Target{}, cli.Usage(err)
-	}
-	return oracle.Target{URL: cmp.Or(server, "http://127.0.0.1:3104"), Credentials: made}, nil
 }

@@ -42,22 +42,38 @@ func (c *connection) register(cmd *cobra.Command) {
 
 // client returns a client with what flags, environment and `seagate dev` say.
 func (c connection) client() (*client.Client, error) {
-	c.server = cmp.Or(c.server, os.Getenv(envURL))
-	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
-	secret, err := c.secret()
+	url, credentials, err := c.target()
 	if err != nil {
 		return nil, err
 	}
-	if secret.Reveal() == "" || c.clientID == "" {
-		if c, secret, err = c.withDev(secret); err != nil {
-			return nil, err
-		}
-	}
-	made, err := client.New(cmp.Or(c.server, defaultURL), client.Basic(c.clientID, secret.Reveal()), client.Options{})
+	made, err := client.New(url, credentials, client.Options{})
 	if err != nil {
 		return nil, Usage(err)
 	}
 	return made, nil
+}
+
+// target returns where to connect, and as whom.
+func (c connection) target() (url string, credentials client.Credentials, err error) {
+	c.server = cmp.Or(c.server, os.Getenv(envURL))
+	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
+	secret, err := c.secret()
+	if err == nil && (secret.Reveal() == "" || c.clientID == "") {
+		c, secret, err = c.withDev(secret)
+	}
+	return cmp.Or(c.server, defaultURL), client.Basic(c.clientID, secret.Reveal()), err
+}
+
+// A Connection is the flags that say where to connect, and as whom, for a
+// command that makes its clients itself.
+type Connection struct{ connection }
+
+// Register adds the flags to the command.
+func (c *Connection) Register(cmd *cobra.Command) { c.register(cmd) }
+
+// Target returns what flags, environment and `seagate dev` say.
+func (c *Connection) Target() (url string, credentials client.Credentials, err error) {
+	return c.target()
 }
 
 // maxSecretFile is more than any secret with the white space around it.
