@@ -18,7 +18,7 @@ func TestMay(t *testing.T) {
 		may  string
 	}{
 		{"client", auth.Principal{Method: auth.MethodBasic}, all},
-		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,"},
+		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,back up the server,"},
 		{"bearer", auth.Principal{Method: auth.MethodToken}, "subscribe,unsubscribe,"},
 		{"bearer of a root client's token", auth.Principal{Method: auth.MethodToken, Root: true}, "subscribe,unsubscribe,"},
 		{"nobody", auth.Principal{Root: true}, ""},
@@ -26,7 +26,7 @@ func TestMay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var may strings.Builder
-			for a := range auth.ManageJails + 2 { // one below the first, one above the last
+			for a := range auth.BackUp + 2 { // one below the first, one above the last
 				err := c.p.May(a)
 				if err == nil {
 					may.WriteString(a.String() + ",")
