@@ -16,8 +16,9 @@ type InTopic struct {
 	closed   atomic.Bool
 
 	// Owned by the lane's worker once started.
-	at    cursor
-	phase phase
+	at       cursor
+	phase    phase
+	floating bool // it begins with whatever is the oldest by then: before its first message nothing is missing
 }
 
 // A phase is what an in topic is doing, as its worker sees it.
@@ -65,6 +66,7 @@ func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From
 		lane:     t.lanes[int(laneNumber)%len(t.lanes)],
 		consumer: c,
 		at:       at,
+		floating: from.kind == earliest || from.kind == sinceTime,
 	}
 	in.lane.open(in)
 	t.readers.Add(1)
@@ -103,6 +105,7 @@ func (in *InTopic) offer(s segment, p *Pass) (next phase) {
 	defer in.containPanic(&next)
 	switch s.kind {
 	case someMessages:
+		in.floating = false
 		if n := in.consumer.Deliver(p); n < len(p.Messages) {
 			in.at.seq = p.Messages[n].Seq
 			return parked
@@ -110,7 +113,9 @@ func (in *InTopic) offer(s segment, p *Pass) (next phase) {
 	case stateChange:
 		in.consumer.State(s.state)
 	case gap:
-		in.consumer.Gap(in.at.seq, s.then.seq-1)
+		if !in.floating {
+			in.consumer.Gap(in.at.seq, s.then.seq-1)
+		}
 	case end:
 		in.consumer.End()
 		return over

@@ -426,3 +426,27 @@ func TestReplayMeetsLiveWithoutGapOrRepeat(t *testing.T) {
 		m.mu.Unlock()
 	}
 }
+
+// Retention may pass what is the oldest between its being looked up and its
+// being read. Whoever asked for the oldest gets what is the oldest then.
+func TestTheEarliestIsWhateverIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, streams.Options{TailMessages: 2, Policy: streams.Policy{Retention: storage.Retention{Messages: 10}}})
+		out := provide(t, n)
+		sendNumbers(t, out, 1, 9)
+		asked := map[string]streams.From{"earliest": streams.Earliest(), "time": streams.Since(time.Time{})}
+		recorders := map[string]*recorder{}
+		for name, from := range asked {
+			recorders[name], _ = joinFrom(t, out.Topic(), -1, 0, from)
+		}
+		sendNumbers(t, out, 10, 30)
+		time.Sleep(time.Minute)
+		for name, r := range recorders {
+			t.Log(name)
+			r.in.Start()
+			synctest.Wait()
+			r.want(t, numbers(21, 30)...)
+		}
+		n.Close()
+	})
+}

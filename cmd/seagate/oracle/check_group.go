@@ -171,11 +171,17 @@ func (c *groupCheck) checkRepeats(seq uint64, handed []handover) {
 	}
 }
 
+// maxTold is how many deliveries a violation is told with.
+const maxTold = 10
+
 // tell words what became of each delivery.
 func (c *groupCheck) tell(seq uint64, handed []handover) string {
 	var b strings.Builder
-	for _, h := range handed {
-		fmt.Fprintf(&b, "[%v session %d", time.Duration(h.event.At), slices.Index(c.group.Sessions, h.session))
+	for _, h := range handed[:min(len(handed), maxTold)] {
+		fmt.Fprintf(&b, "[%v session %d of %v", time.Duration(h.event.At), slices.Index(c.group.Sessions, h.session), time.Duration(h.session.JoinedAt))
+		if nacks := h.session.Nacks[seq]; nacks > 0 {
+			fmt.Fprintf(&b, ", given back %d times", nacks)
+		}
 		if ack := h.session.Acks[seq]; ack.Answered != 0 {
 			fmt.Fprintf(&b, ", acknowledged %v", time.Duration(ack.Answered))
 		}
@@ -225,19 +231,20 @@ func (c *groupCheck) checkAckedAgain(seq uint64, handed []handover) {
 			continue
 		}
 		for _, again := range handed {
-			if again.session.AskedAt > ack.Answered && !c.excused(ack.Answered, again.event.At) {
-				c.add(AckedAgain, c.log.Stream, "group %s had acknowledged %d (message %v), and received it again %v later",
-					c.group.Name, seq, c.bySeq[seq].ID, time.Duration(again.event.At-ack.Answered))
+			if again.session.AskedAt > ack.Answered && !c.excused(ack, again.event.At) {
+				c.add(AckedAgain, c.log.Stream, "group %s had acknowledged %d (message %v), and received it again %v later: %s",
+					c.group.Name, seq, c.bySeq[seq].ID, time.Duration(again.event.At-ack.Answered), c.tell(seq, handed))
 			}
 		}
 	}
 }
 
 // excused says whether a disturbance followed an acknowledgement so soon that
-// it may have been forgotten.
-func (c *groupCheck) excused(acked, again Instant) bool {
+// it may have been forgotten. The gateway had it at some time before the member
+// read the answer.
+func (c *groupCheck) excused(ack Ack, again Instant) bool {
 	for _, at := range c.history.Disturbed {
-		if at > acked && at < again && at < acked.after(ackGrace) {
+		if at > ack.Asked && at < again && at < ack.Answered.after(ackGrace) {
 			return true
 		}
 	}

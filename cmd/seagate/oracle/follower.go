@@ -73,10 +73,16 @@ func (f *followerRun) complete(l *listening) bool {
 	if f.Resumes {
 		return f.next > last.Seq
 	}
-	if n := len(l.Events); n > 0 && l.Events[n-1].ID == last.ID {
-		return true
+	n := len(l.Events)
+	switch {
+	case n > 0:
+		e := l.Events[n-1]
+		return e.ID == last.ID || e.Missing.To >= last.Seq
+	case l.Meta:
+		return l.Joined.Next > last.Seq
+	default:
+		return l.From == client.Position{} && f.lastSent[f.consumer.stream] < l.JoinedAt
 	}
-	return len(l.Events) == 0 && l.From == client.Position{} && f.lastSent[f.consumer.stream] < l.JoinedAt
 }
 
 // followerSpecs returns what follows a stream.
