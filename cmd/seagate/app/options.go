@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"time"
 
 	"seagate/auth/fdsl"
 	"seagate/cmd/seagate/config"
@@ -52,6 +53,7 @@ func networkOptions(c *config.Config) streams.Options {
 func groupOptions(c *config.Config) groups.Options {
 	o := groups.DefaultOptions()
 	o.PerClient = c.Limits.GroupsPerClient
+	o.Checkpoint = 250 * time.Millisecond // many groups share a sync; what a crash takes back is handed out again
 	o.IdleTimeout = c.Groups.IdleTimeout
 	o.AckTimeout = c.Groups.AckTimeout
 	o.MaxDeliveries = c.Groups.MaxDeliveries
