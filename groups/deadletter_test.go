@@ -271,6 +271,7 @@ func TestDeadLettersThatWait(t *testing.T) {
 		a := f.joinExplicitly(t, all())
 		f.sendNumbers(1, 2)
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		f.send("3")
 		synctest.Wait()
 		a.want(t, "1", "2")

@@ -66,7 +66,7 @@ func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From
 		lane:     t.lanes[int(laneNumber)%len(t.lanes)],
 		consumer: c,
 		at:       at,
-		floating: from.kind == earliest || from.kind == sinceTime,
+		floating: from.kind == earliest,
 	}
 	in.lane.open(in)
 	t.readers.Add(1)
