@@ -186,11 +186,12 @@ func TestMoveWhileMembersAreConnected(t *testing.T) {
 		synctest.Wait()
 		a.take()
 		b.take()
+		tag := b.tag
 		if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.At(11), false); err != nil {
 			t.Fatal(err)
 		}
 		wantCount(t, 0)(a.ms.AckUpTo(10))
-		b.ms.Ack(b.tag)
+		b.ms.Ack(tag)
 		synctest.Wait()
 		gotA, attemptsA := a.take()
 		gotB, attemptsB := b.take()
