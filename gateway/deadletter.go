@@ -48,8 +48,9 @@ type deadLetter struct {
 // safe there.
 func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 	name := g.deadLetterStream(d.Key.Topic.Name)
+	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
 	answer := func(err error) {
-		g.noteDeadLetter(d, name, err)
+		g.noteDeadLetter(d, client, name, err)
 		done(err)
 	}
 	defer func() {
@@ -62,7 +63,7 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 		answer(err)
 		return
 	}
-	payload, err := json.Marshal(g.letter(d))
+	payload, err := json.Marshal(letterOf(d, client))
 	if err != nil {
 		answer(err)
 		return
@@ -70,8 +71,7 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 	out.Send([][]byte{payload}, func(_ uint64, err error) { answer(err) })
 }
 
-func (g *Gateway) letter(d groups.DeadLetter) deadLetter {
-	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
+func letterOf(d groups.DeadLetter, client string) deadLetter {
 	return deadLetter{
 		Stream:     d.Key.Topic.Name,
 		Seq:        d.Message.Seq,
@@ -84,8 +84,7 @@ func (g *Gateway) letter(d groups.DeadLetter) deadLetter {
 	}
 }
 
-func (g *Gateway) noteDeadLetter(d groups.DeadLetter, to string, err error) {
-	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
+func (g *Gateway) noteDeadLetter(d groups.DeadLetter, client, to string, err error) {
 	attributes := []any{"stream", d.Key.Topic.Name, "seq", d.Message.Seq, "client", client,
 		"group", d.Key.Group, "deliveries", d.Deliveries, "dead_letters", to}
 	if err != nil {

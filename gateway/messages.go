@@ -75,10 +75,10 @@ func readPage(ctx context.Context, topic *streams.Topic, from Position, limit in
 	if err != nil {
 		return Page{}, err
 	}
-	if topic.Bounds().Epoch == "" {
+	page := Page{Messages: run, Next: at + uint64(len(run)), Bounds: topic.Bounds()}
+	if page.Bounds.Epoch == "" {
 		return Page{}, streams.ErrDeleted
 	}
-	page := Page{Messages: run, Next: at + uint64(len(run)), Bounds: topic.Bounds()}
 	page.More = page.Next < page.Bounds.Next
 	if from.Kind == protocol.PositionSeq && from.Seq < at {
 		page.Dropped = at - from.Seq

@@ -24,7 +24,8 @@ func (g *Gateway) Policy(p *auth.Principal, stream string) (StreamPolicy, *proto
 	if e != nil {
 		return StreamPolicy{}, e
 	}
-	return policyOf(topic), nil
+	set, holds := topic.Policy()
+	return StreamPolicy{set, holds}, nil
 }
 
 // SetPolicy replaces what is set for the stream, durably. What is not set is
@@ -38,9 +39,4 @@ func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream strin
 		return StreamPolicy{}, e
 	}
 	return g.Policy(p, stream)
-}
-
-func policyOf(t *streams.Topic) StreamPolicy {
-	set, holds := t.Policy()
-	return StreamPolicy{set, holds}
 }

@@ -128,7 +128,7 @@ func (t *Topic) awaitRoomLocked() {
 	t.waiters.Add(1) // before crowdedLocked looks again, so that laneMoved cannot miss it
 	defer t.waiters.Add(-1)
 	for t.crowdedLocked() && !t.deleted && !t.net.closed.Load() {
-		t.settled.Wait()
+		t.passed.Wait()
 	}
 }
 
@@ -158,5 +158,5 @@ func (t *Topic) laneMoved() {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settled.Broadcast()
+	t.passed.Broadcast()
 }

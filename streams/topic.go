@@ -55,7 +55,7 @@ type Topic struct {
 	readers atomic.Int64
 	lanes   []*lane // one per worker
 	waiters atomic.Int64
-	settled *sync.Cond // on mu: a lane moved on while a sender waited
+	passed  *sync.Cond // on mu: a lane moved on while a sender waited
 }
 
 func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
@@ -64,7 +64,7 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 		return nil, err
 	}
 	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next}
-	t.settled = sync.NewCond(&t.mu)
+	t.passed = sync.NewCond(&t.mu)
 	t.lanes = make([]*lane, len(net.workers))
 	for i, w := range net.workers {
 		t.lanes[i] = newLane(t, w)
@@ -146,7 +146,7 @@ func (t *Topic) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.deleted = true
-	t.settled.Broadcast()
+	t.passed.Broadcast()
 	t.moved()
 }
 
@@ -154,5 +154,5 @@ func (t *Topic) end() {
 func (t *Topic) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settled.Broadcast()
+	t.passed.Broadcast()
 }
