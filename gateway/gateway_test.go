@@ -191,6 +191,14 @@ func (s *sink) Gap(first, last uint64) {
 	s.got = append(s.got, fmt.Sprintf("gap %d-%d", first, last))
 }
 
+func (s *sink) GapShare(first, last uint64) (tag uint64) {
+	s.Gap(first, last)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tag++
+	return s.tag
+}
+
 func (s *sink) End(reason *protocol.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

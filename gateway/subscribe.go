@@ -29,6 +29,10 @@ type Sink interface {
 	// subscription goes on behind them.
 	Gap(first, last uint64)
 
+	// GapShare is Gap for a subscription in a group. It returns a tag for
+	// Subscription.Ack.
+	GapShare(first, last uint64) (tag uint64)
+
 	// End tells why the subscription ends. Nothing follows.
 	End(reason *protocol.Error)
 }
@@ -214,16 +218,15 @@ func (s *Subscription) leave() {
 	s.release()
 }
 
-// gap tells of what was dropped, as the client understands it.
-func (s *Subscription) gap(first, last uint64) {
+// lose returns whether the client is told of what was dropped. One that would
+// not understand it is told by the end of its connection.
+func (s *Subscription) lose(first, last uint64) (told bool) {
 	s.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
-	switch {
-	case s.tellGaps:
-		s.sink.Gap(first, last)
-	case !s.gateway.settings.SkipGaps:
+	if !s.tellGaps && !s.gateway.settings.SkipGaps {
 		s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
 			"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
 	}
+	return s.tellGaps
 }
 
 func (s *Subscription) end() {
@@ -245,10 +248,15 @@ func (c consumer) Deliver(p *streams.Pass) int {
 	return c.sink.Deliver(p, verdicts(p, c.filter, c.stream))
 }
 
-func (c consumer) State(streams.State)    {}
-func (c consumer) Gap(first, last uint64) { c.gap(first, last) }
-func (c consumer) Fail(err error)         { c.fail(err) }
-func (c consumer) End()                   { c.end() }
+func (c consumer) State(streams.State) {}
+func (c consumer) Fail(err error)      { c.fail(err) }
+func (c consumer) End()                { c.end() }
+
+func (c consumer) Gap(first, last uint64) {
+	if c.lose(first, last) {
+		c.sink.Gap(first, last)
+	}
+}
 
 // member is a Subscription as its group sees it.
 type member struct{ *Subscription }
@@ -258,9 +266,15 @@ func (m member) Accepts(p *streams.Pass, i int) bool {
 }
 
 func (m member) Deliver(run []groups.Delivery) (int, uint64) { return m.sink.DeliverShare(run) }
-func (m member) Gap(first, last uint64)                      { m.gap(first, last) }
 func (m member) Fail(err error)                              { m.fail(err) }
 func (m member) End()                                        { m.end() }
+
+func (m member) Gap(first, last uint64) (tag uint64) {
+	if !m.lose(first, last) {
+		return 0
+	}
+	return m.sink.GapShare(first, last)
+}
 
 func (m member) Deleted() {
 	m.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))

@@ -35,6 +35,13 @@
 // or for the delay of a Nack, is bounded by Options.AsideBytes; while there is
 // more, nothing new is handed out.
 //
+// # Gaps
+//
+// Of messages that were lost to retention all members are told, and, if they
+// leave before one of them says that it heard, those that come after them. So
+// a gap may be told more than once, also after a crash. A group remembers up to
+// 1,024 of which nobody has heard.
+//
 // # Life
 //
 // A group begins with its first member, where that one asked for, and Join

@@ -16,3 +16,5 @@ func (r *Registry) LateOf(key Key) int {
 	defer g.mu.Unlock()
 	return len(g.late)
 }
+
+const MaxLosses = maxLosses

@@ -25,6 +25,7 @@ type member struct {
 	ms       *groups.Membership
 	room     int
 	taboo    string
+	mayMiss  bool // what it is told of gaps
 	got      []string
 	seqs     []uint64
 	attempts []int
@@ -53,10 +54,20 @@ func (m *member) Deliver(run []groups.Delivery) (int, uint64) {
 	return n, m.tag
 }
 
-func (m *member) Gap(first, last uint64) { m.note("gap %d-%d", first, last) }
-func (m *member) End()                   { m.note("end") }
-func (m *member) Deleted()               { m.note("deleted") }
-func (m *member) Fail(err error)         { m.note("failed: %v", err) }
+func (m *member) End()           { m.note("end") }
+func (m *member) Deleted()       { m.note("deleted") }
+func (m *member) Fail(err error) { m.note("failed: %v", err) }
+
+func (m *member) Gap(first, last uint64) (tag uint64) {
+	m.note("gap %d-%d", first, last)
+	if !m.mayMiss {
+		return 0
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tag++
+	return m.tag
+}
 
 func (m *member) note(format string, args ...any) {
 	m.mu.Lock()

@@ -31,8 +31,10 @@ type Member interface {
 	Deliver(run []Delivery) (taken int, tag uint64)
 
 	// Gap tells that the group lost messages: the topic kept them no longer
-	// than it took the group to read them.
-	Gap(first, last uint64)
+	// than it took the group to read them. It returns a tag as Deliver does, by
+	// which Membership.Ack says that this has arrived: until somebody said so,
+	// others are told. 0 is for a member that never will; it has heard.
+	Gap(first, last uint64) (tag uint64)
 
 	// End tells that the topic was deleted. Nothing follows.
 	End()
@@ -63,7 +65,7 @@ type group struct {
 	lastActive   time.Time // when the last member left
 	joined       bool      // it has had a member
 	returnedTo   bool      // it has had another one
-	untold       []span    // gaps that its last member left without hearing of
+	losses       []*loss   // gaps of which nobody is known to have heard
 	redelivered  uint64
 	deadLettered uint64
 	lost         uint64
@@ -124,12 +126,11 @@ func (rd *reader) Gap(first, last uint64) {
 	for _, s := range g.missing(first, last) {
 		g.lost += s.size()
 		g.registry.lost.Add(s.size())
-		for _, ms := range g.members {
-			ms.gap(s)
-		}
+		g.loseLocked(s)
 	}
 	g.add(first, last)
 	g.markLocked()
+	g.tellLossesLocked()
 }
 
 // End ends the group, which is deleted by the registry's keeper: a worker does
@@ -328,7 +329,7 @@ func (g *group) dismissLocked(tell func(Member)) {
 	for _, ms := range g.members {
 		ms.lastWord(tell)
 		g.giveBackLocked(ms)
-		g.untold = ms.gaps
+		ms.forgetTold()
 	}
 	g.members = nil
 	g.restLocked()

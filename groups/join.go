@@ -72,9 +72,7 @@ func (g *group) addLocked(opts JoinOptions, m Member) *Membership {
 		position: g.position,
 		full:     true, // until Start
 		held:     holdings{explicit: opts.Explicit},
-		gaps:     g.untold,
 	}
-	g.untold = nil
 	g.members = append(g.members, ms)
 	if g.joined && !g.returnedTo {
 		g.returnedTo = true
@@ -197,7 +195,7 @@ func (g *group) open(in *streams.InTopic, rd *reader, b storage.Bounds, opts Joi
 		return nil, ErrClosed
 	}
 	if g.log != b.ID {
-		g.ledger, g.log = ledger{position: 1}, b.ID
+		g.ledger, g.log, g.losses = ledger{position: 1}, b.ID, nil
 	}
 	g.cutLocked(b)
 	g.topic, g.in, g.reader = in.Topic(), in, rd

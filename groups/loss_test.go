@@ -3,11 +3,13 @@ package groups_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"seagate/groups"
 	"seagate/storage"
@@ -15,7 +17,7 @@ import (
 	"seagate/streams"
 )
 
-func TestGapsAreCountedAndToldOnce(t *testing.T) {
+func TestGapsAreCountedAndTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, smallTail)
 		a := f.joinExplicitly(t, all())
@@ -40,7 +42,7 @@ func TestGapsAreCountedAndToldOnce(t *testing.T) {
 		second := f.join(t, "c", "g", all())
 		ms.Start()
 		synctest.Wait()
-		if first.told() != "gap 1-2, gap 4-6" || second.told() != "" {
+		if first.told() != "" || second.told() != "gap 1-2, gap 4-6" {
 			t.Errorf("told %q and %q", first.told(), second.told())
 		}
 		if got := slices.Sorted(slices.Values(slices.Concat(first.got, second.got))); !slices.Equal(got, numbers(7, 9)) {
@@ -52,6 +54,78 @@ func TestGapsAreCountedAndToldOnce(t *testing.T) {
 		f.restart(t)
 		if s := f.stat(t); s.Lost != 5 {
 			t.Errorf("after a restart: %+v", s)
+		}
+	})
+}
+
+// Who was told of a gap may have been gone by then. So others are told, until
+// somebody says that it has arrived.
+func TestAGapIsToldUntilSomebodyHeard(t *testing.T) {
+	for _, explicit := range []bool{false, true} {
+		t.Run(fmt.Sprintf("explicit %t", explicit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, groups.Options{}, smallTail)
+				join := func() *member {
+					return f.joinWith(t, "c", "g", &member{room: -1, mayMiss: true}, groups.JoinOptions{Explicit: explicit})
+				}
+				wantTold := func(m *member, want string) {
+					t.Helper()
+					synctest.Wait()
+					if m.told() != want {
+						t.Errorf("told %q, want %q", m.told(), want)
+					}
+				}
+				join().ms.Leave()
+				f.sendNumbers(1, 6)
+				f.trim(t, 2)
+				a := join()
+				wantTold(a, "gap 1-4")
+				b := join() // somebody is about to hear
+				wantTold(b, "")
+				a.ms.Ack(0)
+				a.ms.Leave() // unheard
+				wantTold(b, "gap 1-4")
+				b.ms.Leave()
+				f.restart(t)
+				c := join()
+				wantTold(c, "gap 1-4")
+				time.Sleep(time.Minute)
+				f.crash(t) // with what was written
+				d := join()
+				wantTold(d, "gap 1-4")
+				d.ms.Ack(1)
+				d.ms.Leave()
+				f.restart(t)
+				e := join()
+				wantTold(e, "")
+				if s := f.stat(t); s.Lost != 4 {
+					t.Errorf("%d messages are lost", s.Lost)
+				}
+			})
+		})
+	}
+}
+
+// Members that never hear of their gaps cost no more than so much memory.
+func TestGapsOfWhichNobodyHearsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, smallTail)
+		f.join(t, "c", "g", all()).ms.Leave()
+		for n := range groups.MaxLosses + 10 {
+			f.sendNumbers(2*n+1, 2*n+2)
+			f.trim(t, 1)
+			a := f.joinWith(t, "c", "g", &member{room: -1, mayMiss: true}, groups.JoinOptions{Explicit: true})
+			synctest.Wait()
+			wantCount(t, 1)(a.ms.AckSeqs([]uint64{uint64(2*n + 2)}))
+			a.ms.Leave()
+		}
+		last := f.join(t, "c", "g", all())
+		synctest.Wait()
+		if n := strings.Count(last.told(), "gap"); n != groups.MaxLosses {
+			t.Errorf("told of %d gaps", n)
+		}
+		if !strings.HasPrefix(last.told(), "gap 21-21, gap 23-23") {
+			t.Errorf("told %.40q", last.told())
 		}
 	})
 }

@@ -21,7 +21,7 @@ type Membership struct {
 	run     *[]Delivery  // assigned and not yet handed over; nil if there is nothing
 	held    holdings     // handed over and not acknowledged
 	bytes   int          // payload in run and held
-	gaps    []span       // what it is to be told by Start
+	told    []telling    // gaps, in the order of their tags, of which it has not said that it heard
 	last    func(Member) // and that nothing follows; nil if it does
 }
 
@@ -35,10 +35,7 @@ func (ms *Membership) Start() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	ms.started = true
-	for _, s := range ms.gaps {
-		ms.tell(func(m Member) { m.Gap(s.first, s.last) })
-	}
-	ms.gaps = nil
+	g.tellLossesLocked()
 	if ms.last != nil {
 		ms.tell(ms.last)
 		return
@@ -57,10 +54,11 @@ func (ms *Membership) Resume() {
 }
 
 // Ack acknowledges all that was handed over up to the tag. Of a member that
-// acknowledges explicitly it does nothing.
+// acknowledges explicitly it says only which gaps it has heard of.
 func (ms *Membership) Ack(tag uint64) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
+	ms.heardLocked(tag)
 	if ms.held.explicit {
 		return
 	}
@@ -154,12 +152,13 @@ func (ms *Membership) Leave() {
 	}
 	g.members = slices.Delete(g.members, i, i+1)
 	g.giveBackLocked(ms)
+	ms.forgetTold()
 	g.markLocked()
 	if len(g.members) == 0 {
-		g.untold = ms.gaps
 		g.restLocked()
 		return
 	}
+	g.tellLossesLocked()
 	g.pumpLocked()
 }
 
@@ -228,15 +227,6 @@ func (ms *Membership) tell(f func(Member)) {
 		defer ms.containPanic()
 		f(ms.member)
 	}
-}
-
-// gap tells the member, now or by Start, of messages that the group lost.
-func (ms *Membership) gap(s span) {
-	if !ms.started {
-		ms.gaps = append(ms.gaps, s)
-		return
-	}
-	ms.tell(func(m Member) { m.Gap(s.first, s.last) })
 }
 
 // lastWord tells the member, now or by Start, that nothing follows.

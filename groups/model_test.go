@@ -36,6 +36,8 @@ type model struct {
 	settled   map[uint64]bool // those of them that a checkpoint has certainly written
 	delivered map[uint64]int  // how often
 	optional  map[uint64]bool // messages that somebody may not see
+	told      map[uint64]bool // as missing
+	heard     map[uint64]bool // those of them of which somebody said so
 }
 
 // actor is a member that writes down what it holds.
@@ -47,6 +49,7 @@ type actor struct {
 	room     int
 	tag      uint64
 	holds    []holding
+	gaps     []holding
 }
 
 type holding struct{ seq, tag uint64 }
@@ -81,12 +84,26 @@ func (m *model) deliveredLocked(d groups.Delivery) {
 	m.delivered[d.Seq]++
 }
 
-func (a *actor) Gap(first, last uint64) {
+func (a *actor) Gap(first, last uint64) (tag uint64) {
 	a.model.mu.Lock()
 	defer a.model.mu.Unlock()
+	a.tag++
 	for seq := first; seq <= last; seq++ {
 		a.model.doneLocked(seq)
+		a.model.told[seq] = true
+		a.gaps = append(a.gaps, holding{seq, a.tag})
 	}
+	return a.tag
+}
+
+// hear says that the member heard of the gaps up to a tag.
+func (a *actor) hear(tag uint64) {
+	a.model.mu.Lock()
+	for _, g := range a.gaps {
+		a.model.heard[g.seq] = a.model.heard[g.seq] || g.tag <= tag
+	}
+	a.model.mu.Unlock()
+	a.ms.Ack(tag)
 }
 
 func (a *actor) End()         { a.model.Error("the topic ended") }
@@ -118,7 +135,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	m := &model{
 		T: t, rng: rand.New(rand.NewPCG(seed, 11)),
 		done: map[uint64]bool{}, now: map[uint64]bool{}, settled: map[uint64]bool{},
-		delivered: map[uint64]int{}, optional: map[uint64]bool{},
+		delivered: map[uint64]int{}, optional: map[uint64]bool{}, told: map[uint64]bool{}, heard: map[uint64]bool{},
 	}
 	m.fixture = newFixture(t, groups.Options{
 		Credit:        groups.Credit{Messages: 6, Bytes: 1 << 20},
@@ -196,6 +213,7 @@ func (m *model) ack() {
 	h := a.holds[m.rng.IntN(len(a.holds))]
 	if a.explicit {
 		a.ackOne(h.seq)
+		a.hear(h.tag)
 		return
 	}
 	kept := a.holds[:0]
@@ -209,7 +227,7 @@ func (m *model) ack() {
 	}
 	a.holds = kept
 	m.mu.Unlock()
-	a.ms.Ack(h.tag)
+	a.hear(h.tag)
 }
 
 // ackOne acknowledges what the member was handed once, and may have had taken
@@ -389,8 +407,14 @@ func (m *model) finish() {
 			break
 		}
 	}
+	a.hear(a.tag)
 	m.wantAt(m, m.sent+1, 0)
 	m.checkPosition()
+	for seq := range m.told {
+		if !m.heard[seq] {
+			m.Errorf("nobody heard that %d is lost", seq)
+		}
+	}
 }
 
 func TestWhateverHappensEachMessageIsDoneOnceItIsDone(t *testing.T) {

@@ -57,6 +57,9 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 	g.mu.Lock()
 	r := g.recordLocked()
 	g.mu.Unlock()
+	if r.Log != joined.Bounds.ID {
+		r.Untold = nil
+	}
 	r.Log, r.Position, r.Done, r.Tried = joined.Bounds.ID, seq, nil, nil
 	if err := g.put(ctx, r); err != nil {
 		in.Close()
@@ -76,6 +79,9 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 func (g *group) goOn(in *streams.InTopic, rd *reader, r record) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.log != r.Log {
+		g.losses = nil
+	}
 	g.ledger, g.log, g.complete = ledger{position: r.Position}, r.Log, true
 	for _, ms := range g.members {
 		ms.held.clear()

@@ -33,6 +33,7 @@ type record struct {
 	Redelivered  uint64      `json:"redelivered,omitzero"`
 	DeadLettered uint64      `json:"deadLettered,omitzero"`
 	Lost         uint64      `json:"lost,omitzero"`
+	Untold       [][2]uint64 `json:"untold,omitzero"` // gaps of which nobody heard, from and to
 }
 
 func (k Key) recordKey() string {
@@ -63,6 +64,11 @@ func (r record) check() error {
 	for _, s := range r.Done {
 		if s[0] > s[1] || s[0] < r.Position || s[1] == math.MaxUint64 {
 			return fmt.Errorf("%d to %d are done beside position %d", s[0], s[1], r.Position)
+		}
+	}
+	for _, s := range r.Untold {
+		if s[0] == 0 || s[0] > s[1] {
+			return fmt.Errorf("%d to %d are a gap", s[0], s[1])
 		}
 	}
 	tried := uint64(0)
@@ -114,6 +120,9 @@ func (g *group) recordLocked() record {
 	}
 	for _, s := range g.done {
 		r.Done = append(r.Done, [2]uint64{s.first, s.last})
+	}
+	for _, l := range g.losses {
+		r.Untold = append(r.Untold, [2]uint64{l.first, l.last})
 	}
 	return r
 }
@@ -241,6 +250,9 @@ func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
 		redelivered:  rec.Redelivered,
 		deadLettered: rec.DeadLettered,
 		lost:         rec.Lost,
+	}
+	for _, s := range rec.Untold {
+		g.loseLocked(span{s[0], s[1]})
 	}
 	if rec.HasMembers { // until the crash, whenever that was
 		g.lastActive = time.Now().UTC()

@@ -118,6 +118,7 @@ func (g *group) cutLocked(b storage.Bounds) {
 	}
 	if n := len(g.done); g.position > b.Next || n > 0 && g.done[n-1].last >= b.Next {
 		g.cut(b.Next)
+		g.cutLosses(b.Next)
 		g.markLocked()
 	}
 }

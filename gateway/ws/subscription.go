@@ -2,6 +2,7 @@ package ws
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 
 	"seagate/gateway"
@@ -201,12 +202,25 @@ func (s *subscription) DeliverShare(run []groups.Delivery) (taken int, tag uint6
 func (s *subscription) Gap(first, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over {
-		return
+	if !s.over {
+		s.conn.wire.send(s.gap(first, last))
 	}
-	s.conn.wire.send(appendText(nil, func(b []byte) []byte {
+}
+
+// GapShare implements gateway.Sink.
+func (s *subscription) GapShare(first, last uint64) (tag uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return math.MaxUint64 // which nobody will acknowledge
+	}
+	return s.conn.wire.sendShared(s.gap(first, last))
+}
+
+func (s *subscription) gap(first, last uint64) []byte {
+	return appendText(nil, func(b []byte) []byte {
 		return protocol.AppendGap(b, s.id, s.conn.server.action, s.stream, first, last)
-	}))
+	})
 }
 
 // End implements gateway.Sink. The end of a stream or of a group ends the

@@ -33,7 +33,7 @@ type wire struct {
 	flushing bool          // a flusher is at work
 	ended    bool          // the last frame is queued, or the socket is broken
 	full     bool          // a delivery was turned away since the queue last drained
-	shared   uint64        // messages of groups sent so far
+	shared   uint64        // messages of groups sent so far, gaps included
 	pinged   time.Time     // when the ping went out that is unanswered; zero if none is
 	pingTag  uint64        // what the last ping named
 	flushed  chan struct{} // closed when the flusher ends; nil if nobody waits
@@ -117,6 +117,22 @@ func (w *wire) offerShared(buf []byte, ends []int) (taken int, tag uint64) {
 		w.pingLocked()
 	}
 	return taken, w.shared
+}
+
+// sendShared is send for what a member of a group must hear of. A pong will
+// tell that it has arrived, as of what offerShared takes.
+func (w *wire) sendShared(frame []byte) (tag uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return w.shared + 1 // which no ping has named, or will
+	}
+	w.putLocked(frame)
+	w.shared++
+	if w.pinged.IsZero() {
+		w.pingLocked()
+	}
+	return w.shared
 }
 
 func (w *wire) offerLocked(buf []byte, ends []int) int {

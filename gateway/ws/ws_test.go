@@ -286,6 +286,50 @@ func TestGroupSharesAndRedelivers(t *testing.T) {
 	third.Want(delivery(2, "boiler", `{"n":77}`))
 }
 
+// A gap of a group is told again if the connection it was told on broke before
+// it can have arrived.
+func TestAGroupHearsOfItsGaps(t *testing.T) {
+	b := newBench(t, setup{network: streams.Options{
+		TailMessages: 1, Policy: streams.Policy{Retention: storage.Retention{Messages: 1}}, RetentionInterval: time.Millisecond,
+	}})
+	for n := range 3 {
+		b.publish("boiler", fmt.Sprintf(`{"n":%d}`, n))
+	}
+	b.await("two messages are dropped", func() bool {
+		page, e := b.gateway.Messages(t.Context(), b.root, "boiler", gateway.Position{}, 1)
+		return e == nil && page.Bounds.First == 3
+	})
+	join := func(autoPong bool) *wstest.Conn {
+		c := b.login()
+		c.AutoPong = autoPong
+		c.Send(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52","from":1,"meta":true}`)
+		if m, closed := c.Next(); closed != nil || !strings.Contains(m, `"success":true`) {
+			t.Fatalf("got %s, %v", m, closed)
+		}
+		return c
+	}
+	gap := `{"id":2,"action":"subscription","streamName":"boiler","gap":{"from":1,"to":2}}`
+	dead := join(false)
+	dead.Want(gap)
+	dead.Net.Close()
+	heard := join(true)
+	heard.Want(gap)
+	if m, closed := heard.Next(); closed != nil || !strings.Contains(m, `"seq":3`) {
+		t.Fatalf("got %s, %v", m, closed)
+	}
+	heard.Send(`{"id":3,"action":"describe","payload":"boiler"}`) // read after the pongs before it
+	if m, closed := heard.Next(); closed != nil || !strings.HasPrefix(m, `{"id":3`) {
+		t.Fatalf("got %s, %v", m, closed)
+	}
+	heard.Net.Close()
+	b.await("it is gone", func() bool { return b.open() == 0 })
+	last := join(true)
+	b.publish("boiler", `{"n":7}`)
+	if m, closed := last.Next(); closed != nil || !strings.Contains(m, `"seq":4`) {
+		t.Fatalf("got %s, %v", m, closed)
+	}
+}
+
 func TestSlowReaderGetsEverythingWithinTheTail(t *testing.T) {
 	b := newBench(t, setup{options: func(o *ws.Options) { o.QueuedBytes = 4 << 10 }})
 	c := b.login()

@@ -1,0 +1,92 @@
+package groups
+
+import "slices"
+
+// A loss is a gap of which no member is known to have heard. What a member was
+// told just before its connection broke has not arrived.
+type loss struct {
+	span
+	pending int // members that were told and have yet to say that they heard
+}
+
+// A telling is a gap that a member was told of.
+type telling struct {
+	loss *loss
+	tag  uint64
+}
+
+// maxLosses bounds how many gaps a group remembers. There can be many only if
+// members come, acknowledge what lies between them, and never hear of one.
+const maxLosses = 1024
+
+// loseLocked remembers a gap. Beyond what may be remembered the oldest is
+// forgotten.
+func (g *group) loseLocked(s span) {
+	if n := len(g.losses); n > 0 && g.losses[n-1].pending == 0 && g.losses[n-1].last+1 == s.first {
+		g.losses[n-1].last = s.last
+		return
+	}
+	if len(g.losses) == maxLosses {
+		g.losses = slices.Delete(g.losses, 0, 1)
+	}
+	g.losses = append(g.losses, &loss{span: s})
+}
+
+// tellLossesLocked tells all members of the gaps that nobody is about to hear
+// of.
+func (g *group) tellLossesLocked() {
+	for _, l := range slices.Clone(g.losses) {
+		if l.pending > 0 {
+			continue
+		}
+		heard := false
+		for _, ms := range g.members {
+			heard = ms.tellLoss(l) || heard
+		}
+		if heard && l.pending == 0 {
+			g.heardLocked(l)
+		}
+	}
+}
+
+// tellLoss returns whether the member could be told.
+func (ms *Membership) tellLoss(l *loss) bool {
+	if !ms.started {
+		return false
+	}
+	tag := uint64(0)
+	ms.tell(func(m Member) { tag = m.Gap(l.first, l.last) })
+	if tag > 0 {
+		l.pending++
+		ms.told = append(ms.told, telling{l, tag})
+	}
+	return !ms.dead
+}
+
+// heardLocked takes a member's word that it heard of all gaps up to the tag.
+func (ms *Membership) heardLocked(tag uint64) {
+	for len(ms.told) > 0 && ms.told[0].tag <= tag {
+		ms.group.heardLocked(ms.told[0].loss)
+		ms.told = ms.told[1:]
+	}
+}
+
+func (g *group) heardLocked(l *loss) {
+	if i := slices.Index(g.losses, l); i >= 0 {
+		g.losses = slices.Delete(g.losses, i, i+1)
+		g.markLocked()
+	}
+}
+
+// forgetTold is called for a member that leaves.
+func (ms *Membership) forgetTold() {
+	for _, t := range ms.told {
+		t.loss.pending--
+	}
+	ms.told = nil
+}
+
+// cutLosses forgets gaps from next on.
+func (g *group) cutLosses(next uint64) {
+	g.losses = slices.DeleteFunc(g.losses, func(l *loss) bool { return l.last >= next })
+}
