@@ -120,7 +120,7 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 	if s.membership, err = s.gateway.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
 		return err
 	}
-	s.next, s.bounds = s.membership.Position(), topic.Bounds()
+	s.next, s.bounds = s.membership.Position(), topic.Readable()
 	if r.Group == "" {
 		s.see(topic.Header())
 	}

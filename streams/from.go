@@ -107,6 +107,23 @@ func (t *Topic) Bounds() storage.Bounds {
 	return log.Bounds()
 }
 
+// Readable returns Bounds, as an in topic that is opened now would have them:
+// the tail may hold messages that the log has dropped.
+func (t *Topic) Readable() storage.Bounds {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.deleted {
+		return storage.Bounds{First: 1, Next: 1}
+	}
+	return t.readableLocked()
+}
+
+func (t *Topic) readableLocked() storage.Bounds {
+	b := t.log.Bounds()
+	b.First = min(b.First, t.tailFirstLocked())
+	return b
+}
+
 // Read returns messages from the given number on: at least one if there is
 // one, otherwise at most so many with at most so much payload. If the topic
 // begins later it returns storage.ErrTrimmed.

@@ -38,7 +38,7 @@ type Joined struct {
 	State
 	Header []byte // nil if there is none; shared, not to be changed
 	Next   uint64 // the number of the message that comes first
-	Bounds storage.Bounds
+	Bounds storage.Bounds // see Topic.Readable
 }
 
 // In opens an in topic at a place of the topic. Nothing is delivered before
@@ -70,7 +70,7 @@ func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From
 	}
 	in.lane.open(in)
 	t.readers.Add(1)
-	return in, Joined{State: t.told, Header: t.header, Next: at.seq, Bounds: t.log.Bounds()}, nil
+	return in, Joined{State: t.told, Header: t.header, Next: at.seq, Bounds: t.readableLocked()}, nil
 }
 
 // Start begins delivery.

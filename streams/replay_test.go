@@ -139,6 +139,29 @@ func TestRetentionTellsReadersWhatTheyMissed(t *testing.T) {
 	})
 }
 
+// The tail owes to those that keep up what the log has dropped, and so do all
+// others get it. Where they begin says so.
+func TestWhereReadersBeginCountsTheTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := streams.Policy{Retention: storage.Retention{Messages: 1}}
+		n := open(t, streams.Options{Policy: policy})
+		out := provide(t, n)
+		slow, _ := join(t, out.Topic(), -1, 0)
+		sendNumbers(t, out, 1, 9)
+		time.Sleep(time.Minute)
+		r, joined := joinFrom(t, out.Topic(), -1, 1, streams.At(3))
+		if log := out.Topic().Bounds(); log.First != 9 || joined.Next != 3 || joined.Bounds.First != 1 || out.Topic().Readable().First != 1 {
+			t.Errorf("the log begins with %d, the reader with %d of what begins with %d", log.First, joined.Next, joined.Bounds.First)
+		}
+		r.in.Start()
+		slow.in.Start()
+		synctest.Wait()
+		r.want(t, numbers(3, 9)...)
+		slow.want(t, numbers(1, 9)...)
+		n.Close()
+	})
+}
+
 func TestRetentionByAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := open(t, streams.Options{Policy: streams.Policy{Retention: storage.Retention{Age: time.Hour}}})

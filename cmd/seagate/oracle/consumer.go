@@ -33,9 +33,8 @@ type listening struct {
 
 // What consumers do now and then.
 const (
-	longestSession = 2 * time.Second
-	longestStall   = 3 * time.Second
-	stallEvery     = 300 // messages
+	longestStall = 3 * time.Second
+	stallEvery   = 300 // messages
 )
 
 func (o *Oracle) newConsumer(stream string, t Target, stalls bool) (*consumer, error) {
@@ -153,9 +152,9 @@ func (c *consumer) while() (context.Context, context.CancelFunc) {
 	if c.drained() {
 		return context.WithTimeout(c.consuming, pollEvery)
 	}
-	length := longestSession
+	length := c.options.Session
 	if !c.options.Calm {
-		length = time.Duration(c.random.Int64N(int64(longestSession)))
+		length = time.Duration(c.random.Int64N(int64(length)))
 	}
 	return context.WithTimeout(c.filling, length)
 }

@@ -183,6 +183,7 @@ func (p *pager) run() {
 		retry.reset()
 		if next == 0 {
 			next = p.begin(s, page)
+			page.Dropped = 0 // before the first page
 		}
 		if next, err = p.note(s, page, next); err != nil {
 			s.End = Mismatched
@@ -207,7 +208,7 @@ func (p *pager) begin(s *Session, page client.MessagePage) uint64 {
 
 // note returns the number to go on with.
 func (p *pager) note(s *Session, page client.MessagePage, next uint64) (uint64, error) {
-	if page.Dropped > 0 && len(s.Events) > 0 {
+	if page.Dropped > 0 {
 		missing := client.Missing{From: next, To: next + page.Dropped - 1}
 		s.Events = append(s.Events, Event{Missing: missing, At: p.clock.now()})
 		next = missing.To + 1

@@ -25,8 +25,9 @@ type groupRun struct {
 
 	mu      sync.Mutex      // guards what follows, and what is in Group
 	settled map[ID]bool     // received, or acknowledged by explicit members
-	dead    map[uint64]bool // has a letter
-	open    map[ID]uint64   // of the final log: not settled; nil until that is there
+	dealt   map[uint64]bool // settled, missing, or has a letter, as far as numbers are known
+	open    map[uint64]bool // what is to come still; nil until the final log is there
+	final   map[ID]uint64   // the numbers in that
 }
 
 // A groupSpec is what the members of a group do.
@@ -60,7 +61,7 @@ func (o *Oracle) groupSpecs() []groupSpec {
 }
 
 func (o *Oracle) newGroup(stream string, spec groupSpec) *groupRun {
-	g := &groupRun{Oracle: o, spec: spec, founded: make(chan struct{}), settled: map[ID]bool{}, dead: map[uint64]bool{},
+	g := &groupRun{Oracle: o, spec: spec, founded: make(chan struct{}), settled: map[ID]bool{}, dealt: map[uint64]bool{},
 		Group: &Group{Stream: stream, Members: o.options.Members, Explicit: spec.explicit(0)}}
 	if !spec.ungroup {
 		g.Name = uuid.NewString()
@@ -159,12 +160,12 @@ func (m *member) take(l *listening, e *Event) bool {
 		m.group.missing(e.Missing)
 	case m.explicit && e.Seq <= l.UpTo && m.going: // which may have acknowledged it
 		l.Acks[e.Seq] = Ack{Asked: m.clock.now()}
-		m.group.settle(e.ID)
+		m.group.settle(e.Entry)
 	case m.explicit && m.going:
 	case m.explicit:
 		m.deal(l, *e)
 	default:
-		m.group.settle(e.ID)
+		m.group.settle(e.Entry)
 	}
 	return false
 }
@@ -236,7 +237,7 @@ func (m *member) flush(l *listening) {
 		if err == nil {
 			l.Acks[e.Seq] = Ack{asked, m.clock.now()}
 		}
-		m.group.settle(e.ID)
+		m.group.settle(e)
 	}
 	m.note(err)
 	if err == nil && !m.options.Calm && !m.group.Explicit && m.random.IntN(upToEvery) == 0 {
@@ -252,7 +253,7 @@ func (m *member) ackUpTo(ctx context.Context, l *listening, seq uint64) {
 	for _, e := range l.Events {
 		if e.Seq != 0 && e.Seq <= seq && l.Acks[e.Seq].Asked == 0 {
 			l.Acks[e.Seq] = Ack{Asked: asked}
-			m.group.settle(e.ID)
+			m.group.settle(e.Entry)
 		}
 	}
 	m.note(l.sub.AckUpTo(ctx, seq))
@@ -270,13 +271,14 @@ func (m *member) note(err error) {
 	}
 }
 
-func (g *groupRun) settle(id ID) {
+func (g *groupRun) settle(e Entry) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.settled[id] {
-		g.settled[id] = true
-		delete(g.open, id)
+	g.settled[e.ID] = true
+	if e.Seq == 0 {
+		e.Seq = g.final[e.ID]
 	}
+	g.dealLocked(e.Seq)
 }
 
 // missing notes that messages will not come.
@@ -284,37 +286,38 @@ func (g *groupRun) missing(m client.Missing) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for seq := m.From; seq <= m.To; seq++ {
-		g.dead[seq] = true
+		g.dealLocked(seq)
 	}
-	g.bury()
 }
 
 // lettered notes that there is a dead letter.
 func (g *groupRun) lettered(seq uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.dead[seq] = true
-	g.bury()
+	g.dealLocked(seq)
 }
 
-// bury drops from what is open what will not come. The caller holds mu.
-func (g *groupRun) bury() {
-	for id, seq := range g.open {
-		if g.dead[seq] {
-			delete(g.open, id)
-		}
-	}
+func (g *groupRun) dealLocked(seq uint64) {
+	g.dealt[seq] = true
+	delete(g.open, seq)
 }
 
-// done says whether everything of the final log is settled.
+// done says whether everything is dealt with, what the final log has dropped
+// included: that is told.
 func (g *groupRun) done(log *Log) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open == nil {
-		g.open = map[ID]uint64{}
+		g.open, g.final = map[uint64]bool{}, map[ID]uint64{}
+		for seq := g.Group.Start; seq < log.Next; seq++ {
+			if !g.dealt[seq] {
+				g.open[seq] = true
+			}
+		}
 		for _, e := range log.Entries {
-			if e.Seq >= g.Group.Start && !g.settled[e.ID] && !g.dead[e.Seq] {
-				g.open[e.ID] = e.Seq
+			g.final[e.ID] = e.Seq
+			if g.settled[e.ID] {
+				delete(g.open, e.Seq)
 			}
 		}
 	}
@@ -325,5 +328,5 @@ func (g *groupRun) done(log *Log) bool {
 func (g *groupRun) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.Open = slices.Sorted(maps.Values(g.open))
+	g.Open = slices.Sorted(maps.Keys(g.open))
 }

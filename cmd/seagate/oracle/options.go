@@ -29,6 +29,9 @@ type Options struct {
 	Journal    string // folder; it must be empty or not there
 	Limit      int    // violations of each kind that are reported
 
+	// Session is how long a consumer stays at most before it leaves and comes
+	// back.
+	Session time.Duration
 	// Calm means that nothing is cut off, leaves, or is given back.
 	Calm bool
 	// Members of each group.
@@ -59,6 +62,7 @@ func DefaultOptions() Options {
 		Rate:          100,
 		Messages:      200_000,
 		Limit:         10,
+		Session:       2 * time.Second,
 		Members:       3,
 		MaxDeliveries: 5,
 	}
@@ -82,8 +86,8 @@ func (o Options) check() error {
 	bound("bytes", o.Bytes, 0, maxBytes)
 	bound("limit", o.Limit, 1, 1_000_000)
 	bound("members", o.Members, 1, 1000)
-	if o.Duration <= 0 || o.Patience <= 0 {
-		problems = append(problems, errors.New("the duration and the patience must be positive"))
+	if o.Duration <= 0 || o.Patience <= 0 || o.Session <= 0 {
+		problems = append(problems, errors.New("the duration, the patience and the session must be positive"))
 	}
 	if o.Journal == "" {
 		problems = append(problems, errors.New("there is no folder for the journal"))
