@@ -118,6 +118,7 @@ func (c *Conn) fail(reason error) {
 		return
 	}
 	c.err = reason
+	c.socket.mute() // before the first message is dropped
 	close(c.quit)
 	for _, sub := range c.subs {
 		sub.end(reason)
@@ -277,6 +278,5 @@ func (c *Conn) deliver(sub *Subscription, m message) {
 	if sub.push(delivered, c.quit) {
 		return
 	}
-	sub.end(ErrSlow)
-	c.abandon(sub)
+	c.abandon(sub, ErrSlow)
 }

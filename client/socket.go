@@ -113,6 +113,10 @@ func (s *socket) explain(err error) error {
 // never.
 func (s *socket) end() { s.wire.end() }
 
+// mute sends no more pongs: they would acknowledge, for members of groups, what
+// is dropped from now on.
+func (s *socket) mute() { s.wire.muted.Store(true) }
+
 // release closes the connection and waits for the library.
 func (s *socket) release() { s.ws.CloseNow() }
 
@@ -154,6 +158,7 @@ type wire struct {
 	unread  *time.Timer // runs during a Write; guarded by mu
 	timeout atomic.Pointer[error]
 	heard   atomic.Int64 // in nanoseconds since 1970
+	muted   atomic.Bool  // no pongs are sent
 
 	mu    sync.Mutex // held during a Write; guards what follows
 	ended bool       // our close frame has gone out
@@ -190,11 +195,14 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended {
+	if w.ended || w.muted.Load() && len(p) > 0 && p[0] == finalPong {
 		return len(p), nil
 	}
 	return w.writeLocked(p)
 }
+
+// finalPong is the first byte of a pong: FIN and opcode 10.
+const finalPong = 0x8a
 
 func (w *wire) writeLocked(p []byte) (int, error) {
 	w.unread.Reset(writeTimeout)

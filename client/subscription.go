@@ -85,6 +85,7 @@ type Subscription struct {
 	conn   *Conn
 	stream string
 	limit  int    // of the queue, in bytes
+	shares bool   // a group's messages, which it acknowledges by reading them
 	id     int64  // owned by the connection's writer
 	joined Joined // set before Subscribe returns
 
@@ -106,6 +107,7 @@ func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOp
 		conn:   c,
 		stream: stream,
 		limit:  c.queueBytes,
+		shares: options.Group != "" && !options.Explicit,
 		some:   make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
 		ended:  make(chan struct{}),
@@ -125,8 +127,7 @@ func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options Subscri
 	_, err := c.wait(ctx, r)
 	if err != nil && ctx.Err() != nil {
 		// It may have begun, or begin yet.
-		sub.end(err)
-		c.abandon(sub)
+		c.abandon(sub, err)
 	}
 	return err
 }
@@ -156,8 +157,16 @@ func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte
 	return append(dst, '}')
 }
 
-// abandon ends a subscription at the gateway without waiting for it.
-func (c *Conn) abandon(sub *Subscription) {
+// abandon ends a subscription at the gateway without waiting for it. If that
+// acknowledges by reading it ends the connection.
+func (c *Conn) abandon(sub *Subscription, reason error) {
+	if sub.shares { // or the next pong would acknowledge what nobody got
+		c.socket.mute()
+		sub.end(reason)
+		c.fail(fmt.Errorf("%w: a group's messages were dropped: %w", ErrConnection, reason))
+		return
+	}
+	sub.end(reason)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

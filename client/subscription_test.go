@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -83,6 +84,49 @@ func TestSubscriptionThatIsNotRead(t *testing.T) {
 			t.Errorf("got %v, want ErrSlow", err)
 		}
 	})
+}
+
+// A pong would acknowledge what was dropped, and nobody would be given it.
+func TestAGroupsSubscriptionThatIsNotReadEndsTheConnection(t *testing.T) {
+	for name, drop := range map[string]func(t *testing.T, conn *client.Conn){
+		"a full queue": func(*testing.T, *client.Conn) { time.Sleep(9 * time.Second) },
+		"closed":       func(_ *testing.T, conn *client.Conn) { conn.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFake(t, func(p *peer) {
+					p.subscribeAs(`{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g"}`, subscribed)
+					p.send(delivery(`1`))
+					go func() {
+						p.offer(delivery(`2`))
+						p.raw.Write([]byte{0x89, 0}) // a ping
+					}()
+					var got bytes.Buffer
+					got.ReadFrom(p.raw)
+					for frame := got.Bytes(); len(frame) >= 6; frame = frame[6+frame[1]&0x7f:] {
+						if frame[0] == 0x8a {
+							t.Error("a pong was sent")
+						}
+					}
+				})
+				conn := f.dialed(queueOf(1))
+				sub, err := conn.Subscribe(t.Context(), "boiler_data", client.SubscribeOptions{Group: "g"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				drop(t, conn)
+				<-conn.Done()
+				wantNext(t, sub, `1`)
+				if _, err := sub.Next(t.Context()); err == nil {
+					t.Error("the second message was not dropped")
+				}
+				if name == "a full queue" && !errors.Is(conn.Err(), client.ErrSlow) {
+					t.Errorf("the connection ended with %v", conn.Err())
+				}
+			})
+		})
+	}
 }
 
 func TestAMessageLargerThanTheQueueIsTaken(t *testing.T) {

@@ -116,10 +116,10 @@ func (c *consumer) listen(l *listening, take handler, idle func(*listening) bool
 func (c *consumer) receive(l *listening, take handler, idle func(*listening) bool) (done bool, ended error) {
 	ctx, cancel := c.while()
 	defer cancel()
+	if c.drained() && idle(l) {
+		return true, nil
+	}
 	for {
-		if c.drained() && idle(l) {
-			return true, nil
-		}
 		m, err := l.sub.Next(ctx)
 		switch {
 		case err == nil:
