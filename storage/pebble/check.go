@@ -113,21 +113,24 @@ func (c *check) run() error {
 	if version == 0 && err == nil {
 		c.add(Problem{Text: fmt.Sprintf("there is no file marker.%s.*, so this is no data folder, or one that was not completed", formatMarker), Advice: "look whether this is the right folder"})
 	}
-	if err := c.tables(); err != nil {
-		return err
-	}
 	return c.database()
 }
 
 // tables checks every block of every table, so that each damaged file is named.
-func (c *check) tables() error {
+// What a database does not use is left over from a write that failed, and is
+// deleted when it is opened. nil is a database that cannot be asked.
+func (c *check) tables(db *pebble.DB) error {
+	inUse := func(string) bool { return true }
+	if db != nil {
+		inUse = tablesOf(db)
+	}
 	names, err := c.files.List(c.dir)
 	if err != nil {
 		return fmt.Errorf("check data folder %q: %w", c.dir, err)
 	}
 	sizes := make(map[string]int64)
 	for _, name := range names {
-		if !strings.HasSuffix(name, ".sst") {
+		if !strings.HasSuffix(name, ".sst") || !inUse(name) {
 			continue
 		}
 		info, err := c.files.Stat(c.files.PathJoin(c.dir, name))
@@ -173,14 +176,29 @@ func (c *check) table(name string) (err error) {
 func (c *check) database() error {
 	w, err := openWitness(c.files, c.dir)
 	if err != nil {
-		return c.found("", "", err)
+		return errors.Join(c.tables(nil), c.found("", "", err))
 	}
 	defer w.marker.Close()
 	db, err := c.openForReading()
 	if err != nil {
-		return c.found("", "", err)
+		return errors.Join(c.tables(nil), c.found("", "", err))
 	}
-	return errors.Join(c.contents(db, w), db.Close())
+	return errors.Join(c.tables(db), c.contents(db, w), db.Close())
+}
+
+// tablesOf returns which files are tables of a database.
+func tablesOf(db *pebble.DB) func(name string) bool {
+	levels, err := db.SSTables()
+	if err != nil {
+		return func(string) bool { return true }
+	}
+	names := map[string]bool{}
+	for _, level := range levels {
+		for _, table := range level {
+			names[table.BackingSSTNum.String()+".sst"] = true
+		}
+	}
+	return func(name string) bool { return names[name] }
 }
 
 func (c *check) contents(db *pebble.DB, w *witness) error {

@@ -72,6 +72,31 @@ func TestCheckCounts(t *testing.T) {
 	}
 }
 
+// A table that could not be written to its end, because the disk was full, is
+// none of the database's.
+func TestCheckLeavesOutWhatIsLeftOver(t *testing.T) {
+	disk := vfs.NewMem()
+	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	mustAppend(t, mustOpenLog(t, e, "log"), "a")
+	mustClose(t, e)
+	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})) // makes a table of it
+	left, err := disk.Create("data/999999.sst", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.Write([]byte("half a table"))
+	left.Close()
+	wantNoProblems(t, "data", disk)
+	for name := range files(t, disk) {
+		if strings.HasSuffix(name, ".sst") && !strings.Contains(name, "999999") {
+			zeroAt(t, disk, "data/"+name, 0) // the first block
+		}
+	}
+	if report := mustCheck(t, "data", disk); len(report.Problems) == 0 || report.Problems[0].File == "" {
+		t.Errorf("a damaged table: %v", report.Problems)
+	}
+}
+
 func TestCheckOtherFolders(t *testing.T) {
 	disk := vfs.NewMem()
 	if _, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil); !errors.Is(err, fs.ErrNotExist) {
