@@ -29,17 +29,12 @@ func (q *request) define(stream string) ([]byte, *protocol.Error) {
 }
 
 func (q *request) dryRun() (bool, *protocol.Error) {
-	query, e := q.query("dryRun")
-	if e != nil {
-		return false, e
+	query, wrong := q.query("dryRun")
+	text, given := query["dryRun"]
+	if given && text != "true" && text != "false" {
+		wrong = append(wrong, "query: dryRun must be true or false")
 	}
-	switch text, given := query["dryRun"]; {
-	case !given || text == "false":
-		return false, nil
-	case text == "true":
-		return true, nil
-	}
-	return false, invalidRequest("query: dryRun must be true or false")
+	return text == "true", refusal(wrong)
 }
 
 // planDefine answers {"change":...,"differences":[...],"definition":{...}}.

@@ -26,12 +26,8 @@ func (q *request) readMessages(stream string) ([]byte, *protocol.Error) {
 // readFrom returns where a page begins, the oldest message if the query does
 // not say, and how long it may be.
 func (q *request) readFrom() (from gateway.Position, limit int, e *protocol.Error) {
-	query, e := q.query("from", "limit", "epoch")
-	if e != nil {
-		return from, 0, e
-	}
+	query, wrong := q.query("from", "limit", "epoch")
 	from.Kind = protocol.PositionEarliest
-	var wrong []string
 	if text, given := query["from"]; given {
 		var err error
 		if from.Position, err = protocol.ParsePosition(text); err != nil {
@@ -46,11 +42,8 @@ func (q *request) readFrom() (from gateway.Position, limit int, e *protocol.Erro
 	if problem := epochProblem(epoch); given && problem != "" {
 		wrong = append(wrong, "query: epoch "+problem)
 	}
-	if len(wrong) > 0 {
-		return from, 0, invalidRequest(wrong...)
-	}
 	from.Epoch = epoch
-	return from, limit, nil
+	return from, limit, refusal(wrong)
 }
 
 // epochProblem returns what is wrong with an epoch, "" if nothing is.

@@ -188,39 +188,39 @@ func (f *form) addf(format string, args ...any) {
 	f.wrong = append(f.wrong, fmt.Sprintf(format, args...))
 }
 
-func (f *form) err() *protocol.Error {
-	if len(f.wrong) == 0 {
+func (f *form) err() *protocol.Error { return refusal(f.wrong) }
+
+// refusal returns nil if nothing is wrong.
+func refusal(wrong []string) *protocol.Error {
+	if len(wrong) == 0 {
 		return nil
 	}
-	return invalidRequest(f.wrong...)
+	return invalidRequest(wrong...)
 }
 
-// query returns the parameters, each at most once. One that is not known is
-// refused: with a mistyped dryRun ignored, the stream would be defined.
-func (q *request) query(known ...string) (map[string]string, *protocol.Error) {
+// query returns the parameters, each at most once, and what is wrong with
+// them. One that is not known is: with a mistyped dryRun ignored, the stream
+// would be defined.
+func (q *request) query(known ...string) (values map[string]string, wrong []string) {
 	if q.r.URL.RawQuery == "" {
 		return nil, nil
 	}
-	values, err := url.ParseQuery(q.r.URL.RawQuery)
+	parsed, err := url.ParseQuery(q.r.URL.RawQuery)
 	if err != nil {
-		return nil, invalidRequest("query: it is not well formed")
+		return nil, []string{"query: it is not well formed"}
 	}
-	var wrong []string
-	query := make(map[string]string, len(values))
-	for name, list := range values {
+	values = make(map[string]string, len(parsed))
+	for name, list := range parsed {
 		switch {
 		case !slices.Contains(known, name):
 			wrong = append(wrong, fmt.Sprintf("query: there is no parameter %q here; there is %s", excerpt(name), strings.Join(known, ", ")))
 		case len(list) > 1:
 			wrong = append(wrong, fmt.Sprintf("query: %s is there more than once", name))
 		}
-		query[name] = list[0]
+		values[name] = list[0]
 	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		return nil, invalidRequest(wrong...)
-	}
-	return query, nil
+	slices.Sort(wrong)
+	return values, wrong
 }
 
 // Page sizes of the lists.
@@ -231,15 +231,12 @@ const (
 
 // page returns where a list begins, and how long it may be.
 func (q *request) page() (after string, limit int, e *protocol.Error) {
-	query, e := q.query("after", "limit")
-	if e != nil {
-		return "", 0, e
-	}
+	query, wrong := q.query("after", "limit")
 	limit, problem := pageLimit(query)
 	if problem != "" {
-		return "", 0, invalidRequest(problem)
+		wrong = append(wrong, problem)
 	}
-	return query["after"], limit, nil
+	return query["after"], limit, refusal(wrong)
 }
 
 // pageLimit returns how long a page may be, or what is wrong with that.
