@@ -158,12 +158,14 @@ func (m *member) take(l *listening, e *Event) bool {
 	switch {
 	case e.Missing != (client.Missing{}):
 		m.group.missing(e.Missing)
-	case m.explicit && e.Seq <= l.UpTo && m.going: // which may have acknowledged it
-		l.Acks[e.Seq] = Ack{Asked: m.clock.now()}
-		m.group.settle(e.Entry)
-	case m.explicit && m.going:
 	case m.explicit:
-		m.deal(l, *e)
+		if e.Seq <= l.UpTo { // which may have acknowledged it, whatever becomes of it here
+			l.Acks[e.Seq] = Ack{Asked: m.clock.now()}
+			m.group.settle(e.Entry)
+		}
+		if !m.going {
+			m.deal(l, *e)
+		}
 	default:
 		m.group.settle(e.Entry)
 	}
