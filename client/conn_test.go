@@ -67,9 +67,9 @@ func TestRequestBytes(t *testing.T) {
 				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{From: client.Since(at)})
 				return err
 			}},
-		{"subscribe and acknowledge", `{"id":2,"action":"subscribe","payload":"s","groupId":"g","from":"earliest","ack":"explicit"}`,
+		{"subscribe and acknowledge", `{"id":2,"action":"subscribe","payload":"s","groupId":"g","from":"earliest","ack":"explicit","credit":10}`,
 			func(ctx context.Context, c *client.Conn) error {
-				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{Group: "g", From: client.Earliest(), Explicit: true})
+				_, err := c.Subscribe(ctx, "s", client.SubscribeOptions{Group: "g", From: client.Earliest(), Explicit: true, Credit: 10})
 				return err
 			}},
 		{"publish once", `{"id":2,"action":"publish","streamName":"s","payload":1,"messageId":"é \"42\""}`,

@@ -45,6 +45,8 @@ type FollowOptions struct {
 	// Explicit is as in SubscribeOptions. Follow acknowledges each message
 	// once handle has returned nil for it, and does not wait for the answer.
 	Explicit bool
+	// Credit is as in SubscribeOptions.
+	Credit int
 	// OnSubscribed is called each time that the subscription has begun, before
 	// its first message. The Gap is zero the first time.
 	OnSubscribed func(Gap)
@@ -81,6 +83,7 @@ func (c *Client) Follow(ctx context.Context, stream string, options FollowOption
 		Epoch:    options.Epoch,
 		Meta:     options.Meta || options.From != Position{},
 		Explicit: options.Explicit,
+		Credit:   options.Credit,
 	}
 	for {
 		cause := f.session(ctx)

@@ -74,6 +74,12 @@ type SubscribeOptions struct {
 	// Ack or AckUpTo. What is not in time is delivered again, to whichever
 	// member of the group. It needs a Group and implies Meta.
 	Explicit bool
+	// Credit is how many messages may be on their way to this member of a
+	// group and not acknowledged, from 1 to 1,024. 0 leaves it to the gateway:
+	// 1,024, or 100 if Explicit. A member that takes long for each message
+	// should have few, so that others get them and none waits for longer than
+	// the gateway lets it.
+	Credit int
 }
 
 // Joined is where in the stream a subscription began.
@@ -134,7 +140,7 @@ func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options Subscri
 
 // appendSubscribe appends a request to subscribe, with what the options have.
 //
-//	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit"}
+//	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10}
 func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte {
 	dst = appendMember(dst, "action", protocol.ActionSubscribe)
 	dst = appendMember(dst, "payload", stream)
@@ -153,6 +159,9 @@ func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte
 	}
 	if options.Explicit {
 		dst = appendMember(dst, "ack", "explicit")
+	}
+	if options.Credit != 0 {
+		dst = strconv.AppendInt(append(dst, `,"credit":`...), int64(options.Credit), 10)
 	}
 	return append(dst, '}')
 }

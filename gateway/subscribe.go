@@ -43,6 +43,7 @@ type Request struct {
 	Group    string // "" for none
 	From     Position
 	Explicit bool // a group's messages are acknowledged one by one, not by their arrival
+	Credit   int  // of a member, in messages; see groups.JoinOptions
 
 	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
 	TellGaps bool
@@ -98,6 +99,9 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 	if r.Explicit {
 		return errExplicitAlone
 	}
+	if r.Credit > 0 {
+		return errCreditAlone
+	}
 	in, joined, err := topic.In(ctx, consumer{s}, g.lanes.Add(1), r.From.from())
 	if err != nil {
 		return err
@@ -110,13 +114,16 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 var errExplicitAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	`ack: "explicit" is for members of a group; give a groupId, or leave it out`)
 
+var errCreditAlone = protocol.Errorf(protocol.CodeInvalidRequest,
+	"credit: is for members of a group; give a groupId, or leave it out")
+
 func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) (err error) {
 	// A group that exists stays where it is; an epoch is checked all the same.
 	if _, err := topic.Locate(ctx, streams.Latest().In(r.From.Epoch)); err != nil {
 		return err
 	}
 	key := groups.Key{Topic: topic.ID(), Client: p.ClientUID, Group: r.Group}
-	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit}
+	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit}
 	if s.membership, err = s.gateway.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
 		return err
 	}

@@ -91,6 +91,32 @@ func TestCreditOfExplicitMembers(t *testing.T) {
 }
 
 // At 30 s, not before, a message is taken back, and given to the next in turn.
+func TestMembersAskForTheirCredit(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts groups.JoinOptions
+		want int
+	}{
+		"as much as there is":          {groups.JoinOptions{}, 1024},
+		"less":                         {groups.JoinOptions{Credit: 7}, 7},
+		"more than there is":           {groups.JoinOptions{Credit: 2000}, 1024},
+		"explicit":                     {groups.JoinOptions{Explicit: true}, 100},
+		"explicit, one":                {groups.JoinOptions{Explicit: true, Credit: 1}, 1},
+		"explicit, as much as it gets": {groups.JoinOptions{Explicit: true, Credit: 1024}, 1024},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, groups.Options{}, streams.Options{})
+				m := f.joinWith(t, "c", "g", all(), test.opts)
+				f.sendNumbers(1, 1200)
+				synctest.Wait()
+				if n := m.count(); n != test.want {
+					t.Errorf("it was handed %d messages, want %d", n, test.want)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatIsNotAcknowledgedInTimeGoesToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})

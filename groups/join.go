@@ -17,6 +17,22 @@ type JoinOptions struct {
 	// Explicit: the member acknowledges by numbers, message by message, each
 	// within Options.AckTimeout. Otherwise its tags acknowledge.
 	Explicit bool
+
+	// Credit is how many messages the member may hold unacknowledged, at most
+	// Options.Credit. 0 is Options.Credit or, of an explicit member, 100 if that
+	// is less.
+	Credit int
+}
+
+// credit returns how many messages the member may hold, of so many at most.
+func (o JoinOptions) credit(most int) int {
+	switch {
+	case o.Credit > 0:
+		return min(o.Credit, most)
+	case o.Explicit:
+		return min(explicitCredit, most)
+	}
+	return most
 }
 
 // errGone: the group was deleted before it could be joined.
@@ -72,6 +88,7 @@ func (g *group) addLocked(opts JoinOptions, m Member) *Membership {
 		position: g.position,
 		full:     true, // until Start
 		held:     holdings{explicit: opts.Explicit},
+		credit:   opts.credit(g.registry.opts.Credit.Messages),
 	}
 	g.members = append(g.members, ms)
 	if g.joined && !g.returnedTo {

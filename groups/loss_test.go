@@ -118,6 +118,7 @@ func TestGapsOfWhichNobodyHearsAreBounded(t *testing.T) {
 			synctest.Wait()
 			wantCount(t, 1)(a.ms.AckSeqs([]uint64{uint64(2*n + 2)}))
 			a.ms.Leave()
+			synctest.Wait() // for the tail to be let go
 		}
 		last := f.join(t, "c", "g", all())
 		synctest.Wait()

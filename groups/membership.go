@@ -13,6 +13,7 @@ type Membership struct {
 	group    *group
 	member   Member
 	position uint64
+	credit   int // in messages
 
 	// Guarded by group.mu.
 	started bool
@@ -180,12 +181,12 @@ func (ms *Membership) settledLocked(had bool, acked int) {
 }
 
 func (ms *Membership) hasCredit() bool {
-	credit := ms.group.registry.opts.Credit
+	bytes := ms.group.registry.opts.Credit.Bytes
 	n := ms.held.live
 	if ms.run != nil {
 		n += len(*ms.run)
 	}
-	return !ms.full && (n == 0 || n < credit.Messages && ms.bytes < credit.Bytes)
+	return !ms.full && (n == 0 || n < ms.credit && ms.bytes < bytes)
 }
 
 // Slices of deliveries are needed during a pass only.

@@ -41,6 +41,12 @@ type Credit struct {
 // messages a second.
 func DefaultCredit() Credit { return Credit{Messages: 1024, Bytes: 1 << 20} }
 
+// explicitCredit is that of members that acknowledge explicitly and do not say
+// how much they want, in messages. Options.AckTimeout is for all that a member
+// holds: with much more, one that takes its time with each of them would fail
+// messages that it has not looked at.
+const explicitCredit = 100
+
 // MaxWindow is the largest Options.Window: a group's record, at its largest,
 // has to fit into one value of the store.
 const MaxWindow = 140_000

@@ -23,7 +23,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		`{"id":3e0,"action":"publish","streamName":"s","payload":{"a":"\ud800","a":[{}]}}`,
 		`{"id":4,"action":"define","streamName":"s","payload":{"version":"1.0.0","fields":[]}}`,
 		`{"id":5,"action":"unsubscribe","payload":2,"x":"\\\"[[["}`,
-		`{"id":2,"action":"subscribe","payload":"s","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit"}`,
+		`{"id":2,"action":"subscribe","payload":"s","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10}`,
 		`{"id":2,"action":"subscribe","payload":"s","from":"2026-11-21T10:00:00.5+02:00","ack":"auto"}`,
 		`{"id":3,"action":"publish","streamName":"s","payload":1,"messageId":"4\u00072"}`,
 		`{"id":7,"action":"ack","payload":{"subscription":2,"seq":[17,1.8e1]}}`,

@@ -17,6 +17,8 @@ const (
 	// MaxAckSeqs is how many messages one ack or nack may name. What they
 	// cost happens under the lock of their group.
 	MaxAckSeqs = 10_000
+	// MaxCredit is how many messages a member of a group may hold unacknowledged.
+	MaxCredit = 1024
 	// MaxReasonBytes bounds the reason of a nack, which is kept with the
 	// message.
 	MaxReasonBytes = 1024

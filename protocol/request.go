@@ -44,8 +44,8 @@ type Request struct {
 type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
-	from, epoch, meta, ack jsontext.Value // of subscribe
-	messageID              jsontext.Value // of publish
+	from, epoch, meta, ack, credit jsontext.Value // of subscribe
+	messageID                      jsontext.Value // of publish
 }
 
 // DecodeRequest reads one text message. The error is a *Violation: the
@@ -152,6 +152,8 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.meta
 	case `"ack"`:
 		return &m.ack
+	case `"credit"`:
+		return &m.credit
 	case `"messageId"`:
 		return &m.messageID
 	}

@@ -80,13 +80,17 @@ type Subscribe struct {
 	// Explicit means that messages are acknowledged with ack requests. It
 	// implies Meta. Whether there is a Group for it nobody has looked at.
 	Explicit bool
+	// Credit is how many messages a member of a group may hold unacknowledged,
+	// from 1 to MaxCredit; 0 if the request does not say. Whether there is a
+	// Group for it nobody has looked at.
+	Credit int
 }
 
 // Subscribe reads a subscribe request. All but the payload may be absent or
 // null; ack is "auto" then.
 //
 //	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...",
-//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit"}
+//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Subscribe() (Subscribe, error) {
@@ -106,6 +110,9 @@ func (r Request) Subscribe() (Subscribe, error) {
 	}
 	sub.Explicit = !absent(r.ack) && wrong.explicit(r.ack)
 	sub.Meta = !absent(r.meta) && wrong.boolean("meta", r.meta) || sub.Explicit
+	if !absent(r.credit) {
+		sub.Credit = wrong.credit(r.credit)
+	}
 	if err := wrong.orBadStream(sub.Stream); err != nil {
 		return Subscribe{}, err
 	}
@@ -290,6 +297,14 @@ func (p *problems) explicit(raw jsontext.Value) bool {
 		p.add("ack", mustBeAck)
 	}
 	return text == "explicit"
+}
+
+func (p *problems) credit(raw jsontext.Value) int {
+	n, ok := parseInteger(raw)
+	if !ok || n < 1 || n > MaxCredit {
+		p.add("credit", fmt.Sprintf("must be an integer from 1 to %d", MaxCredit))
+	}
+	return int(n)
 }
 
 func (p *problems) uuid(place string, raw jsontext.Value) string {

@@ -116,7 +116,7 @@ func TestSubscribe(t *testing.T) {
 		{"group", `"groupId":"` + uuid + `","payload":"s"`, protocol.Subscribe{Stream: "s", Group: uuid}},
 		{"group in upper case", `"payload":"s","groupId":"` + strings.ToUpper(uuid) + `"`, protocol.Subscribe{Stream: "s", Group: uuid}},
 		{"other members", `"payload":"s","streamName":7,"messageId":7`, protocol.Subscribe{Stream: "s"}},
-		{"all null", `"payload":"s","from":null,"epoch":null,"meta":null,"ack":null`, protocol.Subscribe{Stream: "s"}},
+		{"all null", `"payload":"s","from":null,"epoch":null,"meta":null,"ack":null,"credit":null`, protocol.Subscribe{Stream: "s"}},
 		{"from latest", `"payload":"s","from":"latest"`, protocol.Subscribe{Stream: "s"}},
 		{"from earliest", `"payload":"s","from":"e\u0061rliest"`, protocol.Subscribe{Stream: "s", From: protocol.Position{Kind: protocol.PositionEarliest}}},
 		{"from a number", `"payload":"s","from":17.0,"epoch":"8f14e45f"`, protocol.Subscribe{Stream: "s", From: protocol.Position{Kind: protocol.PositionSeq, Seq: 17}, Epoch: "8f14e45f"}},
@@ -125,6 +125,8 @@ func TestSubscribe(t *testing.T) {
 		{"meta", `"payload":"s","meta":true`, protocol.Subscribe{Stream: "s", Meta: true}},
 		{"no meta", `"payload":"s","meta":false,"ack":"auto"`, protocol.Subscribe{Stream: "s"}},
 		{"explicit", `"payload":"s","groupId":"` + uuid + `","ack":"explicit"`, protocol.Subscribe{Stream: "s", Group: uuid, Meta: true, Explicit: true}},
+		{"least credit", `"payload":"s","credit":1`, protocol.Subscribe{Stream: "s", Credit: 1}},
+		{"most credit", `"payload":"s","credit":1024.0`, protocol.Subscribe{Stream: "s", Credit: protocol.MaxCredit}},
 		{"explicit implies meta", `"payload":"s","ack":"explicit","meta":false`, protocol.Subscribe{Stream: "s", Meta: true, Explicit: true}},
 	}
 	for _, test := range tests {
@@ -165,6 +167,7 @@ func TestSubscribeRefusals(t *testing.T) {
 		epoch   = "epoch: must be a non-empty string"
 		meta    = "meta: must be true or false"
 		ack     = `ack: must be "auto" or "explicit"`
+		credit  = "credit: must be an integer from 1 to 1024"
 	)
 	tests := []refused{
 		{"no payload", ``, protocol.CodeInvalidRequest, []string{payload}},
@@ -175,8 +178,8 @@ func TestSubscribeRefusals(t *testing.T) {
 		{"bad name", `,"payload":"a/b"`, protocol.CodeInvalidName, nil},
 		{"everything", `,"groupId":7`, protocol.CodeInvalidRequest, []string{payload, group}},
 		{"bad name and bad group", `,"payload":"a/b","groupId":""`, protocol.CodeInvalidRequest, []string{group}},
-		{"everything there is", `,"groupId":7,"from":0,"epoch":"","meta":1,"ack":"no"`, protocol.CodeInvalidRequest,
-			[]string{payload, group, from, epoch, ack, meta}},
+		{"everything there is", `,"groupId":7,"from":0,"epoch":"","meta":1,"ack":"no","credit":0`, protocol.CodeInvalidRequest,
+			[]string{payload, group, from, epoch, ack, meta, credit}},
 		{"long epoch", `,"payload":"s","epoch":"` + strings.Repeat("e", protocol.MaxEpochBytes+1) + `"`, protocol.CodeInvalidRequest,
 			[]string{"epoch: must have at most 64 bytes"}},
 	}
@@ -191,6 +194,9 @@ func TestSubscribeRefusals(t *testing.T) {
 	}
 	for _, value := range []string{`""`, `"Explicit"`, `true`, `["explicit"]`} {
 		tests = append(tests, refused{"ack " + value, `,"payload":"s","ack":` + value, protocol.CodeInvalidRequest, []string{ack}})
+	}
+	for _, value := range []string{`0`, `-1`, `1025`, `1.5`, `1e400`, `"7"`, `true`, `[1]`} {
+		tests = append(tests, refused{"credit " + value, `,"payload":"s","credit":` + value, protocol.CodeInvalidRequest, []string{credit}})
 	}
 	for name, value := range map[string]string{
 		"empty": `""`, "number": `1`, "false": `false`, "object": `{}`, "list": `["` + uuid + `"]`,

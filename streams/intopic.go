@@ -36,8 +36,8 @@ const (
 // Joined is how a topic stood when an in topic was opened.
 type Joined struct {
 	State
-	Header []byte // nil if there is none; shared, not to be changed
-	Next   uint64 // the number of the message that comes first
+	Header []byte         // nil if there is none; shared, not to be changed
+	Next   uint64         // the number of the message that comes first
 	Bounds storage.Bounds // see Topic.Readable
 }
 

@@ -56,6 +56,7 @@ func (c *conn) join(s *subscription, r protocol.Subscribe) *protocol.Error {
 		Group:    r.Group,
 		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
 		Explicit: r.Explicit,
+		Credit:   r.Credit,
 		TellGaps: r.Meta,
 	}, s)
 	if e != nil {

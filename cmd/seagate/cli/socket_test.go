@@ -280,7 +280,7 @@ func TestSubscribeExplicitly(t *testing.T) {
 	acknowledged := make(chan string, 3)
 	newFake(t, nil).script = func(p *peer) {
 		p.enter()
-		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"` + id + `","ack":"explicit"}`)
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"` + id + `","ack":"explicit","credit":5}`)
 		p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`,
 			metaDelivery(`1`, `"seq":7,"time":"2026-11-21T10:00:00Z","epoch":"e"`),
 			metaDelivery(`2`, `"seq":8,"time":"2026-11-21T10:00:00Z","epoch":"e"`))
@@ -289,7 +289,7 @@ func TestSubscribeExplicitly(t *testing.T) {
 		}
 		close(acknowledged)
 	}
-	r := run(t, "subscribe", "boiler", "--group", id, "--explicit", "--count", "2")
+	r := run(t, "subscribe", "boiler", "--group", id, "--explicit", "--credit", "5", "--count", "2")
 	r.want(t, "1\n2\n", "group "+id+"\nsubscribed to boiler; Ctrl-C ends\n", 0)
 	var seqs []string
 	for message := range acknowledged {

@@ -59,6 +59,7 @@ asked for are still to come.`
 	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse to begin if the stream is another one than in this `EPOCH`")
 	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
 	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after it was printed; needs --group")
+	flags.IntVar(&followed.options.Credit, "credit", 0, "hold at most `N` messages unacknowledged (default 1024, or 100 with --explicit); needs --group")
 	completeStream(cmd)
 	return cmd
 }
@@ -74,6 +75,12 @@ func (f *follower) read(cmd *cobra.Command, from, group string) (err error) {
 	}
 	if f.options.Explicit && f.options.Group == "" {
 		return usagef("--explicit is for the members of a group: give --group, too")
+	}
+	if flags.Changed("credit") && (f.options.Credit < 1 || f.options.Credit > protocol.MaxCredit) {
+		return usagef("--credit must be from 1 to %d", protocol.MaxCredit)
+	}
+	if flags.Changed("credit") && f.options.Group == "" {
+		return usagef("--credit is for the members of a group: give --group, too")
 	}
 	if f.options.From, err = position("--from", from); err != nil {
 		return err
