@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -135,11 +136,25 @@ func (g *Gateway) defineDeadLetters(id streams.ID) error {
 
 const defineTimeout = 30 * time.Second
 
+// holdsDeadLetters knows a dead-letter stream by its name, and by its first
+// version if it comes from a time when another suffix was set.
+func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
+	if strings.HasSuffix(id.Name, g.settings.DeadLetterSuffix) {
+		return true
+	}
+	versions, err := g.Schemas.Versions(id.Space, id.Name)
+	if err != nil { // there is no such stream
+		return false
+	}
+	letters, err := schema.ParseDefinition([]byte(deadLetterDefinition), id.Name, schema.DefaultLimits())
+	return err != nil || bytes.Equal(versions[0].AppendJSON(nil), letters.AppendJSON(nil))
+}
+
 // readable returns the topic of a stream for whoever wants to read it. A
 // dead-letter stream holds messages in an envelope that a filter on them does
 // not see through.
 func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, *protocol.Error) {
-	if p.Filter != nil && strings.HasSuffix(stream, g.settings.DeadLetterSuffix) {
+	if p.Filter != nil && g.holdsDeadLetters(streams.ID{Space: p.JailUID, Name: stream}) {
 		return nil, protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")
 	}
 	return g.topic(p, stream)

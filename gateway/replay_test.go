@@ -129,7 +129,8 @@ func TestARepeatAddsNothing(t *testing.T) {
 
 func TestDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := build(t, memory.New(), nil)
+		records := memory.New()
+		g := build(t, records, nil)
 		root := g.root()
 		g.define(root, "s")
 		s := &sink{}
@@ -163,6 +164,10 @@ func TestDeadLetters(t *testing.T) {
 		bearer := g.bearer(root, `,"filter":{"t":"not","e":{"t":"bool","e":false}}`)
 		if _, e := g.Messages(t.Context(), bearer, "s.dead", at(1), 10); e == nil || e.Code != protocol.CodeForbidden {
 			t.Errorf("dead letters behind a filter: %v, want forbidden", e)
+		}
+		renamed := build(t, records, func(s *gateway.Settings) { s.DeadLetterSuffix = ".failed" })
+		if _, e := renamed.Messages(t.Context(), bearer, "s.dead", at(1), 10); e == nil || e.Code != protocol.CodeForbidden {
+			t.Errorf("dead letters behind a filter, from when they had another name: %v, want forbidden", e)
 		}
 	})
 }
