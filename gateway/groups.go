@@ -90,7 +90,7 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 
 // DeleteGroup forgets a group with its position, durably. The subscriptions of
 // its members end.
-func (g *Gateway) DeleteGroup(ctx context.Context, p *auth.Principal, stream, client, group string) *protocol.Error {
+func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, client, group string) *protocol.Error {
 	if e := g.authorize(p, auth.AdministerStreams); e != nil {
 		return e
 	}
@@ -98,7 +98,7 @@ func (g *Gateway) DeleteGroup(ctx context.Context, p *auth.Principal, stream, cl
 	if e != nil {
 		return e
 	}
-	if err := g.Groups.Delete(ctx, key); err != nil {
+	if err := g.Groups.Delete(key); err != nil {
 		return g.refusal("delete the group", err)
 	}
 	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)

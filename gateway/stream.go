@@ -108,7 +108,7 @@ func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
 	if err := g.Network.Delete(ctx, id); err != nil {
 		return err
 	}
-	if err := g.Groups.DeleteTopic(ctx, id); err != nil {
+	if err := g.Groups.DeleteTopic(id); err != nil {
 		return err
 	}
 	err := g.Schemas.Delete(ctx, id.Space, id.Name)
@@ -128,7 +128,7 @@ func (g *Gateway) deleteStreams(ctx context.Context, jail string) error {
 	if err := g.Network.DeleteSpace(ctx, jail); err != nil {
 		return err
 	}
-	if err := g.Groups.DeleteSpace(ctx, jail); err != nil {
+	if err := g.Groups.DeleteSpace(jail); err != nil {
 		return err
 	}
 	err := g.Schemas.DeleteJail(ctx, jail)

@@ -51,7 +51,7 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 		return g.refusal("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
-	if err := g.Groups.DeleteClient(ctx, uid); err != nil { // they would be forgotten in time all the same
+	if err := g.Groups.DeleteClient(uid); err != nil { // they would be forgotten in time all the same
 		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package groups_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -261,10 +260,10 @@ func TestDeleteTellsTheMembers(t *testing.T) {
 		other := f.join(t, "c", "h", all())
 		f.send("1")
 		synctest.Wait()
-		if err := f.registry.Delete(t.Context(), theGroup); err != nil {
+		if err := f.registry.Delete(theGroup); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.registry.Delete(t.Context(), theGroup); err != groups.ErrNotFound {
+		if err := f.registry.Delete(theGroup); err != groups.ErrNotFound {
 			t.Errorf("deleted twice: %v", err)
 		}
 		if late.told() != "" {
@@ -302,7 +301,7 @@ func TestADeleteThatFailsDeletesNothing(t *testing.T) {
 			broken := errors.New("broken")
 			stored.fail(broken, also)
 			for _, group := range []string{"g", "h"} {
-				if err := f.registry.Delete(t.Context(), keyOf("c", group)); !errors.Is(err, broken) {
+				if err := f.registry.Delete(keyOf("c", group)); !errors.Is(err, broken) {
 					t.Errorf("deleted: %v", err)
 				}
 			}
@@ -327,17 +326,17 @@ func TestDeletingManyGroups(t *testing.T) {
 	space := streams.ID{Space: "other", Name: "boiler"}
 	tests := []struct {
 		name   string
-		delete func(context.Context, *groups.Registry) error
+		delete func(*groups.Registry) error
 		left   []string
 		told   string // the member of c in jail/boiler
 	}{
-		{"topic", func(ctx context.Context, r *groups.Registry) error { return r.DeleteTopic(ctx, boiler) },
+		{"topic", func(r *groups.Registry) error { return r.DeleteTopic(boiler) },
 			[]string{"jail/kettle/c/g", "other/boiler/d/g"}, ""},
-		{"space", func(ctx context.Context, r *groups.Registry) error { return r.DeleteSpace(ctx, "jail") },
+		{"space", func(r *groups.Registry) error { return r.DeleteSpace("jail") },
 			[]string{"other/boiler/d/g"}, ""},
-		{"client", func(ctx context.Context, r *groups.Registry) error { return r.DeleteClient(ctx, "c") },
+		{"client", func(r *groups.Registry) error { return r.DeleteClient("c") },
 			[]string{"jail/boiler/d/g", "other/boiler/d/g"}, "deleted"},
-		{"nobody", func(ctx context.Context, r *groups.Registry) error { return r.DeleteClient(ctx, "e") },
+		{"nobody", func(r *groups.Registry) error { return r.DeleteClient("e") },
 			[]string{"jail/boiler/c/g", "jail/boiler/c/h", "jail/boiler/d/g", "jail/kettle/c/g", "other/boiler/d/g"}, ""},
 	}
 	for _, test := range tests {
@@ -356,7 +355,7 @@ func TestDeletingManyGroups(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := test.delete(t.Context(), f.registry); err != nil {
+			if err := test.delete(f.registry); err != nil {
 				t.Fatal(err)
 			}
 			if err := f.registry.Close(t.Context()); err != nil {
@@ -385,7 +384,7 @@ func TestTheEndOfATopicDeletesItsGroups(t *testing.T) {
 				t.Fatal(err)
 			}
 			if also {
-				if err := f.registry.DeleteTopic(t.Context(), boiler); err != nil {
+				if err := f.registry.DeleteTopic(boiler); err != nil {
 					t.Fatal(err)
 				}
 			}

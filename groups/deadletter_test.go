@@ -222,7 +222,7 @@ func TestOutcomesThatComeLate(t *testing.T) {
 			}
 		}, 1},
 		{"deleted", func(t *testing.T, f *fixture, a *member) {
-			if err := f.registry.Delete(t.Context(), theGroup); err != nil {
+			if err := f.registry.Delete(theGroup); err != nil {
 				t.Error(err)
 			}
 		}, 0},

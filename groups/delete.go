@@ -1,7 +1,6 @@
 package groups
 
 import (
-	"context"
 	"fmt"
 
 	"seagate/storage"
@@ -63,8 +62,9 @@ func (g *group) doubt() {
 }
 
 // Delete deletes a group, durably; its members are told. It returns
-// ErrNotFound if there is none.
-func (r *Registry) Delete(_ context.Context, key Key) error {
+// ErrNotFound if there is none. It and the others below wait for the store for
+// as long as that takes: what nobody waits for would happen all the same.
+func (r *Registry) Delete(key Key) error {
 	g := r.lookup(key)
 	if g == nil {
 		return ErrNotFound
@@ -91,20 +91,20 @@ func (g *group) delete() error {
 
 // DeleteTopic deletes all groups of a topic that was deleted, durably. Members
 // hear of it by End, after what they had not been handed yet.
-func (r *Registry) DeleteTopic(_ context.Context, id streams.ID) error {
+func (r *Registry) DeleteTopic(id streams.ID) error {
 	groups := r.all(func(other streams.ID) bool { return other == id })
 	return r.each(groups, func(g *group) error { return g.remove() })
 }
 
 // DeleteSpace is DeleteTopic of all topics of a space.
-func (r *Registry) DeleteSpace(_ context.Context, space string) error {
+func (r *Registry) DeleteSpace(space string) error {
 	groups := r.all(func(id streams.ID) bool { return id.Space == space })
 	return r.each(groups, func(g *group) error { return g.remove() })
 }
 
 // DeleteClient deletes all groups of a client, durably; their members are
 // told.
-func (r *Registry) DeleteClient(_ context.Context, client string) error {
+func (r *Registry) DeleteClient(client string) error {
 	var groups []*group
 	for _, g := range r.all(nil) {
 		if g.key.Client == client {

@@ -123,7 +123,7 @@ func TestAClientHasNoMoreGroupsThanItMay(t *testing.T) {
 	f.join(t, "c", "2", all())
 	f.join(t, "d", "3", all())
 	f.restart(t)
-	if err := f.registry.Delete(t.Context(), keyOf("c", "1")); err != nil {
+	if err := f.registry.Delete(keyOf("c", "1")); err != nil {
 		t.Fatal(err)
 	}
 	f.join(t, "c", "3", all())

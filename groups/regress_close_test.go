@@ -24,10 +24,10 @@ func TestOrphanRecord(t *testing.T) {
 			t.Fatal("joined")
 		}
 		r.fail(nil, false)
-		if err := f.registry.Delete(t.Context(), theGroup); err != nil {
+		if err := f.registry.Delete(theGroup); err != nil {
 			t.Logf("Delete: %v", err)
 		}
-		if err := f.registry.DeleteTopic(t.Context(), boiler); err != nil {
+		if err := f.registry.DeleteTopic(boiler); err != nil {
 			t.Fatal(err)
 		}
 		f.restart(t)
