@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -119,7 +121,13 @@ func TestReport(t *testing.T) {
 			"error: x: no connection to the gateway: EOF\nhint: start a gateway with `seagate dev`, or name one with --server or SEAGATE_URL\n", cli.ExitConnection},
 		{"a refusal", &client.Error{Code: protocol.CodeInternal, Message: "x"},
 			"error: internal: x\nhint: Try again, and give the time of the failure to the operator if it stays: the server's log has the cause.\n", cli.ExitFailed},
-		{"a proxy", &client.Error{Status: 502, Message: "x"}, "error: x\n", cli.ExitConnection},
+		{"a proxy", &client.Error{Status: 502, Message: "x"},
+			"error: x\nhint: look at the address, SEAGATE_URL or --server: a gateway with TLS has one that begins with https://\n", cli.ExitConnection},
+		{"a stranger's certificate", fmt.Errorf("client: %w: %w", client.ErrConnection, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
+			"error: no connection to the gateway: tls: failed to verify certificate: x509: certificate signed by unknown authority\n" +
+				"hint: to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)\n", cli.ExitConnection},
+		{"no TLS", fmt.Errorf("client: %w: %w", client.ErrConnection, http.ErrSchemeMismatch),
+			"error: no connection to the gateway: http: server gave HTTP response to HTTPS client\nhint: this gateway has no TLS: its address begins with http://\n", cli.ExitConnection},
 		{"a code from a newer gateway", &client.Error{Code: "new", Status: 400, Message: "x"}, "error: new: x\n", cli.ExitFailed},
 		{"what would move the cursor", errors.New("a\x1b[1A\u009b\u202eb\rc\xff"), `error: a\x1b[1A\u009b\u202eb\rc` + "\ufffd\n", cli.ExitFailed},
 		{"a list", errors.New("bad:\n1\x1b\n2"), "error: bad:\n  1\\x1b\n  2\n", cli.ExitFailed},

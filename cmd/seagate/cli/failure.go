@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"seagate/client"
@@ -146,10 +148,22 @@ func (r report) print(w io.Writer, place string) {
 	io.WriteString(w, b.String())
 }
 
+// isUntrusted says whether the certificate is by nobody who is trusted here.
+func isUntrusted(err error) bool {
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	return unknown
+}
+
 // hintFor returns what to do next, as a command where there is one.
 func hintFor(err error) string {
 	e, said := errors.AsType[*client.Error](err)
 	switch {
+	case said && e.Code == "" && e.Status != 0:
+		return "look at the address, SEAGATE_URL or --server: a gateway with TLS has one that begins with https://"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "this gateway has no TLS: its address begins with http://"
+	case isUntrusted(err):
+		return "to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)"
 	case errors.Is(err, client.ErrConnection):
 		return "start a gateway with `seagate dev`, or name one with --server or SEAGATE_URL"
 	case !said:
