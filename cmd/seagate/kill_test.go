@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -24,15 +23,7 @@ const killRounds = 5
 // SEAGATE_SEED repeats a run, as far as chance decides.
 func TestPromisesHoldThroughKill9(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed(t), 0))
-	// In parts: a process that lives for less than a second writes few positions
-	// of groups, so that over hundreds of such lives they fall far behind.
-	const part = 25
-	for left := number(t, "SEAGATE_KILL_ROUNDS", killRounds); left > 0; left -= part {
-		t.Run(fmt.Sprintf("%d left", left), func(t *testing.T) { killAndJudge(t, min(left, part), random) })
-	}
-}
-
-func killAndJudge(t *testing.T, rounds int, random *rand.Rand) {
+	rounds := number(t, "SEAGATE_KILL_ROUNDS", killRounds)
 	folder := t.TempDir()
 	settings := []string{"SEAGATE_GROUPS_ACK_TIMEOUT=4s", "SEAGATE_LOG_LEVEL=info"}
 	g := startIn(t, folder, settings...)
