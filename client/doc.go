@@ -43,9 +43,10 @@
 // and the gateway's pings included. Therefore a subscription from which nothing
 // is taken for 8 s while its queue is full ends with ErrSlow: the gateway
 // takes a peer that leaves a ping unanswered for 10 s for dead. The
-// connection goes on, unless the subscription acknowledges for a group by
-// reading: then it ends too, so that others of the group are given what was
-// dropped. Subscriptions that must not hold each other up belong on
+// connection goes on, unless the subscription is a group's: then it ends too,
+// so that others of the group are given what was dropped. (A gateway with
+// streams.ungrouped = "client-group" has groups that the client cannot know of:
+// read in time, or give a Group.) Subscriptions that must not hold each other up belong on
 // connections of their own.
 //
 // # Ends

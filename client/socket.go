@@ -195,14 +195,18 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended || w.muted.Load() && len(p) > 0 && p[0] == finalPong {
+	if w.ended || w.muted.Load() && isPong(p) {
 		return len(p), nil
 	}
 	return w.writeLocked(p)
 }
 
-// finalPong is the first byte of a pong: FIN and opcode 10.
-const finalPong = 0x8a
+// isPong says whether what the library writes is a pong: FIN and opcode 10, and
+// all of it. A part of a long message may begin like one.
+func isPong(p []byte) bool {
+	const header = 2 + 4 // with the masking key
+	return len(p) >= header && p[0] == 0x8a && p[1]&0x80 != 0 && len(p) == header+int(p[1]&0x7f)
+}
 
 func (w *wire) writeLocked(p []byte) (int, error) {
 	w.unread.Reset(writeTimeout)

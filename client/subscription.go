@@ -91,7 +91,7 @@ type Subscription struct {
 	conn   *Conn
 	stream string
 	limit  int    // of the queue, in bytes
-	shares bool   // a group's messages, which it acknowledges by reading them
+	shares bool   // it is a group's: what is read from the connection counts as received
 	id     int64  // owned by the connection's writer
 	joined Joined // set before Subscribe returns
 
@@ -107,13 +107,15 @@ type Subscription struct {
 	over    time.Time // when err was set
 }
 
-// Subscribe subscribes to a stream. The code to expect is stream_not_found.
+// Subscribe subscribes to a stream. The code to expect is stream_not_found. If
+// the context ends first, and there is a Group, the connection ends with it, or
+// it would acknowledge for the group what nobody gets.
 func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOptions) (*Subscription, error) {
 	sub := &Subscription{
 		conn:   c,
 		stream: stream,
 		limit:  c.queueBytes,
-		shares: options.Group != "" && !options.Explicit,
+		shares: options.Group != "", // gaps are acknowledged so even if it is Explicit
 		some:   make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
 		ended:  make(chan struct{}),
@@ -172,7 +174,7 @@ func (c *Conn) abandon(sub *Subscription, reason error) {
 	if sub.shares { // or the next pong would acknowledge what nobody got
 		c.socket.mute()
 		sub.end(reason)
-		c.fail(fmt.Errorf("%w: a group's messages were dropped: %w", ErrConnection, reason))
+		c.fail(fmt.Errorf("%w: messages of a group were dropped: %v", ErrConnection, reason)) // which is the subscription's own
 		return
 	}
 	sub.end(reason)
@@ -327,12 +329,16 @@ func (s *Subscription) endedAt() time.Time {
 // Unsubscribe ends the subscription. Next still returns what was received, and
 // then ErrUnsubscribed. What comes until the gateway has answered counts as
 // received: a member of a group has acknowledged it, unless it does that
-// explicitly. It is no error if the subscription has ended before.
+// explicitly. It is no error if the subscription has ended before. If the
+// context ends first, the connection of a group's subscription ends with it.
 func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	if !s.leave() {
 		return nil
 	}
 	_, err := s.conn.roundTrip(ctx, s.unsubscribe())
+	if err != nil && ctx.Err() != nil { // it goes on, for all we know
+		s.conn.abandon(s, ErrUnsubscribed)
+	}
 	s.end(ErrUnsubscribed)
 	// The gateway may have ended it at the same moment.
 	if err != nil && CodeOf(err) != protocol.CodeSubscriptionNotFound {

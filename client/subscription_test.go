@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,19 +90,35 @@ func TestSubscriptionThatIsNotRead(t *testing.T) {
 }
 
 // A pong would acknowledge what was dropped, and nobody would be given it.
-func TestAGroupsSubscriptionThatIsNotReadEndsTheConnection(t *testing.T) {
-	for name, drop := range map[string]func(t *testing.T, conn *client.Conn){
-		"a full queue": func(*testing.T, *client.Conn) { time.Sleep(9 * time.Second) },
-		"closed":       func(_ *testing.T, conn *client.Conn) { conn.Close() },
+func TestAGroupsConnectionEndsRatherThanDrop(t *testing.T) {
+	for name, test := range map[string]struct {
+		explicit bool
+		end      func(*testing.T, *client.Conn, *client.Subscription)
+		why      error // why the connection ended
+	}{
+		"a full queue":           {false, func(*testing.T, *client.Conn, *client.Subscription) { time.Sleep(9 * time.Second) }, client.ErrConnection},
+		"a full queue, explicit": {true, func(*testing.T, *client.Conn, *client.Subscription) { time.Sleep(9 * time.Second) }, client.ErrConnection},
+		"closed":                 {false, func(_ *testing.T, conn *client.Conn, _ *client.Subscription) { conn.Close() }, client.ErrClosed},
+		"an unsubscribe that is cut short": {false, func(t *testing.T, _ *client.Conn, sub *client.Subscription) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := sub.Unsubscribe(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("Unsubscribe: %v", err)
+			}
+		}, client.ErrConnection},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
+				ack := ""
+				if test.explicit {
+					ack = `,"ack":"explicit"`
+				}
 				f := newFake(t, func(p *peer) {
-					p.subscribeAs(`{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g"}`, subscribed)
+					p.subscribeAs(`{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g"`+ack+`}`, subscribed)
 					p.send(delivery(`1`))
 					go func() {
-						p.offer(delivery(`2`))
-						p.raw.Write([]byte{0x89, 0}) // a ping
+						gap := `{"id":2,"action":"subscription","streamName":"boiler_data","gap":{"from":5,"to":9}}`
+						p.raw.Write(slices.Concat(textFrame(delivery(`2`)), textFrame(gap), []byte{0x89, 0})) // and a ping
 					}()
 					var got bytes.Buffer
 					got.ReadFrom(p.raw)
@@ -110,21 +129,80 @@ func TestAGroupsSubscriptionThatIsNotReadEndsTheConnection(t *testing.T) {
 					}
 				})
 				conn := f.dialed(queueOf(1))
-				sub, err := conn.Subscribe(t.Context(), "boiler_data", client.SubscribeOptions{Group: "g"})
+				sub, err := conn.Subscribe(t.Context(), "boiler_data", client.SubscribeOptions{Group: "g", Explicit: test.explicit})
 				if err != nil {
 					t.Fatal(err)
 				}
 				synctest.Wait()
-				drop(t, conn)
+				test.end(t, conn, sub)
 				<-conn.Done()
 				wantNext(t, sub, `1`)
-				if _, err := sub.Next(t.Context()); err == nil {
-					t.Error("the second message was not dropped")
+				for err == nil {
+					_, err = sub.Next(t.Context())
 				}
-				if name == "a full queue" && !errors.Is(conn.Err(), client.ErrSlow) {
-					t.Errorf("the connection ended with %v", conn.Err())
+				if !errors.Is(conn.Err(), test.why) {
+					t.Errorf("the connection ended with %v, want %v", conn.Err(), test.why)
 				}
 			})
+		})
+	}
+}
+
+// textFrame is a short message as the gateway sends it.
+func textFrame(message string) []byte { return append([]byte{0x81, byte(len(message))}, message...) }
+
+// What ends a connection is not somebody else's context.
+func TestAGroupsSubscribeThatIsCutShortEndsTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.enterAndSubscribe()
+			p.skip()
+			p.skip()
+		})
+		conn := f.dialed(client.Options{})
+		sub := mustSubscribe(t, conn)
+		ctx, cancel := context.WithCancel(t.Context())
+		go conn.Subscribe(ctx, "other", client.SubscribeOptions{Group: "g"})
+		synctest.Wait()
+		cancel()
+		if _, err := sub.Next(t.Context()); !errors.Is(err, client.ErrConnection) || errors.Is(err, context.Canceled) {
+			t.Errorf("the other subscription ended with %v", err)
+		}
+	})
+}
+
+// What is being written when the connection is closed arrives whole: pongs are
+// held back, and not what begins like one.
+func TestCloseDuringALargeMessage(t *testing.T) {
+	const size = 4 << 20
+	for range 5 {
+		bubble(t, func(t *testing.T) {
+			var got atomic.Int64
+			f := newFake(t, func(p *peer) {
+				p.enter()
+				buf := make([]byte, 4096)
+				for i := 0; ; i++ {
+					n, err := p.raw.Read(buf)
+					got.Add(int64(n))
+					if i == 0 {
+						time.Sleep(time.Second) // Close comes meanwhile
+					}
+					if err != nil {
+						return
+					}
+				}
+			})
+			conn := f.dialed(client.Options{})
+			payload := make([]byte, size)
+			for i := range payload {
+				payload[i] = 'a' + byte(rand.IntN(26))
+			}
+			go conn.Publish(t.Context(), "s", string(payload))
+			synctest.Wait()
+			conn.Close()
+			if got.Load() < size {
+				t.Errorf("%d bytes arrived of a message of more than %d", got.Load(), size)
+			}
 		})
 	}
 }

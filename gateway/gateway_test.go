@@ -191,18 +191,19 @@ func (s *sink) Gap(first, last uint64) {
 	s.got = append(s.got, fmt.Sprintf("gap %d-%d", first, last))
 }
 
-func (s *sink) GapShare(first, last uint64) (tag uint64) {
+func (s *sink) GapShare(first, last uint64) (tag uint64, told bool) {
 	s.Gap(first, last)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tag++
-	return s.tag
+	return s.tag, true
 }
 
-func (s *sink) End(reason *protocol.Error) {
+func (s *sink) End(reason *protocol.Error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = append(s.ended, string(reason.Code))
+	return true
 }
 
 func (s *sink) want(t *testing.T, payloads ...string) {

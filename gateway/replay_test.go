@@ -100,6 +100,45 @@ func TestWhatRetentionTookIsToldOrEnds(t *testing.T) {
 	})
 }
 
+// An ended is a sink whose connection has ended for some other reason.
+type ended struct{ *sink }
+
+func (ended) End(*protocol.Error) bool { return false }
+
+func (ended) GapShare(_, _ uint64) (uint64, bool) { return 0, false }
+
+func TestAGroupsGapIsNotToldToWhoIsGone(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		for _, second := range []bool{false, true} {
+			t.Run(fmt.Sprintf("meta %t, then %t", first, second), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					g := build(t, memory.New(), nil)
+					root := g.root()
+					g.define(root, "s")
+					most := uint64(1)
+					_, e := g.SetPolicy(t.Context(), root, "s", streams.Overrides{Messages: &most})
+					g.ok(e)
+					g.ok(g.publish(root, "s", `{"p":1}`, `{"p":2}`, `{"p":3}`))
+					time.Sleep(time.Minute)
+					join := func(meta bool, s gateway.Sink) *gateway.Subscription {
+						sub, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Group: groupA, From: at(1), TellGaps: meta}, s)
+						g.ok(e)
+						sub.Start()
+						synctest.Wait()
+						return sub
+					}
+					join(first, ended{&sink{}}).Close()
+					s := &sink{}
+					defer join(second, s).Close()
+					if all := strings.Join(append(s.got, s.ended...), " "); !strings.Contains(all, "gap 1-2") && !strings.Contains(all, string(protocol.CodeMessagesLost)) {
+						t.Errorf("it was told %q, and nothing of a gap", all)
+					}
+				})
+			})
+		}
+	}
+}
+
 func (p *parts) publishOnce(id, payload string) (e *protocol.Error) {
 	pub := gateway.Publication{Stream: "s", Payloads: []jsontext.Value{jsontext.Value(payload)}, ID: id}
 	p.Publish(p.who, pub, func(refused *protocol.Error) { e = refused })

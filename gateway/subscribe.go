@@ -30,11 +30,12 @@ type Sink interface {
 	Gap(first, last uint64)
 
 	// GapShare is Gap for a subscription in a group. It returns a tag for
-	// Subscription.Ack.
-	GapShare(first, last uint64) (tag uint64)
+	// Subscription.Ack, and false if the subscription has ended.
+	GapShare(first, last uint64) (tag uint64, told bool)
 
-	// End tells why the subscription ends. Nothing follows.
-	End(reason *protocol.Error)
+	// End tells why the subscription ends. Nothing follows. It returns false if
+	// it cannot tell, since the subscription has ended before.
+	End(reason *protocol.Error) (told bool)
 }
 
 // A Request says what is subscribed to, and how.
@@ -96,10 +97,12 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 	if !p.MustFanout && (r.Group != "" || g.settings.UngroupedShare) {
 		return s.joinGroup(ctx, p, topic, r)
 	}
-	if r.Explicit {
+	switch {
+	case r.Explicit && r.Group != "":
+		return errExplicitFanout
+	case r.Explicit:
 		return errExplicitAlone
-	}
-	if r.Credit > 0 {
+	case r.Credit > 0 && r.Group == "":
 		return errCreditAlone
 	}
 	in, joined, err := topic.In(ctx, consumer{s}, g.lanes.Add(1), r.From.from())
@@ -113,6 +116,9 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 
 var errExplicitAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	`ack: "explicit" is for members of a group; give a groupId, or leave it out`)
+
+var errExplicitFanout = protocol.Errorf(protocol.CodeInvalidRequest,
+	`ack: "explicit" is for members of a group, and the subscriptions of this token are in none (mustFanout)`)
 
 var errCreditAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	"credit: is for members of a group; give a groupId, or leave it out")
@@ -225,15 +231,19 @@ func (s *Subscription) leave() {
 	s.release()
 }
 
-// lose returns whether the client is told of what was dropped. One that would
-// not understand it is told by the end of its connection.
-func (s *Subscription) lose(first, last uint64) (told bool) {
-	s.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
-	if !s.tellGaps && !s.gateway.settings.SkipGaps {
-		s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
-			"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
+// endOver tells a client of what was dropped that would not understand a gap:
+// by the end of its connection, unless the operator lets it go on. It returns
+// whether it was told.
+func (s *Subscription) endOver(first, last uint64) (told bool) {
+	if s.gateway.settings.SkipGaps {
+		return false
 	}
-	return s.tellGaps
+	return s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
+		"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
+}
+
+func (s *Subscription) countLost(first, last uint64) {
+	s.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
 }
 
 func (s *Subscription) end() {
@@ -260,8 +270,11 @@ func (c consumer) Fail(err error)      { c.fail(err) }
 func (c consumer) End()                { c.end() }
 
 func (c consumer) Gap(first, last uint64) {
-	if c.lose(first, last) {
+	c.countLost(first, last)
+	if c.tellGaps {
 		c.sink.Gap(first, last)
+	} else {
+		c.endOver(first, last)
 	}
 }
 
@@ -276,11 +289,12 @@ func (m member) Deliver(run []groups.Delivery) (int, uint64) { return m.sink.Del
 func (m member) Fail(err error)                              { m.fail(err) }
 func (m member) End()                                        { m.end() }
 
-func (m member) Gap(first, last uint64) (tag uint64) {
-	if !m.lose(first, last) {
-		return 0
+func (m member) Gap(first, last uint64) (tag uint64, told bool) {
+	m.countLost(first, last)
+	if m.tellGaps {
+		return m.sink.GapShare(first, last)
 	}
-	return m.sink.GapShare(first, last)
+	return 0, m.endOver(first, last)
 }
 
 func (m member) Deleted() {

@@ -20,7 +20,7 @@ type worker struct {
 }
 
 func (w *worker) Accepts(*streams.Pass, int) bool { return true }
-func (w *worker) Gap(uint64, uint64) uint64       { return 0 }
+func (w *worker) Gap(_, _ uint64) (uint64, bool)  { return 0, true }
 func (w *worker) End()                            {}
 func (w *worker) Deleted()                        {}
 func (w *worker) Fail(error)                      {}

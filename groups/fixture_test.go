@@ -26,6 +26,7 @@ type member struct {
 	room     int
 	taboo    string
 	mayMiss  bool // what it is told of gaps
+	skips    bool // gaps
 	got      []string
 	seqs     []uint64
 	attempts []int
@@ -58,15 +59,18 @@ func (m *member) End()           { m.note("end") }
 func (m *member) Deleted()       { m.note("deleted") }
 func (m *member) Fail(err error) { m.note("failed: %v", err) }
 
-func (m *member) Gap(first, last uint64) (tag uint64) {
+func (m *member) Gap(first, last uint64) (tag uint64, told bool) {
+	if m.skips {
+		return 0, false
+	}
 	m.note("gap %d-%d", first, last)
 	if !m.mayMiss {
-		return 0
+		return 0, true
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tag++
-	return m.tag
+	return m.tag, true
 }
 
 func (m *member) note(format string, args ...any) {

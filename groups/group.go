@@ -33,8 +33,9 @@ type Member interface {
 	// Gap tells that the group lost messages: the topic kept them no longer
 	// than it took the group to read them. It returns a tag as Deliver does, by
 	// which Membership.Ack says that this has arrived: until somebody said so,
-	// others are told. 0 is for a member that never will; it has heard.
-	Gap(first, last uint64) (tag uint64)
+	// others are told. 0 is for a member that never will, and has heard. It
+	// returns false if the member cannot be told.
+	Gap(first, last uint64) (tag uint64, told bool)
 
 	// End tells that the topic was deleted. Nothing follows.
 	End()

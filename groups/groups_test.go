@@ -253,7 +253,7 @@ func (a *acker) join(t *testing.T, f *fixture) {
 }
 
 func (a *acker) Accepts(*streams.Pass, int) bool { return true }
-func (a *acker) Gap(uint64, uint64) uint64       { return 0 }
+func (a *acker) Gap(_, _ uint64) (uint64, bool)  { return 0, true }
 func (a *acker) End()                            {}
 func (a *acker) Deleted()                        {}
 func (a *acker) Fail(error)                      {}

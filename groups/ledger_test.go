@@ -240,6 +240,9 @@ func TestTheLargestRecordFits(t *testing.T) {
 			g.tried(far+n, attempts{deliveries: 4_000_000_000 + uint32(n%4), failures: 4_000_000_000})
 		}
 	}
+	for n := range uint64(maxLosses) {
+		g.loseLocked(span{far - 2*maxLosses + 2*n, far - 2*maxLosses + 2*n})
+	}
 	value, err := json.Marshal(g.recordLocked())
 	if err != nil {
 		t.Fatal(err)

@@ -106,6 +106,49 @@ func TestAGapIsToldUntilSomebodyHeard(t *testing.T) {
 	}
 }
 
+// A member that cannot be told has not heard.
+func TestAGapWaitsForSomebodyWhoCanBeTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, smallTail)
+		f.join(t, "c", "g", all()).ms.Leave()
+		f.sendNumbers(1, 6)
+		f.trim(t, 2)
+		f.join(t, "c", "g", &member{room: -1, skips: true})
+		synctest.Wait()
+		b := f.join(t, "c", "g", all())
+		c := f.join(t, "c", "g", all())
+		synctest.Wait()
+		if b.told() != "gap 1-4" || c.told() != "" {
+			t.Errorf("told %q and %q", b.told(), c.told())
+		}
+	})
+}
+
+// Of a log that came back shorter, the group goes on behind what there is: what
+// of that it had lost before is still to be told.
+func TestAGapAcrossTheEndOfALogThatCameBackShorter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		f.sendNumbers(1, 5)
+		synctest.Wait()
+		if err := f.registry.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stored := fmt.Sprintf(`{"log":%q,"position":21,"untold":[[3,20],[22,23]],"createdAt":"2000-01-01T00:00:00Z","lastActive":"2000-01-01T00:00:00Z"}`, f.out.Topic().Bounds().ID)
+		if _, err := f.records.Put(t.Context(), "groups", "jail/boiler/c/g", []byte(stored), storage.Always()); err != nil {
+			t.Fatal(err)
+		}
+		f.open(t)
+		a := f.join(t, "c", "g", all())
+		f.sendNumbers(6, 6)
+		synctest.Wait()
+		a.want(t, "6")
+		if a.told() != "gap 3-5" {
+			t.Errorf("told %q", a.told())
+		}
+	})
+}
+
 // Members that never hear of their gaps cost no more than so much memory.
 func TestGapsOfWhichNobodyHearsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -54,13 +54,13 @@ func (ms *Membership) tellLoss(l *loss) bool {
 	if !ms.started {
 		return false
 	}
-	tag := uint64(0)
-	ms.tell(func(m Member) { tag = m.Gap(l.first, l.last) })
-	if tag > 0 {
+	tag, told := uint64(0), false
+	ms.tell(func(m Member) { tag, told = m.Gap(l.first, l.last) })
+	if told && tag > 0 {
 		l.pending++
 		ms.told = append(ms.told, telling{l, tag})
 	}
-	return !ms.dead
+	return told
 }
 
 // heardLocked takes a member's word that it heard of all gaps up to the tag.
@@ -88,5 +88,8 @@ func (ms *Membership) forgetTold() {
 
 // cutLosses forgets gaps from next on.
 func (g *group) cutLosses(next uint64) {
-	g.losses = slices.DeleteFunc(g.losses, func(l *loss) bool { return l.last >= next })
+	g.losses = slices.DeleteFunc(g.losses, func(l *loss) bool { return l.first >= next })
+	for _, l := range g.losses {
+		l.last = min(l.last, next-1)
+	}
 }

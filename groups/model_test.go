@@ -84,7 +84,7 @@ func (m *model) deliveredLocked(d groups.Delivery) {
 	m.delivered[d.Seq]++
 }
 
-func (a *actor) Gap(first, last uint64) (tag uint64) {
+func (a *actor) Gap(first, last uint64) (tag uint64, told bool) {
 	a.model.mu.Lock()
 	defer a.model.mu.Unlock()
 	a.tag++
@@ -93,7 +93,7 @@ func (a *actor) Gap(first, last uint64) (tag uint64) {
 		a.model.told[seq] = true
 		a.gaps = append(a.gaps, holding{seq, a.tag})
 	}
-	return a.tag
+	return a.tag, true
 }
 
 // hear says that the member heard of the gaps up to a tag.

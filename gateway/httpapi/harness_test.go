@@ -325,11 +325,14 @@ func (s sink) DeliverShare(run []groups.Delivery) (int, uint64) {
 }
 
 func (s sink) Gap(first, last uint64) { s <- fmt.Sprintf("gap from %d to %d", first, last) }
-func (s sink) GapShare(first, last uint64) uint64 {
+func (s sink) GapShare(first, last uint64) (uint64, bool) {
 	s.Gap(first, last)
-	return 0
+	return 0, true
 }
-func (s sink) End(e *protocol.Error) { s <- "end: " + string(e.Code) }
+func (s sink) End(e *protocol.Error) bool {
+	s <- "end: " + string(e.Code)
+	return true
+}
 
 // next returns the next of the messages.
 func next(t testing.TB, messages <-chan string) string {

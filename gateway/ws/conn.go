@@ -200,17 +200,21 @@ func (c *conn) violate(v *protocol.Violation) {
 
 // End closes the connection for the reason given. It implements
 // gateway.Connection, and is safe to call at any time, from anywhere.
-func (c *conn) End(reason *protocol.Error) {
+func (c *conn) End(reason *protocol.Error) { c.end(reason) }
+
+// end returns whether the peer is told of the reason, as far as can be known.
+func (c *conn) end(reason *protocol.Error) (told bool) {
 	if !c.ended.CompareAndSwap(nil, reason) {
-		return
+		return false
 	}
 	code := closePolicyViolation
 	if info, ok := reason.Code.Info(); ok && info.Close != 0 {
 		code = info.Close
 	}
-	c.wire.end(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
+	told = c.wire.end(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
 	c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	c.noteEnd(reason)
+	return told
 }
 
 // closePolicyViolation is RFC 6455's code for whatever has none of its own.

@@ -2,7 +2,6 @@ package ws
 
 import (
 	"encoding/binary"
-	"math"
 	"sync"
 
 	"seagate/gateway"
@@ -209,11 +208,11 @@ func (s *subscription) Gap(first, last uint64) {
 }
 
 // GapShare implements gateway.Sink.
-func (s *subscription) GapShare(first, last uint64) (tag uint64) {
+func (s *subscription) GapShare(first, last uint64) (tag uint64, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
-		return math.MaxUint64 // which nobody will acknowledge
+		return 0, false
 	}
 	return s.conn.wire.sendShared(s.gap(first, last))
 }
@@ -227,21 +226,21 @@ func (s *subscription) gap(first, last uint64) []byte {
 // End implements gateway.Sink. The end of a stream or of a group ends the
 // subscription; anything else, the connection, so that the client connects
 // again.
-func (s *subscription) End(reason *protocol.Error) {
+func (s *subscription) End(reason *protocol.Error) (told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
-		return
+		return false
 	}
 	if reason.Code != protocol.CodeStreamDeleted && reason.Code != protocol.CodeGroupNotFound {
-		s.conn.End(reason)
-		return
+		return s.conn.end(reason)
 	}
 	s.over = true
 	s.conn.wire.send(appendText(nil, func(b []byte) []byte {
 		return protocol.AppendStreamEnded(b, s.id, s.stream, reason)
 	}))
 	go s.conn.forget(s) // not here: the caller may hold the group's lock
+	return true
 }
 
 // forget drops a subscription, unless that was done meanwhile.

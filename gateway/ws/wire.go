@@ -80,17 +80,18 @@ func (w *wire) send(frames []byte) {
 	}
 }
 
-// end queues the frame that ends the connection, if nothing else has ended it.
-// Nothing is sent after it.
-func (w *wire) end(frame []byte) {
+// end queues the frame that ends the connection, unless something else has
+// ended it, and returns whether it did. Nothing is sent after it.
+func (w *wire) end(frame []byte) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
-		return
+		return false
 	}
 	w.putLocked(frame)
 	w.ended = true
 	w.eased.Broadcast()
+	return true
 }
 
 // offer takes as many whole frames of a delivery, from the first, as the
@@ -120,19 +121,20 @@ func (w *wire) offerShared(buf []byte, ends []int) (taken int, tag uint64) {
 }
 
 // sendShared is send for what a member of a group must hear of. A pong will
-// tell that it has arrived, as of what offerShared takes.
-func (w *wire) sendShared(frame []byte) (tag uint64) {
+// tell that it has arrived, as of what offerShared takes. It returns false if
+// nothing can be sent any more.
+func (w *wire) sendShared(frame []byte) (tag uint64, sent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
-		return w.shared + 1 // which no ping has named, or will
+		return 0, false
 	}
 	w.putLocked(frame)
 	w.shared++
 	if w.pinged.IsZero() {
 		w.pingLocked()
 	}
-	return w.shared
+	return w.shared, true
 }
 
 func (w *wire) offerLocked(buf []byte, ends []int) int {

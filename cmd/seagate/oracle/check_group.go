@@ -276,7 +276,7 @@ func checkLetters(f *findings, ledgers map[string]*ledger, h *History) {
 			f.add(DeadLetter, letter.Stream, "number %d was given up without a reason", letter.Seq)
 		case seen[key] && len(h.Disturbed) == 0:
 			f.add(DeadLetter, letter.Stream, "number %d of group %s has two letters", letter.Seq, letter.Group)
-		case failures[g][letter.Seq]+unread(g) < h.MaxDeliveries:
+		case failures[g][letter.Seq]+broken(g) < h.MaxDeliveries:
 			f.add(DeadLetter, letter.Stream, "number %d of group %s (message %v) did not fail %d times", letter.Seq, letter.Group, letter.Payload.ID, h.MaxDeliveries)
 		}
 		seen[key] = true
@@ -302,11 +302,11 @@ func countFailures(g *Group) map[uint64]int {
 	return failures
 }
 
-// unread counts the sessions that did not see everything that failed in them:
-// what was on its way when the connection broke, or when the run was over.
-func unread(g *Group) (n int) {
+// broken counts the sessions that did not live to see everything that failed
+// in them.
+func broken(g *Group) (n int) {
 	for _, s := range g.Sessions {
-		if s.Explicit && s.End != Left {
+		if s.Explicit && s.End == Broken {
 			n++
 		}
 	}

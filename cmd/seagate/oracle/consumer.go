@@ -90,12 +90,17 @@ type handler func(*listening, *Event) (last bool)
 // done: when idle or take says so, or nobody waits any more.
 func (c *consumer) listen(l *listening, take handler, idle func(*listening) bool) (done bool) {
 	defer l.conn.Close()
-	defer func() { l.EndedAt = c.clock.now() }()
+	defer func() {
+		if l.EndedAt == 0 {
+			l.EndedAt = c.clock.now()
+		}
+	}()
 	for {
 		done, why := c.receive(l, take, idle)
 		switch {
 		case done:
 			l.End = Stayed
+			c.drain(l, take)
 			return true
 		case why != nil: // the connection has ended, or the subscription
 			l.End = c.endOf(why)
@@ -177,7 +182,21 @@ func (c *consumer) leave(l *listening, take handler) {
 	} else if err := l.sub.Unsubscribe(c.consuming); err != nil {
 		l.End = c.endOf(err)
 	}
-	for { // what has arrived has arrived
+	c.readOut(l, take)
+}
+
+// drain leaves when everything is there, so that it is known what else was on
+// its way.
+func (c *consumer) drain(l *listening, take handler) {
+	c.going, l.EndedAt = true, c.clock.now() // others may have what it leaves before it is out
+	if l.sub.Unsubscribe(c.consuming) == nil {
+		c.readOut(l, take)
+	}
+}
+
+// readOut takes what has arrived before the end.
+func (c *consumer) readOut(l *listening, take handler) {
+	for {
 		m, err := l.sub.Next(c.consuming)
 		if err != nil {
 			return

@@ -104,7 +104,11 @@ func (m *member) run() {
 		}
 		if l != nil {
 			retry.reset()
-			if m.listen(l, m.take, m.complete) {
+			done := m.listen(l, m.take, m.complete)
+			for _, e := range m.pending {
+				m.perhapsUpTo(l, e)
+			}
+			if done {
 				return
 			}
 		} else if !retry.wait(nil) {
@@ -158,18 +162,26 @@ func (m *member) take(l *listening, e *Event) bool {
 	switch {
 	case e.Missing != (client.Missing{}):
 		m.group.missing(e.Missing)
+	case m.explicit && m.going:
+		m.perhapsUpTo(l, e.Entry)
 	case m.explicit:
-		if e.Seq <= l.UpTo { // which may have acknowledged it, whatever becomes of it here
-			l.Acks[e.Seq] = Ack{Asked: m.clock.now()}
-			m.group.settle(e.Entry)
-		}
-		if !m.going {
-			m.deal(l, *e)
-		}
+		m.deal(l, *e)
 	default:
 		m.group.settle(e.Entry)
 	}
 	return false
+}
+
+// perhapsUpTo settles what nobody here will acknowledge any more, if that may
+// have happened already.
+func (m *member) perhapsUpTo(l *listening, e Entry) {
+	if e.Seq > l.UpTo {
+		return
+	}
+	if l.Acks[e.Seq].Asked == 0 {
+		l.Acks[e.Seq] = Ack{Asked: m.clock.now()}
+	}
+	m.group.settle(e)
 }
 
 func (m *member) complete(l *listening) bool {
@@ -222,11 +234,11 @@ func (m *member) nack(l *listening, seq uint64, reason string, delay time.Durati
 
 // flush acknowledges what is pending, unless the connection has ended.
 func (m *member) flush(l *listening) {
-	pending := m.pending
-	m.pending = nil
-	if len(pending) == 0 || l.conn.Err() != nil {
+	if len(m.pending) == 0 || l.conn.Err() != nil {
 		return
 	}
+	pending := m.pending
+	m.pending = nil
 	seqs, asked := make([]uint64, len(pending)), m.clock.now()
 	for i, e := range pending {
 		seqs[i] = e.Seq
