@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/auth"
 	"seagate/gateway"
 	"seagate/protocol"
 	"seagate/storage/memory"
@@ -65,6 +66,19 @@ func TestATokenPagesThroughWhatItMaySee(t *testing.T) {
 	}
 }
 
+// rootWhoLostTwo makes the stream s, and keeps the last of its three messages.
+func (p *parts) rootWhoLostTwo() *auth.Principal {
+	p.t.Helper()
+	root := p.root()
+	p.define(root, "s")
+	most := uint64(1)
+	_, e := p.SetPolicy(p.t.Context(), root, "s", streams.Overrides{Messages: &most})
+	p.ok(e)
+	p.ok(p.publish(root, "s", `{"p":1}`, `{"p":2}`, `{"p":3}`))
+	time.Sleep(time.Minute)
+	return root
+}
+
 func TestWhatRetentionTookIsToldOrEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, test := range map[string]struct {
@@ -76,13 +90,7 @@ func TestWhatRetentionTookIsToldOrEnds(t *testing.T) {
 			"ended":   {ended: string(protocol.CodeMessagesLost)},
 		} {
 			g := build(t, memory.New(), func(s *gateway.Settings) { s.SkipGaps = test.skip })
-			root := g.root()
-			g.define(root, "s")
-			most := uint64(1)
-			_, e := g.SetPolicy(t.Context(), root, "s", streams.Overrides{Messages: &most})
-			g.ok(e)
-			g.ok(g.publish(root, "s", `{"p":1}`, `{"p":2}`, `{"p":3}`))
-			time.Sleep(time.Minute)
+			root := g.rootWhoLostTwo()
 			s := &sink{}
 			sub, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", From: at(1), TellGaps: test.tell}, s)
 			g.ok(e)
@@ -113,13 +121,7 @@ func TestAGroupsGapIsNotToldToWhoIsGone(t *testing.T) {
 			t.Run(fmt.Sprintf("meta %t, then %t", first, second), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					g := build(t, memory.New(), nil)
-					root := g.root()
-					g.define(root, "s")
-					most := uint64(1)
-					_, e := g.SetPolicy(t.Context(), root, "s", streams.Overrides{Messages: &most})
-					g.ok(e)
-					g.ok(g.publish(root, "s", `{"p":1}`, `{"p":2}`, `{"p":3}`))
-					time.Sleep(time.Minute)
+					root := g.rootWhoLostTwo()
 					join := func(meta bool, s gateway.Sink) *gateway.Subscription {
 						sub, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Group: groupA, From: at(1), TellGaps: meta}, s)
 						g.ok(e)
