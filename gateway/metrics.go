@@ -21,7 +21,7 @@ type Metrics struct {
 	Credentials       *prometheus.CounterVec // credentials refused, by auth.Reason
 	QueueBytes        prometheus.Gauge       // waiting to be written, over all connections
 	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
-	MessagesLost      prometheus.Counter     // dropped by retention before a subscription read them
+	MessagesLost      prometheus.Counter     // dropped by retention before a subscription of its own read them
 	DeadLetters       prometheus.Counter     // messages that a group gave up
 	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
 }
@@ -41,7 +41,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Credentials:       counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
 		QueueBytes:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
 		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
-		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription."),
+		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription that is in no group."),
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
 		DeadLetters:       counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}

@@ -242,10 +242,6 @@ func (s *Subscription) endOver(first, last uint64) (told bool) {
 		"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
 }
 
-func (s *Subscription) countLost(first, last uint64) {
-	s.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
-}
-
 func (s *Subscription) end() {
 	s.sink.End(protocol.Errorf(protocol.CodeStreamDeleted, "the stream %s was deleted", s.stream))
 }
@@ -270,7 +266,7 @@ func (c consumer) Fail(err error)      { c.fail(err) }
 func (c consumer) End()                { c.end() }
 
 func (c consumer) Gap(first, last uint64) {
-	c.countLost(first, last)
+	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
 	if c.tellGaps {
 		c.sink.Gap(first, last)
 	} else {
@@ -290,7 +286,6 @@ func (m member) Fail(err error)                              { m.fail(err) }
 func (m member) End()                                        { m.end() }
 
 func (m member) Gap(first, last uint64) (tag uint64, told bool) {
-	m.countLost(first, last)
 	if m.tellGaps {
 		return m.sink.GapShare(first, last)
 	}

@@ -45,6 +45,7 @@ var (
 	membersDesc     = prometheus.NewDesc("seagate_group_members", "Subscriptions in groups.", nil, nil)
 	inFlightDesc    = prometheus.NewDesc("seagate_group_in_flight", "Messages handed to members of groups and not acknowledged.", nil, nil)
 	redeliveredDesc = prometheus.NewDesc("seagate_group_redelivered_total", "Messages that groups delivered again.", nil, nil)
+	lostDesc        = prometheus.NewDesc("seagate_group_messages_lost_total", "Messages that retention dropped before a group was done with them.", nil, nil)
 	maxLagDesc      = prometheus.NewDesc("seagate_group_lag_max_messages", "The highest lag of all groups, in messages.", nil, nil)
 	lagDesc         = prometheus.NewDesc("seagate_group_lag_messages", "Messages that a group has not done with, of the groups with the highest lag.",
 		[]string{"jail", "stream", "client", "group"}, nil)
@@ -52,7 +53,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{groupsDesc, membersDesc, inFlightDesc, redeliveredDesc, maxLagDesc, lagDesc} {
+	for _, d := range []*prometheus.Desc{groupsDesc, membersDesc, inFlightDesc, redeliveredDesc, lostDesc, maxLagDesc, lagDesc} {
 		to <- d
 	}
 }
@@ -64,6 +65,7 @@ func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(membersDesc, prometheus.GaugeValue, float64(now.Members))
 	to <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(now.InFlight))
 	to <- prometheus.MustNewConstMetric(redeliveredDesc, prometheus.CounterValue, float64(now.Redelivered))
+	to <- prometheus.MustNewConstMetric(lostDesc, prometheus.CounterValue, float64(now.Lost))
 	highest := 0.0
 	if len(now.Worst) > 0 {
 		highest = float64(now.Worst[0].Lag)
