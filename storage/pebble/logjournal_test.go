@@ -118,6 +118,8 @@ func (j *logJournal) trim(e *pebble.Engine, name string, keep uint64) error {
 // what was open.
 func (j *logJournal) check(t *testing.T, e *pebble.Engine) {
 	t.Helper()
+	j.mu.Lock() // an engine that has failed may be answering still
+	defer j.mu.Unlock()
 	j.stopped = false
 	for name, err := range e.Logs(t.Context()) {
 		if err != nil || j.logs[name] == nil {
