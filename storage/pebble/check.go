@@ -2,15 +2,12 @@ package pebble
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // A Problem is something in a data folder that is not as it was written.
@@ -155,17 +152,7 @@ func (c *check) table(name string) (err error) {
 			err = fmt.Errorf("%w: %v", pebble.ErrCorruption, r)
 		}
 	}()
-	file, err := c.files.Open(c.files.PathJoin(c.dir, name), vfs.RandomReadsOption)
-	if err != nil {
-		return err
-	}
-	readable, err := sstable.NewSimpleReadable(file)
-	if err != nil {
-		return err
-	}
-	options := &pebble.Options{}
-	options.EnsureDefaults()
-	r, err := sstable.NewReader(context.Background(), readable, options.MakeReaderOptions())
+	r, err := c.openTable(name)
 	if err != nil {
 		return err
 	}
@@ -184,21 +171,6 @@ func (c *check) database() error {
 		return errors.Join(c.tables(nil), c.found("", "", err))
 	}
 	return errors.Join(c.tables(db), c.contents(db, w), db.Close())
-}
-
-// tablesOf returns which files are tables of a database.
-func tablesOf(db *pebble.DB) func(name string) bool {
-	levels, err := db.SSTables()
-	if err != nil {
-		return func(string) bool { return true }
-	}
-	names := map[string]bool{}
-	for _, level := range levels {
-		for _, table := range level {
-			names[table.BackingSSTNum.String()+".sst"] = true
-		}
-	}
-	return func(name string) bool { return names[name] }
 }
 
 func (c *check) contents(db *pebble.DB, w *witness) error {

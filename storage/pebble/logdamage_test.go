@@ -67,7 +67,7 @@ func TestDamageToLogs(t *testing.T) {
 	for _, kind := range []string{".log", ".sst", "MANIFEST"} {
 		detected := false
 		for what, worse := range damages(t, disk, kind) {
-			detected = checkDamagedLogs(t, what, worse, want) || detected
+			detected = checkDamagedLogs(t, kind, what, worse, want) || detected
 		}
 		if !detected {
 			t.Errorf("no damage to a %s file was found, so the test does none", kind)
@@ -75,7 +75,95 @@ func TestDamageToLogs(t *testing.T) {
 	}
 }
 
-func checkDamagedLogs(t *testing.T, what string, disk *vfs.MemFS, want contents) (detected bool) {
+// TestTheListOfTablesLosesItsEnd leaves the first and the last entries of a log
+// where they are, and tables in between that nothing names any more. Pebble
+// would remove them.
+func TestTheListOfTablesLosesItsEnd(t *testing.T) {
+	disk, want := vfs.NewCrashableMem(), contents{}
+	var crashed *vfs.MemFS
+	synctest.Test(t, func(t *testing.T) {
+		opts := pebble.Options{FS: disk, Logger: quiet}.WithSmallTables()
+		var e *pebble.Engine
+		add := func() {
+			text := fmt.Sprint(len(want["log"])) + randomText(10<<10)
+			mustAppend(t, mustOpenLog(t, e, "log"), text)
+			want["log"] = append(want["log"], text)
+		}
+		e = mustOpen(t, "data", opts)
+		add()
+		mustClose(t, e)
+		e = mustOpen(t, "data", opts) // makes a table of it
+		time.Sleep(time.Minute)
+		for before := newestManifest(t, disk); newestManifest(t, disk) == before; { // until another one is named
+			add()
+		}
+		add()
+		crashed = disk.CrashClone(vfs.CrashCloneCfg{})
+		mustClose(t, e)
+	})
+	removeOldLogs(t, crashed)
+	whole := mustOpenCopy(t, crashed)
+	if !checkDamagedLog(t, "without damage", mustOpenLog(t, whole, "log"), want["log"]) {
+		t.Fatal("the log is not whole")
+	}
+	mustClose(t, whole)
+	refused := 0
+	for _, name := range list(t, crashed) {
+		if !strings.HasPrefix(name, "MANIFEST") {
+			continue
+		}
+		data := readFile(t, crashed, "data/"+name)
+		for at := len(data) - 1; at > 0; at -= 5 {
+			if checkDamagedLogs(t, "MANIFEST", fmt.Sprintf("%s cut at %d of %d", name, at, len(data)), withFile(t, crashed, "data/"+name, data[:at]), want) {
+				refused++
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was lost, so the test does no damage")
+	}
+}
+
+// newestManifest returns the list of tables that is in use.
+func newestManifest(t *testing.T, disk vfs.FS) string {
+	newest := ""
+	for _, name := range list(t, disk) {
+		if strings.HasPrefix(name, "MANIFEST") {
+			newest = max(newest, name)
+		}
+	}
+	return string(readFile(t, disk, "data/"+newest))
+}
+
+// removeOldLogs leaves the newest log file, as the engine does in its own time.
+func removeOldLogs(t *testing.T, disk *vfs.MemFS) {
+	var logs []string
+	for _, name := range list(t, disk) {
+		if strings.HasSuffix(name, ".log") {
+			logs = append(logs, name)
+		}
+	}
+	slices.Sort(logs)
+	for _, name := range logs[:len(logs)-1] {
+		if err := disk.Remove("data/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder, err := disk.OpenDir("data")
+	if err == nil {
+		err = errors.Join(folder.Sync(), folder.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustOpenCopy(t *testing.T, disk *vfs.MemFS) *pebble.Engine {
+	t.Helper()
+	return mustOpen(t, "data", pebble.Options{FS: disk.CrashClone(vfs.CrashCloneCfg{}), Logger: quiet}.WithSmallTables())
+}
+
+func checkDamagedLogs(t *testing.T, kind, what string, disk *vfs.MemFS, want contents) (detected bool) {
 	t.Helper()
 	report := mustCheck(t, "data", disk)
 	for _, p := range report.Problems {
@@ -100,6 +188,9 @@ func checkDamagedLogs(t *testing.T, what string, disk *vfs.MemFS, want contents)
 	}
 	if err := e.Close(); err != nil && !driver.IsCorruptionError(err) {
 		t.Errorf("%s: Close: %v", what, err)
+	}
+	if !whole && kind == "MANIFEST" { // tables that it does not name are removed by now
+		t.Errorf("%s: Open found nothing, and logs cannot be read", what)
 	}
 	if !whole && len(report.Problems) == 0 {
 		t.Errorf("%s: neither Open nor Check found anything, but logs cannot be read", what)

@@ -32,7 +32,10 @@ func (f *folder) verify(isNew bool, w *witness) (s state, err error) {
 	if isNew {
 		return state{}, openError(f.dir, verifyEmpty(db))
 	}
-	s, err = verifyContents(db, w)
+	s, logs, err := verifyContents(db, w)
+	if err == nil {
+		err = f.verifyLeftovers(db, logs)
+	}
 	return s, openError(f.dir, err)
 }
 
@@ -66,29 +69,29 @@ func verifyEmpty(db *pebble.DB) error {
 	return errors.Join(err, it.Close())
 }
 
-func verifyContents(db *pebble.DB, w *witness) (state, error) {
+func verifyContents(db *pebble.DB, w *witness) (state, []storedLog, error) {
 	want, err := readState(db)
 	if err != nil {
-		return state{}, err
+		return state{}, nil, err
 	}
 	if err := want.verifyRevision(w); err != nil {
-		return state{}, err
+		return state{}, nil, err
 	}
 	logs, err := readHeads(db)
 	if err != nil {
-		return state{}, err
+		return state{}, nil, err
 	}
 	sum, err := sumRecords(db)
 	if err != nil {
-		return state{}, err
+		return state{}, nil, err
 	}
 	if err := want.verifySum(sum + sumHeads(logs)); err != nil {
-		return state{}, err
+		return state{}, nil, err
 	}
 	if err := verifyNumbers(logs, want.numbers); err != nil {
-		return state{}, err
+		return state{}, nil, err
 	}
-	return want, verifyEnds(db, logs)
+	return want, logs, verifyEnds(db, logs)
 }
 
 func (s state) verifySum(sum uint64) error {
