@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
 	"seagate/storage/pebble"
 )
@@ -100,10 +101,10 @@ func readStore(l cli.Local, dir string) (pebble.Report, error) {
 			os.Exit(cli.Report(os.Stderr, err))
 		},
 	}
-	report, err := pebble.Check(filepath.Join(dir, storeFolder), options, tenths(l))
+	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, tenths(l))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return report, fmt.Errorf("%s is no data folder of a gateway: it has no folder %s", dir, storeFolder)
+		return report, fmt.Errorf("%s is no data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
 	case errors.Is(err, pebble.ErrInUse):
 		return report, fmt.Errorf("%w; or save it with `seagate backup` while it is in use: `seagate restore` checks what it restores", err)
 	}

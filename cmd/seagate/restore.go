@@ -15,12 +15,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
 	"seagate/storage/pebble"
 )
-
-// storeFolder is where in a data folder the store lies.
-const storeFolder = "store"
 
 // addData adds the flag that names a data folder, and returns what reads it.
 func addData(cmd *cobra.Command) func() (string, error) {
@@ -73,7 +71,7 @@ func restore(ctx context.Context, l cli.Local, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	partial := filepath.Join(dir, storeFolder+".partial")
+	partial := filepath.Join(dir, app.StoreFolder+".partial")
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, undo(dir, partial, made))
@@ -204,7 +202,7 @@ func checkAndRenew(l cli.Local, store string) (pebble.Report, error) {
 
 // moveIn gives the store its name.
 func moveIn(dir, partial string) error {
-	if err := os.Rename(partial, filepath.Join(dir, storeFolder)); err != nil {
+	if err := os.Rename(partial, filepath.Join(dir, app.StoreFolder)); err != nil {
 		return err
 	}
 	return errors.Join(cli.SyncFolder(dir), cli.SyncFolder(filepath.Dir(filepath.Clean(dir))))

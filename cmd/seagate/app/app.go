@@ -56,6 +56,9 @@ type App struct {
 	closers []func() // run in reverse order
 }
 
+// StoreFolder is where in a data folder the store lies.
+const StoreFolder = "store"
+
 // New builds the parts and begins to listen. Nothing is served before Run. An
 // error leaves nothing open.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string) (*App, error) {
@@ -95,7 +98,7 @@ func (a *App) listen(context.Context) (err error) {
 }
 
 func (a *App) openStorage(context.Context) error {
-	engine, err := pebble.Open(filepath.Join(a.config.DataDir, "store"), pebble.Options{
+	engine, err := pebble.Open(filepath.Join(a.config.DataDir, StoreFolder), pebble.Options{
 		Logger:     a.log,
 		MinFree:    int64(a.config.Retention.MinFree),
 		AppendKeys: a.config.Limits.MessageIDs,

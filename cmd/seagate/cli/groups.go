@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/protocol"
 )
 
 // ungrouped is the group of the subscriptions that name none.
@@ -43,11 +44,10 @@ func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupNa
 	cmd := newCommand(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
 		g := groupName{stream: t.args[0], client: t.args[1]}
 		if t.args[2] != ungrouped {
-			id, err := groupID(t.args[2])
-			if err != nil || t.args[2] == "new" || id == "" {
+			if _, err := protocol.ParseGroupID(t.args[2]); err != nil {
 				return usagef("%q is no group: give a UUID, or %q for the one of subscriptions without a group", t.args[2], ungrouped)
 			}
-			g.group = id
+			g.group = t.args[2]
 		}
 		return do(ctx, t, g)
 	})

@@ -107,9 +107,6 @@ func parseDurability(text string) (string, error) {
 func parseAge(text string) (time.Duration, error) {
 	age, err := time.ParseDuration(text)
 	if err != nil || age < 0 || age%time.Second != 0 {
-		if text == "0" {
-			return 0, nil
-		}
 		return 0, errors.New("give whole seconds, minutes or hours, such as 90s, 30m or 168h, 0 for no bound, or default")
 	}
 	return age, nil

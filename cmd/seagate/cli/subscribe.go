@@ -106,7 +106,7 @@ func groupID(text string) (string, error) {
 	case "new":
 		return uuid.NewString(), nil
 	}
-	if err := uuid.Validate(text); err != nil || len(text) != len(uuid.Nil.String()) {
+	if _, err := protocol.ParseGroupID(text); err != nil {
 		return "", usagef("--group %q: give a UUID such as %s, or \"new\"", text, uuid.NewString())
 	}
 	return text, nil

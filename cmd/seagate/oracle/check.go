@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"seagate/client"
 )
 
 // Check compares what publishers and consumers know with the logs. It reports
@@ -115,6 +117,13 @@ func (l *ledger) saw(f *findings, e Entry, who string) {
 		f.add(Invented, l.log.Stream, "%s saw message %v as number %d, and nobody sent it", who, e.ID, e.Seq)
 	}
 }
+
+// numberOf returns the number that a message came with, or has by what others
+// saw; 0 if nobody knows.
+func (l *ledger) numberOf(e Entry) uint64 { return cmp.Or(e.Seq, l.byID[e.ID]) }
+
+// isThere says whether what is told as missing is not: nothing, or in the log.
+func (l *ledger) isThere(m client.Missing) bool { return m.To < m.From || m.To >= l.log.First }
 
 // checkNumbers: the log has every number from its first one on, once, and it
 // has dropped nothing that it should have kept.

@@ -88,10 +88,7 @@ func (w *walk) event(e Event) {
 		w.gap(e.Missing)
 		return
 	}
-	seq := e.Seq
-	if seq == 0 {
-		seq = w.byID[e.ID]
-	}
+	seq := w.numberOf(e.Entry)
 	switch {
 	case w.follower.Color != "" && e.Color != w.follower.Color:
 		w.add(Filtered, w.log.Stream, "%s, which sees %s, received message %v, which is %s", w.follower.Name, w.follower.Color, e.ID, e.Color)
@@ -135,7 +132,7 @@ func (w *walk) passed(seq uint64) {
 }
 
 func (w *walk) gap(m client.Missing) {
-	if m.To < m.From || m.To >= w.log.First {
+	if w.isThere(m) {
 		w.add(FalseGap, w.log.Stream, "%s was told that %d to %d are missing; the log has what begins with %d", w.follower.Name, m.From, m.To, w.log.First)
 	}
 	if m.From < w.next {

@@ -81,7 +81,7 @@ func (c *groupCheck) checkStart(s *Session) {
 
 func (c *groupCheck) event(s *Session, e Event) {
 	if m := e.Missing; m != (client.Missing{}) {
-		if m.To < m.From || m.To >= c.log.First {
+		if c.isThere(m) {
 			c.add(FalseGap, c.log.Stream, "group %s was told that %d to %d are missing; the log has what begins with %d",
 				c.group.Name, m.From, m.To, c.log.First)
 			return
@@ -91,10 +91,7 @@ func (c *groupCheck) event(s *Session, e Event) {
 		}
 		return
 	}
-	seq := e.Seq
-	if seq == 0 {
-		seq = c.byID[e.ID]
-	}
+	seq := c.numberOf(e.Entry)
 	switch {
 	case seq == 0 && c.publishOf[e.ID] == nil:
 		c.add(Invented, c.log.Stream, "group %s received message %v, which nobody sent", c.group.Name, e.ID)

@@ -82,12 +82,11 @@ func temporary(err error) bool {
 	return !said || refusal.Temporary()
 }
 
-// A handler takes what a session receives. It returns true if that was
-// everything.
-type handler func(*listening, *Event) (last bool)
+// A handler takes what a session receives.
+type handler func(*listening, *Event)
 
 // listen receives until the session ends, and says whether the consumer is
-// done: when idle or take says so, or nobody waits any more.
+// done: when idle says so, or nobody waits any more.
 func (c *consumer) listen(l *listening, take handler, idle func(*listening) bool) (done bool) {
 	defer l.conn.Close()
 	defer func() {
@@ -133,13 +132,8 @@ func (c *consumer) receive(l *listening, take handler, idle func(*listening) boo
 		default:
 			return false, err // why it ended
 		}
-		e, err := c.event(m)
-		if err != nil {
+		if err := c.accept(l, m, take); err != nil {
 			return false, err
-		}
-		l.Events = append(l.Events, e)
-		if take(l, &l.Events[len(l.Events)-1]) {
-			return true, nil
 		}
 		if c.stalls && !c.drained() && c.random.IntN(stallEvery) == 0 {
 			c.pause(c.filling, time.Duration(c.random.Int64N(int64(longestStall))))
@@ -201,14 +195,22 @@ func (c *consumer) readOut(l *listening, take handler) {
 		if err != nil {
 			return
 		}
-		e, err := c.event(m)
-		if err != nil {
+		if c.accept(l, m, take) != nil {
 			l.End = Mismatched
 			return
 		}
-		l.Events = append(l.Events, e)
-		take(l, &l.Events[len(l.Events)-1])
 	}
+}
+
+// accept notes a message and has it handled, unless it is none of the run.
+func (c *consumer) accept(l *listening, m client.Message, take handler) error {
+	e, err := c.event(m)
+	if err != nil {
+		return err
+	}
+	l.Events = append(l.Events, e)
+	take(l, &l.Events[len(l.Events)-1])
+	return nil
 }
 
 var errMismatch = errors.New("this is no message of the run")

@@ -53,7 +53,7 @@ func (f *followerRun) joined(l *listening) {
 	}
 }
 
-func (f *followerRun) take(_ *listening, e *Event) bool {
+func (f *followerRun) take(_ *listening, e *Event) {
 	switch {
 	case e.Missing != (client.Missing{}):
 		f.next = e.Missing.To + 1
@@ -61,7 +61,6 @@ func (f *followerRun) take(_ *listening, e *Event) bool {
 		f.next = e.Seq + 1
 		f.saw(e.Seq)
 	}
-	return false
 }
 
 // complete says whether a session has all that it must have.

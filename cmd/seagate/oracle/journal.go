@@ -2,14 +2,12 @@ package oracle
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/go-json-experiment/json"
 )
@@ -176,7 +174,7 @@ func readJournal(name string) ([]Publish, error) {
 	for _, p := range requests {
 		publishes = append(publishes, *p)
 	}
-	slices.SortFunc(publishes, func(a, b Publish) int { return cmp.Compare(a.SentAt, b.SentAt) })
+	sortPublishes(publishes)
 	return publishes, nil
 }
 

@@ -43,11 +43,7 @@ func (o *Oracle) readLogs() error {
 
 // readLastSent finds out who can have missed nothing: a subscription that began
 // after everything in the log had been sent may wait for nothing.
-func (o *Oracle) readLastSent() error {
-	_, publishes, err := readJournals(o.options.Journal)
-	if err != nil {
-		return fmt.Errorf("oracle: %w", err)
-	}
+func (o *Oracle) readLastSent(publishes []Publish) {
 	there := map[ID]bool{}
 	for _, log := range o.logs {
 		for _, e := range log.Entries {
@@ -59,7 +55,6 @@ func (o *Oracle) readLastSent() error {
 			o.lastSent[p.Stream] = max(o.lastSent[p.Stream], p.SentAt)
 		}
 	}
-	return nil
 }
 
 // readFirsts notes what was dropped since the logs were read.

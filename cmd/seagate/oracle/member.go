@@ -158,7 +158,7 @@ func (g *groupRun) failed(err error) {
 	g.once.Do(func() { close(g.founded) })
 }
 
-func (m *member) take(l *listening, e *Event) bool {
+func (m *member) take(l *listening, e *Event) {
 	switch {
 	case e.Missing != (client.Missing{}):
 		m.group.missing(e.Missing)
@@ -169,7 +169,6 @@ func (m *member) take(l *listening, e *Event) bool {
 	default:
 		m.group.settle(e.Entry)
 	}
-	return false
 }
 
 // perhapsUpTo settles what nobody here will acknowledge any more, if that may

@@ -16,7 +16,7 @@ const (
 	maxBytes      = 1 << 20
 )
 
-// Options says what a run does. Zeros are the defaults of DefaultOptions.
+// Options says what a run does. Start from DefaultOptions.
 type Options struct {
 	Duration   time.Duration // of publishing
 	Patience   time.Duration // for everything that is waited for afterwards

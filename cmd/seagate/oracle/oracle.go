@@ -198,18 +198,16 @@ func (o *Oracle) Finish() (*Report, error) {
 	patience := time.AfterFunc(2*o.options.Patience, o.stopConsuming)
 	defer patience.Stop()
 	o.publishers.Wait()
-	err := o.readLogs()
-	if err == nil {
-		err = o.readLastSent()
-	}
+	publishes, err := o.readAll()
 	if err != nil {
 		o.stopConsuming()
 	}
+	o.readLastSent(publishes)
 	close(o.final)
 	o.stopFilling()
 	letters := o.newLetterReader()
 	var reading sync.WaitGroup
-	reading.Go(func() { letters.run() })
+	reading.Go(letters.run)
 	o.consumers.Wait()
 	letters.stop()
 	reading.Wait()
@@ -221,17 +219,25 @@ func (o *Oracle) Finish() (*Report, error) {
 	o.mu.Unlock()
 	var report *Report
 	if err == nil {
-		report, err = o.judge(letters.letters)
+		report = o.judge(publishes, letters.letters)
 	}
 	return report, errors.Join(err, o.tidy())
 }
 
-// judge reads the journals and checks.
-func (o *Oracle) judge(letters []Letter) (*Report, error) {
+// readAll reads the final logs, and what the publishers noted.
+func (o *Oracle) readAll() ([]Publish, error) {
+	if err := o.readLogs(); err != nil {
+		return nil, err
+	}
 	_, publishes, err := readJournals(o.options.Journal)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: %w", err)
 	}
+	return publishes, nil
+}
+
+// judge checks.
+func (o *Oracle) judge(publishes []Publish, letters []Letter) *Report {
 	slices.Sort(o.disturbed)
 	h := &History{Publishes: publishes, Followers: o.followers, Letters: letters, Surprises: o.surprises, Disturbed: o.disturbed,
 		Trims: o.options.Keep > 0, AckTimeout: o.options.AckTimeout, MaxDeliveries: o.options.MaxDeliveries}
@@ -242,7 +248,7 @@ func (o *Oracle) judge(letters []Letter) (*Report, error) {
 		g.close()
 		h.Groups = append(h.Groups, g.Group)
 	}
-	return Check(h, o.options.Limit), nil
+	return Check(h, o.options.Limit)
 }
 
 // tidy removes what the run has made.
