@@ -55,6 +55,21 @@ func mortal(m *morgue) groups.Options {
 	return groups.Options{MaxDeliveries: 3, DeadLetter: m.take}
 }
 
+// buryOne lets a member acknowledge the second of two messages, and give back
+// the first, which may fail once.
+func buryOne(t *testing.T, m *morgue) (*fixture, *member) {
+	t.Helper()
+	opts := mortal(m)
+	opts.MaxDeliveries = 1
+	f := newFixture(t, opts, streams.Options{})
+	a := f.joinExplicitly(t, all())
+	f.sendNumbers(1, 2)
+	synctest.Wait()
+	wantCount(t, 1)(a.ms.Nack([]uint64{1}, "bad", 0))
+	wantCount(t, 1)(a.ms.AckSeqs([]uint64{2}))
+	return f, a
+}
+
 func TestAMessageThatFailsTooOftenBecomesADeadLetter(t *testing.T) {
 	fail := map[string]struct {
 		how    func(t *testing.T, m *member)
@@ -140,14 +155,7 @@ func TestWithoutDeadLettersAMessageIsTriedForEver(t *testing.T) {
 func TestADeadLetterThatIsRefusedIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := morgue{err: errors.New("full")}
-		opts := mortal(&m)
-		opts.MaxDeliveries = 1
-		f := newFixture(t, opts, streams.Options{})
-		a := f.joinExplicitly(t, all())
-		f.sendNumbers(1, 2)
-		synctest.Wait()
-		wantCount(t, 1)(a.ms.Nack([]uint64{1}, "bad", 0))
-		wantCount(t, 1)(a.ms.AckSeqs([]uint64{2}))
+		f, a := buryOne(t, &m)
 		const letter = "1 of c/g after 1: bad"
 		synctest.Wait()
 		m.want(t, letter)
@@ -178,14 +186,7 @@ func TestADeadLetterOutlivesMembersAndTheProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := morgue{err: errors.New("full")}
-				opts := mortal(&m)
-				opts.MaxDeliveries = 1
-				f := newFixture(t, opts, streams.Options{})
-				a := f.joinExplicitly(t, all())
-				f.sendNumbers(1, 2)
-				synctest.Wait()
-				wantCount(t, 1)(a.ms.Nack([]uint64{1}, "bad", 0))
-				wantCount(t, 1)(a.ms.AckSeqs([]uint64{2}))
+				f, a := buryOne(t, &m)
 				a.ms.Leave()
 				synctest.Wait()
 				happen(t, f)
@@ -231,14 +232,7 @@ func TestOutcomesThatComeLate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := morgue{holding: true}
-				opts := mortal(&m)
-				opts.MaxDeliveries = 1
-				f := newFixture(t, opts, streams.Options{})
-				a := f.joinExplicitly(t, all())
-				f.sendNumbers(1, 2)
-				synctest.Wait()
-				wantCount(t, 1)(a.ms.AckSeqs([]uint64{2}))
-				wantCount(t, 1)(a.ms.Nack([]uint64{1}, "bad", 0))
+				f, a := buryOne(t, &m)
 				synctest.Wait()
 				test.happen(t, f, a)
 				m.hold[0](nil)

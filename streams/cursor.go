@@ -58,7 +58,7 @@ func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 		}
 		limit = min(limit, ch.after+1)
 	}
-	if c.seq < t.tail.first(t.next) {
+	if c.seq < t.tailFirstLocked() {
 		return segment{kind: before, limit: limit, then: c}
 	}
 	if run := t.tail.read(c.seq, limit, bytes); len(run) > 0 {

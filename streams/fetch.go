@@ -24,8 +24,7 @@ type fetch struct {
 // fetcher reads logs for lanes, so many at a time, and keeps no more of them
 // in memory than that.
 type fetcher struct {
-	ctx  context.Context // ends with the network
-	most int
+	ctx context.Context // ends with the network
 
 	mu      sync.Mutex // guards what follows
 	waiting []*fetch
@@ -44,7 +43,7 @@ func (f *fetcher) add(fe *fetch) {
 		return
 	}
 	f.waiting = append(f.waiting, fe)
-	if f.running < f.most {
+	if f.running < fetchers {
 		f.running++
 		f.done.Go(f.run)
 	}

@@ -297,7 +297,7 @@ func (l *lane) offerFetched(f *fetch) {
 
 // behind says whether the topic has something that the live have not had.
 func (l *lane) behind() bool {
-	return l.topic.peek(l.at, math.MaxUint64, passBytes).kind != nothing
+	return l.topic.peek(l.at, math.MaxUint64, 1).kind != nothing
 }
 
 // setFloor publishes how far those have got who read the tail.

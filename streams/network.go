@@ -86,7 +86,7 @@ type Network struct {
 func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	life, stop := context.WithCancel(context.Background())
 	n := &Network{opts: opts.withDefaults(), stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}}
-	n.fetcher = &fetcher{ctx: life, most: fetchers}
+	n.fetcher = &fetcher{ctx: life}
 	n.retention = newRetention(n)
 	for range n.opts.Workers {
 		n.workers = append(n.workers, newWorker())

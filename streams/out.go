@@ -133,13 +133,12 @@ func (t *Topic) awaitRoomLocked() {
 }
 
 func (t *Topic) crowdedLocked() bool {
-	over := t.tail.count > t.net.opts.TailMessages || t.tail.bytes > t.net.opts.TailBytes
-	if !over {
+	most, bytes := t.net.opts.TailMessages, t.net.opts.TailBytes
+	if !t.tail.over(most, bytes) {
 		return false
 	}
-	t.tail.trim(t.net.opts.TailMessages, t.net.opts.TailBytes, t.floor())
-	over = t.tail.count > t.net.opts.TailMessages || t.tail.bytes > t.net.opts.TailBytes
-	return over && t.tail.first(t.next) >= t.floor()
+	t.tail.trim(most, bytes, t.floor())
+	return t.tail.over(most, bytes) && t.tailFirstLocked() >= t.floor()
 }
 
 // floor is the number of the first message that some lane has yet to pass on.

@@ -21,8 +21,10 @@ func (t *tail) append(m *Message, maxCount, maxBytes int, keep uint64) {
 	t.trim(maxCount, maxBytes, keep)
 }
 
+func (t *tail) over(maxCount, maxBytes int) bool { return t.count > maxCount || t.bytes > maxBytes }
+
 func (t *tail) trim(maxCount, maxBytes int, keep uint64) {
-	for t.count > 1 && (t.count > maxCount || t.bytes > maxBytes) && t.ring[t.start].Seq < keep {
+	for t.count > 1 && t.over(maxCount, maxBytes) && t.ring[t.start].Seq < keep {
 		t.dropOldest()
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"seagate/storage"
+	"seagate/storage/internal/names"
 	"seagate/storage/internal/once"
 )
 
 // A log is a storage.Log. The engine's mu guards what changes.
 type log struct {
 	engine *Engine
-	name   string
 	epoch  string
 	id     string
 
@@ -45,7 +45,7 @@ func (e *Engine) OpenLog(ctx context.Context, name string) (storage.Log, error) 
 	}
 	l, found := e.logs[name]
 	if !found {
-		l = &log{engine: e, name: name, epoch: rand.Text(), id: rand.Text(), next: 1}
+		l = &log{engine: e, epoch: rand.Text(), id: rand.Text(), next: 1}
 		e.logs[name] = l
 	}
 	return l, nil
@@ -53,17 +53,7 @@ func (e *Engine) OpenLog(ctx context.Context, name string) (storage.Log, error) 
 
 // Logs implements storage.Logs.
 func (e *Engine) Logs(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		names, err := e.logNames(ctx)
-		for _, name := range names {
-			if err = e.usable(ctx); err != nil || !yield(name, nil) {
-				break
-			}
-		}
-		if err != nil {
-			yield("", err)
-		}
-	}
+	return names.Each(ctx, e.logNames, e.usable)
 }
 
 func (e *Engine) logNames(ctx context.Context) ([]string, error) {
@@ -102,10 +92,10 @@ func (e *Engine) DeleteLog(ctx context.Context, name string) error {
 
 // Append implements storage.Log. It calls a.Done before it returns.
 func (l *log) Append(a storage.Append) {
-	m := once.Mark{Count: uint64(len(a.Payloads))}
+	var m once.Mark
 	err := storage.CheckAppend(a)
 	if err == nil && a.Key != "" {
-		m.Key, m.Sum = once.KeyOf(a.Key), once.SumOf(a.Payloads)
+		m = once.MarkOf(a)
 	}
 	l.answering.Lock()
 	defer l.answering.Unlock()
@@ -154,14 +144,7 @@ func (l *log) nowLocked() time.Time {
 
 func (l *log) repeatLocked(m once.Mark, now time.Time) (done storage.Appended, repeat bool, err error) {
 	l.engine.keys -= l.marks.Expire(now)
-	first, found := l.marks.Find(m.Key, now)
-	switch {
-	case !found:
-		return storage.Appended{}, false, nil
-	case first.Sum != m.Sum || first.Count != m.Count:
-		return storage.Appended{}, true, storage.ErrKeyReused
-	}
-	return storage.Appended{First: first.First, Time: first.Time, Repeat: true}, true, nil
+	return l.marks.Repeat(m, now)
 }
 
 func (l *log) rememberLocked(m once.Mark) error {

@@ -35,7 +35,7 @@ func newAddition(l *log, a storage.Append) *addition {
 	}
 	added.asked, added.bytes = a, int(a.Bytes())
 	if a.Key != "" {
-		added.mark = once.Mark{Key: once.KeyOf(a.Key), Count: uint64(len(a.Payloads)), Sum: once.SumOf(a.Payloads)}
+		added.mark = once.MarkOf(a)
 	}
 	return added
 }
@@ -99,14 +99,7 @@ func (a *addition) repeats(b *batch, now int64) (made storage.Appended, repeat b
 	if a.asked.Key == "" {
 		return storage.Appended{}, false, nil
 	}
-	first, found := a.log.marks.Find(a.mark.Key, asTime(now))
-	switch {
-	case !found:
-		return storage.Appended{}, false, nil
-	case first.Sum != a.mark.Sum || first.Count != a.mark.Count:
-		return storage.Appended{}, true, storage.ErrKeyReused
-	}
-	return storage.Appended{First: first.First, Time: first.Time, Repeat: true}, true, nil
+	return a.log.marks.Repeat(a.mark, asTime(now))
 }
 
 // remember keeps the key of an append that is about to be made.

@@ -182,27 +182,22 @@ func (c *check) contents(db *pebble.DB, w *witness) error {
 	if err := c.found("", "", headsErr); err != nil {
 		return err
 	}
-	records, recordsErr := c.records(db)
+	sum, records, recordsErr := sumRecords(db)
 	if err := c.found("", "", recordsErr); err != nil {
 		return err
 	}
 	c.report.Logs = len(logs)
+	if recordsErr == nil {
+		c.report.Records = records
+	}
 	if stateErr == nil {
 		_ = c.found("", "", want.verifyRevision(w)) // all of these are damage
 		_ = c.found("", "", verifyNumbers(logs, want.numbers))
 	}
 	if stateErr == nil && headsErr == nil && recordsErr == nil {
-		_ = c.found("", "", want.verifySum(records+sumHeads(logs)))
+		_ = c.found("", "", want.verifySum(sum+sumHeads(logs)))
 	}
 	return errors.Join(c.logs(db, logs), c.keys(db, logs))
-}
-
-func (c *check) records(db *pebble.DB) (sum uint64, err error) {
-	sum, err = sumRecords(db)
-	if err == nil {
-		err = each(db, kindRecord, func(_, _ []byte) error { c.report.Records++; return nil })
-	}
-	return sum, err
 }
 
 // keys looks whether each key of an append belongs to a log.
@@ -226,7 +221,7 @@ func (c *check) keys(db *pebble.DB, logs []storedLog) error {
 
 // logs reads every entry of every log.
 func (c *check) logs(db *pebble.DB, logs []storedLog) error {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindEntry}, UpperBound: []byte{kindEntry + 1}})
+	it, err := db.NewIter(allOf(kindEntry))
 	if err != nil {
 		return c.found("", "", err)
 	}
@@ -234,12 +229,12 @@ func (c *check) logs(db *pebble.DB, logs []storedLog) error {
 	strays := uint64(0)
 	it.First()
 	for _, l := range logs {
-		strays += c.skip(it, l.number)
+		strays += skip(it, l.number)
 		if err := c.log(it, l); err != nil {
 			return err
 		}
 	}
-	strays += c.skip(it, 1<<64-1)
+	strays += skip(it, 1<<64-1)
 	if strays > 0 {
 		c.add(Problem{Text: fmt.Sprintf("%d entries are of no log", strays), Advice: adviceRestore})
 	}
@@ -247,8 +242,9 @@ func (c *check) logs(db *pebble.DB, logs []storedLog) error {
 }
 
 // skip goes on to the entries of the log with that number.
-func (c *check) skip(it *pebble.Iterator, number uint64) (skipped uint64) {
-	for it.Valid() && bytes.Compare(it.Key(), numberedKey(kindEntry, number)) < 0 {
+func skip(it *pebble.Iterator, number uint64) (skipped uint64) {
+	first := numberedKey(kindEntry, number)
+	for it.Valid() && bytes.Compare(it.Key(), first) < 0 {
 		skipped++
 		it.Next()
 	}
@@ -258,7 +254,8 @@ func (c *check) skip(it *pebble.Iterator, number uint64) (skipped uint64) {
 // log reads the entries of one log, and leaves the iterator behind them.
 func (c *check) log(it *pebble.Iterator, l storedLog) error {
 	s := scan{check: c, log: l, next: l.first, end: l.before, time: l.firstTime}
-	for it.Valid() && bytes.HasPrefix(it.Key(), numberedKey(kindEntry, l.number)) {
+	prefix := numberedKey(kindEntry, l.number)
+	for it.Valid() && bytes.HasPrefix(it.Key(), prefix) {
 		b, err := it.ValueAndErr()
 		if err != nil {
 			break // the iterator repeats it

@@ -55,7 +55,6 @@ func (e *Engine) checkpoint(dir string) error {
 // as at every start.
 func (e *Engine) markCheckpoint(dir string) error {
 	opts := Options{FS: e.files, Logger: e.guard.log, OnFatal: func(error) {}, memTable: e.memTable}
-	opts.setDefaults()
 	f, err := lockedFolder(dir, opts)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -51,11 +52,16 @@ func (f *folder) verifyLeftovers(db *pebble.DB, logs []storedLog) error {
 		return err
 	}
 	inUse := tablesOf(db)
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".sst") || inUse(name) {
-			continue
-		}
-		if err := f.verifyLeftover(db, name, logs); err != nil {
+	left := slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".sst") || inUse(name) })
+	if len(left) == 0 {
+		return nil
+	}
+	byNumber := make(map[uint64]*storedLog, len(logs))
+	for i := range logs {
+		byNumber[logs[i].number] = &logs[i]
+	}
+	for _, name := range left {
+		if err := f.verifyLeftover(db, name, byNumber); err != nil {
 			return err
 		}
 	}
@@ -64,31 +70,27 @@ func (f *folder) verifyLeftovers(db *pebble.DB, logs []storedLog) error {
 
 // verifyLeftover returns an error if a table has an entry that its log should
 // have, and has not. A table that cannot be read was being written.
-func (f *folder) verifyLeftover(db *pebble.DB, name string, logs []storedLog) (err error) {
+func (f *folder) verifyLeftover(db *pebble.DB, name string, logs map[uint64]*storedLog) (err error) {
 	defer func() { _ = recover() }() // how Pebble meets some kinds of damage
 	r, err := f.openTable(name)
 	if err != nil {
 		return nil
 	}
 	defer r.Close()
-	byNumber := make(map[uint64]*storedLog, len(logs))
-	for i := range logs {
-		byNumber[logs[i].number] = &logs[i]
-	}
-	lower, upper := []byte{kindEntry}, []byte{kindEntry + 1}
-	left, err := r.NewIter(sstable.NoTransforms, lower, upper, sstable.AssertNoBlobHandles)
+	entries := allOf(kindEntry)
+	left, err := r.NewIter(sstable.NoTransforms, entries.LowerBound, entries.UpperBound, sstable.AssertNoBlobHandles)
 	if err != nil {
 		return nil
 	}
 	defer left.Close()
-	kept, err := db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	kept, err := db.NewIter(entries)
 	if err != nil {
 		return err
 	}
 	defer kept.Close()
 	for kv := left.First(); kv != nil; kv = left.Next() {
 		number, seq, err := decodeEntryKey(kv.K.UserKey)
-		l := byNumber[number]
+		l := logs[number]
 		if err != nil || kv.K.Kind() != pebble.InternalKeyKindSet || l == nil || seq < l.first || seq >= l.next {
 			continue
 		}

@@ -32,10 +32,15 @@ func readHeads(db pebble.Reader) (logs []storedLog, err error) {
 	return logs, err
 }
 
+// allOf bounds an iterator to what is stored of a kind.
+func allOf(kind byte) *pebble.IterOptions {
+	return &pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}
+}
+
 // each calls do with all that is stored of a kind. What it is given is good
 // until it returns.
 func each(db pebble.Reader, kind byte, do func(key, value []byte) error) (err error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	it, err := db.NewIter(allOf(kind))
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func verifyNumbers(logs []storedLog, most uint64) error {
 // verifyEnds checks that each log begins and ends where its head says, and
 // that there are no entries but theirs. It does not look at what is between.
 func verifyEnds(db *pebble.DB, logs []storedLog) (err error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindEntry}, UpperBound: []byte{kindEntry + 1}})
+	it, err := db.NewIter(allOf(kindEntry))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"seagate/storage"
+	"seagate/storage/internal/names"
 	"seagate/storage/internal/once"
 )
 
@@ -77,20 +78,7 @@ func (e *Engine) OpenLog(ctx context.Context, name string) (storage.Log, error) 
 
 // Logs implements storage.Logs.
 func (e *Engine) Logs(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		names, err := e.logNames(ctx)
-		for _, name := range names {
-			if err = e.usable(ctx); err != nil {
-				break
-			}
-			if !yield(name, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield("", err)
-		}
-	}
+	return names.Each(ctx, e.logNames, e.usable)
 }
 
 func (e *Engine) logNames(ctx context.Context) ([]string, error) {

@@ -16,16 +16,10 @@ type cut struct {
 	first     uint64 // the oldest that stays
 	before    uint64 // the end of the one before
 	firstTime int64  // of the oldest that stays, 0 if it was not there yet
-
-	err  error
-	done chan struct{}
+	outcome
 }
 
 func (c *cut) size() int { return 0 }
-
-func (c *cut) refuse(err error) { c.err = err }
-
-func (c *cut) answer() { close(c.done) }
 
 func (c *cut) stage(b *batch) { c.err = c.staged(b) }
 
@@ -91,15 +85,12 @@ func (l *log) Trim(ctx context.Context, r storage.Retention) error {
 	if err != nil || exists && c.first == v.first {
 		return err
 	}
-	if err := l.engine.submitAndWait(ctx, c, c.done); err != nil {
-		return err
-	}
-	return c.err
+	return l.engine.submitAndWait(ctx, c, &c.outcome)
 }
 
 // cut returns what is to be done so that the log keeps no more than r.
 func (v *view) cut(ctx context.Context, r storage.Retention) (*cut, error) {
-	c := &cut{log: v.log, done: make(chan struct{})}
+	c := &cut{log: v.log}
 	var err error
 	if c.first, err = v.firstKept(ctx, r); err != nil {
 		return nil, err
@@ -143,16 +134,11 @@ func (v *view) firstKept(ctx context.Context, r storage.Retention) (uint64, erro
 
 // A removal is the deletion of a log.
 type removal struct {
-	log  *log
-	err  error
-	done chan struct{}
+	log *log
+	outcome
 }
 
 func (r *removal) size() int { return 0 }
-
-func (r *removal) refuse(err error) { r.err = err }
-
-func (r *removal) answer() { close(r.done) }
 
 func (r *removal) stage(b *batch) {
 	h := &r.log.staged
@@ -180,11 +166,8 @@ func (e *Engine) DeleteLog(ctx context.Context, name string) error {
 	if err != nil || l == nil {
 		return err
 	}
-	r := &removal{log: l, done: make(chan struct{})}
-	if err := e.submitAndWait(ctx, r, r.done); err != nil {
-		return err
-	}
-	return r.err
+	r := &removal{log: l}
+	return e.submitAndWait(ctx, r, &r.outcome)
 }
 
 func (e *Engine) findLog(ctx context.Context, name string) (*log, error) {

@@ -81,7 +81,7 @@ func verifyContents(db *pebble.DB, w *witness) (state, []storedLog, error) {
 	if err != nil {
 		return state{}, nil, err
 	}
-	sum, err := sumRecords(db)
+	sum, _, err := sumRecords(db)
 	if err != nil {
 		return state{}, nil, err
 	}
@@ -122,22 +122,13 @@ func readState(db *pebble.DB) (state, error) {
 	return decodeState(b)
 }
 
-func sumRecords(db *pebble.DB) (sum uint64, err error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindRecord}, UpperBound: []byte{kindRecord + 1}})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for it.First(); it.Valid(); it.Next() {
-		b, err := it.ValueAndErr()
-		if err != nil {
-			return 0, err
-		}
-		_, revision, err := decodeRecordValue(b)
-		if err != nil {
-			return 0, err
-		}
-		sum += recordHash(it.Key(), revision)
-	}
-	return sum, nil // Close repeats the iterator's error, if it stopped at one
+// sumRecords returns the sum of all records, and how many there are.
+func sumRecords(db *pebble.DB) (sum uint64, records int, err error) {
+	err = each(db, kindRecord, func(key, value []byte) error {
+		_, revision, err := decodeRecordValue(value)
+		sum += recordHash(key, revision)
+		records++
+		return err
+	})
+	return sum, records, err
 }

@@ -17,8 +17,7 @@ type write struct {
 	cond  storage.Condition
 
 	revision uint64
-	err      error
-	done     chan struct{} // closed when the two are there
+	outcome
 }
 
 func (w *write) size() int { return len(w.key) + len(w.value) }
@@ -38,32 +37,38 @@ func (w *write) stage(b *batch) {
 	}
 }
 
-func (w *write) refuse(err error) { w.err = err }
+// An outcome is that of a change which somebody waits for.
+type outcome struct {
+	err  error
+	done chan struct{} // closed when the outcome is there
+}
 
-func (w *write) answer() { close(w.done) }
+func (o *outcome) refuse(err error) { o.err = err }
+
+func (o *outcome) answer() { close(o.done) }
 
 // submit hands w to the committer and waits for the outcome. If it returns
 // early, the write may still happen.
 func (e *Engine) submit(ctx context.Context, w *write) (revision uint64, err error) {
-	w.done = make(chan struct{})
-	if err := e.submitAndWait(ctx, w, w.done); err != nil {
+	if err := e.submitAndWait(ctx, w, &w.outcome); err != nil {
 		return 0, err
 	}
-	return w.revision, w.err
+	return w.revision, nil
 }
 
-// submitAndWait hands c to the committer and waits until done is closed, the
-// engine has failed or ctx has ended.
-func (e *Engine) submitAndWait(ctx context.Context, c change, done <-chan struct{}) error {
+// submitAndWait hands c to the committer and waits until its outcome is there,
+// the engine has failed or ctx has ended.
+func (e *Engine) submitAndWait(ctx context.Context, c change, o *outcome) error {
 	if err := e.usable(ctx); err != nil {
 		return err
 	}
+	o.done = make(chan struct{})
 	if !e.queue.put(ctx, e.guard.stopping, c) {
 		return e.usable(ctx)
 	}
 	select {
-	case <-done:
-		return nil
+	case <-o.done:
+		return o.err
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-e.guard.broken:

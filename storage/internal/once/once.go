@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
+
+	"seagate/storage"
 )
 
 // A Key stands for the key of an append. Keys come from clients, so nobody may
@@ -41,6 +43,12 @@ type Mark struct {
 	Expires time.Time // from here on it is forgotten
 }
 
+// MarkOf returns the mark of an append with a key, as far as that is known
+// before it is made.
+func MarkOf(a storage.Append) Mark {
+	return Mark{Key: KeyOf(a.Key), Count: uint64(len(a.Payloads)), Sum: SumOf(a.Payloads)}
+}
+
 // Marks are those of one log. The zero value has none.
 type Marks struct {
 	byKey map[Key]Mark
@@ -54,6 +62,19 @@ func (m *Marks) Len() int { return len(m.queue) }
 func (m *Marks) Find(key Key, now time.Time) (Mark, bool) {
 	mark, found := m.byKey[key]
 	return mark, found && now.Before(mark.Expires)
+}
+
+// Repeat says what an append with a key is told that may be a repeat at that
+// time: what the first one was, or that the key was another's.
+func (m *Marks) Repeat(mark Mark, now time.Time) (made storage.Appended, repeat bool, err error) {
+	first, found := m.Find(mark.Key, now)
+	switch {
+	case !found:
+		return storage.Appended{}, false, nil
+	case first.Sum != mark.Sum || first.Count != mark.Count:
+		return storage.Appended{}, true, storage.ErrKeyReused
+	}
+	return storage.Appended{First: first.First, Time: first.Time, Repeat: true}, true, nil
 }
 
 // Add remembers a mark. There must be none with its key; see Expire.
