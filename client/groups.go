@@ -9,10 +9,6 @@ import (
 	"seagate/protocol"
 )
 
-// ungrouped stands in paths for the group of a client's subscriptions that
-// name none.
-const ungrouped = "ungrouped"
-
 // Groups lists the groups of the stream, which are those of all clients of the
 // jail. After an error there is no more.
 func (c *Client) Groups(ctx context.Context, stream string) iter.Seq2[GroupInfo, error] {
@@ -87,7 +83,7 @@ func (c *Client) moveGroup(ctx context.Context, doing, stream, clientID, group s
 // groupCall is a request about one group.
 func groupCall(doing, method, stream, clientID, group string) (request, error) {
 	what := fmt.Sprintf("%s group %q of client %q of", doing, group, clientID)
-	element := ungrouped
+	element := protocol.Ungrouped
 	err := protocol.CheckClientID(clientID)
 	if err == nil && group != "" {
 		element, err = protocol.ParseGroupID(group)

@@ -139,9 +139,14 @@ func unmarshalAnswer(body []byte, answer any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, answer); err != nil {
-		return fmt.Errorf("%w: the answer is not of a gateway's making: %w", ErrConnection, err)
+		return notOurs(err)
 	}
 	return nil
+}
+
+// notOurs marks an answer that cannot be read.
+func notOurs(err error) error {
+	return fmt.Errorf("%w: the answer is not of a gateway's making: %w", ErrConnection, err)
 }
 
 // marshal returns v as JSON. Raw JSON keeps its strings and numbers as they

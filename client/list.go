@@ -72,7 +72,7 @@ func readPage[T any](ctx context.Context, c *Client, r request, member, after st
 		err = fmt.Errorf("the page after %q is followed by itself", after)
 	}
 	if err != nil {
-		return page[T]{}, fmt.Errorf("client: %s: %w: the answer is not of a gateway's making: %w", r.doing, ErrConnection, err)
+		return page[T]{}, fmt.Errorf("client: %s: %w", r.doing, notOurs(err))
 	}
 	return p, nil
 }

@@ -53,7 +53,7 @@ func (c *Client) Messages(ctx context.Context, stream string, from Position, lim
 	}
 	page, err := answer.page(stream)
 	if err != nil {
-		return MessagePage{}, fmt.Errorf("client: %s: %w: the answer is not of a gateway's making: %w", r.doing, ErrConnection, err)
+		return MessagePage{}, fmt.Errorf("client: %s: %w", r.doing, notOurs(err))
 	}
 	return page, nil
 }

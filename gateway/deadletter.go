@@ -115,12 +115,7 @@ func (g *Gateway) deadLetters(id streams.ID) (*streams.OutTopic, error) {
 			return nil, err
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if out, ok := g.providers[id]; ok {
-		return out, nil
-	}
-	return g.provideLocked(id)
+	return g.provide(id)
 }
 
 func (g *Gateway) defineDeadLetters(id streams.ID) error {

@@ -158,20 +158,23 @@ func (g *Gateway) Field(p *auth.Principal, stream, name string) (defined, has bo
 // provider returns the out topic through which the gateway provides a stream
 // on behalf of its publishers.
 func (g *Gateway) provider(p *auth.Principal, stream string) (*streams.OutTopic, *protocol.Error) {
-	id := streams.ID{Space: p.JailUID, Name: stream}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if out, ok := g.providers[id]; ok {
-		return out, nil
-	}
-	out, err := g.provideLocked(id)
+	out, err := g.provide(streams.ID{Space: p.JailUID, Name: stream})
 	if err != nil {
 		return nil, g.refusal("open the stream", err)
 	}
 	return out, nil
 }
 
+func (g *Gateway) provide(id streams.ID) (*streams.OutTopic, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.provideLocked(id)
+}
+
 func (g *Gateway) provideLocked(id streams.ID) (*streams.OutTopic, error) {
+	if out, ok := g.providers[id]; ok {
+		return out, nil
+	}
 	topic, err := g.Network.Topic(id)
 	if err != nil {
 		return nil, err

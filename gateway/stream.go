@@ -101,9 +101,7 @@ func (g *Gateway) deleteStream(ctx context.Context, id streams.ID) error {
 	defer cancel()
 	// Whoever asks for the topic from here on gets one that is deleted.
 	g.mu.Lock()
-	if _, ok := g.providers[id]; !ok {
-		g.provideLocked(id)
-	}
+	g.provideLocked(id)
 	g.mu.Unlock()
 	if err := g.Network.Delete(ctx, id); err != nil {
 		return err

@@ -82,7 +82,7 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	joined := false
 	defer func() { // also if a filter panics: nobody may be left behind
 		if !joined {
-			s.leave()
+			s.Close()
 		}
 	}()
 	if err := s.join(ctx, p, topic, r); err != nil {
@@ -219,9 +219,7 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) *protocol.
 
 // Close ends the subscription. What was not acknowledged goes to the other
 // members of its group. It must be called once.
-func (s *Subscription) Close() { s.leave() }
-
-func (s *Subscription) leave() {
+func (s *Subscription) Close() {
 	if s.membership != nil {
 		s.membership.Leave()
 	}

@@ -76,7 +76,6 @@ type group struct {
 	gone         bool // it is no longer in the registry, and has no record
 
 	// What follows is of a group with members only, except burying.
-	topic   *streams.Topic
 	in      *streams.InTopic
 	reader  *reader
 	members []*Membership
@@ -332,7 +331,6 @@ func (g *group) dismissLocked(tell func(Member)) {
 		g.giveBackLocked(ms)
 		ms.forgetTold()
 	}
-	g.members = nil
 	g.restLocked()
 }
 
@@ -340,7 +338,7 @@ func (g *group) dismissLocked(tell func(Member)) {
 // was not acknowledged is read again for the next one.
 func (g *group) restLocked() {
 	g.in.Close()
-	g.topic, g.in, g.reader = nil, nil, nil
+	g.in, g.reader = nil, nil
 	g.members, g.turn = nil, 0
 	for _, d := range g.delayed {
 		g.aside -= len(d.message.Payload)

@@ -75,7 +75,7 @@ func (r *Registry) Join(ctx context.Context, topic *streams.Topic, key Key, opts
 func (g *group) join(topic *streams.Topic, opts JoinOptions, m Member) *Membership {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.in == nil || g.topic != topic || g.gone || g.ended {
+	if g.in == nil || g.in.Topic() != topic || g.gone || g.ended {
 		return nil
 	}
 	return g.addLocked(opts, m)
@@ -215,7 +215,7 @@ func (g *group) open(in *streams.InTopic, rd *reader, b storage.Bounds, opts Joi
 		g.ledger, g.log, g.losses = ledger{position: 1}, b.ID, nil
 	}
 	g.cutLocked(b)
-	g.topic, g.in, g.reader = in.Topic(), in, rd
+	g.in, g.reader = in, rd
 	ms := g.addLocked(opts, m)
 	g.markLocked() // it has members now
 	return ms, nil

@@ -79,7 +79,7 @@ func (r *Registry) sweep() {
 	cutoff := time.Now().Add(-r.opts.IdleTimeout)
 	var idle []*group
 	for _, g := range r.all(nil) {
-		if g.idleSince(cutoff) {
+		if g.ask(func() bool { return g.isIdleLocked(cutoff) }) {
 			idle = append(idle, g)
 		}
 	}
@@ -146,18 +146,31 @@ func (g *group) snapshot() (record, bool) {
 
 // expire deletes a group that is still idle.
 func (g *group) expire(cutoff time.Time) error {
+	return g.eraseIf(func() bool { return g.isIdleLocked(cutoff) })
+}
+
+// eraseIf deletes a group if that still is to be done.
+func (g *group) eraseIf(isLocked func() bool) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
-	if !g.idleSince(cutoff) {
+	if !g.ask(isLocked) {
 		return nil
 	}
 	return g.erase()
 }
 
-func (g *group) idleSince(cutoff time.Time) bool {
+// ask answers a question about what g.mu guards.
+func (g *group) ask(isLocked func() bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.in == nil && !g.gone && !g.unstored && g.lastActive.Before(cutoff)
+	return isLocked()
+}
+
+// restsLocked says whether the group is there, and has no members.
+func (g *group) restsLocked() bool { return g.in == nil && !g.gone && !g.unstored }
+
+func (g *group) isIdleLocked(cutoff time.Time) bool {
+	return g.restsLocked() && g.lastActive.Before(cutoff)
 }
 
 func (g *group) isGone() bool {

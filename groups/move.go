@@ -92,6 +92,6 @@ func (g *group) goOn(in *streams.InTopic, rd *reader, r record) bool {
 		return false
 	}
 	g.in.Close()
-	g.topic, g.in, g.reader = in.Topic(), in, rd
+	g.in, g.reader = in, rd
 	return true
 }

@@ -36,17 +36,7 @@ func (r *Registry) leastMissed(c client) (least *group) {
 
 // isForsakenLocked says whether the group has had one member, and has none.
 func (g *group) isForsakenLocked() bool {
-	return g.in == nil && !g.gone && !g.unstored && !g.returnedTo
+	return g.restsLocked() && !g.returnedTo
 }
 
-func (g *group) giveWay() error {
-	g.recordMu.Lock()
-	defer g.recordMu.Unlock()
-	g.mu.Lock()
-	isForsaken := g.isForsakenLocked()
-	g.mu.Unlock()
-	if !isForsaken {
-		return nil
-	}
-	return g.erase()
-}
+func (g *group) giveWay() error { return g.eraseIf(g.isForsakenLocked) }

@@ -150,9 +150,13 @@ func (r *Registry) Get(ctx context.Context, key Key) (Stat, error) {
 // their clients, and then of their ids.
 type Cursor struct{ Client, Group string }
 
-func comparePlaces(a, b *group) int {
-	return cmp.Or(cmp.Compare(a.key.Client, b.key.Client), cmp.Compare(a.key.Group, b.key.Group))
+func (c Cursor) compare(other Cursor) int {
+	return cmp.Or(cmp.Compare(c.Client, other.Client), cmp.Compare(c.Group, other.Group))
 }
+
+func (g *group) cursor() Cursor { return Cursor{g.key.Client, g.key.Group} }
+
+func comparePlaces(a, b *group) int { return a.cursor().compare(b.cursor()) }
 
 // MaxPage is the most groups that List returns at a time.
 const MaxPage = 1000
@@ -167,7 +171,7 @@ func (r *Registry) List(ctx context.Context, topic streams.ID, after *Cursor, li
 	}
 	found := least[*group]{n: limit + 1, compare: comparePlaces}
 	for _, g := range r.all(func(id streams.ID) bool { return id == topic }) {
-		if after == nil || comparePlaces(g, &group{key: Key{topic, after.Client, after.Group}}) > 0 {
+		if after == nil || g.cursor().compare(*after) > 0 {
 			found.add(g)
 		}
 	}

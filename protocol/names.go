@@ -51,6 +51,10 @@ func CheckMessageID(id string) error {
 	return nil
 }
 
+// Ungrouped stands in paths for the group of a client's subscriptions that name
+// none.
+const Ungrouped = "ungrouped"
+
 // ParseGroupID returns the id of a group as Subscribe.Group has it. The error
 // is an *Error (invalid_request): it is no UUID in the 8-4-4-4-12 form.
 func ParseGroupID(text string) (string, error) {

@@ -9,9 +9,6 @@ import (
 	"seagate/protocol"
 )
 
-// ungrouped stands in paths for the group of the subscriptions that name none.
-const ungrouped = "ungrouped"
-
 // groupView is a group as the API shows it.
 type groupView struct {
 	Stream       string    `json:"streamName"`
@@ -90,12 +87,12 @@ func onGroup(do func(*request, groupPath) ([]byte, *protocol.Error)) operation {
 // readGroupID reads the last part of a group's path. A group has one spelling
 // here, as it has in a subscribe request.
 func readGroupID(text string) (string, *protocol.Error) {
-	if text == ungrouped {
+	if text == protocol.Ungrouped {
 		return "", nil
 	}
 	id, err := protocol.ParseGroupID(text)
 	if err != nil {
-		return "", invalidRequest("group: must be a UUID, or " + ungrouped)
+		return "", invalidRequest("group: must be a UUID, or " + protocol.Ungrouped)
 	}
 	return id, nil
 }

@@ -88,17 +88,10 @@ func (s *subscription) kind() string {
 
 func (c *conn) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
-	if err != nil {
-		c.refuse(r.ID, r.Action, gateway.AsError(err))
-		return
-	}
-	s, e := c.subscription(id)
-	if e != nil {
-		c.refuse(r.ID, r.Action, e)
-		return
-	}
-	c.forget(s)
-	c.succeed(r.ID, r.Action, nil)
+	c.onSubscription(r, id, err, func(s *subscription) *protocol.Error {
+		c.forget(s)
+		return nil
+	})
 }
 
 func (c *conn) subscription(id int64) (*subscription, *protocol.Error) {
@@ -114,22 +107,24 @@ func (c *conn) subscription(id int64) (*subscription, *protocol.Error) {
 // ack confirms messages that were processed.
 func (c *conn) ack(r protocol.Request) {
 	a, err := r.Ack()
-	c.tellGroup(r, a.Subscription, err, func(s *subscription) *protocol.Error { return s.inner.Acknowledge(a) })
+	c.onSubscription(r, a.Subscription, err, func(s *subscription) *protocol.Error { return s.inner.Acknowledge(a) })
 }
 
 // nack gives messages back that could not be processed.
 func (c *conn) nack(r protocol.Request) {
 	n, err := r.Nack()
-	c.tellGroup(r, n.Subscription, err, func(s *subscription) *protocol.Error { return s.inner.Reject(n) })
+	c.onSubscription(r, n.Subscription, err, func(s *subscription) *protocol.Error { return s.inner.Reject(n) })
 }
 
-func (c *conn) tellGroup(r protocol.Request, id int64, err error, tell func(*subscription) *protocol.Error) {
+// onSubscription answers a request that is about the subscription with that id,
+// unless err says that it could not be read.
+func (c *conn) onSubscription(r protocol.Request, id int64, err error, do func(*subscription) *protocol.Error) {
 	e := (*protocol.Error)(nil)
 	var s *subscription
 	if err != nil {
 		e = gateway.AsError(err)
 	} else if s, e = c.subscription(id); e == nil {
-		e = tell(s)
+		e = do(s)
 	}
 	if e != nil {
 		c.refuse(r.ID, r.Action, e)

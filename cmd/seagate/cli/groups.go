@@ -13,15 +13,12 @@ import (
 	"seagate/protocol"
 )
 
-// ungrouped is the group of the subscriptions that name none.
-const ungrouped = "ungrouped"
-
 var groupHeading = []string{"CLIENT", "GROUP", "MEMBERS", "POSITION", "LAG", "LAG TIME", "IN FLIGHT", "REDELIVERED", "DEAD", "LOST"}
 
 func groupRow(g client.GroupInfo) []string {
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	lag := time.Duration(g.LagSeconds * float64(time.Second))
-	return []string{g.ClientID, cmp.Or(g.GroupID, ungrouped), strconv.Itoa(g.Members), number(g.Position), number(g.Lag),
+	return []string{g.ClientID, cmp.Or(g.GroupID, protocol.Ungrouped), strconv.Itoa(g.Members), number(g.Position), number(g.Lag),
 		lag.Round(time.Second / 10).String(), strconv.Itoa(g.InFlight), number(g.Redelivered), number(g.DeadLettered), number(g.Lost)}
 }
 
@@ -43,9 +40,9 @@ func groupCommand() *cobra.Command {
 func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupName) error) *cobra.Command {
 	cmd := newCommand(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
 		g := groupName{stream: t.args[0], client: t.args[1]}
-		if t.args[2] != ungrouped {
+		if t.args[2] != protocol.Ungrouped {
 			if _, err := protocol.ParseGroupID(t.args[2]); err != nil {
-				return usagef("%q is no group: give a UUID, or %q for the one of subscriptions without a group", t.args[2], ungrouped)
+				return usagef("%q is no group: give a UUID, or %q for the one of subscriptions without a group", t.args[2], protocol.Ungrouped)
 			}
 			g.group = t.args[2]
 		}
@@ -62,7 +59,7 @@ type groupName struct {
 }
 
 // String is the last part of the name: the UUID or ungrouped.
-func (g groupName) String() string { return cmp.Or(g.group, ungrouped) }
+func (g groupName) String() string { return cmp.Or(g.group, protocol.Ungrouped) }
 
 func groupShowCommand() *cobra.Command {
 	return onGroup("show", "Show how far a group is", func(ctx context.Context, t *task, g groupName) error {
