@@ -17,15 +17,17 @@ import (
 // Packages below a room belong to it and may import their own room. The
 // reasons stand in docs/architecture.md.
 var mayImport = map[string][]string{
-	"protocol":    {},
-	"storage":     {},
-	"auth":        {"storage"},
-	"schema":      {"storage"},
-	"streams":     {"storage"},
-	"groups":      {"streams", "storage"},
-	"gateway":     {"protocol", "auth", "schema", "streams", "groups", "storage"},
-	"client":      {"protocol"},
-	"cmd/seagate": {"protocol", "storage", "auth", "schema", "streams", "groups", "gateway", "client"},
+	"internal":    {},
+	"protocol":    {"internal"},
+	"storage":     {"internal"},
+	"auth":        {"internal", "storage"},
+	"schema":      {"internal", "storage"},
+	"streams":     {"internal", "storage"},
+	"groups":      {"internal", "streams", "storage"},
+	"catalog":     {"internal", "schema", "streams", "groups", "storage"},
+	"gateway":     {"internal", "protocol", "auth", "schema", "streams", "groups", "catalog", "storage"},
+	"client":      {"internal", "protocol", "streams"},
+	"cmd/seagate": {"internal", "protocol", "storage", "auth", "schema", "streams", "groups", "catalog", "gateway", "client"},
 }
 
 // Support for tests is imported by tests alone, and only they may break the
