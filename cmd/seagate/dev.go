@@ -18,6 +18,7 @@ import (
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
+	"seagate/internal/durable"
 )
 
 func devCommand() *cobra.Command {
@@ -87,24 +88,9 @@ func saveCredentials(c cli.Credentials, dir string) error {
 	}
 	curl := fmt.Sprintf("user = \"%s\"\n", curlText.Replace(c.ClientID+":"+c.ClientSecret))
 	return errors.Join(
-		writePrivate(filepath.Join(dir, cli.CredentialsFile), text),
-		writePrivate(filepath.Join(dir, curlFile), []byte(curl)),
+		durable.Replace(filepath.Join(dir, cli.CredentialsFile), text),
+		durable.Replace(filepath.Join(dir, curlFile), []byte(curl)),
 	)
-}
-
-// writePrivate replaces a file at once: after a crash it is the old one or the
-// new one.
-func writePrivate(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // of which there is none once it is renamed
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // welcome says how to send a first message.

@@ -17,6 +17,7 @@ import (
 
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
+	"seagate/internal/durable"
 	"seagate/storage/pebble"
 )
 
@@ -162,7 +163,7 @@ func unpack(dir string, from io.Reader) (cli.Archive, error) {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		return cli.SyncFolder(name)
+		return durable.SyncFolder(name)
 	})
 }
 
@@ -175,7 +176,7 @@ func place(root *os.Root, name string, content io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(file, content)
-	return errors.Join(err, file.Sync(), file.Close())
+	return errors.Join(err, durable.SyncAndClose(file, nil))
 }
 
 // checkAndRenew reads everything once, and gives the streams new epochs.
@@ -202,8 +203,8 @@ func checkAndRenew(l cli.Local, store string) (pebble.Report, error) {
 
 // moveIn gives the store its name.
 func moveIn(dir, partial string) error {
-	if err := os.Rename(partial, filepath.Join(dir, app.StoreFolder)); err != nil {
-		return err
-	}
-	return errors.Join(cli.SyncFolder(dir), cli.SyncFolder(filepath.Dir(filepath.Clean(dir))))
+	return errors.Join(
+		durable.Rename(partial, filepath.Join(dir, app.StoreFolder)),
+		durable.SyncFolder(filepath.Dir(filepath.Clean(dir))),
+	)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
+
+	"seagate/internal/durable"
 )
 
 // Two facts about a data folder are kept in the names of empty files, which no
@@ -45,11 +47,7 @@ func makeFolder(files vfs.FS, dir string) error {
 }
 
 func syncFolder(files vfs.FS, dir string) error {
-	f, err := files.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return durable.SyncAndClose(files.OpenDir(dir))
 }
 
 func lockFolder(files vfs.FS, dir string) (*pebble.Lock, error) {

@@ -7,9 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"seagate/internal/durable"
 )
 
 func backupCommand() *cobra.Command {
@@ -79,16 +80,13 @@ func backupToFile(ctx context.Context, t *task, name string) (err error) {
 		}
 	}()
 	archive, err := download(ctx, t, file)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err := errors.Join(err, durable.SyncAndClose(file, nil)); err != nil {
 		return err
 	}
 	if err := mustBeFree(name); err != nil { // somebody may have made it meanwhile
 		return err
 	}
-	if err := os.Rename(name+partial, name); err != nil {
-		return err
-	}
-	if err := SyncFolder(filepath.Dir(name)); err != nil {
+	if err := durable.Rename(name+partial, name); err != nil {
 		return err
 	}
 	s := saved{name, archive}
@@ -104,15 +102,6 @@ func mustBeFree(name string) error {
 	default:
 		return err
 	}
-}
-
-// SyncFolder makes what was done to the names in a folder durable.
-func SyncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // download writes a backup to w, and checks it on the way.
