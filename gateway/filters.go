@@ -62,7 +62,7 @@ type sightsKey struct{}
 
 // verdicts returns, for each message of the pass, which is of that stream,
 // whether the filter passes it.
-func verdicts(p *streams.Pass, f *fdsl.Filter, stream string) []bool {
+func verdicts(p *streams.Batch, f *fdsl.Filter, stream string) []bool {
 	shared := p.Memo(sightsKey{}, func() any { return newSights(p) }).(*sights)
 	v, ok := shared.verdicts[f]
 	if !ok {
@@ -79,7 +79,7 @@ func verdicts(p *streams.Pass, f *fdsl.Filter, stream string) []bool {
 // is; if something were, no filter would pass it.
 var undecodable any = &struct{ _ byte }{}
 
-func newSights(p *streams.Pass) *sights {
+func newSights(p *streams.Batch) *sights {
 	s := &sights{documents: make([]any, len(p.Messages)), verdicts: map[*fdsl.Filter][]bool{}}
 	for i, m := range p.Messages {
 		if err := json.Unmarshal(m.Payload, &s.documents[i]); err != nil {

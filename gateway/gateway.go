@@ -86,7 +86,7 @@ type Gateway struct {
 	sessions *sessions
 	filters  filterTable
 	rates    rates
-	lanes    atomic.Uint32
+	shards   atomic.Uint32
 
 	mu        sync.Mutex // guards what follows
 	providers map[streams.ID]*streams.OutTopic

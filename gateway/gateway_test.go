@@ -164,7 +164,7 @@ type sink struct {
 	tag   uint64
 }
 
-func (s *sink) Deliver(p *streams.Pass, visible []bool) int {
+func (s *sink) Deliver(p *streams.Batch, visible []bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, m := range p.Messages {

@@ -18,7 +18,7 @@ type Position struct {
 	Epoch string // in which the position was read; "" if it does not matter
 }
 
-func (p Position) from() streams.From {
+func (p Position) from() streams.StartAt {
 	from := streams.Latest()
 	switch p.Kind {
 	case protocol.PositionEarliest:
@@ -91,7 +91,7 @@ func seen(f *fdsl.Filter, stream string, run []*streams.Message) []*streams.Mess
 	if len(run) == 0 {
 		return run
 	}
-	visible := verdicts(&streams.Pass{Messages: run}, f, stream)
+	visible := verdicts(&streams.Batch{Messages: run}, f, stream)
 	i := -1
 	return slices.DeleteFunc(run, func(*streams.Message) bool { i++; return !visible[i] })
 }

@@ -20,7 +20,7 @@ func (g *Gateway) Probe(ctx context.Context) error {
 		return fmt.Errorf("probe: %w", err)
 	}
 	arrived := make(probe, 1)
-	in, _, err := topic.In(ctx, arrived, g.lanes.Add(1), streams.Latest())
+	in, _, err := topic.In(ctx, arrived, g.shards.Add(1), streams.Latest())
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
@@ -58,7 +58,7 @@ func send(ctx context.Context, topic *streams.Topic) error {
 // probe receives a signal when a message came.
 type probe chan struct{}
 
-func (p probe) Deliver(pass *streams.Pass) int {
+func (p probe) Deliver(pass *streams.Batch) int {
 	select {
 	case p <- struct{}{}:
 	default:
@@ -68,5 +68,5 @@ func (p probe) Deliver(pass *streams.Pass) int {
 
 func (probe) State(streams.State) {}
 func (probe) Gap(_, _ uint64)     {}
-func (probe) Fail(error)          {}
-func (probe) End()                {}
+func (probe) Resumed()            {}
+func (probe) End(error)           {}

@@ -19,7 +19,7 @@ type Sink interface {
 	// nil, and returns how many messages of the pass, from the first and the
 	// invisible included, need not be offered again. After fewer than all,
 	// nothing comes until Subscription.Resume.
-	Deliver(p *streams.Pass, visible []bool) int
+	Deliver(p *streams.Batch, visible []bool) int
 
 	// DeliverShare hands over this subscription's share of a group's messages.
 	// It returns how many it took, and a tag for Subscription.Ack.
@@ -105,7 +105,7 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 	case r.Credit > 0 && r.Group == "":
 		return errCreditAlone
 	}
-	in, joined, err := topic.In(ctx, consumer{s}, g.lanes.Add(1), r.From.from())
+	in, joined, err := topic.In(ctx, consumer{s}, g.shards.Add(1), r.From.from())
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (s *Subscription) see(header []byte) {
 	if header == nil {
 		return
 	}
-	if s.filter == nil || verdicts(&streams.Pass{Messages: []*streams.Message{{Payload: header}}}, s.filter, s.stream)[0] {
+	if s.filter == nil || verdicts(&streams.Batch{Messages: []*streams.Message{{Payload: header}}}, s.filter, s.stream)[0] {
 		s.header = header
 	}
 }
@@ -252,7 +252,7 @@ func (s *Subscription) fail(err error) {
 // consumer is a Subscription as the topic network sees it.
 type consumer struct{ *Subscription }
 
-func (c consumer) Deliver(p *streams.Pass) int {
+func (c consumer) Deliver(p *streams.Batch) int {
 	if c.filter == nil {
 		return c.sink.Deliver(p, nil)
 	}
@@ -260,8 +260,15 @@ func (c consumer) Deliver(p *streams.Pass) int {
 }
 
 func (c consumer) State(streams.State) {}
-func (c consumer) Fail(err error)      { c.fail(err) }
-func (c consumer) End()                { c.end() }
+func (c consumer) Resumed()            {}
+
+func (c consumer) End(err error) {
+	if err == streams.ErrDeleted {
+		c.end()
+	} else {
+		c.fail(err)
+	}
+}
 
 func (c consumer) Gap(first, last uint64) {
 	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
@@ -275,7 +282,7 @@ func (c consumer) Gap(first, last uint64) {
 // member is a Subscription as its group sees it.
 type member struct{ *Subscription }
 
-func (m member) Accepts(p *streams.Pass, i int) bool {
+func (m member) Accepts(p *streams.Batch, i int) bool {
 	return m.filter == nil || verdicts(p, m.filter, m.stream)[i]
 }
 

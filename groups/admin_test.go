@@ -129,7 +129,7 @@ func TestOverview(t *testing.T) {
 func TestMove(t *testing.T) {
 	tests := []struct {
 		name     string
-		from     streams.From
+		from     streams.StartAt
 		position uint64
 		lag      uint64
 	}{

@@ -14,7 +14,7 @@ type quiet struct {
 	seqs []uint64
 }
 
-func (q *quiet) Accepts(*streams.Pass, int) bool { return true }
+func (q *quiet) Accepts(*streams.Batch, int) bool { return true }
 
 func (q *quiet) Deliver(run []groups.Delivery) (int, uint64) {
 	q.tag += uint64(len(run))
@@ -52,7 +52,7 @@ func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 		q.ms = ms
 		all = append(all, q)
 	}
-	p := &streams.Pass{}
+	p := &streams.Batch{}
 	for range size {
 		p.Messages = append(p.Messages, &streams.Message{Payload: make([]byte, 256)})
 	}

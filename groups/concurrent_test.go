@@ -19,11 +19,11 @@ type worker struct {
 	work chan uint64
 }
 
-func (w *worker) Accepts(*streams.Pass, int) bool { return true }
-func (w *worker) Gap(_, _ uint64) (uint64, bool)  { return 0, true }
-func (w *worker) End()                            {}
-func (w *worker) Deleted()                        {}
-func (w *worker) Fail(error)                      {}
+func (w *worker) Accepts(*streams.Batch, int) bool { return true }
+func (w *worker) Gap(_, _ uint64) (uint64, bool)   { return 0, true }
+func (w *worker) End()                             {}
+func (w *worker) Deleted()                         {}
+func (w *worker) Fail(error)                       {}
 
 func (w *worker) Deliver(run []groups.Delivery) (int, uint64) {
 	for i, d := range run {

@@ -69,13 +69,13 @@ func TestAGroupThatCannotBeStoredIsNone(t *testing.T) {
 func TestFromCountsForANewGroupOnly(t *testing.T) {
 	tests := []struct {
 		name string
-		from func(since time.Time) streams.From
+		from func(since time.Time) streams.StartAt
 		want []string
 	}{
-		{"latest", func(time.Time) streams.From { return streams.Latest() }, nil},
-		{"earliest", func(time.Time) streams.From { return streams.Earliest() }, numbers(1, 6)},
-		{"number", func(time.Time) streams.From { return streams.At(3) }, numbers(3, 6)},
-		{"time", func(since time.Time) streams.From { return streams.Since(since) }, numbers(4, 6)},
+		{"latest", func(time.Time) streams.StartAt { return streams.Latest() }, nil},
+		{"earliest", func(time.Time) streams.StartAt { return streams.Earliest() }, numbers(1, 6)},
+		{"number", func(time.Time) streams.StartAt { return streams.At(3) }, numbers(3, 6)},
+		{"time", func(since time.Time) streams.StartAt { return streams.Since(since) }, numbers(4, 6)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -423,13 +423,14 @@ func TestWhatAnOldReaderBringsIsIgnored(t *testing.T) {
 			a := f.join(t, "c", "g", all())
 			old := f.registry.ReaderOf(theGroup)
 			happen(t, f, a)
-			if n := old.Deliver(&streams.Pass{Messages: []*streams.Message{{Seq: 1}}}); n != 0 {
+			if n := old.Deliver(&streams.Batch{Messages: []*streams.Message{{Seq: 1}}}); n != 0 {
 				t.Errorf("%d messages were taken", n)
 			}
 			old.Gap(1, 5)
 			old.State(streams.State{})
-			old.Fail(errors.New("nothing"))
-			old.End()
+			old.Resumed()
+			old.End(errors.New("nothing"))
+			old.End(streams.ErrDeleted)
 			a.want(t)
 			if s := f.stat(t); a.told() != "" || s.Members != 1 || s.Lost != 0 || s.InFlight != 0 {
 				t.Errorf("told %q; %+v", a.told(), s)

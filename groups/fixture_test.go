@@ -34,7 +34,7 @@ type member struct {
 	other    []string
 }
 
-func (m *member) Accepts(p *streams.Pass, i int) bool {
+func (m *member) Accepts(p *streams.Batch, i int) bool {
 	return m.taboo == "" || !strings.Contains(string(p.Messages[i].Payload), m.taboo)
 }
 

@@ -21,7 +21,7 @@ type Delivery struct {
 // time and must not block.
 type Member interface {
 	// Accepts says whether the member may be handed the i-th message of p.
-	Accepts(p *streams.Pass, i int) bool
+	Accepts(p *streams.Batch, i int) bool
 
 	// Deliver hands over messages, oldest first, and returns how many of them,
 	// from the first, it took, and a tag, never lower than the one before, by
@@ -97,7 +97,7 @@ type group struct {
 type reader struct{ group *group }
 
 // Deliver shares out what comes from the topic.
-func (rd *reader) Deliver(p *streams.Pass) int {
+func (rd *reader) Deliver(p *streams.Batch) int {
 	g := rd.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,28 +133,26 @@ func (rd *reader) Gap(first, last uint64) {
 	g.tellLossesLocked()
 }
 
-// End ends the group, which is deleted by the registry's keeper: a worker does
-// not wait for storage.
-func (rd *reader) End() {
+// Resumed implements streams.Consumer.
+func (rd *reader) Resumed() {}
+
+// End ends the group with its topic: the registry's keeper deletes it, since a
+// worker does not wait for storage. After any other error all members go, and
+// who joins next tries again.
+func (rd *reader) End(err error) {
 	g := rd.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.reader != rd {
 		return
 	}
+	if err != streams.ErrDeleted {
+		g.dismissLocked(func(m Member) { m.Fail(err) })
+		return
+	}
 	g.ended = true
 	g.dismissLocked(Member.End)
 	g.registry.condemn(g)
-}
-
-// Fail lets all members go; who joins next tries again.
-func (rd *reader) Fail(err error) {
-	g := rd.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.reader == rd {
-		g.dismissLocked(func(m Member) { m.Fail(err) })
-	}
 }
 
 // pumpMessages bounds a pass over what was returned. Filters decode a whole
@@ -167,7 +165,7 @@ const pumpMessages = 256
 func (g *group) pumpLocked() {
 	g.held = false
 	for len(g.returned) > 0 && len(g.members) > 0 {
-		p := &streams.Pass{Messages: g.returned.oldest(pumpMessages)}
+		p := &streams.Batch{Messages: g.returned.oldest(pumpMessages)}
 		n := g.shareLocked(p, false)
 		for _, m := range p.Messages[n:] {
 			heap.Push(&g.returned, m)
@@ -185,7 +183,7 @@ func (g *group) pumpLocked() {
 // credit, and hands them over. It returns how many were assigned; those that a
 // member then had no room for are in returned. fresh are messages that come
 // from the topic.
-func (g *group) shareLocked(p *streams.Pass, fresh bool) int {
+func (g *group) shareLocked(p *streams.Batch, fresh bool) int {
 	assigned := 0
 	for i, m := range p.Messages {
 		if fresh && !g.hasRoomLocked(m) {
@@ -215,7 +213,7 @@ func (g *group) hasRoomLocked(m *streams.Message) bool {
 
 // assignLocked finds out who is handed the i-th message, if anybody. It
 // returns false if the message has to wait.
-func (g *group) assignLocked(p *streams.Pass, i int) bool {
+func (g *group) assignLocked(p *streams.Batch, i int) bool {
 	m := p.Messages[i]
 	if g.has(m.Seq) || g.burying[m.Seq] != nil {
 		return true
@@ -240,7 +238,7 @@ func (g *group) assignLocked(p *streams.Pass, i int) bool {
 
 // pickLocked returns the next member in turn that accepts the message and has
 // credit. accepted says whether any member would accept it.
-func (g *group) pickLocked(p *streams.Pass, i int) (ms *Membership, accepted bool) {
+func (g *group) pickLocked(p *streams.Batch, i int) (ms *Membership, accepted bool) {
 	for k := range g.members {
 		n := (g.turn + k) % len(g.members)
 		candidate := g.members[n]

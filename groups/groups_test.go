@@ -252,11 +252,11 @@ func (a *acker) join(t *testing.T, f *fixture) {
 	ms.Start()
 }
 
-func (a *acker) Accepts(*streams.Pass, int) bool { return true }
-func (a *acker) Gap(_, _ uint64) (uint64, bool)  { return 0, true }
-func (a *acker) End()                            {}
-func (a *acker) Deleted()                        {}
-func (a *acker) Fail(error)                      {}
+func (a *acker) Accepts(*streams.Batch, int) bool { return true }
+func (a *acker) Gap(_, _ uint64) (uint64, bool)   { return 0, true }
+func (a *acker) End()                             {}
+func (a *acker) Deleted()                         {}
+func (a *acker) Fail(error)                       {}
 
 func (a *acker) Deliver(run []groups.Delivery) (int, uint64) {
 	a.tag += uint64(len(run))

@@ -12,7 +12,7 @@ import (
 type JoinOptions struct {
 	// From is where the group begins if it is new. Otherwise it does not
 	// matter.
-	From streams.From
+	From streams.StartAt
 
 	// Explicit: the member acknowledges by numbers, message by message, each
 	// within Options.AckTimeout. Otherwise its tags acknowledge.
@@ -158,7 +158,7 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 		from = streams.At(g.resumption(topic.Bounds()))
 	}
 	rd := &reader{g}
-	in, joined, err := topic.In(ctx, rd, laneOf(g.key), from)
+	in, joined, err := topic.In(ctx, rd, shardOf(g.key), from)
 	if err != nil {
 		return nil, err
 	}
@@ -221,8 +221,8 @@ func (g *group) open(in *streams.InTopic, rd *reader, b storage.Bounds, opts Joi
 	return ms, nil
 }
 
-// laneOf spreads groups over the workers (FNV-1a).
-func laneOf(key Key) uint32 {
+// shardOf spreads groups over the workers (FNV-1a).
+func shardOf(key Key) uint32 {
 	h := uint32(2166136261)
 	for _, s := range [...]string{key.Topic.Space, key.Topic.Name, key.Client, key.Group} {
 		for i := range len(s) {

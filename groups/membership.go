@@ -208,7 +208,7 @@ func (ms *Membership) recycle() {
 }
 
 // accepts asks the member, unless it is beyond asking.
-func (ms *Membership) accepts(p *streams.Pass, i int) bool {
+func (ms *Membership) accepts(p *streams.Batch, i int) bool {
 	if ms.dead {
 		return false
 	}

@@ -54,7 +54,7 @@ type actor struct {
 
 type holding struct{ seq, tag uint64 }
 
-func (a *actor) Accepts(p *streams.Pass, i int) bool {
+func (a *actor) Accepts(p *streams.Batch, i int) bool {
 	return !a.blind || !strings.HasPrefix(string(p.Messages[i].Payload), "x")
 }
 

@@ -18,7 +18,7 @@ type MoveResult struct {
 // were handed is forgotten, acknowledging it does nothing any more, and they
 // are handed what comes from there. Counts of attempts begin anew. It returns
 // ErrNotFound, ErrClosed, streams.ErrPosition, or an error of the store.
-func (r *Registry) Move(ctx context.Context, topic *streams.Topic, key Key, from streams.From, dryRun bool) (MoveResult, error) {
+func (r *Registry) Move(ctx context.Context, topic *streams.Topic, key Key, from streams.StartAt, dryRun bool) (MoveResult, error) {
 	key.Topic = topic.ID()
 	if r.closed.Load() {
 		return MoveResult{}, ErrClosed
@@ -50,7 +50,7 @@ func (r *Registry) Move(ctx context.Context, topic *streams.Topic, key Key, from
 // move makes seq the group's position. g.recordMu is held.
 func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) error {
 	rd := &reader{g}
-	in, joined, err := topic.In(ctx, rd, laneOf(g.key), streams.At(seq))
+	in, joined, err := topic.In(ctx, rd, shardOf(g.key), streams.At(seq))
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type panicky struct {
 	onAccepts, onDeliver string
 }
 
-func (p *panicky) Accepts(pass *streams.Pass, i int) bool {
+func (p *panicky) Accepts(pass *streams.Batch, i int) bool {
 	if string(pass.Messages[i].Payload) == p.onAccepts {
 		panic("accepts " + p.onAccepts)
 	}
@@ -200,7 +200,7 @@ type decoder struct {
 	decoded int
 }
 
-func (d *decoder) Accepts(p *streams.Pass, _ int) bool {
+func (d *decoder) Accepts(p *streams.Batch, _ int) bool {
 	p.Memo("decoded", func() any { d.decoded += len(p.Messages); return nil })
 	return true
 }

@@ -31,16 +31,15 @@ const (
 	before // what comes is not in the tail any more, but in the log
 	stateChange
 	gap
-	end
-	failure // the log cannot be read
+	end     // err says why
 	closing // the network closes
 )
 
 // A pass is bounded, so that no topic keeps a worker for long and what is
 // encoded for one pass stays small.
 const (
-	passMessages = 256
-	passBytes    = 256 << 10
+	batchMessages = 256
+	batchBytes    = 256 << 10
 
 	// A consumer that catches up has filled its queue before. What is encoded
 	// for it beyond its room is encoded again the next time.
@@ -65,7 +64,7 @@ func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 		return segment{kind: someMessages, messages: run, then: cursor{run[len(run)-1].Seq + 1, c.change}}
 	}
 	if t.deleted {
-		return segment{kind: end, then: c}
+		return segment{kind: end, err: ErrDeleted, then: c}
 	}
 	return segment{kind: nothing, then: c}
 }

@@ -20,7 +20,7 @@
 //
 // Delivery runs in passes. A pass takes what has come since the last one and
 // offers it to each consumer in one call. The passes of one consumer are run
-// by one worker, chosen by the lane that it joined with; so nothing is ever
+// by one worker, chosen by the shard that it joined with; so nothing is ever
 // delivered to one consumer by two goroutines at once. A consumer never
 // blocks: it takes as many messages as it has room for. One that took fewer
 // is left alone until it calls InTopic.Resume, and then reads on from its

@@ -8,20 +8,20 @@ import (
 	"seagate/storage"
 )
 
-// A fetch is one reading of a topic's log for in topics of one lane that stand
+// A fetch is one reading of a topic's log for in topics of one shard that stand
 // at the same place before the tail. Workers never wait for a disk: they leave
 // that to the fetcher, and are posted what it read.
 type fetch struct {
-	lane    *lane
+	shard   *shard
 	at      cursor
 	limit   uint64     // messages before this one only
 	readers []*InTopic // those that wait for it
 
 	segment segment
-	offered chan struct{} // closed when the lane has handed it out
+	offered chan struct{} // closed when the shard has handed it out
 }
 
-// fetcher reads logs for lanes, so many at a time, and keeps no more of them
+// fetcher reads logs for shards, so many at a time, and keeps no more of them
 // in memory than that.
 type fetcher struct {
 	ctx context.Context // ends with the network
@@ -56,8 +56,8 @@ func (f *fetcher) run() {
 		if fe == nil {
 			return
 		}
-		fe.segment = fe.lane.topic.fetch(f.ctx, fe.at, fe.limit)
-		fe.lane.postFetched(fe)
+		fe.segment = fe.shard.topic.fetch(f.ctx, fe.at, fe.limit)
+		fe.shard.postFetched(fe)
 		select {
 		case <-fe.offered:
 		case <-f.ctx.Done():
@@ -89,20 +89,20 @@ func (f *fetcher) close() {
 
 // fetch returns what the log has at c, up to the message before limit.
 func (t *Topic) fetch(ctx context.Context, c cursor, limit uint64) segment {
-	run, err := t.Read(ctx, c.seq, int(min(passMessages, limit-c.seq)), catchUpBytes)
+	run, err := t.Read(ctx, c.seq, int(min(batchMessages, limit-c.seq)), catchUpBytes)
 	switch {
 	case errors.Is(err, storage.ErrTrimmed):
 		first := t.Bounds().First
 		if first <= c.seq { // deleted meanwhile
-			return segment{kind: end, then: c}
+			return segment{kind: end, err: ErrDeleted, then: c}
 		}
 		return segment{kind: gap, then: cursor{min(first, limit), c.change}}
 	case errors.Is(err, ErrDeleted):
-		return segment{kind: end, then: c}
+		return segment{kind: end, err: ErrDeleted, then: c}
 	case errors.Is(err, storage.ErrClosed) || ctx.Err() != nil:
 		return segment{kind: closing, then: c}
 	case err != nil:
-		return segment{kind: failure, err: err, then: c}
+		return segment{kind: end, err: err, then: c}
 	case len(run) == 0:
 		return segment{kind: nothing, then: c}
 	}

@@ -10,12 +10,13 @@ import (
 // An InTopic is one consumer's cursor on a topic. Safe for concurrent use.
 type InTopic struct {
 	topic    *Topic
-	lane     *lane
+	shard    *shard
 	consumer Consumer
 	started  atomic.Bool
+	resumed  atomic.Bool // Resume was called, and the worker has not looked since
 	closed   atomic.Bool
 
-	// Owned by the lane's worker once started.
+	// Owned by the shard's worker once started.
 	at       cursor
 	phase    phase
 	floating bool // it begins with whatever is the oldest by then: before its first message nothing is missing
@@ -28,7 +29,7 @@ const (
 	waiting  phase = iota // not started
 	catching              // reading from a cursor of its own
 	fetching              // waiting for what the log has there
-	live                  // standing at the lane's cursor
+	live                  // standing at the shard's cursor
 	parked                // full: left alone until Resume
 	over                  // ended or closed
 )
@@ -44,10 +45,10 @@ type Joined struct {
 // In opens an in topic at a place of the topic. Nothing is delivered before
 // Start, so that the caller can first pass on what Joined says. If the topic
 // keeps less than it is asked for, the first thing that the consumer hears is
-// the Gap. The lane is any number; consumers that share one are never served
+// the Gap. The shard is any number; consumers that share one are never served
 // at the same time. It may read from disk, and returns ErrPosition if there is
 // no such place.
-func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From) (*InTopic, Joined, error) {
+func (t *Topic) In(ctx context.Context, c Consumer, shardNumber uint32, from StartAt) (*InTopic, Joined, error) {
 	seq, _, err := t.locate(ctx, from)
 	if err != nil {
 		return nil, Joined{}, err
@@ -63,12 +64,12 @@ func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From
 	}
 	in := &InTopic{
 		topic:    t,
-		lane:     t.lanes[int(laneNumber)%len(t.lanes)],
+		shard:    t.shards[int(shardNumber)%len(t.shards)],
 		consumer: c,
 		at:       at,
 		floating: from.kind == earliest,
 	}
-	in.lane.open(in)
+	in.shard.open(in)
 	t.readers.Add(1)
 	return in, Joined{State: t.told, Header: t.header, Next: at.seq, Bounds: t.readableLocked()}, nil
 }
@@ -76,15 +77,15 @@ func (t *Topic) In(ctx context.Context, c Consumer, laneNumber uint32, from From
 // Start begins delivery.
 func (in *InTopic) Start() {
 	if in.started.CompareAndSwap(false, true) {
-		in.lane.post(in)
+		in.shard.post(in)
 	}
 }
 
 // Resume says that a consumer that took fewer messages than it was offered has
-// room again. At any other time it does nothing.
+// room again. The worker calls Consumer.Resumed and reads on.
 func (in *InTopic) Resume() {
-	if in.started.Load() {
-		in.lane.post(in)
+	if in.started.Load() && in.resumed.CompareAndSwap(false, true) {
+		in.shard.post(in)
 	}
 }
 
@@ -92,7 +93,7 @@ func (in *InTopic) Resume() {
 func (in *InTopic) Close() {
 	if in.closed.CompareAndSwap(false, true) {
 		in.topic.readers.Add(-1)
-		in.lane.post(in)
+		in.shard.post(in)
 	}
 }
 
@@ -101,7 +102,7 @@ func (in *InTopic) Topic() *Topic { return in.topic }
 
 // offer hands the consumer what comes at its cursor and moves the cursor. It
 // returns the phase that this leaves the in topic in.
-func (in *InTopic) offer(s segment, p *Pass) (next phase) {
+func (in *InTopic) offer(s segment, p *Batch) (next phase) {
 	defer in.containPanic(&next)
 	switch s.kind {
 	case someMessages:
@@ -117,16 +118,19 @@ func (in *InTopic) offer(s segment, p *Pass) (next phase) {
 			in.consumer.Gap(in.at.seq, s.then.seq-1)
 		}
 	case end:
-		in.consumer.End()
-		return over
-	case failure:
-		in.consumer.Fail(s.err)
+		in.consumer.End(s.err)
 		return over
 	case closing:
 		return over
 	}
 	in.at = s.then
 	return in.phase
+}
+
+// resume tells the consumer that its call of Resume was heard.
+func (in *InTopic) resume() {
+	defer in.containPanic(&in.phase)
+	in.consumer.Resumed()
 }
 
 // containPanic ends an in topic whose consumer panicked, and nothing else.

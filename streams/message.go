@@ -10,9 +10,9 @@ type Message struct {
 	Payload []byte
 }
 
-// A Pass is a run of consecutive messages of one topic that is offered to many
+// A Batch is a run of consecutive messages of one topic that is offered to many
 // consumers, one after the other, by one goroutine.
-type Pass struct {
+type Batch struct {
 	Messages []*Message
 
 	memos map[any]any
@@ -21,7 +21,7 @@ type Pass struct {
 // Memo returns what make returned for this key the first time it was asked for
 // in this pass, so that one consumer's work (an encoding, a verdict) serves the
 // next. The key should be of a type of the caller's own.
-func (p *Pass) Memo(key any, make func() any) any {
+func (p *Batch) Memo(key any, make func() any) any {
 	if v, ok := p.memos[key]; ok {
 		return v
 	}
@@ -46,7 +46,7 @@ type Consumer interface {
 	// Deliver offers the next messages and returns how many of them, from the
 	// first, it took. After fewer than all, nothing is offered until
 	// InTopic.Resume.
-	Deliver(p *Pass) int
+	Deliver(p *Batch) int
 
 	// State tells of a change of the topic's state.
 	State(s State)
@@ -56,9 +56,11 @@ type Consumer interface {
 	// the one after.
 	Gap(first, last uint64)
 
-	// Fail tells that what comes next cannot be read. Nothing follows.
-	Fail(err error)
+	// Resumed follows InTopic.Resume, before anything else is offered and even
+	// if nothing is.
+	Resumed()
 
-	// End tells that the topic was deleted. Nothing follows.
-	End()
+	// End tells that nothing follows: because the topic was deleted, which is
+	// ErrDeleted, or because what comes next cannot be read.
+	End(err error)
 }

@@ -120,12 +120,12 @@ func (t *Topic) showLocked(payloads [][]byte, a storage.Appended) {
 }
 
 // awaitRoomLocked waits while the tail is full of messages that the workers
-// have not handed out yet. Slow consumers are not waited for: see lane.floor.
+// have not handed out yet. Slow consumers are not waited for: see shard.floor.
 func (t *Topic) awaitRoomLocked() {
 	if !t.crowdedLocked() {
 		return
 	}
-	t.waiters.Add(1) // before crowdedLocked looks again, so that laneMoved cannot miss it
+	t.waiters.Add(1) // before crowdedLocked looks again, so that shardMoved cannot miss it
 	defer t.waiters.Add(-1)
 	for t.crowdedLocked() && !t.deleted && !t.net.closed.Load() {
 		t.passed.Wait()
@@ -141,17 +141,17 @@ func (t *Topic) crowdedLocked() bool {
 	return t.tail.over(most, bytes) && t.tailFirstLocked() >= t.floor()
 }
 
-// floor is the number of the first message that some lane has yet to pass on.
+// floor is the number of the first message that some shard has yet to pass on.
 func (t *Topic) floor() uint64 {
 	floor := uint64(math.MaxUint64)
-	for _, l := range t.lanes {
+	for _, l := range t.shards {
 		floor = min(floor, l.floor.Load())
 	}
 	return floor
 }
 
-// laneMoved wakes the senders that wait for the workers.
-func (t *Topic) laneMoved() {
+// shardMoved wakes the senders that wait for the workers.
+func (t *Topic) shardMoved() {
 	if t.waiters.Load() == 0 {
 		return
 	}

@@ -63,7 +63,7 @@ func TestReplayBeginsWhereItIsAskedTo(t *testing.T) {
 		epoch := out.Topic().Bounds().Epoch
 		tests := []struct {
 			name  string
-			from  streams.From
+			from  streams.StartAt
 			first int
 		}{
 			{"latest", streams.Latest(), 10},
@@ -99,7 +99,7 @@ func TestPositionsThatAreNone(t *testing.T) {
 	n := open(t, streams.Options{})
 	out := provide(t, n)
 	sendNumbers(t, out, 1, 3)
-	tests := map[string]streams.From{
+	tests := map[string]streams.StartAt{
 		"beyond the end":            streams.At(5),
 		"zero":                      streams.At(0),
 		"another epoch":             streams.At(2).In("other"),
@@ -457,7 +457,7 @@ func TestTheEarliestIsWhateverIsThere(t *testing.T) {
 		n := open(t, streams.Options{TailMessages: 2, Policy: streams.Policy{Retention: storage.Retention{Messages: 10}}})
 		out := provide(t, n)
 		sendNumbers(t, out, 1, 9)
-		asked := map[string]streams.From{"earliest": streams.Earliest()}
+		asked := map[string]streams.StartAt{"earliest": streams.Earliest()}
 		recorders := map[string]*recorder{}
 		for name, from := range asked {
 			recorders[name], _ = joinFrom(t, out.Topic(), -1, 0, from)

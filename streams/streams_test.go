@@ -64,13 +64,15 @@ type recorder struct {
 	in     *streams.InTopic
 	room   int // messages it takes until given more; -1: all
 	events []string
+
+	resumed int // calls of Resumed
 }
 
 func (r *recorder) note(format string, args ...any) {
 	r.events = append(r.events, fmt.Sprintf(format, args...))
 }
 
-func (r *recorder) Deliver(p *streams.Pass) int {
+func (r *recorder) Deliver(p *streams.Batch) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, m := range p.Messages {
@@ -97,16 +99,20 @@ func (r *recorder) Gap(first, last uint64) {
 	r.note("gap %d-%d", first, last)
 }
 
-func (r *recorder) Fail(err error) {
+func (r *recorder) Resumed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note("failed: %v", err)
+	r.resumed++
 }
 
-func (r *recorder) End() {
+func (r *recorder) End(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note("end")
+	if err == streams.ErrDeleted {
+		r.note("end")
+	} else {
+		r.note("failed: %v", err)
+	}
 }
 
 func (r *recorder) giveRoom(n int) {
@@ -125,15 +131,15 @@ func (r *recorder) want(t *testing.T, events ...string) {
 	}
 }
 
-func join(t testing.TB, topic *streams.Topic, room int, lane uint32) (*recorder, streams.Joined) {
+func join(t testing.TB, topic *streams.Topic, room int, shard uint32) (*recorder, streams.Joined) {
 	t.Helper()
-	return joinFrom(t, topic, room, lane, streams.Latest())
+	return joinFrom(t, topic, room, shard, streams.Latest())
 }
 
-func joinFrom(t testing.TB, topic *streams.Topic, room int, lane uint32, from streams.From) (*recorder, streams.Joined) {
+func joinFrom(t testing.TB, topic *streams.Topic, room int, shard uint32, from streams.StartAt) (*recorder, streams.Joined) {
 	t.Helper()
 	r := &recorder{room: room}
-	in, joined, err := topic.In(t.Context(), r, lane, from)
+	in, joined, err := topic.In(t.Context(), r, shard, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +314,7 @@ func TestTopicsPerSpaceAreBounded(t *testing.T) {
 // panicker panics on its first message.
 type panicker struct{ recorder }
 
-func (*panicker) Deliver(*streams.Pass) int { panic("boom") }
+func (*panicker) Deliver(*streams.Batch) int { panic("boom") }
 
 func TestPanicEndsOnlyItsConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -371,7 +377,7 @@ type waiter struct {
 	last uint64
 }
 
-func (w *waiter) Deliver(p *streams.Pass) int {
+func (w *waiter) Deliver(p *streams.Batch) int {
 	if p.Messages[len(p.Messages)-1].Seq == w.last {
 		close(w.done)
 	}
@@ -387,7 +393,7 @@ type moody struct {
 	last uint64
 }
 
-func (m *moody) Deliver(p *streams.Pass) int {
+func (m *moody) Deliver(p *streams.Batch) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := len(p.Messages)
@@ -444,7 +450,7 @@ func TestNoGapNoRepeatWhateverTheAppetite(t *testing.T) {
 
 func TestMemoIsMadeOncePerPass(t *testing.T) {
 	type key struct{ id int }
-	p := &streams.Pass{}
+	p := &streams.Batch{}
 	made := 0
 	for range 3 {
 		for id := range 2 {
@@ -460,11 +466,11 @@ func TestMemoIsMadeOncePerPass(t *testing.T) {
 
 type counter struct{ n int }
 
-func (c *counter) Deliver(p *streams.Pass) int { c.n += len(p.Messages); return len(p.Messages) }
-func (*counter) State(streams.State)           {}
-func (*counter) Gap(uint64, uint64)            {}
-func (*counter) Fail(error)                    {}
-func (*counter) End()                          {}
+func (c *counter) Deliver(p *streams.Batch) int { c.n += len(p.Messages); return len(p.Messages) }
+func (*counter) State(streams.State)            {}
+func (*counter) Gap(uint64, uint64)             {}
+func (*counter) Resumed()                       {}
+func (*counter) End(error)                      {}
 
 func BenchmarkFanOut(b *testing.B) {
 	for _, subscribers := range []int{1, 100, 1000} {
@@ -482,4 +488,30 @@ func BenchmarkFanOut(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestResumedIsCalledWhateverTheInTopicDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, streams.Options{})
+		out := provide(t, n)
+		r, _ := join(t, out.Topic(), -1, 0)
+		r.in.Start()
+		synctest.Wait()
+		r.in.Resume() // live, with nothing to read
+		synctest.Wait()
+		r.in.Resume()
+		synctest.Wait()
+		send(t, out, "a")
+		synctest.Wait()
+		if r.want(t, "1:a"); r.resumed != 2 {
+			t.Errorf("Resumed was called %d times, want 2", r.resumed)
+		}
+		r.in.Close()
+		r.in.Resume()
+		synctest.Wait()
+		if r.resumed != 2 {
+			t.Error("Resumed was called after Close")
+		}
+		n.Close()
+	})
 }

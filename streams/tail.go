@@ -68,7 +68,7 @@ func (t *tail) read(seq, limit uint64, maxBytes int) []*Message {
 		return nil
 	}
 	i := int(seq - t.at(0).Seq)
-	most := min(t.count-i, passMessages, int(min(limit-seq, passMessages)))
+	most := min(t.count-i, batchMessages, int(min(limit-seq, batchMessages)))
 	n, bytes := 0, 0
 	for n < most {
 		bytes += len(t.at(i + n).Payload)

@@ -30,7 +30,7 @@ type Topic struct {
 	net *Network
 
 	// recordMu orders the writes of what is kept in storage (header, pause).
-	// Locks are taken in this order: recordMu, Network.mu, mu, lane.mu,
+	// Locks are taken in this order: recordMu, Network.mu, mu, shard.mu,
 	// worker.mu.
 	recordMu sync.Mutex
 
@@ -53,9 +53,9 @@ type Topic struct {
 	changes       changeLog
 
 	readers atomic.Int64
-	lanes   []*lane // one per worker
+	shards  []*shard // one per worker
 	waiters atomic.Int64
-	passed  *sync.Cond // on mu: a lane moved on while a sender waited
+	passed  *sync.Cond // on mu: a shard moved on while a sender waited
 }
 
 func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
@@ -65,9 +65,9 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 	}
 	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next}
 	t.passed = sync.NewCond(&t.mu)
-	t.lanes = make([]*lane, len(net.workers))
+	t.shards = make([]*shard, len(net.workers))
 	for i, w := range net.workers {
-		t.lanes[i] = newLane(t, w)
+		t.shards[i] = newShard(t, w)
 	}
 	return t, nil
 }
@@ -136,7 +136,7 @@ func (t *Topic) tellLocked() {
 }
 
 func (t *Topic) moved() {
-	for _, l := range t.lanes {
+	for _, l := range t.shards {
 		l.topicMoved()
 	}
 }

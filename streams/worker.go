@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// A worker runs the passes of its lanes, one at a time, in the order in which
+// A worker runs the passes of its shards, one at a time, in the order in which
 // they asked. Owned by the Network.
 type worker struct {
 	mu     sync.Mutex // guards what follows
 	ready  sync.Cond
-	queue  []*lane
+	queue  []*shard
 	closed bool
 }
 
@@ -20,9 +20,9 @@ func newWorker() *worker {
 	return w
 }
 
-// enqueue adds a lane that is not in the queue. There are never more entries
-// than lanes.
-func (w *worker) enqueue(l *lane) {
+// enqueue adds a shard that is not in the queue. There are never more entries
+// than shards.
+func (w *worker) enqueue(l *shard) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = append(w.queue, l)
@@ -36,7 +36,7 @@ func (w *worker) close() {
 	w.ready.Signal()
 }
 
-// run serves lanes until close.
+// run serves shards until close.
 func (w *worker) run() {
 	for {
 		l, ok := w.dequeue()
@@ -54,7 +54,7 @@ func (w *worker) run() {
 	}
 }
 
-func (w *worker) dequeue() (*lane, bool) {
+func (w *worker) dequeue() (*shard, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) == 0 && !w.closed {

@@ -310,7 +310,7 @@ func (w *world) messages(t testing.TB, who credentials, stream string) <-chan st
 
 type sink chan string
 
-func (s sink) Deliver(p *streams.Pass, _ []bool) int {
+func (s sink) Deliver(p *streams.Batch, _ []bool) int {
 	for _, m := range p.Messages {
 		s <- string(m.Payload)
 	}

@@ -59,7 +59,7 @@ type passFramesKey struct{}
 
 // framesOf returns the frames of all messages of a pass. If they are the
 // caller's own it must release them.
-func (s *subscription) framesOf(p *streams.Pass) (_ *frames, own bool) {
+func (s *subscription) framesOf(p *streams.Batch) (_ *frames, own bool) {
 	byID := p.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
 	f := byID[look{s.id, s.meta}]
 	if f == nil {

@@ -155,7 +155,7 @@ func TestAnEndedSubscriptionDoesNotEndItsConnection(t *testing.T) {
 // A connection with many subscriptions to one stream had each pass encoded,
 // and kept, once for each of them.
 func TestAPassKeepsFramesForFewSubscriptionIDs(t *testing.T) {
-	p := &streams.Pass{Messages: []*streams.Message{{Payload: []byte(`1`)}, {Payload: []byte(`22`)}}}
+	p := &streams.Batch{Messages: []*streams.Message{{Payload: []byte(`1`)}, {Payload: []byte(`22`)}}}
 	c := &conn{server: testServer()}
 	owned := 0
 	for id := range int64(100) {

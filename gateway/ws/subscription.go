@@ -143,7 +143,7 @@ func (s *subscription) close() {
 }
 
 // Deliver implements gateway.Sink.
-func (s *subscription) Deliver(p *streams.Pass, visible []bool) int {
+func (s *subscription) Deliver(p *streams.Batch, visible []bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {

@@ -14,7 +14,7 @@ import (
 
 type nobody struct{}
 
-func (nobody) Accepts(*streams.Pass, int) bool             { return true }
+func (nobody) Accepts(*streams.Batch, int) bool            { return true }
 func (nobody) Deliver(run []groups.Delivery) (int, uint64) { return 0, 0 }
 func (nobody) Gap(_, _ uint64) (uint64, bool)              { return 0, true }
 func (nobody) End()                                        {}

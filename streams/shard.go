@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 )
 
-// A lane is the consumers of one topic that one worker serves. Most of them
-// are live: they stand at the lane's own cursor and share its passes. The
+// A shard is the consumers of one topic that one worker serves. Most of them
+// are live: they stand at the shard's own cursor and share its passes. The
 // others catch up from cursors of their own, from the tail or, through the
 // fetcher, from the log; or they are parked.
-type lane struct {
+type shard struct {
 	topic  *Topic
 	worker *worker
 
@@ -37,15 +37,15 @@ type lane struct {
 	parked   int
 }
 
-func newLane(t *Topic, w *worker) *lane {
-	l := &lane{topic: t, worker: w}
+func newShard(t *Topic, w *worker) *shard {
+	l := &shard{topic: t, worker: w}
 	l.floor.Store(math.MaxUint64)
 	return l
 }
 
 // open notes an in topic that will be started, so that nothing it is to read
 // is dropped until then.
-func (l *lane) open(in *InTopic) {
+func (l *shard) open(in *InTopic) {
 	first := l.topic.tailFirstLocked()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,16 +60,16 @@ func (l *lane) open(in *InTopic) {
 }
 
 // post puts an in topic before the worker.
-func (l *lane) post(in *InTopic) {
+func (l *shard) post(in *InTopic) {
 	l.wake(func() { l.posted = append(l.posted, in) })
 }
 
 // postFetched puts what was read before the worker.
-func (l *lane) postFetched(f *fetch) {
+func (l *shard) postFetched(f *fetch) {
 	l.wake(func() { l.fetched = append(l.fetched, f) })
 }
 
-func (l *lane) wake(note func()) {
+func (l *shard) wake(note func()) {
 	l.mu.Lock()
 	note()
 	l.used = true
@@ -82,7 +82,7 @@ func (l *lane) wake(note func()) {
 }
 
 // topicMoved asks for a run, if anybody listens here.
-func (l *lane) topicMoved() {
+func (l *shard) topicMoved() {
 	l.mu.Lock()
 	l.stale = true
 	enqueue := l.used && !l.scheduled
@@ -93,21 +93,21 @@ func (l *lane) topicMoved() {
 	}
 }
 
-// run does one bounded piece of the lane's work and returns whether there is
+// run does one bounded piece of the shard's work and returns whether there is
 // more. Called by the worker.
-func (l *lane) run() (more bool) {
+func (l *shard) run() (more bool) {
 	posted, fetched := l.take()
 	l.admit(posted)
 	for _, f := range fetched {
 		l.offerFetched(f)
 	}
-	more = l.passLive()
+	more = l.deliverLive()
 	more = l.catchUp() || more
 	l.setFloor()
 	return more || !l.rest()
 }
 
-func (l *lane) take() ([]*InTopic, []*fetch) {
+func (l *shard) take() ([]*InTopic, []*fetch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	posted, fetched := l.posted, l.fetched
@@ -118,9 +118,9 @@ func (l *lane) take() ([]*InTopic, []*fetch) {
 	return posted, fetched
 }
 
-// rest lets the lane wait to be scheduled again, unless something came during
+// rest lets the shard wait to be scheduled again, unless something came during
 // the run.
-func (l *lane) rest() bool {
+func (l *shard) rest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stale || len(l.posted)+len(l.fetched) > 0 {
@@ -132,18 +132,24 @@ func (l *lane) rest() bool {
 }
 
 // admit lets what was posted read on, and drops what was closed.
-func (l *lane) admit(posted []*InTopic) {
+func (l *shard) admit(posted []*InTopic) {
 	dropped := false
 	for _, in := range posted {
 		if in.phase == parked {
 			l.parked--
 			in.phase = waiting
 		}
-		switch {
-		case in.closed.Load():
-			dropped = dropped || in.phase != waiting
+		before := in.phase
+		if in.resumed.Swap(false) && in.phase != over && !in.closed.Load() {
+			in.resume()
+		}
+		if in.closed.Load() {
 			in.phase = over
-		case in.phase == waiting:
+		}
+		switch in.phase {
+		case over:
+			dropped = dropped || before != waiting
+		case waiting:
 			in.phase = catching
 			l.catching = append(l.catching, in)
 		}
@@ -155,13 +161,13 @@ func (l *lane) admit(posted []*InTopic) {
 	}
 }
 
-// passLive makes one pass over all live in topics. It returns whether there
+// deliverLive makes one pass over all live in topics. It returns whether there
 // was anything to pass on.
-func (l *lane) passLive() bool {
+func (l *shard) deliverLive() bool {
 	if len(l.live) == 0 {
 		return false
 	}
-	s := l.topic.peek(l.at, math.MaxUint64, passBytes)
+	s := l.topic.peek(l.at, math.MaxUint64, batchBytes)
 	switch s.kind {
 	case nothing:
 		return false
@@ -169,7 +175,7 @@ func (l *lane) passLive() bool {
 		l.demote()
 		return true
 	}
-	p := &Pass{Messages: s.messages}
+	p := &Batch{Messages: s.messages}
 	kept := l.live[:0]
 	for _, in := range l.live {
 		in.at = l.at
@@ -186,7 +192,7 @@ func (l *lane) passLive() bool {
 
 // leave notes the phase that an offer left the in topic in, and returns
 // whether it has left the list that it was in.
-func (l *lane) leave(in *InTopic, next phase) bool {
+func (l *shard) leave(in *InTopic, next phase) bool {
 	changed := in.phase != next
 	in.phase = next
 	if next == parked {
@@ -196,7 +202,7 @@ func (l *lane) leave(in *InTopic, next phase) bool {
 }
 
 // demote makes those who are live catch up.
-func (l *lane) demote() {
+func (l *shard) demote() {
 	for _, in := range l.live {
 		in.phase, in.at = catching, l.at
 	}
@@ -205,8 +211,8 @@ func (l *lane) demote() {
 }
 
 // catchUp lets everyone who is not live read one segment more, and makes those
-// live who have arrived where the lane is. It returns whether there is more.
-func (l *lane) catchUp() bool {
+// live who have arrived where the shard is. It returns whether there is more.
+func (l *shard) catchUp() bool {
 	var read reading
 	waiting := l.catching
 	l.catching = nil // offers add those who stay
@@ -220,16 +226,16 @@ func (l *lane) catchUp() bool {
 			l.live = append(l.live, in)
 		case in.at.before(l.at):
 			l.readOn(in, &read)
-		default: // ahead of the lane, which will come
+		default: // ahead of the shard, which will come
 			l.catching = append(l.catching, in)
 		}
 	}
 	return len(l.catching) > 0 || len(l.live) > 0 && l.behind()
 }
 
-// lead takes the lane to where an in topic stands, if nobody is live and the
+// lead takes the shard to where an in topic stands, if nobody is live and the
 // tail reaches there. Otherwise the in topic waits for the log.
-func (l *lane) lead(in *InTopic) bool {
+func (l *shard) lead(in *InTopic) bool {
 	if s := l.topic.peek(in.at, math.MaxUint64, 1); s.kind == before {
 		l.fetch(in, s.limit)
 		return false
@@ -243,14 +249,14 @@ func (l *lane) lead(in *InTopic) bool {
 type reading struct {
 	at cursor
 	s  segment
-	p  *Pass
+	p  *Batch
 }
 
-// readOn offers what comes before the lane's own place.
-func (l *lane) readOn(in *InTopic, r *reading) {
+// readOn offers what comes before the shard's own place.
+func (l *shard) readOn(in *InTopic, r *reading) {
 	if r.p == nil || r.at != in.at {
 		s := l.topic.peek(in.at, l.at.seq, catchUpBytes)
-		*r = reading{in.at, s, &Pass{Messages: s.messages}}
+		*r = reading{in.at, s, &Batch{Messages: s.messages}}
 	}
 	if r.s.kind == before {
 		l.fetch(in, r.s.limit)
@@ -259,18 +265,18 @@ func (l *lane) readOn(in *InTopic, r *reading) {
 	l.offerCatching(in, r.s, r.p)
 }
 
-func (l *lane) offerCatching(in *InTopic, s segment, p *Pass) {
+func (l *shard) offerCatching(in *InTopic, s segment, p *Batch) {
 	if !l.leave(in, in.offer(s, p)) {
 		l.catching = append(l.catching, in)
 	}
 }
 
 // fetch lets an in topic wait for what the log has at its cursor.
-func (l *lane) fetch(in *InTopic, limit uint64) {
+func (l *shard) fetch(in *InTopic, limit uint64) {
 	in.phase = fetching
 	f := l.fetches[in.at]
 	if f == nil {
-		f = &fetch{lane: l, at: in.at, limit: limit, offered: make(chan struct{})}
+		f = &fetch{shard: l, at: in.at, limit: limit, offered: make(chan struct{})}
 		if l.fetches == nil {
 			l.fetches = map[cursor]*fetch{}
 		}
@@ -281,11 +287,11 @@ func (l *lane) fetch(in *InTopic, limit uint64) {
 }
 
 // offerFetched hands out what was read from the log.
-func (l *lane) offerFetched(f *fetch) {
+func (l *shard) offerFetched(f *fetch) {
 	defer close(f.offered)
 	delete(l.fetches, f.at)
 	s := l.topic.upToChange(f.at, f.segment)
-	p := &Pass{Messages: s.messages}
+	p := &Batch{Messages: s.messages}
 	for _, in := range f.readers {
 		if in.phase != fetching { // closed meanwhile
 			continue
@@ -296,12 +302,12 @@ func (l *lane) offerFetched(f *fetch) {
 }
 
 // behind says whether the topic has something that the live have not had.
-func (l *lane) behind() bool {
+func (l *shard) behind() bool {
 	return l.topic.peek(l.at, math.MaxUint64, 1).kind != nothing
 }
 
 // setFloor publishes how far those have got who read the tail.
-func (l *lane) setFloor() {
+func (l *shard) setFloor() {
 	first := l.topic.tailFirst()
 	floor := uint64(math.MaxUint64)
 	if len(l.live) > 0 {
@@ -321,5 +327,5 @@ func (l *lane) setFloor() {
 	}
 	l.floor.Store(floor)
 	l.mu.Unlock()
-	l.topic.laneMoved()
+	l.topic.shardMoved()
 }

@@ -9,38 +9,38 @@ import (
 	"seagate/storage"
 )
 
-// A From says where in a topic to begin. The zero value is Latest.
-type From struct {
-	kind  fromKind
+// A StartAt says where in a topic to begin. The zero value is Latest.
+type StartAt struct {
+	kind  startKind
 	seq   uint64
 	time  time.Time
 	epoch string
 }
 
-type fromKind uint8
+type startKind uint8
 
 const (
-	latest fromKind = iota
+	latest startKind = iota
 	earliest
 	atSeq
 	sinceTime
 )
 
 // Latest is behind everything that is there.
-func Latest() From { return From{} }
+func Latest() StartAt { return StartAt{} }
 
 // Earliest is the oldest message that is kept.
-func Earliest() From { return From{kind: earliest} }
+func Earliest() StartAt { return StartAt{kind: earliest} }
 
 // At is the message with this number, be it the next one that is accepted.
-func At(seq uint64) From { return From{kind: atSeq, seq: seq} }
+func At(seq uint64) StartAt { return StartAt{kind: atSeq, seq: seq} }
 
 // Since is the first message that was accepted at t or later.
-func Since(t time.Time) From { return From{kind: sinceTime, time: t} }
+func Since(t time.Time) StartAt { return StartAt{kind: sinceTime, time: t} }
 
 // In returns f as it was read in an epoch of the topic: in another one it is
 // nowhere. "" is any.
-func (f From) In(epoch string) From {
+func (f StartAt) In(epoch string) StartAt {
 	f.epoch = epoch
 	return f
 }
@@ -66,14 +66,14 @@ func (e *PositionError) Is(target error) bool { return target == ErrPosition }
 // Locate returns the number of the message that comes first from there, which
 // is none yet if it is that of the next one. It is never one that the topic no
 // longer keeps.
-func (t *Topic) Locate(ctx context.Context, from From) (uint64, error) {
+func (t *Topic) Locate(ctx context.Context, from StartAt) (uint64, error) {
 	seq, b, err := t.locate(ctx, from)
 	return max(seq, b.First), err
 }
 
 // locate is Locate, except that a number is left as it is, also where the
 // topic begins later.
-func (t *Topic) locate(ctx context.Context, from From) (uint64, storage.Bounds, error) {
+func (t *Topic) locate(ctx context.Context, from StartAt) (uint64, storage.Bounds, error) {
 	log, err := t.openLog()
 	if err != nil {
 		return 0, storage.Bounds{}, err
