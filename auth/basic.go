@@ -26,7 +26,7 @@ func (d *Directory) Basic(clientID, secret string, from netip.Addr) (*Principal,
 }
 
 func (d *Directory) basic(clientID, text string) (*Principal, *Refusal) {
-	var s *secret
+	var s *clientSecret
 	var refusal *Refusal
 	if raw, generated := parseGenerated(text); generated {
 		s = d.provenByDigest(clientID, raw)
@@ -45,13 +45,13 @@ func (d *Directory) basic(clientID, text string) (*Principal, *Refusal) {
 }
 
 // provenByDigest returns the client's generated secret that raw is, or nil.
-func (d *Directory) provenByDigest(clientID string, raw secretBinary) *secret {
+func (d *Directory) provenByDigest(clientID string, raw secretBinary) *clientSecret {
 	digest := sha256.Sum256(raw[:])
 	// No secret has the decoy's digest; it is there to be compared with, so
 	// that time does not tell which selectors exist.
-	found, want := (*secret)(nil), d.decoyDigest[:]
+	found, want := (*clientSecret)(nil), d.decoyDigest[:]
 	if v, ok := d.selectors.Load(raw.selector()); ok {
-		found = v.(*secret)
+		found = v.(*clientSecret)
 		want = found.record.Digest
 	}
 	right := subtle.ConstantTimeCompare(digest[:], want) == 1
@@ -63,13 +63,13 @@ func (d *Directory) provenByDigest(clientID string, raw secretBinary) *secret {
 
 // provenByWords returns the client's operator-supplied secret that text is, or
 // nil. It refuses without checking what is too dear to check now.
-func (d *Directory) provenByWords(clientID, text string) (*secret, *Refusal) {
+func (d *Directory) provenByWords(clientID, text string) (*clientSecret, *Refusal) {
 	if len(text) > MaxSecret {
 		return nil, nil
 	}
-	var s *secret
+	var s *clientSecret
 	if v, ok := d.chosen.Load(clientID); ok {
-		s = v.(*secret)
+		s = v.(*clientSecret)
 	}
 	mac := d.macOf(text)
 	if s.seenAs(mac) {
@@ -99,7 +99,7 @@ func (d *Directory) provenByWords(clientID, text string) (*secret, *Refusal) {
 // stretched returns s if it is what text is, and remembers that; or nil. It
 // pays for one PBKDF2, also if there is no secret to compare with: otherwise
 // time would tell whether the id is that of an operator's client.
-func (d *Directory) stretched(s *secret, text string, mac [sha256.Size]byte) *secret {
+func (d *Directory) stretched(s *clientSecret, text string, mac [sha256.Size]byte) *clientSecret {
 	d.counters.slowChecks.Add(1)
 	against := d.decoySecret
 	if s != nil {
@@ -124,7 +124,7 @@ func (d *Directory) macOf(text string) (mac [sha256.Size]byte) {
 }
 
 // seenAs says whether mac is of the text that proved to be s.
-func (s *secret) seenAs(mac [sha256.Size]byte) bool {
+func (s *clientSecret) seenAs(mac [sha256.Size]byte) bool {
 	if s == nil {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"seagate/auth"
+	"seagate/internal/secret"
 )
 
 const ownWords = "correct horse battery"
@@ -273,10 +274,10 @@ func TestEnsureRootTakesAGeneratedSecret(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	s := auth.NewSecret()
 	text := s.Reveal()
-	type holder struct{ hidden auth.Secret }
+	type holder struct{ hidden secret.Text }
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
-	logger.Info("made", "secret", s, "holder", holder{s}, "list", []auth.Secret{s})
+	logger.Info("made", "secret", s, "holder", holder{s}, "list", []secret.Text{s})
 	slog.New(slog.NewTextHandler(&log, nil)).Info("made", "secret", s, "holder", &holder{s})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		fmt.Fprintf(&log, verb, s)
@@ -286,7 +287,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	if strings.Contains(log.String(), text) || strings.Contains(log.String(), fmt.Sprintf("%x", text)) {
 		t.Fatalf("the secret is in\n%s", log.String())
 	}
-	if !strings.Contains(log.String(), "[redacted]") {
+	if !strings.Contains(log.String(), "(hidden)") {
 		t.Fatal("nothing says that there was a secret")
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"seagate/internal/secret"
 	"seagate/storage"
 )
 
@@ -36,12 +37,12 @@ func (c *client) view() Client {
 // CreateClient creates a client and returns its secret, which is not kept. It
 // fails with ErrClientExists, ErrTooManyClients, ErrInvalidName or
 // ErrInvalidDescription.
-func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description string) (Client, Secret, error) {
+func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description string) (Client, secret.Text, error) {
 	if err := cmp.Or(CheckID(id), checkDescription(description)); err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	var view Client
-	var s Secret
+	var s secret.Text
 	err := d.change(ctx, func() (err error) {
 		view, s, err = d.createClient(ctx, jailUID, id, description)
 		return err
@@ -49,31 +50,31 @@ func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description s
 	return view, s, err
 }
 
-func (d *Directory) createClient(ctx context.Context, jailUID, id, description string) (Client, Secret, error) {
+func (d *Directory) createClient(ctx context.Context, jailUID, id, description string) (Client, secret.Text, error) {
 	j, err := d.jailOf(jailUID)
 	if err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	s, err := d.freshSecret()
 	if err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	record, err := newClientRecord(s.Reveal(), description)
 	if err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	if err := d.roomForClient(j, id); err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	c, err := d.save(ctx, j, id, record, storage.IfAbsent())
 	if errors.Is(err, storage.ErrConflict) { // an earlier attempt did get there
 		if err := d.reread(ctx, j, id); err != nil {
-			return Client{}, Secret{}, err
+			return Client{}, secret.Text{}, err
 		}
-		return Client{}, Secret{}, ErrClientExists
+		return Client{}, secret.Text{}, ErrClientExists
 	}
 	if err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	return c.view(), s, nil
 }
@@ -103,7 +104,7 @@ func newClientRecord(secret, description string) (clientRecord, error) {
 // freshSecret generates a secret with a selector that no other has: one that
 // is taken, at odds of 1 in 2^64 for each secret there is, would shut out the
 // client that has it.
-func (d *Directory) freshSecret() (Secret, error) {
+func (d *Directory) freshSecret() (secret.Text, error) {
 	for range writeAttempts {
 		s := NewSecret()
 		raw, _ := parseGenerated(s.Reveal())
@@ -111,7 +112,7 @@ func (d *Directory) freshSecret() (Secret, error) {
 			return s, nil
 		}
 	}
-	return Secret{}, errors.New("generating a secret: the system's random numbers repeat")
+	return secret.Text{}, errors.New("generating a secret: the system's random numbers repeat")
 }
 
 // DeleteClient deletes a client and ends its credentials. It fails with
@@ -147,8 +148,8 @@ func (d *Directory) deleteClient(ctx context.Context, c *client) error {
 
 // RotateSecret gives the client a new secret, which is not kept, and ends the
 // old one. It fails with ErrClientNotFound.
-func (d *Directory) RotateSecret(ctx context.Context, jailUID, id string) (Client, Secret, error) {
-	var s Secret
+func (d *Directory) RotateSecret(ctx context.Context, jailUID, id string) (Client, secret.Text, error) {
+	var s secret.Text
 	view, err := d.rewrite(ctx, jailUID, id, func(r *clientRecord) (err error) {
 		if s, err = d.freshSecret(); err != nil {
 			return err
@@ -157,7 +158,7 @@ func (d *Directory) RotateSecret(ctx context.Context, jailUID, id string) (Clien
 		return err
 	})
 	if err != nil {
-		return Client{}, Secret{}, err
+		return Client{}, secret.Text{}, err
 	}
 	return view, s, nil
 }

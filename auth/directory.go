@@ -60,8 +60,8 @@ type Directory struct {
 	listeners []func(Revocation)
 
 	// What Basic and Token read without the lock; written under mu.
-	selectors   sync.Map // selector to *secret: the generated ones
-	chosen      sync.Map // client id to *secret: the operator's words, in the root jail alone
+	selectors   sync.Map // selector to *clientSecret: the generated ones
+	chosen      sync.Map // client id to *clientSecret: the operator's words, in the root jail alone
 	chosenCount atomic.Int32
 	keys        sync.Map // client id to []*signingKey, never changed in place
 

@@ -22,7 +22,7 @@ type client struct {
 	jail     *jail
 	record   clientRecord
 	revision uint64
-	secret   *secret
+	secret   *clientSecret
 	key      *signingKey // nil: none
 }
 
@@ -50,7 +50,7 @@ func (c *client) takeSecret(before *client) {
 		c.secret = before.secret
 		return
 	}
-	c.secret = &secret{record: c.record.Secret, principal: c.principal(MethodBasic)}
+	c.secret = &clientSecret{record: c.record.Secret, principal: c.principal(MethodBasic)}
 }
 
 func (c *client) takeKey(before *client, public *rsa.PublicKey) {
@@ -105,7 +105,7 @@ func (d *Directory) replaceLocked(j *jail, id string, last, next *client) (ended
 	return secretEnded || keyEnded
 }
 
-func (d *Directory) replaceSecretLocked(last, next *secret) (ended bool) {
+func (d *Directory) replaceSecretLocked(last, next *clientSecret) (ended bool) {
 	if last == next {
 		return false
 	}
@@ -119,7 +119,7 @@ func (d *Directory) replaceSecretLocked(last, next *secret) (ended bool) {
 	return last != nil
 }
 
-func (d *Directory) dropSecretLocked(s *secret) {
+func (d *Directory) dropSecretLocked(s *clientSecret) {
 	if s.record.chosen() {
 		d.chosen.Delete(s.principal.ClientID)
 		d.chosenCount.Add(-1)
@@ -128,7 +128,7 @@ func (d *Directory) dropSecretLocked(s *secret) {
 	d.selectors.Delete(selector(s.record.Selector))
 }
 
-func (d *Directory) addSecretLocked(s *secret) {
+func (d *Directory) addSecretLocked(s *clientSecret) {
 	if s.record.chosen() {
 		d.chosen.Store(s.principal.ClientID, s)
 		d.chosenCount.Add(1)

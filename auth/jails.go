@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"seagate/internal/secret"
 	"seagate/storage"
 )
 
@@ -58,10 +59,10 @@ func (d *Directory) EnsureRoot(ctx context.Context, clientID, secret string) (cr
 // CreateRoot is EnsureRoot with a generated secret, which is zero if nothing
 // was created. Who cannot afford to lose it to a crash stores NewSecret first
 // and hands it to EnsureRoot.
-func (d *Directory) CreateRoot(ctx context.Context, clientID string) (s Secret, created bool, err error) {
+func (d *Directory) CreateRoot(ctx context.Context, clientID string) (s secret.Text, created bool, err error) {
 	s = NewSecret()
 	if created, err = d.EnsureRoot(ctx, clientID, s.Reveal()); !created {
-		return Secret{}, false, err
+		return secret.Text{}, false, err
 	}
 	return s, true, nil
 }
@@ -93,24 +94,24 @@ func (d *Directory) createRoot(ctx context.Context, clientID, secret string) err
 // first request with it passes whatever the limits are by then.
 func (d *Directory) recognize(clientID, text string) {
 	if v, ok := d.chosen.Load(clientID); ok {
-		d.stretched(v.(*secret), text, d.macOf(text))
+		d.stretched(v.(*clientSecret), text, d.macOf(text))
 	}
 }
 
 // CreateJail creates a jail with a first client, and returns that client's
 // secret, which is not kept. It fails with ErrJailExists, ErrTooManyJails,
 // ErrInvalidName or ErrInvalidDescription.
-func (d *Directory) CreateJail(ctx context.Context, id, name, firstClientID string) (Jail, Secret, error) {
+func (d *Directory) CreateJail(ctx context.Context, id, name, firstClientID string) (Jail, secret.Text, error) {
 	if err := cmp.Or(CheckID(id), checkDescription(name), CheckID(firstClientID)); err != nil {
-		return Jail{}, Secret{}, err
+		return Jail{}, secret.Text{}, err
 	}
 	s, err := d.freshSecret()
 	if err != nil {
-		return Jail{}, Secret{}, err
+		return Jail{}, secret.Text{}, err
 	}
 	first, err := newClientRecord(s.Reveal(), "")
 	if err != nil {
-		return Jail{}, Secret{}, err
+		return Jail{}, secret.Text{}, err
 	}
 	var view Jail
 	err = d.change(ctx, func() error {
@@ -124,7 +125,7 @@ func (d *Directory) CreateJail(ctx context.Context, id, name, firstClientID stri
 		return err
 	})
 	if err != nil {
-		return Jail{}, Secret{}, err
+		return Jail{}, secret.Text{}, err
 	}
 	return view, s, nil
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
+
+	"seagate/internal/secret"
 )
 
 // Bounds of secrets that the operator supplies.
@@ -19,33 +21,7 @@ const (
 	MaxSecret = 1024 // bytes; of any secret that is presented, too
 )
 
-// A Secret is shown to its owner once and never again. It prints and logs as
-// "[redacted]"; Reveal gives the text away.
-type Secret struct {
-	// A pointer: fmt prints what is unexported without asking String, and so
-	// would print the text of a Secret within another struct.
-	text *string
-}
-
-// Reveal returns the text, which must reach its owner and nothing else. It is
-// empty for the zero Secret.
-func (s Secret) Reveal() string {
-	if s.text == nil {
-		return ""
-	}
-	return *s.text
-}
-
-const redacted = "[redacted]"
-
-// String hides the text.
-func (s Secret) String() string { return redacted }
-
-// GoString hides the text.
-func (s Secret) GoString() string { return redacted }
-
-// LogValue hides the text.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+const redacted = "(hidden)"
 
 // The text of a generated secret:
 //
@@ -71,15 +47,14 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 
 // NewSecret generates a secret, to be handed to EnsureRoot by whoever wants to
 // have it on disk before it is in force.
-func NewSecret() Secret {
+func NewSecret() secret.Text {
 	var raw secretBinary
 	rand.Read(raw[:])
 	return raw.text()
 }
 
-func (raw secretBinary) text() Secret {
-	text := secretPrefix + strictBase64.EncodeToString(raw[:])
-	return Secret{&text}
+func (raw secretBinary) text() secret.Text {
+	return secret.New(secretPrefix + strictBase64.EncodeToString(raw[:]))
 }
 
 func (raw secretBinary) selector() selector { return selector(raw[:selectorBytes]) }
@@ -180,8 +155,8 @@ func (r secretRecord) equal(other secretRecord) bool {
 		string(r.Salt) == string(other.Salt) && r.Iterations == other.Iterations
 }
 
-// A secret is one in force, as Basic meets it.
-type secret struct {
+// A clientSecret is one in force, as Basic meets it.
+type clientSecret struct {
 	record    secretRecord
 	principal *Principal // whoever presents it
 
@@ -190,7 +165,7 @@ type secret struct {
 	seen atomic.Pointer[[sha256.Size]byte]
 }
 
-func (s *secret) grant() *grant { return s.principal.grant }
+func (s *clientSecret) grant() *grant { return s.principal.grant }
 
 // LogValue hides what a guess could be checked against.
-func (s *secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (s *clientSecret) LogValue() slog.Value { return slog.StringValue(redacted) }

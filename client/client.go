@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -16,17 +17,17 @@ import (
 type Credentials = protocol.Credentials
 
 // Secret is a text that prints, logs and marshals without its content.
-type Secret = protocol.Secret
+type Secret = secret.Text
 
 // Basic returns the credentials of a client that has a secret.
-func Basic(clientID, secret string) Credentials {
-	return Credentials{Type: protocol.BasicCredentials, ClientID: clientID, Secret: protocol.NewSecret(secret)}
+func Basic(clientID, clientSecret string) Credentials {
+	return Credentials{Type: protocol.BasicCredentials, ClientID: clientID, Secret: secret.New(clientSecret)}
 }
 
 // JWT returns the credentials of the bearer of a token that the client has
 // signed. Such a bearer subscribes, and does nothing else.
 func JWT(clientID, token string) Credentials {
-	return Credentials{Type: protocol.JWTCredentials, ClientID: clientID, Secret: protocol.NewSecret(token)}
+	return Credentials{Type: protocol.JWTCredentials, ClientID: clientID, Secret: secret.New(token)}
 }
 
 // Options changes how a Client works. The zero value is what most want.

@@ -183,7 +183,7 @@ func TestHTTPCalls(t *testing.T) {
 			func(ctx context.Context, c *client.Client) string {
 				made, err := c.CreateClient(ctx, "b", "d")
 				return fmt.Sprint(made.ClientID, " ", made.Secret.Reveal(), " ", made, err)
-			}, `b sea_x { b [hidden]} <nil>`},
+			}, `b sea_x { b (hidden)} <nil>`},
 		{"rotate", `PUT /client/b `, `{"givenId":"b","secret":"sea_y"}`,
 			func(ctx context.Context, c *client.Client) string {
 				made, err := c.RotateSecret(ctx, "b")

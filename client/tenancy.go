@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -55,7 +56,7 @@ func (c *Client) secretOf(ctx context.Context, r request) (NewSecret, error) {
 	if err := c.do(ctx, r, &answer); err != nil {
 		return NewSecret{}, err
 	}
-	return NewSecret{ClientID: answer.ID, Secret: protocol.NewSecret(answer.Secret)}, nil
+	return NewSecret{ClientID: answer.ID, Secret: secret.New(answer.Secret)}, nil
 }
 
 // DeleteClient deletes a client, and ends its connections.
@@ -121,7 +122,7 @@ func (c *Client) CreateJail(ctx context.Context, id, name, clientID string) (New
 	if err := c.do(ctx, r, &answer); err != nil {
 		return NewSecret{}, err
 	}
-	return NewSecret{JailID: answer.ID, ClientID: answer.ClientID, Secret: protocol.NewSecret(answer.Secret)}, nil
+	return NewSecret{JailID: answer.ID, ClientID: answer.ClientID, Secret: secret.New(answer.Secret)}, nil
 }
 
 // DeleteJail deletes a jail with its clients and streams, and ends its

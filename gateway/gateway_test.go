@@ -26,6 +26,7 @@ import (
 	"seagate/auth"
 	"seagate/gateway"
 	"seagate/groups"
+	"seagate/internal/secret"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
@@ -96,9 +97,9 @@ func (p *parts) root() *auth.Principal {
 	return p.login("root", secret)
 }
 
-func (p *parts) login(id string, secret auth.Secret) *auth.Principal {
+func (p *parts) login(id string, s secret.Text) *auth.Principal {
 	p.t.Helper()
-	principal, err := p.dir.Basic(id, secret.Reveal(), home)
+	principal, err := p.dir.Basic(id, s.Reveal(), home)
 	must(p.t, err)
 	return principal
 }

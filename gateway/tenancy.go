@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"seagate/auth"
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -22,19 +23,19 @@ func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []au
 
 // CreateClient makes a client of the principal's jail, durably. The secret is
 // not kept and cannot be shown again.
-func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string) (auth.Client, auth.Secret, *protocol.Error) {
+func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string) (auth.Client, secret.Text, *protocol.Error) {
 	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return auth.Client{}, auth.Secret{}, e
+		return auth.Client{}, secret.Text{}, e
 	}
 	if err := protocol.CheckClientID(id); err != nil {
-		return auth.Client{}, auth.Secret{}, AsError(err)
+		return auth.Client{}, secret.Text{}, AsError(err)
 	}
-	client, secret, err := g.Directory.CreateClient(ctx, p.JailUID, id, description)
+	client, made, err := g.Directory.CreateClient(ctx, p.JailUID, id, description)
 	if err != nil {
-		return auth.Client{}, auth.Secret{}, g.refusal("create the client", err)
+		return auth.Client{}, secret.Text{}, g.refusal("create the client", err)
 	}
 	g.audit(p, "client created", id)
-	return client, secret, nil
+	return client, made, nil
 }
 
 // DeleteClient deletes a client of the principal's jail with its groups,
@@ -59,16 +60,16 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 
 // RotateSecret gives a client of the principal's jail a new secret, durably,
 // and ends the connections that rely on the old one.
-func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, auth.Secret, *protocol.Error) {
+func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, secret.Text, *protocol.Error) {
 	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return auth.Client{}, auth.Secret{}, e
+		return auth.Client{}, secret.Text{}, e
 	}
-	client, secret, err := g.Directory.RotateSecret(ctx, p.JailUID, id)
+	client, made, err := g.Directory.RotateSecret(ctx, p.JailUID, id)
 	if err != nil {
-		return auth.Client{}, auth.Secret{}, g.refusal("rotate the secret", err)
+		return auth.Client{}, secret.Text{}, g.refusal("rotate the secret", err)
 	}
 	g.audit(p, "secret rotated", id)
-	return client, secret, nil
+	return client, made, nil
 }
 
 // SetPublicKey sets the key that a client's tokens are verified with, or
@@ -102,21 +103,21 @@ func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth
 
 // CreateJail makes a jail and its first client, durably. The secret is not
 // kept and cannot be shown again.
-func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, auth.Secret, *protocol.Error) {
+func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, secret.Text, *protocol.Error) {
 	if e := g.authorize(p, auth.ManageJails); e != nil {
-		return auth.Jail{}, auth.Secret{}, e
+		return auth.Jail{}, secret.Text{}, e
 	}
 	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client)} {
 		if err != nil {
-			return auth.Jail{}, auth.Secret{}, AsError(err)
+			return auth.Jail{}, secret.Text{}, AsError(err)
 		}
 	}
-	jail, secret, err := g.Directory.CreateJail(ctx, id, name, client)
+	jail, made, err := g.Directory.CreateJail(ctx, id, name, client)
 	if err != nil {
-		return auth.Jail{}, auth.Secret{}, g.refusal("create the jail", err)
+		return auth.Jail{}, secret.Text{}, g.refusal("create the jail", err)
 	}
 	g.audit(p, "jail created", id)
-	return jail, secret, nil
+	return jail, made, nil
 }
 
 // DeleteJail deletes a jail with its clients and streams, durably, and ends

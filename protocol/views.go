@@ -6,6 +6,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/secret"
 )
 
 // What the members of a request must be, said the same way everywhere.
@@ -259,12 +261,12 @@ func (p *problems) name(place string, raw jsontext.Value, rule nameRule) string 
 	return name
 }
 
-func (p *problems) secret(place string, raw jsontext.Value, most int) Secret {
+func (p *problems) secret(place string, raw jsontext.Value, most int) secret.Text {
 	text := p.text(place, raw)
 	if len(text) > most {
 		p.add(place, fmt.Sprintf("must have at most %d bytes", most))
 	}
-	return NewSecret(text)
+	return secret.New(text)
 }
 
 func (p *problems) epoch(raw jsontext.Value) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -332,7 +333,7 @@ func TestCredentialsHideTheSecret(t *testing.T) {
 	if text := logged(t, c); !strings.Contains(text, `"client":"abc"`) || !strings.Contains(text, `"jail":"ports"`) {
 		t.Errorf("the log does not say whose credentials: %s", text)
 	}
-	if (protocol.Secret{}).Reveal() != "" || protocol.NewSecret("x").Reveal() != "x" {
+	if (secret.Text{}).Reveal() != "" || secret.New("x").Reveal() != "x" {
 		t.Error("Reveal does not reveal")
 	}
 }

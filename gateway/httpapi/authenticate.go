@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"seagate/gateway"
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -30,7 +31,7 @@ func readCredentials(r *http.Request) (protocol.Credentials, *protocol.Error) {
 		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
 			"tokens are for the WebSocket, where their bearers subscribe; over HTTP, send the client id and its secret with HTTP Basic authentication")
 	}
-	id, secret, ok := r.BasicAuth()
+	id, text, ok := r.BasicAuth()
 	if !ok || len(values) > 1 {
 		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
 			"the Authorization header is not well formed: send it once, as Basic and the base64 of the client id, a colon and the secret")
@@ -42,6 +43,6 @@ func readCredentials(r *http.Request) (protocol.Credentials, *protocol.Error) {
 	return protocol.Credentials{
 		Type:     protocol.BasicCredentials,
 		ClientID: id,
-		Secret:   protocol.NewSecret(secret),
+		Secret:   secret.New(text),
 	}, nil
 }

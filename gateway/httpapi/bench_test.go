@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -79,7 +80,7 @@ func BenchmarkBatch(b *testing.B) {
 func (w *world) defineLoad(b *testing.B) {
 	b.Helper()
 	p, e := w.gateway.Authenticate(protocol.Credentials{
-		Type: protocol.BasicCredentials, ClientID: w.root.id, Secret: protocol.NewSecret(w.root.secret),
+		Type: protocol.BasicCredentials, ClientID: w.root.id, Secret: secret.New(w.root.secret),
 	}, anywhere)
 	if e != nil {
 		b.Fatal(e)

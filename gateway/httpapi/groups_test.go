@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/gateway"
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -22,7 +23,7 @@ const (
 func (s *server) join(group string) {
 	s.t.Helper()
 	p, e := s.gateway.Authenticate(protocol.Credentials{
-		Type: protocol.BasicCredentials, ClientID: s.root.id, Secret: protocol.NewSecret(s.root.secret),
+		Type: protocol.BasicCredentials, ClientID: s.root.id, Secret: secret.New(s.root.secret),
 	}, anywhere)
 	if e != nil {
 		s.t.Fatal(e)

@@ -25,6 +25,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/httpapi"
 	"seagate/groups"
+	"seagate/internal/secret"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
@@ -293,7 +294,7 @@ func (w *world) refusals(t testing.TB, code protocol.Code) (n float64) {
 func (w *world) messages(t testing.TB, who credentials, stream string) <-chan string {
 	t.Helper()
 	p, e := w.gateway.Authenticate(protocol.Credentials{
-		Type: protocol.BasicCredentials, ClientID: who.id, Secret: protocol.NewSecret(who.secret),
+		Type: protocol.BasicCredentials, ClientID: who.id, Secret: secret.New(who.secret),
 	}, anywhere)
 	if e != nil {
 		t.Fatal(e)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"seagate/auth"
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -14,7 +15,7 @@ type newSecret struct {
 	Description string `json:"description"`
 }
 
-func (q *request) showSecret(c auth.Client, s auth.Secret) ([]byte, *protocol.Error) {
+func (q *request) showSecret(c auth.Client, s secret.Text) ([]byte, *protocol.Error) {
 	return q.encode(newSecret{c.ID, s.Reveal(), c.Description})
 }
 

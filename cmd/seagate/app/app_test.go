@@ -24,17 +24,18 @@ import (
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/config"
 	"seagate/gateway/ws/wstest"
+	"seagate/internal/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const secret = "a secret for tests"
+const rootSecret = "a secret for tests"
 
 func testConfig(t testing.TB) *config.Config {
 	c := config.Development()
 	c.Listen, c.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	c.DataDir = t.TempDir()
-	c.Root.ClientID, c.Root.ClientSecret = "root", config.NewSecret(secret)
+	c.Root.ClientID, c.Root.ClientSecret = "root", secret.New(rootSecret)
 	c.Shutdown.Drain, c.Shutdown.Timeout = 0, 10*time.Second
 	return c
 }
@@ -69,7 +70,7 @@ func call(t testing.TB, client *http.Client, method, url, body string) (int, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.SetBasicAuth("root", secret)
+	r.SetBasicAuth("root", rootSecret)
 	r.Header.Set("Content-Type", "application/json")
 	response, err := client.Do(r)
 	if err != nil {
@@ -97,7 +98,7 @@ func TestWhatWasDefinedOutlivesTheProcess(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	c.Root.ClientID, c.Root.ClientSecret = "", config.Secret{}
+	c.Root.ClientID, c.Root.ClientSecret = "", secret.Text{}
 	a, _ = start(t, c)
 	if code, body := call(t, client, "GET", a.URL()+"/api/v1/streams/s/schema", ""); code != 200 || body != `{"name":"s","version":1,"fields":[]}` {
 		t.Fatalf("%d %s", code, body)

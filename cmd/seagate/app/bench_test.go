@@ -59,7 +59,7 @@ func benchPublish(b *testing.B, publishers int) {
 	conns := make([]*wstest.Conn, publishers)
 	for i := range conns {
 		conns[i] = wstest.Dial(b, a.Addr().String(), "/api/v1/streams")
-		conns[i].Send(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":"` + secret + `"}}`)
+		conns[i].Send(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":"` + rootSecret + `"}}`)
 		conns[i].Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
 	}
 	var next atomic.Int64

@@ -104,7 +104,7 @@ func judge(t *testing.T, a *app.App, c *config.Config, change func(*oracle.Optio
 	options.AckTimeout = c.Groups.AckTimeout
 	options.MaxDeliveries = c.Groups.MaxDeliveries
 	change(&options)
-	o, err := oracle.New(oracle.Target{URL: a.URL(), Credentials: client.Basic("root", secret)}, options)
+	o, err := oracle.New(oracle.Target{URL: a.URL(), Credentials: client.Basic("root", rootSecret)}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

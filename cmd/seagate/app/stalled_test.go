@@ -98,7 +98,7 @@ func newStallingReader(t *testing.T, a *app.App, stalls bool, gate, over <-chan 
 		nc.(*net.TCPConn).SetReadBuffer(64 << 10) // so that it shows soon
 	}
 	r.conn, _ = wstest.Over(t, nc, "/api/v1/streams")
-	r.conn.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, secret))
+	r.conn.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, rootSecret))
 	r.conn.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
 	r.conn.Send(`{"id":2,"action":"subscribe","payload":"s"}`)
 	r.conn.Want(`{"id":2,"action":"subscription","success":true,"streamName":"s","payload":2}`)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -57,11 +58,11 @@ func (c connection) client() (*client.Client, error) {
 func (c connection) target() (url string, credentials client.Credentials, err error) {
 	c.server = cmp.Or(c.server, os.Getenv(envURL))
 	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
-	secret, err := c.secret()
-	if err == nil && (secret.Reveal() == "" || c.clientID == "") {
-		c, secret, err = c.withDev(secret)
+	given, err := c.secret()
+	if err == nil && (!given.IsSet() || c.clientID == "") {
+		c, given, err = c.withDev(given)
 	}
-	return cmp.Or(c.server, defaultURL), client.Basic(c.clientID, secret.Reveal()), err
+	return cmp.Or(c.server, defaultURL), client.Basic(c.clientID, given.Reveal()), err
 }
 
 // A Connection is the flags that say where to connect, and as whom, for a
@@ -79,44 +80,44 @@ func (c *Connection) Target() (url string, credentials client.Credentials, err e
 // maxSecretFile is more than any secret with the white space around it.
 const maxSecretFile = 2 * protocol.MaxSecretBytes
 
-// secret returns what is given as one, or the zero Secret.
-func (c connection) secret() (protocol.Secret, error) {
+// secret returns the secret that the user gave, or the zero Text.
+func (c connection) secret() (secret.Text, error) {
 	if c.secretFile == "" {
-		return protocol.NewSecret(os.Getenv(envSecret)), nil
+		return secret.New(os.Getenv(envSecret)), nil
 	}
 	text, err := readFile(c.secretFile, maxSecretFile)
 	if err != nil {
-		return protocol.Secret{}, Usage(err)
+		return secret.Text{}, Usage(err)
 	}
-	secret := strings.TrimSpace(string(text))
-	if secret == "" {
-		return protocol.Secret{}, usagef("the file %s is empty: it should hold the client's secret", c.secretFile)
+	trimmed := strings.TrimSpace(string(text))
+	if trimmed == "" {
+		return secret.Text{}, usagef("the file %s is empty: it should hold the client's secret", c.secretFile)
 	}
-	return protocol.NewSecret(secret), nil
+	return secret.New(trimmed), nil
 }
 
 // withDev fills in what `seagate dev` has left, which must fit what is given.
-func (c connection) withDev(secret protocol.Secret) (connection, protocol.Secret, error) {
+func (c connection) withDev(given secret.Text) (connection, secret.Text, error) {
 	dev, err := devCredentials()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return c, secret, c.missing(secret, "")
+		return c, given, c.missing(given, "")
 	case err != nil:
-		return c, secret, err
-	case secret.Reveal() != "":
-		return c, secret, c.missing(secret, "")
+		return c, given, err
+	case given.IsSet():
+		return c, given, c.missing(given, "")
 	case c.clientID != "" && c.clientID != dev.ClientID:
-		return c, secret, c.missing(secret, fmt.Sprintf("what `seagate dev` has left is the secret of %s", dev.ClientID))
+		return c, given, c.missing(given, fmt.Sprintf("what `seagate dev` has left is the secret of %s", dev.ClientID))
 	case c.server != "" && !sameGateway(c.server, dev.URL):
-		return c, secret, c.missing(secret, fmt.Sprintf("what `seagate dev` has left is for %s alone", dev.URL))
+		return c, given, c.missing(given, fmt.Sprintf("what `seagate dev` has left is for %s alone", dev.URL))
 	}
-	return connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, protocol.NewSecret(dev.ClientSecret), nil
+	return connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, secret.New(dev.ClientSecret), nil
 }
 
 // missing says which of the credentials is missing.
-func (c connection) missing(secret protocol.Secret, why string) error {
+func (c connection) missing(given secret.Text, why string) error {
 	what := "a client id: set " + envClient + " or --client"
-	if secret.Reveal() == "" {
+	if !given.IsSet() {
 		what = "a client secret: set " + envSecret + " or --secret-file"
 	}
 	message := "there is no way in without " + what + ", or start `seagate dev`, which leaves credentials in " + devFolder()

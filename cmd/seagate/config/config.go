@@ -3,6 +3,8 @@ package config
 import (
 	"log/slog"
 	"time"
+
+	"seagate/internal/secret"
 )
 
 // Config is everything that can be set. What each field means, and its bounds,
@@ -120,7 +122,7 @@ type Shutdown struct {
 // Root is the operator's own client, made when the data folder has none yet.
 type Root struct {
 	ClientID     string
-	ClientSecret Secret
+	ClientSecret secret.Text
 }
 
 // Level is the least severe level that is logged.

@@ -26,7 +26,7 @@
 //
 // # Secrets
 //
-// The root client's credentials are read from the environment only. A Secret
+// The root client's credentials are read from the environment only. The secret
 // prints as (hidden) however it is formatted, logged or marshalled.
 //
 // # Changing it

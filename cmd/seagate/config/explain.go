@@ -13,7 +13,7 @@ import (
 // Entry is one value in force, as `seagate config` shows it.
 type Entry struct {
 	Key    string `json:"key"`    // dotted
-	Value  any    `json:"value"`  // bool, int64, string, []string, Secret, or nil for a secret that is not set
+	Value  any    `json:"value"`  // bool, int64, string, []string, secret.Text, or nil for a secret that is not set
 	Origin string `json:"origin"` // as Config.Origin
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/secret"
 )
 
 // sources is what one Load reads, besides the defaults.
@@ -331,7 +332,7 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 	if secret := c.Root.ClientSecret.Reveal(); secret != "0123456789abcdef" {
 		t.Errorf("the secret is %q", secret)
 	}
-	c.Root.ClientSecret = config.Secret{}
+	c.Root.ClientSecret = secret.Text{}
 	requireSame(t, c, want)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/secret"
 )
 
 const confidential = "correct horse battery staple"
@@ -25,7 +26,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 		fmt.Fprintf(&out, verb, c.Root)
 		fmt.Fprintf(&out, verb, *c)
 		fmt.Fprintf(&out, verb, struct{ config config.Config }{*c})
-		fmt.Fprintf(&out, verb, struct{ secret config.Secret }{c.Root.ClientSecret})
+		fmt.Fprintf(&out, verb, struct{ secret secret.Text }{c.Root.ClientSecret})
 	}
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
 		slog.New(handler).Info("loaded", "config", c, "secret", c.Root.ClientSecret)
@@ -68,7 +69,7 @@ func TestRootCredentials(t *testing.T) {
 }
 
 func TestNoSecret(t *testing.T) {
-	if none := config.NewSecret(""); none.IsSet() || none.Reveal() != "" {
+	if none := secret.New(""); none.IsSet() || none.Reveal() != "" {
 		t.Error("empty text made a secret")
 	}
 	if got := value(config.Default(), "root.client_secret"); got != nil {

@@ -257,7 +257,7 @@ func (r *Root) settings() []setting {
 	return []setting{
 		{key: "client_id", value: environmentOnly{text(&r.ClientID, nil)},
 			doc: `Id of the root client.`},
-		{key: "client_secret", value: secret{&r.ClientSecret},
+		{key: "client_secret", value: secretValue{&r.ClientSecret},
 			doc: `Secret of the root client.`},
 	}
 }

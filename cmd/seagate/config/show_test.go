@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/secret"
 )
 
 // The reference is a file that sets every key to its default.
@@ -65,7 +66,7 @@ func leaves(t reflect.Type) int {
 		if !field.IsExported() {
 			continue
 		}
-		if field.Type.Kind() == reflect.Struct && field.Type != reflect.TypeFor[config.Secret]() {
+		if field.Type.Kind() == reflect.Struct && field.Type != reflect.TypeFor[secret.Text]() {
 			count += leaves(field.Type)
 		} else {
 			count++

@@ -21,7 +21,7 @@ type value interface {
 	// bounds is what check allows, in words, or "".
 	bounds() string
 	// plain is the value as TOML and JSON know it: a bool, an int64, a string
-	// or strings. A secret is nil or a Secret.
+	// or strings. A secret is nil or a secret.Text.
 	plain() any
 }
 
