@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"seagate/auth"
-	"seagate/gateway"
+	"seagate/internal/origin"
 	"seagate/protocol"
 )
 
@@ -155,14 +155,14 @@ func TestNoAccessLogAbove(t *testing.T) {
 
 // TestOrigins: pages that are allowed may read, the others get nothing done.
 func TestOrigins(t *testing.T) {
-	some := must(gateway.ParseOrigins([]string{"https://app.example.com"}))
+	some := must(origin.Parse([]string{"https://app.example.com"}))
 	for name, c := range map[string]struct {
-		origins gateway.Origins
+		origins origin.Set
 		origin  string
 		allowed string // the header; "": refused
 		vary    string
 	}{
-		"any":      {gateway.AnyOrigin(), "https://page.example.org", "*", ""},
+		"any":      {origin.Any(), "https://page.example.org", "*", ""},
 		"listed":   {some, "https://app.example.com", "https://app.example.com", "Origin"},
 		"other":    {some, "https://page.example.org", "", "Origin"},
 		"null":     {some, "null", "", "Origin"},
@@ -215,7 +215,7 @@ func TestOrigins(t *testing.T) {
 // does.
 func TestUpgrades(t *testing.T) {
 	s := newServer(t, func(s *setup) {
-		s.options.Origins = gateway.Origins{}
+		s.options.Origins = origin.Set{}
 		s.options.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, hijacks := w.(http.Hijacker)
 			w.WriteHeader(http.StatusTeapot)

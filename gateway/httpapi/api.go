@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seagate/gateway"
+	"seagate/internal/origin"
 	"seagate/protocol"
 )
 
@@ -19,7 +20,7 @@ type Options struct {
 	WebSocket http.Handler
 
 	// Origins says which web pages may use the API from a browser.
-	Origins gateway.Origins
+	Origins origin.Set
 
 	MessageBytes      int           // of the largest body, as sent
 	DecompressedBytes int           // of the largest body, once unpacked
@@ -43,7 +44,7 @@ type Options struct {
 // DefaultOptions returns the options that an operator who sets nothing gets.
 func DefaultOptions() Options {
 	return Options{
-		Origins:           gateway.AnyOrigin(),
+		Origins:           origin.Any(),
 		MessageBytes:      protocol.DefaultLimits().MessageBytes,
 		DecompressedBytes: protocol.DefaultLimits().MessageBytes,
 		BatchMessages:     10_000,

@@ -17,19 +17,19 @@ const (
 // read the answer. Programs that are no browsers send no origin.
 func (q *request) admitOrigin() *protocol.Error {
 	h := q.w.Header()
-	if !q.opts.Origins.Any() {
+	if !q.opts.Origins.AllowsAny() {
 		h.Add("Vary", "Origin")
 	}
 	origin := q.r.Header.Get("Origin")
 	if origin == "" {
 		return nil
 	}
-	if !q.opts.Origins.Allow(origin, q.r.Host) {
+	if !q.opts.Origins.Allows(origin, q.r.Host) {
 		q.log.Warn("origin refused", "origin", excerpt(origin), "address", q.r.RemoteAddr,
 			"advice", "add it to allowed_origins if it is yours")
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not use the API")
 	}
-	if q.opts.Origins.Any() {
+	if q.opts.Origins.AllowsAny() {
 		origin = "*"
 	}
 	h.Set("Access-Control-Allow-Origin", origin)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"seagate/gateway"
+	"seagate/internal/origin"
 	"seagate/protocol"
 )
 
@@ -32,7 +33,7 @@ type Options struct {
 	LiteralActions bool
 
 	// Origins says which web pages may connect.
-	Origins gateway.Origins
+	Origins origin.Set
 }
 
 // DefaultOptions returns the options that an operator who sets nothing gets.
@@ -47,7 +48,7 @@ func DefaultOptions() Options {
 		AuthenticationTimeout: 10 * time.Second,
 		StallTimeout:          60 * time.Second,
 		LingerTimeout:         5 * time.Second,
-		Origins:               gateway.AnyOrigin(),
+		Origins:               origin.Any(),
 	}
 }
 
@@ -131,7 +132,7 @@ const maxLoggedOrigin = 256
 const transport = "websocket"
 
 func (s *Server) admissible(r *http.Request) *protocol.Error {
-	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allow(origin, r.Host) {
+	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allows(origin, r.Host) {
 		s.log.Warn("origin refused", "origin", origin[:min(len(origin), maxLoggedOrigin)], "address", r.RemoteAddr,
 			"advice", "add it to allowed_origins if it is yours")
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not connect")

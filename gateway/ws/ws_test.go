@@ -20,6 +20,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
+	"seagate/internal/origin"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
@@ -608,7 +609,7 @@ func TestShutdownTellsEveryone(t *testing.T) {
 
 func TestOriginsAreTheOperatorsChoice(t *testing.T) {
 	b := newBench(t, setup{options: func(o *ws.Options) {
-		o.Origins, _ = gateway.ParseOrigins([]string{"https://app.example.com"})
+		o.Origins, _ = origin.Parse([]string{"https://app.example.com"})
 	}})
 	for origin, want := range map[string]int{
 		"https://app.example.com": 101, "http://app.example.com": 403, "https://evil.example.com": 403,

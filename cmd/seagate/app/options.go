@@ -10,6 +10,7 @@ import (
 	"seagate/gateway/httpapi"
 	"seagate/gateway/ws"
 	"seagate/groups"
+	"seagate/internal/origin"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -75,7 +76,7 @@ func filterLimits(l config.Limits) fdsl.Limits {
 	return limits
 }
 
-func socketOptions(c *config.Config, origins gateway.Origins) ws.Options {
+func socketOptions(c *config.Config, origins origin.Set) ws.Options {
 	o := ws.DefaultOptions()
 	o.Connections = c.Limits.Connections
 	o.MessageBytes = int(c.Limits.MessageBytes)
@@ -89,7 +90,7 @@ func socketOptions(c *config.Config, origins gateway.Origins) ws.Options {
 	return o
 }
 
-func apiOptions(c *config.Config, origins gateway.Origins, sockets http.Handler, version string) httpapi.Options {
+func apiOptions(c *config.Config, origins origin.Set, sockets http.Handler, version string) httpapi.Options {
 	o := httpapi.DefaultOptions()
 	o.WebSocket = sockets
 	o.BackupDir = c.DataDir

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"seagate/internal/origin"
 )
 
 // A section is a table of the file and what it holds. The one without a name
@@ -75,7 +77,7 @@ func (c *Config) settings() []setting {
 		{key: "data_dir", value: text(&c.DataDir, required),
 			doc:  `Folder of everything that outlives the process, made when it is not there. One process at a time may use it. "seagate dev" starts from "data/dev".`,
 			flag: "data", usage: "keep everything that lasts in folder `DIR`"},
-		{key: "allowed_origins", value: list{&c.AllowedOrigins, originPattern},
+		{key: "allowed_origins", value: list{&c.AllowedOrigins, origin.Check},
 			doc: `Pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" is any page, which is safe as long as credentials travel in messages, as they do here, and never in cookies. An empty list is pages of the gateway's own host.`},
 	}
 }

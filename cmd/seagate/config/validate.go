@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // Validate returns every problem with the values themselves and with how they
@@ -147,18 +145,4 @@ func optionalAddress(text string) error {
 		return nil
 	}
 	return address(text)
-}
-
-// originPattern takes what an Origin header is matched against: a host, with a
-// scheme if only pages of that scheme are meant.
-func originPattern(text string) error {
-	scheme, host, found := strings.Cut(text, "://")
-	if !found {
-		scheme, host = "https", text
-	}
-	_, err := path.Match(host, "")
-	if err != nil || host == "" || scheme == "" || strings.ContainsAny(text, ", \t\r\n") || strings.Contains(host, "/") {
-		return fmt.Errorf(`must name hosts, such as "https://app.example.com" or "*.example.com", not %q`, text)
-	}
-	return nil
 }
