@@ -138,10 +138,17 @@ func (p *process) wait() (int, error) {
 var unwanted = regexp.MustCompile(`DATA RACE|panic|sea_[A-Za-z0-9_-]{40,}|eyJ[A-Za-z0-9_-]{10,}|` +
 	regexp.QuoteMeta(root.secret))
 
+// durationText is a duration in a JSON log that is not a number. All of them
+// are whole nanoseconds, as docs/operations.md says.
+var durationText = regexp.MustCompile(`"\w+":"([0-9.]+(ns|us|µs|ms|s|m|h))+"`)
+
 // complaint returns an error if the log has something in it that must not be
 // there.
 func (p *process) complaint() error {
 	for _, line := range p.log.copy() {
+		if found := durationText.FindString(line); found != "" {
+			return fmt.Errorf("the log has a duration as text, %s: %s", found, line)
+		}
 		if found := unwanted.FindString(line); found != "" {
 			return fmt.Errorf("the log has %q in it: %s", found, line)
 		}

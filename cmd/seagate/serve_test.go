@@ -75,7 +75,10 @@ func TestASecondSignalDoesNotWait(t *testing.T) {
 		g.dial()
 	}
 	g.cmd.Process.Signal(syscall.SIGTERM)
-	g.awaitLog("shutting down")
+	line := g.awaitLog("shutting down")
+	if want := `"drain":50000000000,"deadline":60000000000`; !strings.Contains(line, want) {
+		t.Errorf("durations are nanoseconds in the log, as in %s, not %s", want, line)
+	}
 	eventually(t, "that the second signal ends it", func() bool {
 		g.cmd.Process.Signal(syscall.SIGTERM) // the handler of the first may not be gone yet
 		select {

@@ -28,6 +28,7 @@ import (
 	"seagate/gateway/httpapi"
 	"seagate/gateway/ws"
 	"seagate/groups"
+	"seagate/internal/origin"
 	"seagate/schema"
 	"seagate/storage/memory"
 	"seagate/storage/pebble"
@@ -204,7 +205,7 @@ func (a *App) panicked(who, value any) {
 }
 
 func (a *App) buildServers(version string) error {
-	origins, err := gateway.ParseOrigins(a.config.AllowedOrigins)
+	origins, err := origin.Parse(a.config.AllowedOrigins)
 	if err != nil {
 		return err
 	}
@@ -308,7 +309,7 @@ func (a *App) logStart() {
 }
 
 func (a *App) shutdown() error {
-	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain.String(), "deadline", a.config.Shutdown.Timeout.String())
+	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain, "deadline", a.config.Shutdown.Timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.Shutdown.Timeout)
 	defer cancel()
 	a.admin.Drain()
@@ -319,7 +320,7 @@ func (a *App) shutdown() error {
 	wait.Wait()
 	a.adminServer.Close()
 	if drained != nil { // of clients that do not answer, which is theirs to do
-		a.log.Warn("connections were cut off at the deadline", "deadline", a.config.Shutdown.Timeout.String())
+		a.log.Warn("connections were cut off at the deadline", "deadline", a.config.Shutdown.Timeout)
 	}
 	if served != nil {
 		return fmt.Errorf("requests were not finished before the deadline: %w", served)
