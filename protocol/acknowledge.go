@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/jsonscan"
 )
 
 // An Ack acknowledges messages of a subscription: either Seqs, or all that
@@ -124,23 +126,16 @@ func parseSeqs(raw jsontext.Value) (seqs []uint64, ok bool) {
 	if raw.Kind() != '[' {
 		return nil, false
 	}
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.reset(raw)
-	r.decoder.ReadToken() // the bracket; it is known that this is JSON
 	seqs = make([]uint64, 0, min(1+bytes.Count(raw, []byte{','}), MaxAckSeqs))
-	for r.decoder.PeekKind() != ']' {
-		value, err := r.decoder.ReadValue()
-		if err != nil || len(seqs) == MaxAckSeqs {
-			return nil, false
+	ok = true
+	_, err := jsonscan.Array(raw, math.MaxInt, func(item jsontext.Value) bool {
+		seq, isSeq := parseSeq(item)
+		if ok = isSeq && len(seqs) < MaxAckSeqs; ok {
+			seqs = append(seqs, seq)
 		}
-		seq, isSeq := parseSeq(value)
-		if !isSeq {
-			return nil, false
-		}
-		seqs = append(seqs, seq)
-	}
-	return seqs, len(seqs) > 0
+		return ok
+	})
+	return seqs, ok && err == nil && len(seqs) > 0
 }
 
 func (p *problems) reason(raw jsontext.Value) string {

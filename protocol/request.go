@@ -1,14 +1,14 @@
 package protocol
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/jsonscan"
 )
 
 // The actions of requests, and the one that only answers have.
@@ -65,9 +65,8 @@ func DecodeRequest(data []byte, limits Limits) (Request, error) {
 	if !utf8.Valid(data) {
 		return Request{}, &Violation{Refusal: Errorf(CodeInvalidUTF8, "The message is not valid UTF-8.")}
 	}
-	deep := deeperThan(data, limits.JSONDepth)
 	var req Request
-	problem := req.read(data, deep)
+	deep, problem := req.read(data, limits.JSONDepth)
 	var idOK, actionOK bool
 	req.ID, idOK = parseInteger(req.id)
 	req.Action, actionOK = parseAction(req.action)
@@ -90,82 +89,56 @@ func (r Request) violation(format string, args ...any) error {
 }
 
 // read fills in the members and returns what is wrong with the message, ""
-// if nothing is. It reads on after a repeated member, so that the id and
-// action of the message come to light wherever they stand.
-func (m *members) read(data []byte, deep bool) (problem string) {
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.reset(data)
-
-	kind := r.decoder.PeekKind()
-	if _, err := r.decoder.ReadToken(); err != nil {
-		return notJSON(err)
-	}
-	if kind != '{' {
-		return "The message must be a JSON object."
-	}
-	for r.decoder.PeekKind() != '}' {
-		name, err := r.decoder.ReadValue()
-		if err != nil {
-			return notJSON(err)
-		}
-		member := m.named(name)
-		if member != nil && *member != nil {
+// if nothing is. It reads on after a repeated member, so that it finds the id
+// and action of the message wherever they stand.
+func (m *members) read(data []byte, depth int) (deep bool, problem string) {
+	deep, err := jsonscan.Object(data, depth, func(name, value jsontext.Value) {
+		switch member := m.named(name); {
+		case member == nil:
+		case *member != nil:
 			problem = fmt.Sprintf("The message has the member %s twice.", name)
-			member = nil
-		}
-		value, err := r.value(data, deep)
-		if err != nil {
-			return notJSON(err)
-		}
-		if member != nil {
+		default:
 			*member = value
 		}
+	})
+	switch {
+	case errors.Is(err, jsonscan.ErrNotObject):
+		problem = "The message must be a JSON object."
+	case err != nil:
+		problem = fmt.Sprintf("The message cannot be read as JSON: %s.", describe(err))
 	}
-	if err := r.end(); err != nil {
-		return notJSON(err)
-	}
-	return problem
+	return deep, problem
 }
 
 // named returns where the member with the quoted name goes, nil if nowhere.
 func (m *members) named(quoted jsontext.Value) *jsontext.Value {
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		quoted = unescape(quoted)
-	}
-	switch string(quoted) {
-	case `"id"`:
+	// Text replaces an unpaired surrogate by U+FFFD, which is in no name below.
+	name, _ := jsonscan.Text(quoted)
+	switch string(name) {
+	case "id":
 		return &m.id
-	case `"action"`:
+	case "action":
 		return &m.action
-	case `"payload"`:
+	case "payload":
 		return &m.payload
-	case `"streamName"`:
+	case "streamName":
 		return &m.streamName
-	case `"groupId"`:
+	case "groupId":
 		return &m.groupID
-	case `"from"`:
+	case "from":
 		return &m.from
-	case `"epoch"`:
+	case "epoch":
 		return &m.epoch
-	case `"meta"`:
+	case "meta":
 		return &m.meta
-	case `"ack"`:
+	case "ack":
 		return &m.ack
-	case `"credit"`:
+	case "credit":
 		return &m.credit
-	case `"messageId"`:
+	case "messageId":
 		return &m.messageID
 	}
 	return nil
-}
-
-// unescape spells a quoted string the shortest way. An unpaired surrogate
-// becomes U+FFFD, which no name has that is looked for.
-func unescape(quoted jsontext.Value) jsontext.Value {
-	text, _ := jsontext.AppendUnquote(nil, quoted)
-	shortest, _ := jsontext.AppendQuote(nil, text)
-	return shortest
 }
 
 // parseAction returns the action, without allocating for those that exist.
@@ -197,113 +170,15 @@ func parseString(raw jsontext.Value) (string, bool) {
 	if raw.Kind() != '"' {
 		return "", false
 	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]), true
-	}
-	text, err := jsontext.AppendUnquote(nil, raw)
+	text, err := jsonscan.Text(raw)
 	if err != nil {
 		return "", false
 	}
 	return string(text), true
 }
 
-// deeperThan says whether objects and arrays lie more than limit levels
-// within one another. On text that is not JSON it is right up to the first
-// byte at fault, which is as far as anybody reads.
-func deeperThan(data []byte, limit int) bool {
-	// Nearly every message has fewer brackets than it may have levels, and
-	// counting them is much faster than telling text from structure.
-	if bytes.Count(data, []byte{'{'})+bytes.Count(data, []byte{'['}) <= limit {
-		return false
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			if depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
-}
-
-// A reader walks the top level of one message.
-type reader struct {
-	decoder jsontext.Decoder
-	buffer  bytes.Buffer // over the message; the decoder reads it in place
-}
-
-var readers = sync.Pool{New: func() any { return new(reader) }}
-
-// lenient is for the envelope; see the package comment. Since the text is
-// known to be UTF-8, AllowInvalidUTF8 is about unpaired surrogates only.
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
-func (r *reader) reset(data []byte) {
-	r.buffer = *bytes.NewBuffer(data)
-	r.decoder.Reset(&r.buffer, lenient...)
-}
-
-// release lets go of the message before the reader waits for the next one.
-func (r *reader) release() {
-	r.reset(nil)
-	readers.Put(r)
-}
-
-// skipped stands for a value that was passed over. It is neither a string nor
-// a number, so it can be neither an id nor an action.
-var skipped = jsontext.Value("[]")
-
-// value returns the next value as a part of data. In a message that is too
-// deep, objects and arrays are passed over token by token: ReadValue recurses
-// up to 10,000 levels, and the stack that it grows for them, 4 MiB, stays with
-// the connection's goroutine until a garbage collection.
-func (r *reader) value(data []byte, deep bool) (jsontext.Value, error) {
-	if kind := r.decoder.PeekKind(); deep && (kind == '{' || kind == '[') {
-		return skipped, r.decoder.SkipValue()
-	}
-	value, err := r.decoder.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	// What ReadValue returns is good only until the next call.
-	end := r.decoder.InputOffset()
-	return data[end-int64(len(value)) : end : end], nil
-}
-
-// end reads the closing brace, after which nothing may follow.
-func (r *reader) end() error {
-	_, err := r.decoder.ReadToken()
-	if err == nil {
-		_, err = r.decoder.ReadToken()
-	}
-	switch err {
-	case io.EOF:
-		return nil
-	case nil:
-		return errTrailing
-	default:
-		return err
-	}
-}
-
-var errTrailing = errors.New("something follows the object")
-
-// notJSON turns an error of the JSON decoder into a sentence. It shows a few
-// bytes of the message at most: there may be a secret in it.
-func notJSON(err error) string {
-	return fmt.Sprintf("The message cannot be read as JSON: %s.", describe(err))
-}
-
+// describe turns an error of the JSON decoder into words. It shows a few bytes
+// of the message at most, because there may be a secret in it.
 func describe(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ends too early"

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/jsonscan"
 )
 
 // A Document is a decoded message. Nobody changes it.
@@ -57,7 +59,7 @@ func (e *DecodeError) Error() string {
 // subscribers get the bytes and filters see the value. Its error is a
 // *DecodeError. The caller must not change payload afterwards.
 func Decode(payload []byte, depth int) (Document, error) {
-	spaces, deep := scan(payload, depth)
+	spaces, deep := jsonscan.Measure(payload, depth)
 	if deep >= 0 {
 		return Document{}, &DecodeError{Kind: TooDeep, Offset: int64(deep),
 			Message: fmt.Sprintf("nested deeper than %d levels", depth)}
@@ -68,61 +70,10 @@ func Decode(payload []byte, depth int) (Document, error) {
 	}
 	raw := payload
 	if spaces > 0 {
-		raw = compact(payload, spaces)
+		raw = jsonscan.Compact(payload, spaces)
 	}
 	return Document{Raw: raw, Value: value}, nil
 }
-
-// scan counts the white space outside of strings, and returns the offset of the
-// first bracket past depth, -1 if there is none. What is not JSON gets some
-// answer; the decoder refuses it.
-func scan(text []byte, depth int) (spaces, deep int) {
-	inString, level := false, 0
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			inString = !inString
-		case inString:
-			if c == '\\' {
-				i++
-			}
-		case c == '{' || c == '[':
-			if level++; level > depth {
-				return spaces, i
-			}
-		case c == '}' || c == ']':
-			level--
-		case isSpace(c):
-			spaces++
-		}
-	}
-	return spaces, -1
-}
-
-// compact returns a copy of valid JSON without its white space outside of
-// strings. The copy has no spare capacity: it may be kept for long, and a
-// megabyte of spaces must not be kept with it.
-func compact(text []byte, spaces int) []byte {
-	out := make([]byte, 0, len(text)-spaces)
-	inString := false
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if !inString && isSpace(c) {
-			continue
-		}
-		out = append(out, c)
-		switch c {
-		case '"':
-			inString = !inString
-		case '\\':
-			i++
-			out = append(out, text[i])
-		}
-	}
-	return out
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 func decodeError(payload []byte, err error) *DecodeError {
 	var syntactic *jsontext.SyntacticError

@@ -54,14 +54,12 @@ func (q *request) idempotencyKey() (string, *protocol.Error) {
 
 // messages finds the messages in a body, and says whether they are a batch.
 func (q *request) messages(stream string, body []byte) (list []jsontext.Value, batch bool, e *protocol.Error) {
-	s := skimmers.Get().(*skimmer)
-	defer s.release()
 	switch jsontext.Value(body).Kind() {
 	case '{':
-		list, batch, e = q.enveloped(s, stream, body)
+		list, batch, e = q.enveloped(stream, body)
 	case '[':
-		list, e = q.split(s, body)
-		list, batch = q.unwrap(s, stream, list), true
+		list, e = q.split(body)
+		list, batch = q.unwrap(stream, list), true
 	default:
 		_, e = readJSON(body, q.depth)
 		if e == nil {
@@ -74,8 +72,8 @@ func (q *request) messages(stream string, body []byte) (list []jsontext.Value, b
 const mustBeMessages = `must be {"payload": message} or an array of messages`
 
 // enveloped reads {"payload": message} and {"payload": [message, ...]}.
-func (q *request) enveloped(s *skimmer, stream string, body []byte) ([]jsontext.Value, bool, *protocol.Error) {
-	payload, e := q.payload(s, body)
+func (q *request) enveloped(stream string, body []byte) ([]jsontext.Value, bool, *protocol.Error) {
+	payload, e := q.payload(body)
 	if e != nil {
 		return nil, false, e
 	}
@@ -85,16 +83,16 @@ func (q *request) enveloped(s *skimmer, stream string, body []byte) ([]jsontext.
 	if defined, _ := q.gateway.Field(q.principal, stream, "payload"); !defined {
 		return []jsontext.Value{payload}, false, nil
 	}
-	list, e := q.split(s, payload)
+	list, e := q.split(payload)
 	return list, true, e
 }
 
 // payload returns the member of that name, which whoever takes it still has to
 // decode strictly. All around it is known to be strict JSON.
-func (q *request) payload(s *skimmer, body []byte) (jsontext.Value, *protocol.Error) {
-	payload, members, err := s.envelope(body)
+func (q *request) payload(body []byte) (jsontext.Value, *protocol.Error) {
+	payload, members, err := q.envelope(body)
 	if err != nil || members > 1 {
-		if _, e := readJSON(body, q.depth+envelopeLevels); e != nil {
+		if _, e := readJSON(body, q.bodyDepth()); e != nil {
 			return nil, e
 		}
 	}
@@ -104,14 +102,11 @@ func (q *request) payload(s *skimmer, body []byte) (jsontext.Value, *protocol.Er
 	return payload, nil
 }
 
-// envelopeLevels is how deep a message lies in a body: [{"payload": message}].
-const envelopeLevels = 2
-
 // split returns the messages of a batch.
-func (q *request) split(s *skimmer, array []byte) ([]jsontext.Value, *protocol.Error) {
-	items, err := s.items(array, q.opts.BatchMessages)
+func (q *request) split(array []byte) ([]jsontext.Value, *protocol.Error) {
+	items, err := q.items(array)
 	if err != nil {
-		if _, e := readJSON(array, q.depth+envelopeLevels); e != nil {
+		if _, e := readJSON(array, q.bodyDepth()); e != nil {
 			return nil, e
 		}
 		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the body cannot be read as JSON: %v", err)
@@ -125,7 +120,7 @@ func (q *request) split(s *skimmer, array []byte) ([]jsontext.Value, *protocol.E
 
 // unwrap returns what is in [{"payload": message}, ...], and any other batch
 // as it is.
-func (q *request) unwrap(s *skimmer, stream string, items []jsontext.Value) []jsontext.Value {
+func (q *request) unwrap(stream string, items []jsontext.Value) []jsontext.Value {
 	if _, isField := q.gateway.Field(q.principal, stream, "payload"); isField {
 		return items
 	}
@@ -134,7 +129,7 @@ func (q *request) unwrap(s *skimmer, stream string, items []jsontext.Value) []js
 		if item.Kind() != '{' {
 			return items
 		}
-		payload, members, err := s.envelope(item)
+		payload, members, err := q.envelope(item)
 		if err != nil || payload == nil || members > 1 {
 			return items
 		}

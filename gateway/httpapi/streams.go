@@ -127,9 +127,7 @@ func (q *request) headerIn(body []byte) (jsontext.Value, *protocol.Error) {
 		}
 		return nil, invalidRequest(`body: must be {"payload": header}`)
 	}
-	s := skimmers.Get().(*skimmer)
-	defer s.release()
-	header, e := q.payload(s, body)
+	header, e := q.payload(body)
 	if e != nil {
 		return nil, e
 	}

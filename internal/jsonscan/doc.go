@@ -1,0 +1,15 @@
+// Package jsonscan finds the parts of a JSON text without copying or decoding
+// them.
+//
+// Object and Array split one level of a text and return its parts as slices of
+// it. Measure, DeeperThan and Compact look at brackets and white space alone.
+//
+// Splitting is lenient on purpose. A part may repeat keys and may contain
+// invalid UTF-8 and unpaired surrogates, so that one bad payload costs its
+// sender one message and not the envelope around it. Everything else must be
+// well-formed JSON, from the first byte of the text to the last. Whoever
+// forwards a part must decode it strictly first.
+//
+// All functions take time linear in the length of the text, whatever it
+// contains, and are safe for concurrent use.
+package jsonscan
