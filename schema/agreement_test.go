@@ -205,21 +205,6 @@ func FuzzIsDate(f *testing.F) {
 	})
 }
 
-func TestDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"eta", "eta", 0}, {"ETA", "eta", 0}, {"eta", "etd", 1}, {"eta", "eat", 1}, {"load", "loads", 1}, {"optinal", "optional", 1},
-		{"fields", "feild", 2}, {"unknown_felds", "unknownFields", 2}, {"abcdef", "abc", 3}, {"vessel", "berth", 3}, {"é", "e", 2},
-		{strings.Repeat("a", 65), strings.Repeat("a", 65), 3},
-	} {
-		if got := distance(test.a, test.b, 2); got != test.want {
-			t.Errorf("distance(%q, %q, 2) = %d, want %d", test.a, test.b, got, test.want)
-		}
-	}
-}
-
 // halves returns a validator whose judge has one definition, and whose
 // explainer has another.
 func halves(t *testing.T, judged, explained Field) *Validator {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"seagate/internal/spelling"
 )
 
 // serviceVariable is what Kubernetes puts into every container for a service:
@@ -83,59 +85,17 @@ func (r *reading) sectionHint(name string) string {
 }
 
 // nearest is the candidate that name was probably meant to be, or "": the one
-// with the fewest slips in between, or else one that has all of name in it.
+// with the fewest slips in between, or else one that contains name as words.
 func nearest(name string, candidates []string) string {
-	name = fold(name)
-	best, fewest := "", slips(len(name))+1
-	for _, candidate := range candidates {
-		if n := distance(name, fold(candidate), fewest); n < fewest {
-			best, fewest = candidate, n
-		}
+	slips := min(3, len(name)/3)
+	if meant, ok := spelling.Nearest(name, candidates, func(string) int { return slips }); ok {
+		return meant
 	}
-	if best != "" {
-		return best
-	}
-	words := "_" + strings.TrimPrefix(name, fold(envPrefix)) + "_"
+	words := "_" + strings.TrimPrefix(spelling.Fold(name), spelling.Fold(envPrefix)) + "_"
 	for _, candidate := range candidates {
-		if strings.Contains("_"+fold(candidate)+"_", words) {
+		if strings.Contains("_"+spelling.Fold(candidate)+"_", words) {
 			return candidate
 		}
 	}
 	return ""
-}
-
-// slips is how many are forgiven in a name of n bytes.
-func slips(n int) int { return min(3, n/3) }
-
-// fold makes the spellings of one name equal: ping-interval, Ping_Interval.
-func fold(name string) string {
-	return strings.ToLower(strings.ReplaceAll(name, "-", "_"))
-}
-
-// distance counts the insertions, deletions, replacements and swaps of
-// neighbours that turn a into b, up to limit: names whose lengths alone tell
-// them apart are not looked at, so that a long key costs nothing.
-func distance(a, b string, limit int) int {
-	if max(len(a)-len(b), len(b)-len(a)) >= limit {
-		return limit
-	}
-	before, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range previous {
-		previous[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		current[0] = i
-		for j := 1; j <= len(b); j++ {
-			replace := previous[j-1]
-			if a[i-1] != b[j-1] {
-				replace++
-			}
-			current[j] = min(previous[j]+1, current[j-1]+1, replace)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				current[j] = min(current[j], before[j-2]+1)
-			}
-		}
-		before, previous, current = previous, current, before
-	}
-	return previous[len(b)]
 }
