@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"seagate/internal/problems"
 )
 
 // These tests look behind the door: they hold the explainer against the judge,
@@ -32,17 +34,17 @@ func checkAgreement(t *testing.T, def *Definition, rules Rules, doc Document) {
 	if errors.Is(verdict, errJudgeFailed) {
 		t.Fatalf("%s: %v", doc.Raw, verdict)
 	}
-	visible := found.count - len(found.hidden)
-	if found.count <= maxProblems && (verdict == nil) != (visible == 0) {
+	visible := found.Count() - len(found.hidden)
+	if found.More() == 0 && (verdict == nil) != (visible == 0) {
 		t.Fatalf("definition %s\nmessage %s\nrules %+v\nthe judge says %v\nthe explainer says %q",
-			def.AppendJSON(nil), doc.Raw, rules, verdict, lines(found.list))
+			def.AppendJSON(nil), doc.Raw, rules, verdict, problems.Lines(found.Kept()))
 	}
 	refused := v.Validate(doc)
-	if (refused == nil) != (found.count == 0) || !reflect.DeepEqual(refused, v.Validate(doc)) {
-		t.Fatalf("%s: %v, %q", doc.Raw, refused, lines(found.list))
+	if (refused == nil) != (found.Count() == 0) || !reflect.DeepEqual(refused, v.Validate(doc)) {
+		t.Fatalf("%s: %v, %q", doc.Raw, refused, problems.Lines(found.Kept()))
 	}
 	if refused != nil && !utf8.ValidString(strings.Join(refused.(*ValidationError).Lines(), "")) {
-		t.Fatalf("%s: not UTF-8: %q", doc.Raw, lines(found.list))
+		t.Fatalf("%s: not UTF-8: %q", doc.Raw, problems.Lines(found.Kept()))
 	}
 }
 
@@ -248,10 +250,10 @@ func TestTheJudgeIsNotAskedTooMuch(t *testing.T) {
 	}
 	v.judge = nil // to ask it is a failure
 	var refused *ValidationError
-	if err := v.Validate(wrong(maxProblems + 1)); !errors.As(err, &refused) {
+	if err := v.Validate(wrong(problems.DefaultMax + 1)); !errors.As(err, &refused) {
 		t.Errorf("past the bound: %v", err)
 	}
-	if err := v.Validate(wrong(maxProblems)); !errors.Is(err, errJudgeFailed) {
+	if err := v.Validate(wrong(problems.DefaultMax)); !errors.Is(err, errJudgeFailed) {
 		t.Errorf("at the bound: %v", err)
 	}
 	doc, err := Decode([]byte(`{"n":[]}`), 2)
@@ -282,8 +284,8 @@ func TestWorkOfTheJudge(t *testing.T) {
 			t.Fatal(err)
 		}
 		found, err := explain(v, []byte(payload))
-		if err != nil || found.count > 0 {
-			t.Fatal(lines(found.list), err)
+		if err != nil || found.Count() > 0 {
+			t.Fatal(problems.Lines(found.Kept()), err)
 		}
 		return found.work
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/problems"
 )
 
 // maxSuggestions is how many names are compared per message, in search of what
@@ -22,7 +24,7 @@ var errNotDecoded = errors.New("schema: the document was not made by Decode")
 // An explainer reads the text of one message beside its definition, once, from
 // front to back, in a time that grows with the message alone.
 type explainer struct {
-	problems
+	problems.List
 	v       *Validator
 	text    bytes.Buffer // the message; the decoder reads in place what is in one of these
 	dec     *jsontext.Decoder
@@ -52,7 +54,7 @@ func explain(v *Validator, raw []byte) (finding, error) {
 	x.dec.Reset(&x.text, jsonAsDecoded)
 	x.value(&v.top)
 	_, err := x.dec.ReadToken()
-	found := finding{problems: x.problems, hidden: x.hidden, work: x.work}
+	found := finding{List: x.List, hidden: x.hidden, work: x.work}
 	x.release()
 	if err != io.EOF || len(raw) == 0 {
 		return finding{}, errNotDecoded
@@ -74,7 +76,7 @@ func (x *explainer) release() {
 
 // A finding is what the explainer has to say about one message.
 type finding struct {
-	problems
+	problems.List
 	hidden []Problem
 	work   int
 }
@@ -130,13 +132,13 @@ func (x *explainer) unquoted(raw jsontext.Value) []byte {
 }
 
 func (x *explainer) refuse(s *shape, raw jsontext.Value) {
-	if x.full() {
-		x.count++
+	if x.Full() {
+		x.Skip(1)
 		return
 	}
-	x.add(x.place(), "expected "+s.expected+", got "+describe(raw))
+	x.Add(x.place(), "expected "+s.expected+", got "+describe(raw))
 	if s.kind == Integer && raw.Kind() == '0' && isWholeDouble(raw) {
-		x.hidden = append(x.hidden, x.list[len(x.list)-1])
+		x.hidden = append(x.hidden, x.Kept()[len(x.Kept())-1])
 	}
 }
 
@@ -207,29 +209,29 @@ func (x *explainer) member(s *shape, base int) *shape {
 // missing reports count required fields that were not seen. Once the list is
 // full it does not look for them: a megabyte of {},{},... may lack each of 1000.
 func (x *explainer) missing(s *shape, seen []bool, count int) {
-	for i := 0; count > 0 && !x.full(); i++ {
+	for i := 0; count > 0 && !x.Full(); i++ {
 		f := &s.fields[i]
 		if seen[i] || f.optional {
 			continue
 		}
 		count--
 		x.path = append(x.path, segment{name: f.name})
-		x.add(x.place(), "missing, expected "+f.expected)
+		x.Add(x.place(), "missing, expected "+f.expected)
 		x.path = x.path[:len(x.path)-1]
 	}
-	x.count += count
+	x.Skip(count)
 }
 
 func (x *explainer) unknown(s *shape, name []byte) {
 	if x.v.takesUnknown {
 		return
 	}
-	if x.full() {
-		x.count++
+	if x.Full() {
+		x.Skip(1)
 		return
 	}
 	path := appendMember(x.appendPath(nil), shorten(string(name), maxQuoted))
-	x.add(string(path), "not a field of "+x.v.title+x.suggestion(s, string(name)))
+	x.Add(string(path), "not a field of "+x.v.title+x.suggestion(s, string(name)))
 }
 
 func (x *explainer) suggestion(s *shape, name string) string {

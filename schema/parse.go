@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/problems"
 )
 
 // A DefinitionError is everything that is wrong with a definition.
@@ -18,11 +20,11 @@ type DefinitionError struct {
 }
 
 func (e *DefinitionError) Error() string {
-	return fmt.Sprintf("the definition of %s is not valid: %s", e.Stream, summary(e.Problems))
+	return fmt.Sprintf("the definition of %s is not valid: %s", e.Stream, problems.Summary(e.Problems))
 }
 
 // Lines returns the problems as text, for the answer's errors.
-func (e *DefinitionError) Lines() []string { return lines(e.Problems) }
+func (e *DefinitionError) Lines() []string { return problems.Lines(e.Problems) }
 
 // ParseDefinition reads a definition, {"name"?, "version", "fields"}, of the
 // named stream. null counts as absent. Its error is a *DecodeError for what is
@@ -34,8 +36,8 @@ func ParseDefinition(data []byte, streamName string, limits Limits) (*Definition
 	}
 	p := definitionParser{limits: limits}
 	def := p.definition(doc, streamName)
-	if p.count > 0 {
-		return nil, &DefinitionError{Stream: streamName, Problems: p.all()}
+	if p.Count() > 0 {
+		return nil, &DefinitionError{Stream: streamName, Problems: p.All()}
 	}
 	return def, nil
 }
@@ -48,7 +50,7 @@ func definitionDepth(fieldDepth int) int {
 
 // definitionParser reads a decoded definition and gathers its problems.
 type definitionParser struct {
-	problems
+	problems.List
 	limits Limits
 	fields int // so far, over all levels
 }
@@ -67,16 +69,16 @@ var (
 func (p *definitionParser) definition(doc Document, streamName string) *Definition {
 	object, ok := doc.Value.(map[string]any)
 	if !ok {
-		p.addf("definition", "expected an object, got %s", describe(doc.Raw))
+		p.Addf("definition", "expected an object, got %s", describe(doc.Raw))
 		return nil
 	}
 	def := &Definition{Name: streamName}
 	if name, given := object["name"]; given && name != nil && name != streamName {
-		p.addf("name", "expected %q, the name of the stream, or nothing, got %s", streamName, describeValue(name))
+		p.Addf("name", "expected %q, the name of the stream, or nothing, got %s", streamName, describeValue(name))
 	}
 	def.Version = p.version(doc.Raw, object["version"] != nil)
 	if object["fields"] == nil {
-		p.add("fields", "missing, expected a list of fields")
+		p.Add("fields", "missing, expected a list of fields")
 	} else {
 		def.Fields = p.fieldList("fields", object["fields"], 1)
 	}
@@ -87,13 +89,13 @@ func (p *definitionParser) definition(doc Document, streamName string) *Definiti
 
 func (p *definitionParser) version(raw []byte, given bool) Version {
 	if !given {
-		p.add("version", "missing, "+errNotVersion.Error())
+		p.Add("version", "missing, "+errNotVersion.Error())
 		return Version{}
 	}
 	text := member(raw, "version")
 	v, err := ParseVersion(text)
 	if err != nil {
-		p.addf("version", "%v, got %s", err, describe(text))
+		p.Addf("version", "%v, got %s", err, describe(text))
 	}
 	return v
 }
@@ -107,32 +109,32 @@ func (p *definitionParser) policy(v any) Policy {
 	case string(Refuse):
 		return Refuse
 	}
-	p.addf("unknownFields", `expected "accept" or "refuse", got %s`, describeValue(v))
+	p.Addf("unknownFields", `expected "accept" or "refuse", got %s`, describeValue(v))
 	return ""
 }
 
 func (p *definitionParser) fieldList(path string, v any, depth int) []Field {
 	list, ok := v.([]any)
 	if !ok {
-		p.addf(path, "expected a list of fields, got %s", describeValue(v))
+		p.Addf(path, "expected a list of fields, got %s", describeValue(v))
 		return nil
 	}
 	if depth > p.limits.Depth && len(list) > 0 {
-		p.addf(path, "nested deeper than %d levels", p.limits.Depth)
+		p.Addf(path, "nested deeper than %d levels", p.limits.Depth)
 		return nil
 	}
 	fields := make([]Field, 0, min(len(list), p.limits.Fields))
 	first := make(map[string]int) // name → index
 	for i, item := range list {
 		if p.fields >= p.limits.Fields {
-			p.addf(path, "more than %d fields, counting all levels", p.limits.Fields)
+			p.Addf(path, "more than %d fields, counting all levels", p.limits.Fields)
 			break
 		}
 		p.fields++
 		at := fmt.Sprintf("%s[%d]", path, i)
 		field := p.field(at, item, depth)
 		if before, there := first[field.Name]; there && field.Name != "" {
-			p.addf(at+".name", "%q is already the name of %s[%d]", field.Name, path, before)
+			p.Addf(at+".name", "%q is already the name of %s[%d]", field.Name, path, before)
 		} else {
 			first[field.Name] = i
 		}
@@ -144,7 +146,7 @@ func (p *definitionParser) fieldList(path string, v any, depth int) []Field {
 func (p *definitionParser) field(at string, v any, depth int) Field {
 	object, ok := v.(map[string]any)
 	if !ok {
-		p.addf(at, "expected a field, an object with name and type, got %s", describeValue(v))
+		p.Addf(at, "expected a field, an object with name and type, got %s", describeValue(v))
 		return Field{}
 	}
 	f := Field{
@@ -168,7 +170,7 @@ func (p *definitionParser) field(at string, v any, depth int) Field {
 
 func (p *definitionParser) nested(at string, v any, t Type, depth int) []Field {
 	if v == nil {
-		p.addf(at, "missing, a field of type %s needs the list of its fields", t)
+		p.Addf(at, "missing, a field of type %s needs the list of its fields", t)
 		return nil
 	}
 	return p.fieldList(at, v, depth+1)
@@ -178,11 +180,11 @@ func (p *definitionParser) fieldName(at string, v any) string {
 	name, ok := v.(string)
 	switch {
 	case v == nil:
-		p.add(at, "missing, expected a non-empty string")
+		p.Add(at, "missing, expected a non-empty string")
 	case !ok || name == "":
-		p.addf(at, "expected a non-empty string, got %s", describeValue(v))
+		p.Addf(at, "expected a non-empty string, got %s", describeValue(v))
 	case len(name) > p.limits.NameBytes:
-		p.addf(at, "%d bytes, at most %d are allowed", len(name), p.limits.NameBytes)
+		p.Addf(at, "%d bytes, at most %d are allowed", len(name), p.limits.NameBytes)
 		return ""
 	}
 	return name
@@ -192,9 +194,9 @@ func (p *definitionParser) fieldType(at string, v any) Type {
 	name, ok := v.(string)
 	switch {
 	case v == nil:
-		p.add(at, "missing, expected one of "+typeNames())
+		p.Add(at, "missing, expected one of "+typeNames())
 	case !ok || !slices.Contains(types, Type(name)):
-		p.addf(at, "expected one of %s, got %s", typeNames(), describeValue(v))
+		p.Addf(at, "expected one of %s, got %s", typeNames(), describeValue(v))
 	default:
 		return Type(name)
 	}
@@ -212,7 +214,7 @@ func typeNames() string {
 func (p *definitionParser) optional(at string, v any) bool {
 	optional, ok := v.(bool)
 	if v != nil && !ok {
-		p.addf(at, "expected true or false, got %s", describeValue(v))
+		p.Addf(at, "expected true or false, got %s", describeValue(v))
 	}
 	return optional
 }
@@ -221,13 +223,13 @@ func (p *definitionParser) enum(at string, v any) []string {
 	list, _ := v.([]any)
 	switch {
 	case v == nil:
-		p.add(at, "missing, expected a non-empty list of strings")
+		p.Add(at, "missing, expected a non-empty list of strings")
 		return nil
 	case len(list) == 0:
-		p.addf(at, "expected a non-empty list of strings, got %s", describeValue(v))
+		p.Addf(at, "expected a non-empty list of strings, got %s", describeValue(v))
 		return nil
 	case len(list) > p.limits.EnumValues:
-		p.addf(at, "%d values, at most %d are allowed", len(list), p.limits.EnumValues)
+		p.Addf(at, "%d values, at most %d are allowed", len(list), p.limits.EnumValues)
 		return nil
 	}
 	values := make([]string, 0, len(list))
@@ -235,11 +237,11 @@ func (p *definitionParser) enum(at string, v any) []string {
 	for i, item := range list {
 		value, ok := item.(string)
 		if !ok {
-			p.addf(fmt.Sprintf("%s[%d]", at, i), "expected a string, got %s", describeValue(item))
+			p.Addf(fmt.Sprintf("%s[%d]", at, i), "expected a string, got %s", describeValue(item))
 			continue
 		}
 		if before, there := first[value]; there {
-			p.addf(fmt.Sprintf("%s[%d]", at, i), "%s is already in the list, at %d", quoted(value), before)
+			p.Addf(fmt.Sprintf("%s[%d]", at, i), "%s is already in the list, at %d", quoted(value), before)
 			continue
 		}
 		first[value] = i
@@ -254,7 +256,7 @@ func (p *definitionParser) unwanted(at string, v any, why string, t Type) {
 	if list, ok := v.([]any); v == nil || ok && len(list) == 0 {
 		return
 	}
-	p.addf(at, why, t)
+	p.Addf(at, why, t)
 }
 
 // keys refuses what looks like a misspelling of a known key, which would
@@ -265,9 +267,9 @@ func (p *definitionParser) keys(prefix string, object map[string]any, known []st
 			continue
 		}
 		if why, ok := misplaced[key]; ok {
-			p.add(prefix+key, why)
+			p.Add(prefix+key, why)
 		} else if meant, ok := nearest(key, known); ok {
-			p.addf(prefix+key, "unknown key; did you mean %q?", meant)
+			p.Addf(prefix+key, "unknown key; did you mean %q?", meant)
 		}
 	}
 }

@@ -8,78 +8,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
-)
 
-// maxProblems is how many problems are listed. A message of a megabyte can have
-// hundreds of thousands, and nobody reads more than the first few.
-const maxProblems = 1000
+	"seagate/internal/problems"
+)
 
 // maxQuoted is how many characters of a value or of an unknown name are shown.
 const maxQuoted = 40
 
-// A Problem is one thing that is wrong with a definition or a message.
-type Problem struct {
-	Path    string // where, as in moves[2].load; empty in the last one of a list that was cut short
-	Message string // what was expected, and what was there
-}
-
-// String returns the problem as one line, as in
-// moves[2].load: expected an integer, got the string "abc".
-func (p Problem) String() string {
-	if p.Path == "" {
-		return p.Message
-	}
-	return p.Path + ": " + p.Message
-}
-
-// problems gathers at most maxProblems and counts the rest.
-type problems struct {
-	list  []Problem
-	count int
-}
-
-// full says that whatever is added now is only counted, so its text need not be made.
-func (p *problems) full() bool { return len(p.list) >= maxProblems }
-
-func (p *problems) add(path, message string) {
-	p.count++
-	if !p.full() {
-		p.list = append(p.list, Problem{Path: path, Message: message})
-	}
-}
-
-func (p *problems) addf(path, format string, args ...any) {
-	if p.full() {
-		p.count++
-		return
-	}
-	p.add(path, fmt.Sprintf(format, args...))
-}
-
-// all returns the list, ended by how many more there are.
-func (p *problems) all() []Problem {
-	if more := p.count - len(p.list); more > 0 {
-		return append(p.list, Problem{Message: fmt.Sprintf("... and %d more", more)})
-	}
-	return p.list
-}
-
-func lines(list []Problem) []string {
-	text := make([]string, len(list))
-	for i, p := range list {
-		text[i] = p.String()
-	}
-	return text
-}
-
-// summary joins the first few problems for a log line.
-func summary(list []Problem) string {
-	const few = 3
-	if len(list) <= few {
-		return strings.Join(lines(list), "; ")
-	}
-	return strings.Join(lines(list[:few]), "; ") + "; ..."
-}
+// A Problem is one thing that is wrong with a definition or a message. Its
+// Place is a path such as moves[2].load, and empty in the last problem of a
+// list that was cut short. Its Message says what was expected and what was
+// there. As a line: moves[2].load: expected an integer, got the string "abc".
+type Problem = problems.Problem
 
 // appendMember appends a member's name to a path: .load, or ['a b'] where RFC
 // 9535 allows no shorthand.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
+
+	"seagate/internal/problems"
 )
 
 // maxJudgeWork is the most work that a message may make for the judge, in
@@ -24,11 +26,11 @@ type ValidationError struct {
 }
 
 func (e *ValidationError) Error() string {
-	return fmt.Sprintf("the message does not match %s version %s: %s", e.Stream, e.Version, summary(e.Problems))
+	return fmt.Sprintf("the message does not match %s version %s: %s", e.Stream, e.Version, problems.Summary(e.Problems))
 }
 
 // Lines returns the problems as text, for the answer's errors.
-func (e *ValidationError) Lines() []string { return lines(e.Problems) }
+func (e *ValidationError) Lines() []string { return problems.Lines(e.Problems) }
 
 // A Validator checks messages against one definition. Safe for concurrent use.
 type Validator struct {
@@ -66,8 +68,8 @@ func (v *Validator) Validate(doc Document) error {
 	if err != nil {
 		return err
 	}
-	if found.work > maxJudgeWork || found.count > maxProblems {
-		return v.refusal(found.all())
+	if found.work > maxJudgeWork || found.More() > 0 {
+		return v.refusal(found.All())
 	}
 	verdict := v.judge.verdict(doc.Value)
 	var refused *jsonschema.ValidationError
@@ -76,10 +78,10 @@ func (v *Validator) Validate(doc Document) error {
 		return v.refusal(found.hidden)
 	case !errors.As(verdict, &refused):
 		return verdict
-	case found.count == 0:
-		return v.refusal([]Problem{{Path: "payload", Message: shorten(refused.Error(), 200)}})
+	case found.Count() == 0:
+		return v.refusal([]Problem{{Place: "payload", Message: shorten(refused.Error(), 200)}})
 	default:
-		return v.refusal(found.all())
+		return v.refusal(found.All())
 	}
 }
 

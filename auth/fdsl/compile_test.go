@@ -73,7 +73,7 @@ func TestCompileRefuses(t *testing.T) {
 			if len(problems) != 1 {
 				t.Fatalf("%d problems: %+v", len(problems), problems)
 			}
-			if problems[0].Pointer != test.pointer || !strings.Contains(problems[0].Reason, test.reason) {
+			if problems[0].Place != test.pointer || !strings.Contains(problems[0].Message, test.reason) {
 				t.Errorf("got %+v, want %q at %q", problems[0], test.reason, test.pointer)
 			}
 		})
@@ -125,7 +125,7 @@ func TestLimits(t *testing.T) {
 			limits := test.limits
 			*test.tight(&limits)--
 			problems := refusal(t, test.tree, limits).Problems
-			if len(problems) != 1 || !strings.Contains(problems[0].Reason, test.reason) {
+			if len(problems) != 1 || !strings.Contains(problems[0].Message, test.reason) {
 				t.Errorf("got %+v, want %q once", problems, test.reason)
 			}
 		})
@@ -135,7 +135,7 @@ func TestLimits(t *testing.T) {
 // What is beyond the limit on nodes is not looked at.
 func TestNodesBeyondTheLimit(t *testing.T) {
 	problems := refusal(t, repeated(9, `7`), fdsl.Limits{Bytes: 999, Depth: 2, Nodes: 3}).Problems
-	if len(problems) != 3 || problems[2].Pointer != "/e/2" || !strings.Contains(problems[2].Reason, "too many nodes") {
+	if len(problems) != 3 || problems[2].Place != "/e/2" || !strings.Contains(problems[2].Message, "too many nodes") {
 		t.Errorf("got %+v, want two bad nodes and the limit", problems)
 	}
 }
@@ -170,7 +170,7 @@ func TestDeepNesting(t *testing.T) {
 	limits := fdsl.Limits{Bytes: 1 << 24, Depth: 32, Nodes: 512}
 	for _, open := range []string{`[`, `{"e":`, `{"t":"not","e":`, `{"t":"not","e":[`, `{"t":"null","x":[`} {
 		problems := refusal(t, strings.Repeat(open, 500_000), limits).Problems
-		if len(problems) != 1 || !strings.Contains(problems[0].Reason, "nested too deeply") {
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, "nested too deeply") {
 			t.Errorf("%s: %+v", open, problems)
 		}
 	}
@@ -188,8 +188,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	refused := refusal(t, tree, fdsl.DefaultLimits())
 	var got []string
 	for _, p := range refused.Problems {
-		got = append(got, p.Pointer)
-		if p.Pointer != "" && !strings.Contains(refused.Error(), `at "`+p.Pointer+`": `+p.Reason) {
+		got = append(got, p.Place)
+		if p.Place != "" && !strings.Contains(refused.Error(), `at "`+p.Place+`": `+p.Message) {
 			t.Errorf("the text lacks %+v: %v", p, refused)
 		}
 	}

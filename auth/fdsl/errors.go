@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"seagate/internal/problems"
 )
 
 const (
@@ -15,11 +17,10 @@ const (
 	maxText = 200
 )
 
-// A Problem is one reason why a tree is not a filter.
-type Problem struct {
-	Pointer string // where in the tree, a JSON pointer (RFC 6901); "" is the root
-	Reason  string // what is wrong there and what would be right
-}
+// A Problem is one reason why a tree is not a filter. Its Place is a JSON
+// pointer (RFC 6901), "" for the root. Its Message says what is wrong there and
+// what would be right.
+type Problem = problems.Problem
 
 // Error is what Compile returns for a tree that is not a filter. Its text names
 // every problem. It quotes the tree, which belongs to the bearer of the token:
@@ -37,10 +38,10 @@ func (e *Error) Error() string {
 			b.WriteString("; ")
 		}
 		place := "the root"
-		if p.Pointer != "" {
-			place = strconv.Quote(p.Pointer)
+		if p.Place != "" {
+			place = strconv.Quote(p.Place)
 		}
-		fmt.Fprintf(&b, "at %s: %s", place, p.Reason)
+		fmt.Fprintf(&b, "at %s: %s", place, p.Message)
 	}
 	if e.More {
 		b.WriteString("; and more")
@@ -48,27 +49,21 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// problems gathers what is wrong with a tree.
-type problems struct {
-	list []Problem
-	more bool
-}
-
-func (p *problems) add(pointer, format string, args ...any) {
-	if len(p.list) == maxProblems {
-		p.more = true
+// refuse notes a problem.
+func (p *parser) refuse(pointer, format string, args ...any) {
+	if p.problems.Full() {
+		p.problems.Skip(1)
 		return
 	}
-	reason := clip(fmt.Sprintf(format, args...))
-	p.list = append(p.list, Problem{Pointer: clip(pointer), Reason: reason})
+	p.problems.Add(clip(pointer), clip(fmt.Sprintf(format, args...)))
 }
 
-// err returns nil where nothing is wrong.
-func (p *problems) err() error {
-	if len(p.list) == 0 {
+// err returns nil if nothing is wrong.
+func (p *parser) err() error {
+	if p.problems.Count() == 0 {
 		return nil
 	}
-	return &Error{Problems: p.list, More: p.more}
+	return &Error{Problems: p.problems.Kept(), More: p.problems.More() > 0}
 }
 
 // clip cuts s to maxText bytes, between two characters.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/problems"
 )
 
 // Limits bound the tree of a filter. Each is inclusive; the zero value refuses
@@ -31,26 +33,26 @@ func DefaultLimits() Limits {
 type parser struct {
 	limits   Limits
 	nodes    int
-	problems problems
+	problems problems.List
 }
 
 func parse(tree []byte, limits Limits) (node, error) {
-	p := parser{limits: limits}
+	p := parser{limits: limits, problems: problems.List{Max: maxProblems}}
 	if len(tree) > limits.Bytes {
-		p.problems.add("", "%d bytes are too many, at most %d are allowed", len(tree), limits.Bytes)
-		return node{}, p.problems.err()
+		p.refuse("", "%d bytes are too many, at most %d are allowed", len(tree), limits.Bytes)
+		return node{}, p.err()
 	}
 	p.scan(tree)
-	if err := p.problems.err(); err != nil {
+	if err := p.err(); err != nil {
 		return node{}, err
 	}
 	var decoded any
 	if err := json.Unmarshal(tree, &decoded); err != nil {
 		p.notJSON(err)
-		return node{}, p.problems.err()
+		return node{}, p.err()
 	}
 	root := p.node(decoded, "", 1)
-	return root, p.problems.err()
+	return root, p.err()
 }
 
 // scan checks what has to hold before the tree is decoded, token by token and
@@ -83,19 +85,19 @@ func (p *parser) notJSON(err error) {
 	if errors.As(err, &syntax) {
 		pointer = string(syntax.JSONPointer)
 	}
-	p.problems.add(pointer, "not strict JSON: %v", err)
+	p.refuse(pointer, "not strict JSON: %v", err)
 }
 
 // checkRange refuses what float64 would make infinite: all such numbers would
 // be equal.
 func (p *parser) checkRange(number string, dec *jsontext.Decoder) {
 	if _, err := strconv.ParseFloat(number, 64); err != nil {
-		p.problems.add(string(dec.StackPointer()), "the number %.20s is beyond the range of float64", number)
+		p.refuse(string(dec.StackPointer()), "the number %.20s is beyond the range of float64", number)
 	}
 }
 
 func (p *parser) tooDeep(pointer string) {
-	p.problems.add(pointer, "nested too deeply, at most %d nodes may stand within each other", p.limits.Depth)
+	p.refuse(pointer, "nested too deeply, at most %d nodes may stand within each other", p.limits.Depth)
 }
 
 // node parses the node at a pointer. It recurses no deeper than limits.Depth.
@@ -105,18 +107,18 @@ func (p *parser) node(decoded any, pointer string, depth int) node {
 	}
 	members, ok := decoded.(map[string]any)
 	if !ok {
-		p.problems.add(pointer, `a node is an object {"t":type,"e":operand}, not %s`, describe(decoded))
+		p.refuse(pointer, `a node is an object {"t":type,"e":operand}, not %s`, describe(decoded))
 		return node{}
 	}
 	p.refuseUnknownKeys(members, pointer)
 	name, ok := members["t"].(string)
 	if !ok {
-		p.problems.add(pointer, `a node names its type in "t", a string`)
+		p.refuse(pointer, `a node names its type in "t", a string`)
 		return node{}
 	}
 	operand, ok := members["e"]
 	if !ok && name != "null" {
-		p.problems.add(pointer, `a node of type %.20q has its operand in "e"; there is none`, name)
+		p.refuse(pointer, `a node of type %.20q has its operand in "e"; there is none`, name)
 		return node{}
 	}
 	return p.operand(name, operand, pointer, depth)
@@ -131,7 +133,7 @@ func (p *parser) admit(pointer string, depth int) bool {
 	}
 	p.nodes++
 	if p.nodes == p.limits.Nodes+1 {
-		p.problems.add(pointer, "too many nodes, at most %d are allowed", p.limits.Nodes)
+		p.refuse(pointer, "too many nodes, at most %d are allowed", p.limits.Nodes)
 	}
 	return p.nodes <= p.limits.Nodes
 }
@@ -139,7 +141,7 @@ func (p *parser) admit(pointer string, depth int) bool {
 func (p *parser) refuseUnknownKeys(members map[string]any, pointer string) {
 	for _, key := range slices.Sorted(maps.Keys(members)) {
 		if key != "t" && key != "e" {
-			p.problems.add(pointer, `unknown key %.40q; a node has "t" and "e" alone`, key)
+			p.refuse(pointer, `unknown key %.40q; a node has "t" and "e" alone`, key)
 		}
 	}
 }
@@ -167,20 +169,20 @@ func (p *parser) operand(name string, operand any, pointer string, depth int) no
 	case "not":
 		return p.not(operand, pointer, depth)
 	}
-	p.problems.add(pointer+"/t", "unknown type %.20q; there are string, number, bool, null, path, meta, eq, and, or, not", name)
+	p.refuse(pointer+"/t", "unknown type %.20q; there are string, number, bool, null, path, meta, eq, and, or, not", name)
 	return node{}
 }
 
 func literal[T string | float64 | bool](p *parser, operand any, pointer, want string) node {
 	if _, ok := operand.(T); !ok {
-		p.problems.add(pointer+"/e", "expected %s, not %s", want, describe(operand))
+		p.refuse(pointer+"/e", "expected %s, not %s", want, describe(operand))
 	}
 	return node{op: opLiteral, literal: operand}
 }
 
 func (p *parser) null(operand any, pointer string) node {
 	if operand != nil {
-		p.problems.add(pointer+"/e", "a node of type null has no operand")
+		p.refuse(pointer+"/e", "a node of type null has no operand")
 	}
 	return node{op: opLiteral}
 }
@@ -188,19 +190,19 @@ func (p *parser) null(operand any, pointer string) node {
 func (p *parser) path(operand any, pointer string) node {
 	text, ok := operand.(string)
 	if !ok {
-		p.problems.add(pointer+"/e", "expected a path in a string, not %s", describe(operand))
+		p.refuse(pointer+"/e", "expected a path in a string, not %s", describe(operand))
 		return node{}
 	}
 	path, err := parsePath(text)
 	if err != nil {
-		p.problems.add(pointer+"/e", "bad path %.60q: %v", text, err)
+		p.refuse(pointer+"/e", "bad path %.60q: %v", text, err)
 	}
 	return node{op: opPath, path: path}
 }
 
 func (p *parser) meta(operand any, pointer string) node {
 	if operand != "streamName" {
-		p.problems.add(pointer+"/e", `the only meta value is "streamName"`)
+		p.refuse(pointer+"/e", `the only meta value is "streamName"`)
 	}
 	return node{op: opMeta}
 }
@@ -208,7 +210,7 @@ func (p *parser) meta(operand any, pointer string) node {
 func (p *parser) eq(operand any, pointer string, depth int) node {
 	eq := p.list(opEq, operand, pointer, depth)
 	if list, ok := operand.([]any); ok && len(list) != 2 {
-		p.problems.add(pointer+"/e", "eq compares two nodes, not %d", len(list))
+		p.refuse(pointer+"/e", "eq compares two nodes, not %d", len(list))
 	}
 	return eq
 }
@@ -219,7 +221,7 @@ func (p *parser) not(operand any, pointer string, depth int) node {
 		return node{op: opNot, operands: []node{p.node(operand, pointer+"/e", depth+1)}}
 	}
 	if len(list) != 1 {
-		p.problems.add(pointer+"/e", "not takes one node, not %d", len(list))
+		p.refuse(pointer+"/e", "not takes one node, not %d", len(list))
 	}
 	return p.list(opNot, operand, pointer, depth)
 }
@@ -227,7 +229,7 @@ func (p *parser) not(operand any, pointer string, depth int) node {
 func (p *parser) list(op op, operand any, pointer string, depth int) node {
 	list, ok := operand.([]any)
 	if !ok {
-		p.problems.add(pointer+"/e", "expected a list of nodes, not %s", describe(operand))
+		p.refuse(pointer+"/e", "expected a list of nodes, not %s", describe(operand))
 		return node{}
 	}
 	operands := make([]node, len(list))
