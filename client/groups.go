@@ -41,13 +41,6 @@ func (c *Client) DeleteGroup(ctx context.Context, stream, clientID, group string
 	return c.do(ctx, r, nil)
 }
 
-// GroupMove is what moving a group does.
-type GroupMove struct {
-	Position uint64 `json:"position"` // as in GroupInfo, afterwards
-	Was      uint64 `json:"was"`      // and before
-	Lag      uint64 `json:"lag"`      // afterwards
-}
-
 // MoveGroup lets a group go on at another position. Its members are handed
 // what is there, also what they have acknowledged before. Give the Epoch of
 // what the position was learned from, or "". The code to expect is

@@ -98,7 +98,7 @@ func TestHTTPCalls(t *testing.T) {
 			func(ctx context.Context, c *client.Client) string {
 				info, err := c.Stream(ctx, "s")
 				return fmt.Sprintf("%+v %v", info, err)
-			}, `{Name:s Version:null Registered:false Requested:false Subscribers:2 Paused:true FirstSeq:1 LastSeq:7 Bytes:12 Epoch:8f14e45f Durability:disk HasHeader:true} <nil>`},
+			}, `{Name:s Version:null Registered:false Requested:false Subscribers:2 Paused:true FirstSeq:1 LastSeq:7 Bytes:12 HasHeader:true Durability:disk Epoch:8f14e45f} <nil>`},
 		{"delete stream", `DELETE /streams/s `, `{"name":"s"}`,
 			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteStream(ctx, "s")) }, `<nil>`},
 		{"header", `GET /streams/s/header `, `{"payload":{"a":1}}`,

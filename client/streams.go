@@ -124,13 +124,6 @@ func (c *Client) Define(ctx context.Context, stream string, definition any) (jso
 	return inForce, err
 }
 
-// A Plan says what a definition would do.
-type Plan struct {
-	Change      string         `json:"change"`      // "created", "replaced" or "unchanged"
-	Differences []string       `json:"differences"` // from the definition that would be replaced
-	Definition  jsontext.Value `json:"definition"`  // in force afterwards
-}
-
 // PlanDefine says what Define would do, with the same errors, and does
 // nothing.
 func (c *Client) PlanDefine(ctx context.Context, stream string, definition any) (Plan, error) {

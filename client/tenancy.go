@@ -49,10 +49,7 @@ func (c *Client) RotateSecret(ctx context.Context, id string) (NewSecret, error)
 
 // secretOf makes a call that is answered with a secret.
 func (c *Client) secretOf(ctx context.Context, r request) (NewSecret, error) {
-	var answer struct {
-		ID     string `json:"givenId"`
-		Secret string `json:"secret"`
-	}
+	var answer protocol.NewClient
 	if err := c.do(ctx, r, &answer); err != nil {
 		return NewSecret{}, err
 	}
@@ -114,15 +111,11 @@ func (c *Client) CreateJail(ctx context.Context, id, name, clientID string) (New
 		Name     string `json:"newJailName"`
 		ClientID string `json:"newClientId"`
 	}{id, name, clientID}
-	var answer struct {
-		ID       string `json:"newJailId"`
-		ClientID string `json:"newClientId"`
-		Secret   string `json:"newClientSecret"`
-	}
+	var answer protocol.NewJail
 	if err := c.do(ctx, r, &answer); err != nil {
 		return NewSecret{}, err
 	}
-	return NewSecret{JailID: answer.ID, ClientID: answer.ClientID, Secret: secret.New(answer.Secret)}, nil
+	return NewSecret{JailID: answer.ID, ClientID: answer.ClientID, Secret: secret.New(answer.ClientSecret)}, nil
 }
 
 // DeleteJail deletes a jail with its clients and streams, and ends its

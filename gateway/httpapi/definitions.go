@@ -47,11 +47,11 @@ func (q *request) planDefine(stream string, definition []byte) ([]byte, *protoco
 	for i, d := range outcome.Differences {
 		differences[i] = d.String()
 	}
-	return q.encode(struct {
-		Change      schema.Change      `json:"change"`
-		Differences []string           `json:"differences"`
-		Definition  *schema.Definition `json:"definition"`
-	}{outcome.Change, differences, outcome.Definition})
+	return q.encode(protocol.DefinitionPlan{
+		Change:      string(outcome.Change),
+		Differences: differences,
+		Definition:  outcome.Definition.AppendJSON(nil),
+	})
 }
 
 // schema is GET /streams/{stream}/schema. The Python client makes an object of

@@ -1,36 +1,17 @@
 package httpapi
 
 import (
-	"time"
-
 	"github.com/go-json-experiment/json"
 
 	"seagate/gateway"
 	"seagate/protocol"
 )
 
-// groupView is a group as the API shows it.
-type groupView struct {
-	Stream       string    `json:"streamName"`
-	Client       string    `json:"clientId"`
-	Group        *string   `json:"groupId"` // null for the one of subscriptions without groupId
-	Members      int       `json:"members"`
-	Position     uint64    `json:"position"` // lowest number that is not done
-	Lag          uint64    `json:"lag"`      // messages that are not done
-	LagSeconds   float64   `json:"lagSeconds"`
-	InFlight     int       `json:"inFlight"`
-	Redelivered  uint64    `json:"redelivered"`
-	DeadLettered uint64    `json:"deadLettered"`
-	Lost         uint64    `json:"lost"`
-	CreatedAt    time.Time `json:"createdAt"`
-	LastActive   time.Time `json:"lastActive"`
-}
-
-func viewOfGroup(g gateway.GroupInfo) groupView {
-	return groupView{
-		Stream:       g.Key.Topic.Name,
-		Client:       g.Client,
-		Group:        textOrNull(g.Key.Group),
+func groupView(g gateway.GroupInfo) protocol.GroupInfo {
+	return protocol.GroupInfo{
+		StreamName:   g.Key.Topic.Name,
+		ClientID:     g.Client,
+		GroupID:      protocol.Nullable(g.Key.Group),
 		Members:      g.Members,
 		Position:     g.Position,
 		Lag:          g.Lag,
@@ -55,13 +36,13 @@ func (q *request) listGroups(stream string) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	views := make([]groupView, len(list))
+	views := make([]protocol.GroupInfo, len(list))
 	for i, g := range list {
-		views[i] = viewOfGroup(g)
+		views[i] = groupView(g)
 	}
 	return q.encode(struct {
-		Groups []groupView `json:"groups"`
-		Next   *string     `json:"next"`
+		Groups []protocol.GroupInfo `json:"groups"`
+		Next   *string              `json:"next"`
 	}{views, textOrNull(next)})
 }
 
@@ -103,7 +84,7 @@ func (q *request) group(at groupPath) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return q.encode(viewOfGroup(g))
+	return q.encode(groupView(g))
 }
 
 // deleteGroup is DELETE /streams/{stream}/groups/{client}/{group}.
@@ -112,10 +93,10 @@ func (q *request) deleteGroup(at groupPath) ([]byte, *protocol.Error) {
 		return nil, e
 	}
 	return q.encode(struct {
-		Stream string  `json:"streamName"`
-		Client string  `json:"clientId"`
-		Group  *string `json:"groupId"`
-	}{at.stream, at.client, textOrNull(at.group)})
+		Stream string            `json:"streamName"`
+		Client string            `json:"clientId"`
+		Group  protocol.Nullable `json:"groupId"`
+	}{at.stream, at.client, protocol.Nullable(at.group)})
 }
 
 // moveGroup is POST /streams/{stream}/groups/{client}/{group}/move. The body is
@@ -135,11 +116,7 @@ func (q *request) moveGroup(at groupPath) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return q.encode(struct {
-		Position uint64 `json:"position"`
-		Was      uint64 `json:"was"`
-		Lag      uint64 `json:"lag"`
-	}{moved.Position, moved.Was, moved.Lag})
+	return q.encode(protocol.GroupMove{Position: moved.Position, Was: moved.Was, Lag: moved.Lag})
 }
 
 // position returns the member, which must be there.

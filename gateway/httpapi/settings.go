@@ -9,19 +9,6 @@ import (
 	"seagate/streams"
 )
 
-// retentionView says how long messages are kept. In what was set for a stream,
-// null is what is not, and 0 is no bound.
-type retentionView struct {
-	Age      *string `json:"age"` // a duration, as 168h0m0s
-	Bytes    *int64  `json:"bytes"`
-	Messages *int64  `json:"messages"`
-}
-
-type settingsView struct {
-	Durability *string       `json:"durability"`
-	Retention  retentionView `json:"retention"`
-}
-
 // settings is GET /streams/{stream}/settings: {"set":{...},"effective":{...}}.
 func (q *request) settings(stream string) ([]byte, *protocol.Error) {
 	policy, e := q.gateway.Policy(q.principal, stream)
@@ -50,10 +37,7 @@ func (q *request) setSettings(stream string) ([]byte, *protocol.Error) {
 }
 
 func (q *request) showSettings(p gateway.StreamPolicy) ([]byte, *protocol.Error) {
-	return q.encode(struct {
-		Set       settingsView `json:"set"`
-		Effective settingsView `json:"effective"`
-	}{viewOf(p.Set), viewOf(overridesOf(p.Holds))})
+	return q.encode(protocol.AppliedSettings{Set: settingsView(p.Set), Effective: settingsView(overridesOf(p.Holds))})
 }
 
 // overridesOf returns the overrides that say all of a policy.
@@ -62,17 +46,11 @@ func overridesOf(p streams.Policy) streams.Overrides {
 	return streams.Overrides{Durability: &p.Durability, Age: &age, Bytes: &size, Messages: &p.Retention.Messages}
 }
 
-func viewOf(o streams.Overrides) settingsView {
-	view := settingsView{Durability: (*string)(o.Durability), Retention: retentionView{Bytes: o.Bytes}}
-	if o.Age != nil {
-		age := o.Age.String()
-		view.Retention.Age = &age
+func settingsView(o streams.Overrides) protocol.StreamSettings {
+	return protocol.StreamSettings{
+		Durability: (*string)(o.Durability),
+		Retention:  protocol.Retention{Age: o.Age, Bytes: o.Bytes, Messages: o.Messages},
 	}
-	if o.Messages != nil {
-		messages := int64(*o.Messages)
-		view.Retention.Messages = &messages
-	}
-	return view
 }
 
 // overrides reads {"durability":...,"retention":{"age","bytes","messages"}}.

@@ -21,24 +21,8 @@ func (q *request) index() ([]byte, *protocol.Error) {
 	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails"}})
 }
 
-// streamState is a stream as the API shows it.
-type streamState struct {
-	Name        string         `json:"name"`
-	Version     jsontext.Value `json:"version"`    // null if nobody defined it
-	Registered  bool           `json:"registered"` // somebody publishes to it, or did since the start
-	Requested   bool           `json:"requested"`  // somebody listens
-	Subscribers int            `json:"subscribers"`
-	Paused      bool           `json:"paused"`
-	FirstSeq    uint64         `json:"firstSeq"` // of the messages kept; higher than lastSeq if none is
-	LastSeq     uint64         `json:"lastSeq"`
-	Bytes       int64          `json:"bytes"` // of the messages kept
-	HasHeader   bool           `json:"hasHeader"`
-	Durability  string         `json:"durability"`
-	Epoch       *string        `json:"epoch"` // null if nothing was done with the stream yet
-}
-
-func stateOf(s gateway.StreamInfo) streamState {
-	return streamState{
+func streamView(s gateway.StreamInfo) protocol.StreamInfo {
+	return protocol.StreamInfo{
 		Name:        s.Name,
 		Version:     versionOrNull(s.Version),
 		Registered:  s.Topic.Registered,
@@ -50,7 +34,7 @@ func stateOf(s gateway.StreamInfo) streamState {
 		Bytes:       s.Topic.Bytes,
 		HasHeader:   s.Topic.HasHeader,
 		Durability:  string(s.Topic.Policy.Durability),
-		Epoch:       textOrNull(s.Topic.Epoch),
+		Epoch:       protocol.Nullable(s.Topic.Epoch),
 	}
 }
 
@@ -64,14 +48,14 @@ func (q *request) listStreams() ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	states := make([]streamState, len(list))
+	states := make([]protocol.StreamInfo, len(list))
 	last := ""
 	for i, s := range list {
-		states[i], last = stateOf(s), s.Name
+		states[i], last = streamView(s), s.Name
 	}
 	return q.encode(struct {
-		Streams []streamState `json:"streams"`
-		Next    *string       `json:"next"`
+		Streams []protocol.StreamInfo `json:"streams"`
+		Next    *string               `json:"next"`
 	}{states, next(last, more)})
 }
 
@@ -81,7 +65,7 @@ func (q *request) stream(stream string) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return q.encode(stateOf(info))
+	return q.encode(streamView(info))
 }
 
 // deleteStream is DELETE /streams/{stream}.

@@ -1,22 +1,13 @@
 package httpapi
 
 import (
-	"time"
-
 	"seagate/auth"
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
-// A newSecret is the one answer that ever shows a client's secret.
-type newSecret struct {
-	GivenID     string `json:"givenId"`
-	Secret      string `json:"secret"`
-	Description string `json:"description"`
-}
-
 func (q *request) showSecret(c auth.Client, s secret.Text) ([]byte, *protocol.Error) {
-	return q.encode(newSecret{c.ID, s.Reveal(), c.Description})
+	return q.encode(protocol.NewClient{ID: c.ID, Secret: s.Reveal(), Description: c.Description})
 }
 
 type deleted struct {
@@ -84,14 +75,6 @@ func textOrNull(text string) *string {
 	return &text
 }
 
-// clientView is a client as the lists show it.
-type clientView struct {
-	ID           string    `json:"id"`
-	Description  string    `json:"description"`
-	JWTPublicKey *string   `json:"jwtPublicKey"`
-	CreatedAt    time.Time `json:"createdAt"`
-}
-
 // listClients is GET /clients?after=&limit=.
 func (q *request) listClients() ([]byte, *protocol.Error) {
 	after, limit, e := q.page()
@@ -102,22 +85,15 @@ func (q *request) listClients() ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	views := make([]clientView, len(list))
+	views := make([]protocol.ClientInfo, len(list))
 	last := ""
 	for i, c := range list {
-		views[i], last = clientView{c.ID, c.Description, textOrNull(c.PublicKey), c.CreatedAt.UTC()}, c.ID
+		views[i], last = protocol.ClientInfo{ID: c.ID, Description: c.Description, PublicKey: textOrNull(c.PublicKey), CreatedAt: c.CreatedAt.UTC()}, c.ID
 	}
 	return q.encode(struct {
-		Clients []clientView `json:"clients"`
-		Next    *string      `json:"next"`
+		Clients []protocol.ClientInfo `json:"clients"`
+		Next    *string               `json:"next"`
 	}{views, next(last, more)})
-}
-
-// jailView is a jail as the list shows it.
-type jailView struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	CreatedAt time.Time `json:"createdAt"`
 }
 
 // listJails is GET /jails?after=&limit=.
@@ -130,14 +106,14 @@ func (q *request) listJails() ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	views := make([]jailView, len(list))
+	views := make([]protocol.JailInfo, len(list))
 	last := ""
 	for i, j := range list {
-		views[i], last = jailView{j.ID, j.Name, j.CreatedAt.UTC()}, j.ID
+		views[i], last = protocol.JailInfo{ID: j.ID, Name: j.Name, CreatedAt: j.CreatedAt.UTC()}, j.ID
 	}
 	return q.encode(struct {
-		Jails []jailView `json:"jails"`
-		Next  *string    `json:"next"`
+		Jails []protocol.JailInfo `json:"jails"`
+		Next  *string             `json:"next"`
 	}{views, next(last, more)})
 }
 
@@ -155,11 +131,7 @@ func (q *request) createJail() ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return q.encode(struct {
-		NewJailID       string `json:"newJailId"`
-		NewClientID     string `json:"newClientId"`
-		NewClientSecret string `json:"newClientSecret"`
-	}{jail.ID, client, secret.Reveal()})
+	return q.encode(protocol.NewJail{ID: jail.ID, ClientID: client, ClientSecret: secret.Reveal()})
 }
 
 // deleteJail is DELETE /jails/{jail}.

@@ -16,6 +16,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"seagate/protocol"
 )
 
 // A console is where a command reads and writes.
@@ -62,7 +64,7 @@ func (c *console) value(v any) error { return writeJSON(c.out, c.terminal, v) }
 // can only be in strings, where escapes mean the same. Raw JSON keeps the
 // spelling of its strings and numbers otherwise.
 func writeJSON(w io.Writer, terminal bool, v any) error {
-	line, err := json.Marshal(v, jsontext.PreserveRawStrings(true))
+	line, err := json.Marshal(v, jsontext.PreserveRawStrings(true), emptyTexts)
 	if err != nil {
 		return err
 	}
@@ -72,6 +74,12 @@ func writeJSON(w io.Writer, terminal bool, v any) error {
 	_, err = w.Write(append(line, '\n'))
 	return err
 }
+
+// emptyTexts writes "" where the API has null for a text, since scripts compare
+// such texts without looking for null.
+var emptyTexts = json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, text protocol.Nullable) error {
+	return e.WriteToken(jsontext.String(string(text)))
+}))
 
 // printable returns a text that a terminal prints as it is, on one line.
 func printable(text string) string {

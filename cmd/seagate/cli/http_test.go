@@ -88,7 +88,7 @@ func TestCommands(t *testing.T) {
 			out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\nnew\t-\topen\t0\t0\t0\t-\n"},
 		{args: "stream state boiler", route: "GET /streams/boiler", answer: state, out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\n"},
 		{args: "stream state boiler --json", route: "GET /streams/boiler", answer: state,
-			out: `{"name":"boiler","version":"1.0.0","registered":false,"requested":false,"subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"epoch":"","durability":"","hasHeader":true}` + "\n"},
+			out: `{"name":"boiler","version":"1.0.0","registered":false,"requested":false,"subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true,"durability":"","epoch":""}` + "\n"},
 		{args: "stream delete boiler --yes", route: "DELETE /streams/boiler", answer: `{}`, notes: "boiler is deleted\n"},
 		{args: "stream delete boiler --yes --json", route: "DELETE /streams/boiler", answer: `{}`, out: `{"stream":"boiler","state":"deleted"}` + "\n"},
 		{args: "stream pause boiler", route: "POST /streams/boiler/pause", answer: `{}`, notes: "boiler is paused\n"},

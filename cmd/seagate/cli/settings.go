@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"seagate/client"
@@ -134,7 +136,11 @@ func (c *console) settings(applied client.AppliedSettings, err error) error {
 		return err
 	}
 	if c.json {
-		return c.value(applied)
+		raw, err := json.Marshal(applied, json.OmitZeroStructFields(true))
+		if err != nil {
+			return err
+		}
+		return c.value(jsontext.Value(raw))
 	}
 	return list(c, settingsOf(applied), []string{"SETTING", "VALUE", "FROM"}, func(row []string) []string { return row })
 }

@@ -1,0 +1,178 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// What follows is what the HTTP API shows of streams, groups, clients and jails.
+// The gateway writes it and the client reads it.
+
+// A StreamInfo is the state of a stream apart from its messages.
+type StreamInfo struct {
+	Name string `json:"name"`
+	// Version is that of the definition in force: a number, a string, or null
+	// if nobody has defined the stream.
+	Version jsontext.Value `json:"version"`
+	// Registered reports whether somebody publishes to the stream, or has done
+	// so since the gateway started.
+	Registered bool `json:"registered"`
+	// Requested reports whether there are subscribers.
+	Requested   bool `json:"requested"`
+	Subscribers int  `json:"subscribers"`
+	// Paused reports whether publishing is refused.
+	Paused bool `json:"paused"`
+	// FirstSeq and LastSeq are the numbers of the oldest and the newest message
+	// that the gateway keeps. If it keeps none, FirstSeq is the higher one.
+	FirstSeq  uint64 `json:"firstSeq"`
+	LastSeq   uint64 `json:"lastSeq"`
+	Bytes     int64  `json:"bytes"` // of the messages that are kept
+	HasHeader bool   `json:"hasHeader"`
+	// Durability is DurabilityDisk or DurabilityMemory.
+	Durability string `json:"durability"`
+	// Epoch identifies the stream's history: the numbers are only good together
+	// with it. It is empty while nothing has been done with the stream.
+	Epoch Nullable `json:"epoch"`
+}
+
+// What a message survives once it is accepted.
+const (
+	DurabilityDisk   = "disk"   // the death of the gateway and of its machine
+	DurabilityMemory = "memory" // nothing
+)
+
+// A GroupInfo is the state of a group at one moment.
+type GroupInfo struct {
+	StreamName string   `json:"streamName"`
+	ClientID   string   `json:"clientId"`
+	GroupID    Nullable `json:"groupId"` // empty for the group of subscriptions that name none
+	Members    int      `json:"members"`
+	// Position is the number of the oldest message that the group is not done
+	// with. Lag counts the messages from there on, and LagSeconds is the age of
+	// the oldest of them.
+	Position   uint64  `json:"position"`
+	Lag        uint64  `json:"lag"`
+	LagSeconds float64 `json:"lagSeconds"`
+	// InFlight counts the messages that are delivered and not acknowledged.
+	InFlight int `json:"inFlight"`
+	// Redelivered, DeadLettered and Lost count messages since the group began:
+	// those that were delivered again, those that were given up, and those that
+	// the stream dropped before they were acknowledged.
+	Redelivered  uint64    `json:"redelivered"`
+	DeadLettered uint64    `json:"deadLettered"`
+	Lost         uint64    `json:"lost"`
+	CreatedAt    time.Time `json:"createdAt"`
+	LastActive   time.Time `json:"lastActive"`
+}
+
+// A GroupMove is the result of moving a group, or of planning it.
+type GroupMove struct {
+	Position uint64 `json:"position"` // after the move, as in GroupInfo
+	Was      uint64 `json:"was"`      // the position before the move
+	Lag      uint64 `json:"lag"`      // after the move
+}
+
+// A ClientInfo is what the API shows of a client.
+type ClientInfo struct {
+	ID          string `json:"id"`
+	Description string `json:"description"`
+	// PublicKey verifies the client's tokens. It is PEM, or nil if there is none.
+	PublicKey *string   `json:"jwtPublicKey"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// A NewClient is the answer that shows a client's secret. It is shown once.
+type NewClient struct {
+	ID          string `json:"givenId"`
+	Secret      string `json:"secret"`
+	Description string `json:"description"`
+}
+
+// A JailInfo is what the API shows of a jail.
+type JailInfo struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// A NewJail is the answer that shows the secret of a new jail's first client.
+type NewJail struct {
+	ID           string `json:"newJailId"`
+	ClientID     string `json:"newClientId"`
+	ClientSecret string `json:"newClientSecret"`
+}
+
+// A DefinitionPlan is what a definition would change.
+type DefinitionPlan struct {
+	Change      string         `json:"change"`      // "created", "replaced" or "unchanged"
+	Differences []string       `json:"differences"` // from the definition that would be replaced
+	Definition  jsontext.Value `json:"definition"`  // in force afterwards
+}
+
+// An AppliedSettings is what is set for a stream, and what applies to it.
+type AppliedSettings struct {
+	Set       StreamSettings `json:"set"`       // for this stream
+	Effective StreamSettings `json:"effective"` // with the gateway's defaults; nothing in it is nil
+}
+
+// A StreamSettings is how a stream keeps its messages. A nil setting is not set:
+// the gateway's default applies.
+type StreamSettings struct {
+	Durability *string   `json:"durability"`
+	Retention  Retention `json:"retention"`
+}
+
+// A Retention is how much a stream keeps. Zero is no bound; nil is not set.
+type Retention struct {
+	Age      *time.Duration // in whole seconds
+	Bytes    *int64         // of the payloads
+	Messages *uint64
+}
+
+// retention is a Retention in JSON.
+//
+//	{"age":"168h0m0s","bytes":1073741824,"messages":0}
+type retention struct {
+	Age      *duration `json:"age"`
+	Bytes    *int64    `json:"bytes"`
+	Messages *uint64   `json:"messages"`
+}
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (r Retention) MarshalJSONTo(e *jsontext.Encoder) error {
+	return json.MarshalEncode(e, retention{(*duration)(r.Age), r.Bytes, r.Messages})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Retention) UnmarshalJSON(raw []byte) error {
+	var read retention
+	err := json.Unmarshal(raw, &read)
+	*r = Retention{(*time.Duration)(read.Age), read.Bytes, read.Messages}
+	return err
+}
+
+// A duration is written as time.Duration.String does.
+type duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
+}
+
+// Nullable is a text that is null in JSON if it is empty.
+type Nullable string
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (n Nullable) MarshalJSONTo(e *jsontext.Encoder) error {
+	if n == "" {
+		return e.WriteToken(jsontext.Null)
+	}
+	return e.WriteToken(jsontext.String(string(n)))
+}
