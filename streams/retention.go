@@ -73,7 +73,7 @@ func (r *retention) take() []*Topic {
 func (t *Topic) trim(ctx context.Context) error {
 	t.mu.Lock()
 	log, keep, deleted := t.log, t.policyLocked().Retention, t.deleted
-	t.grown = 0
+	t.grown, t.grownMessages = 0, 0
 	t.mu.Unlock()
 	if deleted || !overdue(log.Bounds(), keep) {
 		return nil
