@@ -83,7 +83,7 @@ type Parts struct {
 type Gateway struct {
 	Parts
 	settings Settings
-	sessions *sessions
+	logins   *logins
 	filters  filterTable
 	rates    rates
 	shards   atomic.Uint32
@@ -98,7 +98,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	g := &Gateway{
 		Parts:     parts,
 		settings:  settings,
-		sessions:  newSessions(settings.ConnectionsPerClient),
+		logins:    newLogins(settings.ConnectionsPerClient),
 		rates:     rates{perSecond: settings.PublishesPerSecond},
 		providers: map[streams.ID]*streams.OutTopic{},
 	}

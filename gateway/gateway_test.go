@@ -645,14 +645,14 @@ func TestSessionsEndWithTheirCredentials(t *testing.T) {
 		root := g.root()
 		enter := func(p *auth.Principal) connection {
 			c := make(connection, 1)
-			if _, e := g.Enter(p, c); e != nil {
+			if _, e := g.LogIn(p, c); e != nil {
 				t.Fatal(e)
 			}
 			return c
 		}
 		bearer := g.bearer(root, "")
 		byToken, bySecret := enter(bearer), enter(root)
-		if _, e := g.Enter(root, make(connection)); e == nil || e.Code != protocol.CodeTooManyConnections {
+		if _, e := g.LogIn(root, make(connection)); e == nil || e.Code != protocol.CodeTooManyConnections {
 			t.Errorf("a third connection: %v", e)
 		}
 		_, e := g.SetPublicKey(ctx, root, "root", "")
@@ -663,7 +663,7 @@ func TestSessionsEndWithTheirCredentials(t *testing.T) {
 		if len(bySecret) != 0 {
 			t.Error("clearing the key ended a connection that relied on the secret")
 		}
-		if _, e := g.Enter(bearer, make(connection)); e == nil {
+		if _, e := g.LogIn(bearer, make(connection)); e == nil {
 			t.Error("a revoked token enters")
 		}
 

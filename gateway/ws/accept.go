@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"nhooyr.io/websocket"
@@ -29,40 +30,41 @@ type socket struct {
 	conn *websocket.Conn
 }
 
-// Buffers of the library. The write buffer holds one control frame exactly, so
-// that each reaches the wire in one Write: smaller ones would be split.
+// Buffers of the library, in bytes. The write buffer holds one control frame
+// exactly, so that each reaches the stream in one Write.
 const (
 	readBuffer  = 512
 	writeBuffer = maxControl + 2 + 1
 )
 
-// accept answers the handshake and puts a wire between library and socket.
-// After an error the response is written.
-func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*socket, *wire, error) {
-	h := &hijacker{ResponseWriter: rw, server: s}
-	conn, err := websocket.Accept(h, r, &websocket.AcceptOptions{
+// accept answers the handshake and puts a stream between library and socket.
+// If it returns an error, it has written the response.
+func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
+	h := &hijacker{ResponseWriter: rw, server: s, from: gateway.PeerAddress(r)}
+	library, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin was checked by the handler
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
-		if h.wire == nil {
+		if h.conn == nil {
 			e := protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason)
 			s.gateway.Metrics.Refused(transport, e)
 			gateway.WriteProblem(rw, e)
 		}
-		return nil, nil, err
+		return nil, err
 	}
-	// The wire refuses what is over the limit, with the code that we document;
-	// the library's own limit only must not be lower.
-	conn.SetReadLimit(int64(s.opts.MessageBytes))
-	return &socket{conn}, h.wire, nil
+	// The sniffer refuses what is over the limit, with the code that we
+	// document. The library's own limit must not be lower.
+	library.SetReadLimit(int64(s.opts.MessageBytes))
+	h.conn.socket = &socket{library}
+	return h.conn, nil
 }
 
 // next waits for the next text message and returns a reader of it. An error
-// ends the connection: errBinary, or whatever stopped the wire.
+// ends the connection: errBinary, or whatever stopped the stream.
 func (s *socket) next() (io.Reader, error) {
 	// A context with an end would make every frame of every connection take
-	// one common lock. Deadlines are set on the wire.
+	// one common lock. Deadlines are set on the socket.
 	kind, r, err := s.conn.Reader(context.Background())
 	if err == nil && kind != websocket.MessageText {
 		err = errBinary
@@ -70,19 +72,20 @@ func (s *socket) next() (io.Reader, error) {
 	return r, err
 }
 
-// release frees what the library holds. The wire stays open.
+// release frees what the library holds. The socket stays open.
 func (s *socket) release() { s.conn.CloseNow() }
 
 // closedByPeer says whether a read ended because the peer closed in order.
 func closedByPeer(err error) bool { return websocket.CloseStatus(err) != -1 }
 
-// A hijacker makes the library get a wire where it asks for the connection, and
-// keeps what the library answers to a bad handshake, which is no JSON.
+// A hijacker gives the library a stream where it asks for the socket. It keeps
+// what the library answers to a bad handshake, because that is not JSON.
 type hijacker struct {
 	http.ResponseWriter
 	server *Server
-	wire   *wire
-	reason string
+	from   netip.Addr
+	conn   *conn  // nil before Hijack
+	reason string // why the handshake is bad
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -113,9 +116,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		nc.Close()
 		return nil, nil, err
 	}
-	h.wire = newWire(nc, early, h.server)
-	return h.wire, bufio.NewReadWriter(
-		bufio.NewReaderSize(h.wire, readBuffer),
-		bufio.NewWriterSize(h.wire, writeBuffer),
+	h.conn = newConn(h.server, nc, early, h.from)
+	return h.conn.stream, bufio.NewReadWriter(
+		bufio.NewReaderSize(h.conn.stream, readBuffer),
+		bufio.NewWriterSize(h.conn.stream, writeBuffer),
 	), nil
 }

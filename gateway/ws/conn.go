@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,59 +16,62 @@ import (
 	"sync/atomic"
 	"time"
 
-	"seagate/auth"
-	"seagate/gateway"
+	"seagate/gateway/outbox"
+	"seagate/gateway/session"
 	"seagate/protocol"
 )
 
-// A conn is one client's connection.
+// A conn is one client's connection: the socket with its outbox, and the
+// session that speaks over it.
 type conn struct {
 	server  *Server
-	socket  *socket
-	wire    *wire
-	address netip.Addr
 	id      uint64
+	address netip.Addr
+	nc      net.Conn
+	stream  *stream // nc, as the library sees it
+	socket  *socket // the library; set before run
+	out     *outbox.Outbox
+	session *session.Session
 
-	// Owned by the reader.
-	sequence  protocol.Sequence
-	session   *gateway.Session
-	principal *auth.Principal
-	refused   *protocol.Error // why authentication failed
-	answers   *answers
-
-	who   atomic.Pointer[auth.Principal] // for the log; nil for a stranger
 	ended atomic.Pointer[protocol.Error] // why the server ended the connection
-
-	mu   sync.Mutex // guards what follows
-	subs map[int64]*subscription
 }
 
-func newConn(s *Server, socket *socket, w *wire, from netip.Addr) *conn {
-	c := &conn{server: s, socket: socket, wire: w, address: from, id: s.ids.Add(1)}
-	c.answers = newAnswers(w.send)
-	w.drained = c.resume
-	w.broken = c.writeFailed
-	w.sniffer.onPong = c.pong
+// newConn returns a connection over nc, of which the HTTP server has read some
+// early bytes already.
+func newConn(s *Server, nc net.Conn, early []byte, from netip.Addr) *conn {
+	c := &conn{server: s, id: s.ids.Add(1), address: from, nc: nc}
+	c.out = outbox.New(nc, outbox.Options{
+		Budget:       s.opts.QueuedBytes,
+		StallTimeout: s.opts.StallTimeout,
+		Probe:        appendPing,
+		Drained:      func() { c.session.Resume() },
+		Broken:       c.writeFailed,
+		Metrics:      s.gateway.Metrics,
+	})
+	c.session = session.New(s.gateway, &s.session, c, c.out, from)
+	c.stream = &stream{Conn: nc, out: c.out, early: early}
+	c.stream.sniffer.maxMessage = uint64(s.opts.MessageBytes)
+	c.stream.sniffer.flood.perSecond = float64(s.opts.FramesPerSecond)
+	c.stream.sniffer.onPong = c.pong
 	return c
 }
 
 // run reads until the connection ends, and then cleans up.
 func (c *conn) run() {
 	defer c.server.remove(c)
-	done := c.read()
-	c.leave()
+	peerDone := c.read()
+	c.session.Close()
 	c.socket.release()
-	c.wire.linger(c.server.opts.LingerTimeout, done)
+	c.out.Close(c.server.opts.LingerTimeout, peerDone)
 }
 
-// read handles what comes until the end of the connection, and returns whether
-// the peer need not be waited for: it has sent its close frame, or has had the
-// time to.
-func (c *conn) read() (done bool) {
+// read handles messages until the connection ends. It returns whether the peer
+// need not be waited for: it has sent its close frame, or had the time to.
+func (c *conn) read() (peerDone bool) {
 	defer c.containPanic()
 	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
 	err := c.readAll()
-	// A peer that has not closed in the time that End gave it gets no second one.
+	// A peer that did not close in the time that end gave it gets no more.
 	late := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
 	c.explain(err)
 	return closedByPeer(err) || late
@@ -81,9 +85,6 @@ func (c *conn) containPanic() {
 	}
 }
 
-var messageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// readAll handles messages until there are no more.
 func (c *conn) readAll() error {
 	for {
 		if err := c.readOne(); err != nil {
@@ -92,9 +93,15 @@ func (c *conn) readAll() error {
 	}
 }
 
-// errEnded: the server has ended the connection; what else comes is ignored.
+var messageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled keeps what one large message took out of the pool.
+const maxPooled = 64 << 10
+
+// errEnded: the server has ended the connection. What else comes is ignored.
 var errEnded = errors.New("ws: ended")
 
+// readOne reads a message and lets the session handle it.
 func (c *conn) readOne() error {
 	r, err := c.socket.next()
 	if err != nil {
@@ -108,43 +115,61 @@ func (c *conn) readOne() error {
 	}()
 	buf.Reset()
 	limit := c.messageLimit()
-	// Here and not in the sniffer: that sees what a client sends right after
-	// it authenticates, before the authentication is done.
+	// The limit is checked here and not by the sniffer, because the sniffer
+	// sees what a client sends right behind its credentials before these have
+	// been checked.
 	if _, err := buf.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
 		return err
 	}
 	if buf.Len() > limit {
 		return errMessageTooLarge
 	}
-	message := buf.Bytes()
 	if c.ended.Load() != nil {
 		return errEnded
 	}
-	if c.refused != nil {
-		return nil
+	if c.session.State() != session.Refused {
+		c.out.AwaitRoom()
+		if c.ended.Load() != nil {
+			return errEnded
+		}
 	}
-	c.wire.awaitBudget()
-	if c.ended.Load() != nil {
-		return errEnded
-	}
-	c.wire.busy.Store(true)
-	defer func() {
-		c.wire.heard.Store(time.Now().UnixNano())
-		c.wire.busy.Store(false)
-	}()
-	return c.handle(message)
+	return c.handle(buf.Bytes())
 }
 
-// messageLimit is how large the client's next message may be.
+// handle gives a message to the session, and the peer the time that it has for
+// the next one.
+func (c *conn) handle(message []byte) error {
+	before := c.session.State()
+	c.out.SetBusy(true)
+	defer c.out.SetBusy(false)
+	err := c.session.Handle(message)
+	if after := c.session.State(); after != before {
+		c.setReadDeadline(timeFor(after))
+	}
+	return err
+}
+
+// refusalGrace is how long a client that was refused may take to close.
+const refusalGrace = time.Second
+
+// timeFor returns how long the reader waits for the next message; 0 is forever.
+func timeFor(s session.State) time.Duration {
+	if s == session.Refused {
+		return refusalGrace
+	}
+	return 0
+}
+
+// messageLimit is how large the client's next message may be, in bytes.
 func (c *conn) messageLimit() int {
-	if c.principal == nil {
+	if c.session.State() != session.Authenticated {
 		return c.server.strangerBytes()
 	}
 	return c.server.opts.MessageBytes
 }
 
-// explain ends the connection with the reason that reading ended for, if that
-// was not the peer's wish.
+// explain ends the connection for the reason that reading ended, unless the
+// peer wanted it to end.
 func (c *conn) explain(err error) {
 	var violation *protocol.Violation
 	switch {
@@ -156,16 +181,22 @@ func (c *conn) explain(err error) {
 		c.End(protocol.Errorf(protocol.CodeMessageTooLarge, "a message of more than %d bytes", c.messageLimit()))
 	case errors.Is(err, errTooManyFrames):
 		c.End(protocol.Errorf(protocol.CodeTooManyFrames, "more than %d control or empty frames a second", c.server.opts.FramesPerSecond))
-	case c.refused != nil:
-		c.End(c.refused)
-	case c.principal == nil && errors.Is(err, os.ErrDeadlineExceeded):
+	case c.session.State() == session.Refused:
+		c.End(c.session.Refusal())
+	case c.session.State() == session.Stranger && errors.Is(err, os.ErrDeadlineExceeded):
 		c.End(protocol.Errorf(protocol.CodeAuthenticationTimeout, "no authentication within %v", c.server.opts.AuthenticationTimeout))
 	case !closedByPeer(err) && !isBroken(err) && !errors.Is(err, errEnded):
 		c.End(protocol.Errorf(protocol.CodeProtocolViolation, "not a WebSocket frame as RFC 6455 has them"))
 	}
 }
 
-// isBroken says whether reading ended because the connection did.
+// violate answers a message that breaks the protocol, and ends the connection.
+func (c *conn) violate(v *protocol.Violation) {
+	c.session.Violation(v)
+	c.End(v.Refusal)
+}
+
+// isBroken reports whether reading ended because the connection did.
 func isBroken(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
@@ -178,32 +209,43 @@ func (c *conn) writeFailed(err error) {
 	}
 }
 
-// setReadDeadline bounds how long the next read may take; 0 is no bound. That
-// of a connection which has ended meanwhile stays.
+// setReadDeadline bounds how long the next read may take; 0 is no bound. The
+// deadline of a connection that has ended meanwhile stays.
 func (c *conn) setReadDeadline(d time.Duration) {
 	deadline := time.Time{}
 	if d > 0 {
 		deadline = time.Now().Add(d)
 	}
-	c.wire.nc.SetReadDeadline(deadline)
-	if c.ended.Load() != nil || c.wire.hasEnded() {
-		c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
+	c.nc.SetReadDeadline(deadline)
+	if c.ended.Load() != nil || c.out.Ended() {
+		c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	}
 }
 
-// violate answers a message that breaks the protocol, and ends the connection.
-func (c *conn) violate(v *protocol.Violation) {
-	c.answers.settle()
-	c.refuse(v.ID, v.Action, v.Refusal)
-	c.End(v.Refusal)
+// pong acknowledges what the peer has read. The sniffer calls it.
+func (c *conn) pong(payload []byte) (solicited bool) {
+	if len(payload) != 8 { // a heartbeat: our pings have eight bytes
+		return false
+	}
+	tag := binary.BigEndian.Uint64(payload)
+	if !c.out.Answered(tag) {
+		return false
+	}
+	if tag > 0 {
+		c.session.Acknowledge(tag)
+	}
+	return true
 }
 
-// End closes the connection for the reason given. It implements
-// gateway.Connection, and is safe to call at any time, from anywhere.
-func (c *conn) End(reason *protocol.Error) { c.end(reason) }
+// BeginFrame implements session.Link.
+func (c *conn) BeginFrame(dst []byte) []byte { return beginText(dst) }
 
-// end returns whether the peer is told of the reason, as far as can be known.
-func (c *conn) end(reason *protocol.Error) (told bool) {
+// EndFrame implements session.Link.
+func (c *conn) EndFrame(dst []byte, start int) []byte { return endText(dst, start) }
+
+// End closes the connection for the reason given. It implements session.Link,
+// and is safe to call at any time, from any goroutine.
+func (c *conn) End(reason *protocol.Error) (told bool) {
 	if !c.ended.CompareAndSwap(nil, reason) {
 		return false
 	}
@@ -211,72 +253,33 @@ func (c *conn) end(reason *protocol.Error) (told bool) {
 	if info, ok := reason.Code.Info(); ok && info.Close != 0 {
 		code = info.Close
 	}
-	told = c.wire.end(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
-	c.wire.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
+	told = c.out.SendLast(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
+	c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	c.noteEnd(reason)
 	return told
 }
 
-// closePolicyViolation is RFC 6455's code for whatever has none of its own.
+// closePolicyViolation is RFC 6455's code for reasons that have none of their
+// own.
 const closePolicyViolation = 1008
 
-// drop cuts off a peer that is not there any more.
+// drop closes the socket of a peer that is gone.
 func (c *conn) drop(reason *protocol.Error) {
 	if c.ended.CompareAndSwap(nil, reason) {
 		c.noteEnd(reason)
 	}
-	c.wire.nc.Close()
+	c.nc.Close()
 }
 
 func (c *conn) noteEnd(reason *protocol.Error) {
 	c.server.gateway.Metrics.Ended(reason.Code)
 	level := slog.LevelInfo
 	if reason.Code == protocol.CodeServerShutdown {
-		level = slog.LevelDebug // all of them at once, and no news
+		level = slog.LevelDebug // all connections at once, and no news
 	}
 	attributes := []any{"address", c.address, "code", reason.Code, "reason", reason.Message}
-	if p := c.who.Load(); p != nil {
+	if p := c.session.Client(); p != nil {
 		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
 	}
 	c.server.log.Log(context.Background(), level, "connection ended", attributes...)
 }
-
-// leave gives back what the connection holds.
-func (c *conn) leave() {
-	c.mu.Lock()
-	subs := c.subs
-	c.subs = nil
-	c.mu.Unlock()
-	for _, s := range subs {
-		s.close()
-	}
-	if c.session != nil {
-		c.session.Leave()
-	}
-}
-
-// refuse answers a request that failed.
-func (c *conn) refuse(id int64, action string, e *protocol.Error) {
-	c.wire.send(c.refusal(id, action, e))
-}
-
-func (c *conn) refusal(id int64, action string, e *protocol.Error) []byte {
-	c.server.gateway.Metrics.Refused(transport, e)
-	return appendText(nil, func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
-}
-
-// succeed answers a request. The payload is raw JSON, or nil for none.
-func (c *conn) succeed(id int64, action string, payload []byte) {
-	c.wire.send(success(id, action, payload))
-}
-
-func success(id int64, action string, payload []byte) []byte {
-	return appendText(nil, func(b []byte) []byte { return protocol.AppendSuccess(b, id, action, payload) })
-}
-
-// requestContext bounds the requests that wait for storage.
-func (c *conn) requestContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), requestTimeout)
-}
-
-const requestTimeout = 30 * time.Second

@@ -42,14 +42,17 @@ func appendHeader(dst []byte, opcode byte, length int) []byte {
 // maxHeader is the size of the largest header of a server's frame.
 const maxHeader = 10
 
-// appendText appends a text frame of the message that build appends. The
-// header comes first and depends on the length, so room is left for it and
-// what is too much of that closed up again.
-func appendText(dst []byte, build func([]byte) []byte) []byte {
-	start := len(dst)
+// beginText appends room for the header of a text frame, whose size depends on
+// the length of the message. endText puts the header of the frame that begins
+// at start in place and removes the room that it did not need.
+func beginText(dst []byte) []byte {
 	var room [maxHeader]byte
-	dst = build(append(dst, room[:]...))
+	return append(dst, room[:]...)
+}
+
+func endText(dst []byte, start int) []byte {
 	length := len(dst) - start - maxHeader
+	var room [maxHeader]byte
 	header := appendHeader(room[:0], opText, length)
 	copy(dst[start:], header)
 	copy(dst[start+len(header):], dst[start+maxHeader:])
@@ -67,7 +70,7 @@ func closeFrame(code int, reason string) []byte {
 	return append(frame, reason...)
 }
 
-// appendPing appends a ping that names how many shared messages came before.
-func appendPing(dst []byte, shared uint64) []byte {
-	return binary.BigEndian.AppendUint64(appendHeader(dst, opPing, 8), shared)
+// appendPing appends a ping with a tag, the probe of package outbox.
+func appendPing(dst []byte, tag uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendHeader(dst, opPing, 8), tag)
 }

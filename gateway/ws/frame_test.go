@@ -27,16 +27,16 @@ func TestHeadersGrowWithTheLength(t *testing.T) {
 	}
 }
 
-func TestAppendTextIsHeaderAndMessage(t *testing.T) {
+func TestATextFrameIsHeaderAndMessage(t *testing.T) {
 	for _, length := range []int{0, 1, 125, 126, 127, 65535, 65536, 100_000} {
 		message := bytes.Repeat([]byte("x"), length)
-		build := func(b []byte) []byte { return append(b, message...) }
+		frame := func(dst []byte) []byte { return endText(append(beginText(dst), message...), len(dst)) }
 		want := append(appendHeader([]byte("before"), opText, length), message...)
-		if got := appendText([]byte("before"), build); !bytes.Equal(got, want) {
+		if got := frame([]byte("before")); !bytes.Equal(got, want) {
 			t.Errorf("%d bytes: another frame than header and message: %.20q", length, got)
 		}
 		// Whatever of it is built where there was room already.
-		if got := appendText(make([]byte, 0, length+maxHeader), build); !bytes.Equal(got, want[6:]) {
+		if got := frame(make([]byte, 0, length+maxHeader)); !bytes.Equal(got, want[6:]) {
 			t.Errorf("%d bytes with room: another frame than header and message: %.20q", length, got)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"seagate/gateway"
+	"seagate/gateway/session"
 	"seagate/internal/origin"
 	"seagate/protocol"
 )
@@ -56,8 +57,7 @@ func DefaultOptions() Options {
 type Server struct {
 	gateway *gateway.Gateway
 	opts    Options
-	limits  protocol.Limits
-	action  string // of the answers to subscribe
+	session session.Options
 	log     *slog.Logger
 	ids     atomic.Uint64
 
@@ -76,15 +76,19 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 	s := &Server{
 		gateway: g,
 		opts:    opts,
-		limits:  protocol.DefaultLimits(),
-		action:  protocol.ActionSubscription,
-		log:     g.Log,
-		stop:    make(chan struct{}),
+		session: session.Options{
+			Transport:         transport,
+			Limits:            protocol.DefaultLimits(),
+			Action:            protocol.ActionSubscription,
+			PublishesInFlight: opts.PublishesInFlight,
+		},
+		log:  g.Log,
+		stop: make(chan struct{}),
 	}
-	s.limits.MessageBytes = opts.MessageBytes
-	s.limits.JSONDepth = g.Settings().JSONDepth + 1 // the message around the payload
+	s.session.Limits.MessageBytes = opts.MessageBytes
+	s.session.Limits.JSONDepth = g.Settings().JSONDepth + 1 // the message around the payload
 	if opts.LiteralActions {
-		s.action = protocol.ActionSubscribe
+		s.session.Action = protocol.ActionSubscribe
 	}
 	for i := range s.conns {
 		s.conns[i] = map[*conn]struct{}{}
@@ -96,7 +100,7 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 // strangerBytes bounds a message of a client that has not authenticated: enough
 // for the largest token, and not what anybody could make the server hold.
 func (s *Server) strangerBytes() int {
-	return min(s.opts.MessageBytes, s.limits.TokenBytes+strangerSlack)
+	return min(s.opts.MessageBytes, s.session.Limits.TokenBytes+strangerSlack)
 }
 
 const strangerSlack = 8 << 10 // for the message around the token
@@ -110,13 +114,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.gone.Done() // of admissible: from here on the connection counts
-	socket, wire, err := accept(w, r, s)
+	c, err := accept(w, r, s)
 	if err != nil {
 		s.giveBackPlace()
 		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
 		return
 	}
-	c := newConn(s, socket, wire, gateway.PeerAddress(r))
 	if !s.add(c) {
 		c.End(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down"))
 	}
@@ -214,7 +217,7 @@ func (s *Server) keepAlive() {
 		case <-tick.C:
 		}
 		for _, c := range s.inSlot(slot) {
-			if !c.wire.keepAlive(s.opts.PingInterval * 3 / 4) {
+			if !c.out.KeepAlive(s.opts.PingInterval * 3 / 4) {
 				c.drop(protocol.Errorf(protocol.CodePeerGone, "the peer answers no pings"))
 			}
 		}
@@ -240,7 +243,7 @@ func (s *Server) Shutdown(ctx context.Context, over time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		for _, c := range s.all() {
-			c.wire.nc.Close()
+			c.nc.Close()
 		}
 		<-done
 		return ErrNotDrained

@@ -1,4 +1,4 @@
-package ws
+package session
 
 import (
 	"sync"
@@ -37,6 +37,9 @@ var framesPool = sync.Pool{New: func() any { return new(frames) }}
 
 func takeFrames() *frames { return framesPool.Get().(*frames) }
 
+// maxPooled keeps what large messages took out of the pool.
+const maxPooled = 64 << 10
+
 func (f *frames) release() {
 	if cap(f.bytes) > maxPooled {
 		return
@@ -59,21 +62,21 @@ type passFramesKey struct{}
 
 // framesOf returns the frames of all messages of a pass. If they are the
 // caller's own it must release them.
-func (s *subscription) framesOf(p *streams.Batch) (_ *frames, own bool) {
-	byID := p.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
-	f := byID[look{s.id, s.meta}]
+func (sub *subscription) framesOf(b *streams.Batch) (_ *frames, own bool) {
+	byID := b.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
+	f := byID[look{sub.id, sub.meta}]
 	if f == nil {
 		if own = len(byID) >= sharedIDs; own {
 			f = takeFrames()
 		} else {
 			f = &frames{}
 		}
-		for i, m := range p.Messages {
-			f.bytes = s.appendDelivery(f.bytes, m, 0)
+		for i, m := range b.Messages {
+			f.bytes = sub.appendDelivery(f.bytes, m, 0)
 			f.mark(i)
 		}
 		if !own {
-			byID[look{s.id, s.meta}] = f
+			byID[look{sub.id, sub.meta}] = f
 		}
 	}
 	return f, own
@@ -84,30 +87,32 @@ func (s *subscription) framesOf(p *streams.Batch) (_ *frames, own bool) {
 // thousand times.
 const sharedIDs = 8
 
-func (s *subscription) appendDelivery(dst []byte, m *streams.Message, attempt int) []byte {
-	return appendText(dst, func(b []byte) []byte {
-		b = protocol.AppendDeliveryHead(b, s.id)
-		if !s.meta {
-			return protocol.AppendDeliveryTail(b, s.conn.server.action, s.stream, m.Payload)
-		}
-		return protocol.AppendDeliveryMeta(b, s.conn.server.action, s.stream, m.Payload,
-			protocol.DeliveryMeta{Seq: m.Seq, Time: m.Time, Epoch: s.epoch, Redelivered: attempt})
-	})
+func (sub *subscription) appendDelivery(dst []byte, m *streams.Message, attempt int) []byte {
+	link, action := sub.session.link, sub.session.opts.Action
+	start := len(dst)
+	dst = protocol.AppendDeliveryHead(link.BeginFrame(dst), sub.id)
+	if sub.meta {
+		dst = protocol.AppendDeliveryMeta(dst, action, sub.stream, m.Payload,
+			protocol.DeliveryMeta{Seq: m.Seq, Time: m.Time, Epoch: sub.epoch, Redelivered: attempt})
+	} else {
+		dst = protocol.AppendDeliveryTail(dst, action, sub.stream, m.Payload)
+	}
+	return link.EndFrame(dst, start)
 }
 
-func (s *subscription) appendHeader(b, header []byte) []byte {
-	b = protocol.AppendDeliveryHead(b, s.id)
-	if !s.meta {
-		return protocol.AppendDeliveryTail(b, s.conn.server.action, s.stream, header)
+func (sub *subscription) appendHeader(b, header []byte) []byte {
+	b = protocol.AppendDeliveryHead(b, sub.id)
+	if !sub.meta {
+		return protocol.AppendDeliveryTail(b, sub.session.opts.Action, sub.stream, header)
 	}
-	return protocol.AppendHeaderMeta(b, s.conn.server.action, s.stream, header, s.epoch)
+	return protocol.AppendHeaderMeta(b, sub.session.opts.Action, sub.stream, header, sub.epoch)
 }
 
-func (s *subscription) appendSubscribed(b []byte) []byte {
-	if !s.meta {
-		return protocol.AppendSubscribed(b, s.id, s.conn.server.action, s.stream)
+func (sub *subscription) appendSubscribed(b []byte) []byte {
+	if !sub.meta {
+		return protocol.AppendSubscribed(b, sub.id, sub.session.opts.Action, sub.stream)
 	}
-	next, bounds := s.inner.Joined()
-	return protocol.AppendSubscribedAt(b, s.id, s.conn.server.action, s.stream,
-		protocol.Joined{Epoch: s.epoch, First: bounds.First, Next: next})
+	next, bounds := sub.inner.Joined()
+	return protocol.AppendSubscribedAt(b, sub.id, sub.session.opts.Action, sub.stream,
+		protocol.Joined{Epoch: sub.epoch, First: bounds.First, Next: next})
 }

@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"seagate/auth"
+	"seagate/protocol"
+)
+
+// Authenticate returns who presents the credentials. The refusal tells the
+// peer nothing about what was wrong with them; the log does.
+func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.Principal, *protocol.Error) {
+	var p *auth.Principal
+	var err error
+	if c.Type == protocol.JWTCredentials {
+		p, err = g.Directory.Token(c.ClientID, c.Secret.Reveal(), c.JailID, from)
+	} else {
+		p, err = g.Directory.Basic(c.ClientID, c.Secret.Reveal(), from)
+	}
+	if err == nil && c.JailID != "" && c.JailID != p.JailID {
+		err = errOtherJail
+	}
+	if err != nil {
+		return nil, g.refuseCredentials(c, from, err)
+	}
+	return p, nil
+}
+
+// errOtherJail: the credentials are good, for a client of another jail than the
+// one that was named with them.
+var errOtherJail = errors.New("the client is not in the jail that was named")
+
+// A Connection is what a login ends when its credentials do.
+type Connection interface {
+	// End closes the connection for the reason given. It must not block.
+	End(reason *protocol.Error)
+}
+
+// A Login is a connection that authenticated. Owned by its connection.
+type Login struct {
+	gateway    *Gateway
+	principal  *auth.Principal
+	connection Connection
+	expiry     *time.Timer // nil unless the credential expires
+}
+
+// LogIn admits an authenticated connection. From then on the connection is
+// ended when its credentials expire or are revoked, until LogOut.
+func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, *protocol.Error) {
+	l := &Login{gateway: g, principal: p, connection: c}
+	if !g.logins.add(l) {
+		return nil, protocol.Errorf(protocol.CodeTooManyConnections,
+			"this client has %d connections, as many as it may have", g.settings.ConnectionsPerClient)
+	}
+	// Revocation first changes the directory and then looks for logins, so one
+	// that came in between is seen here or there.
+	if !g.Directory.Current(p) {
+		g.logins.remove(l)
+		return nil, protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
+	}
+	if !p.Expires.IsZero() {
+		l.expiry = time.AfterFunc(time.Until(p.Expires), l.expire)
+	}
+	return l, nil
+}
+
+func (l *Login) expire() {
+	l.connection.End(protocol.Errorf(protocol.CodeTokenExpired, "the token has expired; connect with a new one"))
+}
+
+// LogOut ends the login. It is safe to call twice.
+func (l *Login) LogOut() {
+	if l.expiry != nil {
+		l.expiry.Stop()
+	}
+	l.gateway.logins.remove(l)
+}
+
+// revoked ends the connections whose credentials a change has ended.
+func (g *Gateway) revoked(r auth.Revocation) {
+	for _, l := range g.logins.covered(r) {
+		l.connection.End(protocol.Errorf(protocol.CodeCredentialsRevoked, "the credentials of this connection were revoked"))
+	}
+	g.rates.forget(r.JailUID, r.ClientUID)
+}
+
+// logins is the connections that are authenticated, by client.
+type logins struct {
+	perClient int
+
+	mu      sync.Mutex // guards what follows
+	clients map[string]map[*Login]struct{}
+}
+
+func newLogins(perClient int) *logins {
+	return &logins{perClient: perClient, clients: map[string]map[*Login]struct{}{}}
+}
+
+func (t *logins) add(l *Login) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := t.clients[l.principal.ClientUID]
+	if len(of) >= t.perClient {
+		return false
+	}
+	if of == nil {
+		of = map[*Login]struct{}{}
+		t.clients[l.principal.ClientUID] = of
+	}
+	of[l] = struct{}{}
+	return true
+}
+
+func (t *logins) remove(l *Login) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := t.clients[l.principal.ClientUID]
+	delete(of, l)
+	if len(of) == 0 {
+		delete(t.clients, l.principal.ClientUID)
+	}
+}
+
+// covered returns the logins that rely on a credential that was revoked.
+func (t *logins) covered(r auth.Revocation) (found []*Login) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clients := t.clients
+	if r.ClientUID != "" {
+		clients = map[string]map[*Login]struct{}{r.ClientUID: t.clients[r.ClientUID]}
+	}
+	for _, of := range clients {
+		for l := range of {
+			if r.Covers(l.principal) {
+				found = append(found, l)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,28 @@
+// Package outbox writes to one connection. Everything that is sent to a client
+// goes through its Outbox, a bounded queue of whole frames over a net.Conn. It
+// does not know what a frame looks like.
+//
+// # Writing
+//
+// While nothing is queued, the sender's own goroutine hands frames to the
+// kernel with a write that does not block. What the kernel does not take is
+// queued, and a flusher writes it: a goroutine that lives only as long as
+// there is something to write. So frames stay in order, no sender waits for a
+// slow peer, and an idle connection has neither a buffer nor a goroutine.
+//
+// # Back-pressure
+//
+// Offer takes deliveries while the queue is within its budget, and turns away
+// the rest. Options.Drained is called when there is room again. Send takes
+// answers and control frames in any case; whoever reads requests calls
+// AwaitRoom before the next one, so a peer that asks and does not read the
+// answers is not served further. A peer that reads nothing for
+// Options.StallTimeout is given up.
+//
+// # Probes
+//
+// A probe is a frame that the peer has to answer, a WebSocket ping for
+// example. Its tag says how many confirmed frames were sent before it, so the
+// answer proves that the peer has read them. Only one probe is under way at a
+// time.
+package outbox

@@ -1,0 +1,190 @@
+package outbox
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// writeNowLocked hands bytes to the kernel without blocking, unless a flusher
+// is at work, and returns how many the kernel took.
+func (o *Outbox) writeNowLocked(b []byte) (written int) {
+	if o.raw == nil || o.flushing {
+		return 0
+	}
+	var failed error
+	err := o.raw.Write(func(fd uintptr) bool {
+		written, failed = writeOnce(int(fd), b)
+		return true // whatever came of it: false would wait
+	})
+	if err = errors.Join(err, failed); err != nil {
+		o.breakLocked()
+		return 0
+	}
+	o.opts.Metrics.BytesOut.Add(float64(written))
+	return written
+}
+
+func writeOnce(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Write(fd, b)
+		switch err {
+		case nil:
+			return n, nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, nil
+		default:
+			return 0, err
+		}
+	}
+}
+
+// flush writes until the queue is empty. Nobody else writes meanwhile.
+func (o *Outbox) flush() {
+	for {
+		b, ok := o.nextBatch()
+		if !ok {
+			return
+		}
+		err := o.writeAll(b)
+		o.batchDone(len(b), err)
+		if err != nil {
+			o.opts.Broken(err)
+		}
+		giveBuffer(b)
+	}
+}
+
+// nextBatch takes the queue over, or ends the flusher.
+func (o *Outbox) nextBatch() ([]byte, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.queue) == 0 {
+		o.flushing = false
+		// An expired deadline would also fail the writes that need no flusher.
+		o.conn.SetWriteDeadline(time.Time{})
+		if o.flushed != nil {
+			close(o.flushed)
+			o.flushed = nil
+		}
+		return nil, false
+	}
+	b := o.queue
+	o.queue, o.writing = nil, len(b)
+	return b, true
+}
+
+// batchDone notes that n bytes were written or, with an error, that the socket
+// is broken.
+func (o *Outbox) batchDone(n int, err error) {
+	o.mu.Lock()
+	o.opts.Metrics.QueueBytes.Sub(float64(n))
+	o.writing = 0
+	if err != nil {
+		o.breakLocked()
+	} else {
+		o.opts.Metrics.BytesOut.Add(float64(n))
+	}
+	o.shorter.Broadcast()
+	resume := o.full && len(o.queue) <= o.opts.Budget/2
+	o.full = o.full && !resume
+	o.mu.Unlock()
+	if resume {
+		o.opts.Drained()
+	}
+}
+
+// writeStep is what has to get through within the stall timeout. It is small
+// enough for a slow line, so only a peer that stopped reading fails it.
+const writeStep = 32 << 10
+
+// roomWait is how long a write takes at least if it had to wait for the peer
+// to make room. A write that the kernel takes at once says nothing about the
+// peer.
+const roomWait = 5 * time.Millisecond
+
+func (o *Outbox) writeAll(b []byte) error {
+	for len(b) > 0 {
+		step := b[:min(len(b), writeStep)]
+		begun := time.Now()
+		o.conn.SetWriteDeadline(begun.Add(o.opts.StallTimeout))
+		if _, err := o.conn.Write(step); err != nil {
+			return err // perhaps in the middle of a frame: nothing can follow
+		}
+		if time.Since(begun) >= roomWait {
+			o.Heard()
+		}
+		b = b[len(step):]
+	}
+	return nil
+}
+
+// breakLocked gives the socket up: nothing is written any more, and whoever
+// reads from the connection is stopped.
+func (o *Outbox) breakLocked() {
+	o.opts.Metrics.QueueBytes.Sub(float64(len(o.queue)))
+	o.queue, o.ended = nil, true
+	o.shorter.Broadcast()
+	o.conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Close lets the last frames reach the peer, for at most d, and closes the
+// socket. A socket that is closed while it has unread bytes resets the
+// connection, and a reset discards what the peer has not read yet. So the peer
+// gets as long again to close first, unless peerDone says that it need not be
+// waited for, or it did not even read what was queued.
+func (o *Outbox) Close(d time.Duration, peerDone bool) {
+	half, ok := o.conn.(interface{ CloseWrite() error })
+	if o.awaitFlush(d) && ok && !peerDone && half.CloseWrite() == nil {
+		o.conn.SetReadDeadline(time.Now().Add(d))
+		io.Copy(io.Discard, io.LimitReader(o.conn, discardedBytes))
+	}
+	o.conn.Close()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.breakLocked()
+}
+
+// discardedBytes bounds what is read and ignored of a peer that goes on
+// sending.
+const discardedBytes = 1 << 20
+
+// awaitFlush waits until the queue is written, for at most d, and returns
+// whether it is.
+func (o *Outbox) awaitFlush(d time.Duration) bool {
+	o.mu.Lock()
+	if !o.flushing {
+		o.mu.Unlock()
+		return true
+	}
+	if o.flushed == nil {
+		o.flushed = make(chan struct{})
+	}
+	flushed := o.flushed
+	o.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-flushed:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// Buffers of queues are pooled, so that an idle connection holds none.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// maxPooled keeps what one large message took out of the pool.
+const maxPooled = 64 << 10
+
+func takeBuffer() []byte { return (*buffers.Get().(*[]byte))[:0] }
+
+func giveBuffer(b []byte) {
+	if cap(b) <= maxPooled {
+		buffers.Put(&b)
+	}
+}

@@ -1,0 +1,228 @@
+package outbox
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"seagate/gateway"
+)
+
+// Options of an Outbox. All fields must be set.
+type Options struct {
+	// Budget is how many bytes may be queued before deliveries are turned away.
+	Budget int
+
+	// StallTimeout is how long a peer may read nothing while something waits
+	// for it.
+	StallTimeout time.Duration
+
+	// Probe appends the frame that asks the peer to answer with the tag.
+	Probe func(dst []byte, tag uint64) []byte
+
+	// Drained is called, without locks, when a queue that turned a delivery
+	// away has room again.
+	Drained func()
+
+	// Broken is called, without locks, when the flusher cannot write any more.
+	Broken func(error)
+
+	Metrics *gateway.Metrics
+}
+
+// An Outbox is what one connection has still to write. Safe for concurrent
+// use.
+type Outbox struct {
+	opts Options
+	conn net.Conn
+	raw  syscall.RawConn // nil if every write has to be the flusher's, as with TLS
+
+	mu        sync.Mutex    // guards what follows
+	queue     []byte        // frames that wait for the flusher
+	writing   int           // bytes that the flusher is writing
+	flushing  bool          // a flusher is at work
+	ended     bool          // the last frame was queued, or the socket is broken
+	full      bool          // a delivery was turned away since the queue last drained
+	confirmed uint64        // frames sent so far whose arrival a probe confirms
+	probed    time.Time     // when the probe was sent that is unanswered; zero if there is none
+	probeTag  uint64        // of the last probe
+	flushed   chan struct{} // closed when the flusher ends; nil if nobody waits
+	shorter   sync.Cond     // the queue got shorter, or the outbox ended
+
+	busy  atomic.Bool  // see SetBusy
+	heard atomic.Int64 // see Heard; Unix nanoseconds
+}
+
+// New returns the outbox of a connection, which nobody else may write to.
+func New(conn net.Conn, opts Options) *Outbox {
+	o := &Outbox{opts: opts, conn: conn}
+	o.shorter.L = &o.mu
+	plain := conn
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		plain = encrypted.NetConn()
+	}
+	if tcp, ok := plain.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(kernelBuffer)
+		if plain == conn {
+			o.raw, _ = tcp.SyscallConn()
+		}
+	}
+	return o
+}
+
+// kernelBuffer bounds what the kernel keeps for a peer that has not read it.
+// By default that grows to megabytes for a slow peer, and a probe waits behind
+// them for longer than its answer may take.
+const kernelBuffer = 128 << 10
+
+// Send queues a frame that must not be turned away: an answer or a control
+// frame. An outbox that has ended drops it.
+func (o *Outbox) Send(frame []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended {
+		o.putLocked(frame)
+	}
+}
+
+// SendConfirmed is Send with a probe behind the frame. The answer to a probe
+// with the returned tag or a higher one proves that the frame has arrived. It
+// returns false if nothing can be sent any more.
+func (o *Outbox) SendConfirmed(frame []byte) (tag uint64, sent bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return 0, false
+	}
+	o.putLocked(frame)
+	o.confirmLocked(1)
+	return o.confirmed, true
+}
+
+// SendLast sends the frame that ends the connection. Nothing is sent after it.
+// It returns false if the outbox has ended before.
+func (o *Outbox) SendLast(frame []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
+	o.putLocked(frame)
+	o.ended = true
+	o.shorter.Broadcast()
+	return true
+}
+
+// SendIfRoom is Send for a frame that is not worth queueing for a peer that
+// does not read.
+func (o *Outbox) SendIfRoom(frame []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended && o.queuedLocked() <= o.opts.Budget {
+		o.putLocked(frame)
+	}
+}
+
+// Offer takes whole frames of a delivery, from the first, as long as the kernel
+// takes them or they fit into the budget, and returns how many. frames is the
+// frames one behind the other, ends is where each ends. An empty queue takes
+// one frame of any size. An outbox that has ended takes all and drops them.
+func (o *Outbox) Offer(frames []byte, ends []int) (taken int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return len(ends)
+	}
+	return o.offerLocked(frames, ends)
+}
+
+// OfferConfirmed is Offer with a probe behind the frames. The answer to a probe
+// with the returned tag or a higher one proves that those taken have arrived.
+// An outbox that has ended takes none.
+func (o *Outbox) OfferConfirmed(frames []byte, ends []int) (taken int, tag uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return 0, o.confirmed
+	}
+	taken = o.offerLocked(frames, ends)
+	o.confirmLocked(taken)
+	return taken, o.confirmed
+}
+
+func (o *Outbox) offerLocked(frames []byte, ends []int) int {
+	if len(ends) == 0 {
+		return 0
+	}
+	written := o.writeNowLocked(frames)
+	n := o.fitLocked(ends, written)
+	if n > 0 {
+		o.queueLocked(frames[written:ends[n-1]])
+	}
+	if n < len(ends) {
+		o.full = true
+		o.opts.Metrics.SlowSubscribers.Inc()
+	}
+	o.opts.Metrics.MessagesOut.Add(float64(n))
+	return n
+}
+
+// fitLocked returns how many frames to take of which the first written bytes
+// are with the kernel: those that have begun, those within the budget, and at
+// least one if the queue is empty, because only a queue that drains calls
+// Drained.
+func (o *Outbox) fitLocked(ends []int, written int) int {
+	n, start := 0, 0
+	for n < len(ends) {
+		begun := start < written || start == written && o.queuedLocked() == 0
+		if !begun && o.queuedLocked()+ends[n]-written > o.opts.Budget {
+			break
+		}
+		start = ends[n]
+		n++
+	}
+	return n
+}
+
+// putLocked writes as much of a frame as the kernel takes, if nothing waits
+// before it, and queues the rest.
+func (o *Outbox) putLocked(frame []byte) {
+	o.queueLocked(frame[o.writeNowLocked(frame):])
+}
+
+func (o *Outbox) queueLocked(b []byte) {
+	if len(b) == 0 || o.ended {
+		return
+	}
+	if o.queue == nil {
+		o.queue = takeBuffer()
+	}
+	o.queue = append(o.queue, b...)
+	o.opts.Metrics.QueueBytes.Add(float64(len(b)))
+	if !o.flushing {
+		o.flushing = true
+		go o.flush()
+	}
+}
+
+func (o *Outbox) queuedLocked() int { return len(o.queue) + o.writing }
+
+// Ended reports whether nothing can be sent any more.
+func (o *Outbox) Ended() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ended
+}
+
+// AwaitRoom waits until the queue is within its budget, or the outbox has
+// ended.
+func (o *Outbox) AwaitRoom() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.queuedLocked() > o.opts.Budget && !o.ended {
+		o.shorter.Wait()
+	}
+}

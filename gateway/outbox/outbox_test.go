@@ -1,0 +1,195 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"seagate/gateway"
+)
+
+func options() Options {
+	return Options{
+		Budget:       32 << 10,
+		StallTimeout: time.Minute,
+		Probe:        binary.BigEndian.AppendUint64,
+		Drained:      func() {},
+		Broken:       func(error) {},
+		Metrics:      gateway.NewMetrics(prometheus.NewRegistry()),
+	}
+}
+
+// overPipe returns an outbox that leaves everything to its flusher, as one over
+// TLS does, and the peer's end. It is for a bubble: every write waits for the
+// peer to read.
+func overPipe(t *testing.T) (*Outbox, net.Conn) {
+	t.Helper()
+	nc, peer := net.Pipe()
+	t.Cleanup(func() { nc.Close(); peer.Close() })
+	return New(nc, options()), peer
+}
+
+// A fixedBuffer stands for a socket whose buffer has a size that is known.
+type fixedBuffer struct {
+	syscall.RawConn
+	fd uintptr
+}
+
+func (k fixedBuffer) Write(f func(uintptr) bool) error { f(k.fd); return nil }
+
+// What the kernel took ended exactly at a frame. The next was over the budget
+// and turned away, though nothing was queued: no flusher was there to tell the
+// subscription to go on, and it never did.
+func TestAFrameOverTheBudgetIsTakenIntoAnEmptyQueue(t *testing.T) {
+	const buffer = 64 << 10 // of a pipe, see pipe(7)
+	synctest.Test(t, func(t *testing.T) {
+		o, peer := overPipe(t)
+		r, full, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer full.Close()
+		fd := full.Fd()
+		if err := syscall.SetNonblock(int(fd), true); err != nil {
+			t.Fatal(err)
+		}
+		o.raw = fixedBuffer{fd: fd}
+		frame := bytes.Repeat([]byte("x"), buffer)
+		both := append(frame, frame...)
+		if n := o.Offer(both, []int{buffer, 2 * buffer}); n != 2 {
+			t.Errorf("took %d of 2 frames with nothing queued", n)
+		}
+		peer.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := io.ReadFull(peer, make([]byte, buffer)); err != nil {
+			t.Errorf("the second frame was not flushed: %v", err)
+		}
+		synctest.Wait()
+	})
+}
+
+// A frame offered after the flusher's last write and before its end, as groups
+// do from within drained, was turned away with nobody left to call drained
+// again.
+func TestAFrameOfferedWhileTheFlusherEndsIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, peer := overPipe(t)
+		go io.Copy(io.Discard, peer)
+		const total = 5
+		frame := make([]byte, o.opts.Budget+1)
+		taken := 0
+		offer := func() {
+			for taken < total && o.Offer(frame, []int{len(frame)}) == 1 {
+				taken++
+			}
+		}
+		o.opts.Drained = offer
+		offer()
+		synctest.Wait()
+		if taken != total {
+			t.Errorf("stopped for good after %d of %d frames", taken, total)
+		}
+	})
+}
+
+// The messages of a group that an ended connection took were dropped: it
+// counted them as sent until it had left.
+func TestAnEndedConnectionTakesNothingOfAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, peer := overPipe(t)
+		go io.Copy(io.Discard, peer)
+		o.SendLast([]byte("over"))
+		if taken, tag := o.OfferConfirmed([]byte("abc"), []int{1, 2, 3}); taken != 0 || tag != 0 {
+			t.Errorf("took %d messages, tag %d", taken, tag)
+		}
+		synctest.Wait()
+	})
+}
+
+// A reader that waited for its peer to read did not notice that the connection
+// had ended, and a client that was revoked stayed until the stall timeout.
+func TestAReaderThatWaitsForItsPeerNoticesTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, _ := overPipe(t)
+		o.Send(make([]byte, o.opts.Budget+1)) // which the peer does not read
+		waiting := true
+		go func() { o.AwaitRoom(); waiting = false }()
+		synctest.Wait()
+		if !waiting {
+			t.Fatal("the reader does not wait for its peer")
+		}
+		o.SendLast([]byte("over"))
+		synctest.Wait()
+		if waiting {
+			t.Error("the reader waits on after the end")
+			o.conn.Close()
+		}
+	})
+}
+
+// The kernel took megabytes for a peer that read slowly. The ping waited
+// behind them for longer than its answer may take, and the peer was dropped.
+func TestTheKernelKeepsLittleForASlowPeer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	nc, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	o := New(nc, options())
+	size := 0
+	err = o.raw.Control(func(fd uintptr) {
+		size, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size > 2*kernelBuffer { // socket(7): the kernel doubles what is asked for
+		t.Errorf("the kernel keeps %d bytes for a peer, want at most %d", size, 2*kernelBuffer)
+	}
+}
+
+// A ping waits behind what was written before it. A peer that read a large
+// message slowly was dropped in the middle of it.
+func TestAPeerThatIsReadingIsNotGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patience = time.Second
+		o, peer := overPipe(t)
+		o.Send(make([]byte, 10*writeStep))
+		o.KeepAlive(patience) // the ping behind it
+		for range 20 {
+			io.CopyN(io.Discard, peer, writeStep/2)
+			time.Sleep(patience / 3)
+			if !o.KeepAlive(patience) {
+				t.Fatalf("taken for gone while it reads, %v after the ping", time.Since(o.probed))
+			}
+		}
+		time.Sleep(2 * patience)
+		if !o.KeepAlive(patience) || o.Ended() {
+			t.Error("dropped before the stall timeout")
+		}
+		time.Sleep(o.opts.StallTimeout)
+		if !o.Ended() {
+			t.Error("a peer that has read nothing for the stall timeout is kept")
+		}
+		o.conn.Close()
+		synctest.Wait()
+	})
+}

@@ -1,0 +1,95 @@
+package session
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/gateway"
+	"seagate/protocol"
+)
+
+func (s *Session) publish(r protocol.Request) {
+	place := s.answers.reserve(s.opts.PublishesInFlight)
+	request, err := r.Publish()
+	if err != nil {
+		s.answers.fill(place, s.refused(r.ID, r.Action, gateway.AsError(err)))
+		return
+	}
+	publication := gateway.Publication{
+		Stream:   request.Stream,
+		Payloads: []jsontext.Value{bytes.Clone(request.Payload)}, // the message is the reader's
+		ID:       request.MessageID,
+	}
+	s.gateway.Publish(s.principal, publication, func(e *protocol.Error) {
+		if e != nil {
+			s.answers.fill(place, s.refused(r.ID, protocol.ActionPublish, e))
+			return
+		}
+		s.answers.fill(place, s.succeeded(r.ID, protocol.ActionPublish, nil))
+	})
+}
+
+func (s *Session) define(r protocol.Request) {
+	request, err := r.Define()
+	if err != nil {
+		s.answer(r, nil, gateway.AsError(err))
+		return
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	outcome, e := s.gateway.Define(ctx, s.principal, request.Stream, request.Definition)
+	if e != nil {
+		s.answer(r, nil, e)
+		return
+	}
+	s.answer(r, outcome.Definition.AppendJSON(nil), nil)
+}
+
+func (s *Session) describe(r protocol.Request) {
+	stream, err := r.Describe()
+	if err != nil {
+		s.answer(r, nil, gateway.AsError(err))
+		return
+	}
+	definition, e := s.gateway.Describe(s.principal, stream)
+	if e != nil {
+		s.answer(r, nil, e)
+		return
+	}
+	s.answer(r, definition.AppendJSON(nil), nil)
+}
+
+func (s *Session) unsubscribe(r protocol.Request) {
+	id, err := r.Unsubscribe()
+	s.onSubscription(r, id, err, func(sub *subscription) *protocol.Error {
+		s.forget(sub)
+		return nil
+	})
+}
+
+// ack confirms messages that were processed.
+func (s *Session) ack(r protocol.Request) {
+	a, err := r.Ack()
+	s.onSubscription(r, a.Subscription, err, func(sub *subscription) *protocol.Error { return sub.inner.Acknowledge(a) })
+}
+
+// nack gives messages back that could not be processed.
+func (s *Session) nack(r protocol.Request) {
+	n, err := r.Nack()
+	s.onSubscription(r, n.Subscription, err, func(sub *subscription) *protocol.Error { return sub.inner.Reject(n) })
+}
+
+// onSubscription answers a request about the subscription with that id. err says
+// that the request could not be read.
+func (s *Session) onSubscription(r protocol.Request, id int64, err error, do func(*subscription) *protocol.Error) {
+	if err != nil {
+		s.answer(r, nil, gateway.AsError(err))
+		return
+	}
+	sub, e := s.subscription(id)
+	if e == nil {
+		e = do(sub)
+	}
+	s.answer(r, nil, e)
+}

@@ -1,0 +1,215 @@
+package session
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seagate/auth"
+	"seagate/gateway"
+	"seagate/gateway/outbox"
+	"seagate/protocol"
+)
+
+// A Link is the connection below a session, apart from its outbox.
+type Link interface {
+	// BeginFrame appends room for the beginning of a frame. The caller appends
+	// the message and then calls EndFrame with what dst was long before.
+	BeginFrame(dst []byte) []byte
+	EndFrame(dst []byte, start int) []byte
+
+	// End closes the connection for the reason given. It returns whether the
+	// peer is told of it, as far as that can be known, and does not block.
+	End(reason *protocol.Error) (told bool)
+}
+
+// Options of all sessions of a transport. All fields must be set.
+type Options struct {
+	Transport         string // its name in the metrics
+	Limits            protocol.Limits
+	Action            string // of answers to subscribe, and of deliveries
+	PublishesInFlight int    // publishes of one session that may be unanswered
+}
+
+// State is how far a session has come.
+type State uint8
+
+const (
+	Stranger      State = iota // no request has come
+	Refused                    // authentication failed; nothing more is looked at
+	Authenticated              // requests are served
+)
+
+// A Session is the dialogue with one client. Handle is for one goroutine, the
+// reader of the connection; Resume, Acknowledge, Client and Subscriptions are
+// for any.
+type Session struct {
+	gateway *gateway.Gateway
+	opts    *Options
+	link    Link
+	out     *outbox.Outbox
+	address netip.Addr
+
+	// Owned by the reader.
+	state     State
+	sequence  protocol.Sequence
+	login     *gateway.Login
+	principal *auth.Principal
+	refusal   *protocol.Error // why authentication failed
+	answers   *answers
+
+	client atomic.Pointer[auth.Principal] // for the log
+
+	mu   sync.Mutex // guards what follows
+	subs map[int64]*subscription
+}
+
+// New returns the session of a connection from the given address.
+func New(g *gateway.Gateway, opts *Options, link Link, out *outbox.Outbox, address netip.Addr) *Session {
+	return &Session{gateway: g, opts: opts, link: link, out: out, address: address, answers: newAnswers(out.Send)}
+}
+
+// State returns how far the session has come. Only for the reader.
+func (s *Session) State() State { return s.state }
+
+// Refusal returns why authentication failed. Only for the reader.
+func (s *Session) Refusal() *protocol.Error { return s.refusal }
+
+// Client returns who authenticated, or nil for a stranger.
+func (s *Session) Client() *auth.Principal { return s.client.Load() }
+
+// Handle does what one message asks for. The message is only read until Handle
+// returns. An error ends the session.
+func (s *Session) Handle(message []byte) error {
+	if s.state == Refused {
+		return nil
+	}
+	r, err := protocol.DecodeRequest(message, s.opts.Limits)
+	if err != nil {
+		return err
+	}
+	if err := s.sequence.Next(r); err != nil {
+		return err
+	}
+	if r.Action == protocol.ActionPublish {
+		s.publish(r)
+		return nil
+	}
+	s.answers.settle() // the answers before this one go first
+	switch r.Action {
+	case protocol.ActionAuthenticate:
+		s.authenticate(r)
+	case protocol.ActionSubscribe:
+		s.subscribe(r)
+	case protocol.ActionUnsubscribe:
+		s.unsubscribe(r)
+	case protocol.ActionAck:
+		s.ack(r)
+	case protocol.ActionNack:
+		s.nack(r)
+	case protocol.ActionDefine:
+		s.define(r)
+	case protocol.ActionDescribe:
+		s.describe(r)
+	default:
+		s.refuse(r.ID, r.Action, protocol.UnknownAction(r.Action))
+	}
+	return nil
+}
+
+// Violation answers a message that breaks the protocol.
+func (s *Session) Violation(v *protocol.Violation) {
+	s.answers.settle()
+	s.refuse(v.ID, v.Action, v.Refusal)
+}
+
+// authenticate answers the first message. After a refusal the client should
+// close, and nothing that it sends is looked at.
+func (s *Session) authenticate(r protocol.Request) {
+	if e := s.logIn(r); e != nil {
+		s.state, s.refusal = Refused, e
+		s.refuse(r.ID, r.Action, e)
+		return
+	}
+	s.state = Authenticated
+	s.send(func(b []byte) []byte { return protocol.AppendAuthenticated(b, r.ID, s.principal.JailID) })
+}
+
+func (s *Session) logIn(r protocol.Request) *protocol.Error {
+	credentials, err := r.Authenticate(s.opts.Limits)
+	if err != nil {
+		return gateway.AsError(err)
+	}
+	p, e := s.gateway.Authenticate(credentials, s.address)
+	if e != nil {
+		return e
+	}
+	s.client.Store(p)
+	login, e := s.gateway.LogIn(p, s)
+	if e != nil {
+		return e
+	}
+	s.principal, s.login = p, login
+	return nil
+}
+
+// End closes the connection for the reason given. It implements
+// gateway.Connection.
+func (s *Session) End(reason *protocol.Error) { s.link.End(reason) }
+
+// Close ends all subscriptions and gives back what the session holds.
+func (s *Session) Close() {
+	s.mu.Lock()
+	subs := s.subs
+	s.subs = nil
+	s.mu.Unlock()
+	for _, sub := range subs {
+		sub.close()
+	}
+	if s.login != nil {
+		s.login.LogOut()
+	}
+}
+
+// send frames and sends the message that build appends.
+func (s *Session) send(build func([]byte) []byte) { s.out.Send(s.frame(build)) }
+
+// frame returns, as a frame, the message that build appends.
+func (s *Session) frame(build func([]byte) []byte) []byte {
+	return s.link.EndFrame(build(s.link.BeginFrame(nil)), 0)
+}
+
+// refuse answers a request that failed.
+func (s *Session) refuse(id int64, action string, e *protocol.Error) {
+	s.out.Send(s.refused(id, action, e))
+}
+
+// refused is the frame of a refusal, which it counts.
+func (s *Session) refused(id int64, action string, e *protocol.Error) []byte {
+	s.gateway.Metrics.Refused(s.opts.Transport, e)
+	return s.frame(func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
+}
+
+// succeeded is the frame that answers a request. The payload is JSON, or nil
+// for none.
+func (s *Session) succeeded(id int64, action string, payload []byte) []byte {
+	return s.frame(func(b []byte) []byte { return protocol.AppendSuccess(b, id, action, payload) })
+}
+
+// answer answers a request: with the payload, unless e is not nil.
+func (s *Session) answer(r protocol.Request, payload []byte, e *protocol.Error) {
+	if e != nil {
+		s.refuse(r.ID, r.Action, e)
+		return
+	}
+	s.out.Send(s.succeeded(r.ID, r.Action, payload))
+}
+
+// requestContext bounds the requests that wait for storage.
+func requestContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), requestTimeout)
+}
+
+const requestTimeout = 30 * time.Second

@@ -1,0 +1,244 @@
+package session
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"seagate/gateway"
+	"seagate/groups"
+	"seagate/protocol"
+	"seagate/streams"
+)
+
+// A subscription is the session's end of a gateway.Subscription: its sink.
+type subscription struct {
+	session *Session
+	id      int64
+	stream  string
+	meta    bool   // deliveries say what there is to know about a message
+	epoch   string // of the stream
+	inner   *gateway.Subscription
+
+	mu     sync.Mutex // guards what follows; once ended is set, nothing is sent
+	ended  bool
+	behind bool // it took fewer messages than it was offered
+}
+
+func (s *Session) subscribe(r protocol.Request) {
+	request, err := r.Subscribe()
+	if err != nil {
+		s.answer(r, nil, gateway.AsError(err))
+		return
+	}
+	sub := &subscription{session: s, id: r.ID, stream: request.Stream, meta: request.Meta}
+	if e := s.join(sub, request); e != nil {
+		s.answer(r, nil, e)
+		return
+	}
+	s.send(sub.appendSubscribed)
+	if header := sub.inner.Header(); header != nil {
+		s.send(func(b []byte) []byte { return sub.appendHeader(b, header) })
+	}
+	sub.inner.Start()
+}
+
+// join makes the subscription, if the session may have one more. Only the
+// reader adds subscriptions, so the room that was found is still there
+// afterwards.
+func (s *Session) join(sub *subscription, r protocol.Subscribe) *protocol.Error {
+	if most := s.gateway.Settings().SubscriptionsPerConnection; s.countSubscriptions() >= most {
+		return protocol.Errorf(protocol.CodeTooManySubscriptions, "the connection has %d subscriptions, as many as it may have", most)
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	inner, e := s.gateway.Subscribe(ctx, s.principal, gateway.Request{
+		Stream:   r.Stream,
+		Group:    r.Group,
+		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
+		Explicit: r.Explicit,
+		Credit:   r.Credit,
+		TellGaps: r.Meta,
+	}, sub)
+	if e != nil {
+		return e
+	}
+	_, bounds := inner.Joined()
+	sub.inner, sub.epoch = inner, bounds.Epoch
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.subs == nil {
+		s.subs = map[int64]*subscription{}
+	}
+	s.subs[sub.id] = sub
+	s.gateway.Metrics.Subscriptions.WithLabelValues(sub.kind()).Inc()
+	return nil
+}
+
+// kind is the value of the metric's label.
+func (sub *subscription) kind() string {
+	if sub.inner.Shared() {
+		return "group"
+	}
+	return "own"
+}
+
+func (s *Session) subscription(id int64) (*subscription, *protocol.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub := s.subs[id]; sub != nil {
+		return sub, nil
+	}
+	return nil, protocol.Errorf(protocol.CodeSubscriptionNotFound,
+		"the connection has no subscription %d: give the id of the subscribe message", id)
+}
+
+func (s *Session) subscriptions() []*subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.subs))
+}
+
+func (s *Session) countSubscriptions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.subs)
+}
+
+// forget ends a subscription, unless somebody else did meanwhile.
+func (s *Session) forget(sub *subscription) {
+	s.mu.Lock()
+	held := s.subs[sub.id] == sub
+	delete(s.subs, sub.id)
+	s.mu.Unlock()
+	if held {
+		sub.close()
+	}
+}
+
+// close ends the subscription. It must be called once, and nothing is sent
+// afterwards.
+func (sub *subscription) close() {
+	sub.mu.Lock()
+	sub.ended = true
+	sub.mu.Unlock()
+	sub.inner.Close()
+	sub.session.gateway.Metrics.Subscriptions.WithLabelValues(sub.kind()).Dec()
+}
+
+// Resume lets the subscriptions go on that a full queue left behind. The outbox
+// calls it when it has drained.
+func (s *Session) Resume() {
+	for _, sub := range s.subscriptions() {
+		sub.mu.Lock()
+		behind := sub.behind
+		sub.behind = false
+		sub.mu.Unlock()
+		if behind {
+			sub.inner.Resume()
+		}
+	}
+}
+
+// Acknowledge notes that the peer has read all confirmed frames up to the tag.
+func (s *Session) Acknowledge(tag uint64) {
+	for _, sub := range s.subscriptions() {
+		if sub.inner.Shared() {
+			sub.inner.Ack(tag)
+		}
+	}
+}
+
+// Deliver implements gateway.Sink.
+func (sub *subscription) Deliver(b *streams.Batch, visible []bool) int {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.ended {
+		return len(b.Messages)
+	}
+	shared, own := sub.framesOf(b)
+	if own {
+		defer shared.release()
+	}
+	if visible == nil {
+		return sub.offered(sub.session.out.Offer(shared.bytes, shared.ends), len(b.Messages))
+	}
+	picked := takeFrames()
+	defer picked.release()
+	for i, v := range visible {
+		if v {
+			picked.add(shared.frame(i), i)
+		}
+	}
+	n := sub.session.out.Offer(picked.bytes, picked.ends)
+	if n < len(picked.ends) {
+		return sub.offered(picked.index[n], len(b.Messages))
+	}
+	return sub.offered(len(b.Messages), len(b.Messages))
+}
+
+// offered notes whether everything was taken.
+func (sub *subscription) offered(taken, of int) int {
+	sub.behind = taken < of
+	return taken
+}
+
+// DeliverShare implements gateway.Sink.
+func (sub *subscription) DeliverShare(run []groups.Delivery) (taken int, tag uint64) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.ended {
+		return 0, 0
+	}
+	f := takeFrames()
+	defer f.release()
+	for i, m := range run {
+		f.bytes = sub.appendDelivery(f.bytes, m.Message, m.Attempt)
+		f.mark(i)
+	}
+	taken, tag = sub.session.out.OfferConfirmed(f.bytes, f.ends)
+	return sub.offered(taken, len(run)), tag
+}
+
+// Gap implements gateway.Sink.
+func (sub *subscription) Gap(first, last uint64) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if !sub.ended {
+		sub.session.out.Send(sub.gap(first, last))
+	}
+}
+
+// GapShare implements gateway.Sink.
+func (sub *subscription) GapShare(first, last uint64) (tag uint64, told bool) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.ended {
+		return 0, false
+	}
+	return sub.session.out.SendConfirmed(sub.gap(first, last))
+}
+
+func (sub *subscription) gap(first, last uint64) []byte {
+	return sub.session.frame(func(b []byte) []byte {
+		return protocol.AppendGap(b, sub.id, sub.session.opts.Action, sub.stream, first, last)
+	})
+}
+
+// End implements gateway.Sink. The end of a stream or of a group ends the
+// subscription. Anything else ends the connection, so that the client connects
+// again.
+func (sub *subscription) End(reason *protocol.Error) (told bool) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.ended {
+		return false
+	}
+	if reason.Code != protocol.CodeStreamDeleted && reason.Code != protocol.CodeGroupNotFound {
+		return sub.session.link.End(reason)
+	}
+	sub.ended = true
+	sub.session.send(func(b []byte) []byte { return protocol.AppendStreamEnded(b, sub.id, sub.stream, reason) })
+	go sub.session.forget(sub) // not here: the caller may hold the group's lock
+	return true
+}

@@ -1,0 +1,64 @@
+package ws
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"seagate/gateway"
+)
+
+// overPipe returns a connection whose peer is the other end of a pipe. Nobody
+// reads from it.
+func overPipe(t *testing.T) (*conn, net.Conn) {
+	t.Helper()
+	g := &gateway.Gateway{Parts: gateway.Parts{
+		Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+		Log:     slog.New(slog.DiscardHandler),
+	}}
+	nc, peer := net.Pipe()
+	t.Cleanup(func() { nc.Close(); peer.Close() })
+	return newConn(&Server{gateway: g, opts: DefaultOptions(), log: g.Log}, nc, nil, netip.Addr{}), peer
+}
+
+// A pong waits behind the message that the peer is sending. One on a slow line
+// was dropped in the middle of it.
+func TestAPeerThatIsSendingIsNotGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patience = time.Second
+		c, peer := overPipe(t)
+		go io.Copy(io.Discard, peer)
+		go func() {
+			peer.Write([]byte{finBit | opText, maskBit | 100, 1, 2, 3, 4})
+			for range 100 {
+				time.Sleep(patience / 2)
+				peer.Write([]byte("x"))
+			}
+		}()
+		c.out.KeepAlive(patience) // the ping that is not answered
+		for {
+			n, err := c.stream.Read(make([]byte, 512))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !c.out.KeepAlive(patience) {
+				t.Fatalf("%d bytes came from a peer that is taken for gone", n)
+			}
+			if !c.stream.sniffer.inPayload {
+				break
+			}
+		}
+		time.Sleep(2 * patience)
+		if c.out.KeepAlive(patience) {
+			t.Error("a peer that sends nothing and answers nothing is kept")
+		}
+		c.nc.Close()
+		synctest.Wait()
+	})
+}
