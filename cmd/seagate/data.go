@@ -14,6 +14,7 @@ import (
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
 	"seagate/storage/pebble"
+	"seagate/storage/pebble/integrity"
 )
 
 func dataCommand() *cobra.Command {
@@ -48,14 +49,14 @@ type found struct {
 	Records  int    `json:"records"`
 }
 
-func foundIn(r pebble.Report) found { return found{r.Logs, r.Entries, r.Bytes, r.Records} }
+func foundIn(r integrity.Report) found { return found{r.Logs, r.Entries, r.Bytes, r.Records} }
 
 // String is for people.
 func (f found) String() string {
 	return fmt.Sprintf("messages: %d, with %d bytes; streams that have any: %d; records: %d", f.Messages, f.Bytes, f.Logs, f.Records)
 }
 
-// problem is one of pebble.Problem, as JSON.
+// problem is one of integrity.Problem, as JSON.
 type problem struct {
 	File   string `json:"file,omitzero"`
 	Log    string `json:"log,omitzero"`
@@ -94,7 +95,7 @@ func checkData(l cli.Local, dir string) error {
 	return nil
 }
 
-func readStore(l cli.Local, dir string) (pebble.Report, error) {
+func readStore(l cli.Local, dir string) (integrity.Report, error) {
 	options := pebble.Options{
 		Logger: slog.New(slog.DiscardHandler), // what it would say is in the report
 		OnFatal: func(err error) {

@@ -19,6 +19,7 @@ import (
 	"seagate/cmd/seagate/cli"
 	"seagate/internal/durable"
 	"seagate/storage/pebble"
+	"seagate/storage/pebble/integrity"
 )
 
 // addData adds the flag that names a data folder, and returns what reads it.
@@ -180,7 +181,7 @@ func place(root *os.Root, name string, content io.Reader) error {
 }
 
 // checkAndRenew reads everything once, and gives the streams new epochs.
-func checkAndRenew(l cli.Local, store string) (pebble.Report, error) {
+func checkAndRenew(l cli.Local, store string) (integrity.Report, error) {
 	options := pebble.Options{
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		OnFatal: func(error) { // the log says it

@@ -1,4 +1,4 @@
 // Package memory is a storage engine that keeps everything in the memory of
-// the process and loses it with the process. It serves tests, and whoever asks
-// for no durability: its writes are "durable" for as long as the engine lives.
+// the process. It serves tests, and streams that ask for no durability: what
+// the contract of package storage calls durable lasts as long as the Engine.
 package memory

@@ -9,27 +9,28 @@ import (
 	"time"
 
 	"seagate/storage"
-	"seagate/storage/internal/names"
-	"seagate/storage/internal/once"
+	"seagate/storage/internal/dedup"
+	"seagate/storage/internal/snapshot"
 )
 
-// A log is a storage.Log. The engine's mu guards what changes.
+// A log is a storage.Log.
 type log struct {
 	engine *Engine
 	epoch  string
 	id     string
 
-	// answering is held from the making of an append to the end of its Done,
-	// so that they come in the order of the numbers. It comes before the
-	// engine's mu.
-	answering sync.Mutex
+	// appending is held from the start of an append to the end of its Done, so
+	// that the calls of Done come in the order of the numbers. Lock it before
+	// the engine's mu.
+	appending sync.Mutex
+
+	// The engine's mu guards what follows.
 
 	entries []storage.Entry // those from next-len(entries) on
 	next    uint64
-	bytes   int64 // of the payloads
-	last    time.Time
-	marks   once.Marks
-	exists  bool // it has been appended to, or trimmed
+	bytes   int64     // of the payloads
+	last    time.Time // of the newest entry there ever was
+	exists  bool      // the log was appended to, or trimmed
 	deleted bool
 }
 
@@ -53,7 +54,7 @@ func (e *Engine) OpenLog(ctx context.Context, name string) (storage.Log, error) 
 
 // Logs implements storage.Logs.
 func (e *Engine) Logs(ctx context.Context) iter.Seq2[string, error] {
-	return names.Each(ctx, e.logNames, e.usable)
+	return snapshot.Each(ctx, e.logNames, e.usable)
 }
 
 func (e *Engine) logNames(ctx context.Context) ([]string, error) {
@@ -84,53 +85,55 @@ func (e *Engine) DeleteLog(ctx context.Context, name string) error {
 	}
 	if l, found := e.logs[name]; found {
 		delete(e.logs, name)
-		e.keys -= l.marks.Len()
-		l.deleted, l.entries, l.bytes, l.marks = true, nil, 0, once.Marks{}
+		e.dedup.Drop(l)
+		l.deleted, l.entries, l.bytes = true, nil, 0
 	}
 	return nil
 }
 
 // Append implements storage.Log. It calls a.Done before it returns.
 func (l *log) Append(a storage.Append) {
-	var m once.Mark
+	var request dedup.Request
 	err := storage.CheckAppend(a)
-	if err == nil && a.Key != "" {
-		m = once.MarkOf(a)
-	}
-	l.answering.Lock()
-	defer l.answering.Unlock()
-	var done storage.Appended
 	if err == nil {
-		done, err = l.append(a, m)
+		request = dedup.NewRequest(a)
+	}
+	l.appending.Lock()
+	defer l.appending.Unlock()
+	var made storage.Appended
+	if err == nil {
+		made, err = l.append(a, request)
 	}
 	if a.Done != nil {
-		a.Done(done, err)
+		a.Done(made, err)
 	}
 }
 
-func (l *log) append(a storage.Append, m once.Mark) (storage.Appended, error) {
-	l.engine.mu.Lock()
-	defer l.engine.mu.Unlock()
+func (l *log) append(a storage.Append, request dedup.Request) (storage.Appended, error) {
+	e := l.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if err := l.usableLocked(context.Background()); err != nil {
 		return storage.Appended{}, err
 	}
 	now := l.nowLocked()
-	if a.Key != "" {
-		if done, repeat, err := l.repeatLocked(m, now); repeat {
-			return done, err
-		}
+	if first, repeat, err := e.dedup.Repeat(l, request, now); repeat {
+		return first, err
 	}
 	if a.Refusal != nil {
 		return storage.Appended{}, a.Refusal
 	}
-	m.First, m.Time, m.Expires = l.next, now, now.Add(a.Window)
-	if a.Key != "" && a.Window > 0 {
-		if err := l.rememberLocked(m); err != nil {
-			return storage.Appended{}, err
-		}
+	if _, _, err := e.dedup.Add(l, request, l.next, now); err != nil {
+		return storage.Appended{}, err
 	}
-	l.addLocked(a.Payloads, now)
-	return storage.Appended{First: m.First, Time: now}, nil
+	made := storage.Appended{First: l.next, Time: now}
+	for _, payload := range a.Payloads {
+		l.entries = append(l.entries, storage.Entry{Seq: l.next, Time: now, Payload: payload})
+		l.next++
+		l.bytes += int64(len(payload))
+	}
+	l.last, l.exists = now, true
+	return made, nil
 }
 
 // nowLocked is never before the newest entry, even if the clock was set back.
@@ -140,35 +143,6 @@ func (l *log) nowLocked() time.Time {
 		now = l.last
 	}
 	return now
-}
-
-func (l *log) repeatLocked(m once.Mark, now time.Time) (done storage.Appended, repeat bool, err error) {
-	l.engine.keys -= l.marks.Expire(now)
-	return l.marks.Repeat(m, now)
-}
-
-func (l *log) rememberLocked(m once.Mark) error {
-	e := l.engine
-	if e.keys >= e.maxKeys {
-		for _, other := range e.logs {
-			e.keys -= other.marks.Expire(other.nowLocked())
-		}
-	}
-	if e.keys >= e.maxKeys {
-		return storage.ErrTooManyKeys
-	}
-	e.keys++
-	l.marks.Add(m)
-	return nil
-}
-
-func (l *log) addLocked(payloads [][]byte, now time.Time) {
-	for _, payload := range payloads {
-		l.entries = append(l.entries, storage.Entry{Seq: l.next, Time: now, Payload: payload})
-		l.next++
-		l.bytes += int64(len(payload))
-	}
-	l.last, l.exists = now, true
 }
 
 // Bounds implements storage.Log.
@@ -197,13 +171,13 @@ func (l *log) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) 
 	case from >= l.next:
 		return nil, nil
 	}
-	there := l.entries[from-l.firstLocked():]
-	n, bytes := 1, len(there[0].Payload)
-	for n < len(there) && n < maxMessages && bytes+len(there[n].Payload) <= maxBytes {
-		bytes += len(there[n].Payload)
+	rest := l.entries[from-l.firstLocked():]
+	n, bytes := 1, len(rest[0].Payload)
+	for n < len(rest) && n < maxMessages && bytes+len(rest[n].Payload) <= maxBytes {
+		bytes += len(rest[n].Payload)
 		n++
 	}
-	return slices.Clone(there[:n]), nil
+	return slices.Clone(rest[:n]), nil
 }
 
 // Find implements storage.Log.
@@ -213,11 +187,11 @@ func (l *log) Find(ctx context.Context, t time.Time) (uint64, error) {
 	if err := l.usableLocked(ctx); err != nil {
 		return 0, err
 	}
-	return l.firstLocked() + uint64(l.findLocked(t)), nil
+	return l.firstLocked() + uint64(l.olderLocked(t)), nil
 }
 
-// findLocked returns how many entries are older than t.
-func (l *log) findLocked(t time.Time) int {
+// olderLocked returns how many entries are older than t.
+func (l *log) olderLocked(t time.Time) int {
 	n, _ := slices.BinarySearchFunc(l.entries, t, func(entry storage.Entry, t time.Time) int {
 		return entry.Time.Compare(t)
 	})
@@ -233,20 +207,20 @@ func (l *log) Trim(ctx context.Context, r storage.Retention) error {
 	}
 	l.exists = true
 	if r.Age > 0 {
-		l.dropLocked(l.findLocked(l.nowLocked().Add(-r.Age)))
+		l.dropLocked(l.olderLocked(l.nowLocked().Add(-r.Age)))
 	}
-	for len(l.entries) > 1 && l.tooMuchLocked(r) {
+	for len(l.entries) > 1 && l.exceedsLocked(r) {
 		l.dropLocked(1)
 	}
 	return nil
 }
 
-func (l *log) tooMuchLocked(r storage.Retention) bool {
+func (l *log) exceedsLocked(r storage.Retention) bool {
 	return r.Bytes > 0 && l.bytes > r.Bytes || r.Messages > 0 && uint64(len(l.entries)) > r.Messages
 }
 
-// dropLocked drops the n oldest entries. The next append that needs room
-// leaves their place behind.
+// dropLocked drops the n oldest entries. Their room in the slice is released
+// by the next append that has to grow it.
 func (l *log) dropLocked(n int) {
 	for i := range l.entries[:n] {
 		l.bytes -= int64(len(l.entries[i].Payload))

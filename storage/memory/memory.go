@@ -2,7 +2,6 @@ package memory
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -10,43 +9,43 @@ import (
 	"sync"
 
 	"seagate/storage"
+	"seagate/storage/internal/dedup"
+	"seagate/storage/internal/snapshot"
 )
 
-// An Engine is a storage.Engine in memory. Safe for concurrent use.
+// An Engine is a storage.Engine in memory. It is safe for concurrent use.
 type Engine struct {
 	mu       sync.RWMutex // guards what follows
 	tables   map[string]table
 	revision uint64 // of the newest write to any record
 	logs     map[string]*log
-	keys     int // of appends that are remembered, in all logs
+	dedup    *dedup.Table[*log]
 	closed   bool
-
-	maxKeys int
 }
 
-// Options of an engine. The zero value is good for use.
+// Options configure an engine.
 type Options struct {
-	// AppendKeys is how many keys of appends are remembered at the most, in
-	// all logs together, each with some 150 bytes. An append with a key that is
-	// one too many is refused. Default: 1,000,000.
+	// AppendKeys limits how many keys of appends are remembered at a time, in
+	// all logs together, at some 150 bytes each. An append with another key is
+	// refused. 0 means no limit.
 	AppendKeys int
 }
 
 var _ storage.Engine = (*Engine)(nil)
 
-// A table holds records whose values are never changed in place, so that a
-// listing may go on reading them without the lock.
+// A table maps keys to records. Their values are never changed in place, so a
+// listing reads them without the lock.
 type table map[string]storage.Record
 
-// New returns an empty engine with the default options.
+// New returns an empty engine with the zero Options.
 func New() *Engine { return NewWith(Options{}) }
 
 // NewWith returns an empty engine.
 func NewWith(opts Options) *Engine {
 	return &Engine{
-		tables:  make(map[string]table),
-		logs:    make(map[string]*log),
-		maxKeys: cmp.Or(opts.AppendKeys, 1_000_000),
+		tables: make(map[string]table),
+		logs:   make(map[string]*log),
+		dedup:  dedup.NewTable[*log](opts.AppendKeys),
 	}
 }
 
@@ -64,30 +63,22 @@ func (e *Engine) Get(ctx context.Context, table, key string) (storage.Record, er
 	if !found {
 		return storage.Record{}, storage.ErrNotFound
 	}
-	return copied(r), nil
+	return copyOf(r), nil
 }
 
 // List implements storage.Records.
 func (e *Engine) List(ctx context.Context, table, prefix string) iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) {
-		records, err := e.snapshot(ctx, table, prefix)
-		if err != nil {
-			yield(storage.Record{}, err)
-			return
-		}
-		for _, r := range records {
-			if err := e.usable(ctx); err != nil {
-				yield(storage.Record{}, err)
-				return
-			}
-			if !yield(copied(r), nil) {
+		list := func(ctx context.Context) ([]storage.Record, error) { return e.list(ctx, table, prefix) }
+		for r, err := range snapshot.Each(ctx, list, e.usable) {
+			if !yield(copyOf(r), err) {
 				return
 			}
 		}
 	}
 }
 
-func (e *Engine) snapshot(ctx context.Context, table, prefix string) ([]storage.Record, error) {
+func (e *Engine) list(ctx context.Context, table, prefix string) ([]storage.Record, error) {
 	if err := storage.CheckTable(table); err != nil {
 		return nil, err
 	}
@@ -113,11 +104,8 @@ func (e *Engine) Put(ctx context.Context, table, key string, value []byte, cond 
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.usableLocked(ctx); err != nil {
+	if err := e.checkLocked(ctx, table, key, cond); err != nil {
 		return 0, err
-	}
-	if !e.holdsLocked(table, key, cond) {
-		return 0, storage.ErrConflict
 	}
 	e.revision++
 	e.tableLocked(table)[key] = storage.Record{Key: key, Value: bytes.Clone(value), Revision: e.revision}
@@ -131,11 +119,8 @@ func (e *Engine) Delete(ctx context.Context, table, key string, cond storage.Con
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.usableLocked(ctx); err != nil {
+	if err := e.checkLocked(ctx, table, key, cond); err != nil {
 		return err
-	}
-	if !e.holdsLocked(table, key, cond) {
-		return storage.ErrConflict
 	}
 	delete(e.tables[table], key)
 	if len(e.tables[table]) == 0 {
@@ -144,7 +129,7 @@ func (e *Engine) Delete(ctx context.Context, table, key string, cond storage.Con
 	return nil
 }
 
-// Close implements storage.Engine. What the engine held is gone.
+// Close implements storage.Engine. What the engine held is lost.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -166,9 +151,15 @@ func (e *Engine) usableLocked(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (e *Engine) holdsLocked(table, key string, cond storage.Condition) bool {
-	r, found := e.tables[table][key]
-	return cond.Holds(found, r.Revision)
+// checkLocked returns why a record may not be written.
+func (e *Engine) checkLocked(ctx context.Context, table, key string, cond storage.Condition) error {
+	if err := e.usableLocked(ctx); err != nil {
+		return err
+	}
+	if r, found := e.tables[table][key]; !cond.Holds(found, r.Revision) {
+		return storage.ErrConflict
+	}
+	return nil
 }
 
 func (e *Engine) tableLocked(name string) table {
@@ -180,7 +171,7 @@ func (e *Engine) tableLocked(name string) table {
 	return t
 }
 
-func copied(r storage.Record) storage.Record {
+func copyOf(r storage.Record) storage.Record {
 	r.Value = bytes.Clone(r.Value)
 	return r
 }

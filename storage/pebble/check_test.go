@@ -12,9 +12,10 @@ import (
 
 	"seagate/storage"
 	"seagate/storage/pebble"
+	"seagate/storage/pebble/integrity"
 )
 
-func mustCheck(t testing.TB, dir string, disk vfs.FS) pebble.Report {
+func mustCheck(t testing.TB, dir string, disk vfs.FS) integrity.Report {
 	t.Helper()
 	report, err := pebble.Check(dir, pebble.Options{FS: disk, Logger: quiet}, nil)
 	if err != nil {
@@ -23,7 +24,7 @@ func mustCheck(t testing.TB, dir string, disk vfs.FS) pebble.Report {
 	return report
 }
 
-func wantNoProblems(t testing.TB, dir string, disk vfs.FS) pebble.Report {
+func wantNoProblems(t testing.TB, dir string, disk vfs.FS) integrity.Report {
 	t.Helper()
 	report := mustCheck(t, dir, disk)
 	for _, p := range report.Problems {
@@ -60,7 +61,7 @@ func TestCheckCounts(t *testing.T) {
 		}
 		last = [2]int64{done, total}
 	})
-	want := pebble.Report{Records: 2, Logs: 2, Keys: 1, Entries: 3, Bytes: 5}
+	want := integrity.Report{Records: 2, Logs: 2, Keys: 1, Entries: 3, Bytes: 5}
 	if err != nil || fmt.Sprint(report) != fmt.Sprint(want) {
 		t.Errorf("Check: %+v, %v, want %+v", report, err, want)
 	}

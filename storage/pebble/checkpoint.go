@@ -7,15 +7,17 @@ import (
 	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"seagate/internal/durable"
 )
 
-// Checkpoint makes dir, which must not be there yet, a copy of the data folder
-// as it is at one moment during the call, with all that was answered before.
-// Open takes it, and so does Check; whoever goes on with it calls Renew first.
-// Writers are not held up. On the same file system it takes little time and at
-// first little space, since tables are shared with the folder by hard links.
+// Checkpoint makes dir, which must not exist, a copy of the data folder as it is
+// at one moment during the call, with everything that was acknowledged before.
+// Open and Check accept the copy; whoever goes on with it calls Renew first.
+// Writers are not held up. On the same file system a copy takes little time, and
+// at first little space, because it shares tables with the folder by hard links.
 //
-// Until the copy is whole it lies beside, as dir.partial, and may be removed.
+// Until the copy is complete it is called dir.partial, and may be removed.
 func (e *Engine) Checkpoint(ctx context.Context, dir string) error {
 	e.reading.RLock()
 	defer e.reading.RUnlock()
@@ -29,47 +31,45 @@ func (e *Engine) Checkpoint(ctx context.Context, dir string) error {
 }
 
 func (e *Engine) checkpoint(dir string) error {
-	if _, err := e.files.Stat(dir); err == nil {
+	if _, err := e.opts.FS.Stat(dir); err == nil {
 		return fs.ErrExist
 	}
-	parent := e.files.PathDir(dir)
-	if err := makeFolder(e.files, parent); err != nil {
+	parent := e.opts.FS.PathDir(dir)
+	if err := makeFolder(e.opts.FS, parent); err != nil {
 		return err
 	}
 	partial := dir + ".partial"
 	err := e.db.Checkpoint(partial, pebble.WithFlushedWAL())
 	if err == nil {
-		err = e.markCheckpoint(partial)
+		err = e.completeCheckpoint(partial)
 	}
 	if err == nil {
-		err = e.files.Rename(partial, dir)
+		err = e.opts.FS.Rename(partial, dir)
 	}
 	if err != nil {
-		return errors.Join(err, e.files.RemoveAll(partial))
+		return errors.Join(err, e.opts.FS.RemoveAll(partial))
 	}
-	return syncFolder(e.files, parent)
+	return durable.SyncAndClose(e.opts.FS.OpenDir(parent))
 }
 
-// markCheckpoint makes a whole data folder of the copied database. The witness
-// vouches for what is really in it, so the copy is opened once, and looked at
-// as at every start.
-func (e *Engine) markCheckpoint(dir string) error {
-	opts := Options{FS: e.files, Logger: e.guard.log, OnFatal: func(error) {}, memTable: e.memTable}
-	f, err := lockedFolder(dir, opts)
+// completeCheckpoint makes a complete data folder of the copied database. Its
+// durable marker must say what the copy really holds, so the copy is verified.
+func (e *Engine) completeCheckpoint(dir string) (err error) {
+	opts := e.opts
+	opts.OnFatal = func(error) {} // the copy is only read
+	o, err := lockFolder(dir, opts)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.mark(), f.lock.Close())
-}
-
-func (f *folder) mark() error {
-	w, err := openWitness(f.files, f.dir)
+	defer func() { err = errors.Join(err, o.Lock.Close()) }()
+	m, err := o.OpenMarker()
 	if err != nil {
 		return err
 	}
-	s, err := f.verify(false, w)
-	if err == nil {
-		err = f.complete(0, s, w)
+	defer func() { err = errors.Join(err, m.Close()) }()
+	contents, err := o.Verify(false, m)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, w.marker.Close())
+	return o.Complete(0, contents.State, m)
 }

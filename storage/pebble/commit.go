@@ -6,136 +6,137 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"seagate/storage/pebble/internal/format"
 )
 
-// witnessDelay bounds what the witness costs, one sync of the folder, and what
-// it cannot vouch for.
-const witnessDelay = time.Second
+// markerDelay is how long after a batch the durable marker moves at the latest.
+// Moving it costs a sync of the folder; until it moves, integrity does not
+// notice the loss of the batch.
+const markerDelay = time.Second
 
-// maxUnanswered is how many durable groups may wait for the answerer while it
-// calls back for another one.
-const maxUnanswered = 1
+// maxFinished is how many batches may wait for the notifier while it calls back
+// for another one.
+const maxFinished = 1
 
-// A batch is what one group writes, and what the group leaves behind. It lives
-// with the committer.
+// A batch is what the committer writes at once.
 type batch struct {
 	*pebble.Batch
-	engine *Engine
-	state  *state
-	now    int64 // nanoseconds since 1970, one time for the whole group
-	low    bool  // too little space is left to append
+	engine   *Engine
+	state    *format.State
+	now      int64 // nanoseconds since 1970, the same for the whole batch
+	lowSpace bool  // too little space is left to append
 
-	records map[string]uint64 // those written: key to revision, 0 for deleted
-	logs    []*log            // those changed
+	records map[string]uint64 // those that the batch writes: key to revision, 0 for deleted
+	logs    []*log            // those that the batch changes
 }
 
 func (b *batch) isEmpty() bool { return len(b.records) == 0 && len(b.logs) == 0 }
 
-// commitUntilStopped is the committer.
-func (e *Engine) commitUntilStopped() {
-	defer close(e.answers)
-	due := time.NewTimer(witnessDelay)
-	due.Stop()
-	defer due.Stop()
-	waiting := false // for due
-	for e.guard.err() == nil {
+// runCommitter is the committer.
+func (e *Engine) runCommitter() {
+	defer close(e.finished)
+	markerDue := time.NewTimer(markerDelay)
+	markerDue.Stop()
+	defer markerDue.Stop()
+	waiting := false // for markerDue
+	for e.guard.Err() == nil {
 		var err error
 		select {
-		case <-e.queue.some:
+		case <-e.queue.ready:
 			err = e.commit(e.queue.take())
 			if !waiting {
 				waiting = true
-				due.Reset(witnessDelay)
+				markerDue.Reset(markerDelay)
 			}
-		case <-due.C:
+		case <-markerDue.C:
 			waiting = false
-			err = e.witness.move(e.state.revision)
-		case <-e.guard.stopping:
+			err = e.marker.Move(e.state.Revision)
+		case <-e.guard.Stopping():
 		}
 		if err != nil {
-			e.guard.fail(err)
+			e.guard.Fail(err)
 		}
 	}
-	e.refuse(e.queue.close())
+	rest := e.queue.close()
+	for _, op := range rest {
+		op.reject(e.guard.Err())
+	}
+	e.finished <- rest
 }
 
-// answerUntilStopped is the answerer. What it calls takes its time, while the
-// committer goes on with the next group.
-func (e *Engine) answerUntilStopped() {
-	defer close(e.stopped)
-	for group := range e.answers {
-		for _, c := range group {
-			c.answer()
+// runNotifier is the notifier.
+func (e *Engine) runNotifier() {
+	defer close(e.notified)
+	for ops := range e.finished {
+		for _, op := range ops {
+			op.notify()
 		}
 	}
 }
 
-// refuse answers the changes that were not begun, behind those that were.
-func (e *Engine) refuse(rest []change) {
-	for _, c := range rest {
-		c.refuse(e.guard.err())
-	}
-	e.answers <- rest
-}
-
-// commit makes the group durable and has it answered. Nobody is answered
-// before that, not even who is refused: the record that is in the way may be
-// one that is not durable yet. After an error nobody is answered at all.
-func (e *Engine) commit(group []change) error {
-	clear(e.touched)
+// commit makes the changes of the operations durable and hands the operations to
+// the notifier. Even one that is refused waits for that: the record that is in
+// its way may not be durable yet. After an error nobody is notified.
+func (e *Engine) commit(ops []operation) error {
+	clear(e.records)
 	b := &batch{
-		Batch:   e.db.NewBatch(),
-		engine:  e,
-		state:   &e.state,
-		now:     time.Now().UnixNano(),
-		low:     e.space.isLow(),
-		records: e.touched,
+		Batch:    e.db.NewBatch(),
+		engine:   e,
+		state:    &e.state,
+		now:      time.Now().UnixNano(),
+		lowSpace: e.space.isLow(),
+		records:  e.records,
 	}
 	defer b.Close()
-	for _, c := range group {
-		c.stage(b)
+	for _, op := range ops {
+		op.stage(b)
 	}
 	if !b.isEmpty() {
-		if err := e.sync(b); err != nil {
-			return err
+		if err := b.sync(); err != nil {
+			return fmt.Errorf("storage: commit: %w", err)
 		}
 		e.publish(b)
 	}
-	e.answers <- group
+	e.finished <- ops
 	return nil
 }
 
-// sync returns nil once the batch is durable. If Pebble finds that it is not,
-// it panics or ends in guard.fail.
-func (e *Engine) sync(b *batch) (err error) {
+// sync returns nil once the batch is durable. If it cannot be made durable,
+// Pebble panics, or calls Fatalf of the guard, which does not return.
+func (b *batch) sync() (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("storage: commit: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("%v\n%s", r, debug.Stack())
 		}
 	}()
-	if err := b.finish(); err != nil {
-		return fmt.Errorf("storage: commit: %w", err)
-	}
-	if err := b.Commit(pebble.Sync); err != nil {
-		return fmt.Errorf("storage: commit: %w", err)
-	}
-	return nil
-}
-
-// finish adds what is about the group as a whole.
-func (b *batch) finish() error {
 	for _, l := range b.logs {
 		if err := b.setHead(l); err != nil {
 			return err
 		}
 	}
-	if err := b.forgetKeys(); err != nil {
+	if err := b.deleteExpiredKeys(); err != nil {
 		return err
 	}
-	return b.Set(stateKey, encodeState(*b.state), nil)
+	if err := b.Set(format.StateKey(), b.state.Encode(), nil); err != nil {
+		return err
+	}
+	return b.Commit(pebble.Sync)
 }
 
-// publish lets readers see what is durable now.
+// deleteExpiredKeys removes keys of appends that have expired from the disk.
+func (b *batch) deleteExpiredKeys() error {
+	for l, until := range b.engine.dedup.Expired() {
+		number := l.staged.Number
+		from, to := format.LogPrefix(format.KindAppendKey, number), format.ExpiryKey(number, until.UnixNano()+1)
+		if err := b.DeleteRange(from, to, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish shows readers what is durable now.
 func (e *Engine) publish(b *batch) {
 	now := e.db.NewSnapshot()
 	e.mu.Lock()
@@ -145,5 +146,5 @@ func (e *Engine) publish(b *batch) {
 		l.publishLocked()
 	}
 	e.mu.Unlock()
-	_ = before.Close() // nobody reads from it without the lock; it has no error to return
+	_ = before.Close() // nobody reads from it without the lock; it never fails
 }

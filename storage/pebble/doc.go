@@ -3,64 +3,48 @@
 //
 // # Writing
 //
-// One goroutine, the committer, makes all changes: of records, and of logs. It
-// takes what is waiting, checks each change against the state that those before
-// it leave, puts all into one batch and makes that durable with one sync of
-// Pebble's log. So the number of writers that wait for the disk together grows
-// with the load, and a lone writer waits for one sync. What waits is bounded by
-// number and by bytes; beyond that writers block.
+// All changes, of records and of logs, are operations that wait in a queue. One
+// goroutine, the committer, takes what waits, checks each operation against the
+// state that the earlier ones leave, puts all changes into one batch, and makes
+// it durable with one sync of Pebble's write-ahead log. So the more writers wait
+// for the disk, the more of them share a sync, and a lone writer waits for one
+// sync. The queue is bounded by number and bytes; when it is full, writers block.
 //
-// A second goroutine, the answerer, then calls back, in the order of the
-// changes, while the committer goes on with the next group. It may be two groups
-// behind; then the committer waits for it.
+// A second goroutine, the notifier, then calls the writers back, in the order of
+// their operations, while the committer works on the next batch. When the
+// notifier is two batches behind, the committer waits for it.
 //
 // # Reading
 //
-// Pebble shows a batch to readers before it is durable. A reader that acted on
-// what the next power cut takes back would make others believe in what never
-// happened. Therefore all reads go through a snapshot that the committer
-// renews after each sync, together with the bounds of the logs that changed,
-// and never see anything newer. So a number that is missing between the bounds
+// Pebble shows a batch to readers before it is durable. A reader that acts on
+// such a batch spreads what a power cut may undo. Therefore all reads use a
+// snapshot, which the committer replaces after each sync, together with the
+// bounds of the logs that changed. So a number that is missing within the bounds
 // of a log is always damage.
 //
 // # Logs
 //
-// Entries lie under the number of their log and their own, one after the other;
-// a log made anew has another number. The head of a log, its bounds, changes in
-// the batch of each append. Entries carry a sum of the bytes before them, so
-// that both a time and an amount are found by halving. Trimming and deleting is
-// one range deletion; the space comes back when Pebble compacts. Keys of
-// appends are kept in memory as well, and on disk in the order in which they
-// expire.
+// Package format defines keys and values. The head of a log, with its bounds,
+// changes in the batch of each append. Trimming and deleting a log are one range
+// deletion; Pebble frees the space when it compacts. Keys of appends are also
+// kept in memory; on disk they are in the order in which they expire.
 //
-// The epoch of a log is a hash of its ID and of the folder's incarnation, which
-// changes when somebody goes on with what is left of a damaged folder, or with
-// a restored one: see Renew.
+// The epoch of a log is a hash of its ID and of the folder's incarnation. The
+// incarnation changes when somebody goes on with what is left of a damaged
+// folder, or with a restored one: see Renew.
 //
 // With Options.MinFree nothing is appended while too little of the disk is
 // free. A disk that is really full ends the engine.
 //
 // # Opening
 //
-// Pebble recovers from a power cut by taking what it cannot read at the end of
-// its files for what was never written. Damage at the same place looks the
-// same, so Pebble alone comes back with records missing and says nothing. Open
-// therefore compares what it finds with two things that the committer keeps: a
-// sum over all records and heads of logs, and the number of a write up to which
-// everything was durable a second ago. Each log must begin and end where its
-// head says. It refuses a folder in which something is missing, and leaves it as
-// it is. What it cannot see is damage to the writes of the last second before a
-// crash, and in the middle of a log: that is found by whoever reads it, who gets
-// ErrDamaged, and by Check, which reads everything.
-//
-// Checkpoint makes a copy of the folder while it is in use.
+// Package integrity verifies that the folder still holds what was written to
+// it. Open refuses a folder that does not, and leaves it as it is.
 //
 // # Failing
 //
-// When a file of the database cannot be written or synced, the engine stops
-// for good: the operating system may have thrown away the pages that it could
-// not write, and a sync that succeeds later says nothing about them. No call
-// succeeds after that, and Options.OnFatal, which ends the process unless told
-// otherwise, is called. What had been acknowledged is on disk, and the next
-// start finds it. A full disk is such a case.
+// When a file of the database cannot be written or synced, the engine stops for
+// good, as package failstop explains. Every later call fails, and
+// Options.OnFatal is called, which by default ends the process. What was
+// acknowledged is on disk; the next start finds it. A full disk is such a case.
 package pebble

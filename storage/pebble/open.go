@@ -4,82 +4,73 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
-	"path/filepath"
+	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"seagate/internal/durable"
+	"seagate/storage/internal/dedup"
+	"seagate/storage/pebble/integrity"
+	"seagate/storage/pebble/internal/failstop"
+	"seagate/storage/pebble/internal/format"
 )
 
-// Options of an engine. The zero value is good for use.
-type Options struct {
-	// Logger takes what an operator should know, and at debug level what
-	// Pebble says about its work. Default: slog.Default().
-	Logger *slog.Logger
+var (
+	// ErrInUse reports that another engine, most likely of another process, has
+	// the folder open.
+	ErrInUse = errors.New("data folder is in use by another process")
+	// ErrDamaged reports that the folder does not hold what was written to it.
+	ErrDamaged = integrity.ErrDamaged
+	// ErrNewer reports that a newer release wrote the folder.
+	ErrNewer = integrity.ErrNewer
+)
 
-	// FS holds the folder. Default: the disk.
-	FS vfs.FS
-
-	// OnFatal is called once, after the reason has been logged, when the
-	// engine cannot go on. It must not wait for anything of the engine's. If
-	// it returns, every later call fails with the same reason, the folder
-	// stays locked until the process ends, and an Open during which it was
-	// called does not return. Default: exit with status 1.
-	OnFatal func(error)
-
-	// MinFree is how many bytes of the disk must be free for anything to be
-	// appended to logs. Below it they can still be read, trimmed and deleted,
-	// and records written. It must leave room for what comes within a second,
-	// and for the engine's own work on its files. Default: 0, no bound; then a
-	// full disk ends the engine.
-	MinFree int64
-
-	// AppendKeys is how many keys of appends are remembered at the most, in
-	// all logs together, each with some 150 bytes of memory. An append with a
-	// key that is one too many is refused. Default: 1,000,000.
-	AppendKeys int
-
-	memTable uint64 // bytes; tests use less, so that files come soon
-}
-
-func (o *Options) setDefaults() {
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
-	if o.OnFatal == nil {
-		o.OnFatal = exit
-	}
-	if o.memTable == 0 {
-		o.memTable = 32 << 20
-	}
-	if o.AppendKeys == 0 {
-		o.AppendKeys = 1_000_000
-	}
-}
-
-// Open opens the data folder, which it creates, for this user alone, if it is
-// not there. The folder belongs to the engine until Close. Errors that can be
-// told apart are ErrInUse, ErrDamaged and ErrNewer.
+// Open opens the data folder. If it does not exist, Open creates it, for this
+// user alone. The folder belongs to the engine until Close. The errors that can
+// be told apart are ErrInUse, ErrDamaged and ErrNewer.
 //
-// It reads every record once, and the ends of every log. What is found damaged
-// is left as it is.
+// Open reads every record, and both ends of every log; see package integrity. A
+// folder that is damaged stays as it is.
 func Open(dir string, opts Options) (*Engine, error) {
 	return open(dir, opts, false)
 }
 
-// Renew makes a folder that was restored from a backup one of its own: the
-// epochs of all logs change, since what was appended after the backup is gone
-// and its numbers will be used again. The folder must not be open.
+// Renew prepares a folder that was restored from a backup: the epochs of all
+// logs change, because what was appended after the backup is gone and its
+// numbers will be used again. The folder must not be open.
 func Renew(dir string, opts Options) error {
 	e, err := open(dir, opts, true)
 	if err != nil {
 		return err
 	}
 	return e.Close()
+}
+
+// Check reads everything in a data folder, which must not be open, and changes
+// nothing but its lock file. What is damaged is in the report. An error says why
+// the folder could not be read: ErrInUse, ErrNewer, or an error of the system.
+// progress, if it is not nil, is called now and then with the number of bytes
+// read, and about how many there are.
+func Check(dir string, opts Options, progress func(done, total int64)) (integrity.Report, error) {
+	dir, err := opts.complete(dir)
+	if err != nil {
+		return integrity.Report{}, err
+	}
+	if _, err := opts.FS.Stat(dir); err != nil {
+		return integrity.Report{}, fmt.Errorf("check data folder %q: %w", dir, err)
+	}
+	o, err := lockFolder(dir, opts)
+	if err != nil {
+		return integrity.Report{}, err
+	}
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	report, err := o.Folder.Check(progress)
+	return report, errors.Join(err, o.Lock.Close())
 }
 
 func open(dir string, opts Options, renew bool) (*Engine, error) {
@@ -90,168 +81,155 @@ func open(dir string, opts Options, renew bool) (*Engine, error) {
 	if err := makeFolder(opts.FS, dir); err != nil {
 		return nil, fmt.Errorf("make data folder %q: %w", dir, err)
 	}
-	f, err := lockedFolder(dir, opts)
+	o, err := lockFolder(dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	f.renew = renew
-	e, err := f.open()
+	e, err := o.open(renew)
 	if err != nil {
-		return nil, errors.Join(err, f.lock.Close())
+		return nil, errors.Join(err, o.Lock.Close())
 	}
 	return e, nil
 }
 
-// complete sets the defaults and returns how the folder is called from then on.
-func (o *Options) complete(dir string) (string, error) {
-	if o.FS == nil {
-		abs, err := filepath.Abs(dir) // a process knows its locks by their names
-		if err != nil {
-			return "", fmt.Errorf("open data folder %q: %w", dir, err)
+// makeFolder makes the folder, and its parents where they are missing, durably:
+// a folder whose name is not durable is lost in a power cut with its contents.
+func makeFolder(files vfs.FS, dir string) error {
+	if _, err := files.Stat(dir); err == nil {
+		return nil
+	}
+	parent := files.PathDir(dir)
+	if parent != dir {
+		if err := makeFolder(files, parent); err != nil {
+			return err
 		}
-		dir = abs
 	}
-	o.setDefaults()
-	return dir, nil
+	if err := files.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return durable.SyncAndClose(files.OpenDir(parent))
 }
 
-// A folder is a locked data folder that is being opened.
-type folder struct {
-	dir   string
+// An opening is a locked data folder on its way to become an Engine.
+type opening struct {
+	integrity.Folder
 	opts  Options
-	files vfs.FS
-	lock  *pebble.Lock
-	guard *guard
-	renew bool // begin a new incarnation
+	guard *failstop.Guard
 }
 
-func lockedFolder(dir string, opts Options) (*folder, error) {
-	lock, err := lockFolder(opts.FS, dir)
+func lockFolder(dir string, opts Options) (*opening, error) {
+	lock, err := pebble.LockDirectory(dir, opts.FS)
+	var pathError *fs.PathError // the lock file cannot be made, so nobody holds it
+	switch {
+	case errors.As(err, &pathError):
+		return nil, fmt.Errorf("lock data folder %q: %w", dir, err)
+	case err != nil:
+		return nil, integrity.NewError(ErrInUse, fmt.Sprintf(
+			"data folder %q is in use by another process (%v): stop that process or name another folder", dir, err), err)
+	}
+	guard := failstop.New(opts.Logger, opts.OnFatal)
+	folder := integrity.Folder{Dir: dir, FS: opts.FS, Lock: lock, Logger: guard, MemTableSize: opts.memTable}
+	return &opening{folder, opts, guard}, nil
+}
+
+func (o *opening) open(renew bool) (*Engine, error) {
+	version, err := o.Version()
 	if err != nil {
 		return nil, err
 	}
-	return &folder{dir: dir, opts: opts, files: opts.FS, lock: lock, guard: newGuard(opts.Logger, opts.OnFatal)}, nil
-}
-
-func (f *folder) open() (*Engine, error) {
-	version, err := readFormat(f.files, f.dir)
+	m, err := o.OpenMarker()
 	if err != nil {
 		return nil, err
 	}
-	w, err := openWitness(f.files, f.dir)
+	e, err := o.openVerified(version, m, renew)
 	if err != nil {
-		return nil, openError(f.dir, err)
-	}
-	e, err := f.openEngine(version, w)
-	if err != nil {
-		return nil, errors.Join(err, w.marker.Close())
+		return nil, errors.Join(err, m.Close())
 	}
 	return e, nil
 }
 
-func (f *folder) openEngine(version int, w *witness) (*Engine, error) {
+// openVerified opens the database for writing once it is verified.
+func (o *opening) openVerified(version int, m *integrity.DurableMarker, renew bool) (*Engine, error) {
 	isNew := version == 0
-	if _, err := f.verify(isNew, w); err != nil {
+	contents, err := o.Verify(isNew, m)
+	if err != nil {
 		return nil, err
 	}
-	db, err := f.openDatabase(&pebble.Options{ErrorIfNotExists: !isNew, EventListener: f.guard.events()})
+	db, err := o.OpenDatabase(&pebble.Options{
+		FS:               o.guard.FS(o.FS, o.Dir),
+		ErrorIfNotExists: !isNew,
+		EventListener:    o.guard.Events(),
+	})
 	if err != nil {
-		return nil, openError(f.dir, err)
+		return nil, integrity.Explain("open", o.Dir, err)
 	}
-	e, err := f.load(db, version, w)
+	e, err := o.load(db, contents, version, m, renew)
 	if err != nil {
-		return nil, errors.Join(openError(f.dir, err), db.Close())
+		return nil, errors.Join(integrity.Explain("open", o.Dir, err), db.Close())
 	}
 	e.start()
 	return e, nil
 }
 
-// openDatabase turns the panics with which Pebble meets some kinds of damage
-// into errors.
-func (f *folder) openDatabase(options *pebble.Options) (db *pebble.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", pebble.ErrCorruption, r)
-		}
-	}()
-	// The default is the oldest. It cannot tell a log that lost its tail in a
-	// crash from one with damage in the middle.
-	options.FormatMajorVersion = pebble.FormatNewest
-	options.FS = guardedFS{f.files, f.dir, f.guard}
-	options.Lock = f.lock
-	options.Logger = f.guard
-	// Messages come faster than records, and what has to be written again and
-	// again to be kept in order is less if it is sorted in large pieces.
-	options.MemTableSize = f.opts.memTable
-	options.MemTableStopWritesThreshold = 4
-	options.CacheSize = 32 << 20
-	options.WithFSDefaults() // watches for slow disks
-	return pebble.Open(f.dir, options)
-}
-
 // load makes an engine of what is stored, and completes the folder.
-func (f *folder) load(db *pebble.DB, version int, w *witness) (*Engine, error) {
-	s, err := readState(db)
-	if err != nil {
-		return nil, err
-	}
-	if removed := version == formatVersion && !w.exists; removed || f.renew {
-		if err := renew(db, &s, w); err != nil {
+func (o *opening) load(db *pebble.DB, c integrity.Contents, version int, m *integrity.DurableMarker, renew bool) (*Engine, error) {
+	if removed := version == format.Version && !m.Exists(); removed || renew {
+		if err := newIncarnation(db, &c.State, m); err != nil {
 			return nil, err
 		}
 	}
-	if err := f.complete(version, s, w); err != nil {
+	if err := o.Complete(version, c.State, m); err != nil {
 		return nil, err
 	}
-	e := f.engine(db, s, w)
-	return e, e.loadLogs()
+	e := o.engine(db, c.State, m)
+	byNumber := make(map[uint64]*log, len(c.Logs))
+	for _, stored := range c.Logs {
+		l := newLog(e, stored.Name, stored.Head)
+		l.hash = stored.Hash
+		e.logs[l.name] = l
+		byNumber[stored.Number] = l
+	}
+	return e, e.loadAppendKeys(byNumber)
 }
 
-// renew begins a new incarnation.
-func renew(db *pebble.DB, s *state, w *witness) error {
-	_, _ = rand.Read(s.incarnation[:]) // never fails
-	s.revision++
-	if err := db.Set(stateKey, encodeState(*s), pebble.Sync); err != nil {
+func newIncarnation(db *pebble.DB, s *format.State, m *integrity.DurableMarker) error {
+	_, _ = rand.Read(s.Incarnation[:]) // never fails
+	s.Revision++
+	if err := db.Set(format.StateKey(), s.Encode(), pebble.Sync); err != nil {
 		return err
 	}
-	return w.move(s.revision)
+	return m.Move(s.Revision)
 }
 
-// complete writes what marks the folder as one that is complete, the format
-// last.
-func (f *folder) complete(version int, s state, w *witness) error {
-	if !w.exists {
-		if err := w.move(s.revision); err != nil {
-			return err
+func (e *Engine) loadAppendKeys(logs map[uint64]*log) error {
+	now := time.Now().UnixNano()
+	return integrity.EachAppend(e.db, func(number uint64, entry dedup.Entry) (found bool) {
+		l, found := logs[number]
+		if found {
+			e.dedup.Load(l, entry, format.Time(max(now, l.staged.LastTime)))
 		}
-	}
-	if version < formatVersion {
-		if err := writeFormat(f.files, f.dir); err != nil {
-			return err
-		}
-	}
-	return w.marker.RemoveObsolete()
+		return found
+	})
 }
 
-func (f *folder) engine(db *pebble.DB, s state, w *witness) *Engine {
+func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMarker) *Engine {
 	e := &Engine{
-		dir:         f.dir,
-		files:       f.files,
+		dir:         o.Dir,
+		opts:        o.opts,
 		db:          db,
-		lock:        f.lock,
-		guard:       f.guard,
-		space:       &space{files: f.files, dir: f.dir, least: f.opts.MinFree, log: f.opts.Logger},
-		incarnation: s.incarnation,
+		lock:        o.Lock,
+		guard:       o.guard,
+		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, log: o.opts.Logger},
+		incarnation: s.Incarnation,
 		queue:       newQueue(),
-		answers:     make(chan []change, maxUnanswered),
-		stopped:     make(chan struct{}),
+		finished:    make(chan []operation, maxFinished),
+		notified:    make(chan struct{}),
 		state:       s,
-		witness:     w,
-		touched:     make(map[string]uint64),
-		keys:        newRemembered(f.opts.AppendKeys),
+		marker:      m,
+		records:     make(map[string]uint64),
+		dedup:       dedup.NewTable[*log](o.opts.AppendKeys),
 		listings:    make(map[*listing]struct{}),
 		logs:        make(map[string]*log),
-		memTable:    f.opts.memTable,
 	}
 	e.close = sync.OnceValue(e.release)
 	return e
@@ -259,7 +237,7 @@ func (f *folder) engine(db *pebble.DB, s state, w *witness) *Engine {
 
 func (e *Engine) start() {
 	e.durable = e.db.NewSnapshot()
-	e.guard.started.Store(true)
-	go e.commitUntilStopped()
-	go e.answerUntilStopped()
+	e.guard.Start()
+	go e.runCommitter()
+	go e.runNotifier()
 }

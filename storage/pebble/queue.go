@@ -5,59 +5,90 @@ import (
 	"sync"
 )
 
-// Bounds of the queue. Beyond them whoever brings a change waits. The one that
-// crosses the bound of bytes is still taken, so that a large one is not waited
-// out by small ones for ever.
+// Bounds of the queue. Whoever adds an operation beyond them waits. The
+// operation that crosses the bound of bytes is still accepted, so that small
+// operations cannot starve a large one.
 const (
 	maxQueue      = 1024
 	maxQueueBytes = 8 << 20
 )
 
-// Bounds of a group. They keep one batch within the memtable, since a larger
-// one costs a flush of its own, and the wait for it short. What does not fit
-// is in the next group; what fits in none is one alone.
+// Bounds of one batch. They keep the wait for it short, and keep it within the
+// memtable: a larger batch costs a flush of its own. What exceeds them waits for
+// the next batch, and an operation that fits in none gets one alone.
 const (
-	maxGroup      = 1024
-	maxGroupBytes = 1 << 20
+	maxBatch      = 1024
+	maxBatchBytes = 1 << 20
 )
 
-// A change is on its way to the committer. The calls come in this order: size,
-// then stage by the committer or refuse by whoever ends the queue, then answer
-// by the answerer.
-type change interface {
+// An operation is a change that somebody has asked for. The calls come in this
+// order: size, then stage by the committer or reject by whoever ends the queue,
+// then notify by the notifier.
+type operation interface {
 	size() int // of what it carries, in bytes
 
-	// stage puts into the batch what the change writes, and keeps what came of it.
+	// stage adds the change to the batch, and keeps the result.
 	stage(b *batch)
 
-	// refuse is instead of stage.
-	refuse(err error)
+	// reject makes err the result, instead of stage.
+	reject(err error)
 
-	// answer tells who waits. What came of the change is durable.
-	answer()
+	// notify tells the caller the result. The change is durable.
+	notify()
 }
 
-// A queue holds the changes that the committer has not begun with, in the
-// order in which they came.
+// A waiter is the part of an operation whose caller waits for the result.
+type waiter struct {
+	err  error
+	done chan struct{} // closed when the result is there
+}
+
+func (w *waiter) reject(err error) { w.err = err }
+
+func (w *waiter) notify() { close(w.done) }
+
+// submit queues an operation and waits for its result, which it returns. If ctx
+// ends the wait, the change may still happen. If the engine fails, it may have
+// happened.
+func (e *Engine) submit(ctx context.Context, op operation, w *waiter) error {
+	if err := e.usable(ctx); err != nil {
+		return err
+	}
+	w.done = make(chan struct{})
+	if !e.queue.put(ctx, e.guard.Stopping(), op) {
+		return e.usable(ctx)
+	}
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.guard.Failed():
+		return e.guard.Err()
+	}
+}
+
+// A queue holds the operations that the committer has not taken, in the order
+// in which they came.
 type queue struct {
-	some chan struct{} // has room for one; full if there may be something
+	ready chan struct{} // capacity 1; holds a value while the queue may hold operations
 
 	mu     sync.Mutex // guards what follows
-	inside []change
+	ops    []operation
 	bytes  int
 	closed bool
 	room   chan struct{} // closed when there is room again
 }
 
 func newQueue() *queue {
-	return &queue{some: make(chan struct{}, 1), room: make(chan struct{})}
+	return &queue{ready: make(chan struct{}, 1), room: make(chan struct{})}
 }
 
-// put waits for room, unless ctx or stopping ends first. ok is false if c was
-// not put in, and then ctx has ended, or stopping is closed, or will be.
-func (q *queue) put(ctx context.Context, stopping <-chan struct{}, c change) (ok bool) {
+// put waits for room, until ctx or stopping ends. ok is false if op was not
+// added; then ctx has ended, or stopping is closed or about to be.
+func (q *queue) put(ctx context.Context, stopping <-chan struct{}, op operation) (ok bool) {
 	for {
-		room, ok := q.tryPut(c)
+		room, ok := q.tryPut(op)
 		if room == nil {
 			return ok
 		}
@@ -72,59 +103,59 @@ func (q *queue) put(ctx context.Context, stopping <-chan struct{}, c change) (ok
 }
 
 // tryPut returns what to wait for if there is no room.
-func (q *queue) tryPut(c change) (room <-chan struct{}, ok bool) {
+func (q *queue) tryPut(op operation) (room <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return nil, false
 	}
-	if len(q.inside) >= maxQueue || q.bytes >= maxQueueBytes {
+	if len(q.ops) >= maxQueue || q.bytes >= maxQueueBytes {
 		return q.room, false
 	}
-	q.inside = append(q.inside, c)
-	q.bytes += c.size()
+	q.ops = append(q.ops, op)
+	q.bytes += op.size()
 	q.signal()
 	return nil, true
 }
 
 func (q *queue) signal() {
 	select {
-	case q.some <- struct{}{}:
+	case q.ready <- struct{}{}:
 	default:
 	}
 }
 
-// take returns the next group, none if nothing waits.
-func (q *queue) take() []change {
+// take removes the operations of the next batch, none if the queue is empty.
+func (q *queue) take() []operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, bytes := 0, 0
-	for n < len(q.inside) && n < maxGroup {
-		size := q.inside[n].size()
-		if n > 0 && bytes+size > maxGroupBytes {
+	for n < len(q.ops) && n < maxBatch {
+		size := q.ops[n].size()
+		if n > 0 && bytes+size > maxBatchBytes {
 			break
 		}
 		bytes += size
 		n++
 	}
-	group := append([]change(nil), q.inside[:n]...)
-	q.inside = append(q.inside[:0], q.inside[n:]...)
-	clear(q.inside[len(q.inside) : len(q.inside)+n])
+	taken := append([]operation(nil), q.ops[:n]...)
+	q.ops = append(q.ops[:0], q.ops[n:]...)
+	clear(q.ops[len(q.ops) : len(q.ops)+n])
 	q.bytes -= bytes
-	if len(q.inside) > 0 {
+	if len(q.ops) > 0 {
 		q.signal()
 	}
 	close(q.room)
 	q.room = make(chan struct{})
-	return group
+	return taken
 }
 
-// close returns what is still inside, and lets nothing in any more.
-func (q *queue) close() []change {
+// close returns the operations that wait, and accepts no others.
+func (q *queue) close() []operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	rest := q.inside
-	q.inside = nil
+	rest := q.ops
+	q.ops = nil
 	return rest
 }

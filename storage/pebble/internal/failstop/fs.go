@@ -1,4 +1,4 @@
-package pebble
+package failstop
 
 import (
 	"fmt"
@@ -6,25 +6,32 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"seagate/internal/durable"
 )
 
-// A guardedFS stands between Pebble and the disk for three reasons.
+// FS returns the file system that Pebble is to write the folder dir through.
+// It differs from files in four ways:
 //
-// It tells the guard what goes wrong with the log of the database, before Pebble knows it.
-// Where Pebble changes to the next log, which is where a full disk is likely to
-// stop it, it panics with a lock in a state in which nothing can recover from
-// that or say why.
+// It tells the Guard about errors of the write-ahead log before Pebble knows
+// them. When Pebble fails to begin the next log, most likely on a full disk, it
+// panics with a lock in a state that nothing can recover from or report.
 //
-// It keeps three changes of a folder in their order: a new MANIFEST file, the
-// marker that names it, and the removal of the marker before. Pebble syncs the
-// folder only after the last one. Common file systems keep the order even so,
-// but none has promised it, and any other order loses the whole database.
+// It keeps three changes of the folder in order: a new MANIFEST file, the
+// marker that names it, and the removal of the previous marker. Pebble syncs
+// the folder only after the last one. Common file systems keep the order, but
+// none promises it, and any other order loses the whole database.
+//
+// It never reuses a log file. What was in the file before stays behind the end
+// of what is written, and a copy that a checkpoint makes may contain both.
 //
 // It makes folders, those of checkpoints, for this user alone.
+func (g *Guard) FS(files vfs.FS, dir string) vfs.FS { return guardedFS{files, dir, g} }
+
 type guardedFS struct {
 	vfs.FS
 	dir   string
-	guard *guard
+	guard *Guard
 }
 
 // Unwrap implements vfs.FS.
@@ -37,7 +44,7 @@ func (f guardedFS) MkdirAll(dir string, perm os.FileMode) error {
 
 // Create implements vfs.FS.
 func (f guardedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.settleMarker(name); err != nil {
+	if err := f.syncBeforeMarker(name); err != nil {
 		return nil, err
 	}
 	file, err := f.FS.Create(name, category)
@@ -46,24 +53,22 @@ func (f guardedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File
 
 // Remove implements vfs.FS.
 func (f guardedFS) Remove(name string) error {
-	if err := f.settleMarker(name); err != nil {
+	if err := f.syncBeforeMarker(name); err != nil {
 		return err
 	}
 	return f.FS.Remove(name)
 }
 
-// settleMarker makes durable what has changed in the folder so far, if a
-// marker is the next to change.
-func (f guardedFS) settleMarker(name string) error {
+// syncBeforeMarker makes durable what has changed in the folder so far, if the
+// next change is of a marker.
+func (f guardedFS) syncBeforeMarker(name string) error {
 	if !strings.HasPrefix(f.PathBase(name), "marker.") {
 		return nil
 	}
-	return syncFolder(f.FS, f.PathDir(name))
+	return durable.SyncAndClose(f.OpenDir(f.PathDir(name)))
 }
 
-// ReuseForWrite implements vfs.FS. It makes a new file all the same: in one
-// that is reused, what was there before stands behind the end of what is
-// written, and a copy that a checkpoint makes meanwhile may have both.
+// ReuseForWrite implements vfs.FS. It creates a new file.
 func (f guardedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	if err := f.FS.Remove(oldname); err != nil {
 		return f.guarded(newname, nil, err)
@@ -72,9 +77,10 @@ func (f guardedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWrite
 	return f.guarded(newname, file, err)
 }
 
+// guarded wraps the write-ahead log's files.
 func (f guardedFS) guarded(name string, file vfs.File, err error) (vfs.File, error) {
-	inside := f.PathDir(name) == f.PathDir(f.PathJoin(f.dir, "file"))
-	if !inside || !strings.HasSuffix(name, ".log") {
+	inFolder := f.PathDir(name) == f.PathDir(f.PathJoin(f.dir, "file"))
+	if !inFolder || !strings.HasSuffix(name, ".log") {
 		return file, err
 	}
 	log := logFile{file, name, f.guard}
@@ -87,13 +93,12 @@ func (f guardedFS) guarded(name string, file vfs.File, err error) (vfs.File, err
 type logFile struct {
 	vfs.File
 	name  string
-	guard *guard
+	guard *Guard
 }
 
-// checked leaves errors before the engine has started to the caller of Open.
 func (f logFile) checked(operation string, err error) error {
 	if err != nil && f.guard.started.Load() {
-		f.guard.fail(fmt.Errorf("storage: %s %s: %w", operation, f.name, err))
+		f.guard.Fail(fmt.Errorf("storage: %s %s: %w", operation, f.name, err))
 	}
 	return err
 }
