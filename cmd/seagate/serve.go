@@ -7,10 +7,10 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/config"
+	"seagate/cmd/seagate/terminal"
 )
 
 func serveCommand() *cobra.Command {
@@ -88,7 +88,7 @@ func load(loader *config.Loader) (*config.Config, *slog.Logger, error) {
 func newLogger(c config.Log) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.Level.Slog()}
 	text := c.Format == config.FormatText ||
-		c.Format == config.FormatAuto && term.IsTerminal(int(os.Stderr.Fd()))
+		c.Format == config.FormatAuto && terminal.Is(os.Stderr)
 	if text {
 		return slog.New(slog.NewTextHandler(os.Stderr, options))
 	}
@@ -145,7 +145,7 @@ func configCommand() *cobra.Command {
 			case asJSON:
 				return c.ExplainJSON(out)
 			default:
-				return c.Explain(out, colored())
+				return c.Explain(out, terminal.StyleOf(out))
 			}
 		},
 	}
@@ -153,8 +153,4 @@ func configCommand() *cobra.Command {
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	command.Flags().BoolVar(&defaults, "defaults", false, "print every setting with its meaning and default, as a file to start from")
 	return command
-}
-
-func colored() bool {
-	return os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))
 }

@@ -7,8 +7,8 @@ import (
 	"seagate/internal/secret"
 )
 
-// Config is everything that can be set. What each field means, and its bounds,
-// stand in the settings of its section, next to the type.
+// A Config is the value of every setting. settings.go has the meaning, the
+// default and the range of each.
 type Config struct {
 	Listen         string // HOST:PORT
 	AdminListen    string // HOST:PORT, or empty for no admin listener
@@ -26,12 +26,11 @@ type Config struct {
 	Shutdown  Shutdown
 	Root      Root
 
-	origins map[string]string // by dotted key; what is not in it is a default
+	origins map[string]string // by dotted key; keys that are not in it have defaults
 }
 
-// TLS names the certificate of the public listener. It is the one part that
-// can be reloaded: whoever serves with it reads the contents of both files
-// again when they change. The names themselves stay as they were at the start.
+// TLS names the files of the public listener's certificate. The gateway reads
+// the files again when they change. The names stay as they were at the start.
 type TLS struct {
 	CertFile string
 	KeyFile  string
@@ -40,18 +39,18 @@ type TLS struct {
 // Enabled reports whether the public listener speaks TLS.
 func (t TLS) Enabled() bool { return t.CertFile != "" }
 
-// Admin is about the admin listener.
+// Admin is the settings of the admin listener.
 type Admin struct {
 	Pprof bool
 }
 
-// Log is what is logged, and how.
+// Log is the settings of the log.
 type Log struct {
 	Level  Level
 	Format LogFormat
 }
 
-// WebSocket is how the gateway treats WebSocket connections.
+// WebSocket is the settings of WebSocket connections.
 type WebSocket struct {
 	PingInterval          time.Duration
 	AuthenticationTimeout time.Duration
@@ -59,7 +58,7 @@ type WebSocket struct {
 	LiteralActions        bool
 }
 
-// Streams is how streams behave where the protocol leaves it open.
+// Streams is the settings of streams and messages.
 type Streams struct {
 	Ungrouped       Ungrouped
 	Undefined       Policy
@@ -73,7 +72,7 @@ type Streams struct {
 	TailBytes       Size
 }
 
-// Retention is what streams keep.
+// Retention is how much streams keep.
 type Retention struct {
 	Age      time.Duration
 	Bytes    Size
@@ -81,7 +80,7 @@ type Retention struct {
 	MinFree  Size
 }
 
-// Groups is how consumer groups behave.
+// Groups is the settings of consumer groups.
 type Groups struct {
 	IdleTimeout      time.Duration
 	AckTimeout       time.Duration
@@ -119,7 +118,7 @@ type Shutdown struct {
 	Timeout time.Duration
 }
 
-// Root is the operator's own client, made when the data folder has none yet.
+// Root is the operator's own client, created if the data folder has none.
 type Root struct {
 	ClientID     string
 	ClientSecret secret.Text
@@ -136,7 +135,7 @@ const (
 	Error Level = "error"
 )
 
-// Slog is the level as log/slog knows it; Info for one that it does not know.
+// Slog returns the level for log/slog, which is Info for an unknown one.
 func (l Level) Slog() slog.Level {
 	var level slog.Level
 	if level.UnmarshalText([]byte(l)) != nil {
@@ -145,7 +144,7 @@ func (l Level) Slog() slog.Level {
 	return level
 }
 
-// LogFormat is the form of a log line.
+// LogFormat is the format of a log line.
 type LogFormat string
 
 // FormatAuto is text on a terminal and JSON everywhere else.
@@ -155,12 +154,12 @@ const (
 	FormatText LogFormat = "text"
 )
 
-// Ungrouped is who receives a message among the subscriptions of one client to
-// one stream that name no group.
+// Ungrouped is which of one client's subscriptions to one stream receive a
+// message, if they name no group.
 type Ungrouped string
 
-// Broadcast gives every subscription every message; ClientGroup makes them
-// share one group.
+// With Broadcast every subscription receives every message. With ClientGroup
+// they share one group.
 const (
 	Broadcast   Ungrouped = "broadcast"
 	ClientGroup Ungrouped = "client-group"
@@ -169,14 +168,14 @@ const (
 // Durability is what messages survive.
 type Durability string
 
-// OnDisk survives the death of the machine, InMemory nothing.
+// OnDisk survives a crash of the machine, InMemory nothing.
 const (
 	OnDisk   Durability = "disk"
 	InMemory Durability = "memory"
 )
 
-// Gaps is what becomes of a subscription that has lost messages and did not
-// ask to be told.
+// Gaps is what happens to a subscription that has lost messages and cannot be
+// told.
 type Gaps string
 
 // CloseAtGaps ends the connection; SkipGaps goes on.
@@ -185,7 +184,7 @@ const (
 	SkipGaps    Gaps = "skip"
 )
 
-// Policy is what is done with a message that its schema does not cover.
+// Policy is what happens to a message that its schema does not cover.
 type Policy string
 
 // Refuse is the default everywhere.
@@ -194,76 +193,27 @@ const (
 	Accept Policy = "accept"
 )
 
-// Dates is which forms of a date are valid.
+// Dates is which forms of dates are valid.
 type Dates string
 
-// StrictDates is YYYY-MM-DDTHH:mm:ssZ alone; LenientDates also takes fractions
+// StrictDates is YYYY-MM-DDTHH:mm:ssZ only. LenientDates also accepts fractions
 // of a second and +00:00.
 const (
 	StrictDates  Dates = "strict"
 	LenientDates Dates = "lenient"
 )
 
-// Default is the configuration of `seagate serve` when nothing is set. It is
-// the only place that holds a default.
+// Default returns the configuration of "seagate serve" when nothing is set.
 func Default() *Config {
-	return &Config{
-		Listen:         ":3104",
-		AdminListen:    "127.0.0.1:3105",
-		DataDir:        "data",
-		AllowedOrigins: []string{"*"},
-		Log:            Log{Level: Info, Format: FormatAuto},
-		WebSocket: WebSocket{
-			PingInterval:          20 * time.Second,
-			AuthenticationTimeout: 10 * time.Second,
-			StallTimeout:          60 * time.Second,
-		},
-		Streams: Streams{
-			Ungrouped:       Broadcast,
-			Undefined:       Refuse,
-			MissingFields:   Refuse,
-			UnknownFields:   Refuse,
-			Dates:           StrictDates,
-			Durability:      OnDisk,
-			Gaps:            CloseAtGaps,
-			MessageIDWindow: 2 * time.Minute,
-			TailMessages:    10_000,
-			TailBytes:       1 * MiB,
-		},
-		Retention: Retention{Age: 7 * 24 * time.Hour, Bytes: 1 * GiB, MinFree: 512 * MiB},
-		Groups: Groups{
-			IdleTimeout:      7 * 24 * time.Hour,
-			AckTimeout:       30 * time.Second,
-			MaxDeliveries:    5,
-			DeadLetterSuffix: ".dead",
-		},
-		Limits: Limits{
-			MessageBytes:               1 * MiB,
-			DecompressedBytes:          1 * MiB,
-			JSONDepth:                  64,
-			FieldsPerDefinition:        1_000,
-			StreamsPerJail:             10_000,
-			ClientsPerJail:             10_000,
-			SubscriptionsPerConnection: 1_000,
-			ConnectionsPerClient:       10_000,
-			Connections:                100_000,
-			FailedAuthentications:      300,
-			QueuedBytes:                32 * KiB,
-			FilterBytes:                16 * KiB,
-			FilterDepth:                32,
-			HeaderBytes:                64 * KiB,
-			BatchMessages:              10_000,
-			FramesPerSecond:            50,
-			GroupsPerClient:            10_000,
-			MessageIDs:                 1_000_000,
-			GroupSeries:                100,
-		},
-		Shutdown: Shutdown{Drain: 20 * time.Second, Timeout: 30 * time.Second},
+	c := &Config{}
+	for _, s := range c.all() {
+		s.reset()
 	}
+	return c
 }
 
-// Development is Default as `seagate dev` changes it: reachable from this
-// machine alone, with data in a folder of its own.
+// Development returns the configuration of "seagate dev" when nothing is set:
+// only this machine can connect, and the data folder is another one.
 func Development() *Config {
 	c := Default()
 	c.Listen = "127.0.0.1:3104"
@@ -271,8 +221,8 @@ func Development() *Config {
 	return c
 }
 
-// Origin says where the value of a dotted key, such as "websocket.ping_interval"
-// or "listen", comes from: "default", "FILE:LINE", "env NAME" or "flag --NAME".
+// Origin returns the source of the value of a dotted key, such as "listen" or
+// "websocket.ping_interval": "default", "FILE:LINE", "env NAME" or "flag --NAME".
 func (c *Config) Origin(key string) string {
 	if origin, ok := c.origins[key]; ok {
 		return origin

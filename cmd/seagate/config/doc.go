@@ -1,37 +1,37 @@
-// Package config is what an operator may set: the values, their defaults and
-// bounds, and the three places that they are read from.
+// Package config is the configuration of a gateway: every setting with its
+// default and its range, and the sources that set it.
 //
-// # Where a value comes from
+// # Sources
 //
-// A flag wins over an environment variable, which wins over the file, which
-// wins over the default. Each value remembers which of them it was; Origin,
-// Explain and the text of every error say so.
+// A flag overrides an environment variable, a variable overrides the file, and
+// the file overrides the default. Each value knows its source, which Origin,
+// Explain and every error tell.
 //
 // # Strictness
 //
-// A key that nobody knows is an error with its line and the key that was
-// probably meant: a typo that is passed over in silence is a setting that an
-// operator believes in and does not have. An environment variable that begins
-// with SEAGATE_ and is not known is only a warning, because others than the
-// operator put variables there; those that Kubernetes makes up for a service
-// called seagate are passed over.
+// An unknown key in the file is an error with its line and the key that was
+// probably meant. A typo that is ignored would be a setting that the operator
+// believes in and does not have. An unknown environment variable that begins
+// with SEAGATE_ is a warning only, because others than the operator set
+// variables too. Variables that Kubernetes makes for a service called seagate
+// are ignored.
 //
-// Load reports every problem that it can find, not the first one.
+// Load reports every problem that it finds, not only the first.
 //
 // # One table
 //
-// Each section lists its settings once: key, documentation, bounds. Reading,
-// checking, Reference and Explain all follow that list; Default alone holds
-// the defaults.
+// settings.go has each setting once: key, place in Config, default, range,
+// documentation and flag. Default, Load, Validate, Reference and Explain follow
+// it. What nobody can set is a constant in fixed.go.
 //
 // # Secrets
 //
-// The root client's credentials are read from the environment only. The secret
-// prints as (hidden) however it is formatted, logged or marshalled.
+// The root client's credentials come from the environment only. The secret is a
+// secret.Text, which is "(hidden)" in all output.
 //
-// # Changing it
+// # Changes
 //
-// A Config is read-only once loaded, and safe for concurrent use from then on.
-// While the gateway runs, only the contents of the two files named in TLS are
-// read again; everything else takes a restart.
+// A Config does not change once it is loaded, and is safe for concurrent use
+// from then on. While the gateway runs, it reads only the two files in TLS
+// again. Everything else needs a restart.
 package config

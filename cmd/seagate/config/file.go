@@ -14,25 +14,24 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// fileReading takes the settings from one file, in the order in which they
-// stand there.
+// A fileReading reads the settings from one file, in their order.
 //
-// The decoder's own strict mode would do for unknown keys, but it tells the
-// lines of those alone, stops at the first wrong type and passes over the case
-// of a name. So the document is decoded into a map, which settles what is
-// valid TOML, and its syntax tree is walked for what stands on which line.
+// The strict mode of the decoder is not enough: it gives lines for unknown keys
+// only, stops at the first wrong type, and ignores the case of names. Therefore
+// the document is decoded into a map, which decides whether it is valid TOML.
+// Its syntax tree then gives the line of each key.
 type fileReading struct {
 	*reading
 	name    string
 	values  map[string]any
 	lines   lineCounter
-	table   []string        // that the pairs below belong to
-	skipped map[string]bool // tables that were complained about
+	table   []string        // the table of the pairs that follow
+	skipped map[string]bool // tables that a problem was reported for
 }
 
-// maxFileBytes is many times what every key with its documentation takes. The
-// decoder compares each key with all those beside it, so a file that is
-// something else altogether would keep it busy for minutes.
+// maxFileBytes is much more than a file with every key needs. The decoder
+// compares each key with all others of its table, so a large file that is no
+// configuration would take minutes.
 const maxFileBytes = 256 * KiB
 
 func readLimited(name string) ([]byte, error) {
@@ -68,8 +67,8 @@ func (r *reading) readFile(name string) {
 	f.walk(document)
 }
 
-// syntaxProblem leaves out the lines around it that the decoder could show:
-// they may hold what nobody should see.
+// syntaxProblem leaves out the lines that the decoder would show, since they may
+// contain secrets.
 func syntaxProblem(name string, err error) error {
 	var syntax *toml.DecodeError
 	if !errors.As(err, &syntax) {
@@ -92,7 +91,7 @@ func (f *fileReading) walk(document []byte) {
 	}
 }
 
-// header enters the table of a [header].
+// header reads a line [table].
 func (f *fileReading) header(node *unstable.Node) {
 	path, origin := f.locate(nil, node)
 	f.table = path
@@ -106,12 +105,12 @@ func (f *fileReading) header(node *unstable.Node) {
 	case !f.knows(name):
 		f.unknownSection(path, origin)
 	case node.Kind == unstable.ArrayTable:
-		f.complain(origin, "[[%s]] is one section: write [%s]", name, name)
+		f.report(origin, "[[%s]] is one section: write [%s]", name, name)
 		f.skip(path)
 	}
 }
 
-// pair takes key = value, in the table that it stands in.
+// pair reads a line key = value of a table.
 func (f *fileReading) pair(table []string, node *unstable.Node) {
 	if f.skips(table) {
 		return
@@ -127,11 +126,11 @@ func (f *fileReading) pair(table []string, node *unstable.Node) {
 		f.unknownSection(path[:1], origin)
 	default:
 		section, key := path[0], dotted(path[1:])
-		f.complain(origin, "unknown key %q in [%s]%s", key, section, f.keyHint(section, key))
+		f.report(origin, "unknown key %q in [%s]%s", key, section, f.keyHint(section, key))
 	}
 }
 
-// topPair takes a pair at the top of the file that is no setting.
+// topPair reads a pair at the top of the file that is not a setting.
 func (f *fileReading) topPair(path []string, origin string, value *unstable.Node) {
 	name := dotted(path)
 	inline := value.Kind == unstable.InlineTable
@@ -141,9 +140,9 @@ func (f *fileReading) topPair(path []string, origin string, value *unstable.Node
 	case inline:
 		f.unknownSection(path, origin)
 	case f.knows(name):
-		f.complain(origin, "%s is a section: write its keys below a line [%s]", name, name)
+		f.report(origin, "%s is a section: write its keys below a line [%s]", name, name)
 	default:
-		f.complain(origin, "unknown key %q%s", name, f.keyHint("", name))
+		f.report(origin, "unknown key %q%s", name, f.keyHint("", name))
 	}
 }
 
@@ -153,10 +152,9 @@ func (f *fileReading) inlineTable(path []string, node *unstable.Node) {
 	}
 }
 
-// take sets s from what the document has in its place.
+// take sets s to its value in the document.
 func (f *fileReading) take(s setting, origin string) {
-	v, ok := s.value.(fileValue)
-	if !ok {
+	if s.decode == nil {
 		f.took(s, origin, fmt.Errorf("is not read from a file; set %s in the environment", s.env()))
 		return
 	}
@@ -164,11 +162,11 @@ func (f *fileReading) take(s setting, origin string) {
 	if s.section != "" {
 		table = table[s.section].(map[string]any)
 	}
-	f.took(s, origin, v.decode(table[s.key]))
+	f.took(s, origin, s.decode(table[s.key]))
 }
 
-// settingAt finds the setting that a path names or, as if it were a table,
-// leads through: limits.connections.x is about limits.connections.
+// settingAt finds the setting that a path names, or that it treats as a table:
+// limits.connections.x is about limits.connections.
 func (f *fileReading) settingAt(path []string) (setting, bool) {
 	s, ok := f.byPath[dotted(path[:1])]
 	if !ok && len(path) > 1 {
@@ -181,18 +179,17 @@ func (f *fileReading) knows(name string) bool {
 	return name != "" && slices.ContainsFunc(f.sections, func(s section) bool { return s.name == name })
 }
 
-// unknownSection complains once about a section that dotted keys or an inline
-// table name.
+// unknownSection reports an unknown section once, however many keys it has.
 func (f *fileReading) unknownSection(path []string, origin string) {
 	if !f.skips(path) {
 		name := dotted(path)
-		f.complain(origin, "unknown section [%s]%s", name, f.sectionHint(name))
+		f.report(origin, "unknown section [%s]%s", name, f.sectionHint(name))
 		f.skip(path)
 	}
 }
 
-// skip passes over what follows below path: a complaint has been made about it.
-// No known path is longer than two parts.
+// skip ignores everything below path, for which a problem was reported. No known
+// path is longer than two parts.
 func (f *fileReading) skip(path []string) { f.skipped[dotted(path[:min(2, len(path))])] = true }
 
 func (f *fileReading) skips(path []string) bool {
@@ -204,11 +201,11 @@ func (f *fileReading) skips(path []string) bool {
 	return false
 }
 
-func (f *fileReading) complain(origin, format string, args ...any) {
+func (f *fileReading) report(origin, format string, args ...any) {
 	f.problems = append(f.problems, fmt.Errorf("%s: "+format, append([]any{origin}, args...)...))
 }
 
-// locate returns the whole path of a header or a pair, and its FILE:LINE.
+// locate returns the path of a header or a pair, and its place as FILE:LINE.
 func (f *fileReading) locate(table []string, node *unstable.Node) ([]string, string) {
 	path := append([]string(nil), table...)
 	line := 0
@@ -222,8 +219,8 @@ func (f *fileReading) locate(table []string, node *unstable.Node) ([]string, str
 	return path, fmt.Sprintf("%s:%d", f.name, line)
 }
 
-// dotted writes a path as TOML does: parts that are not bare are quoted, so
-// that no two paths look the same.
+// dotted writes a path as TOML does. It quotes parts that are not bare keys, so
+// that two paths never look the same.
 func dotted(path []string) string {
 	parts := make([]string, len(path))
 	for i, part := range path {
@@ -236,7 +233,7 @@ func dotted(path []string) string {
 
 const bare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
-// lineCounter turns ascending offsets into lines in one pass.
+// A lineCounter turns ascending offsets into line numbers in one pass.
 type lineCounter struct {
 	document     []byte
 	offset, line int

@@ -10,37 +10,38 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Loader reads a configuration. The zero Loader reads what `seagate serve` has
-// without flags. A Loader is for one goroutine.
+// A Loader reads a configuration. The zero Loader reads that of "seagate serve"
+// without flags. A Loader must not be used by several goroutines at once.
 type Loader struct {
-	// Defaults is what the sources change: Default if nil, or Development.
+	// Defaults returns the configuration that the sources change, such as
+	// Development. Nil is Default.
 	Defaults func() *Config
-	// Environ is the environment as os.Environ returns it, and that of the
-	// process if nil.
+	// Environ is the environment as os.Environ returns it. Nil is that of the
+	// process.
 	Environ []string
-	// OtherVariables are names that begin with SEAGATE_ and belong to somebody
-	// else, so that finding one set is no cause for a warning.
+	// OtherVariables are names that begin with SEAGATE_ and are not for the
+	// gateway. Load does not warn about them.
 	OtherVariables []string
 
 	file  string
 	flags *pflag.FlagSet
 }
 
-// BindFlags adds the flags --config, --listen, --admin-listen and --data to
-// flags. Load reads them, so it comes after parsing.
+// BindFlags adds the flags --config, --listen, --admin-listen and --data. Call
+// Load once they are parsed.
 func (l *Loader) BindFlags(flags *pflag.FlagSet) {
 	l.flags = flags
 	flags.StringVar(&l.file, "config", "", "read the configuration from `FILE` (TOML)")
 	for _, s := range l.defaults().all() {
 		if s.flag != "" {
-			flags.String(s.flag, s.value.plain().(string), fmt.Sprintf("%s [%s]", s.usage, s.env()))
+			flags.String(s.flag, s.plain().(string), fmt.Sprintf("%s [%s]", s.usage, s.env()))
 		}
 	}
 }
 
 // Load reads every source and checks the result. The warnings are for the
-// operator, error or not. The error joins every problem that was found, one a
-// line; with it there is no Config.
+// operator, also if there is an error. The error joins all problems, one a line;
+// the Config is nil then.
 func (l *Loader) Load() (*Config, []string, error) {
 	r := newReading(l.defaults())
 	if l.file != "" {
@@ -70,7 +71,7 @@ func (l *Loader) environ() []string {
 	return os.Environ()
 }
 
-// reading is one Load under way. Later sources overwrite earlier ones.
+// A reading is the state of one Load. Later sources overwrite earlier ones.
 type reading struct {
 	config   *Config
 	sections []section
@@ -95,7 +96,7 @@ func newReading(c *Config) *reading {
 	return r
 }
 
-// took notes that a setting was read from origin, or why it could not be.
+// took records that a setting was read from origin, or why it could not be.
 func (r *reading) took(s setting, origin string, err error) {
 	if err != nil {
 		r.problems = append(r.problems, problemAt(origin, s, err))
@@ -113,7 +114,7 @@ func (r *reading) readEnvironment(environ, others []string) {
 			continue
 		}
 		if s, known := r.byEnv[name]; known {
-			r.took(s, "env "+name, s.value.parse(text))
+			r.took(s, "env "+name, s.parse(text))
 		} else if !isKubernetes(name, text) {
 			r.warnings = append(r.warnings, r.unknownVariable(name))
 		}
@@ -124,14 +125,15 @@ func (r *reading) readFlags(flags *pflag.FlagSet) {
 	for _, section := range r.sections {
 		for _, s := range section.settings {
 			if s.flag != "" && flags.Changed(s.flag) {
-				r.took(s, "flag --"+s.flag, s.value.parse(flags.Lookup(s.flag).Value.String()))
+				r.took(s, "flag --"+s.flag, s.parse(flags.Lookup(s.flag).Value.String()))
 			}
 		}
 	}
 }
 
-// finish checks the outcome. Relations wait until every value could be read:
-// one that could not still has its default, and would be blamed for it.
+// finish checks the result. It checks relations between values only if every
+// value could be read: a value that could not be read has its default, and the
+// relation would blame that.
 func (r *reading) finish() error {
 	if len(r.problems) == 0 {
 		return errors.Join(r.config.Validate()...)

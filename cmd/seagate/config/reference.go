@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-const referenceIntro = `Every setting of Seagate with its default. This is a valid configuration file; one that is in use needs only the keys that differ.
+const referenceIntro = `Every setting of Seagate with its default. This is a valid configuration file. Your own file needs only the keys that differ.
 
-A flag wins over an environment variable, that over the file, that over the default. Each key's variable is SEAGATE_, its section and its name: SEAGATE_LIMITS_MESSAGE_BYTES. There, a list is written with commas.
+A flag overrides an environment variable, a variable overrides the file, and the file overrides the default. The variable of a key is SEAGATE_, its section and its name: SEAGATE_LIMITS_MESSAGE_BYTES. In a variable, a list is written with commas.
 
 Sizes are numbers of bytes or text with KiB, MiB or GiB. Durations are text with ms, s, m or h.`
 
-// Reference is a configuration file that holds every key with its meaning,
-// its bounds and its default.
+// Reference returns a configuration file with every key, its documentation, its
+// range and its default.
 func Reference() string {
 	var b strings.Builder
 	comment(&b, referenceIntro)
@@ -33,30 +33,26 @@ func Reference() string {
 
 func describeSetting(b *strings.Builder, s setting) {
 	comment(b, s.doc)
-	if bounds := s.value.bounds(); bounds != "" {
+	if bounds := s.bounds; bounds != "" {
 		comment(b, "Value: "+bounds+".")
 	}
 	if s.flag != "" {
 		comment(b, "Flag: --"+s.flag+".")
 	}
-	if isFileValue(s) {
-		fmt.Fprintf(b, "%s = %s\n", s.key, literal(s.value.plain()))
+	if s.decode != nil {
+		fmt.Fprintf(b, "%s = %s\n", s.key, literal(s.plain()))
 	} else {
 		fmt.Fprintf(b, "# %s: only from %s\n", s.key, s.env())
 	}
 }
 
-// outcommented begins the header of a section that a file cannot have.
+// outcommented returns the beginning of the line [section]: a comment for a
+// section that a file cannot have.
 func outcommented(first setting) string {
-	if isFileValue(first) {
+	if first.decode != nil {
 		return ""
 	}
 	return "# "
-}
-
-func isFileValue(s setting) bool {
-	_, ok := s.value.(fileValue)
-	return ok
 }
 
 // comment writes paragraphs as comment lines of at most 80 characters.
@@ -77,7 +73,7 @@ func comment(b *strings.Builder, text string) {
 	}
 }
 
-// literal writes a plain value as it would stand in a file.
+// literal writes a plain value as a file has it.
 func literal(plain any) string {
 	switch v := plain.(type) {
 	case nil:

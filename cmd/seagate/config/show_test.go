@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/cmd/seagate/config"
+	"seagate/cmd/seagate/terminal"
 	"seagate/internal/secret"
 )
 
@@ -83,7 +84,7 @@ func explained(t *testing.T, color bool) []string {
 		args: []string{"--data", "/données"},
 	}.mustLoad(t)
 	var out bytes.Buffer
-	if err := c.Explain(&out, color); err != nil {
+	if err := c.Explain(&out, terminal.Style(color)); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Split(out.String(), "\n")

@@ -22,9 +22,9 @@ var sizeUnits = []struct {
 	bytes  Size
 }{{"GiB", GiB}, {"MiB", MiB}, {"KiB", KiB}, {"B", 1}, {"", 1}}
 
-// ParseSize reads a whole number of bytes with an optional unit: "65536",
-// "65536B", "64KiB", "1MiB", "2GiB". Decimal units are refused, because half of
-// those who write 1MB mean 1MiB.
+// ParseSize reads a whole number with an optional unit: "65536", "65536B",
+// "64KiB", "1MiB", "2GiB". It refuses decimal units, because many who write 1MB
+// mean 1MiB.
 func ParseSize(text string) (Size, error) {
 	for _, unit := range sizeUnits {
 		digits, ok := strings.CutSuffix(text, unit.suffix)
@@ -40,7 +40,7 @@ func ParseSize(text string) (Size, error) {
 	return 0, fmt.Errorf(`%q is no size: write bytes, or a whole number with KiB, MiB or GiB, such as "64KiB"`, text)
 }
 
-// String is the size in the largest unit that divides it. ParseSize reads it.
+// String returns the size in the largest unit that divides it, for ParseSize.
 func (s Size) String() string {
 	unit := sizeUnits[0]
 	for i := 1; s%unit.bytes != 0 || s == 0 && unit.bytes > 1; i++ {

@@ -8,15 +8,16 @@ import (
 	"seagate/internal/spelling"
 )
 
-// serviceVariable is what Kubernetes puts into every container for a service:
-// for one called seagate, SEAGATE_SERVICE_HOST, SEAGATE_SERVICE_PORT_HTTP,
-// SEAGATE_PORT_3104_TCP_ADDR and so on; for seagate-admin, the same after
-// SEAGATE_ADMIN.
+// serviceVariable matches the variables that Kubernetes sets in every container
+// for a service. For the service seagate they are SEAGATE_SERVICE_HOST,
+// SEAGATE_SERVICE_PORT_HTTP, SEAGATE_PORT_3104_TCP_ADDR and so on; for
+// seagate-admin they begin with SEAGATE_ADMIN.
 var serviceVariable = regexp.MustCompile(
 	`^SEAGATE_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
-// isKubernetes recognizes those variables, and SEAGATE_PORT by its value,
-// since an operator who sets SEAGATE_PORT=3104 should hear of it.
+// isKubernetes reports whether Kubernetes has set a variable. It recognizes
+// SEAGATE_PORT by its value, since an operator who sets SEAGATE_PORT=3104 needs
+// the warning.
 func isKubernetes(name, text string) bool {
 	return serviceVariable.MatchString(name) ||
 		strings.HasSuffix(name, "_PORT") && strings.Contains(text, "://")
@@ -34,11 +35,11 @@ func (r *reading) unknownVariable(name string) string {
 	return warning + allKeys
 }
 
-// allKeys is what to do when no key is near.
+// allKeys completes the error about a key that is like no other.
 const allKeys = "; seagate config --defaults lists every setting"
 
-// keyHint completes the error about an unknown key of a section: the key that
-// was probably meant, which may be one of another section.
+// keyHint completes the error about an unknown key of a section with the key
+// that was probably meant, which may be in another section.
 func (r *reading) keyHint(sectionName, key string) string {
 	var own, foreign []string
 	home := map[string]string{} // foreign key to its section
@@ -64,7 +65,7 @@ func (r *reading) keyHint(sectionName, key string) string {
 	return allKeys
 }
 
-// whereIs says where the keys of a section stand in the file.
+// whereIs returns where in the file the keys of a section are.
 func whereIs(section string) string {
 	if section == "" {
 		return "at the top, above the first [section]"
@@ -84,8 +85,8 @@ func (r *reading) sectionHint(name string) string {
 	return allKeys
 }
 
-// nearest is the candidate that name was probably meant to be, or "": the one
-// with the fewest slips in between, or else one that contains name as words.
+// nearest returns the candidate that was probably meant by name, or "". It is
+// the one with the fewest typing errors, or else one that contains name as words.
 func nearest(name string, candidates []string) string {
 	slips := min(3, len(name)/3)
 	if meant, ok := spelling.Nearest(name, candidates, func(string) int { return slips }); ok {

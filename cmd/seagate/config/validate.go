@@ -8,20 +8,20 @@ import (
 	"strconv"
 )
 
-// Validate returns every problem with the values themselves and with how they
-// relate; none means that the configuration can be used. It looks at nothing
-// outside the configuration: neither files nor ports.
+// Validate returns every problem with the values and with relations between
+// them. Without problems the configuration can be used. Validate looks at the
+// configuration only, not at files or ports.
 func (c *Config) Validate() []error {
 	return slices.Concat(c.checkValues(), c.checkRelations(), c.Root.checkBoth())
 }
 
-// RequireLoopback returns a problem for each listener that other machines could
+// RequireLoopback returns a problem for each listener that other machines can
 // reach.
 func (c *Config) RequireLoopback() []error {
 	var problems []error
 	for _, key := range []string{"listen", "admin_listen"} {
 		s := c.setting(key)
-		if address := s.value.plain().(string); address != "" && !isLoopback(address) {
+		if address := s.plain().(string); address != "" && !isLoopback(address) {
 			problems = append(problems, c.problem(s, fmt.Errorf(
 				`must be an address of this machine alone, such as "127.0.0.1:3104", not %q`, address)))
 		}
@@ -31,20 +31,26 @@ func (c *Config) RequireLoopback() []error {
 
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+	return err == nil && IsLoopback(host)
+}
+
+// IsLoopback reports whether a host is this machine, by a name that no other
+// machine answers to.
+func IsLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 func (c *Config) checkValues() []error {
 	var problems []error
 	for _, s := range c.all() {
-		if err := s.value.check(); err != nil {
+		if err := s.check(); err != nil {
 			problems = append(problems, c.problem(s, err))
 		}
 	}
 	return problems
 }
 
-// problem completes the sentence of a value's error, and says where to mend it.
+// problem puts before a value's error where the value comes from, and its key.
 func (c *Config) problem(s setting, err error) error {
 	return problemAt(c.Origin(s.path()), s, err)
 }
@@ -56,14 +62,14 @@ func problemAt(origin string, s setting, err error) error {
 	return fmt.Errorf("%s: %s %w", origin, s.path(), err)
 }
 
-// checkRelations holds values against each other.
+// checkRelations compares values with each other.
 func (c *Config) checkRelations() []error {
 	l := &c.Limits
 	relations := []struct {
 		ok                   bool
 		key, relation, other string
 	}{
-		// A body is unpacked before it is known to be a message.
+		// A body is decompressed before it is known to be a message.
 		{l.DecompressedBytes >= l.MessageBytes, "limits.decompressed_bytes", "must not be less than", "limits.message_bytes"},
 		// Headers and filters arrive in messages.
 		{l.HeaderBytes <= l.MessageBytes, "limits.header_bytes", "must not be more than", "limits.message_bytes"},
@@ -82,8 +88,8 @@ func (c *Config) checkRelations() []error {
 	return problems
 }
 
-// checkBoth wants both credentials or neither. They have no place in a file to
-// point at, so the variables are named.
+// checkBoth requires both credentials or neither. The error names variables,
+// since the credentials come from nowhere else.
 func (r *Root) checkBoth() []error {
 	if (r.ClientID != "") == r.ClientSecret.IsSet() {
 		return nil
@@ -95,18 +101,18 @@ func (r *Root) checkBoth() []error {
 	return []error{fmt.Errorf("%s is set and %s is not: set both or neither", set, missing)}
 }
 
-// cite names a key with its value and where that comes from.
+// cite returns a key with its value and where the value comes from.
 func (c *Config) cite(key string) string {
-	return fmt.Sprintf("%s (%s, %s)", key, literal(c.setting(key).value.plain()), c.Origin(key))
+	return fmt.Sprintf("%s (%s, %s)", key, literal(c.setting(key).plain()), c.Origin(key))
 }
 
-// setting finds a key that is known to exist.
+// setting returns the setting with a key, which must exist.
 func (c *Config) setting(key string) setting {
 	all := c.all()
 	return all[slices.IndexFunc(all, func(s setting) bool { return s.path() == key })]
 }
 
-// sameAddress reports whether listening on both would fail.
+// sameAddress reports whether nobody can listen on both addresses at once.
 func sameAddress(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
@@ -120,7 +126,7 @@ func everyInterface(host string) bool {
 	return host == "" || net.ParseIP(host).IsUnspecified()
 }
 
-// required refuses empty text.
+// required refuses an empty text.
 func required(text string) error {
 	if text == "" {
 		return errors.New("must not be empty")
@@ -128,7 +134,7 @@ func required(text string) error {
 	return nil
 }
 
-// address takes HOST:PORT, with or without a host.
+// address accepts HOST:PORT, with or without a host.
 func address(text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err == nil {

@@ -8,119 +8,104 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"seagate/auth"
+	"seagate/internal/secret"
 )
 
-// A value is one place in a Config: how it is read, bounded and shown. Its
-// errors complete a sentence that begins with the key.
-type value interface {
-	// parse reads it from a variable or a flag, where everything is text. After
-	// an error the place is as it was.
-	parse(text string) error
-	// check holds it against its bounds, once it is known which source won.
-	check() error
-	// bounds is what check allows, in words, or "".
-	bounds() string
-	// plain is the value as TOML and JSON know it: a bool, an int64, a string
-	// or strings. A secret is nil or a secret.Text.
-	plain() any
-}
+// This file has one constructor for each type of setting. Errors continue a
+// sentence that begins with the key. Range checks are apart from reading, since
+// only the value of the last source has to be in range.
 
-// A fileValue may also be set by the file; v is what TOML made of it.
-type fileValue interface {
-	value
-	decode(v any) error
-}
-
-// environmentOnly hides decode.
-type environmentOnly struct{ value }
-
-// scale is a value between two bounds, both included.
-type scale[T cmp.Ordered] struct {
-	at       *T
-	min, max T
-	unit[T]
-}
-
-// unit is how the values of one scale are written.
+// unit is how values of one type are written.
 type unit[T any] struct {
-	wants   string // completes "must be"
-	quoted  bool   // text in the file
-	read    func(string) (T, error)
-	fromInt func(int64) (T, error)
-	show    func(T) string
-	toPlain func(T) any
+	wants  string // what a value must be, in words
+	quoted bool   // the file has it as text
+	read   func(string) (T, error)
+	show   func(T) string
 }
 
-func count(at *int, min, max int) scale[int] {
-	return scale[int]{at, min, max, counts}
+var (
+	counts    = unit[int]{"a whole number", false, strconv.Atoi, strconv.Itoa}
+	sizes     = unit[Size]{`a size such as 65536, "64KiB" or "1MiB"`, true, ParseSize, Size.String}
+	durations = unit[time.Duration]{`a duration such as "500ms", "20s" or "1m30s"`, true, readDuration, showDuration}
+)
+
+func count(key string, at *int, fallback, least, most int, doc string) setting {
+	return inRange(counts, key, at, fallback, least, most, doc)
 }
 
-func size(at *Size, min, max Size) scale[Size] {
-	return scale[Size]{at, min, max, sizes}
+func size(key string, at *Size, fallback, least, most Size, doc string) setting {
+	return inRange(sizes, key, at, fallback, least, most, doc)
 }
 
-func duration(at *time.Duration, min, max time.Duration) scale[time.Duration] {
-	return scale[time.Duration]{at, min, max, durations}
+func duration(key string, at *time.Duration, fallback, least, most time.Duration, doc string) setting {
+	return inRange(durations, key, at, fallback, least, most, doc)
 }
 
-var counts = unit[int]{
-	wants:   "a whole number",
-	read:    strconv.Atoi,
-	fromInt: wholeNumber,
-	show:    strconv.Itoa,
-	toPlain: func(n int) any { return int64(n) },
-}
-
-var sizes = unit[Size]{
-	wants:   `a size such as 65536, "64KiB" or "1MiB"`,
-	quoted:  true,
-	read:    ParseSize,
-	fromInt: func(n int64) (Size, error) { return Size(n), nil },
-	show:    Size.String,
-	toPlain: func(s Size) any { return s.String() },
-}
-
-var durations = unit[time.Duration]{
-	wants:   `a duration such as "500ms", "20s" or "1m30s"`,
-	quoted:  true,
-	read:    readDuration,
-	fromInt: bareDuration,
-	show:    showDuration,
-	toPlain: func(d time.Duration) any { return showDuration(d) },
-}
-
-// wholeNumber is n where an int can hold it.
-func wholeNumber(n int64) (int, error) {
-	if int64(int(n)) != n {
-		return 0, strconv.ErrRange
+// inRange returns a setting whose values are from least to most.
+func inRange[T cmp.Ordered](u unit[T], key string, at *T, fallback, least, most T, doc string) setting {
+	read := func(text, found string) error {
+		v, err := u.read(text)
+		if _, hint := errors.AsType[unitless](err); hint {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("must be %s, not %s", u.wants, found)
+		}
+		*at = v
+		return nil
 	}
-	return int(n), nil
+	return setting{
+		key: key, doc: doc, bounds: u.show(least) + " to " + u.show(most),
+		reset: func() { *at = fallback },
+		parse: func(text string) error { return read(text, strconv.Quote(text)) },
+		decode: func(v any) error {
+			switch v := v.(type) {
+			case string:
+				if u.quoted {
+					return read(v, strconv.Quote(v))
+				}
+			case int64:
+				return read(strconv.FormatInt(v, 10), describe(v))
+			}
+			return mismatch(u.wants, v)
+		},
+		check: func() error {
+			switch {
+			case *at < least:
+				return fmt.Errorf("must be at least %s, not %s", u.show(least), u.show(*at))
+			case *at > most:
+				return fmt.Errorf("must be at most %s, not %s", u.show(most), u.show(*at))
+			}
+			return nil
+		},
+		plain: func() any {
+			if u.quoted {
+				return u.show(*at)
+			}
+			return *at
+		},
+	}
 }
 
-// readDuration is time.ParseDuration with a hint for the usual slip.
+// readDuration is time.ParseDuration with a hint for a missing unit. Zero needs
+// none.
 func readDuration(text string) (time.Duration, error) {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return bareDuration(n)
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n != 0 {
+		return 0, unitless(n)
 	}
 	return time.ParseDuration(text)
 }
 
-// bareDuration is a number without a unit, which only zero can do without.
-func bareDuration(n int64) (time.Duration, error) {
-	if n != 0 {
-		return 0, unitless(n)
-	}
-	return 0, nil
-}
-
-// unitless is a problem with a better cure than hearing what is wanted.
+// unitless reports a duration without a unit. It says how to correct it.
 type unitless int64
 
 func (n unitless) Error() string {
 	return fmt.Sprintf(`has no unit: write "%ds" if %d seconds are meant`, n, n)
 }
 
-// showDuration leaves out the zero parts that time.Duration prints: 1m, not 1m0s.
+// showDuration leaves out the zeros that time.Duration prints: 1m, not 1m0s.
 func showDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -132,195 +117,170 @@ func showDuration(d time.Duration) string {
 	return s
 }
 
-func (s scale[T]) parse(text string) error {
-	v, err := s.read(text)
-	return s.store(v, err, strconv.Quote(text))
-}
-
-func (s scale[T]) decode(v any) error {
-	switch v := v.(type) {
-	case string:
-		if s.quoted {
-			return s.parse(v)
-		}
-	case int64:
-		n, err := s.fromInt(v)
-		return s.store(n, err, describe(v))
+// boolean returns a setting that is on or off. It is off by default.
+func boolean(key string, at *bool, doc string) setting {
+	return setting{
+		key: key, doc: doc, bounds: "true or false",
+		reset: func() { *at = false },
+		parse: func(text string) (err error) {
+			v, err := strconv.ParseBool(text)
+			if err != nil {
+				return fmt.Errorf("must be true or false, not %q", text)
+			}
+			*at = v
+			return nil
+		},
+		decode: func(v any) error {
+			on, ok := v.(bool)
+			if !ok {
+				return mismatch("true or false, without quotes", v)
+			}
+			*at = on
+			return nil
+		},
+		check: func() error { return nil },
+		plain: func() any { return *at },
 	}
-	return mismatch(s.wants, v)
 }
 
-// store keeps v, or says why what was found cannot be read.
-func (s scale[T]) store(v T, err error, found string) error {
-	var hint unitless
-	switch {
-	case errors.As(err, &hint):
-		return hint
-	case err != nil:
-		return fmt.Errorf("must be %s, not %s", s.wants, found)
-	}
-	*s.at = v
-	return nil
-}
-
-func (s scale[T]) check() error {
-	switch {
-	case *s.at < s.min:
-		return fmt.Errorf("must be at least %s, not %s", s.show(s.min), s.show(*s.at))
-	case *s.at > s.max:
-		return fmt.Errorf("must be at most %s, not %s", s.show(s.max), s.show(*s.at))
-	}
-	return nil
-}
-
-func (s scale[T]) bounds() string { return s.show(s.min) + " to " + s.show(s.max) }
-func (s scale[T]) plain() any     { return s.toPlain(*s.at) }
-
-// boolean is on or off.
-type boolean struct{ at *bool }
-
-func (b boolean) parse(text string) error {
-	v, err := strconv.ParseBool(text)
-	if err != nil {
-		return fmt.Errorf("must be true or false, not %q", text)
-	}
-	*b.at = v
-	return nil
-}
-
-func (b boolean) decode(v any) error {
-	on, ok := v.(bool)
-	if !ok {
-		return mismatch("true or false, without quotes", v)
-	}
-	*b.at = on
-	return nil
-}
-
-func (boolean) check() error   { return nil }
-func (boolean) bounds() string { return "true or false" }
-func (b boolean) plain() any   { return *b.at }
-
-// choice is one of a few words.
-type choice[T ~string] struct {
-	at      *T
-	options []T
-}
-
-func (c choice[T]) parse(text string) error {
-	if !slices.Contains(c.options, T(text)) {
-		return c.refusal(text)
-	}
-	*c.at = T(text)
-	return nil
-}
-
-func (c choice[T]) decode(v any) error {
-	text, ok := v.(string)
-	if !ok {
-		return mismatch(c.bounds(), v)
-	}
-	return c.parse(text)
-}
-
-func (c choice[T]) check() error {
-	if !slices.Contains(c.options, *c.at) {
-		return c.refusal(string(*c.at))
-	}
-	return nil
-}
-
-func (c choice[T]) refusal(text string) error {
-	return fmt.Errorf("must be %s, not %q", c.bounds(), text)
-}
-
-func (c choice[T]) bounds() string {
-	words := make([]string, len(c.options))
-	for i, option := range c.options {
-		words[i] = strconv.Quote(string(option))
+// choice returns a setting that is one of a few words.
+func choice[T ~string](key string, at *T, fallback T, words []T, doc string) setting {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = strconv.Quote(string(word))
 	}
 	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-func (c choice[T]) plain() any { return string(*c.at) }
-
-// line is a text that a rule, if there is one, may refuse.
-type line struct {
-	at   *string
-	rule func(string) error
-}
-
-func text(at *string, rule func(string) error) line { return line{at, rule} }
-
-func (l line) parse(text string) error {
-	*l.at = text
-	return nil
-}
-
-func (l line) decode(v any) error {
-	text, ok := v.(string)
-	if !ok {
-		return mismatch("text in quotes", v)
-	}
-	return l.parse(text)
-}
-
-func (l line) check() error {
-	if l.rule == nil {
+	bounds := strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+	check := func(word T) error {
+		if !slices.Contains(words, word) {
+			return fmt.Errorf("must be %s, not %q", bounds, string(word))
+		}
 		return nil
 	}
-	return l.rule(*l.at)
-}
-
-func (line) bounds() string { return "" }
-func (l line) plain() any   { return *l.at }
-
-// list is texts, each held against the rule.
-type list struct {
-	at   *[]string
-	rule func(string) error
-}
-
-// parse takes the texts with commas between them; empty text is an empty list.
-func (l list) parse(text string) error {
-	texts := []string{}
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			texts = append(texts, part)
+	parse := func(text string) error {
+		err := check(T(text))
+		if err == nil {
+			*at = T(text)
 		}
+		return err
 	}
-	*l.at = texts
-	return nil
+	return setting{
+		key: key, doc: doc, bounds: bounds,
+		reset: func() { *at = fallback },
+		parse: parse,
+		decode: func(v any) error {
+			text, ok := v.(string)
+			if !ok {
+				return mismatch(bounds, v)
+			}
+			return parse(text)
+		},
+		check: func() error { return check(*at) },
+		plain: func() any { return string(*at) },
+	}
 }
 
-func (l list) decode(v any) error {
+// text returns a setting that is a text. The rule may be nil.
+func text(key string, at *string, fallback string, rule func(string) error, doc string) setting {
+	return setting{
+		key: key, doc: doc,
+		reset: func() { *at = fallback },
+		parse: func(text string) error {
+			*at = text
+			return nil
+		},
+		decode: func(v any) error {
+			text, ok := v.(string)
+			if !ok {
+				return mismatch("text in quotes", v)
+			}
+			*at = text
+			return nil
+		},
+		check: func() error {
+			if rule == nil {
+				return nil
+			}
+			return rule(*at)
+		},
+		plain: func() any { return *at },
+	}
+}
+
+// list returns a setting that is a list of texts, each of which obeys the rule.
+// A variable or flag has commas between them, and an empty text is an empty list.
+func list(key string, at *[]string, fallback []string, rule func(string) error, doc string) setting {
+	return setting{
+		key: key, doc: doc,
+		reset: func() { *at = slices.Clone(fallback) },
+		parse: func(text string) error {
+			*at = []string{}
+			for part := range strings.SplitSeq(text, ",") {
+				if part = strings.TrimSpace(part); part != "" {
+					*at = append(*at, part)
+				}
+			}
+			return nil
+		},
+		decode: func(v any) (err error) {
+			texts, err := decodeTexts(v)
+			if err == nil {
+				*at = texts
+			}
+			return err
+		},
+		check: func() error {
+			for _, text := range *at {
+				if err := rule(text); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		plain: func() any { return *at },
+	}
+}
+
+func decodeTexts(v any) ([]string, error) {
 	const wants = `a list of texts such as ["a", "b"]`
 	elements, ok := v.([]any)
 	if !ok {
-		return mismatch(wants, v)
+		return nil, mismatch(wants, v)
 	}
 	texts := make([]string, len(elements))
 	for i, element := range elements {
 		if texts[i], ok = element.(string); !ok {
-			return fmt.Errorf("must be %s, and its element %d is %s", wants, i+1, describe(element))
+			return nil, fmt.Errorf("must be %s, and its element %d is %s", wants, i+1, describe(element))
 		}
 	}
-	*l.at = texts
-	return nil
+	return texts, nil
 }
 
-func (l list) check() error {
-	for _, text := range *l.at {
-		if err := l.rule(text); err != nil {
-			return err
-		}
+// confidential returns a setting that holds a secret. It cannot come from a
+// file, and its errors do not repeat it.
+func confidential(key string, at *secret.Text, doc string) setting {
+	bounds := fmt.Sprintf("at least %d characters", auth.MinSecret)
+	return setting{
+		key: key, doc: doc, bounds: bounds,
+		reset: func() { *at = secret.Text{} },
+		parse: func(text string) error {
+			*at = secret.New(text)
+			return nil
+		},
+		check: func() error {
+			if at.IsSet() && utf8.RuneCountInString(at.Reveal()) < auth.MinSecret {
+				return fmt.Errorf("must have %s", bounds)
+			}
+			return nil
+		},
+		plain: func() any {
+			if !at.IsSet() {
+				return nil
+			}
+			return *at
+		},
 	}
-	return nil
 }
-
-func (list) bounds() string { return "" }
-func (l list) plain() any   { return *l.at }
 
 func mismatch(wants string, found any) error {
 	return fmt.Errorf("must be %s, not %s", wants, describe(found))

@@ -1,0 +1,105 @@
+// Package terminal prints what people read: tables, colours, and texts in which
+// a terminal finds no commands. Programs that read the same output get neither
+// colours nor escapes.
+package terminal
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// Is reports whether a stream, such as os.Stdout, is a terminal.
+func Is(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// A Style paints texts, or leaves them as they are if it is false.
+type Style bool
+
+// StyleOf returns the style for what is written to w. There are colours on a
+// terminal, unless NO_COLOR is set (https://no-color.org).
+func StyleOf(w io.Writer) Style {
+	return Style(Is(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+}
+
+// Strong paints a heading.
+func (s Style) Strong(text string) string { return s.paint("1", text) }
+
+// Faint paints what matters less.
+func (s Style) Faint(text string) string { return s.paint("2", text) }
+
+// Alarm paints what is wrong.
+func (s Style) Alarm(text string) string { return s.paint("1;31", text) }
+
+func (s Style) paint(how, text string) string {
+	if !s {
+		return text
+	}
+	return "\x1b[" + how + "m" + text + "\x1b[0m"
+}
+
+// WriteTable writes rows of cells, with the columns aligned. Rows for which
+// strong returns true stand out, if the style has colours. Cells must not
+// contain tabs or line breaks: see Printable.
+func WriteTable(w io.Writer, style Style, rows [][]string, strong func(row int) bool) error {
+	var laidOut bytes.Buffer
+	columns := tabwriter.NewWriter(&laidOut, 0, 0, 2, ' ', 0)
+	for _, cells := range rows {
+		io.WriteString(columns, strings.Join(cells, "\t")+"\n")
+	}
+	columns.Flush() // a bytes.Buffer takes everything
+	var out bytes.Buffer
+	for row := range rows {
+		line, _ := laidOut.ReadString('\n')
+		if strong(row) {
+			line = style.Strong(strings.TrimSuffix(line, "\n")) + "\n"
+		}
+		out.WriteString(line)
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// Heading is for tables of which the first row stands out.
+func Heading(row int) bool { return row == 0 }
+
+// Printable returns a text that a terminal prints as it is, on one line.
+// Characters that it would act on become the escapes of a Go string.
+func Printable(text string) string {
+	return Escape(text, func(r rune) string {
+		quoted := strconv.QuoteRune(r)
+		return quoted[1 : len(quoted)-1]
+	})
+}
+
+// Escape replaces the characters that a terminal does not just show: control
+// characters and those that change the direction of a text. Control characters
+// include C1, such as U+009B, which some terminals take for ESC [. Invalid
+// UTF-8 becomes U+FFFD.
+func Escape(text string, escape func(rune) string) string {
+	if strings.IndexFunc(text, isActive) < 0 && utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if isActive(r) {
+			b.WriteString(escape(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isActive(r rune) bool {
+	return r < 0x10000 && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
+}
