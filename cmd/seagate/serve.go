@@ -52,6 +52,7 @@ func (g gatewayCommand) run(cmd *cobra.Command, loader *config.Loader) error {
 	if err := errors.Join(g.check(c)...); err != nil {
 		return err
 	}
+	slog.SetDefault(log) // for parts that log without being given a logger
 	a, err := app.New(cmd.Context(), c, log, version)
 	if err != nil {
 		return err

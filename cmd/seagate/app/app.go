@@ -181,6 +181,9 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	a.onClose(a.network.Close)
 	membership := groupOptions(a.config)
 	membership.OnPanic = func(m groups.Member, value any) { a.panicked(m, value) }
+	membership.OnError = func(key groups.Key, err error) {
+		a.log.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)
+	}
 	membership.DeadLetter = func(d groups.DeadLetter, done func(error)) { a.gateway.DeadLetter(d, done) }
 	if a.groups, err = groups.Open(ctx, a.engine, a.network.Lookup, membership); err != nil {
 		return err
@@ -189,13 +192,13 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	return nil
 }
 
-// closeGroups writes how far the groups have got. The time for it is bounded:
-// whatever is not written is delivered again.
+// closeGroups writes the progress of the groups. It waits for a bounded time:
+// what is not written is delivered again.
 func (a *App) closeGroups() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := a.groups.Close(ctx); err != nil {
-		a.log.Error("positions of groups were not written; they will go back to where they were a second ago", "error", err)
+		a.log.Error("the progress of groups was not written; what was acknowledged since the last write is delivered again", "error", err)
 	}
 }
 

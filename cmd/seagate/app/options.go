@@ -2,7 +2,7 @@ package app
 
 import (
 	"net/http"
-	"time"
+	"runtime"
 
 	"seagate/auth/fdsl"
 	"seagate/cmd/seagate/config"
@@ -36,10 +36,12 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 
 func networkOptions(c *config.Config) streams.Options {
 	return streams.Options{
-		TailMessages:   c.Streams.TailMessages,
-		TailBytes:      int(c.Streams.TailBytes),
-		TopicsPerSpace: c.Limits.StreamsPerJail,
-		RepeatWindow:   c.Streams.MessageIDWindow,
+		Workers:           runtime.GOMAXPROCS(0),
+		RetentionInterval: config.RetentionInterval,
+		TailMessages:      c.Streams.TailMessages,
+		TailBytes:         int(c.Streams.TailBytes),
+		TopicsPerSpace:    c.Limits.StreamsPerJail,
+		RepeatWindow:      c.Streams.MessageIDWindow,
 		Policy: streams.Policy{
 			Durability: streams.Durability(c.Streams.Durability),
 			Retention: storage.Retention{
@@ -52,13 +54,17 @@ func networkOptions(c *config.Config) streams.Options {
 }
 
 func groupOptions(c *config.Config) groups.Options {
-	o := groups.DefaultOptions()
-	o.PerClient = c.Limits.GroupsPerClient
-	o.Checkpoint = 250 * time.Millisecond // many groups share a sync; what a crash takes back is handed out again
-	o.IdleTimeout = c.Groups.IdleTimeout
-	o.AckTimeout = c.Groups.AckTimeout
-	o.MaxDeliveries = c.Groups.MaxDeliveries
-	return o
+	return groups.Options{
+		Credit:          groups.Credit{Messages: config.GroupCreditMessages, Bytes: int(config.GroupCreditBytes)},
+		PerClient:       c.Limits.GroupsPerClient,
+		Window:          config.GroupWindow,
+		AsideBytes:      int(config.GroupSetAsideBytes),
+		Checkpoint:      config.GroupCheckpoint,
+		IdleTimeout:     c.Groups.IdleTimeout,
+		AckTimeout:      c.Groups.AckTimeout,
+		MaxDeliveries:   c.Groups.MaxDeliveries,
+		DeadLetterRetry: config.DeadLetterRetry,
+	}
 }
 
 func schemaRules(s config.Streams) schema.Rules {
