@@ -42,7 +42,7 @@
 // holds up everything else on the connection too, the answers to its requests
 // and the gateway's pings included. Therefore a subscription from which nothing
 // is taken for 8 s while its queue is full ends with ErrSlow: the gateway
-// takes a peer that leaves a ping unanswered for 10 s for dead. The
+// drops a client that leaves a ping unanswered for 15 s. The
 // connection goes on, unless the subscription is a group's: then it ends too,
 // so that others of the group are given what was dropped. (A gateway with
 // streams.ungrouped = "client-group" has groups that the client cannot know of:

@@ -13,7 +13,7 @@ import (
 )
 
 // stallTimeout is for how long nothing may be taken from a full queue. It is
-// shorter than the 10 s in which a gateway wants its pings answered, which
+// shorter than the 15 s in which a gateway wants its pings answered, which
 // nobody does meanwhile.
 const stallTimeout = 8 * time.Second
 
