@@ -1,4 +1,5 @@
-# Everything here needs Go, make and, for the race detector, a C compiler.
+# Everything here needs Go and make. The tests also need a C compiler, for the race detector, and Node,
+# for the JavaScript client in docs/protocol.md.
 
 GO      ?= go
 VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -9,7 +10,7 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench fuzz soak clean cc
+.PHONY: help dev build test fmt lint bench fuzz soak clean cc node
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +21,7 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
-test: cc lint ## run every check and test; this is what has to pass
+test: cc node lint ## run every check and test; this is what has to pass
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 fmt: ## format the code
@@ -61,3 +62,17 @@ cc:
 		echo "  Alpine           apk add gcc musl-dev"; \
 		echo "  macOS            xcode-select --install"; \
 		exit 1; }
+
+# A Node that has WebSocket: 22 or later, or 20 with a flag. If there is none, one is installed into .tools.
+NODE_WORKS = for node in .tools/node_modules/.bin/node node; do for flag in --no-warnings --experimental-websocket; do \
+	$$node $$flag -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null && exit 0; done; done
+
+node:
+	@$(NODE_WORKS); \
+	echo "The tests run a JavaScript client and there is no Node 20 or later: installing Node 22 into .tools"; \
+	command -v npm >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		apt-get update -q && apt-get install -qy --no-install-recommends npm; }; \
+	npm install --no-audit --no-fund --prefix .tools node@22; \
+	$(NODE_WORKS); \
+	echo "That did not work. Install Node 22 or later: https://nodejs.org"; \
+	exit 1

@@ -3,9 +3,13 @@ package protocol_test
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/protocol"
 )
@@ -62,4 +66,63 @@ func codeRows(t *testing.T, file string) (rows []string) {
 		rows = append(rows, strings.TrimSuffix(line, "\n"))
 	}
 	return rows
+}
+
+// The table of codes by action has all actions, and codes that exist.
+func TestDocumentedCodesByAction(t *testing.T) {
+	const file = "../docs/protocol.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## Error codes by action\n")
+	if !found {
+		t.Fatalf("%s has no section of error codes by action", file)
+	}
+	section, _, _ = strings.Cut(section, "\n# ")
+	var actions []string
+	name := regexp.MustCompile("`([a-z_]+)`")
+	for line := range strings.Lines(section) {
+		row := strings.Split(line, "|")
+		if len(row) != 4 {
+			continue
+		}
+		for _, action := range name.FindAllStringSubmatch(row[1], -1) {
+			actions = append(actions, action[1])
+		}
+		for _, code := range name.FindAllStringSubmatch(row[2], -1) {
+			known := func(c protocol.CodeInfo) bool { return string(c.Code) == code[1] }
+			if !slices.ContainsFunc(protocol.Codes(), known) {
+				t.Errorf("%s has the code %s, which does not exist", file, code[1])
+			}
+		}
+	}
+	want := []string{
+		protocol.ActionAuthenticate, protocol.ActionSubscribe, protocol.ActionUnsubscribe, protocol.ActionAck,
+		protocol.ActionNack, protocol.ActionPublish, protocol.ActionDefine, protocol.ActionDescribe,
+	}
+	if !slices.Equal(actions, want) {
+		t.Errorf("%s has codes for the actions %q, want %q", file, actions, want)
+	}
+}
+
+// Every message in the examples is JSON, also where it goes on in a second line.
+func TestDocumentedMessages(t *testing.T) {
+	const file = "../docs/protocol.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := regexp.MustCompile(`(?m)^ +[<>] ([{\[].*(?:\n {6,}[^ <>].*)*)`)
+	messages := message.FindAllStringSubmatch(string(text), -1)
+	for _, m := range messages {
+		joined := regexp.MustCompile(`\n *`).ReplaceAllString(m[1], "")
+		joined = strings.ReplaceAll(joined, ",…", "") // keys that are left out
+		if !jsontext.Value(joined).IsValid() {
+			t.Errorf("%s shows a message that is not JSON: %s", file, joined)
+		}
+	}
+	if len(messages) < 80 {
+		t.Errorf("found only %d messages in %s", len(messages), file)
+	}
 }
