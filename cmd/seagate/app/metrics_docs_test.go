@@ -18,7 +18,7 @@ import (
 // Operators build their alerts on what the documentation says about metrics,
 // so that has to have every one with its labels, and none besides.
 func TestDocumentedMetrics(t *testing.T) {
-	const file = "../../../docs/operations.md"
+	const file = "../../../docs/configuration.md"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

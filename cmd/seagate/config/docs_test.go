@@ -13,12 +13,12 @@ import (
 // Operators read the settings in the documentation, so that has to have every
 // key with the default and the bounds that it has here, and no key besides.
 func TestDocumentedSettings(t *testing.T) {
-	const file = "../../../docs/operations.md"
+	const file = "../../../docs/configuration.md"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(text), "\n### Every setting\n")
+	_, section, found := strings.Cut(string(text), "\n## Every setting\n")
 	if !found {
 		t.Fatalf("%s has no section of every setting", file)
 	}
