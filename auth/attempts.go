@@ -8,28 +8,25 @@ import (
 	"time"
 )
 
-// attempts limits failures per key with a token bucket each: so many at once,
-// refilled at so many a minute.
+// attempts limits failures per key with a token bucket each: a number of failures at once, and
+// as many per minute.
 //
-// The buckets stand in a Count-Min sketch: every key has one slot in each of
-// four rows and is judged by the least of them. A table of keys with eviction
-// would let whoever sprays addresses push their own out of it, and start
-// afresh; here nothing is evicted, memory is fixed, and a key is never taken
-// for better than it is. The price is that a key may be taken for worse than
-// it is, when all its four slots are shared with others that misbehave: with
-// 1,000 exhausted keys one innocent in a million, with 10,000 one in 200. The
-// hash has a random seed, so that nobody can aim at another's slots.
+// The buckets are in a Count-Min sketch: a key has one slot in each of four rows, and the least of
+// the four counts. In a table with eviction, an attacker who fails from many addresses could push
+// out its own entry and start afresh. Here nothing is evicted, memory is fixed, and a key never
+// has more failures left than it should. It may have fewer, if keys with failures share all four
+// of its slots: with 1,000 exhausted keys that is one key in a million, with 10,000 one in 200.
+// The hash has a random seed, so that nobody can aim at the slots of another key.
 //
-// A slot is the moment when its bucket will be full again (the "theoretical
-// arrival time" of GCRA, ITU-T I.371), so a bucket is one number, and reading
-// it takes no lock.
+// A slot holds the time when its bucket is full again, the "theoretical arrival time" of GCRA
+// (ITU-T I.371). So a bucket is one number, and reading it takes no lock.
 type attempts struct {
 	seed     maphash.Seed
 	start    time.Time
 	interval time.Duration // between two refills
-	window   time.Duration // the time in which an empty bucket fills
+	window   time.Duration // in which an empty bucket fills
 
-	mu    sync.Mutex // one charge at a time; reading goes without
+	mu    sync.Mutex // held to write slots
 	slots [sketchRows][sketchWidth]atomic.Int64
 }
 
@@ -38,11 +35,8 @@ const (
 	sketchWidth = 1 << 15 // 1 MiB in all
 )
 
-// newAttempts returns nil, which limits nothing, for a negative number.
+// newAttempts allows 1 to 1e9 failures per minute.
 func newAttempts(perMinute int) *attempts {
-	if perMinute < 0 {
-		return nil
-	}
 	interval := time.Minute / time.Duration(perMinute)
 	return &attempts{
 		seed:     maphash.MakeSeed(),
@@ -52,21 +46,15 @@ func newAttempts(perMinute int) *attempts {
 	}
 }
 
-// allows says whether the key may fail once more.
+// allows reports whether the key may fail once more.
 func (a *attempts) allows(hash uint64) bool {
-	if a == nil {
-		return true
-	}
 	full := a.fullAt(hash)
 	return full == 0 || a.fits(full, a.now())
 }
 
-// charge counts a failure of the key. It returns false, and counts nothing,
-// if the key had none left: so it recovers while it is still being tried.
+// charge counts a failure of the key. It returns false and counts nothing if the key had none
+// left, so that the key recovers while attempts go on.
 func (a *attempts) charge(hash uint64) bool {
-	if a == nil {
-		return true
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
@@ -76,8 +64,8 @@ func (a *attempts) charge(hash uint64) bool {
 	}
 	full += int64(a.interval)
 	for row := range a.slots {
-		// Raised to, not raised by: the slots that others filled further do
-		// not grow, which keeps the innocent apart from the rest for longer.
+		// Raised to full, not by the interval: a slot that other keys filled further does not
+		// grow, so fewer keys are mistaken for exhausted ones.
 		if slot := a.slot(row, hash); slot.Load() < full {
 			slot.Store(full)
 		}
@@ -89,7 +77,7 @@ func (a *attempts) fits(full, now int64) bool {
 	return full-now <= int64(a.window-a.interval)
 }
 
-// now is never 0, which in a slot means "never charged".
+// now is never 0, which means in a slot that it was never charged.
 func (a *attempts) now() int64 { return int64(time.Since(a.start)) + 1 }
 
 func (a *attempts) fullAt(hash uint64) int64 {
@@ -100,18 +88,14 @@ func (a *attempts) fullAt(hash uint64) int64 {
 	return full
 }
 
-// slot takes the column from the row's own 16 bits of the hash.
+// slot returns the key's slot in a row. Each row uses 16 bits of the hash of its own.
 func (a *attempts) slot(row int, hash uint64) *atomic.Int64 {
 	return &a.slots[row][(hash>>(16*row))%sketchWidth]
 }
 
-// ofAddress hashes the address that is counted for addr. In IPv6 that is the
-// /64, the least that one subscriber is given (RFC 6177): counted one by one,
-// everybody would have 2^64 addresses to fail from.
+// ofAddress hashes what counts as one address. For IPv6 that is the /64, the least that a
+// subscriber gets (RFC 6177); a subscriber could fail from each of its 2^64 addresses otherwise.
 func (a *attempts) ofAddress(addr netip.Addr) uint64 {
-	if a == nil {
-		return 0
-	}
 	addr = addr.Unmap()
 	if addr.Is6() {
 		if subnet, err := addr.Prefix(64); err == nil {
@@ -121,11 +105,7 @@ func (a *attempts) ofAddress(addr netip.Addr) uint64 {
 	return maphash.Comparable(a.seed, addr)
 }
 
-// ofClient hashes a client id. Ids too long to exist are cut, so that hashing
-// one costs no more than hashing another.
+// ofClient hashes a client id. It cuts an id that is too long to exist, to bound the work.
 func (a *attempts) ofClient(id string) uint64 {
-	if a == nil {
-		return 0
-	}
 	return maphash.String(a.seed, id[:min(len(id), MaxID+1)])
 }

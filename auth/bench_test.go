@@ -4,17 +4,18 @@ import (
 	"testing"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 )
 
 func BenchmarkBasic(b *testing.B) {
-	d := openNew(b, auth.Options{})
+	d := openNew(b, authtest.Options())
 	_, secret := newJail(b, d, "a", "backend")
-	if _, err := d.EnsureRoot(b.Context(), "ops", ownWords); err != nil {
+	if _, err := d.EnsureRoot(b.Context(), "ops", chosen); err != nil {
 		b.Fatal(err)
 	}
 	for name, c := range map[string]struct{ id, secret string }{
 		"generated": {"backend", secret},
-		"operator":  {"ops", ownWords},
+		"operator":  {"ops", chosen},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

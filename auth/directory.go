@@ -5,105 +5,88 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"maps"
+	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"seagate/auth/fdsl"
 	"seagate/storage"
 )
 
-// Options of a Directory. The zero value is the default of each.
+// Options are the limits of a Directory. All must be set; there are no defaults.
 type Options struct {
-	MaxJails          int // default 10,000
-	MaxClientsPerJail int // default 10,000
+	MaxJails          int
+	MaxClientsPerJail int
 
-	// Failures a minute, at once or spread, before ErrTooManyAttempts.
-	// Default 300 each; negative: no limit. Behind a proxy all peers share
-	// its address, unless the caller of Basic and Token knows better.
+	// Failures per minute, at once or spread, before ErrTooManyAttempts, from 1 to 1e9. Behind a
+	// proxy all peers share an address, unless the caller passes theirs to Basic and Token.
 	AddressAttempts int
 	ClientAttempts  int
 
-	FilterLimits fdsl.Limits // of filters in tokens; default fdsl.DefaultLimits
+	FilterLimits fdsl.Limits // of the filters in tokens
 }
 
-func (o Options) withDefaults() Options {
-	def := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
+// check refuses zeros: no attempts would be a division by zero, and the others would refuse
+// everything.
+func (o Options) check() error {
+	const maxAttempts = 1e9
+	for _, attempts := range []int{o.AddressAttempts, o.ClientAttempts} {
+		if attempts < 1 || attempts > maxAttempts {
+			return fmt.Errorf("auth: options: %d failures per minute; 1 to %d are allowed", attempts, int(maxAttempts))
 		}
 	}
-	def(&o.MaxJails, 10_000)
-	def(&o.MaxClientsPerJail, 10_000)
-	def(&o.AddressAttempts, 300)
-	def(&o.ClientAttempts, 300)
-	if o.FilterLimits == (fdsl.Limits{}) {
-		o.FilterLimits = fdsl.DefaultLimits()
+	f := o.FilterLimits
+	if min(o.MaxJails, o.MaxClientsPerJail, f.Bytes, f.Depth, f.Nodes) < 1 {
+		return fmt.Errorf("auth: options: a limit is not set: %+v", o)
 	}
-	return o
+	return nil
 }
 
-// A Directory holds all jails and clients, in memory and in storage. It must
-// be the only one to write to its tables. Safe for concurrent use.
+type digest [sha256.Size]byte
+
+// A Directory holds all jails and clients, in storage and in memory. It must be the only one
+// that writes to its tables. It is safe for concurrent use.
 type Directory struct {
 	opts    Options
 	records storage.Records
+	registry
 
-	writing chan struct{} // holds one value: the change under way
-	ended   []Revocation  // of the change under way, to be announced
-
-	mu        sync.RWMutex // guards what follows; never held during storage
-	jails     map[string]*jail
-	uids      map[string]*jail
-	names     map[string]int // clients with an id, over all jails
+	changing  chan struct{} // holds a value while a change runs
+	revoked   []Revocation  // by the change that runs, to be announced after it
 	listeners []func(Revocation)
 
-	// What Basic and Token read without the lock; written under mu.
-	selectors   sync.Map // selector to *clientSecret: the generated ones
-	chosen      sync.Map // client id to *clientSecret: the operator's words, in the root jail alone
-	chosenCount atomic.Int32
-	keys        sync.Map // client id to []*signingKey, never changed in place
+	addressFailures *attempts
+	clientFailures  *attempts
+	limited         atomic.Uint64
+	slow            gate
 
-	addresses   *attempts
-	clients     *attempts
-	slow        gate
-	macKey      [sha256.Size]byte
-	decoyDigest [sha256.Size]byte
+	// stretch is PBKDF2. Tests count its calls.
+	stretch func(text string, salt []byte, iterations int) (digest, error)
+	macKey  [sha256.Size]byte
+
+	// Decoys are compared with where there is no credential to compare with, so that the time
+	// does not tell.
+	decoyDigest digest
 	decoySecret secretRecord
 	decoyKey    *rsa.PublicKey
-
-	counters counters
 }
 
-type counters struct {
-	basicAccepted, tokensAccepted, refused, limited, slowChecks atomic.Uint64
-}
-
-// Stats counts since Open, save for Jails and Clients, which are there now.
-type Stats struct {
-	BasicAccepted  uint64
-	TokensAccepted uint64
-	Refused        uint64 // ErrInvalidCredentials
-	Limited        uint64 // ErrTooManyAttempts
-	SlowChecks     uint64 // operator secrets stretched, at some 30 ms each
-	Jails, Clients int
-}
-
-// Open loads the directory from records and removes what a crash left behind.
+// Open loads the directory from records and removes what a crash left behind. It fails if a
+// field of opts is not set.
 func Open(ctx context.Context, records storage.Records, opts Options) (*Directory, error) {
-	opts = opts.withDefaults()
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	d := &Directory{
-		opts:      opts,
-		records:   records,
-		writing:   make(chan struct{}, 1),
-		jails:     map[string]*jail{},
-		uids:      map[string]*jail{},
-		names:     map[string]int{},
-		addresses: newAttempts(opts.AddressAttempts),
-		clients:   newAttempts(opts.ClientAttempts),
-		slow:      newGate(),
-		decoyKey:  newDecoyKey(),
+		opts:            opts,
+		records:         records,
+		registry:        registry{jails: map[string]*jail{}, uids: map[string]*jail{}},
+		changing:        make(chan struct{}, 1),
+		addressFailures: newAttempts(opts.AddressAttempts),
+		clientFailures:  newAttempts(opts.ClientAttempts),
+		slow:            newGate(),
+		stretch:         stretch,
+		decoyKey:        newDecoyKey(),
 	}
 	rand.Read(d.macKey[:])
 	rand.Read(d.decoyDigest[:])
@@ -114,53 +97,52 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 	return d, nil
 }
 
-// Stats returns the counters.
-func (d *Directory) Stats() Stats {
-	s := Stats{
-		BasicAccepted:  d.counters.basicAccepted.Load(),
-		TokensAccepted: d.counters.tokensAccepted.Load(),
-		Refused:        d.counters.refused.Load(),
-		Limited:        d.counters.limited.Load(),
-		SlowChecks:     d.counters.slowChecks.Load(),
-	}
+// Limited returns how many attempts failed with ErrTooManyAttempts since Open.
+func (d *Directory) Limited() uint64 { return d.limited.Load() }
+
+// HasClients reports whether any jail has a client.
+func (d *Directory) HasClients() bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	s.Jails = len(d.jails)
 	for _, j := range d.jails {
-		s.Clients += len(j.clients)
+		if len(j.clients) > 0 {
+			return true
+		}
 	}
-	return s
+	return false
 }
 
-// A Revocation says that credentials have ended.
+// A Revocation names the clients that had a credential revoked.
 type Revocation struct {
 	JailUID   string
-	ClientUID string // empty: of all clients of the jail
+	ClientUID string // "" for all clients of the jail
 }
 
-// Covers says whether what is open on behalf of p must be closed.
+// Covers reports whether the revocation ended p's credential, so that what is open for p must be
+// closed.
 func (r Revocation) Covers(p *Principal) bool {
-	return p.JailUID == r.JailUID && (r.ClientUID == "" || p.ClientUID == r.ClientUID) && !p.grant.inForce()
+	return p.JailUID == r.JailUID && (r.ClientUID == "" || p.ClientUID == r.ClientUID) &&
+		(p.credential == nil || p.credential.revoked.Load())
 }
 
-// OnRevoke has f called after every durable change that ended credentials: of
-// a secret that was rotated, a key that was replaced or cleared, a client or
-// jail that was deleted. By then Current is false for those it covers. The
-// method that made the change returns after f does.
+// OnRevoke registers f, which every durable change that revokes credentials then calls: a
+// rotated secret, a replaced or cleared key, a deleted client or jail. Principal.Current is false
+// by then for the principals that the Revocation covers. The change's method returns after f
+// does. f may make changes itself.
 func (d *Directory) OnRevoke(f func(Revocation)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.listeners = append(d.listeners, f)
 }
 
-// change runs do while no other change is under way, then announces what it
-// ended. It gives up if the one under way takes longer than ctx.
+// change calls do while no other change runs, then announces what do revoked. It gives up if
+// ctx ends before the other change does.
 func (d *Directory) change(ctx context.Context, do func() error) error {
-	ended, err := d.changeAlone(ctx, do)
+	revoked, err := d.changeAlone(ctx, do)
 	d.mu.RLock()
 	listeners := slices.Clone(d.listeners)
 	d.mu.RUnlock()
-	for _, r := range ended {
+	for _, r := range revoked {
 		for _, f := range listeners {
 			f(r)
 		}
@@ -168,26 +150,31 @@ func (d *Directory) change(ctx context.Context, do func() error) error {
 	return err
 }
 
-func (d *Directory) changeAlone(ctx context.Context, do func() error) (ended []Revocation, err error) {
+func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked []Revocation, err error) {
 	select {
-	case d.writing <- struct{}{}:
+	case d.changing <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-d.writing }()
+	defer func() { <-d.changing }()
 	err = do()
-	ended, d.ended = d.ended, nil
-	return ended, err
+	revoked, d.revoked = d.revoked, nil
+	return revoked, err
 }
 
-// page returns up to limit keys of m after the given one, in order, and
-// whether there are more.
-func page[V any](m map[string]V, after string, limit int) (keys []string, more bool) {
-	keys = slices.Collect(maps.Keys(m))
-	keys = slices.DeleteFunc(keys, func(k string) bool { return k <= after })
-	slices.Sort(keys)
-	if limit = max(limit, 0); len(keys) > limit {
-		return keys[:limit], true
+// adoptClient makes next the client with the id, or deletes the client if next is nil, and notes
+// what that revokes. Only a change calls it.
+func (d *Directory) adoptClient(j *jail, id string, next *client) {
+	last := j.clients[id]
+	if d.setClient(j, id, next) {
+		d.revoked = append(d.revoked, Revocation{JailUID: j.record.UID, ClientUID: last.record.UID})
 	}
-	return keys, false
+}
+
+// adoptJail makes next the jail with the id, or deletes the jail if next is nil, and notes what
+// that revokes. Only a change calls it.
+func (d *Directory) adoptJail(id string, next *jail) {
+	if last := d.setJail(id, next); last != nil {
+		d.revoked = append(d.revoked, Revocation{JailUID: last.record.UID})
+	}
 }

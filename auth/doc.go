@@ -1,71 +1,66 @@
-// Package auth knows who may come in and what they may do: jails, their
-// clients, the clients' secrets and token keys, and the principals that come
-// of presenting them.
+// Package auth knows who may connect and what they may do: jails, their clients, the clients'
+// secrets and public keys, and the principals that authenticate with them.
 //
 // # Tenancy
 //
-// A jail is a tenant. A client belongs to one jail, and its id means something
-// only there: two jails may both have a client "backend", and nothing that one
-// does with its own tells it of the other, or changes it. Jails and clients
-// carry a uid, fresh every time one is created, and everything that is kept
-// elsewhere on their behalf is kept under the uid: to delete a jail and create
-// one of the same id resurrects nothing. The jail RootJailID is the operator's
-// own; its clients alone create and delete jails.
+// A jail is a tenant. A client belongs to one jail, and its id is unique only there: two jails
+// may both have a client "backend", and neither learns of the other or can change it. Jails and
+// clients have a uid, which is new each time one is created. Other packages keep what belongs to
+// a jail or client under its uid, so a jail that is created under the id of a deleted one finds
+// nothing of it. The jail RootJailID is the operator's own. Only its clients create and delete
+// jails.
 //
 // # Credentials
 //
-// Peers present a client id and a secret, or a client id and a token, and no
-// jail. The jail follows from the credential:
+// A peer presents a client id with a secret or a token, and no jail. The credential determines
+// the jail:
 //
-//   - Generated secrets are "sea_" and 40 random bytes in base64url. The first
-//     8 say which secret it is, the other 32 prove it. Only a SHA-256 digest
-//     is kept. A slow hash would add nothing: it makes guessing dear where
-//     there is something to guess, and nobody guesses one of 2^256.
-//   - The root client's first secret may be the operator's own words. Those
-//     can be guessed, so they are stretched with PBKDF2; what proved right
-//     once is recognized by one HMAC from then on.
-//   - Tokens are JWTs (RFC 7519) signed RS512 with the private half of the key
-//     that the client registered. Among clients of one id in several jails,
-//     the key that verifies decides. A key that such a client of another jail
-//     holds already gives its second holder nothing: public keys are public,
-//     and to register somebody's must not draw their bearers into one's own
-//     jail. The second holder is not told, for it must not learn of the first;
-//     if it is an honest twin it sees its tokens arrive in the first jail.
+//   - A generated secret is "sea_" and 40 random bytes in base64url. The first 8 bytes identify
+//     the secret, the other 32 prove it. Only a SHA-256 digest is stored. A slow hash would
+//     add nothing, since nobody guesses one of 2^256 values.
+//   - The operator may choose the first secret of the root client. A chosen secret can be
+//     guessed, so it is stretched with PBKDF2. Once it was verified, this process recognizes it
+//     by one HMAC.
+//   - A token is a JWT (RFC 7519), signed RS512 with the private half of the key that the client
+//     registered. If several jails have a client of the same id, the key that verifies the
+//     token determines the jail. A key that such a client of another jail registered first is
+//     stored and never used: public keys are public, and registering the key of someone else
+//     must not draw their bearers into the own jail. The second holder gets no error, because
+//     it must not learn of the first. If both keys belong to one owner, all tokens enter the
+//     first jail.
 //
-// A token says "exp" (required) and "nbf" as seconds, no leeway is
-// given; "mustFanout", if there, is a boolean; "filter", if there, compiles.
-// Other claims are ignored, duplicate ones refused. A bearer subscribes and
-// does nothing else. See Principal.May.
+// The claims of a token: "exp" is required and "nbf" is optional, both in seconds and without
+// leeway; "mustFanout" is an optional boolean; "filter" is an optional FDSL tree, which must
+// compile. Other claims are ignored. A duplicate claim refuses the token. The bearer of a token
+// may only subscribe; see Principal.May.
 //
 // # Refusals
 //
-// Basic and Token fail with a *Refusal around ErrInvalidCredentials or
-// ErrTooManyAttempts. What its Error says is for the peer and the same
-// whichever half was wrong; its Reason and Cause are for the log. The unknown
-// client and the wrong secret cost the same kind of work.
+// Basic and Token fail with a *Refusal, which wraps ErrInvalidCredentials or ErrTooManyAttempts.
+// Error is safe to show to the peer and does not say which half was wrong. Reason and Cause are
+// for the log. An unknown client costs as much work as a wrong secret.
 //
-// Failures are limited per address (an IPv6 address counts as its /64) and per
-// client id. Over the limit of its address, a peer is turned away before any
-// work. Over the limit of a client id, what is right still passes, or anyone
-// could lock a client out; except operator secrets that have not been seen
-// right since the start. Their check is too dear to give away: one at a time,
-// and when too many wait, ErrTooManyAttempts. EnsureRoot, at start, makes them
-// seen. A token whose signature verifies proves that it was
-// not guessed, so it is not counted when it is refused for another reason:
-// a floor of browsers that wake up with expired tokens must not close the
-// building's address.
+// Failures are limited per address (per /64 of IPv6) and per client id. An address over its
+// limit is refused before any work is done. For a client id over its limit, correct credentials
+// are still accepted, or anyone could lock a client out. The exception is a chosen secret that
+// this process has not verified yet: verifying it is slow, so one is verified at a time, and
+// ErrTooManyAttempts refuses it when too many wait or its client id is over the limit.
+// EnsureRoot verifies the root client's secret at start.
+//
+// A token with a valid signature was not guessed, so its refusal for another reason does not
+// count: many browsers behind one address may present expired tokens after a night, and must
+// not get that address refused.
 //
 // # Durability
 //
-// A change is durable before the method returns, and takes effect in memory
-// only then. A change that fails in storage may have happened there: asked for
-// again, it either happens or says how things stand. Changes are made one at a
-// time; authentication never waits for one.
+// A change is durable before the method returns, and takes effect in memory after it is durable.
+// A change that fails in storage may have happened there: repeating it either makes it or
+// returns how things stand. Changes run one at a time. Authentication never waits for one.
 //
 // # Revocation
 //
-// A change that ends credentials has ended them, and has told every OnRevoke
-// function, before it returns. Whoever keeps something open on behalf of a
-// principal registers it first and asks Current then; asked the other way
-// round, a revocation that comes between is missed.
+// A change that revokes credentials has told every OnRevoke function before the method returns,
+// and Principal.Current is false by then. A caller that keeps something open for a principal
+// registers it first and calls Current afterwards. In the other order it misses a revocation in
+// between.
 package auth

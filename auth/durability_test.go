@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/storage"
 )
 
@@ -21,20 +22,32 @@ func count(t *testing.T, records storage.Records, table string) (n int) {
 	return n
 }
 
-func TestReopen(t *testing.T) {
+// size returns how many jails and clients the directory has in memory.
+func size(t *testing.T, d *auth.Directory) (jails, clients int) {
+	t.Helper()
+	const all = 1_000_000
+	list, _ := d.Jails("", all)
+	for _, j := range list {
+		of, _, err := d.Clients(j.UID, "", all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients += len(of)
+	}
+	return len(list), clients
+}
+
+func TestRestart(t *testing.T) {
 	engine := newEngine()
 	d := open(t, engine, unlimited)
-	root, _, err := d.CreateRoot(t.Context(), "ops")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := authtest.NewRoot(t, d, "ops")
 	a, first := newJail(t, d, "a", "first")
 	newClient(t, d, a.UID, "deleted")
 	old := newClient(t, d, a.UID, "rotated")
 	setKey(t, d, a.UID, "first", pemOf(0))
 	setKey(t, d, a.UID, "rotated", pemOf(1))
 	setKey(t, d, a.UID, "rotated", "")
-	if err := d.DeleteClient(t.Context(), a.UID, "deleted"); err != nil {
+	if _, err := d.DeleteClient(t.Context(), a.UID, "deleted"); err != nil {
 		t.Fatal(err)
 	}
 	_, rotated, err := d.RotateSecret(t.Context(), a.UID, "rotated")
@@ -66,10 +79,10 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-func TestNothingStoredGivesASecretAway(t *testing.T) {
+func TestSecretsAreNotStored(t *testing.T) {
 	engine := newEngine()
 	d := open(t, engine, unlimited)
-	if _, err := d.EnsureRoot(t.Context(), "ops", ownWords); err != nil {
+	if _, err := d.EnsureRoot(t.Context(), "ops", chosen); err != nil {
 		t.Fatal(err)
 	}
 	_, secret := newJail(t, d, "a", "c")
@@ -78,14 +91,14 @@ func TestNothingStoredGivesASecretAway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s := string(r.Value); strings.Contains(s, ownWords) || strings.Contains(s, secret) || strings.Contains(s, secret[20:50]) {
+			if s := string(r.Value); strings.Contains(s, chosen) || strings.Contains(s, secret) || strings.Contains(s, secret[20:50]) {
 				t.Fatalf("record %s: %s", r.Key, s)
 			}
 		}
 	}
 }
 
-func TestDeletedJailLeavesNothing(t *testing.T) {
+func TestDeletedJailLeavesNoRecords(t *testing.T) {
 	engine := newEngine()
 	d := open(t, engine, unlimited)
 	a, _ := newJail(t, d, "a", "c0")
@@ -100,7 +113,7 @@ func TestDeletedJailLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestOrphansAreRemoved(t *testing.T) {
+func TestRestartRemovesClientsWithoutAJail(t *testing.T) {
 	engine := newEngine()
 	d := open(t, engine, unlimited)
 	a, secret := newJail(t, d, "a", "c")
@@ -110,7 +123,7 @@ func TestOrphansAreRemoved(t *testing.T) {
 	}
 	d = open(t, engine, unlimited)
 	if p, _ := d.Basic("c", secret, home); p != nil {
-		t.Fatal("an orphan came in")
+		t.Fatal("a client without a jail got in")
 	}
 	if n := count(t, engine, "clients"); n != 1 {
 		t.Fatalf("%d clients are stored, want b's", n)
@@ -120,25 +133,23 @@ func TestOrphansAreRemoved(t *testing.T) {
 		t.Fatal("the uid came back")
 	}
 	if p, _ := d.Basic("c", secret, home); p != nil {
-		t.Fatal("the orphan was resurrected")
+		t.Fatal("the client got into the new jail")
 	}
 }
 
-func TestRootWithoutClientsGetsOne(t *testing.T) {
+func TestEnsureRootCreatesTheClientThatTheRootJailLacks(t *testing.T) {
 	engine := newEngine()
-	if _, _, err := open(t, engine, unlimited).CreateRoot(t.Context(), "ops"); err != nil {
-		t.Fatal(err)
-	}
+	authtest.NewRoot(t, open(t, engine, unlimited), "ops")
 	for r := range engine.List(t.Context(), "clients", "") {
 		if err := engine.Delete(t.Context(), "clients", r.Key, storage.Always()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	d := open(t, engine, unlimited)
-	if created, err := d.EnsureRoot(t.Context(), "ops2", ownWords); !created || err != nil {
+	if created, err := d.EnsureRoot(t.Context(), "ops2", chosen); !created || err != nil {
 		t.Fatal(created, err)
 	}
-	if p := mustBasic(t, d, "ops2", ownWords); !p.Root {
+	if p := mustBasic(t, d, "ops2", chosen); !p.Root {
 		t.Fatal("not root")
 	}
 	if jails, _ := d.Jails("", 10); len(jails) != 1 {
@@ -146,7 +157,7 @@ func TestRootWithoutClientsGetsOne(t *testing.T) {
 	}
 }
 
-func TestDamagedRecordsAreNamed(t *testing.T) {
+func TestOpenNamesADamagedRecord(t *testing.T) {
 	for _, c := range []struct{ table, key, value string }{
 		{"jails", "a", `{`},
 		{"jails", "a", `{"uid":"u","name":"","createdAt":"2020-01-01T00:00:00Z","newer":1}`},
@@ -173,8 +184,7 @@ func put(t *testing.T, records storage.Records, table, key, value string) {
 	}
 }
 
-// A write that finds another record than it expects goes by what is stored.
-func TestConflictGoesByWhatIsStored(t *testing.T) {
+func TestChangeOfARecordThatWasReplaced(t *testing.T) {
 	engine := newEngine()
 	d := open(t, engine, unlimited)
 	a, secret := newJail(t, d, "a", "c")
@@ -191,7 +201,7 @@ func TestConflictGoesByWhatIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Current(p) || d.Current(bearer) {
+	if p.Current() || bearer.Current() {
 		t.Fatal("principals of the client before are still current")
 	}
 	if p := mustBasic(t, d, "c", s.Reveal()); p.ClientUID != "another-incarnation" {
@@ -207,24 +217,24 @@ func TestConflictGoesByWhatIsStored(t *testing.T) {
 	_, _, err = d.RotateSecret(t.Context(), a.UID, "c")
 	wantErr(t, err, auth.ErrClientNotFound)
 	if p, _ := d.Basic("c", s.Reveal(), home); p != nil {
-		t.Fatal("came in as a client that is not stored")
+		t.Fatal("a client that is not stored got in")
 	}
 }
 
-// Whichever write of whichever change fails, whether or not it got there: the
-// change says so and nothing else has changed, it can be asked for again once
-// the storage works, and a restart finds a sound directory.
-func TestEveryWriteMayFail(t *testing.T) {
+// Each write of each change fails in turn, and is stored or not. The change returns the error and
+// changes nothing else, it can be repeated once the storage works, and a restart finds a sound
+// directory.
+func TestFailedWrites(t *testing.T) {
 	ctx := context.Background()
 	changes := map[string]struct {
 		do   func(d *auth.Directory, jailUID string) error
-		done error // what asking again may answer, if it had happened
+		done error // what repeating the change may return, if it was stored
 	}{
 		"create client": {func(d *auth.Directory, uid string) error {
 			_, _, err := d.CreateClient(ctx, uid, "new", "")
 			return err
 		}, auth.ErrClientExists},
-		"delete client": {func(d *auth.Directory, uid string) error { return d.DeleteClient(ctx, uid, "c") }, nil},
+		"delete client": {func(d *auth.Directory, uid string) error { return second(d.DeleteClient(ctx, uid, "c")) }, nil},
 		"rotate secret": {func(d *auth.Directory, uid string) error {
 			_, _, err := d.RotateSecret(ctx, uid, "c")
 			return err
@@ -248,50 +258,50 @@ func TestEveryWriteMayFail(t *testing.T) {
 	}
 	for name, change := range changes {
 		for writes := 1; writes <= 2; writes++ {
-			for _, happens := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/write %d/happens %v", name, writes, happens), func(t *testing.T) {
-					testFailingWrite(t, change.do, change.done, writes, happens)
+			for _, stored := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/write %d/stored %v", name, writes, stored), func(t *testing.T) {
+					testFailingWrite(t, change.do, change.done, writes, stored)
 				})
 			}
 		}
 	}
 }
 
-func testFailingWrite(t *testing.T, do func(*auth.Directory, string) error, done error, writes int, happens bool) {
+func testFailingWrite(t *testing.T, do func(*auth.Directory, string) error, done error, writes int, stored bool) {
 	engine := newEngine()
 	setUp := open(t, engine, unlimited)
 	a, secret := newJail(t, setUp, "a", "c")
 	setKey(t, setUp, a.UID, "c", pemOf(0))
 
-	store := failingAt(engine, writes, happens)
+	store := failingAt(engine, writes, stored)
 	d := open(t, store, unlimited)
 	p, bearer := mustBasic(t, d, "c", secret), mustToken(t, d, "c", goodToken(0))
 	revoked := 0
 	d.OnRevoke(func(auth.Revocation) { revoked++ })
 	if err := do(d, a.UID); err != nil {
 		wantErr(t, err, errDisk)
-		if !d.Current(p) || !d.Current(bearer) || revoked > 0 {
-			t.Fatal("a change that failed ended credentials")
+		if !p.Current() || !bearer.Current() || revoked > 0 {
+			t.Fatal("a change that failed revoked credentials")
 		}
 		mustBasic(t, d, "c", secret)
 		openSound(t, engine)
 		store.heal()
 		if err := do(d, a.UID); err != nil {
 			wantErr(t, err, done)
-			if !happens {
-				t.Fatalf("asked again: %v", err)
+			if !stored {
+				t.Fatalf("repeated: %v", err)
 			}
 		}
 	}
 	openSound(t, engine)
 }
 
-// openSound opens the storage and checks that no record is left that is not
-// in use.
+// openSound opens the storage and checks that every record is in use.
 func openSound(t *testing.T, engine storage.Records) {
 	t.Helper()
 	d := open(t, engine, unlimited)
-	if got := d.Stats(); got.Jails != count(t, engine, "jails") || got.Clients != count(t, engine, "clients") {
-		t.Fatalf("in memory %+v; stored %d and %d", got, count(t, engine, "jails"), count(t, engine, "clients"))
+	jails, clients := size(t, d)
+	if jails != count(t, engine, "jails") || clients != count(t, engine, "clients") {
+		t.Fatalf("%d jails and %d clients in memory, %d and %d stored", jails, clients, count(t, engine, "jails"), count(t, engine, "clients"))
 	}
 }

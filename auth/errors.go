@@ -6,19 +6,18 @@ import (
 	"log/slog"
 )
 
-// What authentication and authorization answer.
+// Errors of authentication and authorization.
 var (
-	// ErrInvalidCredentials: no such client, or not its secret, or not its
-	// token, or the token is not good: the peer is never told which.
+	// ErrInvalidCredentials covers an unknown client, a wrong secret and an unusable token. The
+	// peer is never told which.
 	ErrInvalidCredentials = errors.New("auth: the credentials are not valid")
-	// ErrTooManyAttempts: too many failures from this address or for this
-	// client id; try again in a minute.
+	// ErrTooManyAttempts reports too many failures from the address or for the client id.
 	ErrTooManyAttempts = errors.New("auth: too many failed attempts, try again in a minute")
-	// ErrForbidden: the principal is known and may not do this.
+	// ErrForbidden reports that the principal may not do this.
 	ErrForbidden = errors.New("auth: forbidden")
 )
 
-// What managing jails and clients answers.
+// Errors of managing jails and clients.
 var (
 	ErrClientExists       = errors.New("auth: the jail has a client with this id already")
 	ErrClientNotFound     = errors.New("auth: no such client in this jail")
@@ -35,11 +34,11 @@ var (
 	ErrWeakSecret         = errors.New("auth: not a usable secret")
 )
 
-// A Reason says why somebody was refused. It is one of a fixed few, fit to be
-// counted by, and for the log alone: it says what the peer must not learn.
+// A Reason says why credentials were refused. It is for logs and metrics only, since it says
+// what the peer must not learn.
 type Reason string
 
-// The reasons of a Refusal.
+// All reasons of a Refusal. Metrics use them as label values.
 const (
 	ReasonUnknownClient  Reason = "unknown client"
 	ReasonWrongSecret    Reason = "wrong secret"
@@ -55,25 +54,25 @@ const (
 )
 
 // A Refusal is the error of Basic and Token. It wraps ErrInvalidCredentials or
-// ErrTooManyAttempts, and reads like it.
+// ErrTooManyAttempts and has the same text.
 type Refusal struct {
 	Err    error
 	Reason Reason // for the log
-	Cause  error  // for the log; nil if the reason says all; holds no secret
+	Cause  error  // for the log; holds no secret; nil if Reason says everything
 
-	proven bool // the signature was right: no guess, see the package comment
+	signed bool // the signature of the token was valid, so the attempt does not count
 }
 
-// Error is safe to show to the peer: it tells nothing but what it wraps.
+// Error returns a text that is safe to show to the peer.
 func (r *Refusal) Error() string { return r.Err.Error() }
 
-// Unwrap returns what errors.Is looks for.
+// Unwrap returns Err.
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // maxLoggedCause keeps a hostile token from writing kilobytes into the log.
 const maxLoggedCause = 256
 
-// LogValue shows the reason and the cause.
+// LogValue implements slog.LogValuer with the reason and the cause.
 func (r *Refusal) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("reason", string(r.Reason))}
 	if r.Cause != nil {
@@ -87,17 +86,17 @@ func invalid(reason Reason, cause error) *Refusal {
 	return &Refusal{Err: ErrInvalidCredentials, Reason: reason, Cause: cause}
 }
 
-// proven is invalid for a token whose signature is right.
-func proven(reason Reason, cause error) *Refusal {
-	return &Refusal{Err: ErrInvalidCredentials, Reason: reason, Cause: cause, proven: true}
+// invalidSigned is invalid for a token whose signature is valid.
+func invalidSigned(reason Reason, cause error) *Refusal {
+	return &Refusal{Err: ErrInvalidCredentials, Reason: reason, Cause: cause, signed: true}
 }
 
 func tooMany(reason Reason, cause error) *Refusal {
 	return &Refusal{Err: ErrTooManyAttempts, Reason: reason, Cause: cause}
 }
 
-// A ForbiddenError says what a principal may not do and why. It wraps
-// ErrForbidden and is safe to show.
+// A ForbiddenError says what a principal may not do and why. It wraps ErrForbidden and is safe
+// to show.
 type ForbiddenError struct {
 	Action Action
 	Why    string

@@ -11,23 +11,22 @@ import (
 	"strings"
 )
 
-// Bounds of public keys. Shorter ones can be factored; longer ones, and larger
-// exponents, let one attempt keep a core busy.
+// Limits of public keys. Shorter keys can be factored. With longer keys or larger exponents, one
+// attempt would keep a core busy.
 const (
 	MinKeyBits     = 2048
 	MaxKeyBits     = 8192
 	maxKeyExponent = 1<<31 - 1
 	maxKeyPEM      = 8 << 10
 
-	// MaxKeysPerID bounds how many clients of one id, over all jails, may hold
-	// keys: a token is tried against each.
+	// MaxKeysPerID bounds how many clients with the same id, over all jails, may have keys. A
+	// token is verified with each.
 	MaxKeysPerID = 256
 )
 
-// parsePublicKey reads the PEM text of an RSA public key: one block, PKIX
-// ("PUBLIC KEY") or PKCS #1 ("RSA PUBLIC KEY"), and nothing around it. Errors
-// wrap ErrInvalidKey and never repeat any of the text, which may be a private
-// key.
+// parsePublicKey reads an RSA public key in PEM: one block, PKIX ("PUBLIC KEY") or PKCS #1 ("RSA
+// PUBLIC KEY"), with nothing around it. Errors wrap ErrInvalidKey and never repeat the text, which
+// may be a private key.
 func parsePublicKey(text string) (*rsa.PublicKey, error) {
 	if len(text) > maxKeyPEM {
 		return nil, fmt.Errorf("%w: the text is longer than %d bytes", ErrInvalidKey, maxKeyPEM)
@@ -48,8 +47,8 @@ func parsePublicKey(text string) (*rsa.PublicKey, error) {
 	return key, checkKey(key)
 }
 
-// onlyBlock refuses text around the block and headers in it: what is stored
-// and shown again is a public key and nothing that came along with it.
+// onlyBlock refuses text around the block and headers in it, so that nothing but a public key is
+// stored and shown again.
 func onlyBlock(text string) (*pem.Block, error) {
 	text = strings.TrimSpace(text)
 	block, rest := pem.Decode([]byte(text))
@@ -102,8 +101,7 @@ func checkKey(key *rsa.PublicKey) error {
 	return nil
 }
 
-// newDecoyKey returns a key that nobody has the private half of, since there
-// is none: its modulus is just a random number.
+// newDecoyKey returns a key without a private half: its modulus is a random number.
 func newDecoyKey() *rsa.PublicKey {
 	modulus := make([]byte, MinKeyBits/8)
 	rand.Read(modulus)
@@ -115,20 +113,7 @@ func newDecoyKey() *rsa.PublicKey {
 // keyRecord is a public key as it is stored.
 type keyRecord struct {
 	PEM string `json:"pem"`
-	// Another jail's client of the same id held the same key first; tokens
-	// are that one's. See the package comment.
+	// Inert is true if a client of the same id in another jail had the same key first. Tokens
+	// belong to that client. See the package comment.
 	Inert bool `json:"inert,omitzero"`
-}
-
-// A signingKey is one that verifies tokens.
-type signingKey struct {
-	public    *rsa.PublicKey
-	inert     bool
-	principal *Principal // what its bearers are, before their tokens say more
-}
-
-func (k *signingKey) grant() *grant { return k.principal.grant }
-
-func (k *signingKey) same(public *rsa.PublicKey, inert bool) bool {
-	return k.inert == inert && k.public.Equal(public)
 }

@@ -109,7 +109,7 @@ func TestClearingAKey(t *testing.T) {
 	d, a := tokenDirectory(t, unlimited)
 	p := mustToken(t, d, "backend", goodToken(0))
 	setKey(t, d, a.UID, "backend", "")
-	if d.Current(p) {
+	if p.Current() {
 		t.Fatal("the bearer is still current")
 	}
 	_, err := d.Token("backend", goodToken(0), "", home)

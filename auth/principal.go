@@ -1,97 +1,70 @@
 package auth
 
 import (
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"seagate/auth/fdsl"
 )
 
-// A Method is how a principal proved who it is.
+// A Method is how a principal authenticated. The zero Method means that it did not.
 type Method uint8
 
-// The methods. There is no zero method: a Principal that nobody
-// authenticated may do nothing.
+// The methods.
 const (
 	MethodBasic Method = iota + 1 // client id and secret
 	MethodToken                   // a JWT that the client signed
 )
 
-// String returns the name for logs.
-func (m Method) String() string {
-	switch m {
-	case MethodBasic:
-		return "basic"
-	case MethodToken:
-		return "jwt"
-	default:
-		return "none"
-	}
-}
-
-// A Principal is whoever authenticated: a client, or the bearer of a token of
-// one. It is shared between requests and never changes; nobody may write to
-// it.
+// A Principal is a client that authenticated, or the bearer of a client's token. It is
+// immutable, and requests share it.
 type Principal struct {
 	JailID    string
-	JailUID   string // of this incarnation of the jail: what to keep things under
+	JailUID   string // what belongs to the jail is kept under its uid
 	ClientID  string
 	ClientUID string
 	Method    Method
-	Root      bool // of the operator's own jail
+	Root      bool // of the root jail
 
-	// What a token says; zero for a client that came with its secret.
-	Expires    time.Time    // from then on the principal is nobody
-	MustFanout bool         // may never take a message away from anybody
-	Filter     *fdsl.Filter // the messages it may see; nil: all of them
+	// The claims of a token; zero for a client that presented its secret.
+	Expires    time.Time    // the principal is current before this time
+	MustFanout bool         // must not share the messages of a group
+	Filter     *fdsl.Filter // the messages that it may see; nil for all
 
-	grant *grant
+	credential *credential
 }
 
-// A grant is one credential as it stands behind principals: a secret until it
-// is rotated, a key until it is replaced.
-type grant struct {
-	ended atomic.Bool
+// A credential is a secret until it is rotated, or a public key until it is replaced.
+type credential struct {
+	principal Principal // whoever presents the credential
+	revoked   atomic.Bool
 }
 
-func (g *grant) inForce() bool { return g != nil && !g.ended.Load() }
-
-// Current says whether the credential behind p is still in force: its client
-// and jail exist, it was not rotated, and the token has not expired.
-func (d *Directory) Current(p *Principal) bool {
-	return p.grant.inForce() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
+// Current reports whether p's credential is still in force: the client and jail exist, the
+// secret or key is unchanged, and the token has not expired.
+func (p *Principal) Current() bool {
+	return p.credential != nil && !p.credential.revoked.Load() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
 }
 
-// LogValue shows who it is.
-func (p *Principal) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("jail", p.JailID),
-		slog.String("client", p.ClientID),
-		slog.String("method", p.Method.String()),
-	)
-}
-
-// An Action is something that a principal may or may not do within its jail.
+// An Action is something that a principal may be allowed to do within its jail.
 type Action uint8
 
 // The actions.
 const (
 	Subscribe         Action = iota + 1
-	Unsubscribe              // ending a subscription of its own
-	Publish                  //
-	Define                   // setting a stream's schema, and the dry run of it
-	Describe                 // reading schemas and a stream's state
+	Publish                  // to a stream
+	Define                   // a stream's schema; also the dry run of it
+	Describe                 // read schemas and the state of a stream
 	ListStreams              //
 	AdministerStreams        // header, pause, resume, delete
 	ManageClients            // create, list, delete; secrets and keys
 	ManageJails              // create, list, delete
-	BackUp                   // copying everything there is
+	BackUp                   // the whole server
+	endOfActions
 )
 
-var actionNames = map[Action]string{
+var actionNames = [endOfActions]string{
 	Subscribe:         "subscribe",
-	Unsubscribe:       "unsubscribe",
 	Publish:           "publish",
 	Define:            "define schemas",
 	Describe:          "read schemas",
@@ -102,22 +75,23 @@ var actionNames = map[Action]string{
 	BackUp:            "back up the server",
 }
 
+func (a Action) known() bool { return a > 0 && a < endOfActions }
+
 // String completes the sentence "not allowed to".
 func (a Action) String() string {
-	if name, known := actionNames[a]; known {
-		return name
+	if !a.known() {
+		return "do this"
 	}
-	return "do this"
+	return actionNames[a]
 }
 
-// May returns nil or a *ForbiddenError. It says what the kind of principal
-// permits, not whether the credential is still in force: that is Current.
+// May returns nil if principals such as p may take the action, and a *ForbiddenError otherwise.
+// It does not check whether the credential is in force: Current does.
 func (p *Principal) May(action Action) error {
-	_, known := actionNames[action]
 	switch {
-	case !known:
+	case !action.known():
 		return &ForbiddenError{action, "no such action"}
-	case p.Method == MethodToken && action != Subscribe && action != Unsubscribe:
+	case p.Method == MethodToken && action != Subscribe:
 		return &ForbiddenError{action, "the bearer of a token may only subscribe; use the client's id and secret"}
 	case p.Method != MethodBasic && p.Method != MethodToken:
 		return &ForbiddenError{action, "not authenticated"}

@@ -6,73 +6,89 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
 	"seagate/internal/secret"
 )
 
-// Bounds of secrets that the operator supplies.
+// Limits of secrets.
 const (
-	MinSecret = 16   // characters
-	MaxSecret = 1024 // bytes; of any secret that is presented, too
+	MinSecret = 16   // characters of a secret that the operator chooses
+	MaxSecret = 1024 // bytes of a secret that is chosen or presented
 )
-
-const redacted = "(hidden)"
 
 // The text of a generated secret:
 //
 //	"sea_" base64url( selector (8 bytes) | proof (32 bytes) )
 //
-// The selector finds the secret among those of all clients of one id. It is
-// no secret; the proof alone has 256 random bits. The prefix lets scanners
-// recognize a secret that leaked into a repository or a log.
+// The selector finds the secret among those of all clients with the same id. It is public. The
+// proof alone has 256 random bits. The prefix lets scanners recognize a secret that leaked into a
+// repository or a log.
 const (
 	secretPrefix  = "sea_"
 	selectorBytes = 8
 	secretBytes   = selectorBytes + 32
-	secretText    = 54 // characters of secretBytes in base64url
+	encodedBytes  = 54 // length of secretBytes in base64url
 )
 
 type (
-	selector     [selectorBytes]byte
-	secretBinary [secretBytes]byte
+	selector        [selectorBytes]byte
+	generatedSecret [secretBytes]byte
 )
 
-// strictBase64 has one text for each value.
+// strictBase64 accepts one text for each value.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// NewSecret generates a secret, to be handed to EnsureRoot by whoever wants to
-// have it on disk before it is in force.
-func NewSecret() secret.Text {
-	var raw secretBinary
+// NewSecret generates a secret. A caller that must not lose the root client's secret in a crash
+// stores it before it passes it to EnsureRoot.
+func NewSecret() secret.Text { return newGeneratedSecret().text() }
+
+func newGeneratedSecret() (raw generatedSecret) {
 	rand.Read(raw[:])
-	return raw.text()
+	return raw
 }
 
-func (raw secretBinary) text() secret.Text {
+func (raw generatedSecret) text() secret.Text {
 	return secret.New(secretPrefix + strictBase64.EncodeToString(raw[:]))
 }
 
-func (raw secretBinary) selector() selector { return selector(raw[:selectorBytes]) }
+func (raw generatedSecret) selector() selector { return selector(raw[:selectorBytes]) }
 
-// parseGenerated returns what is in the text of a generated secret. ok is
-// false for everything that does not look like one.
-func parseGenerated(text string) (raw secretBinary, ok bool) {
-	if len(text) != len(secretPrefix)+secretText || text[:len(secretPrefix)] != secretPrefix {
+// record needs no salt and no stretching, because all 256 bits of the proof are random.
+func (raw generatedSecret) record() secretRecord {
+	sum := sha256.Sum256(raw[:])
+	return secretRecord{Selector: raw[:selectorBytes], Digest: sum[:]}
+}
+
+// parseGenerated decodes the text of a generated secret. ok is false if text is not one.
+func parseGenerated(text string) (raw generatedSecret, ok bool) {
+	if len(text) != len(secretPrefix)+encodedBytes || text[:len(secretPrefix)] != secretPrefix {
 		return raw, false
 	}
-	var encoded [secretText]byte // on the stack, as this is on every request's path
+	var encoded [encodedBytes]byte // on the stack, because every request comes here
 	copy(encoded[:], text[len(secretPrefix):])
 	n, err := strictBase64.Decode(raw[:], encoded[:])
 	return raw, err == nil && n == secretBytes
 }
 
-// secretRecord is a secret as it is stored: a generated one has a Selector,
-// one in the operator's own words a Salt and Iterations.
+// generateSecret generates a secret whose selector is free. A selector that another secret has
+// would lock out that client; each secret has it with odds of 1 in 2^64.
+func (d *Directory) generateSecret() (secret.Text, secretRecord, error) {
+	for range 3 {
+		raw := newGeneratedSecret()
+		if _, taken := d.generated.Load(raw.selector()); !taken {
+			return raw.text(), raw.record(), nil
+		}
+	}
+	return secret.Text{}, secretRecord{}, errors.New("generating a secret: the system's random numbers repeat")
+}
+
+// secretRecord is a secret as it is stored. A generated secret has a Selector, a chosen one has a
+// Salt and Iterations. It must not be shown, since a guess can be verified with it.
 type secretRecord struct {
 	Selector   []byte `json:"selector,omitempty"`
 	Salt       []byte `json:"salt,omitempty"`
@@ -80,35 +96,31 @@ type secretRecord struct {
 	Digest     []byte `json:"digest"`
 }
 
-// String hides what a guess could be checked against.
-func (r secretRecord) String() string { return redacted }
+const hidden = "(hidden)"
 
-// LogValue hides what a guess could be checked against.
-func (r secretRecord) LogValue() slog.Value { return slog.StringValue(redacted) }
+// String hides the record.
+func (r secretRecord) String() string { return hidden }
 
-// stretchIterations takes about 30 ms of a core in 2026. Of a secret with at
-// least MinSecret characters that is more than enough.
+// LogValue hides the record.
+func (r secretRecord) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// stretchIterations takes about 30 ms of a core in 2026, which is more than enough for a secret
+// of at least MinSecret characters.
 const (
 	stretchIterations    = 200_000
 	maxStretchIterations = 10_000_000
 	saltBytes            = 16
 )
 
-// digestSecret makes the stored form of a secret that somebody chose or
-// NewSecret generated.
+// digestSecret returns the record of a generated or chosen secret.
 func digestSecret(text string) (secretRecord, error) {
 	if raw, generated := parseGenerated(text); generated {
-		digest := sha256.Sum256(raw[:])
-		selector := raw.selector()
-		return secretRecord{Selector: selector[:], Digest: digest[:]}, nil
-	}
-	if err := checkChosen(text); err != nil {
-		return secretRecord{}, err
+		return raw.record(), nil
 	}
 	salt := make([]byte, saltBytes)
 	rand.Read(salt)
-	digest, err := stretch(text, salt, stretchIterations)
-	return secretRecord{Salt: salt, Iterations: stretchIterations, Digest: digest}, err
+	sum, err := stretch(text, salt, stretchIterations)
+	return secretRecord{Salt: salt, Iterations: stretchIterations, Digest: sum[:]}, err
 }
 
 func checkChosen(text string) error {
@@ -135,37 +147,28 @@ func printable(text string) bool {
 	return true
 }
 
-func stretch(text string, salt []byte, iterations int) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, text, salt, iterations, sha256.Size)
+func stretch(text string, salt []byte, iterations int) (digest, error) {
+	sum, err := pbkdf2.Key(sha256.New, text, salt, iterations, sha256.Size)
+	if err != nil {
+		return digest{}, err
+	}
+	return digest(sum), nil
 }
 
 func (r secretRecord) check() error {
 	generated := len(r.Selector) == selectorBytes && r.Salt == nil && r.Iterations == 0
 	chosen := r.Selector == nil && len(r.Salt) > 0 && r.Iterations > 0 && r.Iterations <= maxStretchIterations
 	if len(r.Digest) != sha256.Size || generated == chosen {
-		return fmt.Errorf("not a stored secret")
+		return errors.New("not a stored secret")
 	}
 	return nil
 }
 
 func (r secretRecord) chosen() bool { return r.Selector == nil }
 
+// equal reports whether r and other are of the same secret, in constant time for one of equal
+// public parts.
 func (r secretRecord) equal(other secretRecord) bool {
 	return subtle.ConstantTimeCompare(r.Digest, other.Digest) == 1 && string(r.Selector) == string(other.Selector) &&
 		string(r.Salt) == string(other.Salt) && r.Iterations == other.Iterations
 }
-
-// A clientSecret is one in force, as Basic meets it.
-type clientSecret struct {
-	record    secretRecord
-	principal *Principal // whoever presents it
-
-	// HMAC of the operator's words, once they proved right; nil before, and
-	// always for generated secrets.
-	seen atomic.Pointer[[sha256.Size]byte]
-}
-
-func (s *clientSecret) grant() *grant { return s.principal.grant }
-
-// LogValue hides what a guess could be checked against.
-func (s *clientSecret) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -49,7 +49,7 @@ func TestTokenAccepted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := mustToken(t, d, "backend", sign(keyPair(0), c.header, fmt.Sprintf(c.claims, exp)))
 			if p.JailUID != a.UID || p.ClientID != "backend" || p.Method != auth.MethodToken || p.Expires.Unix() != exp ||
-				p.MustFanout != c.mustFanout || (p.Filter != nil) != c.filter || !d.Current(p) {
+				p.MustFanout != c.mustFanout || (p.Filter != nil) != c.filter || !p.Current() {
 				t.Fatalf("principal %+v", p)
 			}
 			if c.filter && p.Filter.Match(map[string]any{}, "s") {
@@ -227,12 +227,12 @@ func TestTokenTimes(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		p := mustToken(t, d, "backend", token)
 		time.Sleep(5*time.Second - time.Nanosecond)
-		if !d.Current(p) {
+		if !p.Current() {
 			t.Fatal("expired early")
 		}
 		mustToken(t, d, "backend", token)
 		time.Sleep(time.Nanosecond)
-		if d.Current(p) {
+		if p.Current() {
 			t.Fatal("current after it expired")
 		}
 		if _, err := d.Token("backend", token, "", home); reasonOf(err) != auth.ReasonTokenTime {

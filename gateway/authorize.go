@@ -9,7 +9,7 @@ import (
 // what it asks. Every operation calls it before it looks at anything else, so
 // that a refusal tells nothing about what exists.
 func (g *Gateway) authorize(p *auth.Principal, action auth.Action) *protocol.Error {
-	if !g.Directory.Current(p) {
+	if !p.Current() {
 		return protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
 	}
 	if err := p.May(action); err != nil {

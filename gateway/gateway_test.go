@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/gateway"
 	"seagate/groups"
 	"seagate/internal/secret"
@@ -52,8 +53,7 @@ func build(t testing.TB, records storage.Records, change func(*gateway.Settings)
 	if change != nil {
 		change(&settings)
 	}
-	dir, err := auth.Open(ctx, records, auth.Options{})
-	must(t, err)
+	dir := authtest.Open(t, records, authtest.Options())
 	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
 	must(t, err)
 	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
@@ -90,11 +90,7 @@ func (p *parts) ok(e *protocol.Error) {
 
 func (p *parts) root() *auth.Principal {
 	p.t.Helper()
-	secret, created, err := p.dir.CreateRoot(context.Background(), "root")
-	if err != nil || !created {
-		p.t.Fatalf("no root: %v", err)
-	}
-	return p.login("root", secret)
+	return p.login("root", authtest.NewRoot(p.t, p.dir, "root"))
 }
 
 func (p *parts) login(id string, s secret.Text) *auth.Principal {

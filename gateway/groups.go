@@ -106,9 +106,9 @@ func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, clie
 }
 
 func (g *Gateway) groupKey(p *auth.Principal, stream, client, group string) (groups.Key, *protocol.Error) {
-	uid, err := g.Directory.ClientUID(p.JailUID, client)
+	owner, err := g.Directory.Client(p.JailUID, client)
 	if err != nil {
 		return groups.Key{}, g.refusal("find the group", err)
 	}
-	return groups.Key{Topic: streams.ID{Space: p.JailUID, Name: stream}, Client: uid, Group: group}, nil
+	return groups.Key{Topic: streams.ID{Space: p.JailUID, Name: stream}, Client: owner.UID, Group: group}, nil
 }

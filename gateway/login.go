@@ -57,7 +57,7 @@ func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, *protocol.Erro
 	}
 	// Revocation first changes the directory and then looks for logins, so one
 	// that came in between is seen here or there.
-	if !g.Directory.Current(p) {
+	if !p.Current() {
 		g.logins.remove(l)
 		return nil, protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
 	}

@@ -44,15 +44,12 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 	if e := g.authorize(p, auth.ManageClients); e != nil {
 		return e
 	}
-	uid, err := g.Directory.ClientUID(p.JailUID, id)
-	if err == nil {
-		err = g.Directory.DeleteClient(ctx, p.JailUID, id)
-	}
+	client, err := g.Directory.DeleteClient(ctx, p.JailUID, id)
 	if err != nil {
 		return g.refusal("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
-	if err := g.Groups.DeleteClient(uid); err != nil { // they would be forgotten in time all the same
+	if err := g.Groups.DeleteClient(client.UID); err != nil { // they would be forgotten in time all the same
 		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
 	}
 	return nil

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/gateway"
 	"seagate/gateway/httpapi"
 	"seagate/groups"
@@ -60,6 +61,7 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 	t.Helper()
 	s := setup{
 		records:  memory.New(),
+		auth:     authtest.Options(),
 		settings: gateway.DefaultSettings(),
 		options:  httpapi.DefaultOptions(),
 		level:    slog.LevelDebug,
@@ -69,10 +71,8 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 	}
 	ctx := context.Background()
 	w := &world{metrics: prometheus.NewRegistry(), log: &logbook{}}
-	directory := must(auth.Open(ctx, s.records, s.auth))
-	secret, _, err := directory.CreateRoot(ctx, "admin")
-	check(t, err)
-	w.root = credentials{"admin", secret.Reveal()}
+	directory := authtest.Open(t, s.records, s.auth)
+	w.root = credentials{"admin", authtest.NewRoot(t, directory, "admin").Reveal()}
 	network := must(streams.Open(ctx, streams.Stores{Records: s.records, Disk: memory.New(), Memory: memory.New()}, streams.Options{Workers: 1}))
 	t.Cleanup(network.Close)
 	shares := must(groups.Open(ctx, s.records, network.Lookup, groups.Options{}))

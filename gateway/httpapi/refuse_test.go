@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 
 func TestLimitsOnHowMuch(t *testing.T) {
 	s := newServer(t, func(s *setup) {
-		s.auth = auth.Options{MaxJails: 2, MaxClientsPerJail: 1}
+		s.auth.MaxJails, s.auth.MaxClientsPerJail = 2, 1
 		s.settings.Schema.Streams = 1
 		s.settings.PublishesPerSecond = 3
 	})
@@ -193,7 +193,7 @@ func TestCredentials(t *testing.T) {
 // TestTooManyAttempts: a guesser is turned away, and so is everybody from its
 // address, but told when to come back.
 func TestTooManyAttempts(t *testing.T) {
-	s := newServer(t, func(s *setup) { s.auth = auth.Options{AddressAttempts: 3} })
+	s := newServer(t, func(s *setup) { s.auth.AddressAttempts = 3 })
 	wrong := credentials{"admin", auth.NewSecret().Reveal()}
 	for range 3 {
 		s.refused(protocol.CodeInvalidCredentials, call{method: "GET", path: "/api/v1/streams", as: &wrong})

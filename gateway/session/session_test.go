@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/gateway"
 	"seagate/gateway/outbox"
 	"seagate/groups"
@@ -99,8 +99,8 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 func TestASubscriptionThatEndsInTwoWaysIsClosedOnce(t *testing.T) {
 	ctx := context.Background()
 	records := memory.New()
-	dir, _ := auth.Open(ctx, records, auth.Options{})
-	secret, _, _ := dir.CreateRoot(ctx, "root")
+	dir := authtest.Open(t, records, authtest.Options())
+	secret := authtest.NewRoot(t, dir, "root")
 	schemas, _ := schema.OpenRegistry(ctx, records, schema.Rules{}, schema.DefaultLimits())
 	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
 	defer network.Close()

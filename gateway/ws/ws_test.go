@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/gateway"
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
@@ -67,11 +68,8 @@ func newBench(t testing.TB, with setup) *bench {
 		}
 	}
 	var err error
-	b.dir, err = auth.Open(ctx, records, auth.Options{})
-	must(err)
-	secret, _, err := b.dir.CreateRoot(ctx, "root")
-	must(err)
-	b.secret = secret.Reveal()
+	b.dir = authtest.Open(t, records, authtest.Options())
+	b.secret = authtest.NewRoot(t, b.dir, "root").Reveal()
 	settings := gateway.DefaultSettings()
 	if with.settings != nil {
 		with.settings(&settings)

@@ -113,13 +113,7 @@ func (a *App) openStorage(context.Context) error {
 }
 
 func (a *App) openDirectory(ctx context.Context) (err error) {
-	limits := a.config.Limits
-	a.directory, err = auth.Open(ctx, a.engine, auth.Options{
-		MaxClientsPerJail: limits.ClientsPerJail,
-		AddressAttempts:   limits.FailedAuthentications,
-		ClientAttempts:    limits.FailedAuthentications,
-		FilterLimits:      filterLimits(limits),
-	})
+	a.directory, err = auth.Open(ctx, a.engine, directoryOptions(a.config.Limits))
 	if err != nil || a.config.Root.ClientID == "" {
 		return err
 	}
@@ -305,7 +299,7 @@ func (a *App) logStart() {
 		attributes = append(attributes, "admin", a.adminSide.Addr().String())
 	}
 	a.log.Info("serving", attributes...)
-	if stats := a.directory.Stats(); stats.Clients == 0 {
+	if !a.directory.HasClients() {
 		a.log.Warn("there is no client yet, so nobody can connect",
 			"advice", "set SEAGATE_ROOT_CLIENT_ID and SEAGATE_ROOT_CLIENT_SECRET and start again")
 	}

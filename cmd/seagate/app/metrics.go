@@ -14,7 +14,7 @@ import (
 func (a *App) registerMetrics() {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	limited := prometheus.CounterOpts{Namespace: "seagate", Name: "authentications_limited_total", Help: "Attempts refused because too many had failed."}
-	a.metrics.MustRegister(prometheus.NewCounterFunc(limited, func() float64 { return float64(a.directory.Stats().Limited) }))
+	a.metrics.MustRegister(prometheus.NewCounterFunc(limited, func() float64 { return float64(a.directory.Limited()) }))
 	a.gauge("storage_free_bytes", "Bytes free on the disk of the data folder.", func() float64 {
 		free, _ := a.engine.Space()
 		return float64(free)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 
+	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/cmd/seagate/config"
 	"seagate/gateway"
@@ -75,11 +76,20 @@ func schemaRules(s config.Streams) schema.Rules {
 	}
 }
 
-func filterLimits(l config.Limits) fdsl.Limits {
-	limits := fdsl.DefaultLimits()
-	limits.Bytes = int(l.FilterBytes)
-	limits.Depth = l.FilterDepth
-	return limits
+// Limits that are no settings.
+const (
+	maxJails       = 10_000
+	maxFilterNodes = 512 // a filter's share of the CPU per message
+)
+
+func directoryOptions(l config.Limits) auth.Options {
+	return auth.Options{
+		MaxJails:          maxJails,
+		MaxClientsPerJail: l.ClientsPerJail,
+		AddressAttempts:   l.FailedAuthentications,
+		ClientAttempts:    l.FailedAuthentications,
+		FilterLimits:      fdsl.Limits{Bytes: int(l.FilterBytes), Depth: l.FilterDepth, Nodes: maxFilterNodes},
+	}
 }
 
 func socketOptions(c *config.Config, origins origin.Set) ws.Options {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/groups"
 	"seagate/storage/memory"
 	"seagate/streams"
@@ -26,7 +26,7 @@ func (nobody) Fail(error)                                  {}
 func TestMetricsOfGroupsWhoseClientsAreGone(t *testing.T) {
 	ctx := context.Background()
 	records := memory.New()
-	dir, _ := auth.Open(ctx, records, auth.Options{})
+	dir := authtest.Open(t, records, authtest.Options())
 	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
 	defer network.Close()
 	registry, err := groups.Open(ctx, records, network.Lookup, groups.DefaultOptions())

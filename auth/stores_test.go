@@ -13,17 +13,17 @@ func newEngine() *memory.Engine { return memory.New() }
 
 var errDisk = errors.New("disk on fire")
 
-// A failingStore fails the write that countdown reaches zero at, and all after
-// it, as an engine does that has seen its disk fail. happens says whether that
-// first one gets there all the same.
+// A failingStore fails the write at which countdown reaches zero, and all writes after it, as an
+// engine does after its disk failed. The first failing write is stored all the same if stored is
+// true.
 type failingStore struct {
 	storage.Records
 	countdown atomic.Int64
-	happens   bool
+	stored    bool
 }
 
-func failingAt(records storage.Records, writes int, happens bool) *failingStore {
-	s := &failingStore{Records: records, happens: happens}
+func failingAt(records storage.Records, writes int, stored bool) *failingStore {
+	s := &failingStore{Records: records, stored: stored}
 	s.countdown.Store(int64(writes))
 	return s
 }
@@ -32,7 +32,7 @@ func (s *failingStore) write(do func() error) error {
 	switch left := s.countdown.Add(-1); {
 	case left > 0:
 		return do()
-	case left == 0 && s.happens:
+	case left == 0 && s.stored:
 		_ = do()
 	}
 	return errDisk
@@ -50,11 +50,11 @@ func (s *failingStore) Delete(ctx context.Context, table, key string, c storage.
 	return s.write(func() error { return s.Records.Delete(ctx, table, key, c) })
 }
 
-// heal ends the trouble.
+// heal lets all writes succeed from now on.
 func (s *failingStore) heal() { s.countdown.Store(1 << 60) }
 
-// A hangingStore, once told to hang, says on entered that a write is under way
-// and has it wait for release.
+// A hangingStore, while hang is true, sends to entered when a write begins, and holds the write
+// until release is closed.
 type hangingStore struct {
 	storage.Records
 	hang             atomic.Bool

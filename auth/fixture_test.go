@@ -16,27 +16,33 @@ import (
 	"time"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 	"seagate/storage"
 	"seagate/storage/memory"
 )
 
 var home = netip.MustParseAddr("192.0.2.1")
 
-// unlimited is for tests that fail on purpose more often than peers may.
-var unlimited = auth.Options{AddressAttempts: -1, ClientAttempts: -1}
+// noLimit is a number of failures per minute that no test reaches.
+const noLimit = 1e9
+
+func failuresPerMinute(address, client int) auth.Options {
+	opts := authtest.Options()
+	opts.AddressAttempts, opts.ClientAttempts = address, client
+	return opts
+}
+
+// unlimited is for tests that fail on purpose.
+var unlimited = failuresPerMinute(noLimit, noLimit)
 
 func open(t testing.TB, records storage.Records, opts auth.Options) *auth.Directory {
 	t.Helper()
-	d, err := auth.Open(t.Context(), records, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return authtest.Open(t, records, opts)
 }
 
 func openNew(t testing.TB, opts auth.Options) *auth.Directory {
 	t.Helper()
-	return open(t, memory.New(), opts)
+	return authtest.Open(t, memory.New(), opts)
 }
 
 func newJail(t testing.TB, d *auth.Directory, id, clientID string) (auth.Jail, string) {
@@ -106,7 +112,7 @@ func wantErr(t testing.TB, err, want error) {
 	}
 }
 
-// keyPair returns one of a few key pairs, which take long to make.
+// keyPair returns one of three key pairs. All tests share them, because making one takes long.
 func keyPair(n int) *rsa.PrivateKey { return keyPairs[n]() }
 
 var keyPairs = [3]func() *rsa.PrivateKey{newKeyPair(), newKeyPair(), newKeyPair()}
@@ -133,7 +139,7 @@ func pemOf(n int) string { return publicPEM(&keyPair(n).PublicKey) }
 
 const rs512 = `{"alg":"RS512","typ":"JWT"}`
 
-// sign makes a token of exactly this header and these claims.
+// sign makes a token of exactly this header and these claims, whatever they are.
 func sign(key *rsa.PrivateKey, header, claims string) string {
 	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." +
 		base64.RawURLEncoding.EncodeToString([]byte(claims))

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"seagate/auth"
+	"seagate/auth/authtest"
 )
 
-func TestClients(t *testing.T) {
+func TestLifeOfAClient(t *testing.T) {
 	d := openNew(t, unlimited)
 	a, _ := newJail(t, d, "a", "c0")
 	c, s, err := d.CreateClient(t.Context(), a.UID, "c1", "does things")
@@ -32,7 +33,7 @@ func TestClients(t *testing.T) {
 	if _, err := d.Basic("c1", s.Reveal(), home); reasonOf(err) != auth.ReasonWrongSecret {
 		t.Fatalf("the rotated secret: %v", err)
 	}
-	if err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil {
+	if gone, err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil || gone != c {
 		t.Fatal(err)
 	}
 	if _, err := d.Basic("c1", s2.Reveal(), home); reasonOf(err) != auth.ReasonUnknownClient {
@@ -42,12 +43,12 @@ func TestClients(t *testing.T) {
 	if err != nil || again.UID == c.UID {
 		t.Fatalf("created again: %+v, %v", again, err)
 	}
-	if got := d.Stats(); got.Jails != 1 || got.Clients != 2 {
-		t.Fatalf("%+v", got)
+	if jails, clients := size(t, d); jails != 1 || clients != 2 {
+		t.Fatalf("%d jails, %d clients", jails, clients)
 	}
 }
 
-func TestWhatIsNotThere(t *testing.T) {
+func TestUnknownJailsAndClients(t *testing.T) {
 	d := openNew(t, unlimited)
 	a, _ := newJail(t, d, "a", "c")
 	_, _ = newJail(t, d, "b", "of-b")
@@ -55,7 +56,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	for _, id := range []string{"nobody", "of-b", "", "../c"} {
 		_, err := d.Client(a.UID, id)
 		wantErr(t, err, auth.ErrClientNotFound)
-		wantErr(t, d.DeleteClient(ctx, a.UID, id), auth.ErrClientNotFound)
+		wantErr(t, second(d.DeleteClient(ctx, a.UID, id)), auth.ErrClientNotFound)
 		_, _, err = d.RotateSecret(ctx, a.UID, id)
 		wantErr(t, err, auth.ErrClientNotFound)
 		_, err = d.SetPublicKey(ctx, a.UID, id, pemOf(0))
@@ -64,7 +65,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	for _, uid := range []string{"", "a", "nowhere"} {
 		_, err := d.Client(uid, "c")
 		wantErr(t, err, auth.ErrJailNotFound)
-		wantErr(t, d.DeleteClient(ctx, uid, "c"), auth.ErrJailNotFound)
+		wantErr(t, second(d.DeleteClient(ctx, uid, "c")), auth.ErrJailNotFound)
 		_, _, err = d.CreateClient(ctx, uid, "d", "")
 		wantErr(t, err, auth.ErrJailNotFound)
 		_, _, err = d.RotateSecret(ctx, uid, "c")
@@ -78,11 +79,9 @@ func TestWhatIsNotThere(t *testing.T) {
 	wantErr(t, err, auth.ErrJailNotFound)
 }
 
-func TestJails(t *testing.T) {
+func TestLifeOfAJail(t *testing.T) {
 	d := openNew(t, unlimited)
-	if _, _, err := d.CreateRoot(t.Context(), "ops"); err != nil {
-		t.Fatal(err)
-	}
+	authtest.NewRoot(t, d, "ops")
 	a, secret := newJail(t, d, "a", "c")
 	if a.ID != "a" || a.Name != "jail a" || a.UID == "" || time.Since(a.CreatedAt) > time.Minute {
 		t.Fatalf("%+v", a)
@@ -97,47 +96,46 @@ func TestJails(t *testing.T) {
 		t.Fatalf("%+v, %v", gone, err)
 	}
 	if _, err := d.Basic("c", secret, home); err == nil {
-		t.Fatal("a client of a deleted jail came in")
+		t.Fatal("a client of a deleted jail got in")
 	}
 	again, _ := newJail(t, d, "a", "c")
 	if again.UID == a.UID {
-		t.Fatal("the jail has the uid of the one before it")
+		t.Fatal("the new jail has the uid of the deleted one")
 	}
 	if d.HasJail(a.UID) || !d.HasJail(again.UID) || d.HasJail("a") {
-		t.Fatal("HasJail does not tell the jail from the one before it")
+		t.Fatal("HasJail does not tell the new jail from the deleted one")
 	}
 	if _, err := d.Basic("c", secret, home); err == nil {
-		t.Fatal("a client of the jail before came in")
+		t.Fatal("a client of the deleted jail got into the new one")
 	}
 }
 
-func TestNobodyTakesTheRootJail(t *testing.T) {
+func TestCreateJailRefusesTheRootJail(t *testing.T) {
 	d := openNew(t, unlimited)
 	_, _, err := d.CreateJail(t.Context(), auth.RootJailID, "", "c")
 	wantErr(t, err, auth.ErrJailExists)
 }
 
-func TestLastClientOfRoot(t *testing.T) {
+func TestLastClientOfTheRootJailStays(t *testing.T) {
 	d := openNew(t, unlimited)
-	s, _, err := d.CreateRoot(t.Context(), "ops")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := authtest.NewRoot(t, d, "ops")
 	root := mustBasic(t, d, "ops", s.Reveal()).JailUID
-	wantErr(t, d.DeleteClient(t.Context(), root, "ops"), auth.ErrLastClient)
+	wantErr(t, second(d.DeleteClient(t.Context(), root, "ops")), auth.ErrLastClient)
 	newClient(t, d, root, "ops2")
-	if err := d.DeleteClient(t.Context(), root, "ops"); err != nil {
+	if _, err := d.DeleteClient(t.Context(), root, "ops"); err != nil {
 		t.Fatal(err)
 	}
-	wantErr(t, d.DeleteClient(t.Context(), root, "ops2"), auth.ErrLastClient)
+	wantErr(t, second(d.DeleteClient(t.Context(), root, "ops2")), auth.ErrLastClient)
 	a, _ := newJail(t, d, "a", "c")
-	if err := d.DeleteClient(t.Context(), a.UID, "c"); err != nil {
+	if _, err := d.DeleteClient(t.Context(), a.UID, "c"); err != nil {
 		t.Fatalf("the last client of another jail: %v", err)
 	}
 }
 
-func TestBounds(t *testing.T) {
-	d := openNew(t, auth.Options{MaxJails: 2, MaxClientsPerJail: 3})
+func TestLimitsOfJailsAndClients(t *testing.T) {
+	opts := authtest.Options()
+	opts.MaxJails, opts.MaxClientsPerJail = 2, 3
+	d := openNew(t, opts)
 	a, _ := newJail(t, d, "a", "c0")
 	newJail(t, d, "b", "c0")
 	_, _, err := d.CreateJail(t.Context(), "c", "", "c0")
@@ -148,7 +146,7 @@ func TestBounds(t *testing.T) {
 	wantErr(t, err, auth.ErrTooManyClients)
 	_, _, err = d.CreateClient(t.Context(), a.UID, "c2", "")
 	wantErr(t, err, auth.ErrClientExists)
-	if err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil {
+	if _, err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil {
 		t.Fatal(err)
 	}
 	newClient(t, d, a.UID, "c3")
@@ -158,19 +156,23 @@ func TestBounds(t *testing.T) {
 	newJail(t, d, "c", "c0")
 }
 
-func TestIDs(t *testing.T) {
+func TestIDsAndDescriptions(t *testing.T) {
+	d := openNew(t, unlimited)
+	a, _ := newJail(t, d, "of-a", "c")
 	for id, ok := range map[string]bool{
 		"a": true, "0": true, "A.b_c~d@e+f-9": true, strings.Repeat("x", auth.MaxID): true,
 		"ü": true, "-a": true,
 		"": false, "a/b": false, "a:b": false, "a\xff": false, "a\x00": false, "a\n": false, "a\u0085": false,
 		strings.Repeat("x", auth.MaxID+1): false,
 	} {
-		if err := auth.CheckID(id); (err == nil) != ok || err != nil && !errors.Is(err, auth.ErrInvalidName) {
-			t.Errorf("%q: %v", id, err)
+		_, _, errClient := d.CreateClient(t.Context(), a.UID, id, "")
+		_, _, errJail := d.CreateJail(t.Context(), id, "", "c")
+		for _, err := range []error{errClient, errJail} {
+			if (err == nil) != ok || err != nil && !errors.Is(err, auth.ErrInvalidName) {
+				t.Errorf("%q: %v", id, err)
+			}
 		}
 	}
-	d := openNew(t, unlimited)
-	a, _ := newJail(t, d, "a", "c")
 	_, _, err := d.CreateClient(t.Context(), a.UID, "a/b", "")
 	wantErr(t, err, auth.ErrInvalidName)
 	_, _, err = d.CreateJail(t.Context(), "a/b", "", "c")
@@ -225,8 +227,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// A change that hangs in storage holds up other changes, until they give up,
-// and nothing else.
+// A change that hangs in storage delays other changes until their contexts end, and nothing else.
 func TestHangingStorage(t *testing.T) {
 	s := &hangingStore{Records: newEngine(), entered: make(chan struct{}), release: make(chan struct{})}
 	d := open(t, s, unlimited)

@@ -1,0 +1,262 @@
+package auth
+
+import (
+	"crypto/rsa"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A registry holds all jails and clients in memory. Only the change that runs writes to it, and
+// it holds mu while it writes. So a change reads without mu, and everybody else reads with it.
+type registry struct {
+	mu    sync.RWMutex     // guards what follows and jail.clients
+	jails map[string]*jail // by id
+	uids  map[string]*jail // by uid
+
+	// Authentication reads what follows without mu.
+	generated sync.Map     // selector → *secretCredential, for generated secrets
+	namesakes sync.Map     // client id → *namesakes
+	chosen    atomic.Int32 // number of secrets that the operator chose
+}
+
+// A jail is immutable except for clients, which registry.mu guards.
+type jail struct {
+	id      string
+	record  jailRecord
+	clients map[string]*client // by id
+}
+
+func newJail(id string, record jailRecord) *jail {
+	return &jail{id: id, record: record, clients: map[string]*client{}}
+}
+
+func (j *jail) isRoot() bool { return j.id == RootJailID }
+
+// A client is immutable. A change of a client makes another one, which keeps the credentials
+// that did not change.
+type client struct {
+	id       string
+	jail     *jail
+	record   clientRecord
+	revision uint64 // of the record
+	secret   *secretCredential
+	key      *keyCredential // nil if the client has no public key
+}
+
+// secretCredential is a client's secret.
+type secretCredential struct {
+	credential
+	record secretRecord
+
+	// verified is an HMAC of a chosen secret, once this process has verified it. It is nil for a
+	// generated secret.
+	verified atomic.Pointer[digest]
+}
+
+// keyCredential is a client's public key, which verifies its tokens.
+type keyCredential struct {
+	credential
+	public *rsa.PublicKey
+	inert  bool // as keyRecord.Inert
+}
+
+// newClient makes a client of the jail from its record. It keeps the credentials of the client
+// that has the id now, where the record has the same ones.
+func (j *jail) newClient(id string, record clientRecord, revision uint64) (*client, error) {
+	c := &client{id: id, jail: j, record: record, revision: revision}
+	last := j.clients[id]
+	if last == nil || last.record.UID != record.UID {
+		last = &client{}
+	}
+	c.secret = last.secret
+	if c.secret == nil || !c.secret.record.equal(record.Secret) {
+		c.secret = &secretCredential{record: record.Secret}
+		c.secret.init(c, MethodBasic)
+	}
+	if record.Key == nil {
+		return c, nil
+	}
+	public, err := parsePublicKey(record.Key.PEM)
+	if err != nil {
+		return nil, err
+	}
+	c.key = last.key
+	if c.key == nil || c.key.inert != record.Key.Inert || !c.key.public.Equal(public) {
+		c.key = &keyCredential{public: public, inert: record.Key.Inert}
+		c.key.init(c, MethodToken)
+	}
+	return c, nil
+}
+
+func (c *credential) init(of *client, m Method) {
+	c.principal = Principal{
+		JailID:     of.jail.id,
+		JailUID:    of.jail.record.UID,
+		ClientID:   of.id,
+		ClientUID:  of.record.UID,
+		Method:     m,
+		Root:       of.jail.isRoot(),
+		credential: c,
+	}
+}
+
+// namesakes are the clients that share an id, over all jails. A value is immutable.
+type namesakes struct {
+	clients int
+	chosen  *secretCredential // nil if none; only the root jail has chosen secrets
+	keys    []*keyCredential  // without inert ones
+}
+
+var noNamesakes = &namesakes{}
+
+// withID returns the clients with an id. It needs no lock.
+func (r *registry) withID(id string) *namesakes {
+	if v, ok := r.namesakes.Load(id); ok {
+		return v.(*namesakes)
+	}
+	return noNamesakes
+}
+
+// setClient makes next the client with the id, or deletes the client if next is nil. It reports
+// whether that revoked a credential.
+func (r *registry) setClient(j *jail, id string, next *client) (revoked bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := j.clients[id]
+	if next == nil {
+		delete(j.clients, id)
+	} else {
+		j.clients[id] = next
+	}
+	return r.replaceLocked(id, last, next)
+}
+
+// setJail makes next the jail with the id, with its clients, or deletes the jail if next is nil.
+// It returns the jail that had the id, whose credentials are revoked, or nil.
+func (r *registry) setJail(id string, next *jail) (last *jail) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last = r.jails[id]; last != nil {
+		delete(r.jails, id)
+		delete(r.uids, last.record.UID)
+		for clientID, c := range last.clients {
+			r.replaceLocked(clientID, c, nil)
+		}
+	}
+	if next != nil {
+		r.jails[id] = next
+		r.uids[next.record.UID] = next
+		for clientID, c := range next.clients {
+			r.replaceLocked(clientID, nil, c)
+		}
+	}
+	return last
+}
+
+// replaceLocked replaces what authentication finds of last by what it finds of next. Both are nil
+// for no client. It reports whether that revoked a credential.
+func (r *registry) replaceLocked(id string, last, next *client) (revoked bool) {
+	known := *r.withID(id)
+	if last == nil {
+		last = &client{}
+		known.clients++
+	}
+	if next == nil {
+		next = &client{}
+		known.clients--
+	}
+	if last.secret != next.secret {
+		revoked = r.removeSecretLocked(&known, last.secret)
+		r.addSecretLocked(&known, next.secret)
+	}
+	if last.key != next.key {
+		revoked = known.removeKey(last.key) || revoked
+		known.addKey(next.key)
+	}
+	if known.clients == 0 {
+		r.namesakes.Delete(id)
+	} else {
+		r.namesakes.Store(id, &known)
+	}
+	return revoked
+}
+
+func (r *registry) addSecretLocked(known *namesakes, s *secretCredential) {
+	switch {
+	case s == nil:
+	case s.record.chosen():
+		known.chosen = s
+		r.chosen.Add(1)
+	default:
+		r.generated.Store(selector(s.record.Selector), s)
+	}
+}
+
+func (r *registry) removeSecretLocked(known *namesakes, s *secretCredential) (revoked bool) {
+	if s == nil {
+		return false
+	}
+	s.revoked.Store(true)
+	if s.record.chosen() {
+		known.chosen = nil
+		r.chosen.Add(-1)
+	} else {
+		r.generated.Delete(selector(s.record.Selector))
+	}
+	return true
+}
+
+// addKey makes a new slice, because readers may hold the old one.
+func (n *namesakes) addKey(k *keyCredential) {
+	if k != nil && !k.inert {
+		n.keys = append(slices.Clip(n.keys), k)
+	}
+}
+
+func (n *namesakes) removeKey(k *keyCredential) (revoked bool) {
+	if k == nil {
+		return false
+	}
+	k.revoked.Store(true)
+	n.keys = slices.DeleteFunc(slices.Clone(n.keys), func(other *keyCredential) bool { return other == k })
+	return true
+}
+
+// jail returns the jail with the uid, or ErrJailNotFound.
+func (r *registry) jail(uid string) (*jail, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if j := r.uids[uid]; j != nil {
+		return j, nil
+	}
+	return nil, ErrJailNotFound
+}
+
+// client returns the client with the id in the jail with the uid, or ErrJailNotFound or
+// ErrClientNotFound.
+func (r *registry) client(jailUID, id string) (*client, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	j := r.uids[jailUID]
+	if j == nil {
+		return nil, ErrJailNotFound
+	}
+	if c := j.clients[id]; c != nil {
+		return c, nil
+	}
+	return nil, ErrClientNotFound
+}
+
+// page returns up to limit keys of m that come after the given one, in order, and whether there
+// are more.
+func page[V any](m map[string]V, after string, limit int) (keys []string, more bool) {
+	keys = slices.Collect(maps.Keys(m))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k <= after })
+	slices.Sort(keys)
+	if limit = max(limit, 0); len(keys) > limit {
+		return keys[:limit], true
+	}
+	return keys, false
+}
