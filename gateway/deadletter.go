@@ -76,7 +76,7 @@ func letterOf(d groups.DeadLetter, client string) deadLetter {
 	return deadLetter{
 		Stream:     d.Key.Topic.Name,
 		Seq:        d.Message.Seq,
-		Time:       d.Message.Time.UTC().Format(time.RFC3339Nano),
+		Time:       string(protocol.AppendTime(nil, d.Message.Time)),
 		Client:     client,
 		Group:      d.Key.Group,
 		Deliveries: d.Deliveries,

@@ -2,11 +2,11 @@ package protocol
 
 import "slices"
 
-// A Code says why something was refused or ended, in a word that programs may
-// rely on. It is the same on the WebSocket, over HTTP and in the log.
+// A Code says why something was refused or ended. Programs may rely on it. It is
+// the same on the WebSocket, over HTTP and in the log.
 type Code string
 
-// What was sent is wrong.
+// The content of a request is wrong.
 const (
 	CodeMalformedJSON     Code = "malformed_json"
 	CodeInvalidUTF8       Code = "invalid_utf8"
@@ -24,7 +24,7 @@ const (
 	CodeUnsupportedEncoding  Code = "unsupported_encoding"
 )
 
-// Who sent it is not known, or may not do it.
+// The sender is unknown, or lacks the right.
 const (
 	CodeInvalidCredentials  Code = "invalid_credentials"
 	CodeCredentialsRequired Code = "credentials_required"
@@ -32,7 +32,7 @@ const (
 	CodeOriginNotAllowed    Code = "origin_not_allowed"
 )
 
-// What it is about is not there, or is in the way.
+// The subject of the request is missing, or its state forbids the request.
 const (
 	CodeStreamNotFound       Code = "stream_not_found"
 	CodeVersionNotFound      Code = "version_not_found"
@@ -57,7 +57,7 @@ const (
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
 )
 
-// There is too much of it.
+// A limit is reached.
 const (
 	CodeTooManyAttempts      Code = "too_many_attempts"
 	CodeRateLimited          Code = "rate_limited"
@@ -72,7 +72,7 @@ const (
 	CodeTooManyGroups        Code = "too_many_groups"
 )
 
-// The server could not do it.
+// The server failed.
 const (
 	CodeInternal            Code = "internal"
 	CodeShuttingDown        Code = "shutting_down"
@@ -80,7 +80,8 @@ const (
 	CodeInsufficientStorage Code = "insufficient_storage"
 )
 
-// A WebSocket connection ends, or, with the last one, a subscription does.
+// The server ends a WebSocket connection, or, for CodeStreamDeleted, a
+// subscription.
 const (
 	CodeProtocolViolation     Code = "protocol_violation"
 	CodeAuthenticationTimeout Code = "authentication_timeout"
@@ -93,29 +94,29 @@ const (
 	CodeStreamDeleted         Code = "stream_deleted"
 )
 
-// CodeInfo is what there is to know about a Code.
+// CodeInfo describes a Code.
 type CodeInfo struct {
 	Code Code
-	// Status is the HTTP status that goes with the code; 0 for the codes
-	// that belong to the WebSocket alone.
+	// Status is the HTTP status of the code, or 0 if only the WebSocket uses
+	// the code.
 	Status int
-	// Close is the WebSocket close code (RFC 6455 §7.4, or of our own from
-	// 4000 on) with which the server ends a connection for this reason; 0 if
-	// it ends none, or ends it without a word. A refused authenticate ends
-	// the connection with 1008 whatever its code.
+	// Close is the WebSocket close code with which the server ends a connection
+	// for this reason (RFC 6455 §7.4; from 4000 on it is our own). It is 0 if
+	// the server ends no connection, or ends it without a close frame. A refused
+	// authenticate ends the connection with 1008, whatever its code.
 	Close int
-	// Title is the same for every occurrence (RFC 9457 §3.1.3).
+	// Title is the same each time (RFC 9457 §3.1.3).
 	Title string
-	// Advice is one sentence on what to do next.
+	// Advice is one sentence that says what to do next.
 	Advice string
 }
 
-// Codes returns all codes, in the order in which they are best explained. The
-// slice belongs to the caller.
+// Codes returns all codes in the order of the documentation. The slice belongs
+// to the caller.
 func Codes() []CodeInfo { return slices.Clone(codeTable) }
 
-// Info returns what is known about the code, and false for a code that is not
-// in Codes, which may come from a newer server.
+// Info describes the code. It returns false for a code that is not in Codes, as
+// a newer server may send.
 func (c Code) Info() (CodeInfo, bool) {
 	info, ok := codesByName[c]
 	return info, ok

@@ -1,8 +1,8 @@
 package protocol
 
-// codeTable is the one place that ties a code to HTTP, to the WebSocket and
-// to words. RFC 6455 §7.4.1 gives 1001, 1007, 1008, 1009 and 1011 their
-// meaning; 4008 is ours.
+// codeTable maps each code to its HTTP status, its close code and its words, and
+// nothing else does. RFC 6455 §7.4.1 defines the close codes 1001 to 1011; 4008
+// is our own. A test compares the table with docs/protocol.md.
 var codeTable = []CodeInfo{
 	{CodeMalformedJSON, 400, 0, "Malformed JSON",
 		"Send one JSON value in which no object repeats a key and every surrogate escape is part of a pair."},

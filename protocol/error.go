@@ -5,19 +5,30 @@ import (
 	"strings"
 )
 
-// An Error is the refusal of one request. All of it is safe to show to
-// whoever sent the request: causes that are not belong in the log.
+// An Error refuses one request. All of it is safe to show to the sender of the
+// request; a cause that is not belongs in the log.
 type Error struct {
 	Code    Code
 	Message string
-	// Errors lists each thing that is wrong, with its place, where there can
-	// be several. Empty otherwise.
+	// Errors lists everything that is wrong, each with its place. It is empty
+	// if there can be only one thing.
 	Errors []string
 }
 
-// Errorf returns an Error with a formatted message and no list.
+// Errorf returns an Error with a formatted message and an empty list.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// InvalidRequest returns an Error (invalid_request) for a request with the
+// given problems, at least one. Its message begins with subject ("The
+// request") and has the first problem, for clients that show nothing else.
+func InvalidRequest(subject string, problems ...string) *Error {
+	message := subject + " is not well formed: " + problems[0]
+	if more := len(problems) - 1; more > 0 {
+		message += fmt.Sprintf(" (and %d more)", more)
+	}
+	return &Error{Code: CodeInvalidRequest, Message: message, Errors: problems}
 }
 
 func (e *Error) Error() string {
@@ -28,8 +39,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// A Violation ends the connection. ID and Action are what could be read of
-// the message at fault, 0 and "" where they could not.
+// A Violation ends the connection. ID and Action are those of the wrong
+// message, and 0 and "" if they could not be read.
 type Violation struct {
 	ID      int64
 	Action  string
@@ -38,33 +49,12 @@ type Violation struct {
 
 func (v *Violation) Error() string { return v.Refusal.Error() }
 
-// Unwrap returns the Refusal. Look for a *Violation before looking for an
-// *Error: whoever finds only the latter would keep the connection open.
+// Unwrap returns the Refusal. Look for a *Violation before you look for an
+// *Error: code that finds only the *Error keeps the connection open.
 func (v *Violation) Unwrap() error { return v.Refusal }
 
-// problems gathers what is wrong with one request, so that whoever sent it
-// can correct everything at once.
-type problems []string
-
-func (p *problems) add(place, problem string) {
-	*p = append(*p, place+": "+problem)
-}
-
-// err returns the refusal, or nil if there is no problem. The first problem
-// is in the message, for clients that show nothing else.
-func (p problems) err() error {
-	if len(p) == 0 {
-		return nil
-	}
-	message := "The request is not well formed: " + p[0]
-	if more := len(p) - 1; more > 0 {
-		message += fmt.Sprintf(" (and %d more)", more)
-	}
-	return &Error{Code: CodeInvalidRequest, Message: message, Errors: p}
-}
-
-// quote quotes text of a client's choosing for a message to people. Only its
-// beginning is shown: an error must not become as long as what caused it.
+// quote quotes text from a client for a message to people. It keeps only the
+// beginning, so that an error does not become as long as what caused it.
 func quote(s string) string {
 	const most = 64
 	if len(s) <= most {

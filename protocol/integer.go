@@ -7,14 +7,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxInteger is up to where every integer is a number of its own in
-// JavaScript, whose clients these ids come from.
-const maxInteger = 1 << 53
+// MaxInteger is the largest integer up to which JavaScript, whose clients send
+// ids and numbers, represents every integer exactly.
+const MaxInteger = 1 << 53
 
-// parseInteger returns the integer that the raw value is: any JSON number
-// with an integral value between -2^53 and 2^53, exactly. It takes time
-// linear in the number's length, whatever the exponent; floating point would
-// be as fast but take 1.00000000000000000001 for an integer.
+// parseInteger returns the value of a JSON number that is an integer between
+// -MaxInteger and MaxInteger. 1.0 and 1e0 are integers. It takes time linear in
+// the length of the number, whatever the exponent. Floating point would too,
+// but takes 1.00000000000000000001 for an integer.
 func parseInteger(raw jsontext.Value) (int64, bool) {
 	const longest = len("-9007199254740992")
 	if raw.Kind() != '0' {
@@ -34,14 +34,14 @@ func parseInteger(raw jsontext.Value) (int64, bool) {
 }
 
 func inRange(n int64) (int64, bool) {
-	if n < -maxInteger || n > maxInteger {
+	if n < -MaxInteger || n > MaxInteger {
 		return 0, false
 	}
 	return n, true
 }
 
-// parseScaled reads an unsigned number as digits × 10^scale, the digits
-// without zeros at either end.
+// parseScaled reads an unsigned number as digits × 10^scale, where digits has
+// no zeros at either end.
 func parseScaled(literal string) (int64, bool) {
 	mantissa, exponent := literal, "0"
 	if i := strings.IndexAny(literal, "eE"); i >= 0 {
@@ -64,4 +64,14 @@ func parseScaled(literal string) (int64, bool) {
 	}
 	n, _ := strconv.ParseInt(digits+strings.Repeat("0", scale), 10, 64) // so few digits fit
 	return inRange(n)
+}
+
+// parseSeq returns the value of a JSON number that is a message number: an
+// integer from 1 on.
+func parseSeq(raw jsontext.Value) (uint64, bool) {
+	n, ok := parseInteger(raw)
+	if !ok || n < 1 {
+		return 0, false
+	}
+	return uint64(n), true
 }

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// nameRule is what one kind of name may be made of, besides the letters,
-// marks and digits of any script.
+// A nameRule says which punctuation one kind of name may contain, besides the
+// letters, marks and digits of any script.
 //
-// Names travel in URL paths, in HTTP Basic credentials, in metrics, logs and
-// storage keys. So there is nothing in them that one of these would split,
-// decode or hide: no slash, percent sign, white space or control character,
-// and no second spelling of the same text. "$" is kept for the server's own.
+// Names appear in URL paths, HTTP Basic credentials, metrics, logs and storage
+// keys. So they contain nothing that one of these splits, decodes or hides: no
+// slash, percent sign, white space or control character, and no second spelling
+// of the same text. "$" is reserved for names of the server itself.
 type nameRule struct {
 	kind        string
 	punctuation string
@@ -24,26 +24,26 @@ type nameRule struct {
 
 var (
 	streamNames = nameRule{kind: "stream name", punctuation: "-_.~@+:"}
-	// No colon: HTTP Basic separates client id and secret there (RFC 7617 §2).
+	// No colon: in HTTP Basic it separates client id and secret (RFC 7617 §2).
 	clientIDs = nameRule{kind: "client id", punctuation: "-_.~@+"}
 	jailIDs   = nameRule{kind: "jail id", punctuation: "-_.~@+"}
 )
 
-// CheckStreamName returns nil if a stream may have that name, and otherwise
-// an *Error (invalid_name) that says which character is wrong and which are
-// right: 1 to 255 bytes of UTF-8 in normalization form C, letters, marks and
-// digits of any script and - _ . ~ @ + : and neither "." nor "..".
+// CheckStreamName returns nil if name is a valid stream name: 1 to MaxNameBytes
+// bytes of UTF-8 in normalization form C, made of letters, marks and digits of
+// any script and - _ . ~ @ + : and neither "." nor "..". Otherwise it returns an
+// *Error (invalid_name) that says what is wrong and what is allowed.
 func CheckStreamName(name string) error { return streamNames.check(name) }
 
-// CheckClientID is CheckStreamName for client ids, which have no colon.
+// CheckClientID is CheckStreamName for client ids, which contain no colon.
 func CheckClientID(id string) error { return clientIDs.check(id) }
 
-// CheckJailID is CheckStreamName for jail ids, which have no colon.
+// CheckJailID is CheckStreamName for jail ids, which contain no colon.
 func CheckJailID(id string) error { return jailIDs.check(id) }
 
-// CheckMessageID returns nil if a message may be published under that id, and
-// otherwise an *Error (invalid_request): 1 to MaxMessageIDBytes bytes of UTF-8
-// without control characters. The Idempotency-Key of an HTTP request is one.
+// CheckMessageID returns nil if id is a valid message id: 1 to MaxMessageIDBytes
+// bytes of UTF-8 without control characters. Otherwise it returns an *Error
+// (invalid_request). The Idempotency-Key of an HTTP request is a message id.
 func CheckMessageID(id string) error {
 	if problem := messageIDProblem(id); problem != "" {
 		return Errorf(CodeInvalidRequest, "A message id %s.", problem)
@@ -51,12 +51,13 @@ func CheckMessageID(id string) error {
 	return nil
 }
 
-// Ungrouped stands in paths for the group of a client's subscriptions that name
-// none.
+// Ungrouped is, in paths, the group of a client's subscriptions without a group
+// id.
 const Ungrouped = "ungrouped"
 
-// ParseGroupID returns the id of a group as Subscribe.Group has it. The error
-// is an *Error (invalid_request): it is no UUID in the 8-4-4-4-12 form.
+// ParseGroupID returns the id of a group in lower case, as in Subscribe.Group.
+// If text is not a UUID in the 8-4-4-4-12 form, it returns an *Error
+// (invalid_request).
 func ParseGroupID(text string) (string, error) {
 	id, ok := parseUUID(text)
 	if !ok {
@@ -68,7 +69,7 @@ func ParseGroupID(text string) (string, error) {
 // parseUUID returns the UUID in lower case.
 func parseUUID(text string) (string, bool) {
 	id, err := uuid.Parse(text)
-	// Parse also takes URNs, braces and bare hex digits, which are longer or
+	// Parse also accepts URNs, braces and bare hex digits. They are longer or
 	// shorter than the one form that clients may send.
 	if err != nil || len(text) != len("00000000-0000-0000-0000-000000000000") {
 		return "", false
@@ -98,8 +99,8 @@ func (r nameRule) check(name string) error {
 	return nil
 }
 
-// problem returns what is wrong with the name, "" if nothing is. It looks at
-// the length first, so the cost of the rest is bounded.
+// problem returns what is wrong with the name, "" if nothing is. It checks the
+// length first, which bounds the cost of the rest.
 func (r nameRule) problem(name string) string {
 	switch {
 	case name == "":
@@ -119,7 +120,7 @@ func (r nameRule) problem(name string) string {
 				char, position, strings.Join(strings.Split(r.punctuation, ""), " "))
 		}
 	}
-	// As many characters as bytes is ASCII, which has only one form.
+	// A name with as many characters as bytes is ASCII, which has only one form.
 	if position < len(name) && !norm.NFC.IsNormalString(name) {
 		return "it must be in Unicode normalization form C, so that one name has one spelling"
 	}

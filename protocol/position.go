@@ -8,33 +8,32 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A PositionKind says how a Position is told.
+// A PositionKind says what a Position refers to.
 type PositionKind uint8
 
 const (
-	PositionLatest   PositionKind = iota // behind the newest message; the zero value
-	PositionEarliest                     // at the oldest message that is kept
-	PositionSeq                          // at the message with the number Seq
-	PositionTime                         // at the first message that is not older than Time
+	PositionLatest   PositionKind = iota // after the newest message; the zero value
+	PositionEarliest                     // the oldest message that the stream keeps
+	PositionSeq                          // the message with the number Seq
+	PositionTime                         // the first message accepted at Time or later
 )
 
-// A Position is where in a stream somebody begins to read. It is an extension.
-// On the wire it is "latest", "earliest", a message number, or an RFC 3339
-// time.
+// A Position is where in a stream a reader begins. It is an extension. On the
+// wire it is "latest", "earliest", a message number, or an RFC 3339 time.
 type Position struct {
 	Kind PositionKind
-	Seq  uint64    // of PositionSeq: from 1 to 2^53
-	Time time.Time // of PositionTime, in UTC
+	Seq  uint64    // for PositionSeq: from 1 to MaxInteger
+	Time time.Time // for PositionTime, in UTC
 }
 
-// MustBePosition words what a Position must be, to follow the name of the
-// place where there is none: "from: must be ...".
+// MustBePosition says what a Position must be. In errors it follows the place
+// of what is not a Position: "from: must be ...".
 const MustBePosition = `must be "latest", "earliest", a message number from 1, or an RFC 3339 time`
 
 const latest, earliest = "latest", "earliest"
 
-// ParsePosition reads a position as it stands in a query or on a command line:
-// latest, earliest, the digits of a number, or a time. The error is an *Error
+// ParsePosition reads a position from a query or a command line: latest,
+// earliest, the digits of a number, or a time. The error is an *Error
 // (invalid_request) that names no place.
 func ParsePosition(text string) (Position, error) {
 	if seq, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -43,7 +42,7 @@ func ParsePosition(text string) (Position, error) {
 	return textPosition(text)
 }
 
-// String returns what ParsePosition reads.
+// String returns the position as ParsePosition reads it.
 func (p Position) String() string {
 	switch p.Kind {
 	case PositionEarliest:
@@ -51,7 +50,7 @@ func (p Position) String() string {
 	case PositionSeq:
 		return strconv.FormatUint(p.Seq, 10)
 	case PositionTime:
-		return string(appendTime(nil, p.Time))
+		return string(AppendTime(nil, p.Time))
 	default:
 		return latest
 	}
@@ -65,8 +64,8 @@ func (p Position) MarshalJSON() ([]byte, error) {
 	return appendString(nil, p.String()), nil
 }
 
-// UnmarshalJSON reads a position from one JSON value, in which a number is no
-// string. The error is an *Error (invalid_request) that names no place.
+// UnmarshalJSON reads a position from one JSON value. A number in a string is
+// none. The error is an *Error (invalid_request) that names no place.
 func (p *Position) UnmarshalJSON(raw []byte) error {
 	position, err := decodePosition(raw)
 	if err != nil {
@@ -86,7 +85,7 @@ func decodePosition(raw jsontext.Value) (Position, error) {
 }
 
 func seqPosition(seq uint64) (Position, error) {
-	if seq < 1 || seq > maxInteger {
+	if seq < 1 || seq > MaxInteger {
 		return Position{}, notAPosition()
 	}
 	return Position{Kind: PositionSeq, Seq: seq}, nil
@@ -106,19 +105,19 @@ func textPosition(text string) (Position, error) {
 	return Position{Kind: PositionTime, Time: at}, nil
 }
 
-// parseTime reads a time as RFC 3339 §5.6 has it, and returns it in UTC.
+// parseTime reads a time in the format of RFC 3339 §5.6, and returns it in UTC.
 func parseTime(text string) (time.Time, bool) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || beyondRFC3339(text) {
 		return time.Time{}, false
 	}
 	at = at.UTC()
-	year := at.Year() // which the offset may have moved to where no text reaches
+	year := at.Year() // the offset may have moved it out of what four digits can say
 	return at, 0 <= year && year <= 9999
 }
 
-// beyondRFC3339 says whether time.Parse took more than there is in RFC 3339:
-// an hour of one digit, a comma, an offset of a day or more.
+// beyondRFC3339 reports what time.Parse accepts and RFC 3339 does not: an hour
+// of one digit, a comma, an offset of a day or more.
 func beyondRFC3339(text string) bool {
 	const shortHour = len("2006-01-02T3")
 	if text[shortHour] == ':' || strings.Contains(text, ",") {
@@ -133,23 +132,4 @@ func beyondRFC3339(text string) bool {
 
 func notAPosition() *Error {
 	return Errorf(CodeInvalidRequest, "A position %s.", MustBePosition)
-}
-
-// parseSeq returns the message number that the raw value is: an integer, as in
-// parseInteger, from 1 on.
-func parseSeq(raw jsontext.Value) (uint64, bool) {
-	n, ok := parseInteger(raw)
-	if !ok || n < 1 {
-		return 0, false
-	}
-	return uint64(n), true
-}
-
-// position returns the position at a place, or notes the problem.
-func (p *problems) position(place string, raw jsontext.Value) Position {
-	position, err := decodePosition(raw)
-	if err != nil {
-		p.add(place, MustBePosition)
-	}
-	return position
 }

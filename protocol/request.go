@@ -3,7 +3,6 @@ package protocol
 import (
 	"errors"
 	"fmt"
-	"io"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,36 +10,38 @@ import (
 	"seagate/internal/jsonscan"
 )
 
-// The actions of requests, and the one that only answers have.
+// The actions of requests. From ActionUnsubscribe on they are extensions.
 const (
 	ActionAuthenticate = "authenticate"
 	ActionSubscribe    = "subscribe"
-	ActionUnsubscribe  = "unsubscribe" // an extension, as are those that follow
+	ActionUnsubscribe  = "unsubscribe"
 	ActionPublish      = "publish"
 	ActionDefine       = "define"
 	ActionDescribe     = "describe"
 	ActionAck          = "ack"
 	ActionNack         = "nack"
-
-	// ActionSubscription answers subscribe and heads deliveries, unless the
-	// server is set to repeat the request's action literally.
-	ActionSubscription = "subscription"
 )
 
-// A Request is one message from a client, of which only the envelope has been
-// looked at. The view of its action reads the rest. It aliases the bytes that
-// it was decoded from, which must not change while it is in use.
+var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack}
+
+// ActionSubscription is the action of deliveries and of answers to subscribe,
+// unless the server is set to repeat actions literally. It is no request's.
+const ActionSubscription = "subscription"
+
+// A Request is one message from a client. Only its envelope has been read; the
+// view of its action reads the rest. A Request shares the memory of the message,
+// which must not change while the Request is in use.
 type Request struct {
 	ID     int64
-	Action string // any string, also one that is no action
+	Action string // any string, one that is no action included
 
 	members
-	// refusal is set when the message as a whole is at fault but its id and
-	// action could be read. Every view returns it.
+	// refusal is set if the message as a whole is wrong but its id and action
+	// could be read. Every view returns it.
 	refusal error
 }
 
-// members are the top-level members that have a meaning; nil where absent.
+// members are the top-level members that have a meaning; nil if absent.
 type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
@@ -48,15 +49,15 @@ type members struct {
 	messageID                      jsontext.Value // of publish
 }
 
-// DecodeRequest reads one text message. The error is a *Violation: the
-// message is larger than the limit, is not valid UTF-8, not a JSON object
-// from beginning to end, repeats a member that has a meaning, or lacks an
-// integer id or a string action. A message that is nested too deeply decodes
-// all the same and is refused by the views, so that the connection goes on;
-// but beyond 10,000 levels nobody looks for its id any more.
+// DecodeRequest reads one text message. It returns a *Violation if the message
+// is larger than the limit, is not valid UTF-8, is not a JSON object from
+// beginning to end, repeats a member that has a meaning, or lacks an integer id
+// or a string action. A message that nests too deeply is decoded all the same
+// and refused by the views, so that the connection stays open; but beyond
+// 10,000 levels it is a *Violation without an id.
 //
-// Any JSON number with an integral value counts as an integer, 1.0 and 1e0
-// included, up to 2^53 either way: JavaScript knows no other integers.
+// Every JSON number with the value of an integer is one, 1.0 and 1e0 included,
+// up to MaxInteger either way: JavaScript knows no other integers.
 func DecodeRequest(data []byte, limits Limits) (Request, error) {
 	if len(data) > limits.MessageBytes {
 		return Request{}, &Violation{Refusal: Errorf(CodeMessageTooLarge,
@@ -88,9 +89,9 @@ func (r Request) violation(format string, args ...any) error {
 	return &Violation{ID: r.ID, Action: r.Action, Refusal: Errorf(CodeProtocolViolation, format, args...)}
 }
 
-// read fills in the members and returns what is wrong with the message, ""
-// if nothing is. It reads on after a repeated member, so that it finds the id
-// and action of the message wherever they stand.
+// read fills in the members. It returns whether the message nests deeper than
+// depth levels, and what is wrong with it, "" if nothing is. It reads on after a
+// repeated member, so that it finds the id and action wherever they stand.
 func (m *members) read(data []byte, depth int) (deep bool, problem string) {
 	deep, err := jsonscan.Object(data, depth, func(name, value jsontext.Value) {
 		switch member := m.named(name); {
@@ -110,7 +111,8 @@ func (m *members) read(data []byte, depth int) (deep bool, problem string) {
 	return deep, problem
 }
 
-// named returns where the member with the quoted name goes, nil if nowhere.
+// named returns the place for the member with the quoted name, or nil if the
+// name has no meaning.
 func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 	// Text replaces an unpaired surrogate by U+FFFD, which is in no name below.
 	name, _ := jsonscan.Text(quoted)
@@ -141,55 +143,14 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 	return nil
 }
 
-// parseAction returns the action, without allocating for those that exist.
+// parseAction is parseString without an allocation for the known actions.
 func parseAction(raw jsontext.Value) (string, bool) {
-	switch string(raw) {
-	case `"authenticate"`:
-		return ActionAuthenticate, true
-	case `"subscribe"`:
-		return ActionSubscribe, true
-	case `"unsubscribe"`:
-		return ActionUnsubscribe, true
-	case `"publish"`:
-		return ActionPublish, true
-	case `"define"`:
-		return ActionDefine, true
-	case `"describe"`:
-		return ActionDescribe, true
-	case `"ack"`:
-		return ActionAck, true
-	case `"nack"`:
-		return ActionNack, true
+	if raw.Kind() == '"' {
+		for _, action := range actions {
+			if string(raw[1:len(raw)-1]) == action {
+				return action, true
+			}
+		}
 	}
 	return parseString(raw)
-}
-
-// parseString returns the string that the raw value is; false if it is none,
-// or one with an unpaired surrogate.
-func parseString(raw jsontext.Value) (string, bool) {
-	if raw.Kind() != '"' {
-		return "", false
-	}
-	text, err := jsonscan.Text(raw)
-	if err != nil {
-		return "", false
-	}
-	return string(text), true
-}
-
-// describe turns an error of the JSON decoder into words. It shows a few bytes
-// of the message at most, because there may be a secret in it.
-func describe(err error) string {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it ends too early"
-	}
-	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
-	switch {
-	case !ok:
-		return err.Error()
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return "the key " + quote(syntax.JSONPointer.LastToken()) + " appears twice in one object"
-	default:
-		return fmt.Sprintf("%v, at byte %d", syntax.Err, syntax.ByteOffset)
-	}
 }

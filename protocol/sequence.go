@@ -1,14 +1,14 @@
 package protocol
 
-// A Sequence holds the requests of one connection to the protocol's order:
-// the first has id 1 and authenticates, each later one has exactly one more
-// and does not. The zero value waits for the first. Not safe for concurrent
-// use: it belongs to whoever reads the connection.
+// A Sequence checks the order of the requests of one connection: the first has
+// id 1 and authenticates; each later one has the next id and does not
+// authenticate. The zero value expects the first. It is not safe for concurrent
+// use: it belongs to the goroutine that reads the connection.
 type Sequence struct {
 	last int64
 }
 
-// Next takes the next request, or returns a *Violation and stays where it is.
+// Next accepts the next request, or returns a *Violation and still expects it.
 func (s *Sequence) Next(req Request) error {
 	want := s.last + 1
 	authenticates := req.Action == ActionAuthenticate

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -72,7 +71,7 @@ func appendPage(dst []byte, page gateway.Page) []byte {
 			dst = append(dst, ',')
 		}
 		dst = strconv.AppendUint(append(dst, `{"seq":`...), m.Seq, 10)
-		dst = m.Time.UTC().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano)
+		dst = protocol.AppendTime(append(dst, `,"time":"`...), m.Time)
 		dst = append(append(dst, `","payload":`...), m.Payload...)
 		dst = append(dst, '}')
 	}

@@ -20,14 +20,9 @@ const (
 	mustBeString = "must be a non-empty string"
 )
 
-// invalidRequest refuses a request for its shape. The first problem is in the
-// message, for clients that show nothing else.
+// invalidRequest refuses a request with the given problems, at least one.
 func invalidRequest(problems ...string) *protocol.Error {
-	message := "the request is not well formed: " + problems[0]
-	if more := len(problems) - 1; more > 0 {
-		message += fmt.Sprintf(" (and %d more)", more)
-	}
-	return &protocol.Error{Code: protocol.CodeInvalidRequest, Message: message, Errors: problems}
+	return protocol.InvalidRequest("the request", problems...)
 }
 
 var jsonCodes = map[schema.DecodeErrorKind]protocol.Code{
@@ -172,17 +167,13 @@ func (f *form) count(name string) *int64 {
 		return nil
 	}
 	n, ok := value.(float64)
-	if !ok || n < 0 || n > maxInteger || n != math.Trunc(n) {
-		f.addf("%s: must be an integer from 0, which is no bound, to %d, or null", name, int64(maxInteger))
+	if !ok || n < 0 || n > protocol.MaxInteger || n != math.Trunc(n) {
+		f.addf("%s: must be an integer from 0, which is no bound, to %d, or null", name, int64(protocol.MaxInteger))
 		return nil
 	}
 	whole := int64(n)
 	return &whole
 }
-
-// maxInteger is the largest integer that every reader of JSON understands
-// alike (RFC 8259 §6).
-const maxInteger = 1 << 53
 
 func (f *form) addf(format string, args ...any) {
 	f.wrong = append(f.wrong, fmt.Sprintf(format, args...))
