@@ -296,7 +296,7 @@ func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
 
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
-	helpers := []string{"Authenticate", "Enter", "Settings", "Probe", "Field", "DeadLetter"}
+	helpers := []string{"Authenticate", "LogIn", "Settings", "Probe", "Field", "DeadLetter"}
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {
