@@ -33,6 +33,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 var home = netip.MustParseAddr("192.0.2.1")
@@ -56,7 +57,7 @@ func build(t testing.TB, records storage.Records, change func(*gateway.Settings)
 	dir := authtest.Open(t, records, authtest.Options())
 	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
 	must(t, err)
-	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
+	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
 	must(t, err)
 	t.Cleanup(network.Close)
 	p := &parts{t: t, dir: dir, network: network}

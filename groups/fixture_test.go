@@ -14,6 +14,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -149,7 +150,7 @@ func newFixture(t testing.TB, opts groups.Options, streamOpts streams.Options) *
 // newFixtureOn keeps the records of groups apart from all else.
 func newFixtureOn(t testing.TB, engine *memory.Engine, records storage.Records, opts groups.Options, streamOpts streams.Options) *fixture {
 	t.Helper()
-	net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamOpts)
+	net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamstest.Options(streamOpts))
 	if err != nil {
 		t.Fatal(err)
 	}

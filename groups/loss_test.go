@@ -15,6 +15,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 func TestGapsAreCountedAndTold(t *testing.T) {
@@ -225,7 +226,7 @@ func TestATopicThatCannotBeReadLetsTheMembersGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := memory.New()
 		logs := &torn{Engine: engine}
-		net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: logs, Memory: memory.New()}, streams.Options{TailMessages: 1})
+		net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: logs, Memory: memory.New()}, streamstest.Options(streams.Options{TailMessages: 1}))
 		if err != nil {
 			t.Fatal(err)
 		}

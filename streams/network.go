@@ -1,64 +1,15 @@
 package streams
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"seagate/storage"
 )
-
-// Options of a Network. The zero value is the default of each.
-type Options struct {
-	Workers        int // goroutines that run passes; default: one per processor
-	TailMessages   int // messages kept in memory per topic; default 10,000
-	TailBytes      int // payload bytes kept in memory per topic; default 1 MiB
-	TopicsPerSpace int // default 10,000
-
-	// Policy is how topics keep messages for which nothing else is set.
-	// Default: DefaultPolicy.
-	Policy Policy
-
-	// RepeatWindow is how long a key of SendOnce is remembered. Default 2
-	// minutes.
-	RepeatWindow time.Duration
-
-	// RetentionInterval is how often topics are looked at for messages that
-	// they need not keep. Default 10 s.
-	RetentionInterval time.Duration
-
-	// OnPanic is told of a consumer that panicked, after its in topic was
-	// ended. Default: logged with its stack.
-	OnPanic func(c Consumer, value any)
-}
-
-func (o Options) withDefaults() Options {
-	def := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	def(&o.Workers, runtime.GOMAXPROCS(0))
-	def(&o.TailMessages, 10_000)
-	def(&o.TailBytes, 1<<20)
-	def(&o.TopicsPerSpace, 10_000)
-	o.Policy = o.Policy.withDefaults()
-	o.RepeatWindow = cmp.Or(o.RepeatWindow, 2*time.Minute)
-	o.RetentionInterval = cmp.Or(o.RetentionInterval, 10*time.Second)
-	if o.OnPanic == nil {
-		o.OnPanic = func(_ Consumer, v any) {
-			slog.Error("a consumer panicked", "panic", v, "stack", string(debug.Stack()))
-		}
-	}
-	return o
-}
 
 // Stores are where topics keep what they have.
 type Stores struct {
@@ -84,8 +35,11 @@ type Network struct {
 
 // Open returns the network with what was stored of its topics.
 func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
 	life, stop := context.WithCancel(context.Background())
-	n := &Network{opts: opts.withDefaults(), stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}}
+	n := &Network{opts: opts, stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}}
 	n.fetcher = &fetcher{ctx: life}
 	n.retention = newRetention(n)
 	for range n.opts.Workers {

@@ -1,7 +1,6 @@
 package streams
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,21 +128,4 @@ func (n *Network) logs(d Durability) storage.Logs {
 		return n.stores.Memory
 	}
 	return n.stores.Disk
-}
-
-// DefaultPolicy keeps messages on disk for a week, and of each topic no more
-// than 1 GiB: nobody's disk fills up unasked.
-func DefaultPolicy() Policy {
-	return Policy{
-		Durability: OnDisk,
-		Retention:  storage.Retention{Age: 7 * 24 * time.Hour, Bytes: 1 << 30},
-	}
-}
-
-func (p Policy) withDefaults() Policy {
-	if p == (Policy{}) {
-		return DefaultPolicy()
-	}
-	p.Durability = cmp.Or(p.Durability, OnDisk)
-	return p
 }

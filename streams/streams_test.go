@@ -12,6 +12,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 var topicID = streams.ID{Space: "jail", Name: "boiler"}
@@ -24,7 +25,7 @@ func open(t testing.TB, opts streams.Options) *streams.Network {
 // openOn returns a network whose disk is the given engine.
 func openOn(t testing.TB, disk storage.Engine, opts streams.Options) *streams.Network {
 	t.Helper()
-	n, err := streams.Open(context.Background(), streams.Stores{Records: disk, Disk: disk, Memory: memory.New()}, opts)
+	n, err := streams.Open(context.Background(), streams.Stores{Records: disk, Disk: disk, Memory: memory.New()}, streamstest.Options(opts))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 // A setup is what a test may change of a world.
@@ -73,7 +74,7 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 	w := &world{metrics: prometheus.NewRegistry(), log: &logbook{}}
 	directory := authtest.Open(t, s.records, s.auth)
 	w.root = credentials{"admin", authtest.NewRoot(t, directory, "admin").Reveal()}
-	network := must(streams.Open(ctx, streams.Stores{Records: s.records, Disk: memory.New(), Memory: memory.New()}, streams.Options{Workers: 1}))
+	network := must(streams.Open(ctx, streams.Stores{Records: s.records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{Workers: 1})))
 	t.Cleanup(network.Close)
 	shares := must(groups.Open(ctx, s.records, network.Lookup, groups.Options{}))
 	t.Cleanup(func() { check(t, shares.Close(ctx)) })

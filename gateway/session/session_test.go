@@ -23,6 +23,7 @@ import (
 	"seagate/schema"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 // lines is a link that ends each message with a line feed.
@@ -102,7 +103,7 @@ func TestASubscriptionThatEndsInTwoWaysIsClosedOnce(t *testing.T) {
 	dir := authtest.Open(t, records, authtest.Options())
 	secret := authtest.NewRoot(t, dir, "root")
 	schemas, _ := schema.OpenRegistry(ctx, records, schema.Rules{}, schema.DefaultLimits())
-	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
+	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
 	defer network.Close()
 	registry, _ := groups.Open(ctx, records, network.Lookup, groups.DefaultOptions())
 	defer registry.Close(ctx)

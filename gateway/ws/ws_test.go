@@ -27,6 +27,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"net/netip"
@@ -76,7 +77,7 @@ func newBench(t testing.TB, with setup) *bench {
 	}
 	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
 	must(err)
-	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, with.network)
+	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(with.network))
 	must(err)
 	members := groups.DefaultOptions()
 	if with.credit != (groups.Credit{}) {

@@ -10,6 +10,7 @@ import (
 	"seagate/groups"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 type nobody struct{}
@@ -27,7 +28,7 @@ func TestMetricsOfGroupsWhoseClientsAreGone(t *testing.T) {
 	ctx := context.Background()
 	records := memory.New()
 	dir := authtest.Open(t, records, authtest.Options())
-	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streams.Options{})
+	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
 	defer network.Close()
 	registry, err := groups.Open(ctx, records, network.Lookup, groups.DefaultOptions())
 	if err != nil {

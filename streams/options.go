@@ -1,0 +1,66 @@
+package streams
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"seagate/storage"
+)
+
+// Options of a Network. All fields must be set.
+type Options struct {
+	// Workers is the number of goroutines that deliver, at least 1. One per
+	// processor is right.
+	Workers int
+
+	// TailMessages and TailBytes bound the newest messages that each topic
+	// keeps in memory: their number, and the bytes of their payloads. Both are
+	// at least 1. The newest message is kept however large it is, and so are
+	// messages that a consumer which keeps up has not been offered yet.
+	TailMessages int
+	TailBytes    int
+
+	// TopicsPerSpace is how many topics a space may have, at least 1.
+	TopicsPerSpace int
+
+	// Policy is how topics keep messages if they have no Overrides.
+	Policy Policy
+
+	// RepeatWindow is how long a key of OutTopic.SendOnce is remembered: more
+	// than 0, at most storage.MaxAppendWindow.
+	RepeatWindow time.Duration
+
+	// RetentionInterval is the time after which each topic is trimmed to its
+	// policy, more than 0. A topic that grows fast is trimmed earlier.
+	RetentionInterval time.Duration
+
+	// OnPanic is called when a method of a Consumer panicked, with the
+	// consumer and the value, by the goroutine that panicked. The in topic has
+	// ended.
+	OnPanic func(c Consumer, value any)
+}
+
+// validate returns one error that names every field that is wrong.
+func (o Options) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Workers >= 1, "Workers is %d, must be at least 1", o.Workers)
+	check(o.TailMessages >= 1, "TailMessages is %d, must be at least 1", o.TailMessages)
+	check(o.TailBytes >= 1, "TailBytes is %d, must be at least 1", o.TailBytes)
+	check(o.TopicsPerSpace >= 1, "TopicsPerSpace is %d, must be at least 1", o.TopicsPerSpace)
+	check(o.Policy.Durability == OnDisk || o.Policy.Durability == InMemory,
+		"Policy.Durability is %q, must be %q or %q", o.Policy.Durability, OnDisk, InMemory)
+	check(o.RepeatWindow > 0 && o.RepeatWindow <= storage.MaxAppendWindow,
+		"RepeatWindow is %v, must be more than 0 and at most %v", o.RepeatWindow, storage.MaxAppendWindow)
+	check(o.RetentionInterval > 0, "RetentionInterval is %v, must be more than 0", o.RetentionInterval)
+	check(o.OnPanic != nil, "OnPanic is not set")
+	if errs == nil {
+		return nil
+	}
+	return fmt.Errorf("streams: invalid options: %w", errors.Join(errs...))
+}
