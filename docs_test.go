@@ -83,3 +83,58 @@ func anchors(text string) map[string]bool {
 	}
 	return found
 }
+
+// The lines that the documentation says are logged stand in the sources.
+func TestDocumentedLogLines(t *testing.T) {
+	const document = "docs/configuration.md"
+	_, section, found := strings.Cut(readDocument(t, document), "\n## Logs\n")
+	if !found {
+		t.Fatalf("%s has no section about logs", document)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, section, _ = strings.Cut(section, "|---|---|---|")
+	sources := readSources(t)
+	lines := 0
+	for row := range strings.Lines(section) {
+		columns := strings.Split(row, "|")
+		if len(columns) != 5 {
+			continue
+		}
+		for _, line := range codeSpan.FindAllStringSubmatch(columns[2], -1) {
+			for part := range strings.SplitSeq(line[1], "…") { // what differs each time
+				lines++
+				if part = strings.TrimSpace(part); !strings.Contains(sources, part) {
+					t.Errorf("%s has the log line %q, and nothing logs %q", document, line[1], part)
+				}
+			}
+		}
+	}
+	if lines < 40 {
+		t.Errorf("found only %d log lines in %s", lines, document)
+	}
+}
+
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// readSources returns the text of all Go files that are not tests.
+func readSources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), "."):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
