@@ -22,7 +22,7 @@ build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
 test: cc node lint ## run every check and test; this is what has to pass
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 1h ./...
 
 fmt: ## format the code
 	@gofmt -w .

@@ -74,6 +74,15 @@ type step struct {
 	answer []string // the < lines
 }
 
+// rounds returns how often the step is taken. Frames are repeated within one
+// round.
+func (s *step) rounds() int {
+	if strings.HasSuffix(s.verb, ">frame") || strings.HasSuffix(s.verb, ">binary") {
+		return 1
+	}
+	return s.times
+}
+
 var peerLine = regexp.MustCompile(`^([a-z0-9,]+(?:<|<close|<at last close|<end|>|>binary|>frame|>drop))(?: (.*))?$`)
 
 func readExchange(name string) (*exchange, error) {

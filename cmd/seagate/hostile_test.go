@@ -58,6 +58,7 @@ func TestBadInput(t *testing.T) {
 // A bystander publishes numbers and receives them all the while.
 type bystander struct {
 	t        testing.TB
+	log      *logbook // of the gateway
 	reader   *peer
 	writer   *peer
 	leaving  chan struct{}
@@ -67,7 +68,7 @@ type bystander struct {
 
 func (g *gateway) standBy() *bystander {
 	g.define(root, "bystander")
-	b := &bystander{t: g.t, reader: g.login(root, "root"), writer: g.login(root, "root"), leaving: make(chan struct{})}
+	b := &bystander{t: g.t, log: g.log, reader: g.login(root, "root"), writer: g.login(root, "root"), leaving: make(chan struct{})}
 	b.reader.subscribe(2, "bystander", "")
 	b.working.Go(b.work)
 	return b
@@ -95,9 +96,9 @@ func (b *bystander) work() {
 				if e.String() == wait.want {
 					continue
 				}
-				b.t.Errorf("the bystander got %v, want %s", e, wait.want)
+				b.t.Errorf("the bystander got %v, want %s\n%s", e, wait.want, b.log.text())
 			case <-timeout():
-				b.t.Errorf("the bystander waits for %s", wait.want)
+				b.t.Errorf("the bystander waits for %s\n%s", wait.want, b.log.text())
 			}
 			return
 		}
@@ -362,6 +363,19 @@ func readAnswer(t testing.TB, c net.Conn) answer {
 		t.Fatal(err)
 	}
 	return answer{response.StatusCode, string(body), response.Header}
+}
+
+// TestIdleClientsAnswerPings: a client that has sent nothing for longer than a
+// write may take still answers pings, and stays.
+func TestIdleClientsAnswerPings(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_WEBSOCKET_PING_INTERVAL=1s")
+	p := g.login(root, "root")
+	p.Net.SetWriteDeadline(time.Unix(1, 0)) // as left behind by a message sent long ago
+	// A client that leaves a ping unanswered receives no other.
+	eventually(t, "the third ping", func() bool { return p.pings.Load() >= 3 })
+	p.Send(`{"id":2,"action":"describe","payload":"nothing"}`)
+	p.wantRefusal("stream_not_found")
 }
 
 // TestTokensThatWereTamperedWith let nobody in, whichever character was.

@@ -41,9 +41,8 @@ func TestPromisesHoldThroughKill9(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range rounds {
-		loaded := o.Acknowledged() + 50
-		eventually(t, "load", func() bool { return o.Acknowledged() >= loaded })
-		<-time.After(50*time.Millisecond + time.Duration(random.Int64N(int64(450*time.Millisecond))))
+		due := o.Acknowledged() + 75 + random.IntN(200) // about half a second of load
+		eventually(t, "load", func() bool { return o.Acknowledged() >= due })
 		o.Disturb()
 		g.kill()
 		g = startIn(t, folder, settings...)

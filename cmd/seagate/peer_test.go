@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type peer struct {
 	t      testing.TB
 	inbox  chan event // as few as a socket would hold: who reads nothing gets nothing
 	closed chan struct{}
+	pings  atomic.Int64 // received
 }
 
 // An event is a message, or the end of the connection.
@@ -101,6 +103,7 @@ func (p *peer) readOne(mute bool) (event, bool) {
 		p.answer(mute, wstest.Close, payload)
 		return event{end: end}, true
 	case opcode == wstest.Ping:
+		p.pings.Add(1)
 		p.answer(mute, wstest.Pong, payload)
 	}
 	return event{}, false
@@ -108,7 +111,7 @@ func (p *peer) readOne(mute bool) (event, bool) {
 
 func (p *peer) answer(mute bool, opcode byte, payload []byte) {
 	if !mute {
-		p.Net.Write(wstest.Frame(true, opcode, payload)) // which fails if the gateway has closed
+		p.Write(wstest.Frame(true, opcode, payload)) // fails if the gateway has closed
 	}
 }
 

@@ -56,8 +56,9 @@ func environment(folder string, settings ...string) []string {
 		"SEAGATE_ROOT_CLIENT_ID=" + root.id,
 		"SEAGATE_ROOT_CLIENT_SECRET=" + root.secret,
 		"SEAGATE_LOG_LEVEL=debug",
+		"SEAGATE_WEBSOCKET_AUTHENTICATION_TIMEOUT=1m",
 		"SEAGATE_SHUTDOWN_DRAIN=0s",
-		"SEAGATE_SHUTDOWN_TIMEOUT=20s",
+		"SEAGATE_SHUTDOWN_TIMEOUT=50s",
 	}, settings)
 }
 

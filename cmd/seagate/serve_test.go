@@ -21,7 +21,9 @@ import (
 // ends well.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
-	g := start(t, "SEAGATE_SHUTDOWN_DRAIN=2s")
+	// The end of the process does not wait for the timeout, which is longer
+	// than g.wait is ready to wait.
+	g := start(t, "SEAGATE_SHUTDOWN_DRAIN=2s", "SEAGATE_SHUTDOWN_TIMEOUT=10m")
 	g.define(root, "boiler")
 	peers := []*peer{g.login(root, "root"), g.login(root, "root"), g.login(root, "root"), g.dial()}
 	body := `{"payload":{"n":1}}`
@@ -62,7 +64,7 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("exit status %d, %v", status, err)
 	}
 	// The last of four connections is closed after three quarters of 2 s.
-	if took := time.Since(begin); took < 1500*time.Millisecond || took > 15*time.Second {
+	if took := time.Since(begin); took < 1500*time.Millisecond {
 		t.Errorf("it took %v", took)
 	}
 }

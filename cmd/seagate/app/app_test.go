@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,12 +32,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const rootSecret = "a secret for tests"
 
+// patience is how long a test waits for what happens at once on a machine that
+// is not busy.
+const patience = time.Minute
+
 func testConfig(t testing.TB) *config.Config {
 	c := config.Development()
 	c.Listen, c.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	c.DataDir = t.TempDir()
 	c.Root.ClientID, c.Root.ClientSecret = "root", secret.New(rootSecret)
-	c.Shutdown.Drain, c.Shutdown.Timeout = 0, 10*time.Second
+	c.Shutdown.Drain, c.Shutdown.Timeout = 0, patience
 	return c
 }
 
@@ -44,7 +49,13 @@ func testConfig(t testing.TB) *config.Config {
 // Run returned.
 func start(t testing.TB, c *config.Config) (a *app.App, stop func() error) {
 	t.Helper()
-	a, err := app.New(t.Context(), c, slog.New(slog.NewTextHandler(io.Discard, nil)), "test")
+	return startLogging(t, c, io.Discard)
+}
+
+// startLogging is start for an app that logs to w.
+func startLogging(t testing.TB, c *config.Config, w io.Writer) (a *app.App, stop func() error) {
+	t.Helper()
+	a, err := app.New(t.Context(), c, slog.New(slog.NewTextHandler(w, nil)), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +190,8 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 		t.Error("files that are not there are taken for a certificate")
 	}
 	writePair(t, c.TLS, "first.example")
-	a, _ := start(t, c)
+	refused := logged{text: "the certificate could not be read again", seen: make(chan struct{})}
+	a, _ := startLogging(t, c, &refused)
 	served := func() string {
 		conn, err := tls.Dial("tcp", a.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -195,7 +207,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 		t.Errorf("over TLS: %d", code)
 	}
 	writePair(t, c.TLS, "second.example")
-	for deadline := time.Now().Add(10 * time.Second); served() != "second.example"; {
+	for deadline := time.Now().Add(patience); served() != "second.example"; {
 		if time.Now().After(deadline) {
 			t.Fatal("the new certificate is not served")
 		}
@@ -203,9 +215,38 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	if err := os.WriteFile(c.TLS.CertFile, []byte("broken"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); !refused.yet(); {
 		if got := served(); got != "second.example" {
 			t.Fatalf("served %q after the file was broken", got)
 		}
+		if time.Now().After(deadline) {
+			t.Fatal("the broken certificate is not logged")
+		}
+	}
+	if got := served(); got != "second.example" {
+		t.Errorf("served %q after the broken file was read", got)
+	}
+}
+
+// logged is a log in which a test waits for a text.
+type logged struct {
+	text string
+	once sync.Once
+	seen chan struct{} // closed with the first line that has the text in it
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), l.text) {
+		l.once.Do(func() { close(l.seen) })
+	}
+	return len(line), nil
+}
+
+func (l *logged) yet() bool {
+	select {
+	case <-l.seen:
+		return true
+	default:
+		return false
 	}
 }

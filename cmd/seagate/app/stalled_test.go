@@ -138,7 +138,7 @@ func await(t *testing.T, readers []*stallingReader, messages int64) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(patience)
 	for _, r := range readers {
 		for r.received.Load() < messages {
 			select {

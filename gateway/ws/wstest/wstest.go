@@ -25,8 +25,9 @@ const (
 	Pong         = 0xA
 )
 
-// Timeout is how long a read may take before the test fails.
-const Timeout = 20 * time.Second
+// Timeout is how long a read or a write may take. It is long because machines
+// that run tests are busy.
+const Timeout = time.Minute
 
 // A Conn is a client's end. Used by one goroutine at a time.
 type Conn struct {
@@ -85,10 +86,20 @@ func Over(t testing.TB, nc net.Conn, path string, header ...string) (*Conn, *htt
 // SendRaw writes bytes as they are.
 func (c *Conn) SendRaw(b []byte) {
 	c.t.Helper()
-	c.Net.SetWriteDeadline(time.Now().Add(Timeout))
-	if _, err := c.Net.Write(b); err != nil {
+	if err := c.Write(b); err != nil {
 		c.t.Errorf("write: %v", err)
 	}
+}
+
+// Write is SendRaw for writes that may fail. Safe for concurrent use.
+//
+// Write sets the deadline anew each time. A deadline outlives the write that
+// it was set for: a pong written later than Timeout after the last message
+// would fail, and the server would drop a client that is alive.
+func (c *Conn) Write(b []byte) error {
+	c.Net.SetWriteDeadline(time.Now().Add(Timeout))
+	_, err := c.Net.Write(b)
+	return err
 }
 
 // Send writes one text message.
