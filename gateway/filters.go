@@ -56,6 +56,7 @@ func (t *filterTable) giveBack(key string, e *filterEntry) {
 type sights struct {
 	documents []any
 	verdicts  map[*fdsl.Filter][]bool
+	visible   map[*fdsl.Filter][]int
 }
 
 type sightsKey struct{}
@@ -75,12 +76,30 @@ func verdicts(p *streams.Batch, f *fdsl.Filter, stream string) []bool {
 	return v
 }
 
+// visible returns the indices of the messages that the filter passes. They are
+// not to be changed: equal filters share them.
+func visible(p *streams.Batch, f *fdsl.Filter, stream string) []int {
+	passes := verdicts(p, f, stream)
+	shared := p.Memo(sightsKey{}, nil).(*sights)
+	v, ok := shared.visible[f]
+	if !ok {
+		v = []int{} // nil would be all
+		for i, passes := range passes {
+			if passes {
+				v = append(v, i)
+			}
+		}
+		shared.visible[f] = v
+	}
+	return v
+}
+
 // undecodable stands for a payload that is no JSON. Nothing that was published
 // is; if something were, no filter would pass it.
 var undecodable any = &struct{ _ byte }{}
 
 func newSights(p *streams.Batch) *sights {
-	s := &sights{documents: make([]any, len(p.Messages)), verdicts: map[*fdsl.Filter][]bool{}}
+	s := &sights{documents: make([]any, len(p.Messages)), verdicts: map[*fdsl.Filter][]bool{}, visible: map[*fdsl.Filter][]int{}}
 	for i, m := range p.Messages {
 		if err := json.Unmarshal(m.Payload, &s.documents[i]); err != nil {
 			s.documents[i] = undecodable

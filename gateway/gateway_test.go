@@ -173,14 +173,14 @@ func (s *sink) Deliver(p *streams.Batch, visible []bool) int {
 	return len(p.Messages)
 }
 
-func (s *sink) DeliverShare(run []groups.Delivery) (int, uint64) {
+func (s *sink) DeliverShare(b *streams.Batch, share []groups.Share) (int, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, m := range run {
-		s.got = append(s.got, string(m.Message.Payload))
+	for _, handed := range share {
+		s.got = append(s.got, string(b.Messages[handed.Index].Payload))
 		s.tag++
 	}
-	return len(run), s.tag
+	return len(share), s.tag
 }
 
 func (s *sink) Gap(first, last uint64) {

@@ -12,8 +12,8 @@ import (
 )
 
 // A Sink is a transport's end of a subscription. Its methods are called by one
-// goroutine at a time, for a subscription in a group under that group's lock,
-// and must not block.
+// goroutine at a time, without locks, and must not block. Only End may come from
+// any goroutine, also while another call is under way.
 type Sink interface {
 	// Deliver offers the messages of the pass that visible names, all if it is
 	// nil, and returns how many messages of the pass, from the first and the
@@ -21,9 +21,10 @@ type Sink interface {
 	// nothing comes until Subscription.Resume.
 	Deliver(p *streams.Batch, visible []bool) int
 
-	// DeliverShare hands over this subscription's share of a group's messages.
-	// It returns how many it took, and a tag for Subscription.Ack.
-	DeliverShare(run []groups.Delivery) (taken int, tag uint64)
+	// DeliverShare hands over this subscription's share of a group's messages,
+	// which are those of b that share names. It returns how many it took, and a
+	// tag for Subscription.Ack.
+	DeliverShare(b *streams.Batch, share []groups.Share) (taken int, tag uint64)
 
 	// Gap tells that messages were dropped before they could be delivered. The
 	// subscription goes on behind them.
@@ -282,23 +283,33 @@ func (c consumer) Gap(first, last uint64) {
 // member is a Subscription as its group sees it.
 type member struct{ *Subscription }
 
-func (m member) Accepts(p *streams.Batch, i int) bool {
-	return m.filter == nil || verdicts(p, m.filter, m.stream)[i]
+func (m member) Visible(b *streams.Batch) []int {
+	if m.filter == nil {
+		return nil
+	}
+	return visible(b, m.filter, m.stream)
 }
 
-func (m member) Deliver(run []groups.Delivery) (int, uint64) { return m.sink.DeliverShare(run) }
-func (m member) Fail(err error)                              { m.fail(err) }
-func (m member) End()                                        { m.end() }
+func (m member) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	return m.sink.DeliverShare(b, share)
+}
+
+func (m member) End(err error) {
+	switch err {
+	case streams.ErrDeleted:
+		m.end()
+	case groups.ErrNotFound:
+		m.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))
+	default:
+		m.fail(err)
+	}
+}
 
 func (m member) Gap(first, last uint64) (tag uint64, told bool) {
 	if m.tellGaps {
 		return m.sink.GapShare(first, last)
 	}
 	return 0, m.endOver(first, last)
-}
-
-func (m member) Deleted() {
-	m.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))
 }
 
 // Panicked ends the connection of a subscription that panicked while it was

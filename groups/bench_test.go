@@ -14,14 +14,14 @@ type quiet struct {
 	seqs []uint64
 }
 
-func (q *quiet) Accepts(*streams.Batch, int) bool { return true }
+func (q *quiet) Visible(*streams.Batch) []int { return nil }
 
-func (q *quiet) Deliver(run []groups.Delivery) (int, uint64) {
-	q.tag += uint64(len(run))
-	for _, d := range run {
-		q.seqs = append(q.seqs, d.Seq)
+func (q *quiet) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	q.tag += uint64(len(share))
+	for _, s := range share {
+		q.seqs = append(q.seqs, b.Messages[s.Index].Seq)
 	}
-	return len(run), q.tag
+	return len(share), q.tag
 }
 
 // BenchmarkHandOutAndAck shares out passes of so many messages and
@@ -57,6 +57,7 @@ func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 		p.Messages = append(p.Messages, &streams.Message{Payload: make([]byte, 256)})
 	}
 	reader := f.registry.ReaderOf(theGroup)
+	reader.Resumed()
 	seq := uint64(0)
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += size {

@@ -19,21 +19,19 @@ type worker struct {
 	work chan uint64
 }
 
-func (w *worker) Accepts(*streams.Batch, int) bool { return true }
-func (w *worker) Gap(_, _ uint64) (uint64, bool)   { return 0, true }
-func (w *worker) End()                             {}
-func (w *worker) Deleted()                         {}
-func (w *worker) Fail(error)                       {}
+func (w *worker) Visible(*streams.Batch) []int   { return nil }
+func (w *worker) Gap(_, _ uint64) (uint64, bool) { return 0, true }
+func (w *worker) End(error)                      {}
 
-func (w *worker) Deliver(run []groups.Delivery) (int, uint64) {
-	for i, d := range run {
+func (w *worker) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	for i, s := range share {
 		select {
-		case w.work <- d.Seq:
+		case w.work <- b.Messages[s.Index].Seq:
 		default:
 			return i, 0
 		}
 	}
-	return len(run), 0
+	return len(share), 0
 }
 
 // serve handles messages until stop is closed, or it has had enough.

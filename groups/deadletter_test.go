@@ -144,6 +144,7 @@ func TestWithoutDeadLettersAMessageIsTriedForEver(t *testing.T) {
 				synctest.Wait()
 				for range 9 {
 					wantCount(t, 1)(a.ms.Nack([]uint64{1}, "", 0))
+					synctest.Wait()
 				}
 				a.wantAttempts(t, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 				m.want(t)

@@ -81,12 +81,18 @@ func (g *group) delete() error {
 	if err := g.erase(); err != nil {
 		return err
 	}
+	endAll(g.dismiss(ErrNotFound), ErrNotFound)
+	return nil
+}
+
+// dismiss is dismissLocked of a group with members.
+func (g *group) dismiss(why error) []*Membership {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.in != nil {
-		g.dismissLocked(Member.Deleted)
+	if g.in == nil {
+		return nil
 	}
-	return nil
+	return g.dismissLocked(why)
 }
 
 // DeleteTopic deletes all groups of a topic that was deleted, durably. Members

@@ -27,7 +27,7 @@
 // to the other members at once, oldest first, or waits for the next one; that
 // is no failure. Members of both kinds may share a group.
 //
-// Delivery.Attempt is how often a message was handed out before.
+// Share.Attempt is how often a message was handed out before.
 //
 // A message that failed Options.MaxDeliveries times is handed to
 // Options.DeadLetter. Until that has succeeded the group is not done with it:
@@ -59,12 +59,21 @@
 // first message. If a log came back shorter than the group had read, the group
 // goes on behind it.
 //
+// # Delivery
+//
+// A group is one consumer of its topic, and only the topic's worker hands
+// messages and gaps to members, one call at a time and without locks. Whoever
+// acknowledges, gives back, joins or leaves changes the group's state, wakes the
+// worker, and returns. A message that is being handed over is in flight from the
+// moment that it is assigned: what happens to it before the member's call
+// returns (an acknowledgement, a member that leaves, a move) counts.
+//
 // # Locks
 //
 // A group's recordMu, which is held while its record is read or written, is
-// taken before Registry.mu, that before the group's mu, and this before
-// whatever a Member locks; the locks of alarms, errands and changed come last.
-// Nothing is read or written with mu held. A Member must not call back into its
+// taken before Registry.mu, that before the group's mu, and this before the
+// locks of alarms, errands and changed, and those of streams. Nothing is read
+// or written, and no member is called, with mu held. So a Member may call its
 // Membership from its methods.
 //
 // # Goroutines

@@ -182,6 +182,7 @@ func TestNackGivesBackAtOnceOrLater(t *testing.T) {
 		f.sendNumbers(1, 3)
 		synctest.Wait()
 		wantCount(t, 1)(a.ms.Nack([]uint64{2, 2, 7}, "no", 0))
+		synctest.Wait()
 		a.want(t, "1", "2", "3", "2")
 		a.wantAttempts(t, 0, 0, 0, 1)
 		wantCount(t, 2)(a.ms.Nack([]uint64{1, 2}, "not yet", 5*time.Second))
@@ -326,7 +327,7 @@ func TestWhatAPanickedExplicitMemberHeldIsNoFailure(t *testing.T) {
 		opts, _ := watch(t)
 		opts.MaxDeliveries, opts.DeadLetter = 1, m.take
 		f := newFixtureOn(t, memory.New(), memory.New(), opts, streams.Options{})
-		bad := &panicky{member: all(), onAccepts: "2"}
+		bad := &panicky{member: all(), onVisible: "2"}
 		ms, err := f.registry.Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{Explicit: true}, bad)
 		if err != nil {
 			t.Fatal(err)

@@ -95,8 +95,8 @@ func (g *group) buried(b *burial, err error) {
 		g.delayLocked(b.message, g.registry.opts.DeadLetterRetry)
 	}
 	g.markLocked()
-	if g.held {
-		g.pumpLocked()
+	if g.held > 0 && g.hasRoomLocked(g.held) {
+		g.wakeLocked()
 	}
 }
 
@@ -120,7 +120,7 @@ func (g *group) ring(now time.Duration) {
 	}
 	if moved {
 		g.markLocked()
-		g.pumpLocked()
+		g.wakeLocked()
 	}
 	g.nextAlarmLocked()
 }
@@ -145,7 +145,7 @@ func (g *group) expireLocked(ms *Membership, now time.Duration) (any bool) {
 		taken := ms.held.takeOldest()
 		ms.bytes -= len(taken.message.Payload)
 		any = true
-		if ms.dead {
+		if ms.state == dead {
 			g.returnLocked(taken)
 			continue
 		}
@@ -169,7 +169,7 @@ func (g *group) nextAlarmLocked() {
 		if !ms.held.explicit {
 			continue
 		}
-		if h := ms.held.oldest(); h != nil {
+		if h := ms.held.oldest(); h != nil && h.deadline != never {
 			g.alarmLocked(h.deadline)
 		}
 	}

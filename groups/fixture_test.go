@@ -35,30 +35,52 @@ type member struct {
 	other    []string
 }
 
-func (m *member) Accepts(p *streams.Batch, i int) bool {
-	return m.taboo == "" || !strings.Contains(string(p.Messages[i].Payload), m.taboo)
+func (m *member) Visible(b *streams.Batch) []int {
+	if m.taboo == "" {
+		return nil
+	}
+	return indices(b, func(payload string) bool { return !strings.Contains(payload, m.taboo) })
 }
 
-func (m *member) Deliver(run []groups.Delivery) (int, uint64) {
+// indices are those of the messages that f accepts.
+func indices(b *streams.Batch, f func(payload string) bool) []int {
+	visible := []int{}
+	for i, m := range b.Messages {
+		if f(string(m.Payload)) {
+			visible = append(visible, i)
+		}
+	}
+	return visible
+}
+
+func (m *member) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := len(run)
+	n := len(share)
 	if m.room >= 0 {
 		n = min(n, m.room)
 		m.room -= n
 	}
-	for _, d := range run[:n] {
+	for _, s := range share[:n] {
+		d := b.Messages[s.Index]
 		m.got = append(m.got, string(d.Payload))
 		m.seqs = append(m.seqs, d.Seq)
-		m.attempts = append(m.attempts, d.Attempt)
+		m.attempts = append(m.attempts, s.Attempt)
 		m.tag++
 	}
 	return n, m.tag
 }
 
-func (m *member) End()           { m.note("end") }
-func (m *member) Deleted()       { m.note("deleted") }
-func (m *member) Fail(err error) { m.note("failed: %v", err) }
+func (m *member) End(err error) {
+	switch err {
+	case streams.ErrDeleted:
+		m.note("end")
+	case groups.ErrNotFound:
+		m.note("deleted")
+	default:
+		m.note("failed: %v", err)
+	}
+}
 
 func (m *member) Gap(first, last uint64) (tag uint64, told bool) {
 	if m.skips {

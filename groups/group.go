@@ -9,43 +9,39 @@ import (
 	"seagate/streams"
 )
 
-// A Delivery is a message that is handed to a member. Attempt is how often the
-// group has handed it out before, as far as that is known: see the package
+// A Share is a message of a batch that a member is handed. Attempt is how often
+// the group has handed it out before, as far as that is known: see the package
 // comment.
-type Delivery struct {
-	*streams.Message
-	Attempt int
-}
+type Share struct{ Index, Attempt int }
 
-// A Member is handed messages. Its methods are called by one goroutine at a
-// time and must not block.
+// A Member is handed messages. Visible, Deliver and Gap are called by one
+// goroutine at a time, without locks, and must not block. End may come from any
+// goroutine, also while one of the others is under way.
 type Member interface {
-	// Accepts says whether the member may be handed the i-th message of p.
-	Accepts(p *streams.Batch, i int) bool
+	// Visible returns the indices of those messages of b that the member may be
+	// handed, in ascending order, or nil for all of them; an empty slice that is
+	// not nil is none. The slice may be shared: it is not changed.
+	Visible(b *streams.Batch) []int
 
-	// Deliver hands over messages, oldest first, and returns how many of them,
-	// from the first, it took, and a tag, never lower than the one before, by
-	// which Membership.Ack names the last of them. After it took fewer than
-	// all it is handed nothing until Membership.Resume. The slice is the
-	// member's until it returns.
-	Deliver(run []Delivery) (taken int, tag uint64)
+	// Deliver hands over the messages of b that share names, oldest first. It
+	// returns how many of them, from the first, the member took, and a tag,
+	// never lower than the one before, by which Membership.Ack names the last
+	// of them. After it took fewer than all it is handed nothing until
+	// Membership.Resume. The share is the member's until it returns.
+	Deliver(b *streams.Batch, share []Share) (taken int, tag uint64)
 
-	// Gap tells that the group lost messages: the topic kept them no longer
-	// than it took the group to read them. It returns a tag as Deliver does, by
-	// which Membership.Ack says that this has arrived: until somebody said so,
-	// others are told. 0 is for a member that never will, and has heard. It
-	// returns false if the member cannot be told.
+	// Gap tells that the group lost the messages from first to last: the topic
+	// dropped them before the group read them. It returns a tag as Deliver does,
+	// by which Membership.Ack says that this has arrived: until a member says
+	// so, others are told. Tag 0 is for a member that never acknowledges a gap;
+	// it counts as heard. told is false if the member cannot be told.
 	Gap(first, last uint64) (tag uint64, told bool)
 
-	// End tells that the topic was deleted. Nothing follows.
-	End()
-
-	// Deleted tells that the group was deleted. Nothing follows.
-	Deleted()
-
-	// Fail tells that the topic cannot be read. Nothing follows, and the
-	// member is none any more; the group is where it was.
-	Fail(err error)
+	// End tells that nothing follows: because the topic was deleted, which is
+	// streams.ErrDeleted, or the group, which is ErrNotFound, or because the
+	// topic cannot be read. A call of Visible, Deliver or Gap that is under way
+	// may return after it.
+	End(err error)
 }
 
 // A group is what is kept of a consumer group, and, while it has members, how
@@ -78,8 +74,8 @@ type group struct {
 	// What follows is of a group with members only, except burying.
 	in      *streams.InTopic
 	reader  *reader
-	members []*Membership
-	turn    int // index of the member whose turn it is
+	members []*Membership // copied on each change: the worker reads it without the lock
+	turn    int           // index of the member whose turn it is
 	// returned is what was handed to nobody yet or came back from a member.
 	// While there is any, nothing is taken from the topic.
 	returned backlog
@@ -87,221 +83,10 @@ type group struct {
 	burying  map[uint64]*burial     // messages that are about to be dead letters
 	aside    int                    // payload in delayed and burying
 	late     map[uint64]*Membership // who was handed what was taken back and waits in returned
-	held     bool                   // the window is full, or too much is set aside
+	held     uint64                 // the message that waits for room in the window, or for less to be set aside; 0: none
 	alarm    time.Duration          // when to be woken, by Registry.now; 0: not asked for
-}
 
-// A reader is a group as its topic sees it, from the joining of the first
-// member to the leaving of the last, or to a move. A pass that is under way
-// when it ends finds that it is no longer the group's.
-type reader struct{ group *group }
-
-// Deliver shares out what comes from the topic.
-func (rd *reader) Deliver(p *streams.Batch) int {
-	g := rd.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.reader != rd || len(g.returned) > 0 {
-		return 0
-	}
-	n := g.shareLocked(p, true)
-	if len(g.returned) > 0 {
-		g.pumpLocked()
-	}
-	return n
-}
-
-// State implements streams.Consumer; members are not told.
-func (rd *reader) State(streams.State) {}
-
-// Gap notes that the group is done with what it will not see, and tells its
-// members.
-func (rd *reader) Gap(first, last uint64) {
-	g := rd.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.reader != rd {
-		return
-	}
-	for _, s := range g.missing(first, last) {
-		g.lost += s.size()
-		g.registry.lost.Add(s.size())
-		g.loseLocked(s)
-	}
-	g.add(first, last)
-	g.markLocked()
-	g.tellLossesLocked()
-}
-
-// Resumed implements streams.Consumer.
-func (rd *reader) Resumed() {}
-
-// End ends the group with its topic: the registry's keeper deletes it, since a
-// worker does not wait for storage. After any other error all members go, and
-// who joins next tries again.
-func (rd *reader) End(err error) {
-	g := rd.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.reader != rd {
-		return
-	}
-	if err != streams.ErrDeleted {
-		g.dismissLocked(func(m Member) { m.Fail(err) })
-		return
-	}
-	g.ended = true
-	g.dismissLocked(Member.End)
-	g.registry.condemn(g)
-}
-
-// pumpMessages bounds a pass over what was returned. Filters decode a whole
-// pass for the first message that they are asked about, and much may wait here
-// while members have little credit.
-const pumpMessages = 256
-
-// pumpLocked shares out what was returned, until no member has credit, and
-// once nothing is left reads on from the topic.
-func (g *group) pumpLocked() {
-	g.held = false
-	for len(g.returned) > 0 && len(g.members) > 0 {
-		p := &streams.Batch{Messages: g.returned.oldest(pumpMessages)}
-		n := g.shareLocked(p, false)
-		for _, m := range p.Messages[n:] {
-			heap.Push(&g.returned, m)
-		}
-		if n < len(p.Messages) {
-			return
-		}
-	}
-	if g.in != nil {
-		g.in.Resume()
-	}
-}
-
-// shareLocked assigns the messages in order, until one finds no member with
-// credit, and hands them over. It returns how many were assigned; those that a
-// member then had no room for are in returned. fresh are messages that come
-// from the topic.
-func (g *group) shareLocked(p *streams.Batch, fresh bool) int {
-	assigned := 0
-	for i, m := range p.Messages {
-		if fresh && !g.hasRoomLocked(m) {
-			g.held = true
-			break
-		}
-		if !g.assignLocked(p, i) {
-			break
-		}
-		assigned++
-	}
-	for _, ms := range g.members {
-		g.handOverLocked(ms)
-	}
-	if assigned > 0 {
-		g.markLocked()
-	}
-	return assigned
-}
-
-// hasRoomLocked says whether a message is within the window, and little enough
-// is set aside.
-func (g *group) hasRoomLocked(m *streams.Message) bool {
-	opts := &g.registry.opts
-	return m.Seq < g.position+uint64(opts.Window) && g.aside < opts.AsideBytes
-}
-
-// assignLocked finds out who is handed the i-th message, if anybody. It
-// returns false if the message has to wait.
-func (g *group) assignLocked(p *streams.Batch, i int) bool {
-	m := p.Messages[i]
-	if g.has(m.Seq) || g.burying[m.Seq] != nil {
-		return true
-	}
-	a := g.attempts[m.Seq]
-	if g.failedLocked(a) {
-		g.buryLocked(m, a)
-		return true
-	}
-	ms, accepted := g.pickLocked(p, i)
-	switch {
-	case ms != nil:
-		ms.assign(Delivery{m, int(a.deliveries)})
-	case accepted:
-		return false
-	default: // passed over
-		g.add(m.Seq, m.Seq)
-		delete(g.late, m.Seq)
-	}
-	return true
-}
-
-// pickLocked returns the next member in turn that accepts the message and has
-// credit. accepted says whether any member would accept it.
-func (g *group) pickLocked(p *streams.Batch, i int) (ms *Membership, accepted bool) {
-	for k := range g.members {
-		n := (g.turn + k) % len(g.members)
-		candidate := g.members[n]
-		accepts := candidate.accepts(p, i)
-		if candidate.dead { // until it leaves, nobody knows what it would have accepted
-			accepted = true
-			continue
-		}
-		if !accepts {
-			continue
-		}
-		accepted = true
-		if candidate.hasCredit() {
-			g.turn = n + 1
-			return candidate, true
-		}
-	}
-	return nil, accepted
-}
-
-// handOverLocked gives a member what it was assigned, and takes back what it
-// had no room for.
-func (g *group) handOverLocked(ms *Membership) {
-	if ms.run == nil {
-		return
-	}
-	run := *ms.run
-	taken, tag := 0, uint64(0)
-	if !ms.dead { // it may have panicked over a later message of the same pass
-		taken, tag = ms.deliver(run)
-	}
-	deadline := g.deadlineLocked(ms, taken)
-	for _, d := range run[:taken] {
-		ms.held.add(handed{d.Message, tag, uint32(d.Attempt), deadline})
-		g.handedLocked(d)
-	}
-	for _, d := range run[taken:] {
-		ms.bytes -= len(d.Payload)
-		heap.Push(&g.returned, d.Message)
-	}
-	ms.full = taken < len(run)
-	ms.recycle()
-}
-
-// deadlineLocked returns by when a member has to acknowledge what it just
-// took, and sees to it that the group is woken then.
-func (g *group) deadlineLocked(ms *Membership, taken int) time.Duration {
-	if !ms.held.explicit || taken == 0 {
-		return 0
-	}
-	deadline := g.registry.now() + g.registry.opts.AckTimeout
-	g.alarmLocked(deadline)
-	return deadline
-}
-
-func (g *group) handedLocked(d Delivery) {
-	if d.Attempt > 0 {
-		g.redelivered++
-		g.registry.redelivered.Add(1)
-	}
-	if g.late != nil {
-		delete(g.late, d.Seq)
-	}
+	pass uint64 // counts the batches that were shared out; owned by the worker
 }
 
 // giveBackLocked takes from a member what it has not acknowledged, which is
@@ -322,14 +107,30 @@ func (g *group) returnLocked(h handed) {
 	heap.Push(&g.returned, h.message)
 }
 
-// dismissLocked lets all members go, after the last word that they are told.
-func (g *group) dismissLocked(tell func(Member)) {
+// dismissLocked ends all memberships. It returns those whose members are to be
+// told why, without the lock: see Membership.end.
+func (g *group) dismissLocked(why error) (told []*Membership) {
 	for _, ms := range g.members {
-		ms.lastWord(tell)
+		switch ms.state {
+		case joined:
+			ms.ended = why // Start tells it
+		case dead:
+		default:
+			told = append(told, ms)
+		}
+		ms.state = left
 		g.giveBackLocked(ms)
 		ms.forgetTold()
 	}
 	g.restLocked()
+	return told
+}
+
+// endAll tells the members that nothing follows.
+func endAll(memberships []*Membership, why error) {
+	for _, ms := range memberships {
+		ms.end(why)
+	}
 }
 
 // restLocked stops reading the topic when nobody is a member any more. What
@@ -341,7 +142,7 @@ func (g *group) restLocked() {
 	for _, d := range g.delayed {
 		g.aside -= len(d.message.Payload)
 	}
-	g.returned, g.delayed, g.late, g.held = nil, nil, nil, false
+	g.returned, g.delayed, g.late, g.held = nil, nil, nil, 0
 	g.lastActive = time.Now().UTC()
 	g.markLocked()
 }

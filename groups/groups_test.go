@@ -36,6 +36,7 @@ func TestWhatALeaverDidNotAcknowledgeGoesToTheOthersOldestFirst(t *testing.T) {
 		a.ms.Ack(1) // 1, 3 and 5 were handed over in one run: all carry tag 3
 		a.ms.Leave()
 		a.ms.Leave()
+		synctest.Wait()
 		b.want(t, "2", "4", "6", "1", "3", "5")
 		b.ms.Leave()
 		if o := f.registry.Overview(0); o.Groups != 1 || o.Members != 0 || o.InFlight != 0 {
@@ -58,6 +59,7 @@ func TestAcknowledgedIsNotRedelivered(t *testing.T) {
 		synctest.Wait()
 		b := f.join(t, "c", "g", all())
 		a.ms.Leave()
+		synctest.Wait()
 		b.want(t, "3")
 	})
 }
@@ -252,20 +254,18 @@ func (a *acker) join(t *testing.T, f *fixture) {
 	ms.Start()
 }
 
-func (a *acker) Accepts(*streams.Batch, int) bool { return true }
-func (a *acker) Gap(_, _ uint64) (uint64, bool)   { return 0, true }
-func (a *acker) End()                             {}
-func (a *acker) Deleted()                         {}
-func (a *acker) Fail(error)                       {}
+func (a *acker) Visible(*streams.Batch) []int   { return nil }
+func (a *acker) Gap(_, _ uint64) (uint64, bool) { return 0, true }
+func (a *acker) End(error)                      {}
 
-func (a *acker) Deliver(run []groups.Delivery) (int, uint64) {
-	a.tag += uint64(len(run))
+func (a *acker) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	a.tag += uint64(len(share))
 	if a.lose {
-		return len(run), a.tag
+		return len(share), a.tag
 	}
-	for _, m := range run {
-		a.note(string(m.Payload))
+	for _, s := range share {
+		a.note(string(b.Messages[s.Index].Payload))
 	}
 	go a.ms.Ack(a.tag)
-	return len(run), a.tag
+	return len(share), a.tag
 }

@@ -12,7 +12,8 @@ type handed struct {
 	message  *streams.Message // nil once it is acknowledged or taken back
 	tag      uint64
 	attempt  uint32
-	deadline time.Duration // of an explicit member, by Registry.now
+	deadline time.Duration // by Registry.now; never for members that acknowledge by tags
+	late     *Membership   // while it is being handed over: see group.late
 }
 
 // holdings is what a member was handed and has not acknowledged, in the order
@@ -90,6 +91,14 @@ func (h *holdings) takeOldest() handed {
 func (h *holdings) take(seq uint64) (d handed, ok bool) {
 	i, ok := h.at[seq]
 	if !ok {
+		return handed{}, false
+	}
+	return h.remove(i), true
+}
+
+// takeAt removes the i-th of the list, if it is there.
+func (h *holdings) takeAt(i int) (d handed, ok bool) {
+	if h.list[i].message == nil {
 		return handed{}, false
 	}
 	return h.remove(i), true

@@ -86,11 +86,10 @@ func (g *group) addLocked(opts JoinOptions, m Member) *Membership {
 		group:    g,
 		member:   m,
 		position: g.position,
-		full:     true, // until Start
 		held:     holdings{explicit: opts.Explicit},
 		credit:   opts.credit(g.registry.opts.Credit.Messages),
 	}
-	g.members = append(g.members, ms)
+	g.addMemberLocked(ms)
 	if g.joined && !g.returnedTo {
 		g.returnedTo = true
 		g.markLocked()
@@ -157,7 +156,7 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 	if !g.unstored {
 		from = streams.At(g.resumption(topic.Bounds()))
 	}
-	rd := &reader{g}
+	rd := &reader{group: g}
 	in, joined, err := topic.In(ctx, rd, shardOf(g.key), from)
 	if err != nil {
 		return nil, err
@@ -173,7 +172,6 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 		in.Close()
 		return nil, err
 	}
-	in.Start()
 	return ms, nil
 }
 
@@ -218,6 +216,7 @@ func (g *group) open(in *streams.InTopic, rd *reader, b storage.Bounds, opts Joi
 	g.in, g.reader = in, rd
 	ms := g.addLocked(opts, m)
 	g.markLocked() // it has members now
+	in.Start()
 	return ms, nil
 }
 

@@ -41,6 +41,7 @@ func TestGapsAreCountedAndTold(t *testing.T) {
 			t.Errorf("told %q before Start", first.told())
 		}
 		second := f.join(t, "c", "g", all())
+		synctest.Wait()
 		ms.Start()
 		synctest.Wait()
 		if first.told() != "" || second.told() != "gap 1-2, gap 4-6" {
@@ -117,6 +118,7 @@ func TestAGapWaitsForSomebodyWhoCanBeTold(t *testing.T) {
 		f.join(t, "c", "g", &member{room: -1, skips: true})
 		synctest.Wait()
 		b := f.join(t, "c", "g", all())
+		synctest.Wait()
 		c := f.join(t, "c", "g", all())
 		synctest.Wait()
 		if b.told() != "gap 1-4" || c.told() != "" {

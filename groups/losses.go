@@ -32,35 +32,81 @@ func (g *group) loseLocked(s span) {
 	g.losses = append(g.losses, &loss{span: s})
 }
 
-// tellLossesLocked tells all members of the gaps that nobody is about to hear
-// of.
-func (g *group) tellLossesLocked() {
-	for _, l := range slices.Clone(g.losses) {
-		if l.pending > 0 {
-			continue
-		}
+// tellLosses lets those members have messages that have started, and tells all
+// of the gaps that nobody is about to hear of.
+func (rd *reader) tellLosses() {
+	members, losses := rd.untold()
+	for _, l := range losses {
 		heard := false
-		for _, ms := range g.members {
+		for _, ms := range members {
 			heard = ms.tellLoss(l) || heard
 		}
-		if heard && l.pending == 0 {
-			g.heardLocked(l)
+		if heard {
+			rd.group.heard(l)
 		}
 	}
 }
 
+func (rd *reader) untold() (members []*Membership, losses []*loss) {
+	g := rd.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reader != rd {
+		return nil, nil
+	}
+	for _, ms := range g.members {
+		if ms.state == starting {
+			ms.state = ready
+		}
+		if len(g.losses) > 0 && ms.state != joined && ms.state != dead {
+			members = append(members, ms)
+		}
+	}
+	for _, l := range g.losses {
+		if l.pending == 0 {
+			losses = append(losses, l)
+		}
+	}
+	return members, losses
+}
+
 // tellLoss returns whether the member could be told.
 func (ms *Membership) tellLoss(l *loss) bool {
-	if !ms.started {
+	first, last, ok := ms.beginTelling(l)
+	if !ok {
 		return false
 	}
-	tag, told := uint64(0), false
-	ms.tell(func(m Member) { tag, told = m.Gap(l.first, l.last) })
-	if told && tag > 0 {
+	tag, told := ms.gap(first, last)
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	if !told || ms.state == left {
+		return false
+	}
+	if tag > 0 {
 		l.pending++
 		ms.told = append(ms.told, telling{l, tag})
 	}
-	return told
+	if ms.acked { // perhaps before the call returned
+		ms.heardLocked(ms.ackedTag)
+	}
+	return true
+}
+
+func (ms *Membership) beginTelling(l *loss) (first, last uint64, ok bool) {
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	ms.acked, ms.ackedTag = false, 0
+	return l.first, l.last, ms.state == ready || ms.state == full
+}
+
+// heard notes that a gap was heard of, unless members that were told have yet to
+// say so.
+func (g *group) heard(l *loss) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if l.pending == 0 {
+		g.heardLocked(l)
+	}
 }
 
 // heardLocked takes a member's word that it heard of all gaps up to the tag.

@@ -8,7 +8,8 @@ import (
 	"seagate/streams"
 )
 
-// A Membership is one member's place in a group. Safe for concurrent use.
+// A Membership is one member's place in a group. Its methods return quickly and
+// deliver nothing: the topic's worker does. Safe for concurrent use.
 type Membership struct {
 	group    *group
 	member   Member
@@ -16,15 +17,36 @@ type Membership struct {
 	credit   int // in messages
 
 	// Guarded by group.mu.
-	started bool
-	dead    bool         // it panicked
-	full    bool         // it took fewer than it was handed, and has not called Resume
-	run     *[]Delivery  // assigned and not yet handed over; nil if there is nothing
-	held    holdings     // handed over and not acknowledged
-	bytes   int          // payload in run and held
-	told    []telling    // gaps, in the order of their tags, of which it has not said that it heard
-	last    func(Member) // and that nothing follows; nil if it does
+	state    memberState
+	ended    error     // why nothing follows, if the member is to be told
+	held     holdings  // handed over and not acknowledged, or being handed over
+	bytes    int       // payload in held
+	told     []telling // gaps, in the order of their tags, of which it has not said that it heard
+	resumed  bool      // Resume was called since the member was last called
+	acked    bool      // Ack was called since then
+	ackedTag uint64    // with this tag, the highest
+
+	// Owned by the worker.
+	panicked bool
+	asked    uint64   // group.pass when visible was right
+	visible  []int    // which messages of the batch it accepts; nil: all
+	seen     int      // how many of visible are behind the message in question
+	share    *[]Share // what it was assigned of the batch; nil: nothing
+	taken    int      // what Deliver returned
+	tag      uint64
 }
+
+// A memberState says what a member may be handed.
+type memberState uint8
+
+const (
+	joined   memberState = iota // nothing until Start
+	starting                    // nothing until the worker has told it of losses
+	ready                       // messages, if it has credit
+	full                        // nothing until Resume: it took fewer than it was handed
+	dead                        // nothing any more: it panicked
+	left                        // nothing any more: it left, or was told that nothing follows
+)
 
 // Position is the number of the first message that the group was not done
 // with when the member joined.
@@ -32,17 +54,23 @@ func (ms *Membership) Position() uint64 { return ms.position }
 
 // Start begins delivery.
 func (ms *Membership) Start() {
-	g := ms.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	ms.started = true
-	g.tellLossesLocked()
-	if ms.last != nil {
-		ms.tell(ms.last)
-		return
+	if why := ms.start(); why != nil {
+		ms.end(why)
 	}
-	ms.full = false
-	g.pumpLocked()
+}
+
+// start returns why the membership ended before it began, if it did.
+func (ms *Membership) start() (why error) {
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	switch ms.state {
+	case joined:
+		ms.state = starting
+		ms.group.wakeLocked()
+	case left:
+		why, ms.ended = ms.ended, nil
+	}
+	return why
 }
 
 // Resume says that a member that took fewer messages than it was handed has
@@ -50,8 +78,11 @@ func (ms *Membership) Start() {
 func (ms *Membership) Resume() {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
-	ms.full = false
-	ms.group.pumpLocked()
+	ms.resumed = true
+	if ms.state == full {
+		ms.state = ready
+	}
+	ms.group.wakeLocked()
 }
 
 // Ack acknowledges all that was handed over up to the tag. Of a member that
@@ -59,12 +90,17 @@ func (ms *Membership) Resume() {
 func (ms *Membership) Ack(tag uint64) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
+	ms.acked, ms.ackedTag = true, max(ms.ackedTag, tag)
+	ms.ackLocked(tag)
+}
+
+func (ms *Membership) ackLocked(tag uint64) {
 	ms.heardLocked(tag)
 	if ms.held.explicit {
 		return
 	}
-	had, acked := ms.hasCredit(), 0
-	for h := ms.held.oldest(); h != nil && h.tag <= tag; h = ms.held.oldest() {
+	had, acked := ms.hasCreditLocked(), 0
+	for h := ms.held.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.held.oldest() {
 		ms.doneLocked(ms.held.takeOldest())
 		acked++
 	}
@@ -79,7 +115,7 @@ func (ms *Membership) Ack(tag uint64) {
 func (ms *Membership) AckSeqs(seqs []uint64) (acked int, err error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
-	return ms.ackLocked(seqs)
+	return ms.ackSeqsLocked(seqs)
 }
 
 // AckUpTo is AckSeqs of all messages up to a number.
@@ -93,14 +129,14 @@ func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 		}
 	}
 	slices.Sort(seqs) // one span, mostly, for the ledger
-	return ms.ackLocked(seqs)
+	return ms.ackSeqsLocked(seqs)
 }
 
-func (ms *Membership) ackLocked(seqs []uint64) (acked int, err error) {
+func (ms *Membership) ackSeqsLocked(seqs []uint64) (acked int, err error) {
 	if !ms.held.explicit {
 		return 0, ErrNotExplicit
 	}
-	had := ms.hasCredit()
+	had := ms.hasCreditLocked()
 	for _, seq := range seqs {
 		if h, ok := ms.held.take(seq); ok {
 			ms.doneLocked(h)
@@ -136,13 +172,15 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 	}
 	if nacked > 0 {
 		g.markLocked()
-		g.pumpLocked()
+		g.wakeLocked()
 	}
 	return nacked, nil
 }
 
 // Leave ends the membership. What was not acknowledged goes to the other
-// members, or waits for the next one. It is safe to call twice.
+// members, or waits for the next one. A call of the member that is under way
+// may return after Leave; what it takes does not count. It is safe to call
+// twice.
 func (ms *Membership) Leave() {
 	g := ms.group
 	g.mu.Lock()
@@ -151,7 +189,8 @@ func (ms *Membership) Leave() {
 	if i < 0 {
 		return
 	}
-	g.members = slices.Delete(g.members, i, i+1)
+	ms.state = left
+	g.removeMemberLocked(i)
 	g.giveBackLocked(ms)
 	ms.forgetTold()
 	g.markLocked()
@@ -159,8 +198,7 @@ func (ms *Membership) Leave() {
 		g.restLocked()
 		return
 	}
-	g.tellLossesLocked()
-	g.pumpLocked()
+	g.wakeLocked()
 }
 
 func (ms *Membership) doneLocked(h handed) {
@@ -174,75 +212,108 @@ func (ms *Membership) settledLocked(had bool, acked int) {
 	if acked == 0 {
 		return
 	}
-	ms.group.markLocked()
-	if !had || ms.group.held {
-		ms.group.pumpLocked()
+	g := ms.group
+	g.markLocked()
+	if !had && ms.hasCreditLocked() || g.held > 0 && g.hasRoomLocked(g.held) {
+		g.wakeLocked()
 	}
 }
 
-func (ms *Membership) hasCredit() bool {
-	bytes := ms.group.registry.opts.Credit.Bytes
+// hasCreditLocked says whether the member may be handed a message. One is
+// always allowed, however large.
+func (ms *Membership) hasCreditLocked() bool {
 	n := ms.held.live
-	if ms.run != nil {
-		n += len(*ms.run)
-	}
-	return !ms.full && (n == 0 || n < ms.credit && ms.bytes < bytes)
+	return ms.state == ready && (n == 0 || n < ms.credit && ms.bytes < ms.group.registry.opts.Credit.Bytes)
 }
 
-// Slices of deliveries are needed during a pass only.
-var deliveries = sync.Pool{New: func() any { return new([]Delivery) }}
+// Slices of shares are needed during a pass only.
+var shares = sync.Pool{New: func() any { return new([]Share) }}
 
-func (ms *Membership) assign(d Delivery) {
-	if ms.run == nil {
-		ms.run = deliveries.Get().(*[]Delivery)
+// assignLocked puts a message, the i-th of its batch, in flight.
+func (ms *Membership) assignLocked(m *streams.Message, i int, attempt uint32) {
+	if ms.share == nil {
+		ms.share = shares.Get().(*[]Share)
+		ms.acked, ms.ackedTag, ms.resumed = false, 0, false
 	}
-	*ms.run = append(*ms.run, d)
-	ms.bytes += len(d.Payload)
+	*ms.share = append(*ms.share, Share{i, int(attempt)})
+	h := handed{m, untagged, attempt, never, nil}
+	if late := ms.group.late; late != nil {
+		h.late = late[m.Seq]
+		delete(late, m.Seq)
+	}
+	ms.held.add(h)
+	ms.bytes += len(m.Payload)
 }
 
 func (ms *Membership) recycle() {
-	clear(*ms.run)
-	*ms.run = (*ms.run)[:0]
-	deliveries.Put(ms.run)
-	ms.run = nil
+	*ms.share = (*ms.share)[:0]
+	shares.Put(ms.share)
+	ms.share = nil
 }
 
-// accepts asks the member, unless it is beyond asking.
-func (ms *Membership) accepts(p *streams.Batch, i int) bool {
-	if ms.dead {
-		return false
+// ask asks the member what it may be handed, unless it is beyond asking.
+func (ms *Membership) ask(b *streams.Batch) {
+	ms.visible, ms.seen = []int{}, 0
+	if ms.panicked {
+		return
 	}
 	defer ms.containPanic()
-	return ms.member.Accepts(p, i)
+	ms.visible = ms.member.Visible(b)
 }
 
-// deliver hands the run to the member. One that panics has taken nothing.
-func (ms *Membership) deliver(run []Delivery) (taken int, tag uint64) {
+// accepts says whether the member may be handed the i-th message. i never goes
+// down within a batch.
+func (ms *Membership) accepts(i int) bool {
+	if ms.visible == nil {
+		return true
+	}
+	for ms.seen < len(ms.visible) && ms.visible[ms.seen] < i {
+		ms.seen++
+	}
+	return ms.seen < len(ms.visible) && ms.visible[ms.seen] == i
+}
+
+// deliver hands the member its share. One that panics has taken nothing.
+func (ms *Membership) deliver(b *streams.Batch) {
+	if ms.share == nil {
+		return
+	}
+	ms.taken, ms.tag = 0, 0
 	defer ms.containPanic()
-	return ms.member.Deliver(run)
+	ms.taken, ms.tag = ms.member.Deliver(b, *ms.share)
 }
 
-// tell calls the member, unless it is beyond that.
-func (ms *Membership) tell(f func(Member)) {
-	if !ms.dead {
-		defer ms.containPanic()
-		f(ms.member)
+// gap tells the member of a gap, unless it is beyond that.
+func (ms *Membership) gap(first, last uint64) (tag uint64, told bool) {
+	defer ms.containPanic()
+	return ms.member.Gap(first, last)
+}
+
+// end tells the member that nothing follows.
+func (ms *Membership) end(why error) {
+	if why == nil {
+		return
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			ms.group.registry.opts.OnPanic(ms.member, v)
+		}
+	}()
+	ms.member.End(why)
 }
 
-// lastWord tells the member, now or by Start, that nothing follows.
-func (ms *Membership) lastWord(tell func(Member)) {
-	ms.last = tell
-	if ms.started {
-		ms.tell(tell)
-	}
-}
-
-// containPanic keeps one member's failure from the others, and from whoever
-// happened to share out messages.
+// containPanic keeps one member's failure from the others, and from the worker.
 func (ms *Membership) containPanic() {
-	if v := recover(); v != nil {
-		ms.dead = true
-		ms.group.registry.opts.OnPanic(ms.member, v)
+	v := recover()
+	if v == nil {
+		return
 	}
+	ms.panicked = true
+	g := ms.group
+	g.mu.Lock()
+	if ms.state != left {
+		ms.state = dead
+	}
+	g.mu.Unlock()
+	g.registry.opts.OnPanic(ms.member, v)
 }

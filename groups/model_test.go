@@ -54,34 +54,37 @@ type actor struct {
 
 type holding struct{ seq, tag uint64 }
 
-func (a *actor) Accepts(p *streams.Batch, i int) bool {
-	return !a.blind || !strings.HasPrefix(string(p.Messages[i].Payload), "x")
+func (a *actor) Visible(b *streams.Batch) []int {
+	if !a.blind {
+		return nil
+	}
+	return indices(b, func(payload string) bool { return !strings.HasPrefix(payload, "x") })
 }
 
-func (a *actor) Deliver(run []groups.Delivery) (int, uint64) {
+func (a *actor) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	m := a.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := min(len(run), a.room)
-	for _, d := range run[:n] {
+	n := min(len(share), a.room)
+	for _, s := range share[:n] {
 		a.tag++
 		a.room--
-		m.deliveredLocked(d)
+		m.deliveredLocked(b.Messages[s.Index].Seq, s.Attempt)
 	}
-	for _, d := range run[:n] { // all of a run carry the last tag
-		a.holds = append(a.holds, holding{d.Seq, a.tag})
+	for _, s := range share[:n] { // all of a share carry the last tag
+		a.holds = append(a.holds, holding{b.Messages[s.Index].Seq, a.tag})
 	}
 	return n, a.tag
 }
 
-func (m *model) deliveredLocked(d groups.Delivery) {
-	if m.now[d.Seq] {
-		m.Errorf("%d was delivered after it was done", d.Seq)
+func (m *model) deliveredLocked(seq uint64, attempt int) {
+	if m.now[seq] {
+		m.Errorf("%d was delivered after it was done", seq)
 	}
-	if want := m.delivered[d.Seq]; d.Attempt > want || !m.crashed && d.Attempt < want {
-		m.Errorf("%d was delivered as attempt %d, after %d", d.Seq, d.Attempt, want)
+	if want := m.delivered[seq]; attempt > want || !m.crashed && attempt < want {
+		m.Errorf("%d was delivered as attempt %d, after %d", seq, attempt, want)
 	}
-	m.delivered[d.Seq]++
+	m.delivered[seq]++
 }
 
 func (a *actor) Gap(first, last uint64) (tag uint64, told bool) {
@@ -106,9 +109,7 @@ func (a *actor) hear(tag uint64) {
 	a.ms.Ack(tag)
 }
 
-func (a *actor) End()         { a.model.Error("the topic ended") }
-func (a *actor) Deleted()     { a.model.Error("the group was deleted") }
-func (a *actor) Fail(e error) { a.model.Error(e) }
+func (a *actor) End(err error) { a.model.Errorf("the end: %v", err) }
 
 func (m *model) doneLocked(seq uint64) { m.done[seq], m.now[seq] = true, true }
 

@@ -49,7 +49,7 @@ func (r *Registry) Move(ctx context.Context, topic *streams.Topic, key Key, from
 
 // move makes seq the group's position. g.recordMu is held.
 func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) error {
-	rd := &reader{g}
+	rd := &reader{group: g}
 	in, joined, err := topic.In(ctx, rd, shardOf(g.key), streams.At(seq))
 	if err != nil {
 		return err
@@ -66,15 +66,13 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 		g.doubt()
 		return err
 	}
-	if g.goOn(in, rd, r) {
-		in.Start()
-	} else {
+	if !g.goOn(in, rd, r) {
 		in.Close()
 	}
 	return nil
 }
 
-// goOn is the group's place from a record on, and forgets what was before. It
+// goOn starts in and is the group's place from a record on, and forgets what was before. It
 // returns whether there are members to read for.
 func (g *group) goOn(in *streams.InTopic, rd *reader, r record) bool {
 	g.mu.Lock()
@@ -87,11 +85,12 @@ func (g *group) goOn(in *streams.InTopic, rd *reader, r record) bool {
 		ms.held.clear()
 		ms.bytes = 0
 	}
-	g.returned, g.delayed, g.late, g.burying, g.aside, g.held = nil, nil, nil, nil, 0, false
+	g.returned, g.delayed, g.late, g.burying, g.aside, g.held = nil, nil, nil, nil, 0, 0
 	if g.in == nil {
 		return false
 	}
 	g.in.Close()
 	g.in, g.reader = in, rd
+	in.Start()
 	return true
 }

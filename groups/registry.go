@@ -218,20 +218,11 @@ func (r *Registry) close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, r.cut)()
 	r.closed.Store(true)
 	for _, g := range r.all(nil) {
-		g.letGo()
+		g.dismiss(nil)
 	}
 	r.errands.close()
 	r.stop()
 	r.running.Wait()
 	r.letters.wait(ctx)
 	return r.checkpoint(r.writing)
-}
-
-// letGo ends all memberships of a group.
-func (g *group) letGo() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.in != nil {
-		g.dismissLocked(func(Member) {})
-	}
 }

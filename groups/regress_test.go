@@ -16,23 +16,25 @@ import (
 // is handed it.
 type panicky struct {
 	*member
-	onAccepts, onDeliver string
+	onVisible, onDeliver string
 }
 
-func (p *panicky) Accepts(pass *streams.Batch, i int) bool {
-	if string(pass.Messages[i].Payload) == p.onAccepts {
-		panic("accepts " + p.onAccepts)
+func (p *panicky) Visible(b *streams.Batch) []int {
+	for _, m := range b.Messages {
+		if string(m.Payload) == p.onVisible {
+			panic("visible " + p.onVisible)
+		}
 	}
-	return p.member.Accepts(pass, i)
+	return p.member.Visible(b)
 }
 
-func (p *panicky) Deliver(run []groups.Delivery) (int, uint64) {
-	for _, m := range run {
-		if string(m.Payload) == p.onDeliver {
+func (p *panicky) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	for _, s := range share {
+		if string(b.Messages[s.Index].Payload) == p.onDeliver {
 			panic("deliver " + p.onDeliver)
 		}
 	}
-	return p.member.Deliver(run)
+	return p.member.Deliver(b, share)
 }
 
 // watch writes down which members panicked.
@@ -59,11 +61,11 @@ func watch(t *testing.T) (opts groups.Options, panics func() []string) {
 // it was assigned was lost.
 func TestAMemberThatPanicsLosesNothingAndSilencesNobody(t *testing.T) {
 	for name, bad := range map[string]*panicky{
-		"accepts":        {onAccepts: "3"},
-		"accepts first":  {onAccepts: "1"},
+		"visible":        {onVisible: "3"},
+		"visible first":  {onVisible: "1"},
 		"deliver":        {onDeliver: "3"},
 		"deliver first":  {onDeliver: "1"},
-		"accepts always": {onAccepts: "1", onDeliver: "1"},
+		"visible always": {onVisible: "1", onDeliver: "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,7 +111,7 @@ func TestWhatOnlyAPanickedMemberMightHaveAcceptedWaitsForItToLeave(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		opts, _ := watch(t)
 		f := newFixture(t, opts, streams.Options{})
-		ms, err := f.join0(t, "c", "g", &panicky{member: all(), onAccepts: "a1"})
+		ms, err := f.join0(t, "c", "g", &panicky{member: all(), onVisible: "a1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,8 +143,10 @@ func TestAPanicIsContainedWhoeverSharesOut(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				ms.Start()       // is handed what the first had no room for, or nothing
+				ms.Start() // is handed what the first had no room for, or nothing
+				synctest.Wait()
 				first.ms.Leave() // or now what the first did not acknowledge
+				synctest.Wait()
 				if got := panics(); len(got) != 1 {
 					t.Errorf("told of the panics %q, want one", got)
 				}
@@ -200,9 +204,9 @@ type decoder struct {
 	decoded int
 }
 
-func (d *decoder) Accepts(p *streams.Batch, _ int) bool {
-	p.Memo("decoded", func() any { d.decoded += len(p.Messages); return nil })
-	return true
+func (d *decoder) Visible(b *streams.Batch) []int {
+	b.Memo("decoded", func() any { d.decoded += len(b.Messages); return nil })
+	return nil
 }
 
 // Each acknowledgement had all that waited for redelivery decoded again: the
@@ -228,9 +232,11 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 		for _, m := range leavers {
 			m.ms.Leave()
 		}
+		synctest.Wait()
 		const step = credit / 2
 		for tag := uint64(step); tag <= total; tag += step {
 			ms.Ack(tag)
+			synctest.Wait()
 		}
 		if len(d.got) != total {
 			t.Errorf("%d messages were redelivered, want %d", len(d.got), total)
@@ -246,7 +252,7 @@ func TestAPanickedMemberIsHandedNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		opts, _ := watch(t)
 		f := newFixture(t, opts, streams.Options{})
-		bad := &panicky{member: all(), onAccepts: "3"}
+		bad := &panicky{member: all(), onVisible: "3"}
 		f.send("0")
 		first := f.join(t, "c", "g", &member{room: 0})
 		f.send("1", "2", "3") // wait in the group

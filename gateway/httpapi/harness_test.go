@@ -319,11 +319,11 @@ func (s sink) Deliver(p *streams.Batch, _ []bool) int {
 	return len(p.Messages)
 }
 
-func (s sink) DeliverShare(run []groups.Delivery) (int, uint64) {
-	for _, d := range run {
-		s <- string(d.Payload)
+func (s sink) DeliverShare(b *streams.Batch, share []groups.Share) (int, uint64) {
+	for _, handed := range share {
+		s <- string(b.Messages[handed.Index].Payload)
 	}
-	return len(run), 0
+	return len(share), 0
 }
 
 func (s sink) Gap(first, last uint64) { s <- fmt.Sprintf("gap from %d to %d", first, last) }

@@ -184,7 +184,7 @@ func (sub *subscription) offered(taken, of int) int {
 }
 
 // DeliverShare implements gateway.Sink.
-func (sub *subscription) DeliverShare(run []groups.Delivery) (taken int, tag uint64) {
+func (sub *subscription) DeliverShare(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if sub.ended {
@@ -192,12 +192,12 @@ func (sub *subscription) DeliverShare(run []groups.Delivery) (taken int, tag uin
 	}
 	f := takeFrames()
 	defer f.release()
-	for i, m := range run {
-		f.bytes = sub.appendDelivery(f.bytes, m.Message, m.Attempt)
+	for i, handed := range share {
+		f.bytes = sub.appendDelivery(f.bytes, b.Messages[handed.Index], handed.Attempt)
 		f.mark(i)
 	}
 	taken, tag = sub.session.out.OfferConfirmed(f.bytes, f.ends)
-	return sub.offered(taken, len(run)), tag
+	return sub.offered(taken, len(share)), tag
 }
 
 // Gap implements gateway.Sink.
@@ -239,6 +239,6 @@ func (sub *subscription) End(reason *protocol.Error) (told bool) {
 	}
 	sub.ended = true
 	sub.session.send(func(b []byte) []byte { return protocol.AppendStreamEnded(b, sub.id, sub.stream, reason) })
-	go sub.session.forget(sub) // not here: the caller may hold the group's lock
+	go sub.session.forget(sub) // it takes the lock
 	return true
 }

@@ -15,12 +15,10 @@ import (
 
 type nobody struct{}
 
-func (nobody) Accepts(*streams.Batch, int) bool            { return true }
-func (nobody) Deliver(run []groups.Delivery) (int, uint64) { return 0, 0 }
-func (nobody) Gap(_, _ uint64) (uint64, bool)              { return 0, true }
-func (nobody) End()                                        {}
-func (nobody) Deleted()                                    {}
-func (nobody) Fail(error)                                  {}
+func (nobody) Visible(*streams.Batch) []int                         { return nil }
+func (nobody) Deliver(*streams.Batch, []groups.Share) (int, uint64) { return 0, 0 }
+func (nobody) Gap(_, _ uint64) (uint64, bool)                       { return 0, true }
+func (nobody) End(error)                                            {}
 
 // groups that outlive their clients (a crash between DeleteClient's two
 // steps, or Groups.DeleteClient failing, which is only logged) have the same labels.

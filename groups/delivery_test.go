@@ -1,0 +1,302 @@
+package groups_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seagate/groups"
+	"seagate/streams"
+)
+
+// A slow member stops in Visible or Deliver until it is let go on.
+type slow struct {
+	*member
+	inVisible, inDeliver chan struct{}                                // closed: go on; nil: do not stop
+	deliver              func(b *streams.Batch, share []groups.Share) // called before Deliver returns
+}
+
+func (s *slow) Visible(b *streams.Batch) []int {
+	if s.inVisible != nil {
+		<-s.inVisible
+	}
+	return s.member.Visible(b)
+}
+
+func (s *slow) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	taken, tag := s.member.Deliver(b, share)
+	if s.deliver != nil {
+		s.deliver(b, share)
+	}
+	if s.inDeliver != nil {
+		<-s.inDeliver
+	}
+	return taken, tag
+}
+
+func (f *fixture) joinSlow(t *testing.T, s *slow, explicit bool) *slow {
+	t.Helper()
+	ms, err := f.registry.Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{Explicit: explicit}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ms = ms
+	ms.Start()
+	synctest.Wait()
+	return s
+}
+
+// A peer may answer before the call that wrote to it has returned.
+func TestAnAcknowledgementThatArrivesBeforeDeliverReturns(t *testing.T) {
+	acks := map[string]struct {
+		explicit bool
+		ack      func(*slow)
+	}{
+		"tag":              {false, func(s *slow) { s.ms.Ack(s.tag) }},
+		"an older one too": {false, func(s *slow) { s.ms.Ack(s.tag); s.ms.Ack(0) }},
+		"numbers":          {true, func(s *slow) { _, _ = s.ms.AckSeqs([]uint64{2, 1, 3}) }},
+		"up to":            {true, func(s *slow) { _, _ = s.ms.AckUpTo(3) }},
+	}
+	for name, test := range acks {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, groups.Options{Credit: groups.Credit{Messages: 3, Bytes: 100}}, streams.Options{})
+				s := &slow{member: all()}
+				s.deliver = func(*streams.Batch, []groups.Share) { test.ack(s) }
+				f.joinSlow(t, s, test.explicit)
+				f.send(numbers(1, 7)...)
+				synctest.Wait()
+				s.want(t, numbers(1, 7)[:s.count()]...)
+				if test.explicit {
+					f.wantAt(t, 4, 4) // it never acknowledges the others
+					return
+				}
+				s.want(t, numbers(1, 7)...)
+				f.wantAt(t, 8, 0)
+			})
+		})
+	}
+}
+
+// What an earlier acknowledgement named is not what is handed over now, even if
+// it has the same tag.
+func TestAnAcknowledgementDoesNotReachWhatIsHandedOverLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		a := f.join(t, "c", "g", all())
+		a.ms.Ack(7)
+		f.sendNumbers(1, 3)
+		synctest.Wait()
+		f.wantAt(t, 1, 3)
+		a.ms.Ack(3)
+		f.wantAt(t, 4, 0)
+	})
+}
+
+// A member that makes room while it refuses messages is not forgotten.
+func TestResumeBeforeDeliverReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		s := &slow{member: &member{room: 1}}
+		s.deliver = func(*streams.Batch, []groups.Share) { s.giveRoom(1) }
+		f.joinSlow(t, s, false)
+		f.send(numbers(1, 5)...)
+		synctest.Wait()
+		s.want(t, numbers(1, 5)...)
+	})
+}
+
+// While a member is being handed messages, it or another one may leave, the
+// group may move or be deleted, and messages may be given back. Nobody waits for
+// it, and what happened stays so when the call returns.
+func TestWhatHappensDuringDeliver(t *testing.T) {
+	tests := []struct {
+		name   string
+		happen func(*testing.T, *fixture, *slow)
+		// what the healthy member has in the end, and how often it was handed out before
+		got      []string
+		attempts []int
+		at, lag  uint64 // 0: the group is gone
+		told     string
+	}{
+		{"it leaves", func(_ *testing.T, _ *fixture, s *slow) { s.ms.Leave() },
+			[]string{"2", "4", "1", "3"}, []int{0, 0, 1, 1}, 1, 4, ""},
+		{"it gives back", func(t *testing.T, _ *fixture, s *slow) {
+			wantCount(t, 1)(s.ms.Nack([]uint64{3}, "no", 0))
+			wantCount(t, 1)(s.ms.AckSeqs([]uint64{1}))
+		}, []string{"2", "4", "3"}, []int{0, 0, 2}, 2, 3, ""}, // in between, it had 3 again
+		{"the group moves", func(t *testing.T, f *fixture, s *slow) {
+			if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.At(4), false); err != nil {
+				t.Error(err)
+			}
+			wantCount(t, 0)(s.ms.AckSeqs([]uint64{1, 3}))
+		}, []string{"2", "4", "4"}, []int{0, 0, 1}, 4, 1, ""}, // it had 4 first
+		{"the group is deleted", func(t *testing.T, f *fixture, _ *slow) {
+			if err := f.registry.Delete(theGroup); err != nil {
+				t.Error(err)
+			}
+		}, []string{"2", "4"}, []int{0, 0}, 0, 0, "deleted"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, groups.Options{}, streams.Options{})
+				s := f.joinSlow(t, &slow{member: all(), inDeliver: make(chan struct{})}, true)
+				healthy := f.joinExplicitly(t, all())
+				synctest.Wait()
+				f.send(numbers(1, 4)...)
+				synctest.Wait() // it has 1 and 3
+				if s := f.stat(t); s.InFlight != 4 || s.Lag != 4 {
+					t.Errorf("while it is handed them: %+v", s)
+				}
+				test.happen(t, f, s)
+				close(s.inDeliver)
+				synctest.Wait()
+				s.ms.Leave()
+				synctest.Wait()
+				if got, attempts := healthy.take(); !slices.Equal(got, test.got) || !slices.Equal(attempts, test.attempts) {
+					t.Errorf("the other was handed %q for the %d time, want %q, %d", got, attempts, test.got, test.attempts)
+				}
+				if s.told() != test.told {
+					t.Errorf("told %q, want %q", s.told(), test.told)
+				}
+				if test.at == 0 {
+					if _, err := f.registry.Get(t.Context(), theGroup); err != groups.ErrNotFound {
+						t.Errorf("the group is there: %v", err)
+					}
+					return
+				}
+				f.wantAt(t, test.at, test.lag)
+				_, _ = healthy.ms.AckUpTo(4)
+				f.wantAt(t, 5, 0)
+			})
+		})
+	}
+}
+
+// The last member leaves while it is handed messages: who joins next has them
+// again, once.
+func TestTheNextMemberJoinsDuringDeliver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		s := f.joinSlow(t, &slow{member: all(), inDeliver: make(chan struct{})}, false)
+		f.send(numbers(1, 3)...)
+		synctest.Wait()
+		s.ms.Leave()
+		next := f.join(t, "c", "g", all())
+		synctest.Wait()
+		next.want(t)
+		close(s.inDeliver)
+		synctest.Wait()
+		next.want(t, numbers(1, 3)...)
+		next.wantAttempts(t, 1, 1, 1)
+		s.ms.Ack(s.tag)
+		f.wantAt(t, 1, 3)
+		next.ms.Ack(next.tag)
+		f.wantAt(t, 4, 0)
+	})
+}
+
+// What nobody present may have is passed over. Who joins while the others are
+// asked is asked too.
+func TestMembersThatJoinWhileAnotherIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		noX := f.joinSlow(t, &slow{member: &member{room: -1, taboo: "x"}, inVisible: make(chan struct{})}, false)
+		f.send("x1", "2", "x3")
+		synctest.Wait()
+		var joined []*member
+		for range 3 {
+			joined = append(joined, f.join(t, "c", "g", &member{room: -1, taboo: "2"}))
+		}
+		joined[0].ms.Leave()
+		f.wantAt(t, 1, 3)
+		close(noX.inVisible)
+		synctest.Wait()
+		noX.want(t, "2")
+		got := slices.Sorted(slices.Values(slices.Concat(joined[1].got, joined[2].got)))
+		if joined[0].want(t); !slices.Equal(got, []string{"x1", "x3"}) {
+			t.Errorf("who joined meanwhile was handed %q", got)
+		}
+	})
+}
+
+// Membership's methods never wait for a member that is being served.
+func TestNobodyWaitsForAMemberThatIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		s := f.joinSlow(t, &slow{member: all(), inDeliver: make(chan struct{})}, true)
+		other := f.joinExplicitly(t, all())
+		synctest.Wait()
+		f.send(numbers(1, 4)...)
+		synctest.Wait()
+		third := f.joinExplicitly(t, all())
+		other.ms.Resume()
+		other.ms.Ack(1)
+		_, _ = other.ms.AckUpTo(4)
+		_, _ = other.ms.Nack([]uint64{2}, "", 0)
+		other.ms.Leave()
+		third.ms.Leave()
+		time.Sleep(31 * time.Second) // checkpoints; and what is being handed over is not overdue
+		if st := f.stat(t); st.InFlight != 2 || st.Members != 1 {
+			t.Errorf("%+v", st)
+		}
+		close(s.inDeliver)
+		synctest.Wait()
+		if got := strings.Join(s.got, ""); !strings.HasPrefix(got, "13") {
+			t.Errorf("handed %q", s.got)
+		}
+		_, _ = s.ms.AckUpTo(4)
+		f.wantAt(t, 5, 0)
+	})
+}
+
+// A late acknowledgement counts until somebody else has taken the message, not
+// only until it is offered.
+func TestALateAcknowledgementOfWhatNobodyTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		a := f.joinExplicitly(t, &member{room: 1})
+		f.send("1", "2")
+		synctest.Wait()
+		b := f.joinExplicitly(t, &member{room: 0})
+		time.Sleep(31 * time.Second)
+		synctest.Wait() // b was offered 1, or 2, and has no room
+		wantCount(t, 1)(a.ms.AckSeqs([]uint64{1}))
+		f.wantAt(t, 2, 1)
+		b.giveRoom(-1)
+		synctest.Wait()
+		b.want(t, "2")
+	})
+}
+
+// A member alone shares the batches of its topic, so that what is kept in them
+// serves all groups of one.
+func TestGroupsOfOneShareTheBatchOfTheTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{Workers: 1})
+		var batches []*streams.Batch
+		for i := range 3 {
+			s := &slow{member: all(), deliver: func(b *streams.Batch, share []groups.Share) {
+				batches = append(batches, b)
+				if want := []groups.Share{{Index: 0}, {Index: 1}}; !slices.Equal(share, want) {
+					t.Errorf("share %v, want %v", share, want)
+				}
+			}}
+			ms, err := f.join0(t, "c", fmt.Sprint(i), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ms.Start()
+		}
+		synctest.Wait()
+		f.send("1", "2")
+		synctest.Wait()
+		if len(batches) != 3 || batches[0] != batches[1] || batches[1] != batches[2] {
+			t.Errorf("%d batches: %p", len(batches), batches)
+		}
+	})
+}
