@@ -14,8 +14,8 @@ import (
 	"seagate/protocol"
 )
 
-// Whoever writes a client reads the codes in the documentation, so that has to
-// have all of them, as they are, and no others.
+// The documentation has every code as it is in the program, and no others:
+// authors of clients rely on it.
 func TestDocumentedCodes(t *testing.T) {
 	const file = "../docs/protocol.md"
 	documented := codeRows(t, file)
@@ -35,7 +35,7 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// codeRow is how the table shows a code.
+// codeRow returns the row of the table for a code.
 func codeRow(info protocol.CodeInfo) string {
 	number := func(n int) string {
 		if n == 0 {

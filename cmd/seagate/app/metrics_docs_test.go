@@ -15,8 +15,8 @@ import (
 	"seagate/cmd/seagate/config"
 )
 
-// Operators build their alerts on what the documentation says about metrics,
-// so that has to have every one with its labels, and none besides.
+// The documentation has every metric with its labels, and no others: operators
+// build their alerts on it.
 func TestDocumentedMetrics(t *testing.T) {
 	const file = "../../../docs/configuration.md"
 	text, err := os.ReadFile(file)
@@ -41,14 +41,15 @@ func TestDocumentedMetrics(t *testing.T) {
 	}
 }
 
-// metricRow is a metric as both sides are compared.
+// metricRow returns a metric in the form in which both sides are compared.
 func metricRow(name, labels string) string {
 	list := strings.FieldsFunc(labels, func(r rune) bool { return r == ',' || r == ' ' })
 	return fmt.Sprintf("%s{%s}", name, strings.Join(list, ","))
 }
 
 // registeredMetrics returns the names of our metrics, each with its labels.
-// They are described also where nothing was counted yet.
+// It describes the metrics, since gathering them leaves out those that have
+// counted nothing yet.
 func registeredMetrics(t *testing.T) (rows []string) {
 	t.Helper()
 	c := config.Development()

@@ -10,8 +10,8 @@ import (
 	"seagate/cmd/seagate/config"
 )
 
-// Operators read the settings in the documentation, so that has to have every
-// key with the default and the bounds that it has here, and no key besides.
+// The documentation has every key with its default and bounds, and no other
+// keys: operators rely on it.
 func TestDocumentedSettings(t *testing.T) {
 	const file = "../../../docs/configuration.md"
 	text, err := os.ReadFile(file)
@@ -41,8 +41,8 @@ var (
 	referenceHidden  = regexp.MustCompile(`^# (\w+): only from `)
 )
 
-// referenceRows returns what the reference has of each setting, as the row of
-// a table begins: key, default, bounds.
+// referenceRows returns for each setting in the reference how its row in the
+// table begins: key, default, bounds.
 func referenceRows(t *testing.T) (rows []string) {
 	t.Helper()
 	section, bounds := "", ""
