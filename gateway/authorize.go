@@ -8,7 +8,7 @@ import (
 // authorize is the one place where it is decided whether a principal may do
 // what it asks. Every operation calls it before it looks at anything else, so
 // that a refusal tells nothing about what exists.
-func (g *Gateway) authorize(p *auth.Principal, action auth.Action) *protocol.Error {
+func (g *Gateway) authorize(p *auth.Principal, action auth.Action) error {
 	if !p.Current() {
 		return protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
 	}

@@ -148,7 +148,7 @@ func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
 // readable returns the topic of a stream for whoever wants to read it. A
 // dead-letter stream holds messages in an envelope that a filter on them does
 // not see through.
-func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, *protocol.Error) {
+func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, error) {
 	if p.Filter != nil && g.holdsDeadLetters(streams.ID{Space: p.JailUID, Name: stream}) {
 		return nil, protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")
 	}

@@ -39,7 +39,7 @@ func TestEpochOfAGroupsMember(t *testing.T) {
 	lost := gateway.Position{Epoch: "another"}
 	for i := range 2 {
 		sub, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Group: id, From: lost}, &sink{})
-		if e == nil || e.Code != protocol.CodePositionLost {
+		if code(e) != protocol.CodePositionLost {
 			t.Errorf("%d: joined with another epoch: %v", i, e)
 			sub.Close()
 		}

@@ -10,14 +10,14 @@ import (
 
 // Define makes or replaces a stream's schema, durably. The outcome's
 // definition is the one in force afterwards.
-func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, definition []byte) (schema.Outcome, *protocol.Error) {
-	def, e := g.readDefinition(p, stream, definition)
-	if e != nil {
-		return schema.Outcome{}, e
+func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, definition []byte) (schema.Outcome, error) {
+	def, err := g.readDefinition(p, stream, definition)
+	if err != nil {
+		return schema.Outcome{}, err
 	}
 	outcome, err := g.Schemas.Define(ctx, p.JailUID, stream, def)
 	if err != nil {
-		return schema.Outcome{}, g.refusal("define", err)
+		return schema.Outcome{}, attempted("define", err)
 	}
 	if outcome.Change != schema.Unchanged {
 		g.Log.Info("stream defined", "jail", p.JailID, "client", p.ClientID, "stream", stream,
@@ -27,40 +27,37 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 }
 
 // PlanDefine says what Define would do, and changes nothing.
-func (g *Gateway) PlanDefine(p *auth.Principal, stream string, definition []byte) (schema.Outcome, *protocol.Error) {
-	def, e := g.readDefinition(p, stream, definition)
-	if e != nil {
-		return schema.Outcome{}, e
+func (g *Gateway) PlanDefine(p *auth.Principal, stream string, definition []byte) (schema.Outcome, error) {
+	def, err := g.readDefinition(p, stream, definition)
+	if err != nil {
+		return schema.Outcome{}, err
 	}
 	outcome, err := g.Schemas.Plan(p.JailUID, stream, def)
-	if err != nil {
-		return schema.Outcome{}, g.refusal("define", err)
-	}
-	return outcome, nil
+	return outcome, attempted("define", err)
 }
 
-func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []byte) (*schema.Definition, *protocol.Error) {
-	if e := g.authorize(p, auth.Define); e != nil {
-		return nil, e
+func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []byte) (*schema.Definition, error) {
+	if err := g.authorize(p, auth.Define); err != nil {
+		return nil, err
 	}
 	if err := protocol.CheckStreamName(stream); err != nil {
-		return nil, AsError(err)
+		return nil, err
 	}
 	def, err := schema.ParseDefinition(definition, stream, g.settings.Schema)
 	if err != nil {
-		e := g.refusal("define", err)
-		if e.Code == protocol.CodeInvalidPayload { // a number out of range
-			e.Code = protocol.CodeInvalidDefinition
+		refusal := g.Refusal(attempted("define", err))
+		if refusal.Code == protocol.CodeInvalidPayload { // a number out of range
+			refusal.Code = protocol.CodeInvalidDefinition
 		}
-		return nil, e
+		return nil, refusal
 	}
 	return def, nil
 }
 
 // Describe returns the definition in force.
-func (g *Gateway) Describe(p *auth.Principal, stream string) (*schema.Definition, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
-		return nil, e
+func (g *Gateway) Describe(p *auth.Principal, stream string) (*schema.Definition, error) {
+	if err := g.authorize(p, auth.Describe); err != nil {
+		return nil, err
 	}
 	current, ok := g.Schemas.Current(p.JailUID, stream)
 	if !ok {
@@ -70,22 +67,19 @@ func (g *Gateway) Describe(p *auth.Principal, stream string) (*schema.Definition
 }
 
 // Versions returns all definitions that the stream has had, oldest first.
-func (g *Gateway) Versions(p *auth.Principal, stream string) ([]*schema.Definition, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
-		return nil, e
+func (g *Gateway) Versions(p *auth.Principal, stream string) ([]*schema.Definition, error) {
+	if err := g.authorize(p, auth.Describe); err != nil {
+		return nil, err
 	}
 	versions, err := g.Schemas.Versions(p.JailUID, stream)
-	if err != nil {
-		return nil, g.refusal("list versions", err)
-	}
-	return versions, nil
+	return versions, attempted("list versions", err)
 }
 
 // Version returns one of the definitions that the stream has had. The version
 // is compared part by part: 1 finds "1.0.0".
-func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.Definition, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
-		return nil, e
+func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.Definition, error) {
+	if err := g.authorize(p, auth.Describe); err != nil {
+		return nil, err
 	}
 	v, err := schema.ParseVersionText(version)
 	if err != nil {
@@ -103,9 +97,9 @@ func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.De
 
 // VersionsVector returns the versions in force of the streams, in their order,
 // nil where there is no such stream.
-func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.Version, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
-		return nil, e
+func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.Version, error) {
+	if err := g.authorize(p, auth.Describe); err != nil {
+		return nil, err
 	}
 	vector := make([]*schema.Version, len(names))
 	for i, name := range names {
@@ -116,6 +110,6 @@ func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.V
 	return vector, nil
 }
 
-func streamNotFound(stream string) *protocol.Error {
+func streamNotFound(stream string) error {
 	return protocol.Errorf(protocol.CodeStreamNotFound, "there is no stream %q", stream)
 }

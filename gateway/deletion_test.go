@@ -61,7 +61,7 @@ func TestNothingOutlivesADeletedStream(t *testing.T) {
 	root := p.root()
 	p.define(root, "s")
 	records.arm()
-	deleted := make(chan *protocol.Error, 1)
+	deleted := make(chan error, 1)
 	go func() { deleted <- p.DeleteStream(context.Background(), root, "s") }()
 	<-records.entered
 	if sub, e := p.Subscribe(t.Context(), root, gateway.Request{Stream: "s"}, &sink{}); e == nil {

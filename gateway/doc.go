@@ -6,9 +6,10 @@
 //
 // # Errors
 //
-// What a method refuses it refuses with a *protocol.Error, made by the one
-// table in errors.go from the errors of the packages that do the work. Causes
-// that are not safe to show are logged there.
+// Methods return the errors of the packages that do the work, or a
+// *protocol.Error of their own. Transports turn them with Gateway.Refusal into
+// what the client is told: the one table is in errors.go. Causes that are not
+// safe to show are logged there.
 //
 // # Subscriptions
 //

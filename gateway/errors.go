@@ -61,12 +61,36 @@ var errorTable = []struct {
 	{storage.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},
 }
 
-// refusal turns an error into what the client is told. What is not in the
-// table is a failure of ours: the client learns that much and the log the
-// rest.
-func (g *Gateway) refusal(attempt string, err error) *protocol.Error {
+// attempted says of an error what was attempted. It returns nil for nil.
+func attempted(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &attemptError{what, err}
+}
+
+type attemptError struct {
+	what  string
+	cause error
+}
+
+func (e *attemptError) Error() string { return e.what + ": " + e.cause.Error() }
+func (e *attemptError) Unwrap() error { return e.cause }
+
+// Refusal returns what a client is told of an error of a Gateway's method, or
+// nil for nil. Transports call it where they encode an answer. An error that is
+// not in the table is a failure of the server: the client learns that much, and
+// the log the rest.
+func (g *Gateway) Refusal(err error) *protocol.Error {
+	if err == nil {
+		return nil
+	}
 	if e := (*protocol.Error)(nil); errors.As(err, &e) {
 		return e
+	}
+	what := "answer the request"
+	if a := (*attemptError)(nil); errors.As(err, &a) {
+		what, err = a.what, a.cause
 	}
 	if e := schemaRefusal(err); e != nil {
 		return e
@@ -78,10 +102,10 @@ func (g *Gateway) refusal(attempt string, err error) *protocol.Error {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return protocol.Errorf(protocol.CodeStorageUnavailable,
-			"the request ended before it was known whether the server could %s", attempt)
+			"the request ended before it was known whether the server could %s", what)
 	}
-	g.Log.Error("an operation failed", "attempt", attempt, "error", err)
-	return protocol.Errorf(protocol.CodeInternal, "the server failed to %s; its log says why", attempt)
+	g.Log.Error("an operation failed", "attempt", what, "error", err)
+	return protocol.Errorf(protocol.CodeInternal, "the server failed to %s; its log says why", what)
 }
 
 // schemaRefusal is for the errors that list what is wrong.
@@ -129,18 +153,8 @@ func plain(err error) string {
 	return text
 }
 
-// AsError is for errors that are known to be a *protocol.Error, as those of
-// protocol's names and views are.
-func AsError(err error) *protocol.Error {
-	e := (*protocol.Error)(nil)
-	if !errors.As(err, &e) {
-		return protocol.Errorf(protocol.CodeInvalidRequest, "%s", err)
-	}
-	return e
-}
-
 // refuseCredentials logs who was refused and why, and returns what may be told.
-func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err error) *protocol.Error {
+func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err error) error {
 	g.Log.Warn("authentication refused", "credentials", c, "address", from, "why", err)
 	reason := "another jail was named"
 	if refused := (*auth.Refusal)(nil); errors.As(err, &refused) {
@@ -148,7 +162,7 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 	}
 	g.Metrics.Credentials.WithLabelValues(strings.ReplaceAll(reason, " ", "_")).Inc()
 	if errors.Is(err, auth.ErrTooManyAttempts) {
-		return g.refusal("authenticate", err)
+		return err
 	}
 	return protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
 }

@@ -82,7 +82,18 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func (p *parts) ok(e *protocol.Error) {
+// bare is a gateway that turns errors into refusals, and has no parts.
+var bare = &gateway.Gateway{Parts: gateway.Parts{Log: slog.New(slog.DiscardHandler)}}
+
+// code returns the code that a client is told of an error, "" for nil.
+func code(err error) protocol.Code {
+	if e := bare.Refusal(err); e != nil {
+		return e.Code
+	}
+	return ""
+}
+
+func (p *parts) ok(e error) {
 	p.t.Helper()
 	if e != nil {
 		p.t.Fatal(e)
@@ -141,13 +152,13 @@ func (p *parts) define(who *auth.Principal, stream string) {
 	p.ok(e)
 }
 
-func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) (e *protocol.Error) {
+func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) (e error) {
 	values := make([]jsontext.Value, len(payloads))
 	for i, payload := range payloads {
 		values[i] = jsontext.Value(payload)
 	}
 	done := 0
-	p.Publish(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1}, func(refused *protocol.Error) { e, done = refused, done+1 })
+	p.Publish(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1}, func(refused error) { e, done = refused, done+1 })
 	if done != 1 {
 		p.t.Fatalf("publish called done %d times", done)
 	}
@@ -235,10 +246,10 @@ const groupA = "4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"
 
 // operations calls every operation, as a principal, on a stream and a client
 // of which nothing need be true.
-func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
+func operations(g *parts, who *auth.Principal) map[string]error {
 	ctx := context.Background()
-	refusals := map[string]*protocol.Error{}
-	note := func(name string, e *protocol.Error) { refusals[name] = e }
+	refusals := map[string]error{}
+	note := func(name string, e error) { refusals[name] = e }
 	note("publish", g.publish(who, "s", `{}`))
 	_, e := g.Subscribe(context.Background(), who, gateway.Request{Stream: "s"}, &sink{})
 	note("subscribe", e)
@@ -297,7 +308,7 @@ func operations(g *parts, who *auth.Principal) map[string]*protocol.Error {
 
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
-	helpers := []string{"Authenticate", "LogIn", "Settings", "Probe", "Field", "DeadLetter"}
+	helpers := []string{"Authenticate", "LogIn", "Refusal", "Settings", "Probe", "Field", "DeadLetter"}
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {
@@ -319,7 +330,7 @@ func TestABearerMayOnlySubscribe(t *testing.T) {
 			if e != nil {
 				t.Errorf("%s: %v", name, e)
 			}
-		} else if e == nil || e.Code != protocol.CodeForbidden {
+		} else if code(e) != protocol.CodeForbidden {
 			t.Errorf("%s: %v, want forbidden", name, e)
 		}
 	}
@@ -331,7 +342,7 @@ func TestOnlyTheRootJailManagesJailsAndBacksUp(t *testing.T) {
 	g.ok(e)
 	for name, e := range operations(g, g.login("boss", secret)) {
 		isRoots := strings.Contains(name, "jail") || name == "backup"
-		if forbidden := e != nil && e.Code == protocol.CodeForbidden; forbidden != isRoots {
+		if forbidden := code(e) == protocol.CodeForbidden; forbidden != isRoots {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
@@ -347,7 +358,7 @@ func TestARevokedPrincipalMayNothing(t *testing.T) {
 	_, _, e = g.RotateSecret(t.Context(), root, "app")
 	g.ok(e)
 	for name, e := range operations(g, app) {
-		if e == nil || e.Code != protocol.CodeInvalidCredentials {
+		if code(e) != protocol.CodeInvalidCredentials {
 			t.Errorf("%s: %v, want invalid_credentials", name, e)
 		}
 	}
@@ -366,7 +377,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 		}
 		a, b := tenants["a"], tenants["b"]
 		g.define(a, "boiler")
-		if _, e := g.Describe(b, "boiler"); e == nil || e.Code != protocol.CodeStreamNotFound {
+		if _, e := g.Describe(b, "boiler"); code(e) != protocol.CodeStreamNotFound {
 			t.Errorf("b describes a's stream: %v", e)
 		}
 		g.define(b, "boiler")
@@ -385,7 +396,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 		}
 		_, _, e := g.CreateClient(ctx, a, "app", "")
 		g.ok(e)
-		if e := g.DeleteClient(ctx, b, "app"); e == nil || e.Code != protocol.CodeClientNotFound {
+		if e := g.DeleteClient(ctx, b, "app"); code(e) != protocol.CodeClientNotFound {
 			t.Errorf("b deletes a's client: %v", e)
 		}
 		g.ok(g.DeleteStream(ctx, b, "boiler"))
@@ -493,14 +504,14 @@ func TestUngroupedSubscriptionsOfAClientMayShare(t *testing.T) {
 func TestUndefinedStreams(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
-	for name, e := range map[string]*protocol.Error{
+	for name, e := range map[string]error{
 		"publish": g.publish(root, "nobody", `{}`), "pause": g.SetPaused(t.Context(), root, "nobody", true),
 	} {
-		if e == nil || e.Code != protocol.CodeStreamNotFound {
+		if code(e) != protocol.CodeStreamNotFound {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
-	if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "nobody"}, &sink{}); e == nil || e.Code != protocol.CodeStreamNotFound {
+	if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "nobody"}, &sink{}); code(e) != protocol.CodeStreamNotFound {
 		t.Errorf("subscribe: %v", e)
 	}
 
@@ -510,10 +521,10 @@ func TestUndefinedStreams(t *testing.T) {
 		s := g.subscribe(root, "anything", "")
 		g.ok(g.publish(root, "anything", `3`))
 		g.ok(g.publish(root, "anything", ` [ {"a" : 1} ] `))
-		if e := g.publish(root, "anything", `{"a":1,"a":2}`); e == nil || e.Code != protocol.CodeMalformedJSON {
+		if e := g.publish(root, "anything", `{"a":1,"a":2}`); code(e) != protocol.CodeMalformedJSON {
 			t.Errorf("a duplicate key: %v", e)
 		}
-		if e := g.publish(root, "any/thing", `3`); e == nil || e.Code != protocol.CodeInvalidName {
+		if e := g.publish(root, "any/thing", `3`); code(e) != protocol.CodeInvalidName {
 			t.Errorf("a bad name: %v", e)
 		}
 		synctest.Wait()
@@ -541,7 +552,7 @@ func TestABatchIsAcceptedWholeOrRefusedWhole(t *testing.T) {
 		root := g.root()
 		g.define(root, "boiler")
 		s := g.subscribe(root, "boiler", "")
-		e := g.publish(root, "boiler", `{"p":1}`, `{"p":"x","q":1}`, `{"p":2}`, `[`)
+		e := bare.Refusal(g.publish(root, "boiler", `{"p":1}`, `{"p":"x","q":1}`, `{"p":2}`, `[`))
 		if e == nil || e.Code != protocol.CodeInvalidPayload || len(e.Errors) != 3 ||
 			!strings.HasPrefix(e.Errors[0], "[1] p: ") || !strings.HasPrefix(e.Errors[1], "[1] q: ") || !strings.HasPrefix(e.Errors[2], "[3] ") {
 			t.Errorf("refused with %+v", e)
@@ -566,7 +577,7 @@ func TestEveryBadMessageOfABatchIsNamed(t *testing.T) {
 	for range 1200 {
 		batch = append(batch, `{"p":"x","q":1}`)
 	}
-	e := g.publish(root, "boiler", batch...)
+	e := bare.Refusal(g.publish(root, "boiler", batch...))
 	if e == nil {
 		t.Fatal("accepted")
 	}
@@ -589,7 +600,7 @@ func TestPublishesPerSecondAreBounded(t *testing.T) {
 		root := g.root()
 		g.define(root, "boiler")
 		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
-		if e := g.publish(root, "boiler", `{"p":3}`); e == nil || e.Code != protocol.CodeRateLimited {
+		if e := g.publish(root, "boiler", `{"p":3}`); code(e) != protocol.CodeRateLimited {
 			t.Errorf("the third in a second: %v", e)
 		}
 		time.Sleep(500 * time.Millisecond)
@@ -603,7 +614,7 @@ func TestPausedStreamsRefuse(t *testing.T) {
 	root := g.root()
 	g.define(root, "boiler")
 	g.ok(g.SetPaused(t.Context(), root, "boiler", true))
-	if e := g.publish(root, "boiler", `{"p":1}`); e == nil || e.Code != protocol.CodeStreamPaused {
+	if e := g.publish(root, "boiler", `{"p":1}`); code(e) != protocol.CodeStreamPaused {
 		t.Errorf("publish: %v", e)
 	}
 	g.ok(g.SetPaused(t.Context(), root, "boiler", false))
@@ -620,12 +631,12 @@ func TestHeadersAreCheckedAndBounded(t *testing.T) {
 		`{"p":` + strings.Repeat("1", 15) + `}`: protocol.CodeHeaderTooLarge,
 	} {
 		e := g.SetHeader(t.Context(), root, "boiler", jsontext.Value(header))
-		if e == nil && want != "" || e != nil && e.Code != want {
+		if code(e) != want {
 			t.Errorf("%s: %v, want %q", header, e, want)
 		}
 	}
 	g.ok(g.ClearHeader(t.Context(), root, "boiler"))
-	if _, e := g.Header(root, "boiler"); e == nil || e.Code != protocol.CodeHeaderNotFound {
+	if _, e := g.Header(root, "boiler"); code(e) != protocol.CodeHeaderNotFound {
 		t.Errorf("a cleared header: %v", e)
 	}
 }
@@ -649,7 +660,7 @@ func TestSessionsEndWithTheirCredentials(t *testing.T) {
 		}
 		bearer := g.bearer(root, "")
 		byToken, bySecret := enter(bearer), enter(root)
-		if _, e := g.LogIn(root, make(connection)); e == nil || e.Code != protocol.CodeTooManyConnections {
+		if _, e := g.LogIn(root, make(connection)); code(e) != protocol.CodeTooManyConnections {
 			t.Errorf("a third connection: %v", e)
 		}
 		_, e := g.SetPublicKey(ctx, root, "root", "")
@@ -694,7 +705,7 @@ func TestDeletedStreamsEndSubscriptions(t *testing.T) {
 				t.Errorf("ended with %v", s.ended)
 			}
 		}
-		if e := g.publish(root, "boiler", `{"p":1}`); e == nil || e.Code != protocol.CodeStreamNotFound {
+		if e := g.publish(root, "boiler", `{"p":1}`); code(e) != protocol.CodeStreamNotFound {
 			t.Errorf("publish: %v", e)
 		}
 		g.network.Close()

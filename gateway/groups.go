@@ -6,7 +6,6 @@ import (
 
 	"seagate/auth"
 	"seagate/groups"
-	"seagate/protocol"
 	"seagate/streams"
 )
 
@@ -19,13 +18,13 @@ type GroupInfo struct {
 // ListGroups returns the groups of a stream from after the given place, which
 // is what an earlier call returned as next, or "": at most limit of them. next
 // is "" at the end.
-func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, after string, limit int) (list []GroupInfo, next string, e *protocol.Error) {
-	if _, e := g.Stream(p, stream); e != nil {
-		return nil, "", e
+func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, after string, limit int) (list []GroupInfo, next string, err error) {
+	if _, err := g.Stream(p, stream); err != nil {
+		return nil, "", err
 	}
 	stats, more, err := g.Groups.List(ctx, streams.ID{Space: p.JailUID, Name: stream}, cursorOf(after), limit)
 	if err != nil {
-		return nil, "", g.refusal("list the groups", err)
+		return nil, "", attempted("list the groups", err)
 	}
 	ids := g.Directory.ClientIDs(p.JailUID)
 	for _, s := range stats {
@@ -48,38 +47,38 @@ func cursorOf(after string) *groups.Cursor {
 
 // Group returns one group of a stream; "" is that of subscriptions without a
 // group.
-func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, group string) (GroupInfo, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
-		return GroupInfo{}, e
+func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, group string) (GroupInfo, error) {
+	if err := g.authorize(p, auth.Describe); err != nil {
+		return GroupInfo{}, err
 	}
-	key, e := g.groupKey(p, stream, client, group)
-	if e != nil {
-		return GroupInfo{}, e
+	key, err := g.groupKey(p, stream, client, group)
+	if err != nil {
+		return GroupInfo{}, err
 	}
 	stat, err := g.Groups.Get(ctx, key)
 	if err != nil {
-		return GroupInfo{}, g.refusal("read the group", err)
+		return GroupInfo{}, attempted("read the group", err)
 	}
 	return GroupInfo{stat, client}, nil
 }
 
 // MoveGroup moves a group's position, durably, or with dryRun says what that
 // would mean. What its members have in flight is forgotten.
-func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, client, group string, to Position, dryRun bool) (groups.MoveResult, *protocol.Error) {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return groups.MoveResult{}, e
+func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, client, group string, to Position, dryRun bool) (groups.MoveResult, error) {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return groups.MoveResult{}, err
 	}
-	key, e := g.groupKey(p, stream, client, group)
-	if e != nil {
-		return groups.MoveResult{}, e
+	key, err := g.groupKey(p, stream, client, group)
+	if err != nil {
+		return groups.MoveResult{}, err
 	}
-	topic, e := g.topic(p, stream)
-	if e != nil {
-		return groups.MoveResult{}, e
+	topic, err := g.topic(p, stream)
+	if err != nil {
+		return groups.MoveResult{}, err
 	}
 	result, err := g.Groups.Move(ctx, topic, key, to.from(), dryRun)
 	if err != nil {
-		return groups.MoveResult{}, g.refusal("move the group", err)
+		return groups.MoveResult{}, attempted("move the group", err)
 	}
 	if !dryRun {
 		g.Log.Info("group moved", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client,
@@ -90,25 +89,25 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 
 // DeleteGroup forgets a group with its position, durably. The subscriptions of
 // its members end.
-func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, client, group string) *protocol.Error {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return e
+func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, client, group string) error {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
 	}
-	key, e := g.groupKey(p, stream, client, group)
-	if e != nil {
-		return e
+	key, err := g.groupKey(p, stream, client, group)
+	if err != nil {
+		return err
 	}
 	if err := g.Groups.Delete(key); err != nil {
-		return g.refusal("delete the group", err)
+		return attempted("delete the group", err)
 	}
 	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)
 	return nil
 }
 
-func (g *Gateway) groupKey(p *auth.Principal, stream, client, group string) (groups.Key, *protocol.Error) {
+func (g *Gateway) groupKey(p *auth.Principal, stream, client, group string) (groups.Key, error) {
 	owner, err := g.Directory.Client(p.JailUID, client)
 	if err != nil {
-		return groups.Key{}, g.refusal("find the group", err)
+		return groups.Key{}, attempted("find the group", err)
 	}
 	return groups.Key{Topic: streams.ID{Space: p.JailUID, Name: stream}, Client: owner.UID, Group: group}, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // Authenticate returns who presents the credentials. The refusal tells the
 // peer nothing about what was wrong with them; the log does.
-func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.Principal, *protocol.Error) {
+func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.Principal, error) {
 	var p *auth.Principal
 	var err error
 	if c.Type == protocol.JWTCredentials {
@@ -49,7 +49,7 @@ type Login struct {
 
 // LogIn admits an authenticated connection. From then on the connection is
 // ended when its credentials expire or are revoked, until LogOut.
-func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, *protocol.Error) {
+func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, error) {
 	l := &Login{gateway: g, principal: p, connection: c}
 	if !g.logins.add(l) {
 		return nil, protocol.Errorf(protocol.CodeTooManyConnections,

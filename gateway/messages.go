@@ -45,17 +45,17 @@ const pageBytes = 1 << 20
 
 // Messages returns a page of at most limit messages from a position on, those
 // that the principal may see. It may be empty though there are more.
-func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string, from Position, limit int) (Page, *protocol.Error) {
-	if e := g.authorize(p, auth.Subscribe); e != nil {
-		return Page{}, e
+func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string, from Position, limit int) (Page, error) {
+	if err := g.authorize(p, auth.Subscribe); err != nil {
+		return Page{}, err
 	}
-	topic, e := g.readable(p, stream)
-	if e != nil {
-		return Page{}, e
+	topic, err := g.readable(p, stream)
+	if err != nil {
+		return Page{}, err
 	}
 	page, err := readPage(ctx, topic, from, limit)
 	if err != nil {
-		return Page{}, g.refusal("read the messages", err)
+		return Page{}, attempted("read the messages", err)
 	}
 	if p.Filter != nil {
 		page.Messages = seen(p.Filter.For(stream), stream, page.Messages)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"seagate/auth"
-	"seagate/protocol"
 	"seagate/streams"
 )
 
@@ -16,13 +15,13 @@ type StreamPolicy struct {
 }
 
 // Policy returns how the stream keeps its messages.
-func (g *Gateway) Policy(p *auth.Principal, stream string) (StreamPolicy, *protocol.Error) {
-	if _, e := g.Stream(p, stream); e != nil {
-		return StreamPolicy{}, e
+func (g *Gateway) Policy(p *auth.Principal, stream string) (StreamPolicy, error) {
+	if _, err := g.Stream(p, stream); err != nil {
+		return StreamPolicy{}, err
 	}
-	topic, e := g.topic(p, stream)
-	if e != nil {
-		return StreamPolicy{}, e
+	topic, err := g.topic(p, stream)
+	if err != nil {
+		return StreamPolicy{}, err
 	}
 	set, holds := topic.Policy()
 	return StreamPolicy{set, holds}, nil
@@ -30,13 +29,13 @@ func (g *Gateway) Policy(p *auth.Principal, stream string) (StreamPolicy, *proto
 
 // SetPolicy replaces what is set for the stream, durably. What is not set is
 // as the settings have it for all streams.
-func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream string, set streams.Overrides) (StreamPolicy, *protocol.Error) {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return StreamPolicy{}, e
+func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream string, set streams.Overrides) (StreamPolicy, error) {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return StreamPolicy{}, err
 	}
-	e := g.store(p, stream, "stream settings changed", func(t *streams.Topic) error { return t.SetOverrides(ctx, set) })
-	if e != nil {
-		return StreamPolicy{}, e
+	err := g.store(p, stream, "stream settings changed", func(t *streams.Topic) error { return t.SetOverrides(ctx, set) })
+	if err != nil {
+		return StreamPolicy{}, err
 	}
 	return g.Policy(p, stream)
 }

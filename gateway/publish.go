@@ -32,10 +32,10 @@ type Publication struct {
 // returns and perhaps by another goroutine: with nil once the messages are as
 // safe as the stream's durability says, or with why none was accepted. It must
 // not block.
-func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(*protocol.Error)) {
-	out, messages, e := g.admit(p, pub)
-	if e != nil {
-		done(e)
+func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) {
+	out, messages, err := g.admit(p, pub)
+	if err != nil {
+		done(err)
 		return
 	}
 	if len(messages) == 0 {
@@ -44,12 +44,10 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(*protoco
 	}
 	bytes := size(messages)
 	answer := func(_ uint64, err error) {
-		if err != nil {
-			done(g.refusal("publish", err))
-			return
+		if err == nil {
+			g.Metrics.published(len(messages), bytes)
 		}
-		g.Metrics.published(len(messages), bytes)
-		done(nil)
+		done(attempted("publish", err))
 	}
 	if pub.ID == "" {
 		out.Send(messages, answer)
@@ -60,41 +58,41 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(*protoco
 }
 
 // admit does everything that comes before the messages are appended.
-func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, [][]byte, *protocol.Error) {
-	if e := g.authorize(p, auth.Publish); e != nil {
-		return nil, nil, e
+func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, [][]byte, error) {
+	if err := g.authorize(p, auth.Publish); err != nil {
+		return nil, nil, err
 	}
 	if !g.rates.allow(p, len(pub.Payloads)) {
 		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
 			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
 	}
-	validator, e := g.validator(p, pub.Stream)
-	if e != nil {
-		return nil, nil, e
+	validator, err := g.validator(p, pub.Stream)
+	if err != nil {
+		return nil, nil, err
 	}
-	messages, e := g.check(validator, pub.Payloads, pub.Batch)
-	if e != nil {
-		return nil, nil, e
+	messages, err := g.check(validator, pub.Payloads, pub.Batch)
+	if err != nil {
+		return nil, nil, err
 	}
-	out, e := g.provider(p, pub.Stream)
-	return out, messages, e
+	out, err := g.provider(p, pub.Stream)
+	return out, messages, err
 }
 
 // validator returns the check of the stream's newest schema, or nil if the
 // stream is undefined and the settings let it be.
-func (g *Gateway) validator(p *auth.Principal, stream string) (*schema.Schema, *protocol.Error) {
+func (g *Gateway) validator(p *auth.Principal, stream string) (*schema.Schema, error) {
 	current, ok := g.Schemas.Current(p.JailUID, stream)
 	if ok {
 		return current, nil
 	}
-	if e := g.mayBeUndefined(stream); e != nil {
-		return nil, e
+	if err := g.mayBeUndefined(stream); err != nil {
+		return nil, err
 	}
 	return nil, nil
 }
 
 // check validates each payload and returns their compact forms.
-func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool) ([][]byte, *protocol.Error) {
+func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool) ([][]byte, error) {
 	messages := make([][]byte, len(payloads))
 	var found *protocol.Error
 	for i, payload := range payloads {
@@ -103,15 +101,18 @@ func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool)
 			err = v.Validate(document)
 		}
 		if err != nil {
-			e := g.refusal("publish", err)
+			err = attempted("publish", err)
 			if !batch {
-				return nil, e
+				return nil, err
 			}
-			found = appendProblems(found, i, e)
+			found = appendProblems(found, i, g.Refusal(err))
 		}
 		messages[i] = document.Raw
 	}
-	return messages, found
+	if found != nil { // not as an error that is nil and has a type
+		return nil, found
+	}
+	return messages, nil
 }
 
 // maxBatchErrors bounds the answer to a batch of which nothing is right. Beyond
@@ -157,12 +158,9 @@ func (g *Gateway) Field(p *auth.Principal, stream, name string) (defined, has bo
 
 // provider returns the out topic through which the gateway provides a stream
 // on behalf of its publishers.
-func (g *Gateway) provider(p *auth.Principal, stream string) (*streams.OutTopic, *protocol.Error) {
+func (g *Gateway) provider(p *auth.Principal, stream string) (*streams.OutTopic, error) {
 	out, err := g.provide(streams.ID{Space: p.JailUID, Name: stream})
-	if err != nil {
-		return nil, g.refusal("open the stream", err)
-	}
-	return out, nil
+	return out, attempted("open the stream", err)
 }
 
 func (g *Gateway) provide(id streams.ID) (*streams.OutTopic, error) {
@@ -190,22 +188,22 @@ func (g *Gateway) provideLocked(id streams.ID) (*streams.OutTopic, error) {
 }
 
 // topic returns the topic of a stream that is defined, or may be undefined.
-func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, *protocol.Error) {
+func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error) {
 	if _, ok := g.Schemas.Current(p.JailUID, stream); !ok {
-		if e := g.mayBeUndefined(stream); e != nil {
-			return nil, e
+		if err := g.mayBeUndefined(stream); err != nil {
+			return nil, err
 		}
 	}
-	out, e := g.provider(p, stream)
-	if e != nil {
-		return nil, e
+	out, err := g.provider(p, stream)
+	if err != nil {
+		return nil, err
 	}
 	return out.Topic(), nil
 }
 
-func (g *Gateway) mayBeUndefined(stream string) *protocol.Error {
+func (g *Gateway) mayBeUndefined(stream string) error {
 	if err := protocol.CheckStreamName(stream); err != nil {
-		return AsError(err)
+		return err
 	}
 	if g.settings.AcceptUndefined {
 		return nil

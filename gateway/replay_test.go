@@ -39,10 +39,10 @@ func TestReplay(t *testing.T) {
 		}
 		lost := gateway.Position{Epoch: "another"}
 		for name, from := range map[string]gateway.Position{"beyond": at(6), "epoch": lost} {
-			if _, e := g.Messages(t.Context(), root, "s", from, 2); e == nil || e.Code != protocol.CodePositionLost {
+			if _, e := g.Messages(t.Context(), root, "s", from, 2); code(e) != protocol.CodePositionLost {
 				t.Errorf("%s: page %v, want position_lost", name, e)
 			}
-			if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", From: from}, &sink{}); e == nil || e.Code != protocol.CodePositionLost {
+			if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", From: from}, &sink{}); code(e) != protocol.CodePositionLost {
 				t.Errorf("%s: subscribe %v, want position_lost", name, e)
 			}
 		}
@@ -141,9 +141,9 @@ func TestAGroupsGapIsNotToldToWhoIsGone(t *testing.T) {
 	}
 }
 
-func (p *parts) publishOnce(id, payload string) (e *protocol.Error) {
+func (p *parts) publishOnce(id, payload string) (e error) {
 	pub := gateway.Publication{Stream: "s", Payloads: []jsontext.Value{jsontext.Value(payload)}, ID: id}
-	p.Publish(p.who, pub, func(refused *protocol.Error) { e = refused })
+	p.Publish(p.who, pub, func(refused error) { e = refused })
 	return e
 }
 
@@ -156,7 +156,7 @@ func TestARepeatAddsNothing(t *testing.T) {
 	g.who = root
 	g.ok(g.publishOnce("a", `{"p":1}`))
 	g.ok(g.publishOnce("a", `{"p":1}`))
-	if e := g.publishOnce("a", `{"p":2}`); e == nil || e.Code != protocol.CodeIdempotencyKeyReused {
+	if e := g.publishOnce("a", `{"p":2}`); code(e) != protocol.CodeIdempotencyKeyReused {
 		t.Errorf("another message under the id: %v", e)
 	}
 	g.who = g.login("other", secret)
@@ -203,11 +203,11 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("the group is at %+v", stat)
 		}
 		bearer := g.bearer(root, `,"filter":{"t":"not","e":{"t":"bool","e":false}}`)
-		if _, e := g.Messages(t.Context(), bearer, "s.dead", at(1), 10); e == nil || e.Code != protocol.CodeForbidden {
+		if _, e := g.Messages(t.Context(), bearer, "s.dead", at(1), 10); code(e) != protocol.CodeForbidden {
 			t.Errorf("dead letters behind a filter: %v, want forbidden", e)
 		}
 		renamed := build(t, records, func(s *gateway.Settings) { s.DeadLetterSuffix = ".failed" })
-		if _, e := renamed.Messages(t.Context(), bearer, "s.dead", at(1), 10); e == nil || e.Code != protocol.CodeForbidden {
+		if _, e := renamed.Messages(t.Context(), bearer, "s.dead", at(1), 10); code(e) != protocol.CodeForbidden {
 			t.Errorf("dead letters behind a filter, from when they had another name: %v, want forbidden", e)
 		}
 	})
@@ -217,16 +217,16 @@ func TestOnlyExplicitMembersAcknowledgeByNumber(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	g.define(root, "s")
-	if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Explicit: true}, &sink{}); e == nil || e.Code != protocol.CodeInvalidRequest {
+	if _, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Explicit: true}, &sink{}); code(e) != protocol.CodeInvalidRequest {
 		t.Errorf("explicit without a group: %v", e)
 	}
 	for _, group := range []string{"", groupA} {
 		sub, e := g.Subscribe(t.Context(), root, gateway.Request{Stream: "s", Group: group}, &sink{})
 		g.ok(e)
-		if e := sub.Acknowledge(protocol.Ack{UpTo: 1}); e == nil || e.Code != protocol.CodeNotExplicit {
+		if e := sub.Acknowledge(protocol.Ack{UpTo: 1}); code(e) != protocol.CodeNotExplicit {
 			t.Errorf("ack in group %q: %v", group, e)
 		}
-		if e := sub.Reject(protocol.Nack{Seqs: []uint64{1}}); e == nil || e.Code != protocol.CodeNotExplicit {
+		if e := sub.Reject(protocol.Nack{Seqs: []uint64{1}}); code(e) != protocol.CodeNotExplicit {
 			t.Errorf("nack in group %q: %v", group, e)
 		}
 		sub.Close()
@@ -261,11 +261,11 @@ func TestGroupsAreAdministered(t *testing.T) {
 		if len(s.ended) != 1 || s.ended[0] != string(protocol.CodeGroupNotFound) {
 			t.Errorf("the member was told %q", s.ended)
 		}
-		for name, e := range map[string]*protocol.Error{
-			"get":    func() *protocol.Error { _, e := g.Group(ctx, root, "s", "root", groupA); return e }(),
+		for name, e := range map[string]error{
+			"get":    func() error { _, e := g.Group(ctx, root, "s", "root", groupA); return e }(),
 			"delete": g.DeleteGroup(ctx, root, "s", "root", groupA),
 		} {
-			if e == nil || e.Code != protocol.CodeGroupNotFound {
+			if code(e) != protocol.CodeGroupNotFound {
 				t.Errorf("%s: %v, want group_not_found", name, e)
 			}
 		}

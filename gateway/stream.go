@@ -25,9 +25,9 @@ type StreamInfo struct {
 
 // Streams returns the streams of the principal's jail whose names come after
 // the given one, at most limit, in order. more says whether there are others.
-func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []StreamInfo, more bool, e *protocol.Error) {
-	if e := g.authorize(p, auth.ListStreams); e != nil {
-		return nil, false, e
+func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []StreamInfo, more bool, err error) {
+	if err := g.authorize(p, auth.ListStreams); err != nil {
+		return nil, false, err
 	}
 	for _, d := range g.Schemas.List(p.JailUID, after, limit+1) {
 		list = append(list, g.describe(p, d.Name, &d.Version))
@@ -53,9 +53,9 @@ func (g *Gateway) undefined(p *auth.Principal, after string) (list []StreamInfo)
 }
 
 // Stream returns one stream's state.
-func (g *Gateway) Stream(p *auth.Principal, stream string) (StreamInfo, *protocol.Error) {
-	if e := g.authorize(p, auth.Describe); e != nil {
-		return StreamInfo{}, e
+func (g *Gateway) Stream(p *auth.Principal, stream string) (StreamInfo, error) {
+	if err := g.authorize(p, auth.Describe); err != nil {
+		return StreamInfo{}, err
 	}
 	if current, ok := g.Schemas.Current(p.JailUID, stream); ok {
 		return g.describe(p, stream, &current.Definition.Version), nil
@@ -76,15 +76,15 @@ func (g *Gateway) describe(p *auth.Principal, stream string, v *schema.Version) 
 
 // DeleteStream deletes a stream with its messages, header and all versions of
 // its schema, durably. Its subscriptions end.
-func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream string) *protocol.Error {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return e
+func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream string) error {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
 	}
-	if _, e := g.Stream(p, stream); e != nil {
-		return e
+	if _, err := g.Stream(p, stream); err != nil {
+		return err
 	}
 	if err := g.deleteStream(ctx, streams.ID{Space: p.JailUID, Name: stream}); err != nil {
-		return g.refusal("delete the stream", err)
+		return attempted("delete the stream", err)
 	}
 	g.audit(p, "stream deleted", stream)
 	return nil
@@ -142,37 +142,37 @@ func (g *Gateway) deleteStreams(ctx context.Context, jail string) error {
 
 // SetHeader replaces the stream's header, durably: what a new subscription
 // without group receives first. It is checked like a message.
-func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) *protocol.Error {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return e
+func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) error {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
 	}
 	if len(header) > g.settings.HeaderBytes {
 		return protocol.Errorf(protocol.CodeHeaderTooLarge,
 			"the header has %d bytes; at most %d are allowed", len(header), g.settings.HeaderBytes)
 	}
-	validator, e := g.validator(p, stream)
-	if e != nil {
-		return e
+	validator, err := g.validator(p, stream)
+	if err != nil {
+		return err
 	}
-	checked, e := g.check(validator, []jsontext.Value{header}, false)
-	if e != nil {
-		return e
+	checked, err := g.check(validator, []jsontext.Value{header}, false)
+	if err != nil {
+		return err
 	}
 	return g.store(p, stream, "header set", func(t *streams.Topic) error { return t.SetHeader(ctx, checked[0]) })
 }
 
 // ClearHeader removes the stream's header, durably.
-func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream string) *protocol.Error {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return e
+func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream string) error {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
 	}
 	return g.store(p, stream, "header cleared", func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })
 }
 
 // Header returns the stream's header.
-func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, *protocol.Error) {
-	if _, e := g.Stream(p, stream); e != nil {
-		return nil, e
+func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, error) {
+	if _, err := g.Stream(p, stream); err != nil {
+		return nil, err
 	}
 	if topic, ok := g.Network.Lookup(streams.ID{Space: p.JailUID, Name: stream}); ok {
 		if header := topic.Header(); header != nil {
@@ -184,9 +184,9 @@ func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, *pro
 
 // SetPaused pauses or resumes a stream, durably. Publishing to a paused stream
 // is refused.
-func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream string, paused bool) *protocol.Error {
-	if e := g.authorize(p, auth.AdministerStreams); e != nil {
-		return e
+func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream string, paused bool) error {
+	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
 	}
 	what := "stream resumed"
 	if paused {
@@ -195,13 +195,13 @@ func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream strin
 	return g.store(p, stream, what, func(t *streams.Topic) error { return t.SetPaused(ctx, paused) })
 }
 
-func (g *Gateway) store(p *auth.Principal, stream, what string, change func(*streams.Topic) error) *protocol.Error {
-	topic, e := g.topic(p, stream)
-	if e != nil {
-		return e
+func (g *Gateway) store(p *auth.Principal, stream, what string, change func(*streams.Topic) error) error {
+	topic, err := g.topic(p, stream)
+	if err != nil {
+		return err
 	}
 	if err := change(topic); err != nil {
-		return g.refusal("change the stream", err)
+		return attempted("change the stream", err)
 	}
 	g.audit(p, what, stream)
 	return nil

@@ -68,13 +68,13 @@ type Subscription struct {
 
 // Subscribe begins a subscription, of one's own or, if the request names one,
 // in a group. Nothing is delivered before Start.
-func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, sink Sink) (*Subscription, *protocol.Error) {
-	if e := g.authorize(p, auth.Subscribe); e != nil {
-		return nil, e
+func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, sink Sink) (*Subscription, error) {
+	if err := g.authorize(p, auth.Subscribe); err != nil {
+		return nil, err
 	}
-	topic, e := g.readable(p, r.Stream)
-	if e != nil {
-		return nil, e
+	topic, err := g.readable(p, r.Stream)
+	if err != nil {
+		return nil, err
 	}
 	s := &Subscription{gateway: g, stream: r.Stream, sink: sink, tellGaps: r.TellGaps, release: func() {}}
 	if p.Filter != nil {
@@ -87,7 +87,7 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 		}
 	}()
 	if err := s.join(ctx, p, topic, r); err != nil {
-		return nil, g.refusal("subscribe", err)
+		return nil, attempted("subscribe", err)
 	}
 	joined = true
 	return s, nil
@@ -188,7 +188,7 @@ func (s *Subscription) Ack(tag uint64) { s.membership.Ack(tag) }
 
 // Acknowledge confirms messages one by one, or all up to one. Numbers that
 // were not handed to this subscription are ignored.
-func (s *Subscription) Acknowledge(a protocol.Ack) *protocol.Error {
+func (s *Subscription) Acknowledge(a protocol.Ack) error {
 	return s.tellGroup(func(m *groups.Membership) (err error) {
 		if a.UpTo > 0 {
 			_, err = m.AckUpTo(a.UpTo)
@@ -200,20 +200,20 @@ func (s *Subscription) Acknowledge(a protocol.Ack) *protocol.Error {
 }
 
 // Reject gives messages back that could not be processed.
-func (s *Subscription) Reject(n protocol.Nack) *protocol.Error {
+func (s *Subscription) Reject(n protocol.Nack) error {
 	return s.tellGroup(func(m *groups.Membership) error {
 		_, err := m.Nack(n.Seqs, n.Reason, n.Delay)
 		return err
 	})
 }
 
-func (s *Subscription) tellGroup(tell func(*groups.Membership) error) *protocol.Error {
+func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
 	err := error(groups.ErrNotExplicit)
 	if s.membership != nil {
 		err = tell(s.membership)
 	}
 	if err != nil {
-		return s.gateway.refusal("acknowledge", err)
+		return attempted("acknowledge", err)
 	}
 	return nil
 }

@@ -10,29 +10,26 @@ import (
 
 // Clients returns the clients of the principal's jail whose ids come after the
 // given one, at most limit, in order. more says whether there are others.
-func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []auth.Client, more bool, e *protocol.Error) {
-	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return nil, false, e
+func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []auth.Client, more bool, err error) {
+	if err := g.authorize(p, auth.ManageClients); err != nil {
+		return nil, false, err
 	}
-	list, more, err := g.Directory.Clients(p.JailUID, after, limit)
-	if err != nil {
-		return nil, false, g.refusal("list the clients", err)
-	}
-	return list, more, nil
+	list, more, err = g.Directory.Clients(p.JailUID, after, limit)
+	return list, more, attempted("list the clients", err)
 }
 
 // CreateClient makes a client of the principal's jail, durably. The secret is
 // not kept and cannot be shown again.
-func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string) (auth.Client, secret.Text, *protocol.Error) {
-	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return auth.Client{}, secret.Text{}, e
+func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string) (auth.Client, secret.Text, error) {
+	if err := g.authorize(p, auth.ManageClients); err != nil {
+		return auth.Client{}, secret.Text{}, err
 	}
 	if err := protocol.CheckClientID(id); err != nil {
-		return auth.Client{}, secret.Text{}, AsError(err)
+		return auth.Client{}, secret.Text{}, err
 	}
 	client, made, err := g.Directory.CreateClient(ctx, p.JailUID, id, description)
 	if err != nil {
-		return auth.Client{}, secret.Text{}, g.refusal("create the client", err)
+		return auth.Client{}, secret.Text{}, attempted("create the client", err)
 	}
 	g.audit(p, "client created", id)
 	return client, made, nil
@@ -40,13 +37,13 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 
 // DeleteClient deletes a client of the principal's jail with its groups,
 // durably, and ends its connections.
-func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string) *protocol.Error {
-	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return e
+func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string) error {
+	if err := g.authorize(p, auth.ManageClients); err != nil {
+		return err
 	}
 	client, err := g.Directory.DeleteClient(ctx, p.JailUID, id)
 	if err != nil {
-		return g.refusal("delete the client", err)
+		return attempted("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
 	if err := g.Groups.DeleteClient(client.UID); err != nil { // they would be forgotten in time all the same
@@ -57,13 +54,13 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 
 // RotateSecret gives a client of the principal's jail a new secret, durably,
 // and ends the connections that rely on the old one.
-func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, secret.Text, *protocol.Error) {
-	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return auth.Client{}, secret.Text{}, e
+func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, secret.Text, error) {
+	if err := g.authorize(p, auth.ManageClients); err != nil {
+		return auth.Client{}, secret.Text{}, err
 	}
 	client, made, err := g.Directory.RotateSecret(ctx, p.JailUID, id)
 	if err != nil {
-		return auth.Client{}, secret.Text{}, g.refusal("rotate the secret", err)
+		return auth.Client{}, secret.Text{}, attempted("rotate the secret", err)
 	}
 	g.audit(p, "secret rotated", id)
 	return client, made, nil
@@ -72,13 +69,13 @@ func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string
 // SetPublicKey sets the key that a client's tokens are verified with, or
 // clears it if pem is empty, durably, and ends the connections that rely on
 // the old one.
-func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem string) (auth.Client, *protocol.Error) {
-	if e := g.authorize(p, auth.ManageClients); e != nil {
-		return auth.Client{}, e
+func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem string) (auth.Client, error) {
+	if err := g.authorize(p, auth.ManageClients); err != nil {
+		return auth.Client{}, err
 	}
 	client, err := g.Directory.SetPublicKey(ctx, p.JailUID, id, pem)
 	if err != nil {
-		return auth.Client{}, g.refusal("set the public key", err)
+		return auth.Client{}, attempted("set the public key", err)
 	}
 	what := "public key set"
 	if pem == "" {
@@ -90,9 +87,9 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 
 // Jails returns the jails whose ids come after the given one, at most limit,
 // in order. more says whether there are others.
-func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth.Jail, more bool, e *protocol.Error) {
-	if e := g.authorize(p, auth.ManageJails); e != nil {
-		return nil, false, e
+func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth.Jail, more bool, err error) {
+	if err := g.authorize(p, auth.ManageJails); err != nil {
+		return nil, false, err
 	}
 	list, more = g.Directory.Jails(after, limit)
 	return list, more, nil
@@ -100,18 +97,18 @@ func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth
 
 // CreateJail makes a jail and its first client, durably. The secret is not
 // kept and cannot be shown again.
-func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, secret.Text, *protocol.Error) {
-	if e := g.authorize(p, auth.ManageJails); e != nil {
-		return auth.Jail{}, secret.Text{}, e
+func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, secret.Text, error) {
+	if err := g.authorize(p, auth.ManageJails); err != nil {
+		return auth.Jail{}, secret.Text{}, err
 	}
 	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client)} {
 		if err != nil {
-			return auth.Jail{}, secret.Text{}, AsError(err)
+			return auth.Jail{}, secret.Text{}, err
 		}
 	}
 	jail, made, err := g.Directory.CreateJail(ctx, id, name, client)
 	if err != nil {
-		return auth.Jail{}, secret.Text{}, g.refusal("create the jail", err)
+		return auth.Jail{}, secret.Text{}, attempted("create the jail", err)
 	}
 	g.audit(p, "jail created", id)
 	return jail, made, nil
@@ -119,13 +116,13 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 
 // DeleteJail deletes a jail with its clients and streams, durably, and ends
 // all its connections. The root jail stays.
-func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) *protocol.Error {
-	if e := g.authorize(p, auth.ManageJails); e != nil {
-		return e
+func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) error {
+	if err := g.authorize(p, auth.ManageJails); err != nil {
+		return err
 	}
 	jail, err := g.Directory.DeleteJail(ctx, id)
 	if err != nil {
-		return g.refusal("delete the jail", err)
+		return attempted("delete the jail", err)
 	}
 	g.audit(p, "jail deleted", id)
 	// The jail is gone by now and nobody sees its streams; what an error

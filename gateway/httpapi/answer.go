@@ -93,7 +93,7 @@ func quality(params string) float64 {
 }
 
 // encode returns the document of an answer.
-func (q *request) encode(answer any) ([]byte, *protocol.Error) {
+func (q *request) encode(answer any) ([]byte, error) {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		q.log.Error("an answer could not be encoded", "path", excerpt(q.r.URL.Path), "error", err)

@@ -12,16 +12,16 @@ import (
 // challenge is the WWW-Authenticate header (RFC 7617 §2).
 const challenge = `Basic realm="seagate", charset="UTF-8"`
 
-func (q *request) authenticate() *protocol.Error {
-	credentials, e := readCredentials(q.r)
-	if e != nil {
-		return e
+func (q *request) authenticate() error {
+	credentials, err := readCredentials(q.r)
+	if err != nil {
+		return err
 	}
-	q.principal, e = q.gateway.Authenticate(credentials, gateway.PeerAddress(q.r))
-	return e
+	q.principal, err = q.gateway.Authenticate(credentials, gateway.PeerAddress(q.r))
+	return err
 }
 
-func readCredentials(r *http.Request) (protocol.Credentials, *protocol.Error) {
+func readCredentials(r *http.Request) (protocol.Credentials, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
 		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,

@@ -43,7 +43,7 @@ type backupFile struct {
 }
 
 // backup is GET /backup: an archive of everything, as it was at one moment.
-func (q *request) backup() ([]byte, *protocol.Error) {
+func (q *request) backup() ([]byte, error) {
 	// Gateway.Backup decides who may. Others must not stand in the way until
 	// then, or learn that somebody is at it.
 	if q.principal.May(auth.BackUp) == nil {
@@ -54,8 +54,8 @@ func (q *request) backup() ([]byte, *protocol.Error) {
 	}
 	dir := filepath.Join(q.backupDir(), copyPrefix+rand.Text())
 	defer q.removeCopy(dir)
-	if e := q.gateway.Backup(q.r.Context(), q.principal, dir); e != nil {
-		return nil, e
+	if err := q.gateway.Backup(q.r.Context(), q.principal, dir); err != nil {
+		return nil, err
 	}
 	q.sendCopy(dir)
 	return nil, nil

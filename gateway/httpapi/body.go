@@ -17,33 +17,33 @@ import (
 
 // body reads the body: not empty, decompressed, within the limits, and in
 // memory that nothing else uses.
-func (q *request) body() ([]byte, *protocol.Error) {
+func (q *request) body() ([]byte, error) {
 	if q.r.Body == nil || q.r.Body == http.NoBody {
 		return nil, noBody()
 	}
-	if e := checkMediaType(q.r.Header); e != nil {
-		return nil, e
+	if err := checkMediaType(q.r.Header); err != nil {
+		return nil, err
 	}
-	zipped, e := isZipped(q.r.Header)
-	if e != nil {
-		return nil, e
+	zipped, err := isZipped(q.r.Header)
+	if err != nil {
+		return nil, err
 	}
-	body, e := q.receive()
-	if e == nil && zipped && len(body) > 0 {
-		body, e = unzip(body, q.opts.DecompressedBytes)
+	body, err := q.receive()
+	if err == nil && zipped && len(body) > 0 {
+		body, err = unzip(body, q.opts.DecompressedBytes)
 	}
-	if e == nil && len(body) == 0 {
-		e = noBody()
+	if err == nil && len(body) == 0 {
+		err = noBody()
 	}
-	return body, e
+	return body, err
 }
 
-func noBody() *protocol.Error {
+func noBody() error {
 	return protocol.Errorf(protocol.CodeMalformedJSON, "the request has no body; send one that is JSON")
 }
 
 // checkMediaType accepts JSON, and a body that does not say what it is.
-func checkMediaType(h http.Header) *protocol.Error {
+func checkMediaType(h http.Header) error {
 	value := h.Get("Content-Type")
 	if value == "" || value == "application/json" {
 		return nil
@@ -64,7 +64,7 @@ func isUTF8(charset string) bool {
 
 // isZipped reads the Content-Encoding. More than one layer is refused: two of
 // gzip make a million from one.
-func isZipped(h http.Header) (bool, *protocol.Error) {
+func isZipped(h http.Header) (bool, error) {
 	zipped := false
 	for _, value := range h["Content-Encoding"] {
 		for coding := range strings.SplitSeq(value, ",") {
@@ -83,7 +83,7 @@ func isZipped(h http.Header) (bool, *protocol.Error) {
 }
 
 // receive reads the body as it is sent.
-func (q *request) receive() ([]byte, *protocol.Error) {
+func (q *request) receive() ([]byte, error) {
 	length, most := q.r.ContentLength, int64(q.opts.MessageBytes)
 	if length > most {
 		return nil, tooLarge("the body", most)
@@ -103,7 +103,7 @@ func (q *request) receive() ([]byte, *protocol.Error) {
 	return body, nil
 }
 
-func (q *request) notReceived(err error) *protocol.Error {
+func (q *request) notReceived(err error) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return tooLarge("the body", int64(q.opts.MessageBytes))
 	}
@@ -114,7 +114,7 @@ func (q *request) notReceived(err error) *protocol.Error {
 	return protocol.Errorf(protocol.CodeInvalidRequest, "the body could not be read to its end")
 }
 
-func tooLarge(what string, most int64) *protocol.Error {
+func tooLarge(what string, most int64) error {
 	return protocol.Errorf(protocol.CodeMessageTooLarge, "%s has more than %d bytes, which is as many as it may have", what, most)
 }
 
@@ -177,7 +177,7 @@ func (u *unzipper) release() {
 
 // unzip decompresses a body, all members of it (RFC 1952 §2.2), and stops at
 // most bytes.
-func unzip(body []byte, most int) ([]byte, *protocol.Error) {
+func unzip(body []byte, most int) ([]byte, error) {
 	u := unzippers.Get().(*unzipper)
 	defer u.release()
 	u.source.Reset(body)

@@ -15,7 +15,7 @@ const (
 
 // admitOrigin refuses pages that may not use the API, and lets the others
 // read the answer. Programs that are no browsers send no origin.
-func (q *request) admitOrigin() *protocol.Error {
+func (q *request) admitOrigin() error {
 	h := q.w.Header()
 	if !q.opts.Origins.AllowsAny() {
 		h.Add("Vary", "Origin")

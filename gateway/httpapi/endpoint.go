@@ -13,7 +13,7 @@ import (
 
 // An operation does what a request asks for. It returns a JSON document, or
 // why it did not.
-type operation func(*request) ([]byte, *protocol.Error)
+type operation func(*request) ([]byte, error)
 
 // A request is one HTTP request on its way through an operation.
 type request struct {
@@ -50,8 +50,8 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve writes the answer, and returns its status and the code of a refusal.
 func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
-	body, e := p.attempt(q)
-	if e != nil {
+	body, err := p.attempt(q)
+	if e := p.gateway.Refusal(err); e != nil {
 		p.gateway.Metrics.Refused(transport, e)
 		return refuse(q.w, e), e.Code
 	}
@@ -82,7 +82,7 @@ func (p *endpoint) logAccess(q *request, status int, code protocol.Code, took ti
 
 // attempt makes a panic a refusal: nothing has been written by then. An answer
 // that has been begun is cut off, for the client to notice.
-func (p *endpoint) attempt(q *request) (body []byte, e *protocol.Error) {
+func (p *endpoint) attempt(q *request) (body []byte, err error) {
 	defer func() {
 		switch cause := recover(); cause {
 		case nil:
@@ -94,17 +94,17 @@ func (p *endpoint) attempt(q *request) (body []byte, e *protocol.Error) {
 			if q.streaming {
 				panic(http.ErrAbortHandler)
 			}
-			body, e = nil, protocol.Errorf(protocol.CodeInternal, "the server failed; its log says why")
+			body, err = nil, protocol.Errorf(protocol.CodeInternal, "the server failed; its log says why")
 		}
 	}()
 	return p.answer(q)
 }
 
 // answer returns a nil body for what has none.
-func (p *endpoint) answer(q *request) ([]byte, *protocol.Error) {
+func (p *endpoint) answer(q *request) ([]byte, error) {
 	secure(q.w.Header())
-	if e := q.admitOrigin(); e != nil {
-		return nil, e
+	if err := q.admitOrigin(); err != nil {
+		return nil, err
 	}
 	if p.methods == nil {
 		return nil, protocol.Errorf(protocol.CodePathNotFound,
@@ -124,8 +124,8 @@ func (p *endpoint) answer(q *request) ([]byte, *protocol.Error) {
 		return nil, protocol.Errorf(protocol.CodeMethodNotAllowed, "the methods here are %s", p.allow)
 	}
 	if !p.public {
-		if e := q.authenticate(); e != nil {
-			return nil, e
+		if err := q.authenticate(); err != nil {
+			return nil, err
 		}
 	}
 	return do(q)

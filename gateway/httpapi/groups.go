@@ -27,14 +27,14 @@ func groupView(g gateway.GroupInfo) protocol.GroupInfo {
 
 // listGroups is GET /streams/{stream}/groups?after=&limit=. What follows a page
 // is its "next", which means nothing else.
-func (q *request) listGroups(stream string) ([]byte, *protocol.Error) {
-	after, limit, e := q.page()
-	if e != nil {
-		return nil, e
+func (q *request) listGroups(stream string) ([]byte, error) {
+	after, limit, err := q.page()
+	if err != nil {
+		return nil, err
 	}
-	list, next, e := q.gateway.ListGroups(q.r.Context(), q.principal, stream, after, limit)
-	if e != nil {
-		return nil, e
+	list, next, err := q.gateway.ListGroups(q.r.Context(), q.principal, stream, after, limit)
+	if err != nil {
+		return nil, err
 	}
 	views := make([]protocol.GroupInfo, len(list))
 	for i, g := range list {
@@ -53,12 +53,12 @@ type groupPath struct {
 }
 
 // onGroup refuses names that nothing can have, as onStream does.
-func onGroup(do func(*request, groupPath) ([]byte, *protocol.Error)) operation {
-	return onStream(func(q *request, stream string) ([]byte, *protocol.Error) {
-		return onClient(func(q *request, client string) ([]byte, *protocol.Error) {
-			group, e := readGroupID(q.r.PathValue("group"))
-			if e != nil {
-				return nil, e
+func onGroup(do func(*request, groupPath) ([]byte, error)) operation {
+	return onStream(func(q *request, stream string) ([]byte, error) {
+		return onClient(func(q *request, client string) ([]byte, error) {
+			group, err := readGroupID(q.r.PathValue("group"))
+			if err != nil {
+				return nil, err
 			}
 			return do(q, groupPath{stream, client, group})
 		})(q)
@@ -67,7 +67,7 @@ func onGroup(do func(*request, groupPath) ([]byte, *protocol.Error)) operation {
 
 // readGroupID reads the last part of a group's path. A group has one spelling
 // here, as it has in a subscribe request.
-func readGroupID(text string) (string, *protocol.Error) {
+func readGroupID(text string) (string, error) {
 	if text == protocol.Ungrouped {
 		return "", nil
 	}
@@ -79,18 +79,18 @@ func readGroupID(text string) (string, *protocol.Error) {
 }
 
 // group is GET /streams/{stream}/groups/{client}/{group}.
-func (q *request) group(at groupPath) ([]byte, *protocol.Error) {
-	g, e := q.gateway.Group(q.r.Context(), q.principal, at.stream, at.client, at.group)
-	if e != nil {
-		return nil, e
+func (q *request) group(at groupPath) ([]byte, error) {
+	g, err := q.gateway.Group(q.r.Context(), q.principal, at.stream, at.client, at.group)
+	if err != nil {
+		return nil, err
 	}
 	return q.encode(groupView(g))
 }
 
 // deleteGroup is DELETE /streams/{stream}/groups/{client}/{group}.
-func (q *request) deleteGroup(at groupPath) ([]byte, *protocol.Error) {
-	if e := q.gateway.DeleteGroup(q.r.Context(), q.principal, at.stream, at.client, at.group); e != nil {
-		return nil, e
+func (q *request) deleteGroup(at groupPath) ([]byte, error) {
+	if err := q.gateway.DeleteGroup(q.r.Context(), q.principal, at.stream, at.client, at.group); err != nil {
+		return nil, err
 	}
 	return q.encode(struct {
 		Stream string            `json:"streamName"`
@@ -101,20 +101,20 @@ func (q *request) deleteGroup(at groupPath) ([]byte, *protocol.Error) {
 
 // moveGroup is POST /streams/{stream}/groups/{client}/{group}/move. The body is
 // {"to":...,"epoch":...,"dryRun":...}; with dryRun nothing is moved.
-func (q *request) moveGroup(at groupPath) ([]byte, *protocol.Error) {
-	form, e := q.form()
-	if e != nil {
-		return nil, e
+func (q *request) moveGroup(at groupPath) ([]byte, error) {
+	form, err := q.form()
+	if err != nil {
+		return nil, err
 	}
 	form.only("to", "epoch", "dryRun")
 	to := gateway.Position{Position: form.position("to"), Epoch: form.epoch("epoch")}
 	dryRun := form.truth("dryRun")
-	if e := form.err(); e != nil {
-		return nil, e
+	if err := form.err(); err != nil {
+		return nil, err
 	}
-	moved, e := q.gateway.MoveGroup(q.r.Context(), q.principal, at.stream, at.client, at.group, to, dryRun)
-	if e != nil {
-		return nil, e
+	moved, err := q.gateway.MoveGroup(q.r.Context(), q.principal, at.stream, at.client, at.group, to, dryRun)
+	if err != nil {
+		return nil, err
 	}
 	return q.encode(protocol.GroupMove{Position: moved.Position, Was: moved.Was, Lag: moved.Lag})
 }

@@ -10,21 +10,21 @@ import (
 )
 
 // readMessages is GET /streams/{stream}/messages?from=&limit=&epoch=.
-func (q *request) readMessages(stream string) ([]byte, *protocol.Error) {
-	from, limit, e := q.readFrom()
-	if e != nil {
-		return nil, e
+func (q *request) readMessages(stream string) ([]byte, error) {
+	from, limit, err := q.readFrom()
+	if err != nil {
+		return nil, err
 	}
-	page, e := q.gateway.Messages(q.r.Context(), q.principal, stream, from, limit)
-	if e != nil {
-		return nil, e
+	page, err := q.gateway.Messages(q.r.Context(), q.principal, stream, from, limit)
+	if err != nil {
+		return nil, err
 	}
 	return appendPage(nil, page), nil
 }
 
 // readFrom returns where a page begins, the oldest message if the query does
 // not say, and how long it may be.
-func (q *request) readFrom() (from gateway.Position, limit int, e *protocol.Error) {
+func (q *request) readFrom() (from gateway.Position, limit int, err error) {
 	query, wrong := q.query("from", "limit", "epoch")
 	from.Kind = protocol.PositionEarliest
 	if text, given := query["from"]; given {

@@ -14,30 +14,30 @@ import (
 var emptyObject = []byte("{}")
 
 // publish is POST /streams/{stream}/publish. The package comment has its bodies.
-func (q *request) publish(stream string) ([]byte, *protocol.Error) {
-	body, e := q.body()
-	if e != nil {
-		return nil, e
+func (q *request) publish(stream string) ([]byte, error) {
+	body, err := q.body()
+	if err != nil {
+		return nil, err
 	}
-	messages, batch, e := q.messages(stream, body)
-	if e != nil {
-		return nil, e
+	messages, batch, err := q.messages(stream, body)
+	if err != nil {
+		return nil, err
 	}
-	id, e := q.idempotencyKey()
-	if e != nil {
-		return nil, e
+	id, err := q.idempotencyKey()
+	if err != nil {
+		return nil, err
 	}
 	t := receipts.Get().(*receipt)
 	q.gateway.Publish(q.principal, gateway.Publication{Stream: stream, Payloads: messages, Batch: batch, ID: id}, t.done)
-	if e := t.wait(q.r.Context()); e != nil {
-		return nil, e
+	if err := t.wait(q.r.Context()); err != nil {
+		return nil, err
 	}
 	return emptyObject, nil
 }
 
 // idempotencyKey is the header of that name, "" if there is none: a repeat with
 // the same one publishes nothing.
-func (q *request) idempotencyKey() (string, *protocol.Error) {
+func (q *request) idempotencyKey() (string, error) {
 	values := q.r.Header["Idempotency-Key"]
 	switch {
 	case len(values) == 0:
@@ -46,36 +46,35 @@ func (q *request) idempotencyKey() (string, *protocol.Error) {
 		return "", invalidRequest("Idempotency-Key: must be there once")
 	}
 	if err := protocol.CheckMessageID(values[0]); err != nil {
-		e := gateway.AsError(err)
-		return "", invalidRequest("Idempotency-Key: " + e.Message)
+		return "", invalidRequest("Idempotency-Key: " + q.gateway.Refusal(err).Message)
 	}
 	return values[0], nil
 }
 
 // messages finds the messages in a body, and says whether they are a batch.
-func (q *request) messages(stream string, body []byte) (list []jsontext.Value, batch bool, e *protocol.Error) {
+func (q *request) messages(stream string, body []byte) (list []jsontext.Value, batch bool, err error) {
 	switch jsontext.Value(body).Kind() {
 	case '{':
-		list, batch, e = q.enveloped(stream, body)
+		list, batch, err = q.enveloped(stream, body)
 	case '[':
-		list, e = q.split(body)
+		list, err = q.split(body)
 		list, batch = q.unwrap(stream, list), true
 	default:
-		_, e = readJSON(body, q.depth)
-		if e == nil {
-			e = invalidRequest("body: " + mustBeMessages)
+		_, err = readJSON(body, q.depth)
+		if err == nil {
+			err = invalidRequest("body: " + mustBeMessages)
 		}
 	}
-	return tight(list, body), batch, e
+	return tight(list, body), batch, err
 }
 
 const mustBeMessages = `must be {"payload": message} or an array of messages`
 
 // enveloped reads {"payload": message} and {"payload": [message, ...]}.
-func (q *request) enveloped(stream string, body []byte) ([]jsontext.Value, bool, *protocol.Error) {
-	payload, e := q.payload(body)
-	if e != nil {
-		return nil, false, e
+func (q *request) enveloped(stream string, body []byte) ([]jsontext.Value, bool, error) {
+	payload, err := q.payload(body)
+	if err != nil {
+		return nil, false, err
 	}
 	if payload.Kind() != '[' {
 		return []jsontext.Value{payload}, false, nil
@@ -83,17 +82,17 @@ func (q *request) enveloped(stream string, body []byte) ([]jsontext.Value, bool,
 	if defined, _ := q.gateway.Field(q.principal, stream, "payload"); !defined {
 		return []jsontext.Value{payload}, false, nil
 	}
-	list, e := q.split(payload)
-	return list, true, e
+	list, err := q.split(payload)
+	return list, true, err
 }
 
 // payload returns the member of that name, which whoever takes it still has to
 // decode strictly. All around it is known to be strict JSON.
-func (q *request) payload(body []byte) (jsontext.Value, *protocol.Error) {
+func (q *request) payload(body []byte) (jsontext.Value, error) {
 	payload, members, err := q.envelope(body)
 	if err != nil || members > 1 {
-		if _, e := readJSON(body, q.bodyDepth()); e != nil {
-			return nil, e
+		if _, err := readJSON(body, q.bodyDepth()); err != nil {
+			return nil, err
 		}
 	}
 	if payload == nil {
@@ -103,11 +102,11 @@ func (q *request) payload(body []byte) (jsontext.Value, *protocol.Error) {
 }
 
 // split returns the messages of a batch.
-func (q *request) split(array []byte) ([]jsontext.Value, *protocol.Error) {
+func (q *request) split(array []byte) ([]jsontext.Value, error) {
 	items, err := q.items(array)
 	if err != nil {
-		if _, e := readJSON(array, q.bodyDepth()); e != nil {
-			return nil, e
+		if _, err := readJSON(array, q.bodyDepth()); err != nil {
+			return nil, err
 		}
 		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the body cannot be read as JSON: %v", err)
 	}
@@ -160,22 +159,22 @@ func tight(messages []jsontext.Value, body []byte) []jsontext.Value {
 
 // A receipt is where the outcome of a publish arrives. It is reused.
 type receipt struct {
-	outcome chan *protocol.Error
-	done    func(*protocol.Error)
+	outcome chan error
+	done    func(error)
 }
 
 var receipts = sync.Pool{New: func() any {
-	t := &receipt{outcome: make(chan *protocol.Error, 1)}
-	t.done = func(e *protocol.Error) { t.outcome <- e }
+	t := &receipt{outcome: make(chan error, 1)}
+	t.done = func(err error) { t.outcome <- err }
 	return t
 }}
 
 // wait returns the outcome. The receipt must not be used any more.
-func (t *receipt) wait(ctx context.Context) *protocol.Error {
+func (t *receipt) wait(ctx context.Context) error {
 	select {
-	case e := <-t.outcome:
+	case err := <-t.outcome:
 		receipts.Put(t)
-		return e
+		return err
 	case <-ctx.Done():
 		// Not reused: the outcome may still come.
 		return protocol.Errorf(protocol.CodeStorageUnavailable,

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -76,7 +75,7 @@ var routes = []route{
 }
 
 // A namedOperation is one on what the path names.
-type namedOperation func(q *request, name string) ([]byte, *protocol.Error)
+type namedOperation func(q *request, name string) ([]byte, error)
 
 func onStream(do namedOperation) operation {
 	return onNamed("stream", protocol.CheckStreamName, do)
@@ -93,10 +92,10 @@ func onJail(do namedOperation) operation {
 // onNamed refuses names that nothing can have, with the reason. Otherwise
 // there would just be nothing of that name.
 func onNamed(value string, check func(string) error, do namedOperation) operation {
-	return func(q *request) ([]byte, *protocol.Error) {
+	return func(q *request) ([]byte, error) {
 		name := q.r.PathValue(value)
-		if e, bad := errors.AsType[*protocol.Error](check(name)); bad {
-			return nil, e
+		if err := check(name); err != nil {
+			return nil, err
 		}
 		return do(q, name)
 	}

@@ -10,33 +10,33 @@ import (
 )
 
 // settings is GET /streams/{stream}/settings: {"set":{...},"effective":{...}}.
-func (q *request) settings(stream string) ([]byte, *protocol.Error) {
-	policy, e := q.gateway.Policy(q.principal, stream)
-	if e != nil {
-		return nil, e
+func (q *request) settings(stream string) ([]byte, error) {
+	policy, err := q.gateway.Policy(q.principal, stream)
+	if err != nil {
+		return nil, err
 	}
 	return q.showSettings(policy)
 }
 
 // setSettings is PUT /streams/{stream}/settings. What the body leaves out, or
 // has as null, is as it is for all streams.
-func (q *request) setSettings(stream string) ([]byte, *protocol.Error) {
-	form, e := q.form()
-	if e != nil {
-		return nil, e
+func (q *request) setSettings(stream string) ([]byte, error) {
+	form, err := q.form()
+	if err != nil {
+		return nil, err
 	}
 	set := form.overrides()
-	if e := form.err(); e != nil {
-		return nil, e
+	if err := form.err(); err != nil {
+		return nil, err
 	}
-	policy, e := q.gateway.SetPolicy(q.r.Context(), q.principal, stream, set)
-	if e != nil {
-		return nil, e
+	policy, err := q.gateway.SetPolicy(q.r.Context(), q.principal, stream, set)
+	if err != nil {
+		return nil, err
 	}
 	return q.showSettings(policy)
 }
 
-func (q *request) showSettings(p gateway.StreamPolicy) ([]byte, *protocol.Error) {
+func (q *request) showSettings(p gateway.StreamPolicy) ([]byte, error) {
 	return q.encode(protocol.AppliedSettings{Set: settingsView(p.Set), Effective: settingsView(overridesOf(p.Holds))})
 }
 

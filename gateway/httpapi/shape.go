@@ -21,7 +21,7 @@ const (
 )
 
 // invalidRequest refuses a request with the given problems, at least one.
-func invalidRequest(problems ...string) *protocol.Error {
+func invalidRequest(problems ...string) error {
 	return protocol.InvalidRequest("the request", problems...)
 }
 
@@ -34,7 +34,7 @@ var jsonCodes = map[schema.DecodeErrorKind]protocol.Code{
 }
 
 // readJSON decodes a body that is strict JSON.
-func readJSON(body []byte, depth int) (any, *protocol.Error) {
+func readJSON(body []byte, depth int) (any, error) {
 	document, err := schema.Decode(body, depth)
 	if err == nil {
 		return document.Value, nil
@@ -53,14 +53,14 @@ type form struct {
 	wrong   []string
 }
 
-func (q *request) form() (*form, *protocol.Error) {
-	body, e := q.body()
-	if e != nil {
-		return nil, e
+func (q *request) form() (*form, error) {
+	body, err := q.body()
+	if err != nil {
+		return nil, err
 	}
-	value, e := readJSON(body, q.depth)
-	if e != nil {
-		return nil, e
+	value, err := readJSON(body, q.depth)
+	if err != nil {
+		return nil, err
 	}
 	members, ok := value.(map[string]any)
 	if !ok {
@@ -179,10 +179,10 @@ func (f *form) addf(format string, args ...any) {
 	f.wrong = append(f.wrong, fmt.Sprintf(format, args...))
 }
 
-func (f *form) err() *protocol.Error { return refusal(f.wrong) }
+func (f *form) err() error { return refusal(f.wrong) }
 
 // refusal returns nil if nothing is wrong.
-func refusal(wrong []string) *protocol.Error {
+func refusal(wrong []string) error {
 	if len(wrong) == 0 {
 		return nil
 	}
@@ -221,7 +221,7 @@ const (
 )
 
 // page returns where a list begins, and how long it may be.
-func (q *request) page() (after string, limit int, e *protocol.Error) {
+func (q *request) page() (after string, limit int, err error) {
 	query, wrong := q.query("after", "limit")
 	limit, problem := pageLimit(query)
 	if problem != "" {

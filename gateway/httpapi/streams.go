@@ -8,7 +8,7 @@ import (
 )
 
 // index is GET /api/v1, for people who look what is there.
-func (q *request) index() ([]byte, *protocol.Error) {
+func (q *request) index() ([]byte, error) {
 	type links struct {
 		Streams string `json:"streams"`
 		Clients string `json:"clients"`
@@ -39,14 +39,14 @@ func streamView(s gateway.StreamInfo) protocol.StreamInfo {
 }
 
 // listStreams is GET /streams?after=&limit=.
-func (q *request) listStreams() ([]byte, *protocol.Error) {
-	after, limit, e := q.page()
-	if e != nil {
-		return nil, e
+func (q *request) listStreams() ([]byte, error) {
+	after, limit, err := q.page()
+	if err != nil {
+		return nil, err
 	}
-	list, more, e := q.gateway.Streams(q.principal, after, limit)
-	if e != nil {
-		return nil, e
+	list, more, err := q.gateway.Streams(q.principal, after, limit)
+	if err != nil {
+		return nil, err
 	}
 	states := make([]protocol.StreamInfo, len(list))
 	last := ""
@@ -60,18 +60,18 @@ func (q *request) listStreams() ([]byte, *protocol.Error) {
 }
 
 // stream is GET /streams/{stream}.
-func (q *request) stream(stream string) ([]byte, *protocol.Error) {
-	info, e := q.gateway.Stream(q.principal, stream)
-	if e != nil {
-		return nil, e
+func (q *request) stream(stream string) ([]byte, error) {
+	info, err := q.gateway.Stream(q.principal, stream)
+	if err != nil {
+		return nil, err
 	}
 	return q.encode(streamView(info))
 }
 
 // deleteStream is DELETE /streams/{stream}.
-func (q *request) deleteStream(stream string) ([]byte, *protocol.Error) {
-	if e := q.gateway.DeleteStream(q.r.Context(), q.principal, stream); e != nil {
-		return nil, e
+func (q *request) deleteStream(stream string) ([]byte, error) {
+	if err := q.gateway.DeleteStream(q.r.Context(), q.principal, stream); err != nil {
+		return nil, err
 	}
 	return q.encode(struct {
 		Name string `json:"name"`
@@ -79,66 +79,66 @@ func (q *request) deleteStream(stream string) ([]byte, *protocol.Error) {
 }
 
 // header is GET /streams/{stream}/header: {"payload":...}.
-func (q *request) header(stream string) ([]byte, *protocol.Error) {
-	header, e := q.gateway.Header(q.principal, stream)
-	if e != nil {
-		return nil, e
+func (q *request) header(stream string) ([]byte, error) {
+	header, err := q.gateway.Header(q.principal, stream)
+	if err != nil {
+		return nil, err
 	}
 	return append(append([]byte(`{"payload":`), header...), '}'), nil
 }
 
 // setHeader is PUT /streams/{stream}/header.
-func (q *request) setHeader(stream string) ([]byte, *protocol.Error) {
-	body, e := q.body()
-	if e != nil {
-		return nil, e
+func (q *request) setHeader(stream string) ([]byte, error) {
+	body, err := q.body()
+	if err != nil {
+		return nil, err
 	}
-	header, e := q.headerIn(body)
-	if e != nil {
-		return nil, e
+	header, err := q.headerIn(body)
+	if err != nil {
+		return nil, err
 	}
-	if e := q.gateway.SetHeader(q.r.Context(), q.principal, stream, header); e != nil {
-		return nil, e
+	if err := q.gateway.SetHeader(q.r.Context(), q.principal, stream, header); err != nil {
+		return nil, err
 	}
 	return emptyObject, nil
 }
 
 // headerIn returns the header that a body sets.
-func (q *request) headerIn(body []byte) (jsontext.Value, *protocol.Error) {
+func (q *request) headerIn(body []byte) (jsontext.Value, error) {
 	if jsontext.Value(body).Kind() != '{' {
-		if _, e := readJSON(body, q.depth); e != nil {
-			return nil, e
+		if _, err := readJSON(body, q.depth); err != nil {
+			return nil, err
 		}
 		return nil, invalidRequest(`body: must be {"payload": header}`)
 	}
-	header, e := q.payload(body)
-	if e != nil {
-		return nil, e
+	header, err := q.payload(body)
+	if err != nil {
+		return nil, err
 	}
 	return tight([]jsontext.Value{header}, body)[0], nil
 }
 
 // clearHeader is DELETE /streams/{stream}/header.
-func (q *request) clearHeader(stream string) ([]byte, *protocol.Error) {
-	if e := q.gateway.ClearHeader(q.r.Context(), q.principal, stream); e != nil {
-		return nil, e
+func (q *request) clearHeader(stream string) ([]byte, error) {
+	if err := q.gateway.ClearHeader(q.r.Context(), q.principal, stream); err != nil {
+		return nil, err
 	}
 	return emptyObject, nil
 }
 
 // pause is POST /streams/{stream}/pause.
-func (q *request) pause(stream string) ([]byte, *protocol.Error) {
+func (q *request) pause(stream string) ([]byte, error) {
 	return q.setPaused(stream, true)
 }
 
 // resume is POST /streams/{stream}/resume.
-func (q *request) resume(stream string) ([]byte, *protocol.Error) {
+func (q *request) resume(stream string) ([]byte, error) {
 	return q.setPaused(stream, false)
 }
 
-func (q *request) setPaused(stream string, paused bool) ([]byte, *protocol.Error) {
-	if e := q.gateway.SetPaused(q.r.Context(), q.principal, stream, paused); e != nil {
-		return nil, e
+func (q *request) setPaused(stream string, paused bool) ([]byte, error) {
+	if err := q.gateway.SetPaused(q.r.Context(), q.principal, stream, paused); err != nil {
+		return nil, err
 	}
 	return q.encode(struct {
 		Name   string `json:"name"`

@@ -6,7 +6,7 @@ import (
 	"seagate/protocol"
 )
 
-func (q *request) showSecret(c auth.Client, s secret.Text) ([]byte, *protocol.Error) {
+func (q *request) showSecret(c auth.Client, s secret.Text) ([]byte, error) {
 	return q.encode(protocol.NewClient{ID: c.ID, Secret: s.Reveal(), Description: c.Description})
 }
 
@@ -15,52 +15,52 @@ type deleted struct {
 }
 
 // createClient is POST /client.
-func (q *request) createClient() ([]byte, *protocol.Error) {
-	form, e := q.form()
-	if e != nil {
-		return nil, e
+func (q *request) createClient() ([]byte, error) {
+	form, err := q.form()
+	if err != nil {
+		return nil, err
 	}
 	id, description := form.text("clientId"), form.optional("description")
-	if e := form.err(); e != nil {
-		return nil, e
+	if err := form.err(); err != nil {
+		return nil, err
 	}
-	client, secret, e := q.gateway.CreateClient(q.r.Context(), q.principal, id, description)
-	if e != nil {
-		return nil, e
+	client, secret, err := q.gateway.CreateClient(q.r.Context(), q.principal, id, description)
+	if err != nil {
+		return nil, err
 	}
 	return q.showSecret(client, secret)
 }
 
 // rotateSecret is PUT /client/{client}.
-func (q *request) rotateSecret(id string) ([]byte, *protocol.Error) {
-	client, secret, e := q.gateway.RotateSecret(q.r.Context(), q.principal, id)
-	if e != nil {
-		return nil, e
+func (q *request) rotateSecret(id string) ([]byte, error) {
+	client, secret, err := q.gateway.RotateSecret(q.r.Context(), q.principal, id)
+	if err != nil {
+		return nil, err
 	}
 	return q.showSecret(client, secret)
 }
 
 // deleteClient is DELETE /client/{client}.
-func (q *request) deleteClient(id string) ([]byte, *protocol.Error) {
-	if e := q.gateway.DeleteClient(q.r.Context(), q.principal, id); e != nil {
-		return nil, e
+func (q *request) deleteClient(id string) ([]byte, error) {
+	if err := q.gateway.DeleteClient(q.r.Context(), q.principal, id); err != nil {
+		return nil, err
 	}
 	return q.encode(deleted{id})
 }
 
 // setPublicKey is PUT /client/{client}/jwt-public-key; null clears the key.
-func (q *request) setPublicKey(id string) ([]byte, *protocol.Error) {
-	form, e := q.form()
-	if e != nil {
-		return nil, e
+func (q *request) setPublicKey(id string) ([]byte, error) {
+	form, err := q.form()
+	if err != nil {
+		return nil, err
 	}
 	pem := form.nullable("jwtPublicKey")
-	if e := form.err(); e != nil {
-		return nil, e
+	if err := form.err(); err != nil {
+		return nil, err
 	}
-	client, e := q.gateway.SetPublicKey(q.r.Context(), q.principal, id, pem)
-	if e != nil {
-		return nil, e
+	client, err := q.gateway.SetPublicKey(q.r.Context(), q.principal, id, pem)
+	if err != nil {
+		return nil, err
 	}
 	return q.encode(struct {
 		GivenID      string  `json:"givenId"`
@@ -76,14 +76,14 @@ func textOrNull(text string) *string {
 }
 
 // listClients is GET /clients?after=&limit=.
-func (q *request) listClients() ([]byte, *protocol.Error) {
-	after, limit, e := q.page()
-	if e != nil {
-		return nil, e
+func (q *request) listClients() ([]byte, error) {
+	after, limit, err := q.page()
+	if err != nil {
+		return nil, err
 	}
-	list, more, e := q.gateway.Clients(q.principal, after, limit)
-	if e != nil {
-		return nil, e
+	list, more, err := q.gateway.Clients(q.principal, after, limit)
+	if err != nil {
+		return nil, err
 	}
 	views := make([]protocol.ClientInfo, len(list))
 	last := ""
@@ -97,14 +97,14 @@ func (q *request) listClients() ([]byte, *protocol.Error) {
 }
 
 // listJails is GET /jails?after=&limit=.
-func (q *request) listJails() ([]byte, *protocol.Error) {
-	after, limit, e := q.page()
-	if e != nil {
-		return nil, e
+func (q *request) listJails() ([]byte, error) {
+	after, limit, err := q.page()
+	if err != nil {
+		return nil, err
 	}
-	list, more, e := q.gateway.Jails(q.principal, after, limit)
-	if e != nil {
-		return nil, e
+	list, more, err := q.gateway.Jails(q.principal, after, limit)
+	if err != nil {
+		return nil, err
 	}
 	views := make([]protocol.JailInfo, len(list))
 	last := ""
@@ -118,26 +118,26 @@ func (q *request) listJails() ([]byte, *protocol.Error) {
 }
 
 // createJail is POST /jails.
-func (q *request) createJail() ([]byte, *protocol.Error) {
-	form, e := q.form()
-	if e != nil {
-		return nil, e
+func (q *request) createJail() ([]byte, error) {
+	form, err := q.form()
+	if err != nil {
+		return nil, err
 	}
 	id, name, client := form.text("newJailId"), form.optional("newJailName"), form.text("newClientId")
-	if e := form.err(); e != nil {
-		return nil, e
+	if err := form.err(); err != nil {
+		return nil, err
 	}
-	jail, secret, e := q.gateway.CreateJail(q.r.Context(), q.principal, id, name, client)
-	if e != nil {
-		return nil, e
+	jail, secret, err := q.gateway.CreateJail(q.r.Context(), q.principal, id, name, client)
+	if err != nil {
+		return nil, err
 	}
 	return q.encode(protocol.NewJail{ID: jail.ID, ClientID: client, ClientSecret: secret.Reveal()})
 }
 
 // deleteJail is DELETE /jails/{jail}.
-func (q *request) deleteJail(id string) ([]byte, *protocol.Error) {
-	if e := q.gateway.DeleteJail(q.r.Context(), q.principal, id); e != nil {
-		return nil, e
+func (q *request) deleteJail(id string) ([]byte, error) {
+	if err := q.gateway.DeleteJail(q.r.Context(), q.principal, id); err != nil {
+		return nil, err
 	}
 	return q.encode(deleted{id})
 }

@@ -13,7 +13,7 @@ func (s *Session) publish(r protocol.Request) {
 	place := s.answers.reserve(s.opts.PublishesInFlight)
 	request, err := r.Publish()
 	if err != nil {
-		s.answers.fill(place, s.refused(r.ID, r.Action, gateway.AsError(err)))
+		s.answers.fill(place, s.answerFrame(r.ID, r.Action, nil, err))
 		return
 	}
 	publication := gateway.Publication{
@@ -21,26 +21,22 @@ func (s *Session) publish(r protocol.Request) {
 		Payloads: []jsontext.Value{bytes.Clone(request.Payload)}, // the message is the reader's
 		ID:       request.MessageID,
 	}
-	s.gateway.Publish(s.principal, publication, func(e *protocol.Error) {
-		if e != nil {
-			s.answers.fill(place, s.refused(r.ID, protocol.ActionPublish, e))
-			return
-		}
-		s.answers.fill(place, s.succeeded(r.ID, protocol.ActionPublish, nil))
+	s.gateway.Publish(s.principal, publication, func(err error) {
+		s.answers.fill(place, s.answerFrame(r.ID, protocol.ActionPublish, nil, err))
 	})
 }
 
 func (s *Session) define(r protocol.Request) {
 	request, err := r.Define()
 	if err != nil {
-		s.answer(r, nil, gateway.AsError(err))
+		s.answer(r, nil, err)
 		return
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
-	outcome, e := s.gateway.Define(ctx, s.principal, request.Stream, request.Definition)
-	if e != nil {
-		s.answer(r, nil, e)
+	outcome, err := s.gateway.Define(ctx, s.principal, request.Stream, request.Definition)
+	if err != nil {
+		s.answer(r, nil, err)
 		return
 	}
 	s.answer(r, outcome.Definition.AppendJSON(nil), nil)
@@ -49,12 +45,12 @@ func (s *Session) define(r protocol.Request) {
 func (s *Session) describe(r protocol.Request) {
 	stream, err := r.Describe()
 	if err != nil {
-		s.answer(r, nil, gateway.AsError(err))
+		s.answer(r, nil, err)
 		return
 	}
-	definition, e := s.gateway.Describe(s.principal, stream)
-	if e != nil {
-		s.answer(r, nil, e)
+	definition, err := s.gateway.Describe(s.principal, stream)
+	if err != nil {
+		s.answer(r, nil, err)
 		return
 	}
 	s.answer(r, definition.AppendJSON(nil), nil)
@@ -62,7 +58,7 @@ func (s *Session) describe(r protocol.Request) {
 
 func (s *Session) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
-	s.onSubscription(r, id, err, func(sub *subscription) *protocol.Error {
+	s.onSubscription(r, id, err, func(sub *subscription) error {
 		s.forget(sub)
 		return nil
 	})
@@ -71,25 +67,24 @@ func (s *Session) unsubscribe(r protocol.Request) {
 // ack confirms messages that were processed.
 func (s *Session) ack(r protocol.Request) {
 	a, err := r.Ack()
-	s.onSubscription(r, a.Subscription, err, func(sub *subscription) *protocol.Error { return sub.inner.Acknowledge(a) })
+	s.onSubscription(r, a.Subscription, err, func(sub *subscription) error { return sub.inner.Acknowledge(a) })
 }
 
 // nack gives messages back that could not be processed.
 func (s *Session) nack(r protocol.Request) {
 	n, err := r.Nack()
-	s.onSubscription(r, n.Subscription, err, func(sub *subscription) *protocol.Error { return sub.inner.Reject(n) })
+	s.onSubscription(r, n.Subscription, err, func(sub *subscription) error { return sub.inner.Reject(n) })
 }
 
-// onSubscription answers a request about the subscription with that id. err says
-// that the request could not be read.
-func (s *Session) onSubscription(r protocol.Request, id int64, err error, do func(*subscription) *protocol.Error) {
-	if err != nil {
-		s.answer(r, nil, gateway.AsError(err))
-		return
+// onSubscription answers a request about the subscription with that id, unless
+// the request could not be read, which err says.
+func (s *Session) onSubscription(r protocol.Request, id int64, err error, do func(*subscription) error) {
+	var sub *subscription
+	if err == nil {
+		sub, err = s.subscription(id)
 	}
-	sub, e := s.subscription(id)
-	if e == nil {
-		e = do(sub)
+	if err == nil {
+		err = do(sub)
 	}
-	s.answer(r, nil, e)
+	s.answer(r, nil, err)
 }

@@ -114,7 +114,7 @@ func (s *Session) Handle(message []byte) error {
 	case protocol.ActionDescribe:
 		s.describe(r)
 	default:
-		s.refuse(r.ID, r.Action, protocol.UnknownAction(r.Action))
+		s.answer(r, nil, protocol.UnknownAction(r.Action))
 	}
 	return nil
 }
@@ -122,37 +122,34 @@ func (s *Session) Handle(message []byte) error {
 // Violation answers a message that breaks the protocol.
 func (s *Session) Violation(v *protocol.Violation) {
 	s.answers.settle()
-	s.refuse(v.ID, v.Action, v.Refusal)
+	s.out.Send(s.refused(v.ID, v.Action, v.Refusal))
 }
 
 // authenticate answers the first message. After a refusal the client should
 // close, and nothing that it sends is looked at.
 func (s *Session) authenticate(r protocol.Request) {
-	if e := s.logIn(r); e != nil {
-		s.state, s.refusal = Refused, e
-		s.refuse(r.ID, r.Action, e)
+	if err := s.logIn(r); err != nil {
+		s.state, s.refusal = Refused, s.gateway.Refusal(err)
+		s.out.Send(s.refused(r.ID, r.Action, s.refusal))
 		return
 	}
 	s.state = Authenticated
 	s.send(func(b []byte) []byte { return protocol.AppendAuthenticated(b, r.ID, s.principal.JailID) })
 }
 
-func (s *Session) logIn(r protocol.Request) *protocol.Error {
+func (s *Session) logIn(r protocol.Request) error {
 	credentials, err := r.Authenticate(s.opts.Limits)
 	if err != nil {
-		return gateway.AsError(err)
+		return err
 	}
-	p, e := s.gateway.Authenticate(credentials, s.address)
-	if e != nil {
-		return e
+	p, err := s.gateway.Authenticate(credentials, s.address)
+	if err != nil {
+		return err
 	}
 	s.client.Store(p)
-	login, e := s.gateway.LogIn(p, s)
-	if e != nil {
-		return e
-	}
-	s.principal, s.login = p, login
-	return nil
+	s.principal = p
+	s.login, err = s.gateway.LogIn(p, s)
+	return err
 }
 
 // End closes the connection for the reason given. It implements
@@ -181,30 +178,24 @@ func (s *Session) frame(build func([]byte) []byte) []byte {
 	return s.link.EndFrame(build(s.link.BeginFrame(nil)), 0)
 }
 
-// refuse answers a request that failed.
-func (s *Session) refuse(id int64, action string, e *protocol.Error) {
-	s.out.Send(s.refused(id, action, e))
+// answer answers a request.
+func (s *Session) answer(r protocol.Request, payload []byte, err error) {
+	s.out.Send(s.answerFrame(r.ID, r.Action, payload, err))
+}
+
+// answerFrame is the answer to a request: the payload, which is JSON or nil for
+// none, or the refusal that err becomes.
+func (s *Session) answerFrame(id int64, action string, payload []byte, err error) []byte {
+	if err != nil {
+		return s.refused(id, action, s.gateway.Refusal(err))
+	}
+	return s.frame(func(b []byte) []byte { return protocol.AppendSuccess(b, id, action, payload) })
 }
 
 // refused is the frame of a refusal, which it counts.
 func (s *Session) refused(id int64, action string, e *protocol.Error) []byte {
 	s.gateway.Metrics.Refused(s.opts.Transport, e)
 	return s.frame(func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
-}
-
-// succeeded is the frame that answers a request. The payload is JSON, or nil
-// for none.
-func (s *Session) succeeded(id int64, action string, payload []byte) []byte {
-	return s.frame(func(b []byte) []byte { return protocol.AppendSuccess(b, id, action, payload) })
-}
-
-// answer answers a request: with the payload, unless e is not nil.
-func (s *Session) answer(r protocol.Request, payload []byte, e *protocol.Error) {
-	if e != nil {
-		s.refuse(r.ID, r.Action, e)
-		return
-	}
-	s.out.Send(s.succeeded(r.ID, r.Action, payload))
 }
 
 // requestContext bounds the requests that wait for storage.

@@ -28,12 +28,12 @@ type subscription struct {
 func (s *Session) subscribe(r protocol.Request) {
 	request, err := r.Subscribe()
 	if err != nil {
-		s.answer(r, nil, gateway.AsError(err))
+		s.answer(r, nil, err)
 		return
 	}
 	sub := &subscription{session: s, id: r.ID, stream: request.Stream, meta: request.Meta}
-	if e := s.join(sub, request); e != nil {
-		s.answer(r, nil, e)
+	if err := s.join(sub, request); err != nil {
+		s.answer(r, nil, err)
 		return
 	}
 	s.send(sub.appendSubscribed)
@@ -46,13 +46,13 @@ func (s *Session) subscribe(r protocol.Request) {
 // join makes the subscription, if the session may have one more. Only the
 // reader adds subscriptions, so the room that was found is still there
 // afterwards.
-func (s *Session) join(sub *subscription, r protocol.Subscribe) *protocol.Error {
+func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	if most := s.gateway.Settings().SubscriptionsPerConnection; s.countSubscriptions() >= most {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions, "the connection has %d subscriptions, as many as it may have", most)
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
-	inner, e := s.gateway.Subscribe(ctx, s.principal, gateway.Request{
+	inner, err := s.gateway.Subscribe(ctx, s.principal, gateway.Request{
 		Stream:   r.Stream,
 		Group:    r.Group,
 		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
@@ -60,8 +60,8 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) *protocol.Error 
 		Credit:   r.Credit,
 		TellGaps: r.Meta,
 	}, sub)
-	if e != nil {
-		return e
+	if err != nil {
+		return err
 	}
 	_, bounds := inner.Joined()
 	sub.inner, sub.epoch = inner, bounds.Epoch
@@ -83,7 +83,7 @@ func (sub *subscription) kind() string {
 	return "own"
 }
 
-func (s *Session) subscription(id int64) (*subscription, *protocol.Error) {
+func (s *Session) subscription(id int64) (*subscription, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub := s.subs[id]; sub != nil {

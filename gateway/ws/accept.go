@@ -47,9 +47,7 @@ func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
 	})
 	if err != nil {
 		if h.conn == nil {
-			e := protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason)
-			s.gateway.Metrics.Refused(transport, e)
-			gateway.WriteProblem(rw, e)
+			s.refuse(rw, protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason))
 		}
 		return nil, err
 	}

@@ -108,15 +108,14 @@ const strangerSlack = 8 << 10 // for the message around the token
 // ServeHTTP accepts a connection. The request must be a WebSocket handshake
 // from an allowed origin; the caller has seen to the path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e := s.admissible(r); e != nil {
-		s.gateway.Metrics.Refused(transport, e)
-		gateway.WriteProblem(w, e)
+	if err := s.admit(r); err != nil {
+		s.refuse(w, err)
 		return
 	}
-	defer s.gone.Done() // of admissible: from here on the connection counts
+	defer s.gone.Done() // of admit: from here on the connection counts
 	c, err := accept(w, r, s)
 	if err != nil {
-		s.giveBackPlace()
+		s.releasePlace()
 		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
 		return
 	}
@@ -134,7 +133,16 @@ const maxLoggedOrigin = 256
 // transport names this one in metrics.
 const transport = "websocket"
 
-func (s *Server) admissible(r *http.Request) *protocol.Error {
+// refuse answers a handshake that is not accepted.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	e := s.gateway.Refusal(err)
+	s.gateway.Metrics.Refused(transport, e)
+	gateway.WriteProblem(w, e)
+}
+
+// admit reserves a place for the connection, which releasePlace or remove gives
+// back.
+func (s *Server) admit(r *http.Request) error {
 	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allows(origin, r.Host) {
 		s.log.Warn("origin refused", "origin", origin[:min(len(origin), maxLoggedOrigin)], "address", r.RemoteAddr,
 			"advice", "add it to allowed_origins if it is yours")
@@ -153,8 +161,8 @@ func (s *Server) admissible(r *http.Request) *protocol.Error {
 	return nil
 }
 
-// giveBackPlace is for a handshake that was admitted and came to nothing.
-func (s *Server) giveBackPlace() {
+// releasePlace releases the place of a handshake that failed.
+func (s *Server) releasePlace() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--

@@ -22,7 +22,6 @@ import (
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
 	"seagate/internal/origin"
-	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/storage/memory"
@@ -133,7 +132,7 @@ func (b *bench) define(stream string) {
 
 func (b *bench) publish(stream, payload string) {
 	b.t.Helper()
-	b.gateway.Publish(b.root, gateway.Publication{Stream: stream, Payloads: []jsontext.Value{jsontext.Value(payload)}}, func(e *protocol.Error) {
+	b.gateway.Publish(b.root, gateway.Publication{Stream: stream, Payloads: []jsontext.Value{jsontext.Value(payload)}}, func(e error) {
 		if e != nil {
 			b.t.Errorf("publish %s: %v", payload, e)
 		}
