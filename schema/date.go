@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// dateLayout is how messages write a date, and its digits and separators.
 const (
-	dateLayout = "YYYY-MM-DDTHH:mm:ssZ"
-	datePlaces = "0000-00-00T00:00:00"
+	dateLayout = "YYYY-MM-DDTHH:mm:ssZ" // for people
+	datePlaces = "0000-00-00T00:00:00"  // 0 stands for a digit
 )
 
-// isDate says whether s is a real moment in UTC, written YYYY-MM-DDTHH:mm:ssZ.
-// Lenient also takes what JavaScript's date functions print: one to nine digits
-// of fraction, and +00:00 for the Z. It is done by hand because time.Parse
-// takes fractions and one-digit hours, and the JSON Schema format offsets too.
-// A leap second is refused: no JavaScript date can hold it.
+// isDate reports whether s is an existing moment in UTC, as dateLayout. Lenient
+// also accepts what the date functions of JavaScript print: one to nine digits of
+// fraction, and +00:00 for the Z. A leap second is refused, because no JavaScript
+// date can hold it. time.Parse does not serve here: it accepts fractions and
+// hours of one digit. The format of JSON Schema accepts offsets, too.
 func isDate(s string, lenient bool) bool {
 	if len(s) <= len(datePlaces) {
 		return false

@@ -14,27 +14,31 @@ type Change string
 
 // The changes.
 const (
-	Created   Change = "created"   // the stream was not defined
-	Replaced  Change = "replaced"  // a higher version
-	Unchanged Change = "unchanged" // the version that is there, with the same fields
+	Created   Change = "created"   // the stream had no definition
+	Replaced  Change = "replaced"  // the version is higher than the current one
+	Unchanged Change = "unchanged" // the version and the fields are the current ones
 )
 
 // An Outcome says what a definition did, or would do.
 type Outcome struct {
-	Definition  *Definition // in force afterwards; if unchanged, as it was given first
+	Definition  *Definition // the current one afterwards; if Unchanged, as it was given first
 	Change      Change
-	Differences []Difference // from the version that was replaced
+	Differences []Difference // if Replaced, from the previous version
 }
 
-// Plan says what Define would do, with the same errors, and does nothing.
+// Plan returns what Define would return, and changes nothing.
 func (r *Registry) Plan(jail, stream string, def *Definition) (Outcome, error) {
 	key := streamKey{jail, stream}
-	if err := checkDefine(key, def); err != nil {
+	if err := key.checkDefinition(def); err != nil {
 		return Outcome{}, err
 	}
-	_, outcome, err := r.next(key, r.load(key), def)
-	if outcome.Change == Created {
-		err = r.room(jail)
+	h := r.load(key)
+	outcome, err := h.outcome(def)
+	if err == nil && outcome.Change != Unchanged {
+		_, err = h.with(newSchema(def, r.rules), r.limits.HistoryBytes)
+	}
+	if err == nil && outcome.Change == Created {
+		err = r.checkRoom(jail)
 	}
 	if err != nil {
 		return Outcome{}, err
@@ -42,20 +46,20 @@ func (r *Registry) Plan(jail, stream string, def *Definition) (Outcome, error) {
 	return outcome, nil
 }
 
-// Define gives the stream a definition. When it returns without an error, the
-// outcome is durable and Current shows it or a later one. Its errors are
+// Define gives the stream a definition. If it returns no error, the outcome is
+// durable, and Current shows it or a later one. Its errors are
 // *OlderVersionError, *ConflictError, ErrTooManyStreams, ErrHistoryFull,
-// ErrBadName, and storage's. After one of storage's the definition may or may
-// not be there; to define it once more is safe.
+// ErrBadName, and those of storage. After an error of storage the definition may
+// or may not be in force; defining it again is safe.
 func (r *Registry) Define(ctx context.Context, jail, stream string, def *Definition) (Outcome, error) {
 	key := streamKey{jail, stream}
-	if err := checkDefine(key, def); err != nil {
+	if err := key.checkDefinition(def); err != nil {
 		return Outcome{}, err
 	}
-	// Clients define their streams whenever they start, and nearly always
-	// change nothing. Those need not wait for their turn.
+	// Clients define their streams whenever they start, and nearly always change
+	// nothing. So this case takes no lock.
 	if h := r.load(key); h != nil {
-		if outcome, err := compare(h, def); err != nil || outcome.Change == Unchanged {
+		if outcome, err := h.outcome(def); err != nil || outcome.Change == Unchanged {
 			return outcome, err
 		}
 	}
@@ -63,119 +67,85 @@ func (r *Registry) Define(ctx context.Context, jail, stream string, def *Definit
 	if _, err := schema.validator(); err != nil {
 		return Outcome{}, err
 	}
-	give, err := r.take(ctx, key)
+	unlock, err := r.lock(ctx, key)
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer give()
+	defer unlock()
 	for {
-		outcome, err := r.defineInTurn(ctx, key, schema)
+		outcome, err := r.defineLocked(ctx, key, schema)
 		if !errors.Is(err, storage.ErrConflict) {
 			return outcome, err
 		}
-		if err := r.reload(ctx, key); err != nil {
+		if err := r.reloadLocked(ctx, key); err != nil {
 			return Outcome{}, err
 		}
 	}
 }
 
-func checkDefine(key streamKey, def *Definition) error {
-	if def.Name != key.stream {
-		return fmt.Errorf("%w: a definition of %s for %s", ErrBadName, quoted(def.Name), quoted(key.stream))
-	}
-	return key.check()
-}
-
-// defineInTurn decides by what is in memory. It returns storage.ErrConflict if
-// that is not what is in storage.
-func (r *Registry) defineInTurn(ctx context.Context, key streamKey, schema *Schema) (Outcome, error) {
+// defineLocked decides by what is in memory. It returns storage.ErrConflict if
+// storage has something else.
+func (r *Registry) defineLocked(ctx context.Context, key streamKey, schema *Schema) (Outcome, error) {
 	before := r.load(key)
-	versions, outcome, err := r.next(key, before, schema.Definition)
+	outcome, err := before.outcome(schema.Definition)
 	if err != nil || outcome.Change == Unchanged {
 		return outcome, err
 	}
-	if err := r.write(ctx, key, before, &history{versions: versions, current: schema}); err != nil {
+	after, err := before.with(schema, r.limits.HistoryBytes)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if before == nil {
+		err = r.createLocked(ctx, key, after)
+	} else {
+		err = r.putLocked(ctx, key, after, storage.IfRevision(before.revision))
+	}
+	if err != nil {
 		return Outcome{}, err
 	}
 	return outcome, nil
 }
 
-// write makes after durable in the place of before, nil if there is nothing, and then visible.
-func (r *Registry) write(ctx context.Context, key streamKey, before, after *history) (err error) {
-	cond := storage.IfAbsent()
-	if before != nil {
-		cond = storage.IfRevision(before.revision)
-	} else {
-		if err := r.reserve(key); err != nil {
-			return err
-		}
-		defer func() {
-			if err != nil {
-				r.forget(key)
-			}
-		}()
+// createLocked is putLocked for the first version of a stream. Meanwhile the
+// stream counts as one of its jail's, so that concurrent calls cannot exceed the
+// bound together.
+func (r *Registry) createLocked(ctx context.Context, key streamKey, first *history) error {
+	if err := r.reserve(key); err != nil {
+		return err
 	}
-	after.revision, err = r.records.Put(ctx, table, key.record(), encodeHistory(after.versions), cond)
+	err := r.putLocked(ctx, key, first, storage.IfAbsent())
+	if err != nil {
+		r.forget(key)
+	}
+	return err
+}
+
+// putLocked makes h durable, and then visible.
+func (r *Registry) putLocked(ctx context.Context, key streamKey, h *history, cond storage.Condition) (err error) {
+	h.revision, err = r.records.Put(ctx, table, key.record(), h.encode(), cond)
 	if err != nil {
 		return fmt.Errorf("schema: write %s: %w", quoted(key.stream), err)
 	}
-	r.publish(key, after)
+	r.publish(key, h)
 	return nil
 }
 
-// next returns the versions that def would make of h, nil if there are none,
-// and what that means.
-func (r *Registry) next(key streamKey, h *history, def *Definition) ([]*Definition, Outcome, error) {
-	outcome := Outcome{Definition: def, Change: Created}
-	var versions []*Definition
-	if h != nil {
-		var err error
-		if outcome, err = compare(h, def); err != nil || outcome.Change == Unchanged {
-			return nil, outcome, err
-		}
-		versions = h.versions
-	}
-	versions = append(slices.Clip(versions), def)
-	if size := len(encodeHistory(versions)); size > r.limits.HistoryBytes {
-		return nil, Outcome{}, fmt.Errorf("%w: %s would take %d bytes with version %s, at most %d are allowed",
-			ErrHistoryFull, quoted(key.stream), size, def.Version, r.limits.HistoryBytes)
-	}
-	return versions, outcome, nil
-}
-
-// compare says what def does to a stream that has been defined.
-func compare(h *history, def *Definition) (Outcome, error) {
-	now := h.current.Definition
-	order := def.Version.Compare(now.Version)
-	if order < 0 {
-		return Outcome{}, &OlderVersionError{Stream: now.Name, Pushed: def.Version, Defined: now.Version}
-	}
-	differences := Diff(now, def)
-	switch {
-	case order > 0:
-		return Outcome{Definition: def, Change: Replaced, Differences: differences}, nil
-	case len(differences) > 0:
-		return Outcome{}, &ConflictError{Stream: now.Name, Version: now.Version, Differences: differences}
-	default:
-		return Outcome{Definition: now, Change: Unchanged}, nil
-	}
-}
-
-// Delete forgets a stream's definition and all its versions, durably, or
-// returns ErrNotFound.
+// Delete removes the definition of a stream and all of its versions, durably. It
+// returns ErrNotFound if there is none.
 func (r *Registry) Delete(ctx context.Context, jail, stream string) error {
 	key := streamKey{jail, stream}
 	if err := key.check(); err != nil {
 		return err
 	}
-	give, err := r.take(ctx, key)
+	unlock, err := r.lock(ctx, key)
 	if err != nil {
 		return err
 	}
-	defer give()
+	defer unlock()
 	for {
-		// A write that failed may have happened, so memory is not asked.
-		if err := r.reload(ctx, key); err != nil {
+		// A write that returned an error may have reached storage, so memory
+		// does not say whether there is a record.
+		if err := r.reloadLocked(ctx, key); err != nil {
 			return err
 		}
 		h := r.load(key)
@@ -193,9 +163,9 @@ func (r *Registry) Delete(ctx context.Context, jail, stream string) error {
 	}
 }
 
-// DeleteJail deletes all streams of a jail, durably. The caller has seen to it
-// that nobody defines streams there any more. If it fails, some may be left;
-// call it again.
+// DeleteJail deletes all streams of a jail, durably. The caller must have made
+// sure that nobody defines streams there any more. After an error some streams
+// may be left; call it again.
 func (r *Registry) DeleteJail(ctx context.Context, jail string) error {
 	if err := checkJail(jail); err != nil {
 		return err

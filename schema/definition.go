@@ -24,10 +24,10 @@ const (
 
 var types = []Type{String, Float, Integer, Date, Enum, Object, StringArray, FloatArray, IntegerArray, DateArray, ObjectArray}
 
-// hasFields says whether fields of this type have fields of their own.
+// hasFields reports whether fields of this type contain fields.
 func (t Type) hasFields() bool { return t == Object || t == ObjectArray }
 
-// item returns the type of an array's elements, and false for what is no array.
+// item returns the type of an array's elements, and false for other types.
 func (t Type) item() (Type, bool) {
 	switch t {
 	case StringArray:
@@ -49,23 +49,23 @@ func (t Type) item() (Type, bool) {
 type Field struct {
 	Name     string
 	Type     Type
-	Enum     []string // of an enum: its values, distinct, at least one
-	Fields   []Field  // of an object or array<object>: distinct names, may be empty
-	Optional bool     // it may be missing from a message
+	Enum     []string // for an enum: its values, at least one, all different
+	Fields   []Field  // for an object or array<object>: their names are all different
+	Optional bool     // a message may lack the field
 }
 
-// A Definition is one version of what a stream's messages look like. Whoever
-// holds one must not change it. ParseDefinition makes valid ones.
+// A Definition is one version of what the messages of a stream look like. Nobody
+// may change one. ParseDefinition returns valid ones.
 type Definition struct {
-	Name          string // the stream's
+	Name          string // of the stream
 	Version       Version
-	Fields        []Field // in the order given, which means nothing
-	UnknownFields Policy  // empty where the definition leaves it to the server
+	Fields        []Field // the order means nothing
+	UnknownFields Policy  // empty if the server's Rules decide
 }
 
-// AppendJSON appends the definition as existing clients take it: they know the
-// keys name, version and fields, and break on any other. What the definition
-// did not use is therefore not there.
+// AppendJSON appends the definition as deployed clients expect it. They know the
+// keys name, version and fields, and fail on any other. So an extension appears
+// only if the definition uses it.
 func (d *Definition) AppendJSON(b []byte) []byte {
 	b = appendQuoted(append(b, `{"name":`...), d.Name)
 	b = d.Version.AppendJSON(append(b, `,"version":`...))
@@ -76,7 +76,7 @@ func (d *Definition) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// MarshalJSON is AppendJSON for encoders.
+// MarshalJSON implements json.Marshaler with AppendJSON.
 func (d *Definition) MarshalJSON() ([]byte, error) { return d.AppendJSON(nil), nil }
 
 func appendFields(b []byte, fields []Field) []byte {
@@ -116,8 +116,8 @@ func appendStrings(b []byte, list []string) []byte {
 	return append(b, ']')
 }
 
-// appendQuoted appends s as a JSON string. It cannot fail: what is kept here
-// was decoded from strict JSON and is valid UTF-8.
+// appendQuoted appends s as a JSON string. It cannot fail: all text here comes
+// from strict JSON and is valid UTF-8.
 func appendQuoted(b []byte, s string) []byte {
 	b, _ = jsontext.AppendQuote(b, s)
 	return b

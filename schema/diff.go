@@ -6,28 +6,29 @@ import (
 	"strings"
 )
 
-// A Difference is one way in which two definitions are not the same.
+// A Difference is one way in which two definitions differ.
 type Difference struct {
-	Path    string // the field, as in moves[].load
+	Path    string // of the field, as in moves[].load
 	Message string // as in: type was integer, now float
 }
 
 // String returns the difference as one line.
 func (d Difference) String() string { return d.Path + ": " + d.Message }
 
-// Diff says how two definitions differ, in the order of the fields of old and
-// then of what is new in new. It is empty if they have the same set of fields,
-// at every level, enums having the same set of values. Versions do not count.
+// Diff returns how two definitions differ: first the fields of old in their order,
+// then the fields that only new has. It returns nothing if both have the same set
+// of fields on each level, with the same sets of enum values. Versions do not
+// count.
 func Diff(old, new *Definition) []Difference {
 	var d differ
 	if old.UnknownFields != new.UnknownFields {
-		d.add("unknownFields", "was %s, now %s", said(old.UnknownFields), said(new.UnknownFields))
+		d.add("unknownFields", "was %s, now %s", policyText(old.UnknownFields), policyText(new.UnknownFields))
 	}
 	d.fields("", old.Fields, new.Fields)
 	return d.list
 }
 
-func said(p Policy) string {
+func policyText(p Policy) string {
 	if p == "" {
 		return "not given"
 	}
@@ -110,7 +111,8 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return there[s] })
 }
 
-// quotedList is "a", "b", "c" and 4 more.
+// quotedList returns the first ten values and how many more there are, as in
+// "a", "b" and 4 more.
 func quotedList(values []string) string {
 	const shown = 10
 	list := make([]string, 0, shown)

@@ -15,15 +15,15 @@ import (
 	"seagate/internal/jsonscan"
 )
 
-// A Document is a decoded message. Nobody changes it.
+// A Document is a decoded message. It never changes.
 type Document struct {
-	// Raw is the message as it was sent, byte for byte, less insignificant
-	// white space. It may share memory with what was decoded.
+	// Raw is the message as it was sent, byte for byte, without insignificant
+	// white space. It may share the memory of the payload.
 	Raw []byte
-	// Value is the message in Go's terms: map[string]any, []any, string,
-	// float64, bool, nil. Numbers are doubles, as they are to JavaScript:
-	// the judge takes a time that grows with the value of a big.Rat, and
-	// panics on 1e1000001.
+	// Value is the message as map[string]any, []any, string, float64, bool and
+	// nil. Numbers are doubles, as in JavaScript, and never json.Number: with
+	// that the judge panics on 1e1000001, and its time grows with the value of a
+	// number.
 	Value any
 }
 
@@ -32,18 +32,18 @@ type DecodeErrorKind int
 
 // The kinds of DecodeError.
 const (
-	Malformed    DecodeErrorKind = iota + 1 // not JSON, cut short, or followed by something
-	DuplicateKey                            // readers disagree on which one counts
-	InvalidText                             // invalid UTF-8, or a surrogate without its pair
+	Malformed    DecodeErrorKind = iota + 1 // not JSON, incomplete, or followed by something
+	DuplicateKey                            // readers of JSON disagree on which one counts
+	InvalidText                             // invalid UTF-8, or an unpaired surrogate
 	TooDeep                                 // nested deeper than the caller allows
-	NumberRange                             // a number that no double can hold
+	NumberRange                             // no double can hold the number
 )
 
-// A DecodeError is the reason why a message cannot be decoded.
+// A DecodeError says why a message cannot be decoded.
 type DecodeError struct {
 	Kind    DecodeErrorKind
-	Offset  int64  // in bytes, at or before the trouble
-	Pointer string // JSON pointer to where it is, shortened; empty at the top, and for TooDeep
+	Offset  int64  // in bytes, at or before the error
+	Pointer string // JSON pointer to the error, shortened; empty at the top, and for TooDeep
 	Message string // without the place
 }
 
@@ -54,10 +54,10 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("%s, at byte %d (%s)", e.Message, e.Offset, e.Pointer)
 }
 
-// Decode reads one JSON value in which objects and arrays nest at most depth
-// levels deep. It takes only what every reader understands alike, because
-// subscribers get the bytes and filters see the value. Its error is a
-// *DecodeError. The caller must not change payload afterwards.
+// Decode reads one JSON value that nests at most depth levels deep. It accepts
+// only what every reader understands alike, because subscribers receive the bytes
+// while filters see the value. The error is a *DecodeError. The caller must not
+// change payload afterwards.
 func Decode(payload []byte, depth int) (Document, error) {
 	spaces, deep := jsonscan.Measure(payload, depth)
 	if deep >= 0 {
@@ -116,8 +116,8 @@ func startsWithInvalidUTF8(b []byte) bool {
 	return r == utf8.RuneError && size == 1
 }
 
-// startsWithSurrogate looks for \uD800 to \uDFFF, which the decoder refuses
-// only where the pair is not complete.
+// startsWithSurrogate looks for \uD800 to \uDFFF, which the decoder refuses only
+// without a pair.
 func startsWithSurrogate(b []byte) bool {
 	if !bytes.HasPrefix(b, []byte(`\u`)) || len(b) < len(`\ud800`) {
 		return false
@@ -126,7 +126,8 @@ func startsWithSurrogate(b []byte) bool {
 	return err == nil && utf16.IsSurrogate(rune(code))
 }
 
-// shortenPointer keeps the two ends of a pointer, which can be as long as the message.
+// shortenPointer keeps the two ends of a pointer, which can be as long as the
+// message.
 func shortenPointer(p jsontext.Pointer) string {
 	const head, tail = 60, 60
 	s := string(p)
@@ -136,7 +137,8 @@ func shortenPointer(p jsontext.Pointer) string {
 	return cutLeft(s[:head]) + "…" + cutRight(s[len(s)-tail:])
 }
 
-// cutLeft drops an incomplete character from the end of s, cutRight one from its start.
+// cutLeft drops an incomplete character from the end of s, cutRight one from its
+// start.
 func cutLeft(s string) string {
 	for len(s) > 0 {
 		if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {

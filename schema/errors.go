@@ -4,38 +4,69 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"seagate/internal/problems"
 )
 
 var (
-	// ErrNotFound: the stream has no definition.
+	// ErrNotFound reports a stream or version without a definition.
 	ErrNotFound = errors.New("schema: no such stream")
-	// ErrTooManyStreams: the jail has as many streams as it may; delete one.
+	// ErrTooManyStreams reports a jail that has as many streams as it may have.
+	// Delete one.
 	ErrTooManyStreams = errors.New("schema: the jail has too many streams")
-	// ErrHistoryFull: there is no room for another version of this stream;
-	// delete the stream and define it again.
+	// ErrHistoryFull reports a stream whose record has no room for another
+	// version. Delete the stream and define it again.
 	ErrHistoryFull = errors.New("schema: the history of the stream is full")
-	// ErrBadName: a jail is empty or has a slash, or a stream is empty.
+	// ErrBadName reports a jail that is empty or contains a slash, or an empty
+	// stream.
 	ErrBadName = errors.New("schema: bad name of a jail or stream")
 )
 
-// An OlderVersionError refuses a version lower than the one that is defined.
+// A DefinitionError is everything that is wrong with a definition.
+type DefinitionError struct {
+	Stream   string
+	Problems []Problem // at least one; places such as fields[2].enum
+}
+
+func (e *DefinitionError) Error() string {
+	return fmt.Sprintf("the definition of %s is not valid: %s", e.Stream, problems.Summary(e.Problems))
+}
+
+// Lines returns each problem as one line.
+func (e *DefinitionError) Lines() []string { return lines(e.Problems) }
+
+// A ValidationError is everything that is wrong with a message.
+type ValidationError struct {
+	Stream   string
+	Version  Version
+	Problems []Problem // at least one, in the order of the message; at most 1000 and one that counts the rest
+}
+
+func (e *ValidationError) Error() string {
+	return fmt.Sprintf("the message does not match %s version %s: %s", e.Stream, e.Version, problems.Summary(e.Problems))
+}
+
+// Lines returns each problem as one line.
+func (e *ValidationError) Lines() []string { return lines(e.Problems) }
+
+// An OlderVersionError refuses a version that is lower than the current one.
 type OlderVersionError struct {
 	Stream  string
 	Pushed  Version
 	Defined Version
 }
 
-// Error is worded as deployed clients look for it, "older" included.
+// Error has the wording that deployed clients check for, "older" included.
 func (e *OlderVersionError) Error() string {
 	return fmt.Sprintf("The version pushed for the schema [%s] is [%s] but there is already an older version defined [%s]",
 		e.Stream, e.Pushed, e.Defined)
 }
 
-// A ConflictError refuses other fields for a version that is defined.
+// A ConflictError refuses different fields for the current version.
 type ConflictError struct {
 	Stream      string
-	Version     Version      // as it is defined
-	Differences []Difference // from what is defined to what was pushed; at least one
+	Version     Version      // the current one, as it was given first
+	Differences []Difference // from the current definition to the pushed one; at least one
 }
 
 func (e *ConflictError) Error() string {
@@ -43,13 +74,13 @@ func (e *ConflictError) Error() string {
 		e.Stream, e.Version, strings.Join(e.Lines(), "; "))
 }
 
-// Lines returns the differences as text, for the answer's errors.
-func (e *ConflictError) Lines() []string { return differenceLines(e.Differences) }
+// Lines returns each difference as one line.
+func (e *ConflictError) Lines() []string { return lines(e.Differences) }
 
-func differenceLines(list []Difference) []string {
+func lines[T fmt.Stringer](list []T) []string {
 	text := make([]string, len(list))
-	for i, d := range list {
-		text[i] = d.String()
+	for i, item := range list {
+		text[i] = item.String()
 	}
 	return text
 }

@@ -14,27 +14,28 @@ import (
 	"seagate/internal/problems"
 )
 
-// maxSuggestions is how many names are compared per message, in search of what
-// an unknown field was meant to be.
+// maxSuggestions is how many names are compared per message to suggest what an
+// unknown field was meant to be.
 const maxSuggestions = 4096
 
-// errNotDecoded: a Document's Raw is not what Decode returns.
+// errNotDecoded reports a Document whose Raw is not from Decode.
 var errNotDecoded = errors.New("schema: the document was not made by Decode")
 
 // An explainer reads the text of one message beside its definition, once, from
-// front to back, in a time that grows with the message alone.
+// front to back. It takes time linear in the length of the message, whatever the
+// definition.
 type explainer struct {
 	problems.List
 	v       *Validator
-	text    bytes.Buffer // the message; the decoder reads in place what is in one of these
+	text    bytes.Buffer // over the message; the decoder reads a bytes.Buffer in place
 	dec     *jsontext.Decoder
-	path    []segment // to the value being read
-	seen    []bool    // which fields were met, of all objects being read, outermost first
-	unquote []byte    // for strings with escapes
+	path    []segment // of the value that is being read
+	seen    []bool    // the fields found in all objects that are being read, outermost first
+	unquote []byte    // reused for strings with escapes
 
-	hidden   []Problem // of those listed, the ones that the judge cannot see
-	work     int       // what the judge would have to do
-	compared int       // names, for suggestions
+	hidden   []Problem // those of the list that the judge cannot see
+	work     int       // of the judge for this message; see maxJudgeWork
+	compared int       // number of names compared for suggestions
 }
 
 type segment struct {
@@ -44,7 +45,7 @@ type segment struct {
 
 var explainers = sync.Pool{New: func() any { return &explainer{dec: new(jsontext.Decoder)} }}
 
-// jsonAsDecoded leaves out what Decode has checked.
+// jsonAsDecoded turns off a check that Decode has made.
 var jsonAsDecoded = jsontext.AllowDuplicateNames(true)
 
 func explain(v *Validator, raw []byte) (finding, error) {
@@ -62,8 +63,7 @@ func explain(v *Validator, raw []byte) (finding, error) {
 	return found, nil
 }
 
-// release empties x, so that the pool keeps neither the message nor what was
-// made of it alive, and hands it back.
+// release returns x to the pool, without the message and what was made of it.
 func (x *explainer) release() {
 	const keep = 4096
 	if cap(x.unquote) > keep {
@@ -74,7 +74,7 @@ func (x *explainer) release() {
 	explainers.Put(x)
 }
 
-// A finding is what the explainer has to say about one message.
+// A finding is what the explainer found in one message.
 type finding struct {
 	problems.List
 	hidden []Problem
@@ -122,7 +122,8 @@ func (x *explainer) fits(s *shape, kind jsontext.Kind, raw jsontext.Value) bool 
 	}
 }
 
-// unquoted returns the characters of a JSON string, until it is called again.
+// unquoted returns the characters of a JSON string. They are valid until the next
+// call.
 func (x *explainer) unquoted(raw jsontext.Value) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1]
@@ -142,7 +143,8 @@ func (x *explainer) refuse(s *shape, raw jsontext.Value) {
 	}
 }
 
-// isWholeDouble says whether a number has lost its fraction to the judge.
+// isWholeDouble reports whether a number loses its fraction as a double, so that
+// the judge accepts it as an integer.
 func isWholeDouble(raw jsontext.Value) bool {
 	f, _ := strconv.ParseFloat(string(raw), 64)
 	return f == math.Trunc(f)
@@ -158,7 +160,7 @@ func (x *explainer) array(s *shape) {
 	_, _ = x.dec.ReadToken()
 }
 
-// more says whether the object or array being read goes on.
+// more reports whether the object or array that is being read has another part.
 func (x *explainer) more() bool {
 	switch x.dec.PeekKind() {
 	case '}', ']', jsontext.KindInvalid:
@@ -185,7 +187,7 @@ func (x *explainer) object(s *shape) {
 	x.seen = x.seen[:base]
 }
 
-// member reads one member, and returns the field that it is, if any.
+// member reads one member. It returns the field of that name, nil if unknown.
 func (x *explainer) member(s *shape, base int) *shape {
 	raw, err := x.dec.ReadValue()
 	if err != nil {
@@ -206,8 +208,8 @@ func (x *explainer) member(s *shape, base int) *shape {
 	return f
 }
 
-// missing reports count required fields that were not seen. Once the list is
-// full it does not look for them: a megabyte of {},{},... may lack each of 1000.
+// missing notes count required fields that were not seen. It does not look for
+// them once the list is full: each object of a megabyte of {},{},... may lack 1000.
 func (x *explainer) missing(s *shape, seen []bool, count int) {
 	for i := 0; count > 0 && !x.Full(); i++ {
 		f := &s.fields[i]
@@ -244,7 +246,8 @@ func (x *explainer) suggestion(s *shape, name string) string {
 	return ""
 }
 
-// place is the path of the value being read; the message as a whole is "payload".
+// place returns the path of the value that is being read, "payload" for the whole
+// message.
 func (x *explainer) place() string {
 	if len(x.path) == 0 {
 		return "payload"

@@ -4,57 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Schema is what a stream's messages are checked against now. Safe for
-// concurrent use.
-type Schema struct {
-	Definition *Definition
-	validator  func() (*Validator, error)
-}
-
-// newSchema compiles when it is first needed: at the start of a process there
-// are thousands of definitions, at half a millisecond each.
-func newSchema(def *Definition, rules Rules) *Schema {
-	return &Schema{
-		Definition: def,
-		validator:  sync.OnceValues(func() (*Validator, error) { return Compile(def, rules) }),
-	}
-}
-
-// Validate is Validator.Validate.
-func (s *Schema) Validate(doc Document) error {
-	v, err := s.validator()
-	if err != nil {
-		return err
-	}
-	return v.Validate(doc)
-}
-
-// A history is all versions of one stream, and what its record holds. It is
-// never changed; a new version makes a new one.
+// A history is all versions of one stream, as one record holds them. It never
+// changes; a new version makes a new history. The nil history is that of a
+// stream without a definition.
 type history struct {
 	revision uint64        // of the record
-	versions []*Definition // lowest first; at least one
-	current  *Schema       // of the last
+	versions []*Definition // the lowest first; at least one
+	current  *Schema       // for the last of versions
 }
 
-// recordFormat is the only one so far. A record with another was written by a
-// later release, and to guess at it could lose what that release knows.
+// recordFormat is the only format so far. A record in another was written by a
+// later release. Guessing at it could lose what that release knows.
 const recordFormat = 1
 
-// encodeHistory makes the value of a stream's record:
+// encode returns the value of the stream's record:
 //
 //	{"format":1,"versions":[<definition>,...]}
 //
 // with the lowest version first, and definitions as AppendJSON writes them.
-func encodeHistory(versions []*Definition) []byte {
+func (h *history) encode() []byte {
 	b := fmt.Appendf(nil, `{"format":%d,"versions":[`, recordFormat)
-	for i, def := range versions {
+	for i, def := range h.versions {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -79,7 +55,7 @@ func decodeHistory(stream string, value []byte, revision uint64, rules Rules) (*
 	}
 	h := &history{revision: revision}
 	for i, raw := range record.Versions {
-		// What was accepted once stays, whatever today's limits are.
+		// A definition that was accepted once stays, whatever the limits are now.
 		def, err := ParseDefinition(raw, stream, noLimits)
 		if err != nil {
 			return nil, err
@@ -94,3 +70,50 @@ func decodeHistory(stream string, value []byte, revision uint64, rules Rules) (*
 }
 
 var noLimits = Limits{Fields: math.MaxInt, Depth: math.MaxInt, EnumValues: math.MaxInt, NameBytes: math.MaxInt}
+
+// version returns one version, or nil.
+func (h *history) version(v Version) *Definition {
+	i, found := slices.BinarySearchFunc(h.versions, v, func(d *Definition, v Version) int { return d.Version.Compare(v) })
+	if !found {
+		return nil
+	}
+	return h.versions[i]
+}
+
+// outcome returns what defining def does to the stream. It returns an
+// *OlderVersionError or a *ConflictError if the current version forbids it.
+func (h *history) outcome(def *Definition) (Outcome, error) {
+	if h == nil {
+		return Outcome{Definition: def, Change: Created}, nil
+	}
+	now := h.current.Definition
+	order := def.Version.Compare(now.Version)
+	if order < 0 {
+		return Outcome{}, &OlderVersionError{Stream: now.Name, Pushed: def.Version, Defined: now.Version}
+	}
+	differences := Diff(now, def)
+	switch {
+	case order > 0:
+		return Outcome{Definition: def, Change: Replaced, Differences: differences}, nil
+	case len(differences) > 0:
+		return Outcome{}, &ConflictError{Stream: now.Name, Version: now.Version, Differences: differences}
+	default:
+		return Outcome{Definition: now, Change: Unchanged}, nil
+	}
+}
+
+// with returns the history with one more version, the highest, or ErrHistoryFull
+// if its record would be larger than maxBytes. The revision is not set.
+func (h *history) with(schema *Schema, maxBytes int) (*history, error) {
+	next := &history{current: schema}
+	if h != nil {
+		next.versions = slices.Clip(h.versions)
+	}
+	def := schema.Definition
+	next.versions = append(next.versions, def)
+	if size := len(next.encode()); size > maxBytes {
+		return nil, fmt.Errorf("%w: %s would take %d bytes with version %s, at most %d are allowed",
+			ErrHistoryFull, quoted(def.Name), size, def.Version, maxBytes)
+	}
+	return next, nil
+}

@@ -11,13 +11,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// judgeURL names every compiled schema: each has a compiler of its own. It is
-// absolute, since the compiler takes anything else for a path of a file.
+// judgeURL is the name of every compiled schema; each has a compiler of its own.
+// It is absolute, because the compiler takes other names for paths of files.
 const judgeURL = "seagate:///definition"
 
 const dateFormat = "seagate-date"
 
-// A judge is a definition, compiled as a JSON Schema.
+// A judge is a definition that is compiled as a JSON Schema.
 type judge struct{ schema *jsonschema.Schema }
 
 func newJudge(def *Definition, rules Rules) (j *judge, err error) {
@@ -35,7 +35,7 @@ func newJudge(def *Definition, rules Rules) (j *judge, err error) {
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.Draft = jsonschema.Draft2020
-	compiler.AssertFormat = true // draft 2020 takes formats for mere annotations
+	compiler.AssertFormat = true // by default, draft 2020 does not check formats
 	compiler.Formats = t.formats
 	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
 		return nil, errors.New("definitions refer to nothing outside of them: " + url)
@@ -50,12 +50,12 @@ func newJudge(def *Definition, rules Rules) (j *judge, err error) {
 	return &judge{schema: compiled}, nil
 }
 
-// errJudgeFailed: the judge gave no verdict.
+// errJudgeFailed reports that the judge gave no verdict.
 var errJudgeFailed = errors.New("schema: the JSON Schema validator failed")
 
-// verdict returns nil, or a *jsonschema.ValidationError, or an error that wraps
-// errJudgeFailed. Messages are checked on goroutines that nobody recovers for
-// us, so one that makes the validator panic must not get further than here.
+// verdict returns nil, a *jsonschema.ValidationError, or an error that wraps
+// errJudgeFailed. It recovers, because messages are checked on goroutines where a
+// panic of the validator would end the process.
 func (j *judge) verdict(value any) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -65,7 +65,7 @@ func (j *judge) verdict(value any) (err error) {
 	return j.schema.Validate(value)
 }
 
-// translation turns a definition into a JSON Schema.
+// A translation turns a definition into a JSON Schema.
 type translation struct {
 	rules   Rules
 	def     *Definition
@@ -116,9 +116,9 @@ func (t *translation) value(f *Field, of Type) object {
 	}
 }
 
-// enum returns a format that stands for the enum. The keyword of that name
-// compares with every value in turn, and its errors carry all of them: a
-// megabyte of wrong values for an enum of 1000 would hold gigabytes of text.
+// enum returns a format that accepts the values of an enum. The enum keyword
+// would compare with one value after the other, and each of its errors has all of
+// them: a megabyte of wrong values for an enum of 1000 makes gigabytes of text.
 func (t *translation) enum(values []string) string {
 	set := setOf(values)
 	name := "seagate-enum-" + strconv.Itoa(len(t.formats))
@@ -134,7 +134,8 @@ func setOf(values []string) map[string]struct{} {
 	return set
 }
 
-// onStrings makes a format, which by JSON Schema's rules holds for all else.
+// onStrings makes a format for strings. By the rules of JSON Schema it accepts all
+// other values.
 func onStrings(holds func(string) bool) func(any) bool {
 	return func(v any) bool {
 		s, ok := v.(string)

@@ -1,7 +1,7 @@
 package schema
 
-// Limits bound what a client can make the registry keep and compile. They are
-// taken literally: start from DefaultLimits.
+// Limits bound what a client can make the registry keep and compile. The zero
+// value allows nothing; start from DefaultLimits.
 type Limits struct {
 	Fields       int // of one definition, over all levels
 	Depth        int // of nested fields; the top level counts as 1
@@ -11,8 +11,8 @@ type Limits struct {
 	Streams      int // defined in one jail
 }
 
-// DefaultLimits compile in at most about 0.3 s (measured with 1000 fields of
-// 250 bytes at the bottom of 16 levels; 27 ms when they are flat).
+// DefaultLimits allow definitions that compile in about 0.3 s at most (measured
+// with 1000 fields of 250 bytes at the bottom of 16 levels; 27 ms on one level).
 func DefaultLimits() Limits {
 	return Limits{
 		Fields:       1000,
@@ -24,20 +24,20 @@ func DefaultLimits() Limits {
 	}
 }
 
-// A Policy says what becomes of a message that departs from its definition in
-// one way. The empty Policy leaves it to whoever is asked next: in a Definition
-// that is the server's Rules, and there it means Refuse.
+// A Policy says whether messages that differ from their definition in one way
+// are accepted. In a Definition, the empty Policy means that the Rules decide; in
+// the Rules it means Refuse.
 type Policy string
 
-// The policies, as definitions and configurations spell them.
+// The policies, as in definitions and in the configuration.
 const (
 	Refuse Policy = "refuse"
 	Accept Policy = "accept"
 )
 
-// Rules are what the operator decides for all definitions.
+// Rules are the operator's settings for all definitions.
 type Rules struct {
 	MissingFields Policy // Accept makes every field optional
-	UnknownFields Policy // where the definition does not say
-	LenientDates  bool   // also take fractions of a second, and +00:00 for Z
+	UnknownFields Policy // for definitions that do not say
+	LenientDates  bool   // also accept fractions of a second, and +00:00 for Z
 }

@@ -1,12 +1,11 @@
 package schema
 
-// isWhole says whether a JSON number has no fraction. It reads the digits as
-// they were sent, because a double loses those of 9007199254740993.5 and of
-// 1e-400, and takes time that grows with the length of the text alone, which
-// a big.Rat does not on 1e1000000.
+// isWhole reports whether a JSON number has no fraction. It reads the digits,
+// because a double loses those of 9007199254740993.5 and of 1e-400. It takes time
+// linear in the length of the text, which a big.Rat does not for 1e1000000.
 func isWhole(token []byte) bool {
-	fraction := 0 // digits behind the point
-	zeros := 0    // at the end of all digits
+	fraction := 0 // digits after the point
+	zeros := 0    // zeros at the end of all digits
 	isZero, behindPoint := true, false
 	for i, c := range token {
 		switch {
@@ -29,7 +28,8 @@ func isWhole(token []byte) bool {
 	return isZero || zeros >= fraction
 }
 
-// exponent reads an exponent. One larger than any text has digits is as good as that.
+// exponent reads an exponent. It stops counting at a value larger than the number
+// of digits in any text.
 func exponent(digits []byte) int {
 	const enough = 1 << 40
 	n, negative := 0, false

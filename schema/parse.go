@@ -10,25 +10,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/internal/jsonscan"
 	"seagate/internal/problems"
+	"seagate/internal/spelling"
 )
 
-// A DefinitionError is everything that is wrong with a definition.
-type DefinitionError struct {
-	Stream   string
-	Problems []Problem // at least one; paths as in fields[2].enum
-}
-
-func (e *DefinitionError) Error() string {
-	return fmt.Sprintf("the definition of %s is not valid: %s", e.Stream, problems.Summary(e.Problems))
-}
-
-// Lines returns the problems as text, for the answer's errors.
-func (e *DefinitionError) Lines() []string { return problems.Lines(e.Problems) }
-
-// ParseDefinition reads a definition, {"name"?, "version", "fields"}, of the
-// named stream. null counts as absent. Its error is a *DecodeError for what is
-// not strict JSON, and otherwise a *DefinitionError.
+// ParseDefinition reads a definition of the named stream. A key with the value
+// null counts as absent. The error is a *DecodeError if data is not strict JSON,
+// and otherwise a *DefinitionError.
 func ParseDefinition(data []byte, streamName string, limits Limits) (*Definition, error) {
 	doc, err := Decode(data, definitionDepth(limits.Depth))
 	if err != nil {
@@ -42,24 +31,24 @@ func ParseDefinition(data []byte, streamName string, limits Limits) (*Definition
 	return def, nil
 }
 
-// definitionDepth is the nesting of JSON for that depth of fields, which takes
-// an object and an array each, and some for keys that are ignored.
+// definitionDepth returns how deep the JSON of a definition may nest: two levels,
+// an object and an array, for each level of fields, and some for unknown keys.
 func definitionDepth(fieldDepth int) int {
 	return 2*min(fieldDepth, math.MaxInt32) + 32
 }
 
-// definitionParser reads a decoded definition and gathers its problems.
+// A definitionParser reads a decoded definition and collects its problems.
 type definitionParser struct {
 	problems.List
 	limits Limits
-	fields int // so far, over all levels
+	fields int // read so far, on all levels
 }
 
 var (
 	definitionKeys = []string{"name", "version", "fields", "unknownFields"}
 	fieldKeys      = []string{"name", "type", "enum", "fields", "optional"}
 
-	// misplaced are keys of ours that would be ignored in the other place.
+	// misplaced has known keys that stand in the wrong place.
 	misplaced = map[string]string{
 		"unknownFields": "belongs to the definition as a whole, not to a field",
 		"optional":      "belongs to a field, not to the definition as a whole",
@@ -250,8 +239,8 @@ func (p *definitionParser) enum(at string, v any) []string {
 	return values
 }
 
-// unwanted refuses a key that the field's type has no use for. The PHP client
-// sends null there, and others an empty list.
+// unwanted refuses a key that does not belong to the field's type. It accepts
+// null, which the PHP client sends, and an empty list, which others send.
 func (p *definitionParser) unwanted(at string, v any, why string, t Type) {
 	if list, ok := v.([]any); v == nil || ok && len(list) == 0 {
 		return
@@ -259,8 +248,8 @@ func (p *definitionParser) unwanted(at string, v any, why string, t Type) {
 	p.Addf(at, why, t)
 }
 
-// keys refuses what looks like a misspelling of a known key, which would
-// otherwise be ignored without a word.
+// keys refuses keys that look like a misspelling of a known key and would be
+// ignored.
 func (p *definitionParser) keys(prefix string, object map[string]any, known []string) {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if slices.Contains(known, key) {
@@ -274,15 +263,35 @@ func (p *definitionParser) keys(prefix string, object map[string]any, known []st
 	}
 }
 
-// describeValue is describe for a decoded value, which JSON can always carry.
+// nearest returns the known name that name is probably a misspelling of. It allows
+// two edits, one in names of three or four letters, and none in shorter ones.
+// Short words that differ more are different words: "note" is no misspelling of
+// "name".
+func nearest(name string, known []string) (string, bool) {
+	return spelling.Nearest(name, known, func(known string) int {
+		switch {
+		case len(known) < 3:
+			return 0
+		case len(known) < 5:
+			return 1
+		default:
+			return 2
+		}
+	})
+}
+
+// describeValue is describe for a decoded value.
 func describeValue(v any) string {
 	raw, _ := json.Marshal(v)
 	return describe(raw)
 }
 
 // member returns the text of a member of a decoded object, nil if it has none.
-func member(object jsontext.Value, name string) jsontext.Value {
-	var members map[string]jsontext.Value
-	_ = json.Unmarshal(object, &members)
-	return members[name]
+func member(object jsontext.Value, name string) (text jsontext.Value) {
+	_, _ = jsonscan.Object(object, math.MaxInt, func(quoted, value jsontext.Value) {
+		if found, _ := jsonscan.Text(quoted); string(found) == name {
+			text = value
+		}
+	})
+	return text
 }

@@ -12,7 +12,7 @@ import (
 	"seagate/internal/problems"
 )
 
-// maxQuoted is how many characters of a value or of an unknown name are shown.
+// maxQuoted is how many characters of a value or of an unknown name an error has.
 const maxQuoted = 40
 
 // A Problem is one thing that is wrong with a definition or a message. Its
@@ -21,8 +21,8 @@ const maxQuoted = 40
 // there. As a line: moves[2].load: expected an integer, got the string "abc".
 type Problem = problems.Problem
 
-// appendMember appends a member's name to a path: .load, or ['a b'] where RFC
-// 9535 allows no shorthand.
+// appendMember appends a member's name to a path: .load, or ['a b'] for a name that
+// has no shorthand in RFC 9535.
 func appendMember(path []byte, name string) []byte {
 	if !isShorthand(name) {
 		return appendBracketed(path, name)
@@ -38,7 +38,8 @@ func appendIndex(path []byte, index int) []byte {
 	return append(path, ']')
 }
 
-// isShorthand is RFC 9535's member-name-shorthand, less what cannot be printed.
+// isShorthand reports whether a name is a member-name-shorthand of RFC 9535 and
+// printable.
 func isShorthand(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r >= utf8.RuneSelf && unicode.IsPrint(r)
@@ -64,7 +65,7 @@ func appendBracketed(path []byte, name string) []byte {
 	return append(path, "']"...)
 }
 
-// shorten cuts s after so many characters.
+// shorten cuts s after the given number of characters.
 func shorten(s string, characters int) string {
 	if len(s) <= characters {
 		return s
@@ -78,7 +79,7 @@ func shorten(s string, characters int) string {
 	return s
 }
 
-// describe words a JSON value for the end of "expected an integer, got ...".
+// describe completes "expected an integer, got ...".
 func describe(raw jsontext.Value) string {
 	switch raw.Kind() {
 	case '"':
@@ -94,7 +95,7 @@ func describe(raw jsontext.Value) string {
 	}
 }
 
-// excerpt is the start of a JSON value, as it was sent.
+// excerpt returns the beginning of a JSON value, as it was sent.
 func excerpt(raw jsontext.Value) string {
 	text := shorten(string(raw[:min(len(raw), maxQuoted*utf8.UTFMax+1)]), maxQuoted)
 	if raw.Kind() == '"' && strings.HasSuffix(text, "…") {
@@ -103,5 +104,5 @@ func excerpt(raw jsontext.Value) string {
 	return text
 }
 
-// quoted is the start of a string, as JSON.
+// quoted returns the beginning of a string, as JSON.
 func quoted(s string) string { return excerpt(appendQuoted(nil, s)) }

@@ -13,27 +13,28 @@ import (
 	"seagate/storage"
 )
 
-// table holds one record per stream, under <jail>/<stream>.
+// table has one record per stream, with the key <jail>/<stream>.
 const table = "schemas"
 
-// A Registry keeps the definitions of all streams. Safe for concurrent use.
+// A Registry keeps the definitions of all streams. It is safe for concurrent use.
 //
-// Jails are named by what is unique to each for all time, so that a new jail
-// never finds what a deleted one of the same name has left.
+// The caller names jails by ids that are never used twice, so that a new jail
+// does not find what a deleted one has left.
 type Registry struct {
 	records storage.Records
 	rules   Rules
 	limits  Limits
 
-	streams sync.Map // streamKey → *history, of what is durable
+	streams sync.Map // streamKey → *history, which is durable
 
-	// turns order the writers of one stream, so that what is in memory is
-	// replaced in the order of what is in storage. Streams share them by hash.
-	turns [64]chan struct{}
+	// locks has one lock per writer, a channel so that waiting for it can be
+	// cancelled. A writer holds the lock of its stream, so that memory changes in
+	// the order of storage. Streams share the locks by hash.
+	locks [64]chan struct{}
 	seed  maphash.Seed
 
-	mu    sync.Mutex          // guards names
-	names map[string][]string // jail → its streams, sorted; also those about to be defined for the first time
+	mu    sync.Mutex          // guards names; nothing blocks while it is held
+	names map[string][]string // jail → its streams, sorted, those that are being created included
 }
 
 type streamKey struct{ jail, stream string }
@@ -47,7 +48,14 @@ func (k streamKey) check() error {
 	return checkJail(k.jail)
 }
 
-// checkJail keeps a jail from reaching into the records of another.
+func (k streamKey) checkDefinition(def *Definition) error {
+	if def.Name != k.stream {
+		return fmt.Errorf("%w: a definition of %s for %s", ErrBadName, quoted(def.Name), quoted(k.stream))
+	}
+	return k.check()
+}
+
+// checkJail prevents that the key of one jail's record is that of another's.
 func checkJail(jail string) error {
 	if jail == "" || strings.Contains(jail, "/") {
 		return fmt.Errorf("%w: jail %s", ErrBadName, quoted(jail))
@@ -55,8 +63,8 @@ func checkJail(jail string) error {
 	return nil
 }
 
-// OpenRegistry reads all definitions. It fails on a record that it cannot read:
-// to go on without it would let the stream be defined anew from nothing.
+// OpenRegistry reads all definitions. It fails if it cannot read a record:
+// without the record, a client could define the stream from nothing.
 func OpenRegistry(ctx context.Context, records storage.Records, rules Rules, limits Limits) (*Registry, error) {
 	r := &Registry{
 		records: records,
@@ -65,8 +73,8 @@ func OpenRegistry(ctx context.Context, records storage.Records, rules Rules, lim
 		seed:    maphash.MakeSeed(),
 		names:   make(map[string][]string),
 	}
-	for i := range r.turns {
-		r.turns[i] = make(chan struct{}, 1)
+	for i := range r.locks {
+		r.locks[i] = make(chan struct{}, 1)
 	}
 	for record, err := range records.List(ctx, table, "") {
 		if err != nil {
@@ -80,7 +88,7 @@ func OpenRegistry(ctx context.Context, records storage.Records, rules Rules, lim
 	return r, nil
 }
 
-// adopt takes over what a record says.
+// adopt makes a record from storage visible.
 func (r *Registry) adopt(key streamKey, record storage.Record) error {
 	h, err := decodeHistory(key.stream, record.Value, record.Revision, r.rules)
 	if err != nil {
@@ -90,6 +98,7 @@ func (r *Registry) adopt(key streamKey, record storage.Record) error {
 	return nil
 }
 
+// load returns the history of a stream, nil if it has none.
 func (r *Registry) load(key streamKey) *history {
 	h, ok := r.streams.Load(key)
 	if !ok {
@@ -98,21 +107,21 @@ func (r *Registry) load(key streamKey) *history {
 	return h.(*history)
 }
 
-// publish makes h what everybody sees.
+// publish makes h visible as the history of a stream.
 func (r *Registry) publish(key streamKey, h *history) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.nameLocked(key)
+	r.addNameLocked(key)
 	r.streams.Store(key, h)
 }
 
-// forget makes the stream one that is not defined.
+// forget makes a stream one without a definition.
 func (r *Registry) forget(key streamKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.streams.Delete(key)
 	names := r.names[key.jail]
-	if i, there := slices.BinarySearch(names, key.stream); there {
+	if i, found := slices.BinarySearch(names, key.stream); found {
 		r.names[key.jail] = slices.Delete(names, i, i+1)
 	}
 	if len(r.names[key.jail]) == 0 {
@@ -120,52 +129,52 @@ func (r *Registry) forget(key streamKey) {
 	}
 }
 
-// reserve counts a stream that is about to be defined for the first time, so
-// that many at once cannot pass the bound together.
+// reserve adds the name of a stream that is about to be created.
 func (r *Registry) reserve(key streamKey) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.roomLocked(key.jail); err != nil {
+	if err := r.checkRoomLocked(key.jail); err != nil {
 		return err
 	}
-	r.nameLocked(key)
+	r.addNameLocked(key)
 	return nil
 }
 
-// room returns ErrTooManyStreams if the jail can have no more.
-func (r *Registry) room(jail string) error {
+// checkRoom returns ErrTooManyStreams if the jail may have no more streams.
+func (r *Registry) checkRoom(jail string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.roomLocked(jail)
+	return r.checkRoomLocked(jail)
 }
 
-func (r *Registry) roomLocked(jail string) error {
+func (r *Registry) checkRoomLocked(jail string) error {
 	if len(r.names[jail]) >= r.limits.Streams {
 		return fmt.Errorf("%w: at most %d are allowed", ErrTooManyStreams, r.limits.Streams)
 	}
 	return nil
 }
 
-func (r *Registry) nameLocked(key streamKey) {
+func (r *Registry) addNameLocked(key streamKey) {
 	names := r.names[key.jail]
-	if i, there := slices.BinarySearch(names, key.stream); !there {
+	if i, found := slices.BinarySearch(names, key.stream); !found {
 		r.names[key.jail] = slices.Insert(names, i, key.stream)
 	}
 }
 
-// take waits for the turn to write to a stream, until give is called.
-func (r *Registry) take(ctx context.Context, key streamKey) (give func(), err error) {
-	turn := r.turns[maphash.Comparable(r.seed, key)%uint64(len(r.turns))]
+// lock takes the lock for writing to a stream. Methods whose names end in Locked,
+// and are not about names, need it.
+func (r *Registry) lock(ctx context.Context, key streamKey) (unlock func(), err error) {
+	lock := r.locks[maphash.Comparable(r.seed, key)%uint64(len(r.locks))]
 	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// reload reads what another process has written. The caller has the turn.
-func (r *Registry) reload(ctx context.Context, key streamKey) error {
+// reloadLocked reads what another process has written.
+func (r *Registry) reloadLocked(ctx context.Context, key streamKey) error {
 	record, err := r.records.Get(ctx, table, key.record())
 	if errors.Is(err, storage.ErrNotFound) {
 		r.forget(key)
@@ -177,8 +186,8 @@ func (r *Registry) reload(ctx context.Context, key streamKey) error {
 	return r.adopt(key, record)
 }
 
-// Current returns what the stream's messages must match, and false if it is
-// not defined. It takes no lock and allocates nothing.
+// Current returns what messages of the stream must match, and false if it has no
+// definition. It takes no lock and does not allocate.
 func (r *Registry) Current(jail, stream string) (*Schema, bool) {
 	h := r.load(streamKey{jail, stream})
 	if h == nil {
@@ -202,23 +211,20 @@ func (r *Registry) Version(jail, stream string, version Version) (*Definition, e
 	if h == nil {
 		return nil, ErrNotFound
 	}
-	i, there := slices.BinarySearchFunc(h.versions, version, func(d *Definition, v Version) int {
-		return d.Version.Compare(v)
-	})
-	if !there {
-		return nil, ErrNotFound
+	if def := h.version(version); def != nil {
+		return def, nil
 	}
-	return h.versions[i], nil
+	return nil, ErrNotFound
 }
 
-// List returns the current definitions of a jail's streams, in the byte order
-// of their names, from the first name higher than after, and at most limit.
+// List returns the current definitions of at most limit streams of a jail, in
+// the byte order of their names, beginning with the first name higher than after.
 func (r *Registry) List(jail, after string, limit int) []*Definition {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	names := r.names[jail]
-	i, there := slices.BinarySearch(names, after)
-	if there {
+	i, found := slices.BinarySearch(names, after)
+	if found {
 		i++
 	}
 	var list []*Definition

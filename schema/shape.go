@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// A shape is what the explainer expects in one place: a definition, laid out
-// for reading a message beside it.
+// A shape is what the explainer expects in one place of a message: the definition
+// in a form that is quick to look up.
 type shape struct {
-	name     string // the field's; empty for the elements of an array
-	kind     Type   // of the value; an array<...> has its elements in item
+	name     string // of the field; empty for the elements of an array
+	kind     Type   // of the value; for arrays, item is the shape of the elements
 	optional bool   // the field may be missing
-	expected string // words for "expected ..., got ..."
-	weight   int    // what one value here costs the judge; see maxJudgeWork
+	expected string // completes "expected ..., got ..."
+	weight   int    // cost of one value for the judge; see maxJudgeWork
 
 	enum     map[string]struct{}
 	item     *shape
 	fields   []shape        // of an object, in the order of the definition
-	index    map[string]int // name → place in fields
+	index    map[string]int // name → index in fields
 	names    []string       // of fields, for suggestions
-	required int            // how many of fields are not optional
+	required int            // number of fields that are not optional
 }
 
-// shaper lays out one definition.
+// A shaper makes the shapes of one definition.
 type shaper struct{ rules Rules }
 
 func (s shaper) object(fields []Field, pathBytes int) shape {
@@ -82,6 +82,6 @@ func expectedArray(of Type) string {
 	return fmt.Sprintf("an array of %ss", strings.Replace(string(of), "float", "number", 1))
 }
 
-// weigh is the judge's cost of one value, in look-ups of a property: it makes
-// the text of the path to every value, whether it needs it or not.
+// weigh returns the cost of one value for the judge, in look-ups of a property.
+// The judge makes the text of the path to every value, whether it needs it or not.
 func weigh(pathBytes int) int { return 1 + pathBytes/128 }

@@ -3,47 +3,57 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
-
-	"seagate/internal/problems"
 )
 
-// maxJudgeWork is the most work that a message may make for the judge, in
-// look-ups of a property at about 12 ns. The judge looks for every field of an
-// object that the definition knows, and not for those that the message has:
-// a megabyte of {},{},... takes it 4 s against 1000 optional fields. It also
-// writes out the path to every value, and keeps every error with three of them.
-// Beyond this, or with more problems than are listed, the explainer decides
-// alone.
+// maxJudgeWork is the most work that a message may cause the judge, in look-ups
+// of a property at about 12 ns each. The judge looks up every field that the
+// definition has, in every object of the message: a megabyte of {},{},... takes
+// it 4 s if the definition has 1000 optional fields. It also writes out the path
+// of every value, and keeps each error with three paths. Beyond this bound, or
+// with more problems than a list keeps, the explainer decides alone.
 const maxJudgeWork = 4 << 20
 
-// A ValidationError is everything that is wrong with a message.
-type ValidationError struct {
-	Stream   string
-	Version  Version
-	Problems []Problem // at least one, in the order of the message; at most 1000 and one that counts the rest
+// A Schema is what the messages of a stream must match. It is safe for concurrent
+// use.
+type Schema struct {
+	Definition *Definition
+	validator  func() (*Validator, error)
 }
 
-func (e *ValidationError) Error() string {
-	return fmt.Sprintf("the message does not match %s version %s: %s", e.Stream, e.Version, problems.Summary(e.Problems))
+// newSchema compiles the validator when it is first needed: at the start of a
+// process there are thousands of definitions, and each takes half a millisecond.
+func newSchema(def *Definition, rules Rules) *Schema {
+	return &Schema{
+		Definition: def,
+		validator:  sync.OnceValues(func() (*Validator, error) { return Compile(def, rules) }),
+	}
 }
 
-// Lines returns the problems as text, for the answer's errors.
-func (e *ValidationError) Lines() []string { return problems.Lines(e.Problems) }
+// Validate is Validator.Validate.
+func (s *Schema) Validate(doc Document) error {
+	v, err := s.validator()
+	if err != nil {
+		return err
+	}
+	return v.Validate(doc)
+}
 
-// A Validator checks messages against one definition. Safe for concurrent use.
+// A Validator checks messages against one definition. It is safe for concurrent
+// use.
 type Validator struct {
 	def          *Definition
 	rules        Rules
 	judge        *judge
 	top          shape
 	takesUnknown bool
-	title        string // portCall version 3
+	title        string // as in: portCall version 3
 }
 
-// Compile makes a validator. A definition that ParseDefinition made does not
-// fail to compile; DefaultLimits says what it can cost.
+// Compile returns the validator of a definition. It does not fail for definitions
+// from ParseDefinition. DefaultLimits says what it can cost.
 func Compile(def *Definition, rules Rules) (*Validator, error) {
 	title := fmt.Sprintf("%s version %s", def.Name, def.Version)
 	judge, err := newJudge(def, rules)
@@ -61,8 +71,8 @@ func Compile(def *Definition, rules Rules) (*Validator, error) {
 }
 
 // Validate returns nil if the message matches the definition, and otherwise a
-// *ValidationError that lists everything that does not. Any other error means
-// that no verdict was reached, and the message must be refused.
+// *ValidationError with everything that does not match. Any other error means
+// that there is no verdict, and that the message must be refused.
 func (v *Validator) Validate(doc Document) error {
 	found, err := explain(v, doc.Raw)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxVersionBytes is far more than any version needs, and keeps them fit for a log line.
+// maxVersionBytes keeps versions short enough for a log line.
 const maxVersionBytes = 64
 
 var errNotVersion = errors.New(`expected a number such as 3 or 1.5, or a string of dotted numbers such as "1.0.0"`)
 
-// A Version is the version of a definition: a JSON number or a string of
-// dotted numbers. It remembers which, and its digits as they were given.
+// A Version is the version of a definition: a JSON number or a string of dotted
+// numbers. It keeps the form and the digits in which it was given.
 type Version struct {
 	text   string
-	quoted bool // it was given as a string
+	quoted bool // given as a string
 }
 
 // ParseVersion reads a version from its JSON.
@@ -37,7 +37,8 @@ func ParseVersion(raw jsontext.Value) (Version, error) {
 	}
 }
 
-// ParseVersionText reads a version that was given outside of JSON, such as in a URL.
+// ParseVersionText reads a version that does not stand in JSON, such as one in a
+// URL.
 func ParseVersionText(text string) (Version, error) {
 	return newVersion(text, true)
 }
@@ -54,8 +55,8 @@ func newVersion(text string, quoted bool) (Version, error) {
 	return Version{text: text, quoted: quoted}, nil
 }
 
-// Compare returns -1, 0 or +1 as v is lower than, the same as, or higher than
-// other. Parts are numbers of any size, and those that are not there are 0.
+// Compare returns -1 if v is lower than other, 0 if they are the same version,
+// and +1 if v is higher. Parts are numbers of any size; a missing part is 0.
 func (v Version) Compare(other Version) int {
 	a, b := v.text, other.text
 	for a != "" || b != "" {
@@ -87,5 +88,5 @@ func (v Version) AppendJSON(b []byte) []byte {
 	return append(b, '"')
 }
 
-// MarshalJSON is AppendJSON for encoders.
+// MarshalJSON implements json.Marshaler with AppendJSON.
 func (v Version) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
