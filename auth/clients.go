@@ -133,8 +133,8 @@ func (d *Directory) SetPublicKey(ctx context.Context, jailUID, id, pem string) (
 	})
 }
 
-// newKeyRecord returns the record of a key for one of the clients with the id. It depends on the keys
-// of the others.
+// newKeyRecord returns the record of a key for one of the clients with the id. It depends on the
+// keys of the others.
 func (d *Directory) newKeyRecord(id, clientUID, pem string) (*keyRecord, error) {
 	if pem == "" {
 		return nil, nil

@@ -114,8 +114,8 @@ func (d *Directory) keysOf(clientID, jailID string) []*keyCredential {
 	return keys[i : i+1]
 }
 
-// verifyingKey returns the candidate that verifies the token, or the first one if none does. The library
-// verifies the token with it afterwards, so a single candidate is verified once.
+// verifyingKey returns the candidate that verifies the token, or the first one if none does. The
+// library verifies the token with it afterwards, so a single candidate is verified once.
 func verifyingKey(t *jwt.Token, candidates []*keyCredential) *keyCredential {
 	if len(candidates) == 0 {
 		return nil

@@ -42,8 +42,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkByHand is what "3 leaves" of BenchmarkMatch costs in Go: the two are
-// to be compared within one run.
+// BenchmarkByHand is "3 leaves" of BenchmarkMatch written in Go. Compare the two within one run.
 func BenchmarkByHand(b *testing.B) {
 	doc := decode(b, benchmarkDoc)
 	matched := 0
@@ -68,7 +67,7 @@ func BenchmarkCompile(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var err error
-				if sink, err = fdsl.Compile([]byte(tree), fdsl.DefaultLimits()); err != nil {
+				if sink, err = fdsl.Compile([]byte(tree), limits); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -84,8 +83,8 @@ func BenchmarkFor(b *testing.B) {
 	}
 }
 
-// largest is a tree near all of the default limits at once, in the shape that
-// takes longest to simplify: nothing in it flattens, and each level sorts.
+// largest returns a tree near all limits at once, in the shape that takes longest to simplify:
+// nothing in it flattens, and each level sorts.
 func largest() string {
 	leaf := 0
 	next := func() any {

@@ -69,7 +69,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			problems := refusal(t, test.tree, fdsl.DefaultLimits()).Problems
+			problems := refusal(t, test.tree, limits).Problems
 			if len(problems) != 1 {
 				t.Fatalf("%d problems: %+v", len(problems), problems)
 			}
@@ -105,9 +105,9 @@ func TestLimits(t *testing.T) {
 	tests := []struct {
 		name   string
 		tree   string
-		limits fdsl.Limits // the tightest that suffice
-		reason string      // with what is refused one below
-		tight  func(*fdsl.Limits) *int
+		limits fdsl.Limits             // the least that suffice
+		reason string                  // why one less refuses the tree
+		tight  func(*fdsl.Limits) *int // the limit to lower
 	}{
 		{"bytes", leaf, fdsl.Limits{Bytes: len(leaf), Depth: 1, Nodes: 1}, "21 bytes are too many", bytesOf},
 		{"one node", leaf, fdsl.Limits{Bytes: 99, Depth: 1, Nodes: 1}, "nested too deeply", depthOf},
@@ -132,8 +132,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What is beyond the limit on nodes is not looked at.
-func TestNodesBeyondTheLimit(t *testing.T) {
+func TestNodesBeyondTheLimitAreIgnored(t *testing.T) {
 	problems := refusal(t, repeated(9, `7`), fdsl.Limits{Bytes: 999, Depth: 2, Nodes: 3}).Problems
 	if len(problems) != 3 || problems[2].Place != "/e/2" || !strings.Contains(problems[2].Message, "too many nodes") {
 		t.Errorf("got %+v, want two bad nodes and the limit", problems)
@@ -144,13 +143,11 @@ func bytesOf(l *fdsl.Limits) *int { return &l.Bytes }
 func depthOf(l *fdsl.Limits) *int { return &l.Depth }
 func nodesOf(l *fdsl.Limits) *int { return &l.Nodes }
 
-// Limits that nobody set do not let everything through.
-func TestZeroLimits(t *testing.T) {
+func TestZeroLimitsRefuseEverything(t *testing.T) {
 	refusal(t, `{"t":"null"}`, fdsl.Limits{})
 }
 
-func TestDefaultLimits(t *testing.T) {
-	limits := fdsl.DefaultLimits()
+func TestTreesAtTheLimits(t *testing.T) {
 	for _, tree := range []string{largest(), nested(limits.Depth-1, `{"t":"null"}`), repeated(limits.Nodes-1, `{"t":"null"}`)} {
 		if _, err := fdsl.Compile([]byte(tree), limits); err != nil {
 			t.Error(err)
@@ -164,9 +161,9 @@ func TestDefaultLimits(t *testing.T) {
 	}
 }
 
-// Nesting is refused from the tokens, before anything recurses: neither nodes
-// nor what is no node can exhaust the stack.
-func TestDeepNesting(t *testing.T) {
+// Deep nesting is refused before anything recurses, of nodes and of other values, so it cannot
+// exhaust the stack.
+func TestDeepNestingIsRefused(t *testing.T) {
 	limits := fdsl.Limits{Bytes: 1 << 24, Depth: 32, Nodes: 512}
 	for _, open := range []string{`[`, `{"e":`, `{"t":"not","e":`, `{"t":"not","e":[`, `{"t":"null","x":[`} {
 		problems := refusal(t, strings.Repeat(open, 500_000), limits).Problems
@@ -185,7 +182,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		7
 	]}`
 	want := []string{"", "/e/0/e", "/e/1/e/0/e", "/e/1/e", "/e/2/e/0", "/e/2/e/1/e", "/e/4"}
-	refused := refusal(t, tree, fdsl.DefaultLimits())
+	refused := refusal(t, tree, limits)
 	var got []string
 	for _, p := range refused.Problems {
 		got = append(got, p.Place)
@@ -222,7 +219,7 @@ func TestProblemsAreBounded(t *testing.T) {
 	}
 }
 
-// The tree is quoted in logs: it may not break out of its line.
+// Problems quote the tree in logs, and must not break the line.
 func TestProblemsAreOneLine(t *testing.T) {
 	for _, tree := range []string{
 		`{"t":"\n","e":0}`, `{"t":"null","\n":0}`, `{"t":"path","e":"\n"}`, `{"\n":1e999}`, `{"\n":{"a":0,"a":0}}`, "{\"t\"\n;",

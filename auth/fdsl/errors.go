@@ -10,26 +10,23 @@ import (
 )
 
 const (
-	// maxProblems is how many problems one Error holds. It keeps a hostile tree
-	// from becoming a log line of its own size.
+	// maxProblems bounds the problems in an Error, so that a hostile tree cannot make a log line
+	// of its own size.
 	maxProblems = 16
-	// maxText bounds, in bytes, each text of a Problem, which may quote the tree.
+	// maxText bounds each text of a problem in bytes, because it may quote the tree.
 	maxText = 200
 )
 
-// A Problem is one reason why a tree is not a filter. Its Place is a JSON
-// pointer (RFC 6901), "" for the root. Its Message says what is wrong there and
-// what would be right.
-type Problem = problems.Problem
-
-// Error is what Compile returns for a tree that is not a filter. Its text names
-// every problem. It quotes the tree, which belongs to the bearer of the token:
-// safe to show to the bearer and to log, in a bounded length.
+// Error is the error of Compile for a tree that is not a filter. It quotes the tree, in a bounded
+// length: it is safe to log, and to show to the bearer of the token, who owns the tree.
 type Error struct {
-	Problems []Problem // at least one, in the order of the tree
-	More     bool      // whether there are problems beyond those listed
+	// Problems has at least one problem, in the order of the tree. Each place is a JSON pointer
+	// (RFC 6901), "" for the root.
+	Problems []problems.Problem
+	More     bool // whether there are other problems
 }
 
+// Error names every problem.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("fdsl: not a filter: ")
@@ -49,7 +46,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// refuse notes a problem.
+// refuse notes a problem at a JSON pointer.
 func (p *parser) refuse(pointer, format string, args ...any) {
 	if p.problems.Full() {
 		p.problems.Skip(1)
@@ -58,7 +55,7 @@ func (p *parser) refuse(pointer, format string, args ...any) {
 	p.problems.Add(clip(pointer), clip(fmt.Sprintf(format, args...)))
 }
 
-// err returns nil if nothing is wrong.
+// err returns nil if there are no problems.
 func (p *parser) err() error {
 	if p.problems.Count() == 0 {
 		return nil
@@ -66,7 +63,7 @@ func (p *parser) err() error {
 	return &Error{Problems: p.problems.Kept(), More: p.problems.More() > 0}
 }
 
-// clip cuts s to maxText bytes, between two characters.
+// clip cuts s to maxText bytes at the end of a character.
 func clip(s string) string {
 	if len(s) <= maxText {
 		return s

@@ -1,6 +1,6 @@
 package fdsl
 
-// op is what a node does.
+// op is the operation of a node.
 type op uint8
 
 const (
@@ -13,12 +13,12 @@ const (
 	opNot
 )
 
-// A node is one node of a tree. Trees are immutable once built.
+// A node is a node of a tree. A tree is immutable once it is built.
 type node struct {
 	op       op
 	literal  any       // of opLiteral: string, float64, bool or nil
 	path     []segment // of opPath
-	operands []node    // of opEq two, of opNot one
+	operands []node    // of opAnd, opOr; two of opEq, one of opNot
 }
 
 func (n *node) readsMeta() bool {
@@ -30,8 +30,8 @@ func (n *node) readsMeta() bool {
 	return n.op == opMeta
 }
 
-// An outcome is the truth of a node for one message. The order of the three is
-// what makes `and` the least and `or` the greatest of its operands.
+// An outcome is the truth of a node for one message. With this order of the three, and is the least
+// and or is the greatest of its operands.
 type outcome uint8
 
 const (
@@ -47,14 +47,14 @@ func outcomeOf(holds bool) outcome {
 	return falsy
 }
 
-// message is what a filter looks at.
+// message is a message that a filter is evaluated for.
 type message struct {
 	doc    any
 	stream string
 }
 
-// passes says whether a node is truthy. Outside of not and eq an error counts as
-// falsy, so that the first operand which is not truthy ends an and.
+// passes reports whether a node is truthy. That needs no difference between an error and falsy, so
+// an and ends at its first operand that is not truthy. Under not and eq, outcome decides.
 func (m *message) passes(n *node) bool {
 	switch n.op {
 	case opAnd:
@@ -123,8 +123,7 @@ func (m *message) eq(n *node) outcome {
 	case left.op == opMeta:
 		return m.streamIs(right)
 	case left.op == opPath && right.op == opLiteral:
-		// Nearly every filter is made of these; without the detour over value
-		// they take a sixth less time.
+		// Most filters consist of this case. It takes a sixth less time than by value.
 		value, ok := resolve(m.doc, left.path)
 		if !ok {
 			return failed
@@ -142,8 +141,8 @@ func (m *message) eq(n *node) outcome {
 	return outcomeOf(equal(a, b))
 }
 
-// streamIs compares the name of the stream, which simplifier puts on the left
-// and never on both sides. The name is not boxed in an interface: that would
+// streamIs compares a node with the stream's name. The simplifier puts the name on the left, and
+// never on both sides. The comparison is apart because converting the name to an any would
 // allocate.
 func (m *message) streamIs(n *node) outcome {
 	value, ok := m.value(n)
@@ -154,8 +153,7 @@ func (m *message) streamIs(n *node) outcome {
 	return outcomeOf(ok && name == m.stream)
 }
 
-// value returns what a node other than meta stands for; ok is false where that
-// is an error.
+// value returns the value of a node other than meta; ok is false if it is an error.
 func (m *message) value(n *node) (value any, ok bool) {
 	switch n.op {
 	case opLiteral:
@@ -168,7 +166,7 @@ func (m *message) value(n *node) (value any, ok bool) {
 	}
 }
 
-// isTruthy is JavaScript's ToBoolean, for what JSON can say.
+// isTruthy is ToBoolean of JavaScript for JSON values.
 func isTruthy(value any) bool {
 	switch v := value.(type) {
 	case nil:
@@ -184,8 +182,8 @@ func isTruthy(value any) bool {
 	}
 }
 
-// equal compares two JSON values deeply. It recurses as deep as the shallower
-// one nests, which the decoder has bounded.
+// equal compares two JSON values deeply. It recurses as deep as the shallower one is nested, which
+// the decoder bounds.
 func equal(a, b any) bool {
 	switch a := a.(type) {
 	case nil:

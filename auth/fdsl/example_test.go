@@ -6,12 +6,15 @@ import (
 	"seagate/auth/fdsl"
 )
 
+// limits are those of a gateway with its default configuration.
+var limits = fdsl.Limits{Bytes: 16 << 10, Depth: 32, Nodes: 512}
+
 func Example() {
 	tree := `{"t":"and","e":[
 		{"t":"eq","e":[{"t":"string","e":"NLRTM"},{"t":"path","e":"$.destination.port"}]},
 		{"t":"eq","e":[{"t":"meta","e":"streamName"},{"t":"string","e":"portCall"}]}
 	]}`
-	filter, err := fdsl.Compile([]byte(tree), fdsl.DefaultLimits())
+	filter, err := fdsl.Compile([]byte(tree), limits)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -31,7 +34,7 @@ func ExampleFilter_For() {
 		{"t":"path","e":"urgent"},
 		{"t":"eq","e":[{"t":"meta","e":"streamName"},{"t":"string","e":"portCall"}]}
 	]}`
-	filter, err := fdsl.Compile([]byte(tree), fdsl.DefaultLimits())
+	filter, err := fdsl.Compile([]byte(tree), limits)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -47,7 +50,7 @@ func ExampleFilter_For() {
 }
 
 func ExampleError() {
-	_, err := fdsl.Compile([]byte(`{"t":"or","e":[{"t":"path","e":"$..port"},{"t":"bool","e":"yes"}]}`), fdsl.DefaultLimits())
+	_, err := fdsl.Compile([]byte(`{"t":"or","e":[{"t":"path","e":"$..port"},{"t":"bool","e":"yes"}]}`), limits)
 	fmt.Println(err)
 	// Output:
 	// fdsl: not a filter: at "/e/0/e": bad path "$..port": at byte 2: expected a member name, not * or a second dot: a path names one place; at "/e/1/e": expected true or false, not a string

@@ -16,7 +16,7 @@ import (
 
 var ample = fdsl.Limits{Bytes: 1 << 20, Depth: 64, Nodes: 1 << 16}
 
-// FuzzMatch holds everything that answers for a filter against the reference.
+// FuzzMatch compares every method of a filter with the reference.
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte{8, 2, 5, 1, 1, 0, 7, 5, 1, 1, 0, 2, 1}, []byte{5, 3, 0, 2, 1})
 	f.Add([]byte{10, 0, 10, 0, 5, 1, 1, 1}, []byte{})
@@ -48,7 +48,7 @@ func choices(random *rand.Rand, n int) []byte {
 	return b
 }
 
-// checkAgainstReference returns the outcome, by the reference.
+// checkAgainstReference returns the outcome according to the reference.
 func checkAgainstReference(t *testing.T, treeChoices, docChoices []byte) string {
 	t.Helper()
 	g := newGenerator(treeChoices)
@@ -116,9 +116,9 @@ func outcomeName(value any, isError bool) string {
 	}
 }
 
-// TestEqualKeysMatchAlike compares filters pairwise instead of trusting that
-// equal keys come from equal trees.
-func TestEqualKeysMatchAlike(t *testing.T) {
+// TestFiltersWithEqualKeysPassTheSameMessages compares filters themselves, because different
+// trees may have equal keys.
+func TestFiltersWithEqualKeysPassTheSameMessages(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	docs := make([]any, 50)
 	for i := range docs {
@@ -146,7 +146,7 @@ func TestEqualKeysMatchAlike(t *testing.T) {
 	}
 }
 
-// FuzzCompile feeds Compile what a hostile client may have signed.
+// FuzzCompile compiles arbitrary bytes, as a hostile client may sign them.
 func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
 		`{"t":"bool","e":true}`, `{"e":[{"t":"null"},{"t":"path","e":"$.a[-1]['\u00e9']"}],"t":"eq"}`,
@@ -185,8 +185,8 @@ func checkRefusal(t *testing.T, err error) {
 	}
 }
 
-// singularQuery is the grammar of RFC 9535 §2.1.1, §2.3.1.1, §2.3.3.1 and §2.3.5.1
-// as one expression, with the shorthand. It leaves the range of indexes open.
+// singularQuery is the grammar of RFC 9535 §2.1.1, §2.3.1.1, §2.3.3.1 and §2.3.5.1 as one
+// expression, with an optional "$.". It does not restrict the range of indexes.
 var singularQuery = func() *regexp.Regexp {
 	const (
 		blank     = `[ \t\n\r]*`
@@ -206,8 +206,8 @@ var singularQuery = func() *regexp.Regexp {
 
 var longNumber = regexp.MustCompile(`[0-9]{16}`)
 
-// FuzzPath compares the paths accepted with the grammar, and checks that a
-// quoted name of any content finds its member.
+// FuzzPath compares the accepted paths with the grammar, and checks that any name in quotes finds
+// its member.
 func FuzzPath(f *testing.F) {
 	for _, seed := range append(goodPaths(), badPaths...) {
 		f.Add(seed)

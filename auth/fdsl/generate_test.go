@@ -8,18 +8,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// generator makes trees and messages out of bytes, over so few names and values
-// that paths often hit, operands often repeat and comparisons often hold.
+// A generator makes trees and messages of bytes. It uses few names and values, so that paths
+// often find something, operands often repeat and comparisons are often true.
 type generator struct {
 	choices []byte
-	steps   map[string][]any // what each generated path means
+	steps   map[string][]any // of each generated path
 }
 
 func newGenerator(choices []byte) *generator {
 	return &generator{choices: choices, steps: map[string][]any{}}
 }
 
-// pick returns a number below n; always 0 once the choices are used up.
+// pick returns a number below n. It returns 0 after the choices are used up.
 func (g *generator) pick(n int) int {
 	if len(g.choices) == 0 {
 		return 0
@@ -99,7 +99,7 @@ func (g *generator) path() string {
 	return text
 }
 
-// spelled writes a step to a member in one of the ways there are.
+// spelled returns one of the spellings of a step to a member.
 func (g *generator) spelled(name string) string {
 	if name == "a" && g.pick(2) == 0 {
 		return ".a"
@@ -144,8 +144,7 @@ func (g *generator) object(depth int) map[string]any {
 	return object
 }
 
-// shuffled returns the tree with the operands of every and, or and eq in
-// another order.
+// shuffled returns the tree with the operands of every and, or and eq in another order.
 func (g *generator) shuffled(tree any) any {
 	old := tree.(map[string]any)
 	switch e := old["e"].(type) {
@@ -166,7 +165,7 @@ func (g *generator) shuffled(tree any) any {
 	}
 }
 
-// nested wraps a tree in n times not.
+// nested puts n times not around a tree.
 func nested(n int, tree string) string {
 	for range n {
 		tree = `{"t":"not","e":` + tree + `}`
@@ -174,7 +173,7 @@ func nested(n int, tree string) string {
 	return tree
 }
 
-// repeated returns an and of n times the same node.
+// repeated returns an and of n equal nodes.
 func repeated(n int, tree string) string {
 	list := []byte(`{"t":"and","e":[`)
 	for i := range n {

@@ -2,12 +2,12 @@ package fdsl
 
 import "strconv"
 
-// key writes a simplified tree in the notation of Filter.Key:
+// key returns a simplified tree in the notation of Filter.Key:
 //
 //	and(eq($["to"][0],"x"),not(streamName),or($["a"],eq($["b"],1.5)))
 //
-// No two trees share one. Strings are quoted as in Go, which tells all byte
-// strings apart: the name of a stream comes from outside and need not be UTF-8.
+// Different trees have different keys. Strings are quoted as in Go, which is unambiguous for all
+// bytes: a stream's name may be invalid UTF-8 here.
 func (n *node) key() string { return string(n.appendKey(nil)) }
 
 func (n *node) appendKey(b []byte) []byte {
@@ -46,7 +46,7 @@ func appendLiteral(b []byte, literal any) []byte {
 		return strconv.AppendQuote(b, v)
 	case float64:
 		if v == 0 {
-			v = 0 // -0, which equals it
+			v = 0 // the same for -0, which is equal
 		}
 		return strconv.AppendFloat(b, v, 'g', -1, 64)
 	case bool:

@@ -14,22 +14,15 @@ import (
 	"seagate/internal/problems"
 )
 
-// Limits bound the tree of a filter. Each is inclusive; the zero value refuses
-// everything.
+// Limits bound the tree of a filter. Each is inclusive. The zero Limits refuse everything.
 type Limits struct {
 	Bytes int // length of the JSON text
-	Depth int // nodes from the root to the deepest one, both counted
-	Nodes int // nodes in all; also bounds the work of one Match
+	Depth int // number of nodes from the root to the deepest node, both included
+	Nodes int // number of nodes; bounds the work of a Match too
 }
 
-// DefaultLimits leaves room for far more than filters that people write, in a
-// token that still fits an HTTP header.
-func DefaultLimits() Limits {
-	return Limits{Bytes: 16 << 10, Depth: 32, Nodes: 512}
-}
-
-// parser turns a decoded tree into nodes. Where it meets a problem it notes it,
-// stands in an empty node and goes on, to find the others.
+// A parser makes nodes of a decoded tree. In place of a node with a problem it returns an empty
+// node and goes on, to find all problems.
 type parser struct {
 	limits   Limits
 	nodes    int
@@ -55,9 +48,8 @@ func parse(tree []byte, limits Limits) (node, error) {
 	return root, p.err()
 }
 
-// scan checks what has to hold before the tree is decoded, token by token and
-// without recursion: that it is strict JSON, that it does not nest deeper than a
-// tree within the limits could, and that its numbers are within float64.
+// scan checks the tree token by token, without recursion, before it is decoded: it must be strict
+// JSON, nested no deeper than the limits allow, with all numbers in the range of float64.
 func (p *parser) scan(tree []byte) {
 	dec := jsontext.NewDecoder(bytes.NewReader(tree))
 	for {
@@ -69,7 +61,7 @@ func (p *parser) scan(tree []byte) {
 			p.notJSON(err)
 			return
 		}
-		if nodes := (dec.StackDepth() + 1) / 2; nodes > p.limits.Depth { // a node takes an object and at most one list
+		if nodes := (dec.StackDepth() + 1) / 2; nodes > p.limits.Depth { // a node is an object with at most one list
 			p.tooDeep(string(dec.StackPointer()))
 			return
 		}
@@ -88,8 +80,7 @@ func (p *parser) notJSON(err error) {
 	p.refuse(pointer, "not strict JSON: %v", err)
 }
 
-// checkRange refuses what float64 would make infinite: all such numbers would
-// be equal.
+// checkRange refuses numbers that are infinite as float64, because all of them would be equal.
 func (p *parser) checkRange(number string, dec *jsontext.Decoder) {
 	if _, err := strconv.ParseFloat(number, 64); err != nil {
 		p.refuse(string(dec.StackPointer()), "the number %.20s is beyond the range of float64", number)
@@ -100,7 +91,7 @@ func (p *parser) tooDeep(pointer string) {
 	p.refuse(pointer, "nested too deeply, at most %d nodes may stand within each other", p.limits.Depth)
 }
 
-// node parses the node at a pointer. It recurses no deeper than limits.Depth.
+// node parses the node at a pointer. It recurses at most to limits.Depth.
 func (p *parser) node(decoded any, pointer string, depth int) node {
 	if !p.admit(pointer, depth) {
 		return node{}
@@ -124,8 +115,8 @@ func (p *parser) node(decoded any, pointer string, depth int) node {
 	return p.operand(name, operand, pointer, depth)
 }
 
-// admit counts a node and says whether it is within the limits. What is beyond
-// them is named once and not looked at.
+// admit counts a node and reports whether it is within the limits. The parser ignores nodes beyond
+// them, after one problem.
 func (p *parser) admit(pointer string, depth int) bool {
 	if depth > p.limits.Depth {
 		p.tooDeep(pointer)
@@ -239,7 +230,7 @@ func (p *parser) list(op op, operand any, pointer string, depth int) node {
 	return node{op: op, operands: operands}
 }
 
-// describe names the type of a decoded value.
+// describe returns the type of a decoded value in words.
 func describe(decoded any) string {
 	switch decoded.(type) {
 	case nil:

@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxIndex is the largest magnitude of an index: the integers that every JSON
-// implementation keeps exactly (RFC 9535 §2.1, RFC 7493 §2.2).
+// maxIndex is the largest magnitude of an index. Every JSON implementation represents integers up
+// to it exactly (RFC 9535 §2.1, RFC 7493 §2.2).
 const maxIndex = 1<<53 - 1
 
-// A segment is one step of a path: to a member by name, or to an element by
-// index, counted from the end where it is negative.
+// A segment is one step of a path: to a member by name, or to an element by index. A negative index
+// counts from the end.
 type segment struct {
 	name    string
 	index   int64
 	byIndex bool
 }
 
-// resolve returns the value at path in doc. ok is false where there is none.
+// resolve returns the value at path in doc. ok is false if there is none.
 func resolve(doc any, path []segment) (value any, ok bool) {
 	for i := range path {
 		step := &path[i]
@@ -58,8 +58,8 @@ func (s *segment) element(array []any) (value any, ok bool) {
 	return array[i], true
 }
 
-// appendPath writes the one spelling that all spellings of a path share, after
-// the normalized paths of RFC 9535 §2.7.
+// appendPath writes the canonical spelling of a path, similar to the normalized paths of RFC 9535
+// §2.7.
 func appendPath(b []byte, path []segment) []byte {
 	b = append(b, '$')
 	for _, step := range path {
@@ -74,8 +74,8 @@ func appendPath(b []byte, path []segment) []byte {
 	return b
 }
 
-// parsePath compiles a singular query (RFC 9535 §2.3.5.1), with or without the
-// leading "$." before a name:
+// parsePath compiles a singular query (RFC 9535 §2.3.5.1). A leading "$." is optional before a
+// name:
 //
 //	path     = ("$" / name) *(S segment)
 //	segment  = "." name / "[" S (quoted / int) S "]"
@@ -93,7 +93,7 @@ func parsePath(text string) ([]segment, error) {
 	return path, nil
 }
 
-// pathScanner reads a path from left to right, in one pass.
+// A pathScanner reads a path from left to right.
 type pathScanner struct {
 	text string
 	pos  int
@@ -171,7 +171,7 @@ func (s *pathScanner) selector() (segment, error) {
 	}
 }
 
-// name reads a member-name-shorthand.
+// name reads a name without quotes, the member-name-shorthand of RFC 9535.
 func (s *pathScanner) name() (string, error) {
 	start := s.pos
 	for s.pos < len(s.text) {
@@ -208,7 +208,7 @@ func (s *pathScanner) index() (int64, error) {
 	return index, nil
 }
 
-// quoted reads a string literal up to and with the quote that ends it.
+// quoted reads a string literal, including the quote that ends it.
 func (s *pathScanner) quoted(quote byte) (string, error) {
 	var name strings.Builder
 	for s.pos < len(s.text) {
@@ -234,7 +234,7 @@ func (s *pathScanner) quoted(quote byte) (string, error) {
 	return "", errNoQuote
 }
 
-// escape reads what follows a backslash.
+// escape reads an escape after its backslash.
 func (s *pathScanner) escape(quote byte) (rune, error) {
 	c := s.peek()
 	if c == 'u' {
@@ -258,7 +258,7 @@ func (s *pathScanner) escape(quote byte) (rune, error) {
 	return 0, errBadEscape
 }
 
-// unicode reads uXXXX, and a second \uXXXX where the first is half of a pair.
+// unicode reads uXXXX, and a second \uXXXX if the first is half of a surrogate pair.
 func (s *pathScanner) unicode() (rune, error) {
 	r, err := s.hex()
 	if err != nil || !utf16.IsSurrogate(r) {
@@ -294,7 +294,7 @@ func (s *pathScanner) skipBlanks() {
 	}
 }
 
-// peek returns the next byte, or NUL at the end: no token of the grammar has it.
+// peek returns the next byte, or NUL at the end. NUL occurs in no path.
 func (s *pathScanner) peek() byte {
 	if s.pos == len(s.text) {
 		return 0

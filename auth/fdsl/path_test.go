@@ -14,7 +14,7 @@ const pathDoc = `{
 	"true": "word", "list": [["inner"]], "nothing": null, "9": "digit"
 }`
 
-// found is what each path names in pathDoc.
+// found has paths and what they find in pathDoc.
 var found = []struct{ path, want string }{
 	{"$.a.b[0]", "zero"},
 	{"a.b[0]", "zero"},
@@ -59,7 +59,7 @@ func goodPaths() []string {
 }
 
 var badPaths = []string{
-	// Not rooted, or with blanks around.
+	// Without a root, or with blanks around.
 	"", " ", " $", "$ ", "a ", " a", "$a", "$$", ".a", "['a']", "[0]", "@", "@.a", "9", "-1", "/a/b", "#/a", "'a'",
 	// Names.
 	"$.", "$.a.", "$. a", "$.9", "$.a-b", "a-b", "$.'a'", "$.$", "$.a b", "a/b", "$.a\x00", "$.a!", "a,b",
@@ -70,7 +70,7 @@ var badPaths = []string{
 	"$['a", "$['a'", "$[a]", "$['a\"]", `$["a']`, `$['\"']`, `$["\'"]`, `$['\x']`, `$['\']`, `$['\`, `$['\u12']`, `$['\u12G4']`,
 	`$['\u+123']`, `$['\U0041']`, `$['\ud800']`, `$['\ude00\ud83d']`, `$['\ud83d\u0041']`, `$['\ud83dx']`, `$['\ud83d\n']`,
 	"$['\n']", "$['\x00']", "$['a''b']", "$['a'b]", `$["a" "b"]`, `$['\0']`, `$['\a']`,
-	// More than one place, or none that is fixed.
+	// More than one place, or a place that depends on the message.
 	"$.*", "$[*]", "$..a", "$..[0]", "$..*", "a..b", "$[1:2]", "$[:]", "$[::1]", "$[0,1]", "$['a','b']", "$[?@.a]", "$[?(@.a==1)]",
 	"$.length()", "length($.a)", "count(a)", "$[(@.length-1)]", "*", "..a", "$.a^", "$.a~", "$[-1:]", "$[0][*]",
 }
@@ -128,7 +128,7 @@ func TestPathsAgreeWithTheGrammar(t *testing.T) {
 	}
 }
 
-// A long path is read and walked in one pass.
+// Parsing and resolving take linear time.
 func TestLongPath(t *testing.T) {
 	const steps = 100_000
 	filter := compileTree(t, node("path", "$"+strings.Repeat("[0]", steps)))

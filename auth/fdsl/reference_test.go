@@ -2,9 +2,9 @@ package fdsl_test
 
 import "reflect"
 
-// reference evaluates a decoded tree as the definition of the language reads,
-// sentence by sentence, with no thought for speed. It knows no path syntax:
-// steps says what each path in the tree means.
+// A reference evaluates a decoded tree. It follows the definition of the language sentence by
+// sentence and ignores speed. It does not parse paths: steps has the meaning of each path in the
+// tree.
 type reference struct {
 	doc    any
 	stream string
@@ -117,6 +117,6 @@ func truthyInJavaScript(value any) bool {
 	return value != any(false) && value != any(0.0) && value != any("") && value != nil
 }
 
-// sameValue holds because reflect compares float64 with ==, never converts, and
-// compares maps by content.
+// sameValue is DeepEqual, which compares float64 with ==, never converts, and compares maps by
+// content.
 func sameValue(a, b any) bool { return reflect.DeepEqual(a, b) }

@@ -5,32 +5,31 @@ import (
 	"slices"
 )
 
-// simplifier rewrites trees into their canonical form: nested and/or flattened,
-// operands sorted and without repetition, constants folded, double negations
-// gone. Every rule is a law of Kleene's three-valued logic, so no message and no
-// error can tell the result from the tree. The laws of two-valued logic that
-// fail there are absent: x and not x is not false, and eq(x, x) is not true,
-// since both are errors where x is one.
+// A simplifier rewrites trees to their canonical form: it flattens nested ands and ors, sorts
+// operands and drops repeated ones, folds constants, and removes double negations. Every rule is
+// a law of Kleene's three-valued logic, so the result has the same outcome as the tree for every
+// message. Laws that hold only in two-valued logic are not used: "x and not x" is not false, and
+// eq(x, x) is not true, because both are errors if x is one.
 type simplifier struct {
-	stream *string // what meta stands for; nil leaves it in
+	stream *string // replaces meta; nil keeps meta
 }
 
-// truth rewrites a node of which only the outcome counts: the root and the
-// operands of and, or and not.
+// truth rewrites a node of which only the outcome matters: the root, or an operand of and, or and
+// not.
 func (s simplifier) truth(n *node) node {
 	switch n.op {
 	case opEq:
 		return s.eq(n)
 	case opAnd, opOr:
-		return s.junction(n)
+		return s.connective(n)
 	case opNot:
 		return s.not(n)
 	default:
-		return known(s.value(n))
+		return toBoolean(s.value(n))
 	}
 }
 
-// value rewrites a node whose value counts: an operand of eq.
+// value rewrites a node whose value matters: an operand of eq.
 func (s simplifier) value(n *node) node {
 	switch {
 	case n.op == opMeta && s.stream != nil:
@@ -42,18 +41,18 @@ func (s simplifier) value(n *node) node {
 	if truth.isBoolean() {
 		return truth
 	}
-	// Only as an outcome is not(not(x)), or and(x), the same as x.
+	// not(not(x)) and and(x) have the outcome of x, but their values are booleans.
 	return node{op: opAnd, operands: []node{truth}}
 }
 
-// isBoolean says whether the value of a node is a boolean, or an error.
+// isBoolean reports whether the value of a node is a boolean or an error.
 func (n *node) isBoolean() bool {
 	_, isBool := n.literal.(bool)
 	return isBool || n.op >= opEq
 }
 
-// known replaces a literal by its truth.
-func known(n node) node {
+// toBoolean replaces a literal by its truth.
+func toBoolean(n node) node {
 	if n.op == opLiteral {
 		return boolean(isTruthy(n.literal))
 	}
@@ -70,14 +69,14 @@ func (s simplifier) eq(n *node) node {
 	case left.op == opMeta && right.op == opMeta:
 		return boolean(true)
 	}
-	if order := cmp.Compare(left.side(), right.side()); order > 0 || order == 0 && compareKeys(left.key(), right.key()) > 0 {
+	if order := cmp.Compare(left.rank(), right.rank()); order > 0 || order == 0 && compareKeys(left.key(), right.key()) > 0 {
 		left, right = right, left
 	}
 	return node{op: opEq, operands: []node{left, right}}
 }
 
-// side puts the name of the stream left and a literal right in eq.
-func (n *node) side() int {
+// rank orders the operands of eq: the stream's name on the left, a literal on the right.
+func (n *node) rank() int {
 	switch n.op {
 	case opMeta:
 		return 0
@@ -100,9 +99,9 @@ func (s simplifier) not(n *node) node {
 	}
 }
 
-// junction rewrites an and or an or. One operand value decides it whatever the
-// others are, errors included; the other value changes nothing.
-func (s simplifier) junction(n *node) node {
+// connective rewrites an and or an or. A decisive operand, false for and and true for or,
+// determines the outcome even if others are errors. The opposite constant has no influence.
+func (s simplifier) connective(n *node) node {
 	decisive := n.op == opOr
 	var operands []node
 	for i := range n.operands {
@@ -146,8 +145,8 @@ func asSet(operands []node) []node {
 	return operands
 }
 
-// compareKeys orders operands: shorter ones first. They tend to be cheaper, and
-// one that decides spares the others.
+// compareKeys puts operands with shorter keys first. They tend to be cheaper, and a decisive one
+// saves the evaluation of the others.
 func compareKeys(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

@@ -16,7 +16,7 @@ const semanticsDoc = `{
 	"big": 9007199254740993, "rounded": 9007199254740992, "huge": 1e308, "text": "null"
 }`
 
-// Shorthand for the trees of the tables below.
+// Shorthand for trees.
 func path(p string) any       { return node("path", p) }
 func text(s string) any       { return node("string", s) }
 func number(n float64) any    { return node("number", n) }
@@ -113,7 +113,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestErrors tells errors from falsy values: an error stays one under not.
+// TestErrors tells errors from falsy values: not of an error is an error.
 func TestErrors(t *testing.T) {
 	doc := decode(t, semanticsDoc)
 	isTrue, isFalse := path("yes"), path("no")
@@ -169,8 +169,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Streams that accept anything also pass messages that are no objects.
-func TestMatchOnAnyValue(t *testing.T) {
+// A stream without a schema may have messages that are not objects.
+func TestMatchOfMessagesThatAreNotObjects(t *testing.T) {
 	for doc, want := range map[string]bool{`null`: false, `0`: false, `""`: false, `[]`: true, `{}`: true, `"x"`: true} {
 		if got := compile(t, pathNode("$")).Match(decode(t, doc), ""); got != want {
 			t.Errorf("$ on %s is %v", doc, got)
@@ -225,8 +225,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// Filters that differ in what they pass must not be taken for each other.
-func TestKeysTellApart(t *testing.T) {
+func TestFiltersThatPassDifferentMessagesHaveDifferentKeys(t *testing.T) {
 	trees := []any{
 		eq(path("a"), text("1")), eq(path("a"), number(1)), eq(path("a"), text("true")), eq(path("a"), boolean(true)),
 		eq(path("a"), null), eq(path("a"), text("null")), path("a"), path("$['a.b']"), path("a.b"), path("$['a\"][\"b']"),
@@ -278,9 +277,8 @@ func TestFor(t *testing.T) {
 	}
 }
 
-// The name of a stream comes from outside; invalid UTF-8 in it may not make two
-// filters share a key.
-func TestForStreamsThatAreNotUTF8(t *testing.T) {
+// A stream's name may be invalid UTF-8 here, and must not make two filters share a key.
+func TestForAStreamWhoseNameIsNotUTF8(t *testing.T) {
 	filter := compileTree(t, eq(meta, path("a")))
 	doc := map[string]any{"a": "\ufffd"}
 	valid, invalid := filter.For("\ufffd"), filter.For("\xff")
@@ -288,11 +286,11 @@ func TestForStreamsThatAreNotUTF8(t *testing.T) {
 		t.Errorf("both have the key %s", valid.Key())
 	}
 	if !valid.Match(doc, "") || invalid.Match(doc, "") {
-		t.Error("U+FFFD is taken for an invalid byte")
+		t.Error("an invalid byte is taken for U+FFFD, or the reverse")
 	}
 }
 
-func TestForWithoutMeta(t *testing.T) {
+func TestForReturnsAFilterWithoutMetaItself(t *testing.T) {
 	filter := compileTree(t, path("a"))
 	if filter.For("fleet") != filter {
 		t.Error("a filter that does not read the stream is copied for it")
@@ -325,7 +323,7 @@ func TestConstant(t *testing.T) {
 	}
 }
 
-// everyOp has each kind of node, and an eq of two equal deep values.
+// everyOp is truthy and has each kind of node, and an eq of two equal deep values.
 var everyOp = and(
 	eq(path("object"), path("sameObject")), eq(path("list"), path("sameList")), eq(meta, text("fleet")), not(not(meta)),
 	or(missing, eq(path("one"), number(1))), eq(and(path("one")), boolean(true)), not(eq(path("null"), text("x"))),
@@ -336,7 +334,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	filter := compileTree(t, everyOp)
 	stream := strings.Clone("fleet")
 	if !filter.Match(doc, stream) {
-		t.Fatal("the filter does not match: an operand was skipped")
+		t.Fatal("the filter does not match, so it does not evaluate every operand")
 	}
 	if n := testing.AllocsPerRun(100, func() { filter.Match(doc, stream) }); n != 0 {
 		t.Errorf("%v allocations", n)
