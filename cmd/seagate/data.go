@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,30 +19,38 @@ import (
 )
 
 func dataCommand() *cobra.Command {
-	group := cli.NewGroup("data", "Look after a data folder that no gateway uses", dataCheckCommand())
+	group := cli.NewGroup("data", "Check a data folder that no gateway uses", dataCheckCommand())
 	group.GroupID = "server"
 	return group
 }
 
 func dataCheckCommand() *cobra.Command {
-	var data func() (string, error)
-	cmd := cli.Offline("check", "Read all of a data folder, and say what is wrong with it", cobra.NoArgs, func(_ context.Context, l cli.Local) error {
-		dir, err := data()
-		if err != nil {
-			return err
-		}
-		return checkData(l, dir)
-	})
-	cmd.Long = `Read all of a data folder, and say what is wrong with it and what to do. It changes
-nothing. No gateway may use the folder meanwhile.
+	cmd := onData("check", "Read a data folder completely and report what is wrong with it", cobra.NoArgs,
+		func(_ context.Context, c *cli.Console, dir string) error { return checkData(c, dir) })
+	cmd.Long = `Read a data folder completely, and report what is wrong with it and what to do.
+The command changes nothing. No gateway may use the folder at the same time.
 
-The exit status is 1 if anything is wrong.`
+The exit status is 1 if something is wrong.`
 	cmd.Example = `  seagate data check --data /var/lib/seagate`
-	data = addData(cmd)
 	return cmd
 }
 
-// found is how much there is in a data folder.
+// onData returns a command about a data folder, which a flag or the environment
+// names.
+func onData(use, short string, args cobra.PositionalArgs, do func(ctx context.Context, c *cli.Console, dir string) error) *cobra.Command {
+	var given string
+	cmd := cli.NewCommand(use, short, args, func(ctx context.Context, c *cli.Console) error {
+		dir := cmp.Or(given, os.Getenv("SEAGATE_DATA_DIR"))
+		if dir == "" {
+			return cli.Usage(errors.New("name the data folder with --data"))
+		}
+		return do(ctx, c, dir)
+	})
+	cmd.Flags().StringVar(&given, "data", "", "data folder `DIR` [SEAGATE_DATA_DIR]")
+	return cmd
+}
+
+// found is the contents of a data folder.
 type found struct {
 	Logs     int    `json:"logs"`
 	Messages uint64 `json:"messages"`
@@ -51,7 +60,7 @@ type found struct {
 
 func foundIn(r integrity.Report) found { return found{r.Logs, r.Entries, r.Bytes, r.Records} }
 
-// String is for people.
+// String returns the contents as text.
 func (f found) String() string {
 	return fmt.Sprintf("messages: %d, with %d bytes; streams that have any: %d; records: %d", f.Messages, f.Bytes, f.Logs, f.Records)
 }
@@ -64,20 +73,20 @@ type problem struct {
 	Advice string `json:"advice"`
 }
 
-// checked is the result of a check.
+// checked is the result of "seagate data check".
 type checked struct {
 	Data string `json:"data"`
 	found
 	Problems int `json:"problems"`
 }
 
-func checkData(l cli.Local, dir string) error {
-	report, err := readStore(l, dir)
+func checkData(c *cli.Console, dir string) error {
+	report, err := readStore(c, dir)
 	if err != nil {
 		return err
 	}
 	for _, p := range report.Problems {
-		if err := l.Entry(problem(p), p.String()); err != nil {
+		if err := c.Entry(problem(p), p.String()); err != nil {
 			return err
 		}
 	}
@@ -86,7 +95,7 @@ func checkData(l cli.Local, dir string) error {
 	if result.found == (found{}) && result.Problems > 0 {
 		text = "%s could not be opened, so nothing was counted (%v)"
 	}
-	if err := l.Done(result, text, dir, result.found); err != nil {
+	if err := c.Done(result, text, dir, result.found); err != nil {
 		return err
 	}
 	if n := len(report.Problems); n > 0 {
@@ -95,14 +104,14 @@ func checkData(l cli.Local, dir string) error {
 	return nil
 }
 
-func readStore(l cli.Local, dir string) (integrity.Report, error) {
+func readStore(c *cli.Console, dir string) (integrity.Report, error) {
 	options := pebble.Options{
-		Logger: slog.New(slog.DiscardHandler), // what it would say is in the report
+		Logger: slog.New(slog.DiscardHandler), // the report has everything
 		OnFatal: func(err error) {
 			os.Exit(cli.Report(os.Stderr, err))
 		},
 	}
-	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, tenths(l))
+	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, tenths(c))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return report, fmt.Errorf("%s is no data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
@@ -112,20 +121,20 @@ func readStore(l cli.Local, dir string) (integrity.Report, error) {
 	return report, err
 }
 
-// A check of less than this is over before anybody asks how far it is.
-const worthTelling = 1 << 30
+// progressBytes is the size from which a check reports its progress.
+const progressBytes = 1 << 30
 
-// tenths returns what says how far a check is, each time that another tenth of
-// the bytes is read.
-func tenths(l cli.Local) func(done, total int64) {
+// tenths returns a function that reports the progress of a check after each tenth
+// of the bytes.
+func tenths(c *cli.Console) func(done, total int64) {
 	said := int64(0)
 	return func(done, total int64) {
-		if total < worthTelling || done > total {
+		if total < progressBytes || done > total {
 			return
 		}
 		if tenth := done * 10 / total; tenth > said {
 			said = tenth
-			l.Note("%d%% read", tenth*10)
+			c.Note("%d%% read", tenth*10)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -22,24 +21,35 @@ import (
 )
 
 func devCommand() *cobra.Command {
-	return gatewayCommand{
-		use:      "dev",
-		short:    "Run a gateway to try out, on this machine alone",
-		defaults: config.Development,
-		check:    (*config.Config).RequireLoopback,
-		ready: func(cmd *cobra.Command, c *config.Config, a *app.App) error {
-			credentials, err := devCredentials(cmd.Context(), a, c)
-			if err == nil {
-				welcome(cmd.OutOrStdout(), credentials, c.DataDir)
-			}
-			return err
-		},
-	}.command()
+	return serverCommand("dev", "Run a gateway to try out, on this machine only", config.Development, dev)
 }
 
-// devCredentials returns the root client's credentials: those of the
-// environment, or else ones that are made at the first start and kept for the
-// next ones, in files that only this user can read.
+func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error {
+	c, log, err := loadForServer(console, loader)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.RequireLoopback()...); err != nil {
+		return err
+	}
+	a, err := app.New(ctx, c, log, version)
+	if err != nil {
+		return err
+	}
+	credentials, err := devCredentials(ctx, a, c)
+	if err == nil {
+		err = welcome(console, credentials, c.DataDir)
+	}
+	if err != nil {
+		a.Close()
+		return err
+	}
+	return a.Run(ctx)
+}
+
+// devCredentials returns the root client's credentials. They come from the
+// environment, or else from files that the first start writes and that only this
+// user can read.
 func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Credentials, error) {
 	credentials, fresh, err := knownCredentials(c)
 	if err != nil {
@@ -47,8 +57,8 @@ func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Cred
 	}
 	credentials.URL = a.URL()
 	if fresh {
-		// Before the client is made: a secret that nobody knows would lock
-		// everyone out.
+		// Before the client is created, since nobody could connect with a secret
+		// that is lost.
 		if err := saveCredentials(credentials, c.DataDir); err != nil {
 			return credentials, err
 		}
@@ -57,7 +67,7 @@ func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Cred
 		return credentials, err
 	}
 	if _, err := a.Directory().Basic(credentials.ClientID, credentials.ClientSecret, netip.IPv6Loopback()); err != nil {
-		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or one with another secret, as a folder that was restored has: use it with `seagate serve`, or name another folder with --data",
+		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or the root client has another secret, as after a restore: use the folder with `seagate serve`, or name another one with --data",
 			c.DataDir, credentials.ClientID)
 	}
 	return credentials, saveCredentials(credentials, c.DataDir)
@@ -74,11 +84,11 @@ func knownCredentials(c *config.Config) (credentials cli.Credentials, fresh bool
 	return credentials, false, err
 }
 
-// curlFile lets curl have the credentials without showing them to everyone who
-// lists processes.
+// curlFile gives curl the credentials without arguments, which every user of the
+// machine can read.
 const curlFile = "curlrc"
 
-// curlText escapes what curl takes for an end or an escape.
+// curlText escapes what ends or escapes a text in a configuration of curl.
 var curlText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func saveCredentials(c cli.Credentials, dir string) error {
@@ -93,14 +103,20 @@ func saveCredentials(c cli.Credentials, dir string) error {
 	)
 }
 
-// welcome says how to send a first message.
-func welcome(w io.Writer, c cli.Credentials, dir string) {
+// welcome says how to send a first message. As JSON it is the credentials.
+func welcome(console *cli.Console, c cli.Credentials, dir string) error {
+	if console.JSON {
+		return console.Entry(struct {
+			cli.Credentials
+			Data string `json:"data"`
+		}{c, dir}, "")
+	}
 	here, _ := os.Getwd()
 	seagate := quote(os.Args[0])
-	if dir != config.Development().DataDir { // where the commands look by themselves
+	if dir != config.Development().DataDir { // where the commands look without it
 		seagate = "SEAGATE_DATA_DIR=" + quote(dir) + " " + seagate
 	}
-	fmt.Fprintf(w, `Seagate is ready.
+	_, err := fmt.Fprintf(console, `Seagate is ready.
 
   URL            %[1]s
   client id      %[2]s
@@ -125,9 +141,10 @@ The same with curl, and what the definition is now:
 Ctrl-C stops it. Everything it keeps is in %[7]s.
 
 `, c.URL, c.ClientID, c.ClientSecret, here, seagate, quote(filepath.Join(dir, curlFile)), dir)
+	return err
 }
 
-// quote makes one word of a text for a shell.
+// quote quotes a text as one word of a shell.
 func quote(text string) string {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./"
 	if text != "" && strings.Trim(text, plain) == "" {

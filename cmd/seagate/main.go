@@ -14,11 +14,12 @@ import (
 	"seagate/cmd/seagate/cli"
 )
 
-// version is set by the build.
+// version is the release, which the build sets.
 var version = "dev"
 
 func main() {
-	// The first signal asks to stop; a second one, the default way, does it.
+	// The first signal asks for an orderly stop. The second one ends the process,
+	// as signals do by default.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Report(os.Stderr, rootCommand().ExecuteContext(ctx)))
@@ -51,7 +52,7 @@ func rootCommand() *cobra.Command {
 	return root
 }
 
-// unknownCommand is what the root command does with words that name no other.
+// unknownCommand reports arguments that name no command.
 func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return root.Help()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 
@@ -23,15 +22,8 @@ type oracleRun struct {
 
 func oracleCommand() *cobra.Command {
 	r := oracleRun{options: oracle.DefaultOptions()}
-	cmd := &cobra.Command{
-		Use:     "oracle",
-		Short:   "Try a gateway: does it keep its promises?",
-		GroupID: "client",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.run(cmd.Context(), cmd.OutOrStdout())
-		},
-	}
+	cmd := cli.NewCommand("oracle", "Try a gateway: does it keep its promises?", cobra.NoArgs, r.run)
+	cmd.GroupID = "client"
 	cmd.Long = `Try a gateway: publish to streams of its own in every way, consume them in every
 way, cut connections, and say whether anything was lost, doubled or out of
 order. Kill the gateway meanwhile, or pull its plug, if you like: it is waited
@@ -72,7 +64,7 @@ func (r *oracleRun) flags(cmd *cobra.Command) {
 
 var errPromises = errors.New("the gateway broke promises")
 
-func (r *oracleRun) run(ctx context.Context, out io.Writer) error {
+func (r *oracleRun) run(ctx context.Context, c *cli.Console) error {
 	url, credentials, err := r.connection.Target()
 	if err != nil {
 		return err
@@ -82,10 +74,12 @@ func (r *oracleRun) run(ctx context.Context, out io.Writer) error {
 	if r.verify != "" {
 		report, err = oracle.Verify(ctx, target, r.verify, r.options)
 	} else {
-		report, err = r.try(ctx, target, out)
+		report, err = r.try(ctx, target, c)
 	}
-	if report != nil {
-		report.WriteTo(out)
+	if report != nil && c.JSON {
+		err = errors.Join(err, c.Entry(report, ""))
+	} else if report != nil {
+		report.WriteTo(c)
 	}
 	if err == nil && !report.OK() {
 		err = errPromises
@@ -93,7 +87,7 @@ func (r *oracleRun) run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-func (r *oracleRun) try(ctx context.Context, target oracle.Target, out io.Writer) (*oracle.Report, error) {
+func (r *oracleRun) try(ctx context.Context, target oracle.Target, c *cli.Console) (*oracle.Report, error) {
 	o := r.options
 	for o.Seed == 0 {
 		o.Seed = rand.Uint64()
@@ -108,6 +102,12 @@ func (r *oracleRun) try(ctx context.Context, target oracle.Target, out io.Writer
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	fmt.Fprintf(out, "seed %d, journals in %s\n", o.Seed, o.Journal)
+	begun := struct {
+		Seed    uint64 `json:"seed"`
+		Journal string `json:"journal"`
+	}{o.Seed, o.Journal}
+	if err := c.Entry(begun, fmt.Sprintf("seed %d, journals in %s", o.Seed, o.Journal)); err != nil {
+		return nil, err
+	}
 	return run.Run(ctx)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,49 +21,30 @@ import (
 	"seagate/storage/pebble/integrity"
 )
 
-// addData adds the flag that names a data folder, and returns what reads it.
-func addData(cmd *cobra.Command) func() (string, error) {
-	given := cmd.Flags().String("data", "", "data folder `DIR` [SEAGATE_DATA_DIR]")
-	return func() (string, error) {
-		if dir := cmp.Or(*given, os.Getenv("SEAGATE_DATA_DIR")); dir != "" {
-			return dir, nil
-		}
-		return "", cli.Usage(errors.New("name the data folder with --data"))
-	}
-}
-
 func restoreCommand() *cobra.Command {
-	var data func() (string, error)
-	cmd := cli.Offline("restore FILE", "Make a data folder of a backup", cobra.ExactArgs(1), func(ctx context.Context, l cli.Local) error {
-		dir, err := data()
-		if err != nil {
-			return err
-		}
-		return restore(ctx, l, dir)
-	})
-	cmd.Long = `Make a data folder of what ` + "`seagate backup`" + ` has saved, which it checks. The
-folder must be empty or not be there; if anything is wrong it is left like that.
+	cmd := onData("restore FILE", "Create a data folder from a backup", cobra.ExactArgs(1), restore)
+	cmd.Long = `Create a data folder from a file of ` + "`seagate backup`" + `, and check it. The folder must
+be empty or not exist. If something is wrong, the folder stays like that.
 
-Streams that come back have another epoch, since what was published after the
-backup is missing in them: who kept a position is told.`
+The restored streams get new epochs, because messages that were published after
+the backup are missing. So clients that kept a position notice.`
 	cmd.Example = `  seagate restore seagate.tar --data /var/lib/seagate
   zstd -dc seagate.tar.zst | seagate restore - --data /var/lib/seagate`
 	cmd.GroupID = "server"
-	data = addData(cmd)
 	return cmd
 }
 
-// restored is the result of a restore.
+// restored is the result of "seagate restore".
 type restored struct {
 	Data      string    `json:"data"`
 	CreatedAt time.Time `json:"createdAt"` // of the backup
 	found
 }
 
-// restore unpacks and checks beside the place where the gateway looks, and
-// leaves nothing there unless all of it is right.
-func restore(ctx context.Context, l cli.Local, dir string) (err error) {
-	from, err := openBackup(l)
+// restore unpacks and checks the backup next to the place where the gateway looks
+// for its store, and moves it there if all of it is right.
+func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
+	from, err := openBackup(c)
 	if err != nil {
 		return err
 	}
@@ -83,7 +63,7 @@ func restore(ctx context.Context, l cli.Local, dir string) (err error) {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	report, err := checkAndRenew(l, partial)
+	report, err := checkAndRenew(c, partial)
 	if err != nil {
 		return err
 	}
@@ -91,17 +71,17 @@ func restore(ctx context.Context, l cli.Local, dir string) (err error) {
 		return err
 	}
 	result := restored{dir, archive.CreatedAt, foundIn(report)}
-	return l.Done(result, "%s is as it was at %s; %v", dir, archive.CreatedAt.Format(time.RFC3339), result.found)
+	return c.Done(result, "%s is as it was at %s; %v", dir, archive.CreatedAt.Format(time.RFC3339), result.found)
 }
 
-func openBackup(l cli.Local) (io.ReadCloser, error) {
-	if l.Args[0] == "-" {
-		return io.NopCloser(l.Input()), nil
+func openBackup(c *cli.Console) (io.ReadCloser, error) {
+	if c.Args[0] == "-" {
+		return io.NopCloser(c.In), nil
 	}
-	return os.Open(l.Args[0])
+	return os.Open(c.Args[0])
 }
 
-// makeEmpty makes the folder, or accepts one that is empty.
+// makeEmpty creates the folder, or accepts an empty one.
 func makeEmpty(dir string) (made bool, err error) {
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -115,7 +95,7 @@ func makeEmpty(dir string) (made bool, err error) {
 	return false, nil
 }
 
-// undo leaves the folder as it was.
+// undo restores the folder as it was before.
 func undo(dir, partial string, made bool) error {
 	err := os.RemoveAll(partial)
 	if made {
@@ -124,7 +104,7 @@ func undo(dir, partial string, made bool) error {
 	return err
 }
 
-// A reading ends when the context does.
+// A reading is a reader that ends with its context.
 type reading struct {
 	ctx context.Context
 	r   io.Reader
@@ -145,8 +125,8 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// unpack unpacks a backup into a new folder, durably. Nothing in it can lead out
-// of that.
+// unpack durably unpacks a backup into a new folder. No file of the backup can get
+// outside of the folder.
 func unpack(dir string, from io.Reader) (cli.Archive, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return cli.Archive{}, err
@@ -180,16 +160,16 @@ func place(root *os.Root, name string, content io.Reader) error {
 	return errors.Join(err, durable.SyncAndClose(file, nil))
 }
 
-// checkAndRenew reads everything once, and gives the streams new epochs.
-func checkAndRenew(l cli.Local, store string) (integrity.Report, error) {
+// checkAndRenew checks the store and gives the streams new epochs.
+func checkAndRenew(c *cli.Console, store string) (integrity.Report, error) {
 	options := pebble.Options{
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		OnFatal: func(error) { // the log says it
+		OnFatal: func(error) { // the log has the error
 			os.RemoveAll(store)
 			os.Exit(cli.ExitFailed)
 		},
 	}
-	report, err := pebble.Check(store, options, tenths(l))
+	report, err := pebble.Check(store, options, tenths(c))
 	for _, p := range report.Problems {
 		err = errors.Join(err, errors.New(p.String()))
 	}
@@ -202,7 +182,7 @@ func checkAndRenew(l cli.Local, store string) (integrity.Report, error) {
 	return report, nil
 }
 
-// moveIn gives the store its name.
+// moveIn renames the store to the name that the gateway looks for.
 func moveIn(dir, partial string) error {
 	return errors.Join(
 		durable.Rename(partial, filepath.Join(dir, app.StoreFolder)),

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,77 +9,60 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/cmd/seagate/app"
+	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/terminal"
 )
 
+// serverCommand returns a command with the flags of a configuration, which it
+// reads with the loader.
+func serverCommand(use, short string, defaults func() *config.Config, do func(context.Context, *cli.Console, *config.Loader) error) *cobra.Command {
+	loader := &config.Loader{Defaults: defaults, OtherVariables: cli.Variables}
+	cmd := cli.NewCommand(use, short, cobra.NoArgs, func(ctx context.Context, console *cli.Console) error {
+		return do(ctx, console, loader)
+	})
+	cmd.GroupID = "server"
+	loader.BindFlags(cmd.Flags())
+	return cmd
+}
+
 func serveCommand() *cobra.Command {
-	return gatewayCommand{
-		use:      "serve",
-		short:    "Run a gateway",
-		defaults: config.Default,
-		check:    func(*config.Config) []error { return nil },
-		ready:    func(*cobra.Command, *config.Config, *app.App) error { return nil },
-	}.command()
+	return serverCommand("serve", "Run a gateway", config.Default, serve)
 }
 
-// A gatewayCommand runs a gateway until it is told to stop.
-type gatewayCommand struct {
-	use, short string
-	defaults   func() *config.Config
-	check      func(*config.Config) []error                         // what the configuration has to be besides valid
-	ready      func(*cobra.Command, *config.Config, *app.App) error // called when it listens, before it serves
-}
-
-func (g gatewayCommand) command() *cobra.Command {
-	loader := newLoader(g.defaults)
-	command := &cobra.Command{
-		Use:     g.use,
-		Short:   g.short,
-		GroupID: "server",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return g.run(cmd, loader) },
-	}
-	loader.BindFlags(command.Flags())
-	return command
-}
-
-func (g gatewayCommand) run(cmd *cobra.Command, loader *config.Loader) error {
-	c, log, err := load(loader)
+func serve(ctx context.Context, console *cli.Console, loader *config.Loader) error {
+	c, log, err := loadForServer(console, loader)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.check(c)...); err != nil {
-		return err
-	}
-	slog.SetDefault(log) // for parts that log without being given a logger
-	a, err := app.New(cmd.Context(), c, log, version)
+	a, err := app.New(ctx, c, log, version)
 	if err != nil {
 		return err
 	}
-	if err := g.ready(cmd, c, a); err != nil {
-		a.Close()
-		return err
-	}
-	return a.Run(cmd.Context())
+	return a.Run(ctx)
 }
 
-// newLoader returns a loader that knows the client commands' variables too.
-func newLoader(defaults func() *config.Config) *config.Loader {
-	return &config.Loader{Defaults: defaults, OtherVariables: clientVariables}
-}
-
-// clientVariables are read by the commands that use a gateway, not by those
-// that run one.
-var clientVariables = []string{"SEAGATE_URL", "SEAGATE_CLIENT_ID", "SEAGATE_CLIENT_SECRET"}
-
-// load reads the configuration, and logs what is odd about it.
-func load(loader *config.Loader) (*config.Config, *slog.Logger, error) {
+// load reads the configuration. The warnings are good also with an error.
+func load(loader *config.Loader) (*config.Config, []string, error) {
 	c, warnings, err := loader.Load()
 	if err != nil {
-		return nil, nil, fmt.Errorf("the configuration is not valid:\n%w", err)
+		err = fmt.Errorf("the configuration is not valid:\n%w", err)
+	}
+	return c, warnings, err
+}
+
+// loadForServer reads the configuration and logs its warnings. The logger is
+// also the default one, for parts that have none of their own.
+func loadForServer(console *cli.Console, loader *config.Loader) (*config.Config, *slog.Logger, error) {
+	c, warnings, err := load(loader)
+	if err != nil {
+		return nil, nil, err
+	}
+	if console.JSON {
+		c.Log.Format = config.FormatJSON
 	}
 	log := newLogger(c.Log)
+	slog.SetDefault(log)
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
@@ -88,8 +71,7 @@ func load(loader *config.Loader) (*config.Config, *slog.Logger, error) {
 
 func newLogger(c config.Log) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.Level.Slog()}
-	text := c.Format == config.FormatText ||
-		c.Format == config.FormatAuto && terminal.Is(os.Stderr)
+	text := c.Format == config.FormatText || c.Format == config.FormatAuto && terminal.Is(os.Stderr)
 	if text {
 		return slog.New(slog.NewTextHandler(os.Stderr, options))
 	}
@@ -97,61 +79,47 @@ func newLogger(c config.Log) *slog.Logger {
 }
 
 func checkCommand() *cobra.Command {
-	loader := newLoader(config.Default)
-	command := &cobra.Command{
-		Use:     "check",
-		Short:   "Say whether a configuration is valid",
-		GroupID: "server",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, warnings, err := loader.Load()
+	return serverCommand("check", "Check whether a configuration is valid", config.Default,
+		func(_ context.Context, console *cli.Console, loader *config.Loader) error {
+			c, warnings, err := load(loader)
 			for _, warning := range warnings {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+				console.Warn(warning)
 			}
 			if err == nil && c.TLS.Enabled() {
-				err = app.CheckTLS(c.TLS)
+				if err = app.CheckTLS(c.TLS); err != nil {
+					err = fmt.Errorf("the configuration is not valid:\n%w", err)
+				}
 			}
 			if err != nil {
-				return fmt.Errorf("the configuration is not valid:\n%w", err)
+				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
-			return nil
-		},
-	}
-	loader.BindFlags(command.Flags())
-	return command
+			return console.Entry(struct {
+				Valid bool `json:"valid"`
+			}{true}, "The configuration is valid.")
+		})
 }
 
 func configCommand() *cobra.Command {
-	loader := newLoader(config.Default)
-	var asJSON, defaults bool
-	command := &cobra.Command{
-		Use:     "config",
-		Short:   "Show the configuration in force, and where each value comes from",
-		GroupID: "server",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			out := cmd.OutOrStdout()
+	var defaults bool
+	cmd := serverCommand("config", "Show the configuration in force, and the source of each value", config.Default,
+		func(_ context.Context, console *cli.Console, loader *config.Loader) error {
 			if defaults {
-				_, err := fmt.Fprint(out, config.Reference())
+				_, err := fmt.Fprint(console, config.Reference())
 				return err
 			}
-			c, warnings, err := loader.Load()
+			c, warnings, err := load(loader)
 			for _, warning := range warnings {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+				console.Warn(warning)
 			}
 			switch {
 			case err != nil:
-				return fmt.Errorf("the configuration is not valid:\n%w", err)
-			case asJSON:
-				return c.ExplainJSON(out)
+				return err
+			case console.JSON:
+				return c.ExplainJSON(console)
 			default:
-				return c.Explain(out, terminal.StyleOf(out))
+				return c.Explain(console, console.Style())
 			}
-		},
-	}
-	loader.BindFlags(command.Flags())
-	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	command.Flags().BoolVar(&defaults, "defaults", false, "print every setting with its meaning and default, as a file to start from")
-	return command
+		})
+	cmd.Flags().BoolVar(&defaults, "defaults", false, "print every setting with its documentation and default, as a file to start from")
+	return cmd
 }

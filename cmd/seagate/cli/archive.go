@@ -15,22 +15,23 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// The last file of a backup lists the others. See the API's GET /backup.
+// The last file of a backup lists the others. The gateway writes it: see
+// GET /backup of the API.
 const (
 	archiveContents  = "seagate-backup.json"
 	archiveFormat    = 1
-	maxContents      = 64 << 20 // bytes of that file, for half a million others
+	maxContents      = 64 << 20 // bytes of that file, enough for half a million others
 	maxArchivedFiles = 1_000_000
 )
 
-// An Archive is what a backup holds.
+// An Archive is the contents of a backup.
 type Archive struct {
 	CreatedAt time.Time `json:"createdAt"`
 	Files     int       `json:"files"`
 	Bytes     int64     `json:"bytes"` // of the files
 }
 
-// An archived is a file as the last one lists it.
+// An archived is the entry of a file in the list.
 type archived struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
@@ -45,10 +46,10 @@ type contents struct {
 
 var errCutOff = errors.New("the backup was cut off: its end is missing")
 
-// ReadArchive reads a backup to its end, hands its files to take one by one, and
-// checks them against the list that the backup ends with. Names have slashes,
-// and lead nowhere but down. An error says that the backup is of no use, and so
-// is whatever take has had; or it is that of take.
+// ReadArchive reads a backup to its end. It calls take for each file, and checks
+// the files against the list at the end of the backup. Names have slashes and stay
+// below the folder. After an error the backup cannot be used, and neither can what
+// take has received. An error of take is returned as it is.
 func ReadArchive(r io.Reader, take func(name string, content io.Reader) error) (Archive, error) {
 	a := archiveReader{tar: tar.NewReader(r), files: map[string]archived{}}
 	for {
@@ -84,14 +85,12 @@ func (a *archiveReader) next() (*tar.Header, error) {
 	return h, nil
 }
 
-// isDownward says whether a name is that of a file below a folder, on every
-// system.
+// isDownward reports whether a name stays below a folder on every operating system.
 func isDownward(name string) bool {
 	return fs.ValidPath(name) && name != "." && !strings.ContainsAny(name, "\\:\x00") && filepath.IsLocal(filepath.FromSlash(name))
 }
 
-// archiveError says what an error of the tar means. That of whoever sends it
-// stays what it is.
+// archiveError explains an error of the tar. It keeps an error of the connection.
 func archiveError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -121,7 +120,7 @@ func (a *archiveReader) file(h *tar.Header, take func(string, io.Reader) error) 
 	return nil
 }
 
-// A source remembers the error of what it reads from.
+// A source remembers the error of the reader that it reads from.
 type source struct {
 	r   io.Reader
 	err error
@@ -136,7 +135,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// finish reads the list, and compares.
+// finish reads the list and compares it with the files.
 func (a *archiveReader) finish() (Archive, error) {
 	text, err := io.ReadAll(io.LimitReader(a.tar, maxContents+1))
 	if err != nil {
@@ -167,7 +166,7 @@ func (a *archiveReader) finish() (Archive, error) {
 	return archive, a.end()
 }
 
-// end reads what is left, of which there may be nothing: the list comes last.
+// end reads to the end. Nothing may follow the list.
 func (a *archiveReader) end() error {
 	switch h, err := a.tar.Next(); {
 	case err == nil:

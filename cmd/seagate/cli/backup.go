@@ -14,19 +14,19 @@ import (
 )
 
 func backupCommand() *cobra.Command {
-	cmd := newCommand("backup FILE", "Save everything that a gateway keeps, as a client of the root jail", cobra.ExactArgs(1),
+	cmd := gatewayCommand("backup FILE", "Back up everything that a gateway keeps, as a client of the root jail", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			if t.args[0] == "-" {
+			if t.Args[0] == "-" {
 				return backupToOutput(ctx, t)
 			}
-			return backupToFile(ctx, t, t.args[0])
+			return backupToFile(ctx, t, t.Args[0])
 		})
-	cmd.Long = `Save everything that a gateway keeps, as it is at one moment, while the gateway
-goes on: all jails, clients, streams with their messages, and groups. The file is
-a tar, for this user's eyes alone. It is checked while it is written, and has its
-name only once it is complete.
+	cmd.Long = `Back up everything that a gateway keeps, as it is at one moment, while the gateway
+runs: all jails, clients, streams with their messages, and groups. The file is a
+tar that only this user can read. It is checked while it is written, and gets its
+name once it is complete.
 
-` + "`seagate restore`" + ` makes a data folder of it.`
+` + "`seagate restore`" + ` creates a data folder from it.`
 	cmd.Example = `  seagate backup /var/backups/seagate.tar
   seagate backup - | zstd > seagate.tar.zst`
 	return cmd
@@ -51,18 +51,18 @@ func backupToOutput(ctx context.Context, t *task) error {
 		return err
 	}
 	s := saved{"", archive}
-	if t.json { // standard output is taken
-		return writeJSON(t.notes, isTerminal(t.notes), s)
+	if t.JSON { // standard output has the backup
+		return writeJSON(t.notes, s)
 	}
-	t.note("the backup is complete: %v", s)
+	t.Note("the backup is complete: %v", s)
 	return nil
 }
 
-// partial ends the name of a backup that is not complete.
+// partial is the suffix of the name of a backup that is not complete.
 const partial = ".partial"
 
-// backupToFile writes beside the file and renames that, so that the file is
-// never anything but a backup.
+// backupToFile writes to another file and renames it, so that a file with the name
+// is always a complete backup.
 func backupToFile(ctx context.Context, t *task, name string) (err error) {
 	if err := mustBeFree(name); err != nil {
 		return err
@@ -83,14 +83,14 @@ func backupToFile(ctx context.Context, t *task, name string) (err error) {
 	if err := errors.Join(err, durable.SyncAndClose(file, nil)); err != nil {
 		return err
 	}
-	if err := mustBeFree(name); err != nil { // somebody may have made it meanwhile
+	if err := mustBeFree(name); err != nil { // somebody else may have created it
 		return err
 	}
 	if err := durable.Rename(name+partial, name); err != nil {
 		return err
 	}
 	s := saved{name, archive}
-	return t.done(s, "%s is complete: %v", name, s)
+	return t.Done(s, "%s is complete: %v", name, s)
 }
 
 func mustBeFree(name string) error {
@@ -104,7 +104,7 @@ func mustBeFree(name string) error {
 	}
 }
 
-// download writes a backup to w, and checks it on the way.
+// download writes a backup to w and checks it while it arrives.
 func download(ctx context.Context, t *task, w io.Writer) (Archive, error) {
 	out, in := io.Pipe()
 	var archive Archive
@@ -113,9 +113,9 @@ func download(ctx context.Context, t *task, w io.Writer) (Archive, error) {
 		var err error
 		archive, err = ReadArchive(out, func(string, io.Reader) error { return nil })
 		if err == nil {
-			_, err = io.Copy(io.Discard, out) // a tar is filled up behind its end
+			_, err = io.Copy(io.Discard, out) // a tar has padding after its end
 		}
-		out.CloseWithError(err) // which ends the download
+		out.CloseWithError(err) // ends the download
 		checked <- err
 	}()
 	err := t.Backup(ctx, io.MultiWriter(w, in))

@@ -5,35 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/cmd/seagate/config"
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
-// The environment variables that say where to connect, and as whom.
+// The environment variables that name the gateway and the client.
 const (
 	envURL    = "SEAGATE_URL"
 	envClient = "SEAGATE_CLIENT_ID"
 	envSecret = "SEAGATE_CLIENT_SECRET"
 )
 
+// Variables are the environment variables of the commands that use a gateway.
+var Variables = []string{envURL, envClient, envSecret}
+
 const defaultURL = "http://127.0.0.1:3104"
 
-// A connection is where to connect, and as whom, as far as flags say.
-type connection struct {
+// A Connection is the flags that name the gateway and the client.
+type Connection struct {
 	server     string
 	clientID   string
 	secretFile string
 }
 
-func (c *connection) register(cmd *cobra.Command) {
+// Register adds the flags to a command.
+func (c *Connection) Register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.server, "server", "", "`URL` of the gateway [SEAGATE_URL] (default "+defaultURL+")")
 	flags.StringVar(&c.clientID, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
@@ -41,9 +47,9 @@ func (c *connection) register(cmd *cobra.Command) {
 		"SEAGATE_CLIENT_SECRET, or from what `seagate dev` has left")
 }
 
-// client returns a client with what flags, environment and `seagate dev` say.
-func (c connection) client() (*client.Client, error) {
-	url, credentials, err := c.target()
+// client returns a client for what flags, environment and "seagate dev" say.
+func (c Connection) client() (*client.Client, error) {
+	url, credentials, err := c.Target()
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +60,9 @@ func (c connection) client() (*client.Client, error) {
 	return made, nil
 }
 
-// target returns where to connect, and as whom.
-func (c connection) target() (url string, credentials client.Credentials, err error) {
+// Target returns the gateway and the credentials, from flags, environment or
+// "seagate dev".
+func (c Connection) Target() (url string, credentials client.Credentials, err error) {
 	c.server = cmp.Or(c.server, os.Getenv(envURL))
 	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
 	given, err := c.secret()
@@ -65,23 +72,11 @@ func (c connection) target() (url string, credentials client.Credentials, err er
 	return cmp.Or(c.server, defaultURL), client.Basic(c.clientID, given.Reveal()), err
 }
 
-// A Connection is the flags that say where to connect, and as whom, for a
-// command that makes its clients itself.
-type Connection struct{ connection }
-
-// Register adds the flags to the command.
-func (c *Connection) Register(cmd *cobra.Command) { c.register(cmd) }
-
-// Target returns what flags, environment and `seagate dev` say.
-func (c *Connection) Target() (url string, credentials client.Credentials, err error) {
-	return c.target()
-}
-
-// maxSecretFile is more than any secret with the white space around it.
+// maxSecretFile is more than any secret with white space around it, in bytes.
 const maxSecretFile = 2 * protocol.MaxSecretBytes
 
-// secret returns the secret that the user gave, or the zero Text.
-func (c connection) secret() (secret.Text, error) {
+// secret returns the secret of the file or the environment, or the zero Text.
+func (c Connection) secret() (secret.Text, error) {
 	if c.secretFile == "" {
 		return secret.New(os.Getenv(envSecret)), nil
 	}
@@ -96,26 +91,27 @@ func (c connection) secret() (secret.Text, error) {
 	return secret.New(trimmed), nil
 }
 
-// withDev fills in what `seagate dev` has left, which must fit what is given.
-func (c connection) withDev(given secret.Text) (connection, secret.Text, error) {
-	dev, err := devCredentials()
+// withDev fills in the credentials of "seagate dev", which must agree with what
+// is given.
+func (c Connection) withDev(given secret.Text) (Connection, secret.Text, error) {
+	dev, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
+	why := ""
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return c, given, c.missing(given, "")
+	case errors.Is(err, fs.ErrNotExist) || err == nil && given.IsSet():
 	case err != nil:
 		return c, given, err
-	case given.IsSet():
-		return c, given, c.missing(given, "")
 	case c.clientID != "" && c.clientID != dev.ClientID:
-		return c, given, c.missing(given, fmt.Sprintf("what `seagate dev` has left is the secret of %s", dev.ClientID))
+		why = fmt.Sprintf("what `seagate dev` has left is the secret of %s", dev.ClientID)
 	case c.server != "" && !sameGateway(c.server, dev.URL):
-		return c, given, c.missing(given, fmt.Sprintf("what `seagate dev` has left is for %s alone", dev.URL))
+		why = fmt.Sprintf("what `seagate dev` has left is for %s alone", dev.URL)
+	default:
+		return Connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, secret.New(dev.ClientSecret), nil
 	}
-	return connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, secret.New(dev.ClientSecret), nil
+	return c, given, c.missing(given, why)
 }
 
-// missing says which of the credentials is missing.
-func (c connection) missing(given secret.Text, why string) error {
+// missing returns an error that says which of the credentials is missing.
+func (c Connection) missing(given secret.Text, why string) error {
 	what := "a client id: set " + envClient + " or --client"
 	if !given.IsSet() {
 		what = "a client secret: set " + envSecret + " or --secret-file"
@@ -127,19 +123,49 @@ func (c connection) missing(given secret.Text, why string) error {
 	return &errNoCredentials{message}
 }
 
-// sameGateway says whether two URLs are of one gateway, by whatever name this
-// machine has for itself: a secret that is for one must not be sent to another.
+// sameGateway reports whether two URLs name one gateway, by whatever name this
+// machine has for itself. The secret for one gateway must not go to another.
 func sameGateway(a, b string) bool {
 	first, err1 := url.Parse(a)
 	second, err2 := url.Parse(b)
 	if err1 != nil || err2 != nil {
 		return false
 	}
-	sameHost := first.Hostname() == second.Hostname() || isLoopback(first.Hostname()) && isLoopback(second.Hostname())
+	sameHost := first.Hostname() == second.Hostname() || config.IsLoopback(first.Hostname()) && config.IsLoopback(second.Hostname())
 	return sameHost && first.Port() == second.Port() && first.Scheme == second.Scheme
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// Credentials is what "seagate dev" writes in its data folder, so that the other
+// commands need no flags.
+type Credentials struct {
+	URL          string `json:"url"`
+	ClientID     string `json:"clientId"`
+	ClientSecret string `json:"clientSecret"`
+}
+
+// CredentialsFile is the name of the file in the data folder that holds a
+// Credentials as JSON. Only its owner can read it.
+const CredentialsFile = "dev-credentials.json"
+
+// maxCredentialsFile is much more than a CredentialsFile has, in bytes.
+const maxCredentialsFile = 16 << 10
+
+// ReadCredentials reads a CredentialsFile. The error is an fs.ErrNotExist if
+// there is none.
+func ReadCredentials(path string) (Credentials, error) {
+	data, err := readFile(path, maxCredentialsFile)
+	if err != nil {
+		return Credentials{}, err
+	}
+	var c Credentials
+	// The error leaves out the cause, which could contain a part of the secret.
+	if json.Unmarshal(data, &c) != nil || c.URL == "" || c.ClientID == "" || c.ClientSecret == "" {
+		return Credentials{}, fmt.Errorf("%s is damaged: it should have url, clientId and clientSecret", path)
+	}
+	return c, nil
+}
+
+// devFolder returns the data folder of "seagate dev".
+func devFolder() string {
+	return cmp.Or(os.Getenv("SEAGATE_DATA_DIR"), config.Development().DataDir)
 }

@@ -2,74 +2,102 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"seagate/cmd/seagate/terminal"
 	"seagate/protocol"
 )
 
-// A console is where a command reads and writes.
-type console struct {
-	in       io.Reader
+// A Console is where one run of a command reads and writes.
+type Console struct {
+	Args []string  // of the command
+	In   io.Reader // standard input
+	JSON bool      // --json was given
+
 	out      io.Writer // data
 	notes    io.Writer // everything else
-	json     bool
-	terminal bool // out is one
+	terminal bool      // out is a terminal
 }
 
-func newConsole(cmd *cobra.Command, asJSON bool) console {
+func newConsole(cmd *cobra.Command, args []string, asJSON bool) *Console {
 	out := cmd.OutOrStdout()
-	return console{
-		in:       cmd.InOrStdin(),
+	return &Console{
+		Args:     args,
+		In:       cmd.InOrStdin(),
+		JSON:     asJSON,
 		out:      out,
 		notes:    cmd.ErrOrStderr(),
-		json:     asJSON,
-		terminal: isTerminal(out),
+		terminal: terminal.Is(out),
 	}
 }
 
-func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+// Done prints the result of a command: as JSON, or as a note.
+func (c *Console) Done(result any, format string, args ...any) error {
+	if c.JSON {
+		return c.value(result)
+	}
+	c.Note(format, args...)
+	return nil
 }
 
-// note tells the user something that is not data.
-func (c *console) note(format string, args ...any) {
-	io.WriteString(c.notes, printable(fmt.Sprintf(format, args...))+"\n")
+// Entry prints data: as JSON, or as a line of text.
+func (c *Console) Entry(result any, line string) error {
+	if c.JSON {
+		return c.value(result)
+	}
+	return c.line(terminal.Printable(line))
 }
 
-// line prints a line of data.
-func (c *console) line(text string) error {
+// Note prints something that is not data.
+func (c *Console) Note(format string, args ...any) {
+	io.WriteString(c.notes, terminal.Printable(fmt.Sprintf(format, args...))+"\n")
+}
+
+// Warn prints what is odd and not an error.
+func (c *Console) Warn(text string) {
+	if c.JSON {
+		writeJSON(c.notes, struct {
+			Warning string `json:"warning"`
+		}{text})
+		return
+	}
+	c.Note("warning: %s", text)
+}
+
+// Write writes data as it is. It implements io.Writer.
+func (c *Console) Write(data []byte) (int, error) { return c.out.Write(data) }
+
+// Style returns the style of data.
+func (c *Console) Style() terminal.Style { return terminal.StyleOf(c.out) }
+
+func (c *Console) line(text string) error {
 	_, err := io.WriteString(c.out, text+"\n")
 	return err
 }
 
-// value prints a value as JSON.
-func (c *console) value(v any) error { return writeJSON(c.out, c.terminal, v) }
+func (c *Console) value(v any) error { return writeJSONTo(c.out, c.terminal, v) }
 
-// writeJSON prints a value as JSON, on a line of its own. For a terminal,
-// characters that it could take for commands become escapes: within JSON they
-// can only be in strings, where escapes mean the same. Raw JSON keeps the
-// spelling of its strings and numbers otherwise.
-func writeJSON(w io.Writer, terminal bool, v any) error {
+func writeJSON(w io.Writer, v any) error { return writeJSONTo(w, terminal.Is(w), v) }
+
+// writeJSONTo prints a value as JSON on a line of its own. Raw JSON keeps its
+// spelling. For a terminal, characters that it would act on become escapes. They
+// can only be within strings, where an escape means the same.
+func writeJSONTo(w io.Writer, isTerminal bool, v any) error {
 	line, err := json.Marshal(v, jsontext.PreserveRawStrings(true), emptyTexts)
 	if err != nil {
 		return err
 	}
-	if terminal {
-		line = []byte(escapeWith(string(line), func(r rune) string { return fmt.Sprintf(`\u%04x`, r) }))
+	if isTerminal {
+		line = []byte(terminal.Escape(string(line), func(r rune) string { return fmt.Sprintf(`\u%04x`, r) }))
 	}
 	_, err = w.Write(append(line, '\n'))
 	return err
@@ -81,127 +109,86 @@ var emptyTexts = json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder
 	return e.WriteToken(jsontext.String(string(text)))
 }))
 
-// printable returns a text that a terminal prints as it is, on one line.
-func printable(text string) string {
-	return escapeWith(text, func(r rune) string {
-		quoted := strconv.QuoteRune(r)
-		return quoted[1 : len(quoted)-1]
-	})
-}
-
-// escapeWith replaces what is not for the eye: control characters, C1 ones
-// such as U+009B included, which some terminals take for ESC [, and those that
-// turn the direction of a text around.
-func escapeWith(text string, escape func(rune) string) string {
-	hidden := func(r rune) bool {
-		return r < 0x10000 && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
-	}
-	if strings.IndexFunc(text, hidden) < 0 && utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text { // invalid UTF-8 as U+FFFD
-		if hidden(r) {
-			b.WriteString(escape(r))
-		} else {
-			b.WriteRune(r)
+// list prints a sequence: as JSON, or with the columns that row makes of an
+// entry. After an error it prints what came before.
+func list[T any](c *Console, entries iter.Seq2[T, error], heading []string, row func(T) []string) error {
+	out := bufio.NewWriter(c.out)
+	table := [][]string{heading}
+	print := func(entry T) error {
+		switch {
+		case c.JSON:
+			return writeJSONTo(out, c.terminal, entry)
+		case c.terminal:
+			table = append(table, printable(row(entry)))
+			return nil
 		}
+		_, err := out.WriteString(strings.Join(printable(row(entry)), "\t") + "\n")
+		return err
 	}
-	return b.String()
-}
-
-// list prints what a sequence has: as JSON, or as the columns that row makes
-// of an entry.
-func list[T any](c *console, entries iter.Seq2[T, error], heading []string, row func(T) []string) error {
-	w := bufio.NewWriter(c.out)
-	t := newTable(w, c)
-	t.head(heading)
 	var failed error
 	for entry, err := range entries {
-		if err == nil && c.json {
-			err = writeJSON(w, c.terminal, entry)
-		} else if err == nil {
-			err = t.row(row(entry))
+		if err == nil {
+			err = print(entry)
 		}
-		if err != nil {
-			failed = err
+		if failed = err; failed != nil {
 			break
 		}
 	}
-	if err := t.flush(); failed == nil {
-		failed = err
+	var err error
+	if c.terminal && !c.JSON {
+		err = terminal.WriteTable(out, c.Style(), table, terminal.Heading)
 	}
-	if err := w.Flush(); failed == nil {
-		failed = err
-	}
-	return failed
+	return cmp.Or(failed, err, out.Flush())
 }
 
-// A table prints rows: aligned, with a heading, on a terminal, and with tabs
-// between the columns elsewhere.
-type table struct {
-	w       io.Writer
-	aligned *tabwriter.Writer // nil where nothing is
-	style   style
-}
-
-func newTable(w io.Writer, c *console) *table {
-	t := &table{w: w, style: styleOf(c.out)}
-	if c.terminal && !c.json {
-		t.aligned = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		t.w = t.aligned
-	}
-	return t
-}
-
-func (t *table) head(heading []string) {
-	if t.aligned == nil {
-		return
-	}
-	cells := make([]string, len(heading))
-	for i, name := range heading {
-		// Every cell of a column has as many bytes that are not printed.
-		cells[i] = t.style.strong(name)
-	}
-	io.WriteString(t.w, strings.Join(cells, "\t")+"\n")
-}
-
-func (t *table) row(cells []string) error {
+func printable(cells []string) []string {
 	for i, cell := range cells {
-		cells[i] = printable(cell)
-		if t.aligned != nil {
-			cells[i] = t.style.plain(cells[i])
-		}
+		cells[i] = terminal.Printable(cell)
 	}
-	_, err := io.WriteString(t.w, strings.Join(cells, "\t")+"\n")
-	return err
+	return cells
 }
 
-func (t *table) flush() error {
-	if t.aligned == nil {
+// one returns a sequence of one entry.
+func one[T any](entry T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) { yield(entry, nil) }
+}
+
+// An outcome is the result of a command that changes something: what it changed,
+// and how that is now.
+type outcome struct {
+	Stream string `json:"stream,omitempty"`
+	Client string `json:"client,omitempty"`
+	Group  string `json:"group,omitempty"`
+	Jail   string `json:"jail,omitempty"`
+	Header string `json:"header,omitempty"`
+	Key    string `json:"key,omitempty"`
+	State  string `json:"state,omitempty"`
+}
+
+func addYes(cmd *cobra.Command, yes *bool) {
+	cmd.Flags().BoolVar(yes, "yes", false, "do not ask")
+}
+
+// confirm asks somebody at a terminal to type the name of what is deleted.
+// Without a terminal it needs --yes: input from a pipe is no answer.
+func (c *Console) confirm(yes bool, name, what string) error {
+	return c.ask(yes, name, fmt.Sprintf("This deletes %s. Type its name, %s, to go on: ", what, name),
+		"nothing was deleted, since the answer was not "+name)
+}
+
+// ask asks for a word at the terminal. It returns the error refused for any
+// other answer.
+func (c *Console) ask(yes bool, word, question, refused string) error {
+	if yes {
 		return nil
 	}
-	return t.aligned.Flush()
-}
-
-// A style is whether there are colours.
-type style bool
-
-// styleOf returns the style of what is written to w (https://no-color.org).
-func styleOf(w io.Writer) style {
-	return style(isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
-}
-
-func (s style) strong(text string) string { return s.paint("1", text) }
-func (s style) faint(text string) string  { return s.paint("2", text) }
-func (s style) alarm(text string) string  { return s.paint("1;31", text) }
-
-// plain takes as much room as strong, for tables.
-func (s style) plain(text string) string { return s.paint("0", text) }
-
-func (s style) paint(how, text string) string {
-	if !s {
-		return text
+	if !terminal.Is(c.In) {
+		return usagef("there is nobody at a terminal to ask: give --yes if it is meant")
 	}
-	return "\x1b[" + how + "m" + text + "\x1b[0m"
+	io.WriteString(c.notes, terminal.Printable(question))
+	answer, _ := bufio.NewReader(c.In).ReadString('\n')
+	if strings.TrimSpace(answer) != word {
+		return errors.New(refused)
+	}
+	return nil
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+
+	"seagate/cmd/seagate/terminal"
 )
 
-// A sketch is a definition as flags give it.
+// A sketch is the definition that the flags give.
 type sketch struct {
 	version string
 	fields  []string
@@ -22,7 +24,7 @@ func defineCommand() *cobra.Command {
 		given  sketch
 		dryRun bool
 	)
-	cmd := newCommand("define STREAM [FILE | -]", "Define what the messages of a stream look like", cobra.RangeArgs(1, 2),
+	cmd := onStream("define STREAM [FILE | -]", "Define the messages of a stream", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
 			definition, err := definitionOf(t, given)
 			if err != nil {
@@ -33,26 +35,25 @@ func defineCommand() *cobra.Command {
 			}
 			return define(ctx, t, definition)
 		})
-	cmd.Long = `Define what the messages of a stream look like: with a definition in a file or
-on standard input, {"version": ..., "fields": [...]}, or with --version and
---field. A higher version replaces the one in force.
+	cmd.Long = `Define the messages of a stream. The definition, {"version": ..., "fields": [...]},
+comes from a file or standard input, or from --version and --field. A higher
+version replaces the current one.
 
 Types are string, float, integer, date, enum, array<string>, array<float>,
-array<integer> and array<date>; fields within fields need a file.`
+array<integer> and array<date>. Nested fields need a file.`
 	cmd.Example = `  seagate define boiler --version 1 --field temperature:float --field unit:enum=C,F
-  seagate define boiler boiler.json --dry-run`
-	cmd.Flags().StringVar(&given.version, "version", "", "`VERSION` of the definition, as 3 or 1.0.0")
-	cmd.Flags().StringArrayVar(&given.fields, "field", nil, "a field, as `NAME:TYPE`, or NAME:enum=A,B; once for each")
+  seagate define boiler boiler.JSON --dry-run`
+	cmd.Flags().StringVar(&given.version, "version", "", "`VERSION` of the definition, such as 3 or 1.0.0")
+	cmd.Flags().StringArrayVar(&given.fields, "field", nil, "a field, as `NAME:TYPE` or NAME:enum=A,B; repeat it for each field")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
-	completeStream(cmd)
 	return cmd
 }
 
-// define asks first what will change, since the answer to the definition itself
-// does not say. Whatever somebody else does in between, the definition that it
-// prints is the one in force.
+// define asks first what would change, since the answer to the definition itself
+// does not say. If somebody else defines the stream in between, what it prints is
+// still the definition in force.
 func define(ctx context.Context, t *task, definition jsontext.Value) error {
-	stream := t.args[0]
+	stream := t.Args[0]
 	p, err := t.PlanDefine(ctx, stream, definition)
 	if err != nil {
 		return err
@@ -61,42 +62,38 @@ func define(ctx context.Context, t *task, definition jsontext.Value) error {
 	if err != nil {
 		return err
 	}
-	if t.json {
+	if t.JSON {
 		return t.value(inForce)
 	}
 	d, err := readDefinition(inForce)
 	if err != nil {
 		return err
 	}
-	t.note("%s is %s, version %s", stream, p.Change, versionText(d.Version))
+	t.Note("%s is %s, version %s", stream, p.Change, versionText(d.Version))
 	return nil
 }
 
 func plan(ctx context.Context, t *task, definition jsontext.Value) error {
-	p, err := t.PlanDefine(ctx, t.args[0], definition)
+	p, err := t.PlanDefine(ctx, t.Args[0], definition)
 	if err != nil {
 		return err
 	}
-	if t.json {
+	if t.JSON {
 		return t.value(p)
 	}
-	if err := t.line(printable(p.Change)); err != nil {
-		return err
-	}
+	lines := []string{terminal.Printable(p.Change)}
 	for _, difference := range p.Differences {
-		if err := t.line("  " + printable(difference)); err != nil {
-			return err
-		}
+		lines = append(lines, "  "+terminal.Printable(difference))
 	}
-	return nil
+	return t.line(strings.Join(lines, "\n"))
 }
 
-// maxDefinition is more than a gateway takes.
+// maxDefinition is more than a gateway accepts, in bytes.
 const maxDefinition = 16 << 20
 
-// definitionOf returns the definition that file or flags give.
+// definitionOf returns the definition of the file or the flags.
 func definitionOf(t *task, given sketch) (jsontext.Value, error) {
-	inFile := len(t.args) == 2
+	inFile := len(t.Args) == 2
 	switch {
 	case inFile && (given.version != "" || len(given.fields) > 0):
 		return nil, usagef("give the definition in a file or with --version and --field, not both")
@@ -107,32 +104,14 @@ func definitionOf(t *task, given sketch) (jsontext.Value, error) {
 	case !inFile:
 		return given.definition()
 	}
-	data, err := readInput(t, t.args[1], maxDefinition)
+	data, err := t.readInput(t.Args[1], maxDefinition)
 	if err != nil {
 		return nil, err
 	}
-	return data, validJSON(t.args[1], data)
+	return data, validJSON(t.Args[1], data)
 }
 
-// readInput reads a file, or standard input if the name is "-".
-func readInput(t *task, name string, most int64) (jsontext.Value, error) {
-	if name == "-" {
-		return readAll(t.in, "standard input", most)
-	}
-	return readFile(name, most)
-}
-
-func validJSON(where string, data jsontext.Value) error {
-	if where == "-" {
-		where = "standard input"
-	}
-	if err := json.Unmarshal(data, new(jsontext.Value)); err != nil {
-		return fmt.Errorf("%s is not JSON: %s", where, strings.TrimPrefix(err.Error(), "jsontext: "))
-	}
-	return nil
-}
-
-// definition returns the JSON of what the flags say.
+// definition returns the definition as JSON.
 func (s sketch) definition() (jsontext.Value, error) {
 	d := definition{Version: versionJSON(s.version)}
 	var wrong []error
@@ -171,10 +150,10 @@ func parseField(text string) (field, error) {
 	return f, nil
 }
 
-// versionJSON returns a version as clients send it: a whole number as a
-// number, as JavaScript does, and anything else as a string, as PHP does.
+// versionJSON returns a version as stream-sea clients send it: JavaScript sends a
+// whole number as a number, and PHP sends anything else as a string.
 func versionJSON(text string) jsontext.Value {
-	const most = 15 // digits that a double is sure to hold
+	const most = 15 // digits, which a double always holds
 	if len(text) <= most && strings.Trim(text, "0123456789") == "" && (text[0] != '0' || text == "0") {
 		return jsontext.Value(text)
 	}

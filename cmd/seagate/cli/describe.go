@@ -13,11 +13,11 @@ import (
 	"seagate/client"
 )
 
-// A definition is what the commands know of one. The rest is in the JSON.
+// A definition is the parts of a schema definition that the commands use.
 type definition struct {
 	Version jsontext.Value `json:"version"`
 	Fields  []field        `json:"fields"`
-	Unknown string         `json:"unknownFields,omitempty"` // "" is as the gateway is set
+	Unknown string         `json:"unknownFields,omitempty"` // "" is the gateway's default
 }
 
 type field struct {
@@ -41,7 +41,7 @@ func describeCommand() *cobra.Command {
 		version string
 		all     bool
 	)
-	cmd := newCommand("describe STREAM", "Show what the messages of a stream look like", cobra.ExactArgs(1),
+	cmd := onStream("describe STREAM", "Show the definition of a stream", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
 			switch {
 			case all && version != "":
@@ -49,41 +49,39 @@ func describeCommand() *cobra.Command {
 			case all:
 				return describeAll(ctx, t)
 			case version != "":
-				raw, err := t.SchemaVersion(ctx, t.args[0], version)
+				raw, err := t.SchemaVersion(ctx, t.Args[0], version)
 				return show(t, raw, err)
 			default:
-				raw, err := t.Schema(ctx, t.args[0])
+				raw, err := t.Schema(ctx, t.Args[0])
 				return show(t, raw, err)
 			}
 		})
 	cmd.Example = `  seagate describe boiler
-  seagate describe boiler --json > boiler.json`
-	cmd.Flags().StringVar(&version, "version", "", "show this `VERSION` instead of the one in force")
-	cmd.Flags().BoolVar(&all, "all", false, "list all versions, the lowest first")
-	completeStream(cmd)
+  seagate describe boiler --json > boiler.JSON`
+	cmd.Flags().StringVar(&version, "version", "", "show this `VERSION` instead of the current one")
+	cmd.Flags().BoolVar(&all, "all", false, "list all versions, lowest first")
 	return cmd
 }
 
-// show prints a definition: its fields, those within fields below them.
+// show prints a definition as a table of its fields. Nested fields follow theirs.
 func show(t *task, raw jsontext.Value, err error) error {
 	if err != nil {
 		return err
 	}
-	if t.json {
+	if t.JSON {
 		return t.value(raw)
 	}
 	d, err := readDefinition(raw)
 	if err != nil {
 		return err
 	}
-	t.note("%s, version %s%s", t.args[0], versionText(d.Version), d.unknown())
-	return list(&t.console, flatten("", d.Fields), []string{"FIELD", "TYPE", "DETAIL"}, func(f field) []string {
+	t.Note("%s, version %s%s", t.Args[0], versionText(d.Version), d.unknown())
+	return list(t.Console, flatten("", d.Fields), []string{"FIELD", "TYPE", "DETAIL"}, func(f field) []string {
 		return []string{f.Name, f.Type, f.detail()}
 	})
 }
 
-// unknown says what becomes of fields that are not defined, if the definition
-// does.
+// unknown says what happens to unknown fields, if the definition does.
 func (d definition) unknown() string {
 	switch d.Unknown {
 	case "":
@@ -107,7 +105,7 @@ func (f field) detail() string {
 	return strings.Join(words, ", ")
 }
 
-// flatten returns the fields of all levels, named as in moves[].load.
+// flatten returns the fields of all levels, with names such as moves[].load.
 func flatten(prefix string, fields []field) iter.Seq2[field, error] {
 	return func(yield func(field, error) bool) {
 		for _, f := range fields {
@@ -129,12 +127,12 @@ func flatten(prefix string, fields []field) iter.Seq2[field, error] {
 }
 
 func describeAll(ctx context.Context, t *task) error {
-	versions, err := t.SchemaVersions(ctx, t.args[0])
+	versions, err := t.SchemaVersions(ctx, t.Args[0])
 	if err != nil {
 		return err
 	}
 	heading := []string{"VERSION", "FIELDS"}
-	return list(&t.console, readable(versions), heading, func(d described) []string {
+	return list(t.Console, readable(versions), heading, func(d described) []string {
 		var names []string
 		for _, f := range d.Fields {
 			names = append(names, f.Name)
@@ -143,7 +141,7 @@ func describeAll(ctx context.Context, t *task) error {
 	})
 }
 
-// described is a definition that keeps its JSON.
+// described is a definition with its JSON.
 type described struct {
 	definition
 	raw jsontext.Value

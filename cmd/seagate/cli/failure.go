@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"seagate/client"
+	"seagate/cmd/seagate/terminal"
 	"seagate/protocol"
 )
 
@@ -17,10 +18,10 @@ const (
 	ExitOK         = 0
 	ExitFailed     = 1 // the gateway refused, or something else failed
 	ExitUsage      = 2 // the command line is wrong
-	ExitConnection = 3 // the gateway was not reached, or did not let us in
+	ExitConnection = 3 // there is no connection: the gateway is not reachable, or refuses the credentials
 )
 
-// Usage marks an error as being about the command line, for Report.
+// Usage marks an error of the command line, for Report.
 func Usage(err error) error { return &usageError{err} }
 
 type usageError struct{ err error }
@@ -31,12 +32,12 @@ func (e *usageError) Unwrap() error { return e.err }
 // usagef returns a usage error.
 func usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
 
-// errNoCredentials: there are none to connect with.
+// errNoCredentials reports that there are no credentials to connect with.
 type errNoCredentials struct{ message string }
 
 func (e *errNoCredentials) Error() string { return e.message }
 
-// A failure is why a command failed, and what Report has to know about it.
+// A failure is the error of a command, with what Report needs to print it.
 type failure struct {
 	err     error
 	command string
@@ -44,7 +45,7 @@ type failure struct {
 	json    bool
 }
 
-// Error returns everything that Report prints for people, with line breaks.
+// Error returns the text that Report prints, with line breaks.
 func (f *failure) Error() string {
 	var b strings.Builder
 	newReport(f).print(&b, "")
@@ -53,15 +54,15 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// Report prints why a command failed, and what to do about it, and returns the
-// exit status. It prints nothing for nil.
+// Report prints why a command failed and what to do about it. It returns the exit
+// status. It prints nothing for nil.
 func Report(w io.Writer, err error) int {
 	if err == nil {
 		return ExitOK
 	}
 	r := newReport(err)
 	if f, ok := errors.AsType[*failure](err); ok && f.json {
-		writeJSON(w, isTerminal(w), struct {
+		writeJSON(w, struct {
 			Error report `json:"error"`
 		}{r})
 	} else {
@@ -70,7 +71,7 @@ func Report(w io.Writer, err error) int {
 	return ExitCode(err)
 }
 
-// ExitCode returns the exit status for what a command returned.
+// ExitCode returns the exit status for the error of a command, which may be nil.
 func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
@@ -87,8 +88,8 @@ func ExitCode(err error) int {
 	return ExitFailed
 }
 
-// isOutside says whether a refusal is about getting in. One without a code and
-// with a status is not a gateway's.
+// isOutside reports whether a refusal is about connecting. An HTTP error without
+// a code does not come from a gateway.
 func isOutside(e *client.Error) bool {
 	switch e.Code {
 	case protocol.CodeInvalidCredentials, protocol.CodeCredentialsRequired, protocol.CodeTooManyAttempts,
@@ -116,7 +117,7 @@ func newReport(err error) report {
 	if e, said := errors.AsType[*client.Error](err); said {
 		return report{e.Code, e.Message, e.Errors, hint}
 	}
-	// What follows in lines of their own is a list, as of a configuration's faults.
+	// Further lines are a list, such as the problems of a configuration.
 	message, rest, listed := strings.Cut(strings.TrimPrefix(err.Error(), "client: "), "\n")
 	r := report{Message: message, Hint: hint}
 	if listed {
@@ -125,36 +126,36 @@ func newReport(err error) report {
 	return r
 }
 
-// print prints the report for people. The place says which input it is about.
+// print prints the report as text. The place names the input that it is about.
 func (r report) print(w io.Writer, place string) {
-	style := styleOf(w)
+	style := terminal.StyleOf(w)
 	var b strings.Builder
-	b.WriteString(style.alarm("error:") + " ")
+	b.WriteString(style.Alarm("error:") + " ")
 	if place != "" {
 		b.WriteString(place + ": ")
 	}
 	if r.Code != "" {
 		b.WriteString(string(r.Code) + ": ")
 	}
-	// The gateway's message has the list, too, for clients that show no other.
+	// The gateway's message repeats the list, for clients that show nothing else.
 	message := strings.TrimSuffix(r.Message, ": "+strings.Join(r.Errors, "; "))
-	b.WriteString(printable(message) + "\n")
+	b.WriteString(terminal.Printable(message) + "\n")
 	for _, line := range r.Errors {
-		b.WriteString("  " + printable(line) + "\n")
+		b.WriteString("  " + terminal.Printable(line) + "\n")
 	}
 	if r.Hint != "" {
-		b.WriteString(style.faint("hint:") + " " + r.Hint + "\n")
+		b.WriteString(style.Faint("hint:") + " " + r.Hint + "\n")
 	}
 	io.WriteString(w, b.String())
 }
 
-// isUntrusted says whether the certificate is by nobody who is trusted here.
+// isUntrusted reports whether no trusted authority has signed the certificate.
 func isUntrusted(err error) bool {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	return unknown
 }
 
-// hintFor returns what to do next, as a command where there is one.
+// hintFor returns what to do next, if possible a command.
 func hintFor(err error) string {
 	e, said := errors.AsType[*client.Error](err)
 	switch {

@@ -23,71 +23,67 @@ func groupRow(g client.GroupInfo) []string {
 }
 
 func groupsCommand() *cobra.Command {
-	cmd := newCommand("groups STREAM", "List the groups of a stream, and how far they are", cobra.ExactArgs(1),
+	return onStream("groups STREAM", "List the groups of a stream with their progress", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			return list(&t.console, t.Groups(ctx, t.args[0]), groupHeading, groupRow)
+			return list(t.Console, t.Groups(ctx, t.Args[0]), groupHeading, groupRow)
 		})
-	completeStream(cmd)
-	return cmd
 }
 
 func groupCommand() *cobra.Command {
-	return newGroup("group", "Look at one group of a stream, move or delete it",
+	return NewGroup("group", "Show, move or delete one group of a stream",
 		groupShowCommand(), groupMoveCommand(), groupDeleteCommand())
 }
 
-// onGroup returns a command on a group.
+// onGroup returns a command about one group.
 func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupName) error) *cobra.Command {
-	cmd := newCommand(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
-		g := groupName{stream: t.args[0], client: t.args[1]}
-		if t.args[2] != protocol.Ungrouped {
-			if _, err := protocol.ParseGroupID(t.args[2]); err != nil {
-				return usagef("%q is no group: give a UUID, or %q for the one of subscriptions without a group", t.args[2], protocol.Ungrouped)
+	return onStream(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
+		g := groupName{stream: t.Args[0], client: t.Args[1]}
+		if t.Args[2] != protocol.Ungrouped {
+			if _, err := protocol.ParseGroupID(t.Args[2]); err != nil {
+				return usagef("%q is no group: give a UUID, or %q for the one of subscriptions without a group", t.Args[2], protocol.Ungrouped)
 			}
-			g.group = t.args[2]
+			g.group = t.Args[2]
 		}
 		return do(ctx, t, g)
 	})
-	completeStream(cmd)
-	return cmd
 }
 
-// A groupName is which group a command is about.
+// A groupName names one group of a stream.
 type groupName struct {
 	stream, client string
 	group          string // "" for the one without an id
 }
 
-// String is the last part of the name: the UUID or ungrouped.
+// String returns the last part of the name: the UUID or "ungrouped".
 func (g groupName) String() string { return cmp.Or(g.group, protocol.Ungrouped) }
 
 func groupShowCommand() *cobra.Command {
-	return onGroup("show", "Show how far a group is", func(ctx context.Context, t *task, g groupName) error {
+	return onGroup("show", "Show the progress of a group", func(ctx context.Context, t *task, g groupName) error {
 		info, err := t.Group(ctx, g.stream, g.client, g.group)
 		if err != nil {
 			return err
 		}
-		return list(&t.console, one(info), groupHeading, groupRow)
+		return list(t.Console, one(info), groupHeading, groupRow)
 	})
 }
 
 func groupDeleteCommand() *cobra.Command {
 	var yes bool
-	cmd := onGroup("delete", "Delete a group, and with it where it stands", func(ctx context.Context, t *task, g groupName) error {
-		if err := t.confirm(yes, g.String(), "the group, and with it where it stands"); err != nil {
+	cmd := onGroup("delete", "Delete a group with its position", func(ctx context.Context, t *task, g groupName) error {
+		if err := t.confirm(yes, g.String(), "the group with its position"); err != nil {
 			return err
 		}
 		if err := t.DeleteGroup(ctx, g.stream, g.client, g.group); err != nil {
 			return err
 		}
-		return t.done(deleted{Stream: g.stream, Client: g.client, Group: g.String(), State: "deleted"},
+		return t.Done(outcome{Stream: g.stream, Client: g.client, Group: g.String(), State: "deleted"},
 			"group %s of client %s is deleted", g, g.client)
 	})
 	addYes(cmd, &yes)
 	return cmd
 }
 
-// A move is where a group is to go.
+// A move is the flags of "group move".
 type move struct {
 	to     client.Position
 	epoch  string
@@ -100,30 +96,30 @@ func groupMoveCommand() *cobra.Command {
 		given move
 		to    string
 	)
-	cmd := onGroup("move", "Let a group go on at another position", func(ctx context.Context, t *task, g groupName) (err error) {
+	cmd := onGroup("move", "Move a group to another position", func(ctx context.Context, t *task, g groupName) (err error) {
 		m := given
 		if to == "" {
-			return usagef("say where the group is to go on, with --to")
+			return usagef("give the position that the group moves to, with --to")
 		}
 		if m.to, err = position("--to", to); err != nil {
 			return err
 		}
 		return m.run(ctx, t, g)
 	})
-	cmd.Long = `Let a group go on at another position. It says first what that means, and asks at
-a terminal. The members stay, and are delivered what comes from there on, also
-what they have acknowledged before.`
+	cmd.Long = `Move a group to another position. The command first says what will change, and
+asks for confirmation at a terminal. The members stay, and receive the messages
+from that position on, including those that they have acknowledged before.`
 	cmd.Example = `  seagate group move boiler sensors 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --to earliest
   seagate group move boiler sensors ungrouped --to 2026-11-21T10:00:00Z --yes`
 	flags := cmd.Flags()
-	flags.StringVar(&to, "to", "", "go on at `POSITION`: latest, earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
-	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream is another one than in this `EPOCH`")
-	flags.BoolVar(&given.dryRun, "dry-run", false, "say what it means, and do nothing")
+	flags.StringVar(&to, "to", "", "move to `POSITION`: latest, earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
+	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
+	flags.BoolVar(&given.dryRun, "dry-run", false, "say what would change, and change nothing")
 	addYes(cmd, &given.yes)
 	return cmd
 }
 
-// moved is the result of a move, or what would be.
+// moved is the result of a move, or of planning one.
 type moved struct {
 	client.GroupMove
 	Moved bool `json:"moved"`
@@ -137,7 +133,7 @@ func (m move) run(ctx context.Context, t *task, g groupName) error {
 		}
 		what := fmt.Sprintf("group %s would go from message %d to %d, and have %d to come", g, plan.Was, plan.Position, plan.Lag)
 		if m.dryRun {
-			return t.done(moved{plan, false}, "%s", what)
+			return t.Done(moved{plan, false}, "%s", what)
 		}
 		if err := t.ask(m.yes, "yes", what+". Type yes to go on: ", "nothing was moved, since the answer was not yes"); err != nil {
 			return err
@@ -147,5 +143,5 @@ func (m move) run(ctx context.Context, t *task, g groupName) error {
 	if err != nil {
 		return err
 	}
-	return t.done(moved{did, true}, "group %s went from message %d to %d, and has %d to come", g, did.Was, did.Position, did.Lag)
+	return t.Done(moved{did, true}, "group %s went from message %d to %d, and has %d to come", g, did.Was, did.Position, did.Lag)
 }

@@ -8,7 +8,7 @@ import (
 	"seagate/client"
 )
 
-// A reading is one run of messages.
+// A reading is one run of "seagate messages".
 type reading struct {
 	*task
 	from  client.Position
@@ -18,7 +18,7 @@ type reading struct {
 	meta  bool
 }
 
-// What a gateway gives in one page, if it is not asked for less.
+// Messages in one page of a gateway: by default, and at most.
 const (
 	defaultPage = 100
 	largestPage = 1000
@@ -29,7 +29,7 @@ func messagesCommand() *cobra.Command {
 		given reading
 		from  string
 	)
-	cmd := newCommand("messages STREAM", "Print messages that a stream keeps", cobra.ExactArgs(1),
+	cmd := onStream("messages STREAM", "Print the messages of a stream", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) (err error) {
 			r := given
 			r.task = t
@@ -41,8 +41,8 @@ func messagesCommand() *cobra.Command {
 			}
 			return r.print(ctx)
 		})
-	cmd.Long = `Print messages that a stream keeps, one JSON value a line, and say how to read on.
-With --all it reads on by itself, until there are no more.
+	cmd.Long = `Print the messages of a stream, one JSON value a line, and say where to continue.
+With --all it continues by itself until there are no more.
 
 With --meta or --json each line is an object: {"seq", "time", "epoch",
 "payload"}.`
@@ -50,17 +50,16 @@ With --meta or --json each line is an object: {"seq", "time", "epoch",
   seagate messages boiler --from 2026-11-21T10:00:00Z --all --meta > boiler.ndjson`
 	flags := cmd.Flags()
 	flags.StringVar(&from, "from", "earliest", "begin at `POSITION`: earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
-	flags.StringVar(&given.epoch, "epoch", "", "refuse to begin if the stream is another one than in this `EPOCH`")
-	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read so many at a time")
+	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
+	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read as many at a time")
 	flags.BoolVar(&given.all, "all", false, "print all messages from there on")
 	flags.BoolVar(&given.meta, "meta", false, "print the number and time of each message")
-	completeStream(cmd)
 	return cmd
 }
 
 func (r *reading) print(ctx context.Context) error {
 	for {
-		page, err := r.Messages(ctx, r.args[0], r.from, r.limit, r.epoch)
+		page, err := r.Messages(ctx, r.Args[0], r.from, r.limit, r.epoch)
 		if err != nil {
 			return err
 		}
@@ -77,23 +76,23 @@ func (r *reading) print(ctx context.Context) error {
 
 func (r *reading) page(page client.MessagePage) error {
 	if page.Dropped > 0 {
-		r.note("%d messages from %s on are missing: the stream no longer keeps them", page.Dropped, r.from)
+		r.Note("%d messages from %s on are missing: the stream no longer keeps them", page.Dropped, r.from)
 	}
 	for _, m := range page.Messages {
 		line := printed{Payload: m.Payload}
 		line.tell(m)
-		if err := r.message(line, r.meta || r.json); err != nil {
+		if err := r.message(line, r.meta || r.JSON); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rest says where what was not printed begins.
+// rest says where to continue.
 func (r *reading) rest(page client.MessagePage) {
 	if page.AtEnd {
-		r.note("that is all; what comes next begins at --from %d --epoch %s", page.NextSeq, page.Epoch)
+		r.Note("that is all; what comes next begins at --from %d --epoch %s", page.NextSeq, page.Epoch)
 		return
 	}
-	r.note("there is more, from --from %s --epoch %s on", page.Next, page.Epoch)
+	r.Note("there is more, from --from %s --epoch %s on", page.Next, page.Epoch)
 }

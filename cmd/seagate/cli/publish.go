@@ -12,51 +12,51 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/cmd/seagate/terminal"
 	"seagate/protocol"
 )
 
 const (
-	// maxLine is the longest message that is read, in bytes: more than a gateway
-	// takes, unless its limit is raised far.
+	// maxLine is the length of the longest message that is read, in bytes. It is
+	// more than a gateway accepts by default.
 	maxLine = 16 << 20
-	// maxFramed is the longest message that goes over the WebSocket, in bytes. A
-	// gateway ends the connection for a larger request than it allows, by default
-	// 1 MiB of which something is left for what is around the message. Over HTTP
-	// it refuses that one alone.
+	// maxFramed is the length of the longest message that is sent over the
+	// WebSocket, in bytes. For a request above its limit, by default 1 MiB, a
+	// gateway ends the connection. Over HTTP it refuses the one message. Some bytes
+	// are left for what is around the message.
 	maxFramed = 1<<20 - 1<<10
 )
 
 func publishCommand() *cobra.Command {
 	var id string
 	var cmd *cobra.Command
-	cmd = newCommand("publish STREAM [MESSAGE | -]", "Publish a message, or one for each line of standard input", cobra.RangeArgs(1, 2),
+	cmd = onStream("publish STREAM [MESSAGE | -]", "Publish a message, or each line of standard input", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
 			switch {
-			case id == "" && cmd.Flags().Changed("message-id"): // a variable that is not set, most likely
+			case id == "" && cmd.Flags().Changed("message-id"): // probably from a variable that is not set
 				return usagef("--message-id is empty: give an id, or leave it out")
-			case len(t.args) == 2 && t.args[1] != "-":
+			case len(t.Args) == 2 && t.Args[1] != "-":
 				return publishOne(ctx, t, id)
 			case id != "":
-				return usagef("--message-id is for a message that is an argument: lines cannot all have the same one")
+				return usagef("--message-id is for a message that is an argument: several lines cannot have the same id")
 			}
 			return publishLines(ctx, t)
 		})
-	cmd.Long = `Publish a message, or one for each line of standard input. Every message is
-checked by itself: a refused one is reported with its line, and those after it
-are published all the same. If any was refused, the exit status is 1.
+	cmd.Long = `Publish a message, or each line of standard input. The gateway checks each message
+by itself. A refused message is reported with its line, and the next ones are
+still published. If a message was refused, the exit status is 1.
 
-With --message-id the gateway takes the message once: when it is not known
-whether it did, publish it again with the same id.`
+With --message-id the gateway accepts the message once, however often it is sent.
+If you do not know whether it was accepted, publish it again with the same id.`
 	cmd.Example = `  seagate publish boiler '{"temperature": 91.5}'
   seagate publish boiler '{"temperature": 91.5}' --message-id boiler-2026-11-21T10:00
   tail -f measurements.ndjson | seagate publish boiler`
-	cmd.Flags().StringVar(&id, "message-id", "", "take the message once, however often it is published with this `ID`")
-	completeStream(cmd)
+	cmd.Flags().StringVar(&id, "message-id", "", "accept the message once, however often it is published with this `ID`")
 	return cmd
 }
 
 func publishOne(ctx context.Context, t *task, id string) error {
-	stream, message := t.args[0], jsontext.Value(t.args[1])
+	stream, message := t.Args[0], jsontext.Value(t.Args[1])
 	if err := validJSON("the message", message); err != nil {
 		return Usage(err)
 	}
@@ -72,69 +72,69 @@ func publishOne(ctx context.Context, t *task, id string) error {
 	if err := publish(ctx, stream, message); err != nil {
 		return err
 	}
-	return t.done(tally{Stream: stream, Published: 1}, "published to %s", stream)
+	return t.Done(tally{Stream: stream, Published: 1}, "published to %s", stream)
 }
 
-// A tally is what became of the messages.
+// A tally counts what happened to the messages.
 type tally struct {
 	Stream    string `json:"stream"`
 	Published int    `json:"published"`
 	Refused   int    `json:"refused"`
 }
 
-// publishLines sends line after line without waiting for the answers, and
-// takes those as they come.
+// publishLines sends the lines without waiting for answers, and handles answers
+// as they arrive.
 func publishLines(ctx context.Context, t *task) error {
 	conn, err := t.Dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if isTerminal(t.in) {
-		t.note("type one JSON value a line; Ctrl-D ends")
+	if terminal.Is(t.In) {
+		t.Note("type one JSON value a line; Ctrl-D ends")
 	}
-	p := &pipeline{task: t, conn: conn, tally: tally{Stream: t.args[0]}, sent: make(chan sentLine, 256)}
-	settled := make(chan error, 1)
-	go func() { settled <- p.settle() }()
+	p := &pipeline{task: t, conn: conn, tally: tally{Stream: t.Args[0]}, sent: make(chan sentLine, 256)}
+	answered := make(chan error, 1)
+	go func() { answered <- p.awaitAnswers() }()
 	readErr := p.sendAll(ctx)
 	close(p.sent)
-	return p.summarize(readErr, <-settled)
+	return p.summarize(readErr, <-answered)
 }
 
-// A pipeline is the lines on their way.
+// A pipeline is the lines that are sent and not answered.
 type pipeline struct {
 	*task
 	conn  *client.Conn
-	tally tally // owned by settle until it returns
+	tally tally // owned by awaitAnswers until it returns
 	sent  chan sentLine
-	last  *client.Receipt // of the newest line over the connection; nil before the first
+	last  *client.Receipt // of the newest line on the connection; nil before the first
 }
 
-// A sentLine is a line whose fate is not known, or, without a receipt, one whose
-// fate is err.
+// A sentLine is a line that was sent. Without a receipt its result is err.
 type sentLine struct {
 	number  int
 	receipt *client.Receipt
 	err     error
 }
 
-// A lineError is the fault of a line: it was not sent.
+// A lineError is a problem of one line, which was not sent.
 type lineError struct{ error }
 
 type line struct {
 	number int
 	text   []byte
-	err    error // a lineError, or the last line's
+	err    error // a lineError, or why reading ended
 }
 
-// sendAll sends every line of standard input. It returns why it stopped
-// before the end, if it did.
+// sendAll sends every line of standard input. If it stops before the end, it
+// returns why.
 func (p *pipeline) sendAll(ctx context.Context) error {
 	lines := make(chan line)
 	stop := make(chan struct{})
 	defer close(stop)
-	// Nothing ends a read of a terminal, so this one may outlive the command.
-	go readLines(p.in, lines, stop)
+	// A read from a terminal cannot be interrupted, so this goroutine may outlive
+	// the command.
+	go readLines(p.In, lines, stop)
 	for {
 		select {
 		case l, more := <-lines:
@@ -154,7 +154,7 @@ func (p *pipeline) sendAll(ctx context.Context) error {
 
 var errInterrupted = errors.New("interrupted; the rest was not published")
 
-// send sends a line. A line that is no message is the line's fault.
+// send sends a line. A line that is no message does not end the pipeline.
 func (p *pipeline) send(ctx context.Context, l line) error {
 	if l.err == nil {
 		if err := validJSON("the line", l.text); err != nil {
@@ -180,10 +180,10 @@ func (p *pipeline) send(ctx context.Context, l line) error {
 	return nil
 }
 
-// sendAlone sends a line over HTTP, behind those before it.
+// sendAlone sends a line over HTTP, once the lines before it are answered.
 func (p *pipeline) sendAlone(ctx context.Context, l line) error {
 	if p.last != nil {
-		p.last.Wait(ctx) // settle reports what came of it
+		p.last.Wait(ctx) // awaitAnswers reports the result
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -199,7 +199,7 @@ func (p *pipeline) sendAlone(ctx context.Context, l line) error {
 	return nil
 }
 
-// readLines hands out the lines that are not blank.
+// readLines sends the lines that are not blank to a channel.
 func readLines(r io.Reader, lines chan<- line, stop <-chan struct{}) {
 	defer close(lines)
 	from := bufio.NewReaderSize(r, 64<<10)
@@ -222,8 +222,8 @@ func readLines(r io.Reader, lines chan<- line, stop <-chan struct{}) {
 	}
 }
 
-// readLine reads a line, in memory of its own. Of one that is too long it keeps
-// nothing: that is a lineError, and the next line comes next. The error of the
+// readLine reads a line into memory of its own. For a line that is too long it
+// returns a lineError, and the next call reads the next line. The error of the
 // last line is io.EOF.
 func readLine(r *bufio.Reader) (text []byte, err error) {
 	length := 0
@@ -239,24 +239,24 @@ func readLine(r *bufio.Reader) (text []byte, err error) {
 		}
 	}
 	if length > maxLine && (err == nil || err == io.EOF) {
-		return nil, lineError{fmt.Errorf("the line has more than %d bytes, which is as many as are read", maxLine)}
+		return nil, lineError{fmt.Errorf("the line has more than %d bytes, which is the most that is read", maxLine)}
 	}
 	return text, err
 }
 
-// settle waits for the answers, in order, and reports what was refused. It
-// returns the error that ended the connection, if one did.
-func (p *pipeline) settle() (ended error) {
+// awaitAnswers waits for the answers, in order, and reports refusals. It returns
+// the error that ended the connection, if there is one.
+func (p *pipeline) awaitAnswers() (ended error) {
 	for s := range p.sent {
 		err := s.err
 		if s.receipt != nil {
-			err = s.receipt.Wait(context.Background()) // it ends with the connection
+			err = s.receipt.Wait(context.Background()) // returns when the connection ends
 		}
 		_, refused := errors.AsType[*client.Error](err)
 		switch {
 		case err == nil:
 			p.tally.Published++
-		case s.receipt == nil || refused && p.conn.Err() == nil: // without a receipt it is the line's own fault
+		case s.receipt == nil || refused && p.conn.Err() == nil: // the problem is of this line alone
 			p.tally.Refused++
 			p.refusal(s.number, err)
 		default:
@@ -268,9 +268,9 @@ func (p *pipeline) settle() (ended error) {
 
 func (p *pipeline) refusal(number int, err error) {
 	r := newReport(err)
-	r.Hint = "" // once, at the end
-	if p.json {
-		writeJSON(p.notes, isTerminal(p.notes), struct {
+	r.Hint = "" // printed once, at the end
+	if p.JSON {
+		writeJSON(p.notes, struct {
 			Line  int    `json:"line"`
 			Error report `json:"error"`
 		}{number, r})
@@ -280,9 +280,9 @@ func (p *pipeline) refusal(number int, err error) {
 }
 
 func (p *pipeline) summarize(readErr, ended error) error {
-	err := p.console.done(p.tally, "published %d to %s, refused %d", p.tally.Published, p.tally.Stream, p.tally.Refused)
+	err := p.Console.Done(p.tally, "published %d to %s, refused %d", p.tally.Published, p.tally.Stream, p.tally.Refused)
 	switch {
-	case ended != nil: // which is why reading stopped, too
+	case ended != nil: // reading stopped for the same reason
 		return ended
 	case readErr != nil:
 		return readErr

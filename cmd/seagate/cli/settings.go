@@ -16,29 +16,29 @@ import (
 	"seagate/cmd/seagate/config"
 )
 
-// asDefault is the value of a flag that takes back what was set.
+// asDefault is the value of a flag that removes a setting of the stream.
 const asDefault = "default"
 
-// A change is what the flags say of a stream's settings. What is "" stays.
+// A change is the flags that change a stream's settings. "" changes nothing.
 type change struct {
 	durability, age, bytes, messages string
 }
 
 func streamSettingsCommand() *cobra.Command {
 	var given change
-	cmd := newCommand("settings STREAM", "Show or change how a stream keeps its messages", cobra.ExactArgs(1),
+	cmd := onStream("settings STREAM", "Show or change how a stream keeps its messages", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
 			if given == (change{}) {
-				applied, err := t.StreamSettings(ctx, t.args[0])
+				applied, err := t.StreamSettings(ctx, t.Args[0])
 				return t.settings(applied, err)
 			}
 			return changeSettings(ctx, t, given)
 		})
-	cmd.Long = `Show or change how a stream keeps its messages. What is not set for the stream is
-as the gateway has it for all streams; "default" takes back what was set. 0 is no
-bound. The durability cannot change once the stream has had a message.
+	cmd.Long = `Show or change how a stream keeps its messages. A setting that the stream does not
+have is the gateway's default; "default" removes a setting from the stream. 0 is
+no bound. The durability cannot change once the stream has had a message.
 
-What a smaller bound no longer lets be kept is deleted at once.`
+If a bound becomes smaller, messages beyond it are deleted at once.`
 	cmd.Example = `  seagate stream settings boiler
   seagate stream settings boiler --retention-age 48h --retention-bytes 2GiB
   seagate stream settings boiler --retention-age default`
@@ -47,26 +47,25 @@ What a smaller bound no longer lets be kept is deleted at once.`
 	flags.StringVar(&given.age, "retention-age", "", "drop messages that are older than `AGE`, such as 168h, in whole seconds")
 	flags.StringVar(&given.bytes, "retention-bytes", "", "keep at most `SIZE` of messages, such as 512MiB")
 	flags.StringVar(&given.messages, "retention-messages", "", "keep at most `N` messages")
-	completeStream(cmd)
 	return cmd
 }
 
-// changeSettings changes what the flags say, and leaves the rest as it is set.
+// changeSettings changes what the flags say and keeps the other settings.
 func changeSettings(ctx context.Context, t *task, given change) error {
 	edit, err := given.edit()
 	if err != nil {
 		return Usage(err)
 	}
-	now, err := t.StreamSettings(ctx, t.args[0])
+	now, err := t.StreamSettings(ctx, t.Args[0])
 	if err != nil {
 		return err
 	}
 	edit(&now.Set)
-	applied, err := t.SetStreamSettings(ctx, t.args[0], now.Set)
+	applied, err := t.SetStreamSettings(ctx, t.Args[0], now.Set)
 	return t.settings(applied, err)
 }
 
-// edit reads the flags, and returns what does what they say.
+// edit reads the flags and returns a function that applies them.
 func (c change) edit() (func(*client.StreamSettings), error) {
 	durability, err1 := setting("durability", c.durability, parseDurability)
 	age, err2 := setting("retention-age", c.age, parseAge)
@@ -80,8 +79,8 @@ func (c change) edit() (func(*client.StreamSettings), error) {
 	}, errors.Join(err1, err2, err3, err4)
 }
 
-// setting reads a flag. It returns nil for one that is not there, and for the
-// default.
+// setting reads a flag. It returns nil for a flag that is not given, and for
+// "default".
 func setting[T any](flag, text string, parse func(string) (T, error)) (*T, error) {
 	if text == "" || text == asDefault {
 		return nil, nil
@@ -130,12 +129,13 @@ func parseMessages(text string) (uint64, error) {
 	return n, nil
 }
 
-// settings prints a stream's settings, each with whether it was set for it.
-func (c *console) settings(applied client.AppliedSettings, err error) error {
+// settings prints the settings that apply to a stream, and whether each is the
+// stream's own.
+func (c *Console) settings(applied client.AppliedSettings, err error) error {
 	if err != nil {
 		return err
 	}
-	if c.json {
+	if c.JSON {
 		raw, err := json.Marshal(applied, json.OmitZeroStructFields(true))
 		if err != nil {
 			return err

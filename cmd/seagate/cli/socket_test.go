@@ -77,8 +77,8 @@ func TestPublishALineThatIsTooLong(t *testing.T) {
 	}
 	in := "{\"n\":1}\n" + strings.Repeat(" ", 16<<20+1) + "\n{\"n\":3}\n" + strings.Repeat("x", 16<<20+1)
 	r := runWith(t.Context(), strings.NewReader(in), "publish", "boiler")
-	r.want(t, "", `error: line 2: the line has more than 16777216 bytes, which is as many as are read
-error: line 4: the line has more than 16777216 bytes, which is as many as are read
+	r.want(t, "", `error: line 2: the line has more than 16777216 bytes, which is the most that is read
+error: line 4: the line has more than 16777216 bytes, which is the most that is read
 published 2 to boiler, refused 2
 error: 2 of 4 messages were not published
 `, 1)

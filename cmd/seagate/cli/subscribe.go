@@ -20,7 +20,7 @@ func subscribeCommand() *cobra.Command {
 		group    string
 		followed follower
 	)
-	cmd = newCommand("subscribe STREAM", "Print the messages of a stream as they come", cobra.ExactArgs(1),
+	cmd = onStream("subscribe STREAM", "Print the messages of a stream as they arrive", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
 			f := followed
 			f.task = t
@@ -29,25 +29,24 @@ func subscribeCommand() *cobra.Command {
 			}
 			return f.follow(ctx)
 		})
-	cmd.Long = `Print the messages of a stream as they come, one JSON value a line. It goes on
-until it is interrupted, or has printed as many as --count says, and connects
-again when the connection is lost; messages in between are missed, which it
-says.
+	cmd.Long = `Print the messages of a stream as they arrive, one JSON value a line, until it is
+interrupted or has printed --count messages. When the connection is lost it
+connects again. It then says that it missed the messages in between.
 
-With --from, --epoch or --meta it goes on where it was, so that nothing is
-missed or printed twice, and says which messages the stream no longer keeps.
-With --meta each line is an object: {"seq", "time", "epoch", "payload"}, with
-"redelivered" if the message was delivered before, and with "header" instead of
-number and time for the stream's header.
+With --from, --epoch or --meta it continues where it was, so that it misses
+nothing and prints nothing twice. It says which messages the stream no longer
+keeps. With --meta each line is an object: {"seq", "time", "epoch", "payload"},
+with "redelivered" if the message was delivered before. The stream's header has
+"header" instead of number and time.
 
 With --json each line is an object: {"stream", "received", "payload"}, with what
 --meta adds.
 
-With --explicit the members of a group acknowledge each message once it is
-printed; what was printed by a command that died before is delivered again.
+With --explicit a member of a group acknowledges each message after printing it.
+If the command dies in between, the message is delivered again.
 
-An interrupt ends it with exit status 0, or with 1 if messages that --count
-asked for are still to come.`
+An interrupt ends it with exit status 0, or with 1 if it has not printed --count
+messages.`
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
   seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
@@ -56,15 +55,14 @@ asked for are still to come.`
 	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
 	flags.IntVar(&followed.count, "count", 0, "end after `N` messages")
 	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
-	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse to begin if the stream is another one than in this `EPOCH`")
+	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
-	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after it was printed; needs --group")
-	flags.IntVar(&followed.options.Credit, "credit", 0, "hold at most `N` messages unacknowledged (default 1024, or 100 with --explicit); needs --group")
-	completeStream(cmd)
+	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
+	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default 1024, or 100 with --explicit); needs --group")
 	return cmd
 }
 
-// read reads the flags that need looking at.
+// read checks the flags and sets the options from them.
 func (f *follower) read(cmd *cobra.Command, from, group string) (err error) {
 	flags := cmd.Flags()
 	if flags.Changed("count") && f.count < 1 {
@@ -112,15 +110,15 @@ func groupID(text string) (string, error) {
 	return text, nil
 }
 
-// A follower is one run of subscribe.
+// A follower is one run of "seagate subscribe".
 type follower struct {
 	*task
 	options client.FollowOptions
 	count   int // 0 is no end
 	meta    bool
 	printed int
-	running bool  // it was subscribed once
-	refused error // why it was not
+	running bool  // it has been subscribed
+	refused error // why the first attempt to subscribe failed
 	stop    func()
 }
 
@@ -129,10 +127,10 @@ func (f *follower) follow(interrupt context.Context) error {
 	defer giveUp()
 	f.stop = giveUp
 	if f.options.Group != "" {
-		f.note("group %s", f.options.Group)
+		f.Note("group %s", f.options.Group)
 	}
 	f.options.OnSubscribed, f.options.OnLost, f.options.OnMissing = f.subscribed, f.lost, f.missing
-	err := f.Follow(ctx, f.args[0], f.options, f.print)
+	err := f.Follow(ctx, f.Args[0], f.options, f.print)
 	switch {
 	case f.count > 0 && f.printed == f.count:
 		return nil
@@ -150,39 +148,39 @@ func (f *follower) subscribed(gap client.Gap) {
 	f.running = true
 	switch {
 	case gap.Cause == nil:
-		f.note("subscribed to %s; Ctrl-C ends", f.args[0])
-	case gap.Resumed, f.options.Group != "": // a group keeps its place
-		f.note("subscribed again, where it was")
+		f.Note("subscribed to %s; Ctrl-C ends", f.Args[0])
+	case gap.Resumed, f.options.Group != "": // a group keeps its position
+		f.Note("subscribed again, where it was")
 	default:
-		f.note("subscribed again; messages from %s to %s are missed",
+		f.Note("subscribed again; messages from %s to %s are missed",
 			gap.From.Format(time.TimeOnly), gap.To.Format(time.TimeOnly))
 	}
 }
 
 func (f *follower) lost(cause error, wait time.Duration) {
-	if !f.running { // who mistypes a URL wants to know now
+	if !f.running { // such as a wrong URL, which trying again does not change
 		f.refused = cause
 		f.stop()
 		return
 	}
-	f.note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+	f.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
 }
 
 func (f *follower) missing(m client.Missing) {
-	f.note("messages %d to %d are missing: the stream no longer keeps them", m.From, m.To)
+	f.Note("messages %d to %d are missing: the stream no longer keeps them", m.From, m.To)
 }
 
-// print prints a message, and stops behind the last one. That is no error, so
-// that the message is acknowledged.
+// print prints a message, and stops after the last one. It returns nil then, so
+// that the last message is acknowledged.
 func (f *follower) print(m client.Message) error {
 	line := printed{Payload: m.Payload}
-	if f.meta || f.json {
+	if f.meta || f.JSON {
 		line.tell(m)
 	}
-	if f.json {
+	if f.JSON {
 		line.Stream, line.Received = m.Stream, time.Now().UTC()
 	}
-	if err := f.message(line, f.meta || f.json); err != nil {
+	if err := f.message(line, f.meta || f.JSON); err != nil {
 		return err
 	}
 	if f.printed++; f.printed == f.count {
@@ -203,13 +201,13 @@ type printed struct {
 	Payload     jsontext.Value `json:"payload"`
 }
 
-// tell adds what is known of the message.
+// tell adds what is known about the message.
 func (p *printed) tell(m client.Message) {
 	p.Seq, p.Time, p.Epoch, p.Redelivered, p.Header = m.Seq, m.Time, m.Epoch, m.Redelivered, m.Header
 }
 
-// message prints a message: all that is known of it, or its payload alone.
-func (c *console) message(p printed, all bool) error {
+// message prints a message with all that is known about it, or its payload alone.
+func (c *Console) message(p printed, all bool) error {
 	if all {
 		return c.value(p)
 	}

@@ -10,14 +10,14 @@ import (
 )
 
 func clientsCommand() *cobra.Command {
-	return newGroup("clients", "List, create and delete the clients of the jail, change their secrets and keys",
+	return NewGroup("clients", "List, create and delete the clients of the jail, and change their secrets and keys",
 		clientsListCommand(), clientsCreateCommand(), clientsDeleteCommand(), clientsRotateCommand(), clientsKeyCommand())
 }
 
 func clientsListCommand() *cobra.Command {
 	heading := []string{"CLIENT", "DESCRIPTION", "KEY", "CREATED"}
-	return newCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		return list(&t.console, t.Clients(ctx), heading, func(c client.ClientInfo) []string {
+	return gatewayCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
+		return list(t.Console, t.Clients(ctx), heading, func(c client.ClientInfo) []string {
 			key := "-"
 			if c.PublicKey != nil {
 				key = "yes"
@@ -29,70 +29,71 @@ func clientsListCommand() *cobra.Command {
 
 func clientsCreateCommand() *cobra.Command {
 	var description string
-	cmd := newCommand("create CLIENT", "Make a client, and print its secret", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
-		made, err := t.CreateClient(ctx, t.args[0], description)
+	cmd := gatewayCommand("create CLIENT", "Create a client and print its secret", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+		made, err := t.CreateClient(ctx, t.Args[0], description)
 		if err != nil {
 			return err
 		}
-		return t.secret(made, "client %s is there; this is its secret, which is not shown again:", made.ClientID)
+		return t.secret(made, "client %s is created; this is its secret, which is not shown again:", made.ClientID)
 	})
 	cmd.Example = `  seagate clients create sensors --description "the boiler room" > sensors.secret`
-	cmd.Flags().StringVar(&description, "description", "", "what the client is, in `WORDS`")
+	cmd.Flags().StringVar(&description, "description", "", "describe the client in `WORDS`")
 	return cmd
 }
 
 func clientsRotateCommand() *cobra.Command {
-	return newCommand("rotate CLIENT", "Give a client a new secret, and print it", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
-		made, err := t.RotateSecret(ctx, t.args[0])
+	return gatewayCommand("rotate CLIENT", "Give a client a new secret and print it", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+		made, err := t.RotateSecret(ctx, t.Args[0])
 		if err != nil {
 			return err
 		}
-		return t.secret(made, "client %s has a new secret, which is not shown again; the old one has ended:", made.ClientID)
+		return t.secret(made, "client %s has a new secret, which is not shown again; the old one is no longer valid:", made.ClientID)
 	})
 }
 
-// secret prints a new secret: it alone, or as JSON with whose it is.
-func (c *console) secret(made client.NewSecret, format string, args ...any) error {
-	if c.json {
+// secret prints a new secret: the secret alone, or JSON that also names its
+// client.
+func (c *Console) secret(made client.NewSecret, format string, args ...any) error {
+	if c.JSON {
 		return c.value(struct {
 			Jail   string `json:"jailId,omitempty"`
 			Client string `json:"clientId"`
 			Secret string `json:"clientSecret"`
 		}{made.JailID, made.ClientID, made.Secret.Reveal()})
 	}
-	c.note(format, args...)
+	c.Note(format, args...)
 	return c.line(made.Secret.Reveal())
 }
 
 func clientsDeleteCommand() *cobra.Command {
 	var yes bool
-	cmd := newCommand("delete CLIENT", "Delete a client, and end its connections", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
-		id := t.args[0]
+	cmd := gatewayCommand("delete CLIENT", "Delete a client and end its connections", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+		id := t.Args[0]
 		if err := t.confirm(yes, id, "the client and ends its connections"); err != nil {
 			return err
 		}
 		if err := t.DeleteClient(ctx, id); err != nil {
 			return err
 		}
-		return t.done(deleted{Client: id, State: "deleted"}, "client %s is deleted", id)
+		return t.Done(outcome{Client: id, State: "deleted"}, "client %s is deleted", id)
 	})
 	addYes(cmd, &yes)
 	return cmd
 }
 
-// maxKey is more than any public key has in PEM.
+// maxKey is more than any public key in PEM has, in bytes.
 const maxKey = 64 << 10
 
 func clientsKeyCommand() *cobra.Command {
 	var clear bool
-	cmd := newCommand("key CLIENT [FILE | -]", "Set or clear the public key of a client's tokens", cobra.RangeArgs(1, 2),
+	cmd := gatewayCommand("key CLIENT [FILE | -]", "Set or clear the public key of a client's tokens", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
-			if clear == (len(t.args) == 2) {
+			if clear == (len(t.Args) == 2) {
 				return usagef("give the file of an RSA public key in PEM, - for standard input, or --clear")
 			}
-			id, pem, state := t.args[0], "", "cleared"
+			id, pem, state := t.Args[0], "", "cleared"
 			if !clear {
-				text, err := readInput(t, t.args[1], maxKey)
+				text, err := t.readInput(t.Args[1], maxKey)
 				if err != nil {
 					return err
 				}
@@ -101,26 +102,23 @@ func clientsKeyCommand() *cobra.Command {
 			if err := t.SetPublicKey(ctx, id, pem); err != nil {
 				return err
 			}
-			return t.done(struct {
-				Client string `json:"client"`
-				Key    string `json:"key"`
-			}{id, state}, "the key of client %s is %s", id, state)
+			return t.Done(outcome{Client: id, Key: state}, "the key of client %s is %s", id, state)
 		})
 	cmd.Example = `  openssl genrsa -out sensors.key 2048
   openssl rsa -in sensors.key -pubout | seagate clients key sensors -`
-	cmd.Flags().BoolVar(&clear, "clear", false, "remove the key: tokens of the client are not accepted any more")
+	cmd.Flags().BoolVar(&clear, "clear", false, "remove the key, so that tokens of the client are no longer accepted")
 	return cmd
 }
 
 func jailsCommand() *cobra.Command {
-	return newGroup("jails", "List, create and delete jails, as a client of the root jail",
+	return NewGroup("jails", "List, create and delete jails, as a client of the root jail",
 		jailsListCommand(), jailsCreateCommand(), jailsDeleteCommand())
 }
 
 func jailsListCommand() *cobra.Command {
 	heading := []string{"JAIL", "NAME", "CREATED"}
-	return newCommand("list", "List the jails", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		return list(&t.console, t.Jails(ctx), heading, func(j client.JailInfo) []string {
+	return gatewayCommand("list", "List the jails", cobra.NoArgs, func(ctx context.Context, t *task) error {
+		return list(t.Console, t.Jails(ctx), heading, func(j client.JailInfo) []string {
 			return []string{j.ID, j.Name, j.CreatedAt.Format(time.RFC3339)}
 		})
 	})
@@ -128,29 +126,29 @@ func jailsListCommand() *cobra.Command {
 
 func jailsCreateCommand() *cobra.Command {
 	var name string
-	cmd := newCommand("create JAIL CLIENT", "Make a jail and its first client, and print the client's secret", cobra.ExactArgs(2),
+	cmd := gatewayCommand("create JAIL CLIENT", "Create a jail with its first client and print the client's secret", cobra.ExactArgs(2),
 		func(ctx context.Context, t *task) error {
-			made, err := t.CreateJail(ctx, t.args[0], name, t.args[1])
+			made, err := t.CreateJail(ctx, t.Args[0], name, t.Args[1])
 			if err != nil {
 				return err
 			}
-			return t.secret(made, "jail %s and its client %s are there; this is the client's secret, which is not shown again:", made.JailID, made.ClientID)
+			return t.secret(made, "jail %s and its client %s are created; this is the client's secret, which is not shown again:", made.JailID, made.ClientID)
 		})
-	cmd.Flags().StringVar(&name, "name", "", "what the jail is called, in `WORDS`")
+	cmd.Flags().StringVar(&name, "name", "", "name the jail in `WORDS`")
 	return cmd
 }
 
 func jailsDeleteCommand() *cobra.Command {
 	var yes bool
-	cmd := newCommand("delete JAIL", "Delete a jail with its clients and streams", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
-		id := t.args[0]
+	cmd := gatewayCommand("delete JAIL", "Delete a jail with its clients and streams", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+		id := t.Args[0]
 		if err := t.confirm(yes, id, "the jail with its clients and streams"); err != nil {
 			return err
 		}
 		if err := t.DeleteJail(ctx, id); err != nil {
 			return err
 		}
-		return t.done(deleted{Jail: id, State: "deleted"}, "jail %s is deleted", id)
+		return t.Done(outcome{Jail: id, State: "deleted"}, "jail %s is deleted", id)
 	})
 	addYes(cmd, &yes)
 	return cmd

@@ -37,9 +37,9 @@ const (
 
 // A Violation is one promise broken once.
 type Violation struct {
-	Kind   Kind
-	Stream string
-	Text   string
+	Kind   Kind   `json:"kind"`
+	Stream string `json:"stream"`
+	Text   string `json:"text"`
 }
 
 func (v Violation) String() string { return fmt.Sprintf("%s: %s: %s", v.Kind, v.Stream, v.Text) }
@@ -65,9 +65,9 @@ type Summary struct {
 
 // A Report is what Check found.
 type Report struct {
-	Summary    Summary
-	Violations []Violation
-	More       map[Kind]int // violations beyond the limit of their kind
+	Summary    Summary      `json:"summary"`
+	Violations []Violation  `json:"violations"`
+	More       map[Kind]int `json:"more"` // violations beyond the limit of their kind
 }
 
 // OK says whether every promise was kept.

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+)
+
+// Commands returns the commands that use a gateway, for the root command. Give
+// the error of its Execute to Report.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{
+		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(),
+		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
+		clientsCommand(), jailsCommand(), backupCommand(),
+	}
+}
+
+// NewCommand returns a command with the flag --json. Give the error of its
+// Execute to Report.
+func NewCommand(use, short string, args cobra.PositionalArgs, do func(context.Context, *Console) error) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:           use,
+		Short:         short,
+		SilenceErrors: true, // Report prints them
+		SilenceUsage:  true,
+		Args:          usageArgs(args),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := do(cmd.Context(), newConsole(cmd, args, asJSON)); err != nil {
+				return &failure{err: err, command: cmd.Name(), args: args, json: asJSON}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one value a line")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usage(err) })
+	return cmd
+}
+
+// A task is one run of a command that uses a gateway.
+type task struct {
+	*client.Client
+	*Console
+}
+
+// gatewayCommand returns a command that uses a gateway, with the flags that say
+// which one.
+func gatewayCommand(use, short string, args cobra.PositionalArgs, do func(context.Context, *task) error) *cobra.Command {
+	var where Connection
+	cmd := NewCommand(use, short, args, func(ctx context.Context, c *Console) error {
+		gateway, err := where.client()
+		if err != nil {
+			return err
+		}
+		defer gateway.CloseIdleConnections()
+		return do(ctx, &task{gateway, c})
+	})
+	where.Register(cmd)
+	return cmd
+}
+
+// onStream returns a command that uses a gateway and whose first argument
+// is a stream, which the shell completes.
+func onStream(use, short string, args cobra.PositionalArgs, do func(context.Context, *task) error) *cobra.Command {
+	cmd := gatewayCommand(use, short, args, do)
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return streamNames(cmd), cobra.ShellCompDirectiveNoFileComp
+	}
+	return cmd
+}
+
+// Bounds of a completion, since somebody waits for it.
+const (
+	completionTime  = 2 * time.Second
+	completionNames = 1000
+)
+
+func streamNames(cmd *cobra.Command) (names []string) {
+	flag := func(name string) string { return cmd.Flag(name).Value.String() }
+	c, err := Connection{flag("server"), flag("client"), flag("secret-file")}.client()
+	if err != nil {
+		return nil
+	}
+	defer c.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+	defer cancel()
+	for info, err := range c.Streams(ctx) {
+		if err != nil || len(names) == completionNames {
+			break
+		}
+		names = append(names, fmt.Sprintf("%s\tversion %s", info.Name, versionText(info.Version)))
+	}
+	return names
+}
+
+// NewGroup returns a command that only has other commands below it.
+func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:           use,
+		Short:         short,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return Usage(unknownCommand(cmd, args[0]))
+		},
+	}
+	group.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usage(err) })
+	group.AddCommand(commands...)
+	return group
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	// Cobra sets this only when it suggests by itself, and 0 is no suggestions.
+	cmd.SuggestionsMinimumDistance = max(cmd.SuggestionsMinimumDistance, 2)
+	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), similar[0])
+	}
+	return fmt.Errorf("there is no command %q: %s", name, hint)
+}
+
+// usageArgs turns the error of a check of arguments into a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return Usage(fmt.Errorf("%w; the usage is: %s", err, cmd.UseLine()))
+		}
+		return nil
+	}
+}
+
+// VersionCommand returns the command that prints the version of the root command.
+func VersionCommand() *cobra.Command {
+	var cmd *cobra.Command
+	cmd = NewCommand("version", "Print the version", cobra.NoArgs, func(_ context.Context, c *Console) error {
+		version := cmd.Root().Version
+		return c.Entry(struct {
+			Version string `json:"version"`
+		}{version}, version)
+	})
+	return cmd
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// readInput reads a file of at most so many bytes, or standard input if the name
+// is "-".
+func (c *Console) readInput(name string, most int64) ([]byte, error) {
+	if name == "-" {
+		return readAll(c.In, "standard input", most)
+	}
+	return readFile(name, most)
+}
+
+// readFile reads a file of at most so many bytes.
+func readFile(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readAll(file, name, most)
+}
+
+func readAll(r io.Reader, name string, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes", name, most)
+	}
+	return data, nil
+}
+
+// validJSON returns an error if data is not JSON. The name says where it is from;
+// "-" is standard input.
+func validJSON(name string, data jsontext.Value) error {
+	if name == "-" {
+		name = "standard input"
+	}
+	if err := json.Unmarshal(data, new(jsontext.Value)); err != nil {
+		return fmt.Errorf("%s is not JSON: %s", name, strings.TrimPrefix(err.Error(), "jsontext: "))
+	}
+	return nil
+}
