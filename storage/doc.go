@@ -1,27 +1,29 @@
 // Package storage keeps what must outlive the process, for the packages that
-// own the meaning of it. It sees names, bytes and revisions, never a client, a
-// stream or a schema.
+// own its meaning. It sees names, bytes, revisions and sequence numbers, never
+// a client, a stream or a schema.
 //
-// # Contract
+// # Records
 //
 // An engine keeps records: small values under a table and a key, each with a
-// revision. Every write names what it expects to replace, so that two writers
-// cannot overwrite each other without noticing. A write that returns nil is
-// durable: it survives the death of the process and of the machine. A write
-// that returns an error other than ErrConflict and ErrInvalid may or may not
-// have happened; whoever needs to know reads again. Nobody reads, or is refused
-// because of, what is not durable yet.
+// revision. Every write says what it expects to replace, so that no writer
+// overwrites another's record unnoticed. A write that returns nil is durable: it
+// survives a crash of the process and of the machine. A write that returns an
+// error other than ErrConflict and ErrInvalid may have happened; read again to
+// find out. Readers see only durable records, and a writer is refused only
+// because of a durable record.
 //
-// There is no transaction over several keys, on purpose: an engine that spans
-// machines has none to offer. Whatever must change together is kept under one
-// key, and what spans keys is ordered so that a half-done change is harmless.
+// There is no transaction over several keys, because an engine that spans
+// machines has none to offer. Keep what must change together under one key, and
+// order changes of several keys so that any of them may be the last.
 //
-// An engine keeps logs as well: sequences of messages, numbered without holes.
-// To append is answered by a callback when the entries are durable, in the order
-// of their numbers; nobody reads them before. A number means something only
-// together with the log's epoch, which changes when entries may have been lost
-// and their numbers given again: whoever keeps a position keeps both. A log
-// drops its oldest entries when it is told to, and at no other time.
+// # Logs
 //
-// All engines pass the one suite in storagetest.
+// An engine also keeps logs: sequences of entries, numbered without gaps. A
+// callback reports an append when its entries are durable, in the order of their
+// numbers; nobody reads them before. A number has a meaning only together with
+// the log's epoch. The epoch changes when entries may have been lost and their
+// numbers used again, so whoever keeps a position keeps both. A log drops its
+// oldest entries when it is trimmed, and at no other time.
+//
+// Every engine passes the suite in package storagetest.
 package storage

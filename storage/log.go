@@ -8,146 +8,145 @@ import (
 )
 
 var (
-	// ErrNoLog: the log was deleted. Open it again to make a new one.
+	// ErrNoLog reports that the log was deleted. OpenLog begins a new one.
 	ErrNoLog = errors.New("storage: the log was deleted")
-	// ErrNoSpace: the store is too full to append to. What is there can be read and trimmed, and records can be written.
+	// ErrNoSpace reports that too little space is left to append. Logs can
+	// still be read and trimmed, and records be written.
 	ErrNoSpace = errors.New("storage: too little space is left to append")
-	// ErrTrimmed: what was asked for is no longer in the log.
+	// ErrTrimmed reports that the requested entry is no longer in the log.
 	ErrTrimmed = errors.New("storage: the log begins later")
-	// ErrKeyReused: an append with this key was made before, with other payloads.
+	// ErrKeyReused reports an append with the key of an earlier append and
+	// other payloads.
 	ErrKeyReused = errors.New("storage: the key was used for something else")
-	// ErrTooManyKeys: as many keys are remembered as the engine may.
+	// ErrTooManyKeys reports that the engine remembers as many keys as it may.
 	ErrTooManyKeys = errors.New("storage: too many keys are remembered")
 )
 
-// What is appended together becomes durable together, so there is an end to how
-// much that is: MaxAppend payloads, and MaxAppendBytes of them together. One
-// that is alone may be as long.
-const (
-	MaxEntry       = 256 << 20
-	MaxAppend      = 1_000_000
-	MaxAppendBytes = MaxEntry
-)
-
-// MaxAppendKey is the longest Append.Key, in bytes, and MaxAppendWindow the
-// longest Append.Window.
-const (
-	MaxAppendKey    = 1024
-	MaxAppendWindow = 366 * 24 * time.Hour
-)
-
-// An Entry is one message of a log. It never changes, and its Payload is
-// shared by all who read it.
+// An Entry is one message of a log. It never changes. All readers share its
+// Payload, so nobody may write to it.
 type Entry struct {
 	Seq     uint64
-	Time    time.Time // UTC; never before that of the entry before it
+	Time    time.Time // UTC, never before the time of the previous entry
 	Payload []byte
 }
 
-// An Append is a request to add to a log.
+// An Append is a request to append to a log.
 type Append struct {
-	// Payloads are added, all or none, in order. There is at least one. They
+	// Payloads are appended in order, all or none. There is at least one. They
 	// belong to the log afterwards.
 	Payloads [][]byte
 
-	// Key, if it is not empty, makes the append happen once: one with the
-	// same key and payloads, within the first one's Window, adds nothing and
-	// succeeds with what the first got, even if that was trimmed since. It is
-	// remembered over restarts. A window of zero remembers nothing.
+	// Key, if not empty, makes the append happen once. An append with the same
+	// key and payloads, within the Window of the first, appends nothing and
+	// succeeds with what the first one got, even if that was trimmed since. The
+	// engine remembers the key over restarts. With a Window of zero it remembers
+	// nothing.
 	Key    string
 	Window time.Duration
 
-	// Refusal, if it is not nil, is what comes of the append unless it is a
-	// repeat of one that was made.
+	// Refusal, if not nil, makes the append fail with this error, unless it
+	// repeats an earlier one.
 	Refusal error
 
 	// Done is called exactly once, by a goroutine of the engine or before
-	// Append returns, when the entries are as durable as the engine makes
-	// them, or with why there are none: ErrNoLog, ErrNoSpace, ErrKeyReused,
-	// ErrTooManyKeys, ErrInvalid, ErrClosed, Refusal. The calls of one log
-	// come one at a time and in the order of its sequence numbers. It must
-	// not block or append, nor want a lock that somebody holds who appends:
-	// Append may be waiting for it. If the engine fails for good it may never
-	// be called.
+	// Append returns. It reports that the entries are as durable as the engine
+	// makes them, or why there are none: ErrNoLog, ErrNoSpace, ErrKeyReused,
+	// ErrTooManyKeys, ErrInvalid, ErrClosed or Refusal. The calls for one log
+	// come one at a time, in the order of its sequence numbers. If the engine
+	// fails for good, Done may never be called.
+	//
+	// Append may be waiting for a Done to return. So Done must not block or
+	// append, nor take a lock that is held while calling Append.
 	Done func(Appended, error)
 }
 
-// Appended is what came of an Append.
-type Appended struct {
-	First  uint64    // number of the first of the entries; the others follow without holes
-	Time   time.Time // of all of them
-	Repeat bool      // they were there already, by an earlier Append with the same key
+// Bytes returns the length of all payloads.
+func (a *Append) Bytes() int64 {
+	var n int64
+	for _, payload := range a.Payloads {
+		n += int64(len(payload))
+	}
+	return n
 }
 
-// Bounds are what a log holds, as far as it is durable.
+// Appended is the result of an Append.
+type Appended struct {
+	First  uint64    // number of the first entry; the others follow without gaps
+	Time   time.Time // of all entries
+	Repeat bool      // an earlier Append with the same key made the entries
+}
+
+// Bounds describe the durable part of a log.
 type Bounds struct {
-	// First is the number of the oldest entry that is there, Next the one
-	// that the next entry will get. They are equal if there is none; Next is
-	// 1 in a log that never had one.
+	// First is the number of the oldest entry, and Next the one that the next
+	// entry gets. They are equal in an empty log. Next is 1 in a log that never
+	// had an entry.
 	First, Next uint64
 
-	FirstTime, LastTime time.Time // of the oldest and the newest entry; zero if there is none
-	Bytes               int64     // of the payloads from First on
+	FirstTime, LastTime time.Time // of the oldest and the newest entry; zero in an empty log
+	Bytes               int64     // of the payloads of all entries
 
-	// Epoch changes when the log may no longer be what somebody read of it:
-	// when it was deleted and made anew, or came back from a backup. A
-	// position is good only together with it. At most 32 letters and digits.
+	// Epoch changes when the log may differ from what somebody has read of it:
+	// it was deleted and begun again, or was restored from a backup. A position
+	// is valid only within one epoch. At most 32 letters and digits.
 	Epoch string
 
-	// ID is that of the log itself. It stays when the log comes back from a
-	// backup, and is never that of two logs.
+	// ID identifies the log. It stays the same when the log is restored from a
+	// backup. No two logs have the same.
 	ID string
 }
 
-// A Retention says what a log may keep. A field of zero or less bounds nothing.
-// Nothing in it makes a log drop its newest entry, except Age.
+// A Retention says what a log may keep. A field that is not positive sets no
+// limit. Only Age makes a log drop its newest entry.
 type Retention struct {
-	Age      time.Duration // entries that are older go
-	Bytes    int64         // so that the payloads take no more
-	Messages uint64        // so that there are no more
+	Age      time.Duration // drop entries older than this
+	Bytes    int64         // keep at most this many bytes of payload
+	Messages uint64        // keep at most this many entries
 }
 
-// A Log is a sequence of entries, numbered from 1 without holes. Appending
-// and trimming are the only changes. Safe for concurrent use.
+// A Log is a sequence of entries, numbered from 1 without gaps. Only appending
+// and trimming change it. It is safe for concurrent use.
 type Log interface {
-	// Append adds to the log. It may block while the engine has much to do,
-	// and returns before the entries are durable: see Append.Done. Appends
-	// that one goroutine makes are added in their order.
+	// Append appends to the log. It may block while the engine is busy, and
+	// returns before the entries are durable; see Append.Done. Appends of one
+	// goroutine happen in their order.
 	Append(a Append)
 
-	// Bounds returns what the log holds now: nothing if it was deleted, and
-	// what it held last after the engine was closed. It does not block.
+	// Bounds returns the bounds of the log as they are now. Those of a deleted
+	// log are empty, and those of a closed engine are its last ones. It does not
+	// block.
 	Bounds() Bounds
 
-	// Read returns entries from the given number on, in order: at least one
-	// if there is one, otherwise at most maxMessages of them with no more
-	// than maxBytes of payload. It returns none at Next and beyond. If the
-	// log begins later it returns ErrTrimmed, and if it was deleted ErrNoLog.
+	// Read returns entries in order, beginning with the number from: at least
+	// one if it exists, otherwise at most maxMessages with at most maxBytes of
+	// payload. At Next and beyond it returns none. It returns ErrTrimmed if the
+	// log begins later, and ErrNoLog if it was deleted.
 	Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]Entry, error)
 
 	// Find returns the number of the first entry that is not older than t, or
 	// Next if all are.
 	Find(ctx context.Context, t time.Time) (uint64, error)
 
-	// Trim removes, durably, the oldest entries that r does not let be kept.
-	// Numbers stay as they are, and so do the keys of appends. If ctx ends the
-	// wait, it may still happen.
+	// Trim durably removes the oldest entries that r does not allow to keep.
+	// The numbers of the others stay, and so do the keys of appends. If ctx ends
+	// the wait, the removal may still happen.
 	Trim(ctx context.Context, r Retention) error
 }
 
-// Logs is a set of logs, by name. Names are non-empty UTF-8 without NUL, no
-// longer than MaxKey; anything else is ErrInvalid. Safe for concurrent use.
+// Logs is a set of logs by name. A name is non-empty UTF-8 without NUL, of at
+// most MaxKey bytes; a call with any other name returns ErrInvalid. Logs is safe
+// for concurrent use.
 type Logs interface {
 	// OpenLog returns the log with this name. If there is none it begins one,
-	// which comes to be, durably, with the first Append or Trim. Two calls
-	// return the same log.
+	// which exists durably from its first Append or Trim on. Two calls return
+	// the same Log.
 	OpenLog(ctx context.Context, name string) (Log, error)
 
-	// Logs yields the names of the logs that there are, in their byte order.
+	// Logs yields the names of all logs that exist, in their byte order.
 	Logs(ctx context.Context) iter.Seq2[string, error]
 
-	// DeleteLog removes the log with everything in it, durably. To delete
-	// what is not there is no error. What is done with the Log afterwards is
-	// ErrNoLog. If ctx ends the wait, it may still happen.
+	// DeleteLog durably removes the log with all its entries and keys. It
+	// succeeds if there is no such log. Later calls of the Log return ErrNoLog.
+	// If ctx ends the wait, the deletion may still happen.
 	DeleteLog(ctx context.Context, name string) error
 }

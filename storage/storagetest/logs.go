@@ -214,12 +214,12 @@ func testLogLargestAppends(t *testing.T, e storage.Engine) {
 	l := mustOpenLog(t, e, "log")
 	many := appendTo(l, storage.Append{Payloads: make([][]byte, storage.MaxAppend)})
 	wantError(t, "most payloads", many.err, nil)
-	largest := appendTo(l, storage.Append{Payloads: [][]byte{make([]byte, storage.MaxEntry)}, Key: strings.Repeat("k", storage.MaxAppendKey), Window: storage.MaxAppendWindow})
+	largest := appendTo(l, storage.Append{Payloads: [][]byte{make([]byte, storage.MaxAppendBytes)}, Key: strings.Repeat("k", storage.MaxAppendKey), Window: storage.MaxAppendWindow})
 	wantError(t, "longest payload", largest.err, nil)
-	if got := mustRead(t, l, largest.First, 1, 1); len(got) != 1 || len(got[0].Payload) != storage.MaxEntry {
+	if got := mustRead(t, l, largest.First, 1, 1); len(got) != 1 || len(got[0].Payload) != storage.MaxAppendBytes {
 		t.Fatal("the longest payload is not there")
 	}
-	if b := l.Bounds(); b.Next != storage.MaxAppend+2 || b.Bytes != storage.MaxEntry {
+	if b := l.Bounds(); b.Next != storage.MaxAppend+2 || b.Bytes != storage.MaxAppendBytes {
 		t.Fatalf("Bounds: %+v", b)
 	}
 }

@@ -4,23 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
-// Bounds of what a record may be, in bytes. They are the same for all engines,
-// so that what one has taken every other one takes too: MaxValue is the largest
-// message that NATS advises.
+// Limits of a record, in bytes. They are the same in all engines, so that every
+// engine can hold what another one holds. MaxValue is the longest message that
+// NATS recommends.
 const (
 	MaxTable = 255
-	MaxKey   = 4096
+	MaxKey   = 4096 // of a record, and of a log's name
 	MaxValue = 8 << 20
 )
 
-// ErrInvalid: a name, key or value is outside of the bounds. Nothing was written.
+// Limits of one Append. All of it becomes durable at once, so it must be
+// bounded.
+const (
+	MaxAppend       = 1_000_000 // payloads
+	MaxAppendBytes  = 256 << 20 // of all payloads, be it one
+	MaxAppendKey    = 1024      // bytes
+	MaxAppendWindow = 366 * 24 * time.Hour
+)
+
+// ErrInvalid reports a name, key, value or append outside of the limits. Nothing
+// was written.
 var ErrInvalid = errors.New("storage: invalid")
 
-// CheckRecord returns an error that wraps ErrInvalid and says why, if no engine
-// may hold such a record. Engines call it before they write.
+// CheckRecord returns an error that wraps ErrInvalid if no engine may hold the
+// record. Engines call it before they write.
 func CheckRecord(table, key string, value []byte) error {
 	if err := CheckKey(table, key); err != nil {
 		return err
@@ -31,7 +42,7 @@ func CheckRecord(table, key string, value []byte) error {
 	return nil
 }
 
-// CheckKey is CheckRecord for calls that carry no value.
+// CheckKey is CheckRecord for calls without a value.
 func CheckKey(table, key string) error {
 	if err := CheckTable(table); err != nil {
 		return err
@@ -39,21 +50,17 @@ func CheckKey(table, key string) error {
 	return checkName("key", key, MaxKey)
 }
 
-// CheckTable is CheckRecord for calls that are about a whole table.
-func CheckTable(table string) error {
-	return checkName("table", table, MaxTable)
-}
+// CheckTable is CheckRecord for calls that concern a whole table.
+func CheckTable(table string) error { return checkName("table", table, MaxTable) }
 
-// CheckLog returns an error that wraps ErrInvalid if no log may have that name.
-func CheckLog(name string) error {
-	return checkName("log name", name, MaxKey)
-}
+// CheckLog returns an error that wraps ErrInvalid if no log may have this name.
+func CheckLog(name string) error { return checkName("log name", name, MaxKey) }
 
-// CheckAppend returns an error that wraps ErrInvalid if no log may take a.
+// CheckAppend returns an error that wraps ErrInvalid if no log may accept a.
 func CheckAppend(a Append) error {
 	switch {
 	case len(a.Payloads) == 0:
-		return fmt.Errorf("%w: append of nothing", ErrInvalid)
+		return fmt.Errorf("%w: append without entries", ErrInvalid)
 	case len(a.Payloads) > MaxAppend:
 		return fmt.Errorf("%w: append of %d entries, at most %d are allowed", ErrInvalid, len(a.Payloads), MaxAppend)
 	case len(a.Key) > MaxAppendKey:
@@ -64,15 +71,6 @@ func CheckAppend(a Append) error {
 		return fmt.Errorf("%w: append of %d bytes, at most %d are allowed", ErrInvalid, a.Bytes(), MaxAppendBytes)
 	}
 	return nil
-}
-
-// Bytes returns how long the payloads are, together.
-func (a *Append) Bytes() int64 {
-	var n int64
-	for _, payload := range a.Payloads {
-		n += int64(len(payload))
-	}
-	return n
 }
 
 func checkName(what, name string, limit int) error {
