@@ -12,8 +12,8 @@ func TestEngine(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storage.Engine { return memory.New() })
 }
 
-func TestKeyBound(t *testing.T) {
-	storagetest.RunKeyBound(t, 10, func(*testing.T) storage.Engine {
+func TestKeyLimit(t *testing.T) {
+	storagetest.RunKeyLimit(t, 10, func(*testing.T) storage.Engine {
 		return memory.NewWith(memory.Options{AppendKeys: 10})
 	})
 }

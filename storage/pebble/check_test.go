@@ -15,39 +15,19 @@ import (
 	"seagate/storage/pebble/integrity"
 )
 
-func mustCheck(t testing.TB, dir string, disk vfs.FS) integrity.Report {
-	t.Helper()
-	report, err := pebble.Check(dir, pebble.Options{FS: disk, Logger: quiet}, nil)
-	if err != nil {
-		t.Fatalf("Check: %v", err)
-	}
-	return report
-}
-
-func wantNoProblems(t testing.TB, dir string, disk vfs.FS) integrity.Report {
-	t.Helper()
-	report := mustCheck(t, dir, disk)
-	for _, p := range report.Problems {
-		t.Errorf("Check: %v", p)
-	}
-	return report
-}
-
 func TestCheckCounts(t *testing.T) {
 	disk := vfs.NewMem()
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	mustPut(t, e, "one", "value")
 	mustPut(t, e, "two", "value")
 	l := mustOpenLog(t, e, "log")
 	mustAppend(t, l, "a", "bc", "def")
-	if got := appendTo(l, storage.Append{Payloads: texts("x"), Key: "key", Window: time.Hour}); got.err != nil {
-		t.Fatal(got.err)
+	if got := appendTo(l, storage.Append{Payloads: payloads("x"), Key: "key", Window: time.Hour}); got.Err != nil {
+		t.Fatal(got.Err)
 	}
 	mustAppend(t, mustOpenLog(t, e, "other"), "g")
-	if err := l.Trim(t.Context(), storage.Retention{Messages: 2}); err != nil {
-		t.Fatal(err)
-	}
-	_, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil)
+	mustTrim(t, l, storage.Retention{Messages: 2})
+	_, err := pebble.Check("data", on(disk), nil)
 	if !errors.Is(err, pebble.ErrInUse) {
 		t.Errorf("Check of an open folder: %v, want ErrInUse", err)
 	}
@@ -55,7 +35,7 @@ func TestCheckCounts(t *testing.T) {
 
 	before := files(t, disk)
 	var last [2]int64
-	report, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, func(done, total int64) {
+	report, err := pebble.Check("data", on(disk), func(done, total int64) {
 		if done < last[0] || done > total {
 			t.Errorf("progress went from %d to %d of %d", last, done, total)
 		}
@@ -73,20 +53,20 @@ func TestCheckCounts(t *testing.T) {
 	}
 }
 
-// A table that could not be written to its end, because the disk was full, is
-// none of the database's.
-func TestCheckLeavesOutWhatIsLeftOver(t *testing.T) {
+// TestCheckIgnoresUnlistedTables leaves a table in the folder that was not written
+// to its end, because the disk was full.
+func TestCheckIgnoresUnlistedTables(t *testing.T) {
 	disk := vfs.NewMem()
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	mustAppend(t, mustOpenLog(t, e, "log"), "a")
 	mustClose(t, e)
-	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})) // makes a table of it
-	left, err := disk.Create("data/999999.sst", vfs.WriteCategoryUnspecified)
+	mustClose(t, mustOpen(t, "data", on(disk))) // makes a table of it
+	table, err := disk.Create("data/999999.sst", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		t.Fatal(err)
 	}
-	left.Write([]byte("half a table"))
-	left.Close()
+	table.Write([]byte("half a table"))
+	table.Close()
 	wantNoProblems(t, "data", disk)
 	for name := range files(t, disk) {
 		if strings.HasSuffix(name, ".sst") && !strings.Contains(name, "999999") {
@@ -98,9 +78,9 @@ func TestCheckLeavesOutWhatIsLeftOver(t *testing.T) {
 	}
 }
 
-func TestCheckOtherFolders(t *testing.T) {
+func TestCheckFoldersWithoutDatabase(t *testing.T) {
 	disk := vfs.NewMem()
-	if _, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := pebble.Check("data", on(disk), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Check of no folder: %v", err)
 	}
 	if err := disk.MkdirAll("data", 0o700); err != nil {
@@ -109,9 +89,9 @@ func TestCheckOtherFolders(t *testing.T) {
 	if report := mustCheck(t, "data", disk); len(report.Problems) == 0 || !strings.Contains(report.Problems[0].String(), "marker.seagate") {
 		t.Errorf("Check of an empty folder: %v", report.Problems)
 	}
-	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet}))
+	mustClose(t, mustOpen(t, "data", on(disk)))
 	moveMarker(t, disk, "seagate", "3")
-	if _, err := pebble.Check("data", pebble.Options{FS: disk, Logger: quiet}, nil); !errors.Is(err, pebble.ErrNewer) {
+	if _, err := pebble.Check("data", on(disk), nil); !errors.Is(err, pebble.ErrNewer) {
 		t.Errorf("Check of a newer folder: %v", err)
 	}
 }

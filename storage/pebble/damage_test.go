@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"slices"
@@ -19,9 +18,9 @@ import (
 	"seagate/storage/pebble"
 )
 
-// Folders to damage, the kinds of files to damage in them, and how many records
-// are there. They are made in a bubble, in which time passes when nothing else
-// happens: the witness moves on.
+// damageTests are folders to damage, the kinds of files to damage in them, and the
+// number of records there. They are made in a bubble of synctest, where time
+// passes when all are idle, so that the durable marker moves.
 var damageTests = []struct {
 	name  string
 	kinds []string
@@ -40,11 +39,11 @@ var damageTests = []struct {
 	{"flushed", []string{"MANIFEST"}, flushedFolder},
 }
 
-// wornFolder has been opened a few times, and so has files of every kind.
+// wornFolder has been opened several times, and so has files of every kind.
 func wornFolder(t *testing.T) (*vfs.MemFS, *pebble.Engine) {
 	disk := vfs.NewCrashableMem()
 	for round := 0; ; round++ {
-		e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+		e := mustOpen(t, "data", on(disk))
 		for i := range 30 {
 			mustPut(t, e, fmt.Sprintf("%d/%03d", round, i), strings.Repeat(fmt.Sprint(i), 3000))
 		}
@@ -56,11 +55,11 @@ func wornFolder(t *testing.T) (*vfs.MemFS, *pebble.Engine) {
 	}
 }
 
-// flushedFolder has records in a table, of which only the end of the MANIFEST
-// file knows, and newer ones in a log.
+// flushedFolder has records in a table that only the end of the MANIFEST file
+// lists, and newer ones in a log.
 func flushedFolder(t *testing.T) (disk *vfs.MemFS, records int) {
 	disk = vfs.NewCrashableMem()
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	for !slices.ContainsFunc(list(t, disk), func(name string) bool { return strings.HasSuffix(name, ".sst") }) {
 		mustPut(t, e, fmt.Sprint(records), strings.Repeat("v", 40<<10))
 		time.Sleep(time.Millisecond)
@@ -72,10 +71,10 @@ func flushedFolder(t *testing.T) (disk *vfs.MemFS, records int) {
 	return disk, records
 }
 
-// TestDamage damages each file of a folder in many ways. Either nothing is
-// missing all the same, or Open says what is wrong and leaves everything as it
-// is. That fewer records come back without a word must not happen.
-func TestDamage(t *testing.T) {
+// TestDamageToRecords damages each file of a folder in many ways. Either no record
+// is missing, or Open reports the damage and changes nothing. Records must never
+// be missing without an error.
+func TestDamageToRecords(t *testing.T) {
 	for _, test := range damageTests {
 		t.Run(test.name, func(t *testing.T) {
 			var disk *vfs.MemFS
@@ -87,24 +86,15 @@ func TestDamage(t *testing.T) {
 					refused = checkDamaged(t, what, worse, records) || refused
 				}
 				if !refused {
-					t.Errorf("no damage to a %s file was found, so the test does none", kind)
+					t.Errorf("no damage to a %s file was detected", kind)
 				}
 			}
 		})
 	}
 }
 
-func list(t *testing.T, disk vfs.FS) []string {
-	t.Helper()
-	names, err := disk.List("data")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return names
-}
-
-// damages yields copies of the disk on which one of the files of the kind has a
-// changed bit, has lost its end, has lost it to zeros, or is not there.
+// damages yields copies of the disk on which one file of the kind has a changed
+// bit, has lost its end, has zeros at its end, or is missing.
 func damages(t *testing.T, disk *vfs.MemFS, kind string) iter.Seq2[string, *vfs.MemFS] {
 	return func(yield func(string, *vfs.MemFS) bool) {
 		for _, name := range list(t, disk) {
@@ -164,56 +154,16 @@ func checkDamaged(t *testing.T, what string, disk *vfs.MemFS, records int) (refu
 		n++
 	}
 	if n != records {
-		t.Errorf("%s: Open found nothing wrong, but %d of %d records are there", what, n, records)
+		t.Errorf("%s: Open found no damage, but only %d of %d records are there", what, n, records)
 	}
 	return false
 }
 
-func readFile(t *testing.T, disk vfs.FS, path string) []byte {
-	t.Helper()
-	f, err := disk.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-// withFile returns a copy of the disk with other contents in the file.
-func withFile(t *testing.T, disk *vfs.MemFS, path string, data []byte) *vfs.MemFS {
-	t.Helper()
-	c := disk.CrashClone(vfs.CrashCloneCfg{})
-	f, err := c.Create(path, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func files(t *testing.T, disk vfs.FS) map[string]string {
-	t.Helper()
-	contents := make(map[string]string)
-	for _, name := range list(t, disk) {
-		contents[name] = string(readFile(t, disk, "data/"+name))
-	}
-	return contents
-}
-
-// TestWitnessCanBeRemoved follows the advice of the error for a log that has
-// lost its end.
-func TestWitnessCanBeRemoved(t *testing.T) {
+// TestOpenWithoutDurableMarker follows the advice that Open gives for a log that
+// has lost its end.
+func TestOpenWithoutDurableMarker(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	mustPut(t, e, "first", strings.Repeat("v", 1000))
 	mustPut(t, e, "second", strings.Repeat("v", 1000))
 	mustClose(t, e)
@@ -224,8 +174,8 @@ func TestWitnessCanBeRemoved(t *testing.T) {
 	}
 	wantOpenError(t, "data", disk, pebble.ErrDamaged, "number 1", "number 2", "marker.seagate-written.*")
 
-	removeWitness(t, disk)
-	e = mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	removeMarker(t, disk)
+	e = mustOpen(t, "data", on(disk))
 	defer mustClose(t, e)
 	if _, err := e.Get(t.Context(), "table", "first"); err != nil {
 		t.Error(err)
@@ -235,14 +185,13 @@ func TestWitnessCanBeRemoved(t *testing.T) {
 	}
 }
 
-// TestDamageFoundWhileReading damages a table under an engine that has checked
-// it already. What cannot be read is not served, and not written over either;
-// everything else is.
+// TestDamageFoundWhileReading damages a table after Open has verified it. Records
+// that cannot be read are neither served nor overwritten; all others are.
 func TestDamageFoundWhileReading(t *testing.T) {
 	disk := vfs.NewMem()
 	value := strings.Repeat("v", 100<<10) // a block for each
 	for range 2 {                         // the second opening writes a table
-		e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+		e := mustOpen(t, "data", on(disk))
 		mustPut(t, e, "damaged", value)
 		mustPut(t, e, "whole", value)
 		mustClose(t, e)
@@ -268,7 +217,7 @@ func TestDamageFoundWhileReading(t *testing.T) {
 	mustPut(t, e, "whole", "changed")
 	wantValue(t, e, "whole", "changed")
 	if text := log.String(); !strings.Contains(text, "storage found damage") || !strings.Contains(text, ".sst") {
-		t.Errorf("log says nothing of the damage: %q", text)
+		t.Errorf("the log does not mention the damage: %q", text)
 	}
 }
 

@@ -19,10 +19,10 @@ import (
 	"seagate/storage/pebble"
 )
 
-// TestPowerLossSoak cuts the power again and again in the middle of many writes
-// and appends, keeps a random part of what was not synced, and checks that what
-// was answered is there, and nothing that nobody wrote. SEAGATE_POWER_ROUNDS
-// says how often.
+// TestPowerLossSoak cuts the power in the middle of many writes and appends, keeps
+// a random part of what was not synced, and checks that everything acknowledged
+// is there, and nothing that nobody wrote. SEAGATE_POWER_ROUNDS is the number of
+// power cuts.
 func TestPowerLossSoak(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -31,15 +31,15 @@ func TestPowerLossSoak(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	j, logs := newJournal(), newLogJournal()
 	for round := range powerRounds(t) {
-		if round%25 == 24 { // so that the logs do not take longer and longer to check
+		if round%25 == 24 { // longer logs take longer to check
 			disk, j, logs = vfs.NewCrashableMem(), newJournal(), newLogJournal()
 		}
-		e := mustOpen(t, "below/data", pebble.Options{FS: disk, Logger: quiet})
+		e := mustOpen(t, "below/data", on(disk))
 		j.check(t, e)
 		logs.check(t, e)
 		disk = writeUntilPowerLoss(t, e, disk, j, logs, random)
 	}
-	e := mustOpen(t, "below/data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "below/data", on(disk))
 	j.check(t, e)
 	logs.check(t, e)
 	mustClose(t, e)
@@ -59,17 +59,17 @@ func powerRounds(t *testing.T) int {
 	return 25
 }
 
-// writeUntilPowerLoss returns the disk as the crash left it. The engine goes
-// on for a moment on the one that is lost.
+// writeUntilPowerLoss returns the disk as the crash left it. The engine goes on
+// for a moment on the disk from before the crash.
 func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *journal, logs *logJournal, random *rand.Rand) *vfs.MemFS {
 	const writers = 4
 	crash := vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: rand.New(rand.NewPCG(random.Uint64(), 0))}
-	answersUntilCrash := int64(random.IntN(200))
-	var answers atomic.Int64
+	acksUntilCrash := int64(random.IntN(200))
+	var acks atomic.Int64
 	var crashed *vfs.MemFS
 	var crashing sync.Once
-	answered := func() {
-		if answers.Add(1) > answersUntilCrash {
+	acknowledged := func() {
+		if acks.Add(1) > acksUntilCrash {
 			crashing.Do(func() {
 				j.stop()
 				logs.stop()
@@ -81,7 +81,7 @@ func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *jou
 	for i := range writers {
 		own := rand.New(rand.NewPCG(random.Uint64(), 0))
 		done.Go(func() {
-			for over := false; !over; answered() {
+			for over := false; !over; acknowledged() {
 				var err error
 				over, err = j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
 				if err != nil {
@@ -89,7 +89,7 @@ func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *jou
 				}
 			}
 		})
-		w := &logWriter{journal: logs, engine: e, random: rand.New(rand.NewPCG(random.Uint64(), 0)), answer: answered}
+		w := &logWriter{journal: logs, engine: e, random: rand.New(rand.NewPCG(random.Uint64(), 0)), acknowledged: acknowledged}
 		done.Go(func() {
 			if err := w.run(); err != nil {
 				t.Errorf("append: %v", err)
@@ -101,31 +101,31 @@ func writeUntilPowerLoss(t *testing.T, e *pebble.Engine, disk *vfs.MemFS, j *jou
 	return crashed
 }
 
-// A journal knows what must be on disk. Each key is written by one goroutine.
+// A journal knows which records must be on disk. One goroutine writes each key.
 type journal struct {
 	mu      sync.Mutex
 	stopped bool
 	keys    map[string]*entry
 }
 
-// An entry is a key's values, "" for none: the newest that was answered, and
-// the one that is being written, if any.
+// An entry has the values of a key, "" for none: the newest that was
+// acknowledged, and the one that is being written, if any.
 type entry struct {
-	answered, attempted string
-	inFlight            bool
-	revision            uint64
+	acknowledged, attempted string
+	inFlight                bool
+	revision                uint64
 }
 
 func newJournal() *journal { return &journal{keys: make(map[string]*entry)} }
 
-// stop ends the time in which answers count: the crash comes next.
+// stop makes later acknowledgements not count: the crash comes next.
 func (j *journal) stop() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.stopped = true
 }
 
-// writeOne puts or deletes the key. over says that the crash has come.
+// writeOne puts or deletes the key. over reports that the crash has come.
 func (j *journal) writeOne(ctx context.Context, e *pebble.Engine, key string, random *rand.Rand) (over bool, err error) {
 	value := ""
 	if random.IntN(4) > 0 {
@@ -143,7 +143,7 @@ func (j *journal) writeOne(ctx context.Context, e *pebble.Engine, key string, ra
 	if err != nil {
 		return true, err
 	}
-	return j.answer(key, revision), nil
+	return j.acknowledge(key, revision), nil
 }
 
 func (j *journal) begin(key, value string) bool {
@@ -159,19 +159,19 @@ func (j *journal) begin(key, value string) bool {
 	return true
 }
 
-func (j *journal) answer(key string, revision uint64) (over bool) {
+func (j *journal) acknowledge(key string, revision uint64) (over bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.stopped {
 		return true
 	}
 	k := j.keys[key]
-	k.answered, k.inFlight, k.revision = k.attempted, false, max(k.revision, revision)
+	k.acknowledged, k.inFlight, k.revision = k.attempted, false, max(k.revision, revision)
 	return false
 }
 
-// check compares the engine with the journal, and makes the journal certain of
-// what was open.
+// check compares the engine with the journal. Then it notes in the journal what
+// became of writes that were not acknowledged.
 func (j *journal) check(t *testing.T, e *pebble.Engine) {
 	t.Helper()
 	j.stopped = false
@@ -189,39 +189,38 @@ func (j *journal) check(t *testing.T, e *pebble.Engine) {
 		r := found[key]
 		value := string(r.Value)
 		isAttempt := k.inFlight && value == k.attempted
-		if value != k.answered && !isAttempt {
-			t.Fatalf("after the crash %q is %.20q, want %.20q, or %.20q if in flight (%v)", key, value, k.answered, k.attempted, k.inFlight)
+		if value != k.acknowledged && !isAttempt {
+			t.Fatalf("after the crash %q is %.20q, want %.20q, or %.20q if in flight (%v)", key, value, k.acknowledged, k.attempted, k.inFlight)
 		}
-		if value != "" && value == k.answered && r.Revision != k.revision {
-			t.Fatalf("after the crash %q has revision %d, was answered with %d", key, r.Revision, k.revision)
+		if value != "" && value == k.acknowledged && r.Revision != k.revision {
+			t.Fatalf("after the crash %q has revision %d, was acknowledged with %d", key, r.Revision, k.revision)
 		}
 		if isAttempt && value != "" && r.Revision <= k.revision {
 			t.Fatalf("after the crash %q has revision %d, but had %d before", key, r.Revision, k.revision)
 		}
-		*k = entry{answered: value, revision: max(k.revision, r.Revision)}
+		*k = entry{acknowledged: value, revision: max(k.revision, r.Revision)}
 	}
 }
 
-// TestNewFolderIsDurable loses everything that was not synced right after the
-// first write to a folder of which several parents were missing.
+// TestNewFolderIsDurable cuts the power after the first write to a folder whose
+// parents were missing, and loses everything that was not synced.
 func TestNewFolderIsDurable(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	e := mustOpen(t, "far/below/data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "far/below/data", on(disk))
 	mustPut(t, e, "key", "value")
 	crashed := disk.CrashClone(vfs.CrashCloneCfg{})
 	mustClose(t, e)
-	e = mustOpen(t, "far/below/data", pebble.Options{FS: crashed, Logger: quiet})
+	e = mustOpen(t, "far/below/data", on(crashed))
 	defer mustClose(t, e)
 	wantValue(t, e, "key", "value")
 }
 
-// TestPowerLossWhileOpening cuts the power before each single change that
-// opening and closing a folder makes, and keeps several random parts of what
-// was not synced.
+// TestPowerLossWhileOpening cuts the power before each change that opening and
+// closing a folder makes, and keeps several random parts of what was not synced.
 func TestPowerLossWhileOpening(t *testing.T) {
 	fresh := vfs.NewCrashableMem()
 	used := vfs.NewCrashableMem()
-	e := mustOpen(t, "below/data", pebble.Options{FS: used, Logger: quiet})
+	e := mustOpen(t, "below/data", on(used))
 	mustPut(t, e, "key", strings.Repeat("v", 100<<10))
 	mustClose(t, e)
 
@@ -242,17 +241,17 @@ func TestPowerLossWhileOpening(t *testing.T) {
 				steps++
 			}
 			if steps < 20 {
-				t.Fatalf("opening made only %d changes, so the test does not see them", steps)
+				t.Fatalf("the test saw only %d changes", steps)
 			}
 		})
 	}
 }
 
-// crashAtStep returns disks as they may be when the power goes before the
-// given change, none if there are not that many.
+// crashAtStep returns disks as they may be after a power cut before the given
+// change, none if there are fewer changes.
 func crashAtStep(t *testing.T, before *vfs.MemFS, step int, random *rand.Rand) (crashed []*vfs.MemFS) {
 	disk := before.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: random})
-	var mu sync.Mutex // guards what the engine's goroutines use below
+	var mu sync.Mutex // guards n and crashed
 	n := 0
 	e := mustOpen(t, "below/data", pebble.Options{Logger: quiet, FS: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		mu.Lock()
@@ -273,7 +272,7 @@ func crashAtStep(t *testing.T, before *vfs.MemFS, step int, random *rand.Rand) (
 func checkAfterOpeningCrash(t *testing.T, disk *vfs.MemFS, used bool, step int) {
 	t.Helper()
 	for range 2 {
-		e, err := pebble.Open("below/data", pebble.Options{FS: disk, Logger: quiet})
+		e, err := pebble.Open("below/data", on(disk))
 		if err != nil {
 			t.Fatalf("crash before change %d: %v", step, err)
 		}

@@ -14,10 +14,10 @@ import (
 	"seagate/storage/pebble"
 )
 
-// TestErrorsUnderEveryWrite fails each single change of the disk that opening a
-// folder and appending to it makes, and all changes after it, as a full disk
-// does. Then it cuts the power. What was answered is there.
-func TestErrorsUnderEveryWrite(t *testing.T) {
+// TestErrorAtEveryWrite fails each change that opening a folder and appending make
+// to the disk, and all later ones, as a full disk does. Then it cuts the power.
+// Everything acknowledged is there.
+func TestErrorAtEveryWrite(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for name, err := range map[string]error{"error": syscall.EIO, "full disk": syscall.ENOSPC} {
@@ -28,13 +28,13 @@ func TestErrorsUnderEveryWrite(t *testing.T) {
 				step++
 			}
 			if step < 60 {
-				t.Fatalf("opening and appending made only %d changes, so the test does not see them", step)
+				t.Fatalf("the test saw only %d changes", step)
 			}
 		})
 	}
 }
 
-// appendUntilChange returns false if there are not that many changes.
+// appendUntilChange returns false if there are fewer changes than step.
 func appendUntilChange(t *testing.T, step int, failure error, random *rand.Rand) (failed bool) {
 	const appends = 30
 	disk := vfs.NewCrashableMem()
@@ -53,7 +53,7 @@ func appendUntilChange(t *testing.T, step int, failure error, random *rand.Rand)
 	}))
 	acknowledged := appendSome(t, broken, appends)
 	crashed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: random})
-	e := mustOpen(t, "data", pebble.Options{FS: crashed, Logger: quiet})
+	e := mustOpen(t, "data", on(crashed))
 	defer mustClose(t, e)
 	log, err := e.OpenLog(t.Context(), "log")
 	if err != nil {
@@ -61,7 +61,7 @@ func appendUntilChange(t *testing.T, step int, failure error, random *rand.Rand)
 	}
 	entries, err := log.Read(t.Context(), 1, appends, 1<<20)
 	if err != nil || len(entries) < acknowledged {
-		t.Fatalf("%v at change %d: %d entries are left of %d that were acknowledged (%v)", failure, step, len(entries), acknowledged, err)
+		t.Fatalf("%v at change %d: %d entries are left, %d were acknowledged (%v)", failure, step, len(entries), acknowledged, err)
 	}
 	for i, entry := range entries {
 		if entry.Seq != uint64(i+1) || string(entry.Payload) != fmt.Sprint(i) {
@@ -71,7 +71,7 @@ func appendUntilChange(t *testing.T, step int, failure error, random *rand.Rand)
 	return acknowledged < appends
 }
 
-// appendSome returns how many of the appends, one after the other, were
+// appendSome makes one append after the other, and returns how many were
 // acknowledged before the engine failed.
 func appendSome(t *testing.T, disk vfs.FS, appends int) (acknowledged int) {
 	fatal := make(chan struct{})
@@ -99,7 +99,7 @@ func appendSome(t *testing.T, disk vfs.FS, appends int) (acknowledged int) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		_ = e.Close() // it may be what fails, and then never returns
+		_ = e.Close() // never returns if the engine fails in it
 	}()
 	select {
 	case <-closed:
@@ -108,7 +108,7 @@ func appendSome(t *testing.T, disk vfs.FS, appends int) (acknowledged int) {
 	return acknowledged
 }
 
-// openUntilFatal returns nil if opening failed, be it so that it never returns.
+// openUntilFatal returns nil if Open fails or does not return.
 func openUntilFatal(disk vfs.FS, fatal chan struct{}) *pebble.Engine {
 	opened := make(chan *pebble.Engine, 1)
 	go func() {

@@ -1,6 +1,6 @@
 package pebble
 
-// WithSmallTables has an engine write tables soon.
+// WithSmallTables makes an engine write tables soon.
 func (o Options) WithSmallTables() Options {
 	o.memTable = 1 << 20
 	return o

@@ -1,8 +1,6 @@
 package pebble_test
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -20,45 +18,19 @@ import (
 
 	"seagate/storage"
 	"seagate/storage/pebble"
+	"seagate/storage/storagetest"
 )
 
-// faults fails the operations that match while it is on.
-type faults struct {
-	on    atomic.Bool
-	match func(errorfs.Op) bool
-	err   error // default: syscall.EIO
-}
-
-func (f *faults) String() string { return "faults" }
-
-func (f *faults) MaybeError(op errorfs.Op) error {
-	if f.on.Load() && f.match(op) {
-		return cmp.Or(f.err, error(syscall.EIO))
-	}
-	return nil
-}
-
-// changes are those of a file's contents.
-var changes = []errorfs.OpKind{
-	errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo,
-}
-
-func onFile(part string, kinds ...errorfs.OpKind) func(errorfs.Op) bool {
-	return func(op errorfs.Op) bool {
-		return strings.Contains(op.Path, part) && slices.Contains(kinds, op.Kind)
-	}
-}
-
-// TestFailStop fails the disk in different places. The engine stops, says so
-// once, does not come back when the disk does, and a start on what is left
-// finds all that was answered.
+// TestFailStop makes the disk fail in different places. The engine stops for good,
+// reports it once, and does not recover when the disk does. Everything
+// acknowledged is there at the next start.
 func TestFailStop(t *testing.T) {
 	tests := map[string]func(errorfs.Op) bool{
 		"log sync":   isLogSync,
 		"log write":  onFile(".log", errorfs.OpFileWrite),
 		"manifest":   onFile("MANIFEST", changes...),
 		"table":      onFile(".sst", append(changes, errorfs.OpCreate)...),
-		"witness":    onFile("marker.seagate-written", errorfs.OpCreate),
+		"marker":     onFile("marker.seagate-written", errorfs.OpCreate),
 		"everything": func(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsWrite },
 		"one change in twenty": func(op errorfs.Op) bool {
 			return slices.Contains(changes, op.Kind) && rand.IntN(20) == 0
@@ -80,24 +52,25 @@ func TestFailStop(t *testing.T) {
 			})
 			j, logs := newJournal(), newLogJournal()
 			broken.on.Store(true)
-			told := writeUntilFailure(t, e, j, logs)
+			errs := writeUntilFailure(t, e, j, logs)
 			reason := <-fatal
 			crashed := disk.CrashClone(vfs.CrashCloneCfg{})
 			broken.on.Store(false)
 
-			for _, err := range told {
+			for _, err := range errs {
 				if !errors.Is(err, reason) {
 					t.Errorf("a write failed with %v, the engine with %v", err, reason)
 				}
 			}
-			wantAllFail(t, e, reason)
+			storagetest.WantErrors(t, storagetest.RecordCalls(t.Context(), e), reason)
+			storagetest.WantErrors(t, map[string]error{"Close": e.Close(), "Close again": e.Close()}, reason)
 			if strings.HasPrefix(name, "log") && !errors.Is(reason, syscall.EIO) {
-				t.Errorf("OnFatal was called with %v, which does not wrap the disk's error", reason)
+				t.Errorf("OnFatal was called with %v, which does not wrap the error of the disk", reason)
 			}
 			if calls.Load() != 1 {
 				t.Errorf("OnFatal was called %d times", calls.Load())
 			}
-			after := mustOpen(t, "data", pebble.Options{FS: crashed, Logger: quiet})
+			after := mustOpen(t, "data", on(crashed))
 			defer mustClose(t, after)
 			j.check(t, after)
 			logs.check(t, after)
@@ -105,52 +78,30 @@ func TestFailStop(t *testing.T) {
 	}
 }
 
-// writeUntilFailure has several writers write and append until the engine
-// stops, and returns what they were told.
+// writeUntilFailure writes and appends from several goroutines until the engine
+// stops, and returns their errors.
 func writeUntilFailure(t *testing.T, e *pebble.Engine, j *journal, logs *logJournal) []error {
-	told := make([]error, 4)
+	errs := make([]error, 4)
 	var done sync.WaitGroup
-	for i := range told {
+	for i := range errs {
 		if i%2 == 1 {
-			w := &logWriter{journal: logs, engine: e, random: rand.New(rand.NewPCG(rand.Uint64(), 0)), answer: func() {}}
-			done.Go(func() { told[i] = w.run() })
+			w := &logWriter{journal: logs, engine: e, random: rand.New(rand.NewPCG(rand.Uint64(), 0)), acknowledged: func() {}}
+			done.Go(func() { errs[i] = w.run() })
 			continue
 		}
 		own := rand.New(rand.NewPCG(rand.Uint64(), 0))
 		done.Go(func() {
-			for told[i] == nil {
-				_, told[i] = j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
+			for errs[i] == nil {
+				_, errs[i] = j.writeOne(t.Context(), e, fmt.Sprintf("%d/%d", i, own.IntN(20)), own)
 			}
 		})
 	}
 	done.Wait()
-	return told
+	return errs
 }
 
-func wantAllFail(t *testing.T, e *pebble.Engine, reason error) {
-	t.Helper()
-	_, putErr := e.Put(t.Context(), "table", "key", nil, storage.Always())
-	_, getErr := e.Get(t.Context(), "table", "key")
-	var listErr error
-	for _, err := range e.List(t.Context(), "table", "") {
-		listErr = err
-	}
-	for what, err := range map[string]error{
-		"Put":         putErr,
-		"Delete":      e.Delete(t.Context(), "table", "key", storage.Always()),
-		"Get":         getErr,
-		"List":        listErr,
-		"Close":       e.Close(),
-		"Close again": e.Close(),
-	} {
-		if !errors.Is(err, reason) {
-			t.Errorf("%s after the failure: %v, want %v", what, err, reason)
-		}
-	}
-}
-
-// TestFailingSyncDuringClose has the last write's sync fail when the engine is
-// being closed already.
+// TestFailingSyncDuringClose makes the sync of the last write fail while the
+// engine closes.
 func TestFailingSyncDuringClose(t *testing.T) {
 	inSync, proceed := make(chan struct{}), make(chan struct{})
 	var armed atomic.Bool
@@ -165,19 +116,18 @@ func TestFailingSyncDuringClose(t *testing.T) {
 	failed := make(chan error, 1)
 	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet, OnFatal: func(err error) { failed <- err }})
 	armed.Store(true)
-	answer := put(t.Context(), e, "key", "value", storage.Always())
+	result := put(t.Context(), e, "key", "value", storage.Always())
 	<-inSync
 	closed := make(chan error, 1)
 	go func() { closed <- e.Close() }()
-	// The call returns ErrClosed once Close has begun.
-	for {
+	for { // until Close has begun
 		if _, err := e.Get(t.Context(), "table", "key"); errors.Is(err, storage.ErrClosed) {
 			break
 		}
 	}
 	close(proceed)
 	reason := <-failed
-	if err := <-answer; !errors.Is(err, reason) {
+	if err := <-result; !errors.Is(err, reason) {
 		t.Errorf("Put: %v, want %v", err, reason)
 	}
 	if err := <-closed; !errors.Is(err, reason) {
@@ -185,27 +135,9 @@ func TestFailingSyncDuringClose(t *testing.T) {
 	}
 }
 
-// A lockedBuffer is a log that a test can read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// TestFailureExits runs an engine with the default OnFatal in a process of its
-// own. In all cases but the first Pebble would panic where it cannot be
-// recovered from, or try for ever; what the log says must be written before.
+// TestFailureExits runs an engine with the default OnFatal in a child process. In
+// all cases but the first, Pebble would panic where nothing can recover, or retry
+// for ever. The process must log the reason before it exits.
 func TestFailureExits(t *testing.T) {
 	tests := map[string]func(errorfs.Op) bool{
 		"log sync":            isLogSync,
@@ -249,16 +181,4 @@ func failAndExit(t *testing.T, match func(errorfs.Op) bool, whileOpening bool) {
 		_, err = e.Put(t.Context(), "table", "key", make([]byte, 100<<10), storage.Always())
 	}
 	select {} // the process is about to exit
-}
-
-// helperProcess returns this test binary, about to run one test.
-func helperProcess(t *testing.T, test string, env ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(t.Context(), self, "-test.run=^"+test+"$")
-	child.Env = append(os.Environ(), env...)
-	return child
 }

@@ -18,15 +18,14 @@ import (
 	"seagate/storage/pebble"
 )
 
-// contents is what logs hold: name to payloads, the first of them with number 1.
+// contents are the payloads of logs by name. The first payload has number 1.
 type contents map[string][]string
 
-// loggedFolder has entries of two logs in tables and in the newest log file,
-// in which each of them goes on.
+// loggedFolder has two logs, with entries in tables and in the newest log file.
 func loggedFolder(t *testing.T) (*vfs.MemFS, contents) {
 	disk := vfs.NewCrashableMem()
 	want := contents{}
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	add := func(name string, size int) {
 		text := fmt.Sprint(len(want[name])) + randomText(size)
 		mustAppend(t, mustOpenLog(t, e, name), text)
@@ -57,9 +56,9 @@ func randomText(size int) string {
 	return string(b)
 }
 
-// TestDamageToLogs damages each file of a folder in many ways. Either nothing
-// is missing, or Open says so, or Check does and whoever reads is told. That a
-// log is shorter, or other than it was, must not happen.
+// TestDamageToLogs damages each file of a folder in many ways. Either no entry is
+// missing, or Open reports the damage, or Check and readers do. A log must never
+// be shorter or different without an error.
 func TestDamageToLogs(t *testing.T) {
 	var disk *vfs.MemFS
 	var want contents
@@ -70,19 +69,19 @@ func TestDamageToLogs(t *testing.T) {
 			detected = checkDamagedLogs(t, kind, what, worse, want) || detected
 		}
 		if !detected {
-			t.Errorf("no damage to a %s file was found, so the test does none", kind)
+			t.Errorf("no damage to a %s file was detected", kind)
 		}
 	}
 }
 
-// TestTheListOfTablesLosesItsEnd leaves the first and the last entries of a log
-// where they are, and tables in between that nothing names any more. Pebble
-// would remove them.
-func TestTheListOfTablesLosesItsEnd(t *testing.T) {
+// TestLossOfTheMiddleOfALog damages the list of tables, so that tables with the
+// middle of a log are no longer listed. The log's first and last entries are
+// intact. Pebble would remove the unlisted tables.
+func TestLossOfTheMiddleOfALog(t *testing.T) {
 	disk, want := vfs.NewCrashableMem(), contents{}
 	var crashed *vfs.MemFS
 	synctest.Test(t, func(t *testing.T) {
-		opts := pebble.Options{FS: disk, Logger: quiet}.WithSmallTables()
+		opts := on(disk).WithSmallTables()
 		var e *pebble.Engine
 		add := func() {
 			text := fmt.Sprint(len(want["log"])) + randomText(10<<10)
@@ -94,7 +93,7 @@ func TestTheListOfTablesLosesItsEnd(t *testing.T) {
 		mustClose(t, e)
 		e = mustOpen(t, "data", opts) // makes a table of it
 		time.Sleep(time.Minute)
-		for before := newestManifest(t, disk); newestManifest(t, disk) == before; { // until another one is named
+		for before := newestManifest(t, disk); newestManifest(t, disk) == before; { // until another table is listed
 			add()
 		}
 		add()
@@ -120,11 +119,11 @@ func TestTheListOfTablesLosesItsEnd(t *testing.T) {
 		}
 	}
 	if refused == 0 {
-		t.Error("nothing was lost, so the test does no damage")
+		t.Error("no damage was detected")
 	}
 }
 
-// newestManifest returns the list of tables that is in use.
+// newestManifest returns the contents of the list of tables that is in use.
 func newestManifest(t *testing.T, disk vfs.FS) string {
 	newest := ""
 	for _, name := range list(t, disk) {
@@ -135,7 +134,7 @@ func newestManifest(t *testing.T, disk vfs.FS) string {
 	return string(readFile(t, disk, "data/"+newest))
 }
 
-// removeOldLogs leaves the newest log file, as the engine does in its own time.
+// removeOldLogs removes all log files but the newest, as the engine does later.
 func removeOldLogs(t *testing.T, disk *vfs.MemFS) {
 	var logs []string
 	for _, name := range list(t, disk) {
@@ -160,7 +159,7 @@ func removeOldLogs(t *testing.T, disk *vfs.MemFS) {
 
 func mustOpenCopy(t *testing.T, disk *vfs.MemFS) *pebble.Engine {
 	t.Helper()
-	return mustOpen(t, "data", pebble.Options{FS: disk.CrashClone(vfs.CrashCloneCfg{}), Logger: quiet}.WithSmallTables())
+	return mustOpen(t, "data", on(disk.CrashClone(vfs.CrashCloneCfg{})).WithSmallTables())
 }
 
 func checkDamagedLogs(t *testing.T, kind, what string, disk *vfs.MemFS, want contents) (detected bool) {
@@ -189,16 +188,16 @@ func checkDamagedLogs(t *testing.T, kind, what string, disk *vfs.MemFS, want con
 	if err := e.Close(); err != nil && !driver.IsCorruptionError(err) {
 		t.Errorf("%s: Close: %v", what, err)
 	}
-	if !whole && kind == "MANIFEST" { // tables that it does not name are removed by now
-		t.Errorf("%s: Open found nothing, and logs cannot be read", what)
+	if !whole && kind == "MANIFEST" { // Open has removed the tables that it does not list
+		t.Errorf("%s: Open found no damage, but logs cannot be read", what)
 	}
 	if !whole && len(report.Problems) == 0 {
-		t.Errorf("%s: neither Open nor Check found anything, but logs cannot be read", what)
+		t.Errorf("%s: neither Open nor Check found damage, but logs cannot be read", what)
 	}
 	return !whole || len(report.Problems) > 0
 }
 
-// openDamaged returns why the engine stopped if it did so while it opened. Open
+// openDamaged also returns the error of an engine that fails during Open, which
 // does not return then.
 func openDamaged(disk vfs.FS) (*pebble.Engine, error) {
 	type result struct {
@@ -215,7 +214,7 @@ func openDamaged(disk vfs.FS) (*pebble.Engine, error) {
 	return first.e, first.err
 }
 
-// checkDamagedLog returns whether the log can be read. What can be read must
+// checkDamagedLog reports whether the whole log can be read. What can be read must
 // be what was written.
 func checkDamagedLog(t *testing.T, what string, l storage.Log, want []string) (whole bool) {
 	t.Helper()
@@ -227,7 +226,7 @@ func checkDamagedLog(t *testing.T, what string, l storage.Log, want []string) (w
 	for i, text := range want {
 		entries, err := l.Read(context.Background(), uint64(i+1), 1, 0)
 		switch {
-		case errors.Is(err, pebble.ErrDamaged), driver.IsCorruptionError(err): // the latter if a compaction met it
+		case errors.Is(err, pebble.ErrDamaged), driver.IsCorruptionError(err): // the latter if a compaction found it
 			whole = false
 		case err != nil || len(entries) != 1 || string(entries[0].Payload) != text:
 			t.Errorf("%s: entry %d is %.30v, %v", what, i+1, entries, err)
@@ -236,15 +235,15 @@ func checkDamagedLog(t *testing.T, what string, l storage.Log, want []string) (w
 	return whole
 }
 
-// TestDamagedEntry has a table's block damaged under an engine that has begun.
+// TestDamagedEntry damages a block of a table after Open has verified it.
 func TestDamagedEntry(t *testing.T) {
 	disk := vfs.NewMem()
 	for range 2 { // the second opening writes a table
-		e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+		e := mustOpen(t, "data", on(disk))
 		mustAppend(t, mustOpenLog(t, e, "its name"), randomText(100<<10), randomText(100<<10), randomText(100<<10))
 		mustClose(t, e)
 	}
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	defer mustClose(t, e)
 	for _, name := range list(t, disk) {
 		if strings.HasSuffix(name, ".sst") {
@@ -261,24 +260,12 @@ func TestDamagedEntry(t *testing.T) {
 	}
 	mustAppend(t, l, "goes on")
 	if got, err := l.Read(t.Context(), 7, 1, 1); err != nil || string(got[0].Payload) != "goes on" {
-		t.Errorf("Read of what is whole: %v", err)
+		t.Errorf("Read of an intact entry: %v", err)
 	}
 }
 
-func zeroAt(t *testing.T, disk vfs.FS, path string, at int64) {
-	t.Helper()
-	f, err := disk.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(make([]byte, 100), at); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestTamperedLogs changes the database behind the engine's back: what no
-// checksum of a file can find.
+// TestTamperedLogs changes the database so that the checksums of its files are
+// right.
 func TestTamperedLogs(t *testing.T) {
 	entry := func(number, seq byte) []byte {
 		return []byte{'m', 0, 0, 0, 0, 0, 0, 0, number, 0, 0, 0, 0, 0, 0, 0, seq}
@@ -291,9 +278,9 @@ func TestTamperedLogs(t *testing.T) {
 	}{
 		{"first entry is gone", func(b *driver.Batch) error { return b.Delete(entry(1, 2), nil) }, false, `"log"`},
 		{"last entry is gone", func(b *driver.Batch) error { return b.Delete(entry(1, 5), nil) }, false, `"log"`},
-		{"one too many", func(b *driver.Batch) error { return b.Set(entry(1, 6), make([]byte, 20), nil) }, false, `"log"`},
-		{"one too early", func(b *driver.Batch) error { return b.Set(entry(1, 1), make([]byte, 20), nil) }, false, `"log"`},
-		{"one of no log", func(b *driver.Batch) error { return b.Set(entry(9, 1), make([]byte, 20), nil) }, false, "of no log"},
+		{"there is one too many", func(b *driver.Batch) error { return b.Set(entry(1, 6), make([]byte, 20), nil) }, false, `"log"`},
+		{"there is one before the first", func(b *driver.Batch) error { return b.Set(entry(1, 1), make([]byte, 20), nil) }, false, `"log"`},
+		{"there is one of no log", func(b *driver.Batch) error { return b.Set(entry(9, 1), make([]byte, 20), nil) }, false, "of no log"},
 		{"last entry is another", func(b *driver.Batch) error { return b.Set(entry(1, 5), bytesOf(20, 1), nil) }, false, `"log"`},
 		{"all entries are gone", func(b *driver.Batch) error { return b.DeleteRange([]byte{'m'}, []byte{'n'}, nil) }, false, `"log"`},
 		{"head is gone", func(b *driver.Batch) error { return b.Delete([]byte("llog"), nil) }, false, "missing"},
@@ -309,13 +296,11 @@ func TestTamperedLogs(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			disk := vfs.NewMem()
-			e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+			e := mustOpen(t, "data", on(disk))
 			l := mustOpenLog(t, e, "log")
 			mustAppend(t, l, "a", "b", "c", "d", "e")
 			mustAppend(t, mustOpenLog(t, e, "other"), "a")
-			if err := l.Trim(t.Context(), storage.Retention{Messages: 4}); err != nil {
-				t.Fatal(err)
-			}
+			mustTrim(t, l, storage.Retention{Messages: 4})
 			mustClose(t, e)
 			tamper(t, disk, test.change)
 
@@ -327,7 +312,7 @@ func TestTamperedLogs(t *testing.T) {
 				wantOpenError(t, "data", disk, pebble.ErrDamaged, test.says)
 				return
 			}
-			e = mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+			e = mustOpen(t, "data", on(disk))
 			defer mustClose(t, e)
 			mustAppend(t, mustOpenLog(t, e, "other"), "goes on")
 		})
@@ -348,11 +333,11 @@ func tamper(t *testing.T, disk vfs.FS, change func(b *driver.Batch) error) {
 	}
 }
 
-// TestEpochs checks when the epoch of a log changes, and that its ID does not.
+// TestEpochs checks when the epoch of a log changes, and that the ID does not.
 func TestEpochs(t *testing.T) {
 	disk := vfs.NewMem()
 	bounds := func() storage.Bounds {
-		e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+		e := mustOpen(t, "data", on(disk))
 		defer mustClose(t, e)
 		l := mustOpenLog(t, e, "log")
 		mustAppend(t, l, "text")
@@ -364,9 +349,9 @@ func TestEpochs(t *testing.T) {
 	}
 	seen := map[string]bool{first.Epoch: true}
 	for what, change := range map[string]func(){
-		"witness removed": func() { removeWitness(t, disk) },
+		"durable marker removed": func() { removeMarker(t, disk) },
 		"renewed": func() {
-			if err := pebble.Renew("data", pebble.Options{FS: disk, Logger: quiet}); err != nil {
+			if err := pebble.Renew("data", on(disk)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -386,22 +371,11 @@ func TestEpochs(t *testing.T) {
 	}
 }
 
-func removeWitness(t *testing.T, disk vfs.FS) {
-	t.Helper()
-	for _, name := range list(t, disk) {
-		if strings.HasPrefix(name, "marker.seagate-written.") {
-			if err := disk.Remove("data/" + name); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-// TestLostTailOfLog cuts off the end of the newest log file: what was appended
-// last must be missed, and the log be another one if somebody goes on without.
-func TestLostTailOfLog(t *testing.T) {
+// TestLossOfTheEndOfALog cuts off the end of the newest log file. Open must notice,
+// and the epoch must change if somebody goes on without the lost entries.
+func TestLossOfTheEndOfALog(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	e := mustOpen(t, "data", on(disk))
 	l := mustOpenLog(t, e, "log")
 	mustAppend(t, l, strings.Repeat("1", 1000))
 	mustAppend(t, l, strings.Repeat("2", 1000))
@@ -413,28 +387,28 @@ func TestLostTailOfLog(t *testing.T) {
 		}
 	}
 	wantOpenError(t, "data", disk, pebble.ErrDamaged, "marker.seagate-written.*")
-	removeWitness(t, disk)
-	e = mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+	removeMarker(t, disk)
+	e = mustOpen(t, "data", on(disk))
 	defer mustClose(t, e)
 	if after := mustOpenLog(t, e, "log").Bounds(); after.Next != 2 || after.Epoch == before.Epoch || after.ID != before.ID {
 		t.Errorf("after the loss: %+v, before: %+v", after, before)
 	}
 }
 
-// TestUpgrade opens a folder of format 1, which has no logs, and in one case
-// no witness.
-func TestUpgrade(t *testing.T) {
-	for _, witnessed := range []bool{true, false} {
+// TestUpgradeFromFormat1 opens folders without logs, with and without a durable
+// marker.
+func TestUpgradeFromFormat1(t *testing.T) {
+	for _, marked := range []bool{true, false} {
 		disk := vfs.NewMem()
-		e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+		e := mustOpen(t, "data", on(disk))
 		revision := mustPut(t, e, "key", "value")
 		mustClose(t, e)
 		shortenState(t, disk)
 		moveMarker(t, disk, "seagate", "1")
-		if !witnessed {
-			removeWitness(t, disk)
+		if !marked {
+			removeMarker(t, disk)
 		}
-		e = mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+		e = mustOpen(t, "data", on(disk))
 		wantValue(t, e, "key", "value")
 		if next := mustPut(t, e, "key", "after"); next != revision+1 {
 			t.Errorf("after the upgrade the revision is %d, was %d", next, revision)
@@ -442,11 +416,11 @@ func TestUpgrade(t *testing.T) {
 		mustAppend(t, mustOpenLog(t, e, "log"), "text")
 		mustClose(t, e)
 		wantNoProblems(t, "data", disk)
-		mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet}))
+		mustClose(t, mustOpen(t, "data", on(disk)))
 	}
 }
 
-// shortenState leaves of the state what format 1 has.
+// shortenState removes the fields of the state that format 1 lacks.
 func shortenState(t *testing.T, disk vfs.FS) {
 	t.Helper()
 	db, err := driver.Open("data", &driver.Options{FS: disk, Logger: noLog{}, FormatMajorVersion: driver.FormatNewest})

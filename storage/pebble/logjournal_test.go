@@ -16,7 +16,7 @@ import (
 )
 
 // A logJournal knows what logs must hold after a crash. While it is stopped,
-// answers count no more.
+// acknowledgements do not count.
 type logJournal struct {
 	mu      sync.Mutex // guards what follows
 	stopped bool
@@ -25,11 +25,11 @@ type logJournal struct {
 }
 
 type logEntries struct {
-	epoch    string
-	answered map[uint64]string // number to payload
-	begun    map[string]bool   // all payloads that somebody tried to append
-	keys     map[string]keyed  // of appends that were answered
-	trimmed  uint64            // at most the entries before this one were trimmed
+	epoch        string
+	acknowledged map[uint64]string // payload by number
+	begun        map[string]bool   // all payloads of attempted appends
+	keys         map[string]keyed  // of acknowledged appends
+	trimmed      uint64            // at most the entries before this number were trimmed
 }
 
 type keyed struct {
@@ -45,13 +45,13 @@ func (j *logJournal) stop() {
 	j.stopped = true
 }
 
-// begin returns payloads that are like no others, and maybe a key.
+// begin returns unique payloads, and a key for some appends.
 func (j *logJournal) begin(name string, random *rand.Rand) (payloads [][]byte, key string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	l := j.logs[name]
 	if l == nil {
-		l = &logEntries{answered: map[uint64]string{}, begun: map[string]bool{}, keys: map[string]keyed{}}
+		l = &logEntries{acknowledged: map[uint64]string{}, begun: map[string]bool{}, keys: map[string]keyed{}}
 		j.logs[name] = l
 	}
 	for range 1 + random.IntN(4) {
@@ -66,7 +66,7 @@ func (j *logJournal) begin(name string, random *rand.Rand) (payloads [][]byte, k
 	return payloads, key
 }
 
-// append appends once, and tells done whether that went well and counts.
+// append appends, and calls done with the error and whether the append counts.
 func (j *logJournal) append(e *pebble.Engine, name string, random *rand.Rand, done func(counts bool, err error)) error {
 	l, err := e.OpenLog(context.Background(), name)
 	if err != nil {
@@ -78,12 +78,12 @@ func (j *logJournal) append(e *pebble.Engine, name string, random *rand.Rand, do
 			done(false, err)
 			return
 		}
-		done(j.answer(name, l.Bounds().Epoch, key, payloads, made), nil)
+		done(j.acknowledge(name, l.Bounds().Epoch, key, payloads, made), nil)
 	}})
 	return nil
 }
 
-func (j *logJournal) answer(name, epoch, key string, payloads [][]byte, made storage.Appended) (counts bool) {
+func (j *logJournal) acknowledge(name, epoch, key string, payloads [][]byte, made storage.Appended) (counts bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.stopped {
@@ -92,7 +92,7 @@ func (j *logJournal) answer(name, epoch, key string, payloads [][]byte, made sto
 	l := j.logs[name]
 	l.epoch = epoch
 	for i, payload := range payloads {
-		l.answered[made.First+uint64(i)] = string(payload)
+		l.acknowledged[made.First+uint64(i)] = string(payload)
 	}
 	if key != "" {
 		l.keys[key] = keyed{payloads, made.First}
@@ -100,7 +100,7 @@ func (j *logJournal) answer(name, epoch, key string, payloads [][]byte, made sto
 	return true
 }
 
-// trim keeps so many entries. What it may remove is noted before.
+// trim keeps that many entries. It first notes that entries may be missing.
 func (j *logJournal) trim(e *pebble.Engine, name string, keep uint64) error {
 	l, err := e.OpenLog(context.Background(), name)
 	if err != nil {
@@ -108,22 +108,22 @@ func (j *logJournal) trim(e *pebble.Engine, name string, keep uint64) error {
 	}
 	j.mu.Lock()
 	if known := j.logs[name]; known != nil && !j.stopped {
-		known.trimmed = math.MaxUint64 // until check looks how far it went
+		known.trimmed = math.MaxUint64 // until check knows
 	}
 	j.mu.Unlock()
 	return l.Trim(context.Background(), storage.Retention{Messages: keep})
 }
 
-// check compares the engine with the journal, and makes the journal certain of
-// what was open.
+// check compares the engine with the journal. Then it notes in the journal what
+// became of appends that were not acknowledged.
 func (j *logJournal) check(t *testing.T, e *pebble.Engine) {
 	t.Helper()
-	j.mu.Lock() // an engine that has failed may be answering still
+	j.mu.Lock() // an engine that has failed may still call Done
 	defer j.mu.Unlock()
 	j.stopped = false
 	for name, err := range e.Logs(t.Context()) {
 		if err != nil || j.logs[name] == nil {
-			t.Fatalf("there is a log %q that nobody made (%v)", name, err)
+			t.Fatalf("log %q exists, but nobody appended to it (%v)", name, err)
 		}
 	}
 	for name, l := range j.logs {
@@ -141,20 +141,20 @@ func (l *logEntries) check(t *testing.T, name string, log storage.Log) {
 	}
 	found := make(map[uint64]string)
 	seen := make(map[string]bool)
-	for i, entry := range readAll(t, log) {
+	for i, entry := range mustReadAll(t, log) {
 		text := string(entry.Payload)
 		if entry.Seq != b.First+uint64(i) || seen[text] || !l.begun[text] {
 			t.Fatalf("after the crash entry %d of log %q is %d, %.20q, twice %v, begun %v", b.First+uint64(i), name, entry.Seq, text, seen[text], l.begun[text])
 		}
 		found[entry.Seq], seen[text] = text, true
 	}
-	for seq, text := range l.answered {
+	for seq, text := range l.acknowledged {
 		if found[seq] != text && (seq >= b.First || seq >= l.trimmed) {
-			t.Fatalf("after the crash entry %d of log %q is %.20q, was answered as %.20q (%d to %d)", seq, name, found[seq], text, b.First, b.Next)
+			t.Fatalf("after the crash entry %d of log %q is %.20q, was acknowledged as %.20q (%d to %d)", seq, name, found[seq], text, b.First, b.Next)
 		}
 	}
-	l.answered, l.trimmed = found, b.First
-	if len(l.answered) > 0 {
+	l.acknowledged, l.trimmed = found, b.First
+	if len(l.acknowledged) > 0 {
 		l.epoch = b.Epoch
 	}
 }
@@ -164,7 +164,7 @@ func (l *logEntries) checkKeys(t *testing.T, name string, log storage.Log) {
 	before := log.Bounds()
 	for key, made := range l.keys {
 		got := appendTo(log, storage.Append{Payloads: made.payloads, Key: key, Window: time.Hour})
-		if got.err != nil || !got.Repeat || got.First != made.first {
+		if got.Err != nil || !got.Repeat || got.First != made.first {
 			t.Fatalf("after the crash key %q of log %q gives %+v, want a repeat of %d", key, name, got, made.first)
 		}
 	}
@@ -173,66 +173,13 @@ func (l *logEntries) checkKeys(t *testing.T, name string, log storage.Log) {
 	}
 }
 
-func readAll(t testing.TB, log storage.Log) []storage.Entry {
-	t.Helper()
-	b := log.Bounds()
-	entries, err := log.Read(t.Context(), b.First, math.MaxInt, math.MaxInt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(entries) != int(b.Next-b.First) {
-		t.Fatalf("log has %d entries, its bounds are %d to %d", len(entries), b.First, b.Next)
-	}
-	return entries
-}
-
-func mustOpenLog(t testing.TB, e *pebble.Engine, name string) storage.Log {
-	t.Helper()
-	l, err := e.OpenLog(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-type answer struct {
-	storage.Appended
-	err error
-}
-
-func startAppend(l storage.Log, a storage.Append) <-chan answer {
-	answers := make(chan answer, 1)
-	a.Done = func(made storage.Appended, err error) { answers <- answer{made, err} }
-	l.Append(a)
-	return answers
-}
-
-func appendTo(l storage.Log, a storage.Append) answer { return <-startAppend(l, a) }
-
-func texts(list ...string) [][]byte {
-	var payloads [][]byte
-	for _, text := range list {
-		payloads = append(payloads, []byte(text))
-	}
-	return payloads
-}
-
-func mustAppend(t testing.TB, l storage.Log, list ...string) storage.Appended {
-	t.Helper()
-	got := appendTo(l, storage.Append{Payloads: texts(list...)})
-	if got.err != nil {
-		t.Fatalf("Append: %v", got.err)
-	}
-	return got.Appended
-}
-
-// logWriter appends to several logs and trims them until the journal's answers
-// count no more, or the engine stops.
+// A logWriter appends to several logs and trims them until the journal is
+// stopped or the engine stops.
 type logWriter struct {
-	journal *logJournal
-	engine  *pebble.Engine
-	random  *rand.Rand
-	answer  func() // called for each answer
+	journal      *logJournal
+	engine       *pebble.Engine
+	random       *rand.Rand
+	acknowledged func() // called for each result
 
 	mu   sync.Mutex // guards what follows
 	over bool
@@ -257,14 +204,14 @@ func (w *logWriter) run() error {
 	return w.err
 }
 
-// append has at most a few appends in flight.
+// append waits for the result of some appends, so that few are in flight.
 func (w *logWriter) append(name string) error {
 	done := make(chan struct{})
 	err := w.journal.append(w.engine, name, w.random, func(counts bool, err error) {
 		if !counts {
 			w.end(err)
 		}
-		w.answer()
+		w.acknowledged()
 		close(done)
 	})
 	if err != nil || w.random.IntN(4) > 0 {
@@ -272,7 +219,7 @@ func (w *logWriter) append(name string) error {
 	}
 	select {
 	case <-done:
-	case <-time.After(time.Second): // a failed engine does not answer
+	case <-time.After(time.Second): // a failed engine does not call Done
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 
 	driver "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"seagate/storage/pebble"
@@ -21,7 +20,7 @@ import (
 
 func wantOpenError(t *testing.T, dir string, disk vfs.FS, want error, texts ...string) {
 	t.Helper()
-	e, err := pebble.Open(dir, pebble.Options{FS: disk, Logger: quiet})
+	e, err := pebble.Open(dir, on(disk))
 	if err == nil {
 		mustClose(t, e)
 	}
@@ -37,7 +36,7 @@ func wantOpenError(t *testing.T, dir string, disk vfs.FS, want error, texts ...s
 
 func TestFolderIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
-	e := mustOpen(t, dir, pebble.Options{Logger: quiet})
+	e := mustOpen(t, dir, on(nil))
 	defer mustClose(t, e)
 	for _, path := range []string{dir, filepath.Dir(dir)} {
 		info, err := os.Stat(path)
@@ -50,20 +49,21 @@ func TestFolderIsPrivate(t *testing.T) {
 	}
 }
 
-func TestFolderCannotBeMade(t *testing.T) {
+func TestFolderCannotBeCreated(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below")} {
-		_, err := pebble.Open(dir, pebble.Options{Logger: quiet})
+		_, err := pebble.Open(dir, on(nil))
 		if err == nil || !strings.Contains(err.Error(), dir) || errors.Is(err, pebble.ErrInUse) || errors.Is(err, pebble.ErrDamaged) {
 			t.Errorf("Open(%q): %v", dir, err)
 		}
 	}
 }
 
-// TestFolderInUse has another process hold the folder, and die.
+// TestFolderInUse opens a folder that another process has open, and again when
+// that process is dead.
 func TestFolderInUse(t *testing.T) {
 	if dir := os.Getenv("SEAGATE_TEST_HOLD"); dir != "" {
 		holdFolder(t, dir)
@@ -89,13 +89,13 @@ func TestFolderInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait() // "signal: killed"
-	e := mustOpen(t, dir, pebble.Options{Logger: quiet})
+	e := mustOpen(t, dir, on(nil))
 	defer mustClose(t, e)
 	wantValue(t, e, "key", "value")
 }
 
 func holdFolder(t *testing.T, dir string) {
-	e, err := pebble.Open(dir, pebble.Options{Logger: quiet})
+	e, err := pebble.Open(dir, on(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,39 +106,27 @@ func holdFolder(t *testing.T, dir string) {
 
 func TestFolderInUseBySameProcess(t *testing.T) {
 	dir := t.TempDir()
-	e := mustOpen(t, dir, pebble.Options{Logger: quiet})
+	e := mustOpen(t, dir, on(nil))
 	t.Chdir(filepath.Dir(dir))
 	for _, name := range []string{dir, filepath.Base(dir), "./" + filepath.Base(dir) + "/"} {
 		wantOpenError(t, name, nil, pebble.ErrInUse, dir)
 	}
 	mustClose(t, e)
-	mustClose(t, mustOpen(t, dir, pebble.Options{Logger: quiet}))
+	mustClose(t, mustOpen(t, dir, on(nil)))
 }
 
 func TestOpenLeavesNoLockBehind(t *testing.T) {
 	disk := vfs.NewMem()
-	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet}))
+	mustClose(t, mustOpen(t, "data", on(disk)))
 	moveMarker(t, disk, "seagate", "3")
 	for range 2 {
 		wantOpenError(t, "data", disk, pebble.ErrNewer)
 	}
 }
 
-func moveMarker(t *testing.T, disk vfs.FS, name, value string) {
-	t.Helper()
-	marker, _, err := atomicfs.LocateMarker(disk, "data", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer marker.Close()
-	if err := marker.Move(value); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestFormat opens folders of other formats, and checks that they were left
-// alone.
-func TestFormat(t *testing.T) {
+// TestUnknownFormats opens folders of other formats, and checks that it does not
+// change them.
+func TestUnknownFormats(t *testing.T) {
 	tests := []struct {
 		name, marker, value string
 		want                error
@@ -149,12 +137,12 @@ func TestFormat(t *testing.T) {
 		{"Pebble's is newer", "format-version", "999", pebble.ErrNewer, "999"},
 		{"ours is no number", "seagate", "one", pebble.ErrDamaged, "one"},
 		{"ours is zero", "seagate", "0", pebble.ErrDamaged, `"0"`},
-		{"the witness is no number", "seagate-written", "x", pebble.ErrDamaged, "seagate-written"},
+		{"the durable marker is no number", "seagate-written", "x", pebble.ErrDamaged, "seagate-written"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			disk := vfs.NewCrashableMem()
-			e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+			e := mustOpen(t, "data", on(disk))
 			mustPut(t, e, "key", "value")
 			mustClose(t, e)
 			moveMarker(t, disk, test.marker, test.value)
@@ -167,18 +155,18 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// TestNewestPebbleFormat holds the engine to the format that tells damage in
-// the middle of a log from a lost end. Pebble's default is an older one.
+// TestNewestPebbleFormat checks that the engine uses a format that tells damage in
+// the middle of a log from a lost end. Pebble's default is older.
 func TestNewestPebbleFormat(t *testing.T) {
 	disk := vfs.NewMem()
-	mustClose(t, mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet}))
+	mustClose(t, mustOpen(t, "data", on(disk)))
 	desc, err := driver.Peek("data", disk)
 	if err != nil || desc.FormatMajorVersion < driver.FormatWALSyncChunks {
 		t.Errorf("database has format %v (%v), want %v or newer", desc, err, driver.FormatWALSyncChunks)
 	}
 }
 
-// TestForeignDatabase opens a Pebble database that somebody else has made.
+// TestForeignDatabase opens a Pebble database of another program.
 func TestForeignDatabase(t *testing.T) {
 	disk := vfs.NewMem()
 	db, err := driver.Open("data", &driver.Options{FS: disk, Logger: noLog{}, FormatMajorVersion: driver.FormatNewest})
@@ -194,24 +182,18 @@ func TestForeignDatabase(t *testing.T) {
 	wantOpenError(t, "data", disk, pebble.ErrDamaged, "marker.seagate")
 }
 
-type noLog struct{}
-
-func (noLog) Infof(string, ...any)  {}
-func (noLog) Errorf(string, ...any) {}
-func (noLog) Fatalf(string, ...any) {}
-
-// TestUnreadableFolder takes what the system refuses for what it is, and not
-// for damage.
-func TestUnreadableFolder(t *testing.T) {
+// TestUnreadableFolderIsNotDamaged opens a folder with a file that the system does
+// not allow to read.
+func TestUnreadableFolderIsNotDamaged(t *testing.T) {
 	for _, part := range []string{".log", "MANIFEST", "OPTIONS"} {
 		t.Run(part, func(t *testing.T) {
 			disk := vfs.NewMem()
-			e := mustOpen(t, "data", pebble.Options{FS: disk, Logger: quiet})
+			e := mustOpen(t, "data", on(disk))
 			mustPut(t, e, "key", "value")
 			mustClose(t, e)
 			unreadable := &faults{match: onFile(part, errorfs.OpOpen), err: syscall.EACCES}
 			unreadable.on.Store(true)
-			_, err := pebble.Open("data", pebble.Options{FS: errorfs.Wrap(disk, unreadable), Logger: quiet})
+			_, err := pebble.Open("data", on(errorfs.Wrap(disk, unreadable)))
 			if !errors.Is(err, fs.ErrPermission) || errors.Is(err, pebble.ErrDamaged) {
 				t.Errorf("Open: %v", err)
 			}

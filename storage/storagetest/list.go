@@ -13,12 +13,12 @@ import (
 func testListOrder(t *testing.T, e storage.Engine) {
 	want := []string{"\x01", " ", "10", "2", "A", "a", "a\x01", "a/", "aa", "b", "\u007f", "é", "\u2028", "\U0010ffff"}
 	if !slices.IsSorted(want) {
-		t.Fatal("the test's own keys are out of order")
+		t.Fatal("the test's keys are out of order")
 	}
 	for _, i := range rand.Perm(len(want)) {
 		mustPut(t, e, "table", want[i], want[i]+" value", storage.Always())
 	}
-	got := list(t, e, "table", "")
+	got := MustList(t, e, "table", "")
 	if !slices.Equal(keys(got), want) {
 		t.Fatalf("List: %q, want %q", keys(got), want)
 	}
@@ -40,30 +40,30 @@ func testListPrefix(t *testing.T, e storage.Engine) {
 				want = append(want, key)
 			}
 		}
-		if got := keys(list(t, e, "table", prefix)); !slices.Equal(got, want) {
+		if got := keys(MustList(t, e, "table", prefix)); !slices.Equal(got, want) {
 			t.Errorf("List of prefix %.20q: %q, want %q", prefix, got, want)
 		}
 	}
 }
 
-// testListSeparatesTables uses tables and keys that are the same text when
-// put together.
+// testListSeparatesTables uses tables and keys whose texts are the same when
+// they are joined.
 func testListSeparatesTables(t *testing.T, e storage.Engine) {
 	for _, name := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"abc", "d"}, {"b", "c"}} {
 		mustPut(t, e, name[0], name[1], name[0]+"|"+name[1], storage.IfAbsent())
 	}
 	for _, name := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"abc", "d"}, {"b", "c"}} {
-		got := list(t, e, name[0], "")
+		got := MustList(t, e, name[0], "")
 		if len(got) != 1 || got[0].Key != name[1] || string(got[0].Value) != name[0]+"|"+name[1] {
 			t.Errorf("List(%q) = %q", name[0], keys(got))
 		}
 	}
 	mustDelete(t, e, "ab", "c", storage.Always())
-	if got := list(t, e, "ab", ""); len(got) != 0 {
+	if got := MustList(t, e, "ab", ""); len(got) != 0 {
 		t.Errorf("List of an emptied table: %q", keys(got))
 	}
-	if got := list(t, e, "a", ""); len(got) != 1 {
-		t.Errorf("List of its neighbour: %q", keys(got))
+	if got := MustList(t, e, "a", ""); len(got) != 1 {
+		t.Errorf("List of another table: %q", keys(got))
 	}
 }
 
@@ -89,7 +89,7 @@ func testListIsSnapshot(t *testing.T, e storage.Engine) {
 		got = append(got, r.Key)
 	}
 	if !slices.Equal(got, want) {
-		t.Fatalf("List yielded %d records, want the %d of its beginning", len(got), len(want))
+		t.Fatalf("List yielded %d records, want the %d from when it began", len(got), len(want))
 	}
 
 	again := 0
@@ -97,8 +97,8 @@ func testListIsSnapshot(t *testing.T, e storage.Engine) {
 		wantError(t, "List", err, nil)
 		again++
 	}
-	if again != len(want) || len(list(t, e, "table", "000")) != 2 {
-		t.Fatalf("a second iteration yielded %d records, want the %d of now", again, len(want))
+	if again != len(want) || len(MustList(t, e, "table", "000")) != 2 {
+		t.Fatalf("a second iteration yielded %d records, want the current %d", again, len(want))
 	}
 }
 
@@ -114,7 +114,7 @@ func testListStops(t *testing.T, e storage.Engine) {
 	}
 }
 
-// testModel compares an engine with a map through a long run of random calls.
+// testModel makes random calls to the engine and to a map, and compares them.
 func testModel(t *testing.T, e storage.Engine) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -207,7 +207,7 @@ func (m *model) compare(prefix string) {
 		}
 	}
 	slices.SortFunc(want, func(a, b storage.Record) int { return strings.Compare(a.Key, b.Key) })
-	got := list(m.t, m.e, "table", prefix)
+	got := MustList(m.t, m.e, "table", prefix)
 	same := func(a, b storage.Record) bool {
 		return a.Key == b.Key && string(a.Value) == string(b.Value) && a.Revision == b.Revision
 	}

@@ -14,127 +14,12 @@ import (
 	"seagate/storage"
 )
 
-func mustOpenLog(t testing.TB, e storage.Engine, name string) storage.Log {
-	t.Helper()
-	l, err := e.OpenLog(t.Context(), name)
-	if err != nil {
-		t.Fatalf("OpenLog(%q): %v", name, err)
-	}
-	return l
-}
-
-// answer is what Done was called with.
-type answer struct {
-	storage.Appended
-	err error
-}
-
-// appendTo appends and waits for the answer.
-func appendTo(l storage.Log, a storage.Append) answer {
-	answers := make(chan answer, 1)
-	a.Done = func(made storage.Appended, err error) { answers <- answer{made, err} }
-	l.Append(a)
-	return <-answers
-}
-
-func payloads(texts ...string) [][]byte {
-	var list [][]byte
-	for _, text := range texts {
-		list = append(list, []byte(text))
-	}
-	return list
-}
-
-func mustAppend(t testing.TB, l storage.Log, texts ...string) storage.Appended {
-	t.Helper()
-	got := appendTo(l, storage.Append{Payloads: payloads(texts...)})
-	if got.err != nil {
-		t.Fatalf("Append: %v", got.err)
-	}
-	return got.Appended
-}
-
-// fill appends n entries, 1 to n of an empty log, each its number.
-func fill(t testing.TB, l storage.Log, n int) {
-	t.Helper()
-	var texts []string
-	for i := range n {
-		texts = append(texts, fmt.Sprint(int(l.Bounds().Next)+i))
-	}
-	if n > 0 {
-		mustAppend(t, l, texts...)
-	}
-}
-
-func mustTrim(t testing.TB, l storage.Log, r storage.Retention) {
-	t.Helper()
-	if err := l.Trim(t.Context(), r); err != nil {
-		t.Fatalf("Trim(%+v): %v", r, err)
-	}
-}
-
-func mustRead(t testing.TB, l storage.Log, from uint64, maxMessages, maxBytes int) []storage.Entry {
-	t.Helper()
-	entries, err := l.Read(t.Context(), from, maxMessages, maxBytes)
-	if err != nil {
-		t.Fatalf("Read(%d): %v", from, err)
-	}
-	return entries
-}
-
-// wantEntries reads the whole log, and checks all that must be true of any.
-func wantEntries(t testing.TB, l storage.Log, first uint64, texts ...string) {
-	t.Helper()
-	b := l.Bounds()
-	if b.First != first || b.Next != first+uint64(len(texts)) {
-		t.Fatalf("Bounds: %d to %d, want %d to %d", b.First, b.Next, first, first+uint64(len(texts)))
-	}
-	entries := mustRead(t, l, b.First, math.MaxInt, math.MaxInt)
-	if len(entries) != len(texts) {
-		t.Fatalf("Read: %d entries, want %d", len(entries), len(texts))
-	}
-	bytes, last := 0, time.Time{}
-	for i, entry := range entries {
-		if entry.Seq != first+uint64(i) || string(entry.Payload) != texts[i] || entry.Time.Before(last) || entry.Time.Location() != time.UTC {
-			t.Fatalf("entry %d is {%d %v %.40q}, after %v, want %.40q", first+uint64(i), entry.Seq, entry.Time, entry.Payload, last, texts[i])
-		}
-		bytes, last = bytes+len(entry.Payload), entry.Time
-	}
-	if b.Bytes != int64(bytes) {
-		t.Fatalf("Bounds: %d bytes, want %d", b.Bytes, bytes)
-	}
-	wantBoundTimes(t, b, entries)
-}
-
-func wantBoundTimes(t testing.TB, b storage.Bounds, entries []storage.Entry) {
-	t.Helper()
-	var first, last time.Time
-	if len(entries) > 0 {
-		first, last = entries[0].Time, entries[len(entries)-1].Time
-	}
-	if b.FirstTime != first || b.LastTime != last {
-		t.Fatalf("Bounds: times %v and %v, want %v and %v", b.FirstTime, b.LastTime, first, last)
-	}
-}
-
-func logNames(t testing.TB, e storage.Engine) []string {
-	t.Helper()
-	var names []string
-	for name, err := range e.Logs(t.Context()) {
-		if err != nil {
-			t.Fatalf("Logs: %v", err)
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
 func testLogAppend(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
+	l := MustOpenLog(t, e, "log")
 	wantEntries(t, l, 1)
 	before := time.Now()
-	first := mustAppend(t, l, "one")
-	second := mustAppend(t, l, "", "three", "four")
+	first := MustAppend(t, l, "one")
+	second := MustAppend(t, l, "", "three", "four")
 	after := time.Now()
 	if first.First != 1 || second.First != 2 || first.Repeat || second.Repeat {
 		t.Fatalf("Append: %+v and %+v", first, second)
@@ -149,28 +34,26 @@ func testLogAppend(t *testing.T, e storage.Engine) {
 			t.Errorf("entry %d has time %v, Append said %v, between %v and %v", entry.Seq, entry.Time, want, before, after)
 		}
 	}
-	l.Append(storage.Append{Payloads: payloads("nobody asks")}) // no Done
-	mustAppend(t, l, "six")
-	wantEntries(t, l, 1, "one", "", "three", "four", "nobody asks", "six")
+	l.Append(storage.Append{Payloads: Payloads("no Done")})
+	MustAppend(t, l, "six")
+	wantEntries(t, l, 1, "one", "", "three", "four", "no Done", "six")
 }
 
 func testLogNames(t *testing.T, e storage.Engine) {
 	names := []string{"\x01", " ", "A", "a", "a/", "a/b", "b", "é", "\U0010ffff", strings.Repeat("n", storage.MaxKey)}
 	slices.Sort(names)
 	for _, name := range slices.Backward(names) {
-		l := mustOpenLog(t, e, name)
-		if again := mustOpenLog(t, e, name); again != l {
+		l := MustOpenLog(t, e, name)
+		if again := MustOpenLog(t, e, name); again != l {
 			t.Fatal("two calls of OpenLog returned different logs")
 		}
-		mustAppend(t, l, name)
+		MustAppend(t, l, name)
 	}
-	mustOpenLog(t, e, "never appended to")
-	if got := logNames(t, e); !slices.Equal(got, names) {
-		t.Fatalf("Logs: %.40q, want %.40q", got, names)
-	}
+	MustOpenLog(t, e, "never appended to")
+	wantLogs(t, e, names...)
 	ids := make(map[string]bool)
 	for _, name := range names {
-		l := mustOpenLog(t, e, name)
+		l := MustOpenLog(t, e, name)
 		wantEntries(t, l, 1, name)
 		b := l.Bounds()
 		if !regexp.MustCompile(`^[A-Za-z0-9]{16,32}$`).MatchString(b.Epoch) || b.ID == "" || ids[b.ID] || ids[b.Epoch] {
@@ -192,32 +75,30 @@ func testLogOutOfBounds(t *testing.T, e storage.Engine) {
 		wantError(t, "OpenLog", err, storage.ErrInvalid)
 		wantError(t, "DeleteLog", e.DeleteLog(t.Context(), name), storage.ErrInvalid)
 	}
-	l := mustOpenLog(t, e, "log")
+	l := MustOpenLog(t, e, "log")
 	huge := make([]byte, storage.MaxAppendBytes/2+1)
 	for what, a := range map[string]storage.Append{
 		"nothing":         {},
 		"too many":        {Payloads: make([][]byte, storage.MaxAppend+1)},
 		"too long":        {Payloads: [][]byte{huge, huge}},
-		"key too long":    {Payloads: payloads("x"), Key: strings.Repeat("k", storage.MaxAppendKey+1), Window: time.Hour},
-		"window too long": {Payloads: payloads("x"), Key: "k", Window: storage.MaxAppendWindow + 1},
+		"key too long":    {Payloads: Payloads("x"), Key: strings.Repeat("k", storage.MaxAppendKey+1), Window: time.Hour},
+		"window too long": {Payloads: Payloads("x"), Key: "k", Window: storage.MaxAppendWindow + 1},
 	} {
-		wantError(t, what, appendTo(l, a).err, storage.ErrInvalid)
+		wantError(t, what, AppendTo(l, a).Err, storage.ErrInvalid)
 	}
 	wantEntries(t, l, 1)
-	if names := logNames(t, e); len(names) != 0 {
-		t.Errorf("Logs: %q, but nothing was appended", names)
-	}
+	wantLogs(t, e)
 }
 
-// testLogLargestAppends has as much in one append as there may be.
+// testLogLargestAppends makes the largest appends that are allowed.
 func testLogLargestAppends(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
-	many := appendTo(l, storage.Append{Payloads: make([][]byte, storage.MaxAppend)})
-	wantError(t, "most payloads", many.err, nil)
-	largest := appendTo(l, storage.Append{Payloads: [][]byte{make([]byte, storage.MaxAppendBytes)}, Key: strings.Repeat("k", storage.MaxAppendKey), Window: storage.MaxAppendWindow})
-	wantError(t, "longest payload", largest.err, nil)
+	l := MustOpenLog(t, e, "log")
+	many := AppendTo(l, storage.Append{Payloads: make([][]byte, storage.MaxAppend)})
+	wantError(t, "most payloads", many.Err, nil)
+	largest := AppendTo(l, storage.Append{Payloads: [][]byte{make([]byte, storage.MaxAppendBytes)}, Key: strings.Repeat("k", storage.MaxAppendKey), Window: storage.MaxAppendWindow})
+	wantError(t, "longest payload", largest.Err, nil)
 	if got := mustRead(t, l, largest.First, 1, 1); len(got) != 1 || len(got[0].Payload) != storage.MaxAppendBytes {
-		t.Fatal("the longest payload is not there")
+		t.Fatal("the longest payload is missing")
 	}
 	if b := l.Bounds(); b.Next != storage.MaxAppend+2 || b.Bytes != storage.MaxAppendBytes {
 		t.Fatalf("Bounds: %+v", b)
@@ -225,9 +106,9 @@ func testLogLargestAppends(t *testing.T, e storage.Engine) {
 }
 
 func testLogRead(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
-	mustAppend(t, l, "drop", "drop", "333", "", "55", "6", strings.Repeat("7", 100), "8")
-	mustTrim(t, l, storage.Retention{Messages: 6})
+	l := MustOpenLog(t, e, "log")
+	MustAppend(t, l, "drop", "drop", "333", "", "55", "6", strings.Repeat("7", 100), "8")
+	MustTrim(t, l, storage.Retention{Messages: 6})
 	tests := []struct {
 		from               uint64
 		messages, maxBytes int
@@ -265,15 +146,15 @@ func testLogRead(t *testing.T, e storage.Engine) {
 	}
 }
 
-// testLogFind looks around every time that entries have.
+// testLogFind searches at and around each time that entries have.
 func testLogFind(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
+	l := MustOpenLog(t, e, "log")
 	wantFound(t, l, time.Unix(0, 0), 1)
 	wantFound(t, l, time.Now(), 1)
 	for i := range 50 {
-		mustAppend(t, l, payloadsOf(1+i%3)...)
+		MustAppend(t, l, payloadsOf(1+i%3)...)
 	}
-	mustTrim(t, l, storage.Retention{Messages: 90})
+	MustTrim(t, l, storage.Retention{Messages: 90})
 	entries := mustRead(t, l, l.Bounds().First, math.MaxInt, math.MaxInt)
 	find := func(at time.Time) uint64 {
 		for _, entry := range entries {
@@ -302,7 +183,7 @@ func wantFound(t testing.TB, l storage.Log, at time.Time, want uint64) {
 	}
 }
 
-// testLogTrim has ten entries, of ten bytes each.
+// testLogTrim trims logs of ten entries, of ten bytes each.
 func testLogTrim(t *testing.T, e storage.Engine) {
 	tests := []struct {
 		keep  storage.Retention
@@ -324,16 +205,16 @@ func testLogTrim(t *testing.T, e storage.Engine) {
 		{storage.Retention{Bytes: 40, Messages: 5, Age: time.Hour}, 7},
 	}
 	for i, test := range tests {
-		l := mustOpenLog(t, e, fmt.Sprint(i))
+		l := MustOpenLog(t, e, fmt.Sprint(i))
 		texts := slices.Repeat([]string{"0123456789"}, 10)
-		mustAppend(t, l, texts...)
-		for range 2 { // the second changes nothing
-			mustTrim(t, l, test.keep)
+		MustAppend(t, l, texts...)
+		for range 2 { // the second trim changes nothing
+			MustTrim(t, l, test.keep)
 			wantEntries(t, l, test.first, texts[test.first-1:]...)
 		}
 		_, err := l.Read(t.Context(), test.first-1, 1, 1)
 		wantError(t, "Read", err, storage.ErrTrimmed)
-		if got := mustAppend(t, l, "next"); got.First != 11 {
+		if got := MustAppend(t, l, "next"); got.First != 11 {
 			t.Errorf("after Trim(%+v) the next entry has number %d", test.keep, got.First)
 		}
 		wantEntries(t, l, test.first, append(texts[test.first-1:], "next")...)
@@ -342,18 +223,16 @@ func testLogTrim(t *testing.T, e storage.Engine) {
 
 // testLogTrimBegins trims a log that was never appended to.
 func testLogTrimBegins(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
-	mustTrim(t, l, storage.Retention{Messages: 1, Bytes: 1, Age: 1})
-	if names := logNames(t, e); !slices.Equal(names, []string{"log"}) {
-		t.Errorf("Logs: %q", names)
-	}
+	l := MustOpenLog(t, e, "log")
+	MustTrim(t, l, storage.Retention{Messages: 1, Bytes: 1, Age: 1})
+	wantLogs(t, e, "log")
 	wantEntries(t, l, 1)
 }
 
 func testLogTrimByAge(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
+	l := MustOpenLog(t, e, "log")
 	for i := range 10 {
-		mustAppend(t, l, fmt.Sprint(i), fmt.Sprint(i))
+		MustAppend(t, l, fmt.Sprint(i), fmt.Sprint(i))
 		time.Sleep(time.Minute)
 	}
 	for _, test := range []struct {
@@ -369,22 +248,22 @@ func testLogTrimByAge(t *testing.T, e storage.Engine) {
 		{storage.Retention{Age: 2 * time.Minute, Bytes: 3}, 18},
 		{storage.Retention{Age: time.Second}, 21},
 	} {
-		mustTrim(t, l, test.keep)
+		MustTrim(t, l, test.keep)
 		if b := l.Bounds(); b.First != test.first || b.Next != 21 || b.Bytes != int64(21-b.First) {
 			t.Fatalf("after Trim(%+v): %+v, want First %d", test.keep, b, test.first)
 		}
 	}
 	wantEntries(t, l, 21)
 	wantFound(t, l, time.Time{}, 21)
-	mustAppend(t, l, "after all")
+	MustAppend(t, l, "after all")
 	wantEntries(t, l, 21, "after all")
 }
 
 func testLogTimes(t *testing.T, e storage.Engine) {
-	l := mustOpenLog(t, e, "log")
+	l := MustOpenLog(t, e, "log")
 	for range 3 {
 		now := time.Now()
-		if got := mustAppend(t, l, "text", "text"); !got.Time.Equal(now) {
+		if got := MustAppend(t, l, "text", "text"); !got.Time.Equal(now) {
 			t.Errorf("Append at %v returned %v", now, got.Time)
 		}
 		time.Sleep(time.Hour)
@@ -399,49 +278,40 @@ func testLogTimes(t *testing.T, e storage.Engine) {
 }
 
 func testLogDelete(t *testing.T, e storage.Engine) {
-	wantError(t, "DeleteLog of none", e.DeleteLog(t.Context(), "log"), nil)
-	other := mustOpenLog(t, e, "other")
-	mustAppend(t, other, "stays")
+	mustDeleteLog(t, e, "log")
+	other := MustOpenLog(t, e, "other")
+	MustAppend(t, other, "stays")
 	for _, fillFirst := range []bool{true, false} {
-		l := mustOpenLog(t, e, "log")
+		l := MustOpenLog(t, e, "log")
 		before := l.Bounds()
 		if fillFirst {
-			mustAppend(t, l, "a", "b")
+			MustAppend(t, l, "a", "b")
 		}
-		wantError(t, "DeleteLog", e.DeleteLog(t.Context(), "log"), nil)
+		mustDeleteLog(t, e, "log")
 		wantDeleted(t, l)
-		wantError(t, "DeleteLog again", e.DeleteLog(t.Context(), "log"), nil)
-		if names := logNames(t, e); !slices.Equal(names, []string{"other"}) {
-			t.Errorf("Logs: %q", names)
+		mustDeleteLog(t, e, "log")
+		wantLogs(t, e, "other")
+		again := MustOpenLog(t, e, "log")
+		after := again.Bounds()
+		if again == l || after.Epoch == before.Epoch || after.ID == before.ID {
+			t.Errorf("the new log is %+v, the deleted one was %+v", after, before)
 		}
-		anew := mustOpenLog(t, e, "log")
-		after := anew.Bounds()
-		if anew == l || after.Epoch == before.Epoch || after.ID == before.ID {
-			t.Errorf("made anew it is %+v, was %+v", after, before)
+		wantEntries(t, again, 1)
+		if got := MustAppend(t, again, "again"); got.First != 1 {
+			t.Errorf("the new log begins with %d", got.First)
 		}
-		wantEntries(t, anew, 1)
-		if got := mustAppend(t, anew, "anew"); got.First != 1 {
-			t.Errorf("made anew it begins with %d", got.First)
-		}
-		wantEntries(t, anew, 1, "anew")
+		wantEntries(t, again, 1, "again")
 		wantDeleted(t, l)
-		wantError(t, "DeleteLog", e.DeleteLog(t.Context(), "log"), nil)
+		mustDeleteLog(t, e, "log")
 	}
 	wantEntries(t, other, 1, "stays")
 }
 
 func wantDeleted(t testing.TB, l storage.Log) {
 	t.Helper()
-	_, readErr := l.Read(t.Context(), 1, 1, 1)
-	_, findErr := l.Find(t.Context(), time.Now())
-	for what, err := range map[string]error{
-		"Append": appendTo(l, storage.Append{Payloads: payloads("x"), Refusal: context.Canceled}).err,
-		"Read":   readErr,
-		"Find":   findErr,
-		"Trim":   l.Trim(t.Context(), storage.Retention{Messages: 1}),
-	} {
-		wantError(t, what+" of a deleted log", err, storage.ErrNoLog)
-	}
+	late := AppendTo(l, storage.Append{Payloads: Payloads("x"), Refusal: context.Canceled})
+	wantError(t, "Append to a deleted log", late.Err, storage.ErrNoLog)
+	WantErrors(t, LogCalls(t.Context(), l), storage.ErrNoLog)
 	if b := l.Bounds(); b.First != b.Next || b.Bytes != 0 || !b.FirstTime.IsZero() {
 		t.Errorf("Bounds of a deleted log: %+v", b)
 	}

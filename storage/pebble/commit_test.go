@@ -16,7 +16,7 @@ import (
 	"seagate/storage/pebble"
 )
 
-// A gate is in front of the syncs of the log.
+// A gate holds up syncs of the write-ahead log.
 type gate struct {
 	mu     sync.Mutex
 	syncs  int
@@ -46,8 +46,7 @@ func isLogSync(op errorfs.Op) bool {
 	return false
 }
 
-// shut holds up the syncs that come from now on, and lets go those that it
-// held up so far.
+// shut holds up syncs from now on, and releases those held up so far.
 func (g *gate) shut() {
 	g.open()
 	g.mu.Lock()
@@ -70,94 +69,62 @@ func (g *gate) count() int {
 	return g.syncs
 }
 
-// withGate runs test in a bubble, in which synctest.Wait waits until all that
-// can happen before the gate opens has happened.
+// withGate runs a test in a bubble of synctest, whose Wait returns when nothing
+// more can happen before the gate opens.
 func withGate(t *testing.T, test func(t *testing.T, e *pebble.Engine, g *gate)) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{}
-		e := mustOpen(t, "data", pebble.Options{FS: errorfs.Wrap(vfs.NewMem(), g), Logger: quiet})
+		e := mustOpen(t, "data", on(errorfs.Wrap(vfs.NewMem(), g)))
 		defer mustClose(t, e)
 		defer g.open()
 		test(t, e, g)
 	})
 }
 
-// put writes in the background.
-func put(ctx context.Context, e *pebble.Engine, key, value string, cond storage.Condition) <-chan error {
-	answer := make(chan error, 1)
-	go func() {
-		_, err := e.Put(ctx, "table", key, []byte(value), cond)
-		answer <- err
-	}()
-	return answer
-}
-
-func wantUnanswered(t *testing.T, what string, answer <-chan error) {
-	t.Helper()
-	select {
-	case err := <-answer:
-		t.Errorf("%s was answered (%v) before it was durable", what, err)
-	default:
-	}
-}
-
-func wantValue(t *testing.T, e *pebble.Engine, key, value string) {
-	t.Helper()
-	r, err := e.Get(t.Context(), "table", key)
-	if err != nil || string(r.Value) != value {
-		t.Errorf("Get(%q) = %q, %v, want %q", key, r.Value, err, value)
-	}
-	for r, err := range e.List(t.Context(), "table", key) {
-		if err != nil || string(r.Value) != value {
-			t.Errorf("List(%q) yields %q, %v, want %q", key, r.Value, err, value)
-		}
-	}
-}
-
-// TestReadersSeeOnlyWhatIsDurable reads while the sync of a write takes its
-// time. Pebble itself would show the write already.
+// TestReadersSeeOnlyWhatIsDurable reads during the sync of a write. Pebble alone
+// would already show the write.
 func TestReadersSeeOnlyWhatIsDurable(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		mustPut(t, e, "key", "before")
 		g.shut()
-		answer := put(t.Context(), e, "key", "after", storage.Always())
+		result := put(t.Context(), e, "key", "after", storage.Always())
 		synctest.Wait()
-		wantUnanswered(t, "Put", answer)
+		wantWaiting(t, "Put", result)
 		wantValue(t, e, "key", "before")
 		g.open()
-		if err := <-answer; err != nil {
+		if err := <-result; err != nil {
 			t.Fatal(err)
 		}
 		wantValue(t, e, "key", "after")
 	})
 }
 
-// TestGroupCommit counts the syncs that many waiting writers cost.
-func TestGroupCommit(t *testing.T) {
+// TestWaitingWritersShareOneSync counts the syncs of many waiting writers.
+func TestWaitingWritersShareOneSync(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		g.shut()
-		answers := []<-chan error{put(t.Context(), e, "first", "", storage.Always())}
+		results := []<-chan error{put(t.Context(), e, "first", "", storage.Always())}
 		synctest.Wait()
 		for i := range 1000 {
-			answers = append(answers, put(t.Context(), e, fmt.Sprint(i), "", storage.Always()))
+			results = append(results, put(t.Context(), e, fmt.Sprint(i), "", storage.Always()))
 		}
 		synctest.Wait()
 		before := g.count()
 		g.open()
-		for _, answer := range answers {
-			if err := <-answer; err != nil {
+		for _, result := range results {
+			if err := <-result; err != nil {
 				t.Fatal(err)
 			}
 		}
 		if syncs := g.count() - before; syncs != 1 {
-			t.Errorf("1000 waiting writes cost %d syncs, want 1", syncs)
+			t.Errorf("1000 waiting writes took %d syncs, want 1", syncs)
 		}
 	})
 }
 
-// TestRefusedWriterWaits has two writers of one group want the same key. That
-// the second one lost is not true before the first one's record is durable.
-func TestRefusedWriterWaits(t *testing.T) {
+// TestConflictWaitsForDurability has two writers create one key in one batch. The
+// second has not lost before the record of the first is durable.
+func TestConflictWaitsForDurability(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		g.shut()
 		blocker := put(t.Context(), e, "blocker", "", storage.Always())
@@ -172,8 +139,8 @@ func TestRefusedWriterWaits(t *testing.T) {
 		if err := <-blocker; err != nil {
 			t.Fatal(err)
 		}
-		wantUnanswered(t, "the first writer", first)
-		wantUnanswered(t, "the second writer", second)
+		wantWaiting(t, "the first writer", first)
+		wantWaiting(t, "the second writer", second)
 
 		g.open()
 		if err := <-first; err != nil {
@@ -186,9 +153,9 @@ func TestRefusedWriterWaits(t *testing.T) {
 	})
 }
 
-// TestWritesOfOneGroupSeeEachOther puts, replaces, deletes and creates one key
+// TestWritesOfOneBatchSeeEachOther puts, replaces, deletes and creates one key
 // within one batch.
-func TestWritesOfOneGroupSeeEachOther(t *testing.T) {
+func TestWritesOfOneBatchSeeEachOther(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		revision := mustPut(t, e, "key", "zero")
 		g.shut()
@@ -206,8 +173,8 @@ func TestWritesOfOneGroupSeeEachOther(t *testing.T) {
 		before := g.count()
 		g.open()
 
-		for name, answer := range map[string]<-chan error{"blocker": blocker, "one": one, "delete": deleted, "two": two} {
-			if err := <-answer; err != nil {
+		for name, result := range map[string]<-chan error{"blocker": blocker, "one": one, "delete": deleted, "two": two} {
+			if err := <-result; err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -216,13 +183,14 @@ func TestWritesOfOneGroupSeeEachOther(t *testing.T) {
 		}
 		wantValue(t, e, "key", "two")
 		if syncs := g.count() - before; syncs != 1 {
-			t.Errorf("they took %d syncs, so they were not one group", syncs)
+			t.Errorf("they took %d syncs, so they were not one batch", syncs)
 		}
 	})
 }
 
-// TestNothingToWriteCostsNoSync has writes that change nothing.
-func TestNothingToWriteCostsNoSync(t *testing.T) {
+// TestWritesThatChangeNothingNeedNoSync refuses a Put, and deletes what does not
+// exist.
+func TestWritesThatChangeNothingNeedNoSync(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		mustPut(t, e, "key", "value")
 		before := g.count()
@@ -233,12 +201,12 @@ func TestNothingToWriteCostsNoSync(t *testing.T) {
 			t.Error(err)
 		}
 		if syncs := g.count() - before; syncs != 0 {
-			t.Errorf("they cost %d syncs", syncs)
+			t.Errorf("they took %d syncs", syncs)
 		}
 	})
 }
 
-// TestWaitEndsWithContext leaves writes behind that wait for the disk.
+// TestWaitEndsWithContext cancels the wait for writes that wait for the disk.
 func TestWaitEndsWithContext(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		g.shut()
@@ -248,8 +216,8 @@ func TestWaitEndsWithContext(t *testing.T) {
 		queued := put(ctx, e, "queued", "value", storage.Always())
 		synctest.Wait()
 		cancel()
-		for name, answer := range map[string]<-chan error{"in sync": inSync, "queued": queued} {
-			if err := <-answer; !errors.Is(err, context.Canceled) {
+		for name, result := range map[string]<-chan error{"in sync": inSync, "queued": queued} {
+			if err := <-result; !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v, want context.Canceled", name, err)
 			}
 		}
@@ -259,32 +227,32 @@ func TestWaitEndsWithContext(t *testing.T) {
 	})
 }
 
-// TestFullQueueWaits has more writers than the queue and one group hold.
-func TestFullQueueWaits(t *testing.T) {
+// TestFullQueueBlocksWriters has more writers than fit in the queue and a batch.
+func TestFullQueueBlocksWriters(t *testing.T) {
 	withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 		g.shut()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		var answers []<-chan error
+		var results []<-chan error
 		for i := range 3000 {
-			answers = append(answers, put(t.Context(), e, fmt.Sprint(i), "", storage.IfAbsent()))
+			results = append(results, put(t.Context(), e, fmt.Sprint(i), "", storage.IfAbsent()))
 		}
 		synctest.Wait()
 		late := put(ctx, e, "late", "", storage.Always())
 		synctest.Wait()
-		wantUnanswered(t, "a writer behind a full queue", late)
+		wantWaiting(t, "a writer behind a full queue", late)
 		cancel()
 		if err := <-late; !errors.Is(err, context.Canceled) {
 			t.Errorf("a writer behind a full queue: %v, want context.Canceled", err)
 		}
 		g.open()
-		for _, answer := range answers {
-			if err := <-answer; err != nil {
+		for _, result := range results {
+			if err := <-result; err != nil {
 				t.Fatal(err)
 			}
 		}
 		if _, err := e.Get(t.Context(), "table", "late"); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("a write that was never queued is there: %v", err)
+			t.Errorf("a write that was never queued was made: %v", err)
 		}
 	})
 }
