@@ -160,7 +160,7 @@ func TestChosenSecretAfterRestart(t *testing.T) {
 	}
 	mustBasic(t, d, "ops", chosen)
 	if _, err := d.Basic("ops", "some other words here", home); err == nil {
-		t.Fatal("EnsureRoot changed the secret of a root client that was there")
+		t.Fatal("EnsureRoot changed the secret of an existing root client")
 	}
 }
 
@@ -175,7 +175,7 @@ func TestRotatingAChosenSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := d.Basic("ops", chosen, home); err == nil || p.Current() {
-		t.Fatal("the old secret is still good")
+		t.Fatal("the old secret is still valid")
 	}
 	mustBasic(t, d, "ops", s.Reveal())
 	stretched := auth.CountStretched(d)

@@ -66,16 +66,16 @@ func TestRestart(t *testing.T) {
 		t.Fatalf("jails %v, before %v", got, jails)
 	}
 	if p := mustBasic(t, d, "ops", root.Reveal()); !p.Root {
-		t.Fatal("root is not root any more")
+		t.Fatal("the root client is not of the root jail any more")
 	}
 	mustBasic(t, d, "first", first)
 	mustBasic(t, d, "rotated", rotated.Reveal())
 	mustToken(t, d, "first", goodToken(0))
 	if p, _ := d.Basic("rotated", old, home); p != nil {
-		t.Fatal("the rotated secret is back")
+		t.Fatal("the rotated secret is valid again")
 	}
 	if p, _ := d.Token("rotated", goodToken(1), "", home); p != nil {
-		t.Fatal("the cleared key is back")
+		t.Fatal("the cleared key is valid again")
 	}
 }
 
@@ -130,7 +130,7 @@ func TestRestartRemovesClientsWithoutAJail(t *testing.T) {
 	}
 	again, _ := newJail(t, d, "a", "other")
 	if again.UID == a.UID {
-		t.Fatal("the uid came back")
+		t.Fatal("the new jail has the uid of the deleted one")
 	}
 	if p, _ := d.Basic("c", secret, home); p != nil {
 		t.Fatal("the client got into the new jail")
@@ -202,7 +202,7 @@ func TestChangeOfARecordThatWasReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.Current() || bearer.Current() {
-		t.Fatal("principals of the client before are still current")
+		t.Fatal("principals of the replaced client are still current")
 	}
 	if p := mustBasic(t, d, "c", s.Reveal()); p.ClientUID != "another-incarnation" {
 		t.Fatalf("uid %s", p.ClientUID)

@@ -12,8 +12,7 @@ import (
 	"seagate/auth"
 )
 
-// FuzzToken: whatever the text, no panic, and nothing comes in that the key
-// did not sign as RS512.
+// FuzzToken presents arbitrary texts. None is accepted that the key did not sign with RS512.
 func FuzzToken(f *testing.F) {
 	d, _ := tokenDirectory(f, unlimited)
 	token := goodToken(0)
@@ -31,7 +30,7 @@ func FuzzToken(f *testing.F) {
 				t.Fatalf("principal %v and error %v", p, err)
 			}
 			if p != nil && (id != "backend" || !signedBy(&keyPair(0).PublicKey, token)) {
-				t.Fatalf("%s came in with %q", id, token)
+				t.Fatalf("%s got in with %q", id, token)
 			}
 		}
 	})
@@ -47,8 +46,7 @@ func signedBy(key *rsa.PublicKey, token string) bool {
 	return rsa.VerifyPKCS1v15(key, crypto.SHA512, digest[:], sig) == nil
 }
 
-// FuzzClaims: whatever is signed, no panic, and what comes in says when it
-// ends, and that is to come.
+// FuzzClaims signs arbitrary headers and claims. A principal expires in the future.
 func FuzzClaims(f *testing.F) {
 	d, _ := tokenDirectory(f, unlimited)
 	key := keyPair(0)
@@ -65,13 +63,13 @@ func FuzzClaims(f *testing.F) {
 			return
 		}
 		if !p.Expires.After(time.Now()) || p.Method != auth.MethodToken {
-			t.Fatalf("came in with %q %q", header, claims)
+			t.Fatalf("got in with %q %q", header, claims)
 		}
 	})
 }
 
-// FuzzPublicKey: whatever the text, no panic, and what is taken is shown again
-// as it was given and has a size that can be verified with.
+// FuzzPublicKey registers arbitrary texts. An accepted key is shown again as it was given, and
+// verifies only what it signed.
 func FuzzPublicKey(f *testing.F) {
 	d := openNew(f, unlimited)
 	a, _ := newJail(f, d, "a", "c")
@@ -81,7 +79,7 @@ func FuzzPublicKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := d.SetPublicKey(t.Context(), a.UID, "c", text)
 		if err == nil && (c.PublicKey != text || strings.Contains(text, "PRIVATE")) {
-			t.Fatalf("took %q as %q", text, c.PublicKey)
+			t.Fatalf("registered %q, shown as %q", text, c.PublicKey)
 		}
 		_, err = d.Token("c", goodToken(1), "", home)
 		if err == nil && text != pemOf(1) {
@@ -90,7 +88,7 @@ func FuzzPublicKey(f *testing.F) {
 	})
 }
 
-// FuzzBasic: whatever the text, no panic, and nothing but the secret comes in.
+// FuzzBasic presents arbitrary ids and texts. None but the client's secret is accepted.
 func FuzzBasic(f *testing.F) {
 	d := openNew(f, unlimited)
 	_, secret := newJail(f, d, "a", "c")

@@ -18,8 +18,8 @@ import (
 	"seagate/auth"
 )
 
-// tokenDirectory has one jail "a" with a client "backend" that signs with key
-// pair 0, and a client "keyless".
+// tokenDirectory has one jail "a" with two clients: "backend" has the key of pair 0, and "keyless"
+// has none.
 func tokenDirectory(t testing.TB, opts auth.Options) (*auth.Directory, auth.Jail) {
 	t.Helper()
 	d := openNew(t, opts)
@@ -29,7 +29,7 @@ func tokenDirectory(t testing.TB, opts auth.Options) (*auth.Directory, auth.Jail
 	return d, a
 }
 
-func TestTokenAccepted(t *testing.T) {
+func TestTokensThatAreAccepted(t *testing.T) {
 	d, a := tokenDirectory(t, unlimited)
 	exp := time.Now().Add(time.Hour).Unix()
 	for _, c := range []struct {
@@ -53,13 +53,13 @@ func TestTokenAccepted(t *testing.T) {
 				t.Fatalf("principal %+v", p)
 			}
 			if c.filter && p.Filter.Match(map[string]any{}, "s") {
-				t.Fatal("the filter lets pass what it should not")
+				t.Fatal("the filter passes a message that it must not pass")
 			}
 		})
 	}
 }
 
-func TestTokenRefused(t *testing.T) {
+func TestTokensThatAreRefused(t *testing.T) {
 	d, _ := tokenDirectory(t, unlimited)
 	key := keyPair(0)
 	exp := time.Now().Add(time.Hour).Unix()
@@ -166,8 +166,8 @@ func TestTokenRefused(t *testing.T) {
 	}
 }
 
-// nextBase64 returns the character one bit on: of a last character that has
-// bits to spare, one that lenient decoders take for the same.
+// nextBase64 returns c with its lowest bit set. If c is a last character with unused bits, lenient
+// decoders take the two for the same.
 func nextBase64(c byte) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return string(alphabet[strings.IndexByte(alphabet, c)|1])
@@ -241,7 +241,7 @@ func TestTokenTimes(t *testing.T) {
 	})
 }
 
-func TestTokenOfSameClientIDInTwoJails(t *testing.T) {
+func TestTokensOfOneClientIDInSeveralJails(t *testing.T) {
 	d := openNew(t, unlimited)
 	jails := make([]auth.Jail, 3)
 	for i := range jails {
@@ -253,21 +253,21 @@ func TestTokenOfSameClientIDInTwoJails(t *testing.T) {
 			t.Fatalf("the token of jail %d entered %s", i, p.JailID)
 		}
 		if p, err := d.Token("backend", goodToken(i), jails[i].ID, home); err != nil || p.JailUID != jails[i].UID {
-			t.Fatalf("narrowed to its jail: %v", err)
+			t.Fatalf("its jail named: %v", err)
 		}
 		other := jails[(i+1)%len(jails)].ID
 		if p, err := d.Token("backend", goodToken(i), other, home); p != nil || reasonOf(err) != auth.ReasonTokenSignature {
-			t.Fatalf("narrowed to another jail: %v", err)
+			t.Fatalf("another jail named: %v", err)
 		}
 	}
 	if p, err := d.Token("backend", goodToken(0), "nowhere", home); p != nil || err == nil {
-		t.Fatal("narrowed to no jail")
+		t.Fatal("an unknown jail named, and the token was accepted")
 	}
 }
 
-// To register somebody else's public key must not draw their bearers in, and
-// must not tell that they exist.
-func TestAnothersPublicKeyIsInert(t *testing.T) {
+// A jail that registers the public key of another jail's client must not get that client's bearers,
+// and must not learn that the client exists.
+func TestPublicKeyOfAnotherJailIsInert(t *testing.T) {
 	engine := newEngine()
 	d := open(t, engine, unlimited)
 	victim, _ := newJail(t, d, "victim", "backend")
@@ -275,7 +275,7 @@ func TestAnothersPublicKeyIsInert(t *testing.T) {
 	setKey(t, d, victim.UID, "backend", pemOf(0))
 	setKey(t, d, thief.UID, "backend", pemOf(0))
 	if c, err := d.Client(thief.UID, "backend"); err != nil || c.PublicKey != pemOf(0) {
-		t.Fatalf("the thief can tell: %+v %v", c, err)
+		t.Fatalf("the thief learns of the victim: %+v %v", c, err)
 	}
 	enters := func(want string) {
 		t.Helper()
@@ -297,7 +297,7 @@ func TestAnothersPublicKeyIsInert(t *testing.T) {
 	setKey(t, d, victim.UID, "backend", pemOf(0))
 	enters("victim")
 
-	// Once nobody else holds it, whoever registers it anew has it.
+	// After nobody else holds the key, the next client that registers it has it.
 	if _, err := d.DeleteJail(t.Context(), "victim"); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestAnothersPublicKeyIsInert(t *testing.T) {
 	enters("thief")
 }
 
-func TestTooManyKeys(t *testing.T) {
+func TestLimitOfKeysPerClientID(t *testing.T) {
 	d := openNew(t, unlimited)
 	var last auth.Jail
 	for i := range auth.MaxKeysPerID + 1 {
@@ -334,7 +334,7 @@ func TestTooManyKeys(t *testing.T) {
 	mustToken(t, d, "backend", goodToken(1))
 }
 
-// fakeKey has the looks of a public key; nobody can sign for it.
+// fakeKey returns a public key that has no private half.
 func fakeKey(bits int) *rsa.PublicKey {
 	n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 	r, err := rand.Int(rand.Reader, n)
