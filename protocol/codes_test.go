@@ -43,7 +43,7 @@ func declaredCodes(t *testing.T) []protocol.Code {
 	return codes
 }
 
-func TestEveryCodeIsExplained(t *testing.T) {
+func TestEveryCodeIsInTheTable(t *testing.T) {
 	declared := declaredCodes(t)
 	if len(declared) < 40 {
 		t.Fatalf("found only %d codes in codes.go", len(declared))
@@ -78,7 +78,7 @@ func TestEveryCodeIsExplained(t *testing.T) {
 	}
 }
 
-// What clients and operators rely on, row by row.
+// Clients and operators rely on these numbers.
 func TestCodeNumbers(t *testing.T) {
 	numbers := map[protocol.Code][2]int{ // HTTP status, WebSocket close code
 		"malformed_json": {400, 0}, "invalid_utf8": {400, 1007}, "nesting_too_deep": {400, 0},
@@ -113,7 +113,7 @@ func TestCodeNumbers(t *testing.T) {
 	}
 }
 
-func TestCodesBelongToTheCaller(t *testing.T) {
+func TestCodesReturnsACopy(t *testing.T) {
 	protocol.Codes()[0].Code = "overwritten"
 	if protocol.Codes()[0].Code == "overwritten" {
 		t.Error("a caller can change the table")
@@ -132,7 +132,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// Both kinds of error lead to the code, but only one of them to a Violation.
+// errors.As finds the *Error in both kinds of errors, and the *Violation in one.
 func TestViolationWrapsItsRefusal(t *testing.T) {
 	var err error = &protocol.Violation{ID: 3, Action: "publish", Refusal: plainError}
 	if e, ok := errors.AsType[*protocol.Error](err); !ok || e != plainError {
@@ -170,7 +170,7 @@ func TestProblem(t *testing.T) {
 			if decoded, err := protocol.DecodeProblem(encoded); err != nil || !reflect.DeepEqual(decoded, problem) {
 				t.Errorf("decoded: %+v, %v", decoded, err)
 			}
-			// The struct's tags and AppendProblem describe one format.
+			// The struct's tags and AppendProblem must describe the same format.
 			if marshaled, err := json.Marshal(problem); err != nil || string(marshaled) != test.want {
 				t.Errorf("marshaled: %s, %v", marshaled, err)
 			}

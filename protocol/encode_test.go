@@ -26,11 +26,11 @@ var (
 
 var (
 	deliveryMeta = protocol.DeliveryMeta{Seq: 17, Time: time.Date(2026, 11, 21, 10, 0, 0, 123456789, time.UTC), Epoch: "8f14e45f"}
-	// In another zone, and with zeros at the end.
+	// Its time is in another zone and ends in zeros.
 	redelivered = protocol.DeliveryMeta{Seq: 17, Time: time.Date(2026, 11, 21, 12, 0, 0, 500_000_000, time.FixedZone("", 7200)), Epoch: "8f14e45f", Redelivered: 2}
 )
 
-// The bytes that deployed clients were tested against.
+// Deployed clients were tested against these bytes.
 func TestAppendGolden(t *testing.T) {
 	tests := []struct {
 		name string
@@ -82,7 +82,7 @@ func TestAppendGolden(t *testing.T) {
 	}
 }
 
-func TestAppendAppends(t *testing.T) {
+func TestAppendKeepsTheBuffer(t *testing.T) {
 	prefix := []byte("before ")
 	for name, got := range map[string][]byte{
 		"authenticated": protocol.AppendAuthenticated(slices.Clip(prefix), 1, "j"),
@@ -103,7 +103,7 @@ func TestAppendAppends(t *testing.T) {
 
 func TestAppendDoesNotAllocate(t *testing.T) {
 	buffer := make([]byte, 0, 4096)
-	stream := strings.Repeat("é\"", 100) // long, and in need of escaping
+	stream := strings.Repeat("é\"", 100) // long, and with characters to escape
 	payload := []byte(`{"temperature":91}`)
 	problem := protocol.NewProblem(listedError)
 	joined := protocol.Joined{Epoch: stream, First: 1, Next: 1 << 53}

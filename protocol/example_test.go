@@ -8,7 +8,7 @@ import (
 	"seagate/protocol"
 )
 
-// The way of every message: decode, sequence, view.
+// Every message is decoded, checked against the sequence, and read by a view.
 func Example() {
 	var sequence protocol.Sequence
 	answer := func(message string) {
@@ -45,7 +45,7 @@ func Example() {
 	// close 1008
 }
 
-// A message is encoded once; what differs between its receivers is short.
+// The long part of a delivery is encoded once for all subscriptions.
 func ExampleAppendDeliveryTail() {
 	tail := protocol.AppendDeliveryTail(nil, protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91,"pressure":3001}`))
 	for _, id := range []int64{2, 7} {
@@ -56,8 +56,8 @@ func ExampleAppendDeliveryTail() {
 	// {"id":7,"action":"subscription","streamName":"boiler_data","payload":{"temperature":91,"pressure":3001}}
 }
 
-// A subscription with meta learns the number of each message. With the epoch
-// that is a position, from which another one can go on.
+// A subscription with meta receives the number of each message. Number and epoch
+// together are a position from which another subscription can continue.
 func ExampleAppendDeliveryMeta() {
 	meta := protocol.DeliveryMeta{Seq: 17, Time: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC), Epoch: "8f14e45f"}
 	tail := protocol.AppendDeliveryMeta(nil, protocol.ActionSubscription, "boiler_data", []byte(`{"temperature":91}`), meta)

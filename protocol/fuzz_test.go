@@ -49,8 +49,8 @@ func FuzzDecodeRequest(f *testing.F) {
 			}
 			return
 		}
-		// A peer of this package is the library that it reads with, at once
-		// and without regard to members.
+		// The JSON library reads the whole message at once, without regard to
+		// members, and must agree.
 		if value := jsontext.Value(data); !value.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) || value.Kind() != '{' {
 			t.Fatalf("accepted %q, which is no JSON object", data)
 		}
@@ -137,7 +137,7 @@ func areSeqs(seqs []uint64) bool {
 	return len(seqs) <= protocol.MaxAckSeqs && !slices.ContainsFunc(seqs, func(seq uint64) bool { return seq < 1 || seq > 1<<53 })
 }
 
-// A position means the same however it is spelled.
+// FuzzPosition checks that a position survives being written in text and in JSON.
 func FuzzPosition(f *testing.F) {
 	for _, seed := range []string{"latest", "earliest", "17", "0", "2026-11-21T10:00:00.123456789Z", "9999-12-31T23:59:59-01:00", "2026-11-21T1:00:00,5Z"} {
 		f.Add(seed)
@@ -164,8 +164,8 @@ func FuzzPosition(f *testing.F) {
 	})
 }
 
-// Whatever text gets into an answer, a strict client can read it, and reads
-// what was meant if the text was UTF-8.
+// FuzzAppend checks that a strict client can read answers with any text, and reads
+// the same text if it was UTF-8.
 func FuzzAppend(f *testing.F) {
 	f.Add(int64(1), "subscription", "boiler_data", "text", "one", "two")
 	f.Add(int64(-1<<63), "a\"b\\c", "\x00\x1f\x7f", "<script>&\u2028", "\xff\xed\xa0\x80", "😀")

@@ -10,7 +10,7 @@ import (
 	"seagate/protocol"
 )
 
-// decode reads a message that must be a request.
+// decode decodes a message that must be a valid request.
 func decode(t *testing.T, message string) protocol.Request {
 	t.Helper()
 	req, err := protocol.DecodeRequest([]byte(message), protocol.DefaultLimits())
@@ -20,7 +20,7 @@ func decode(t *testing.T, message string) protocol.Request {
 	return req
 }
 
-// violation returns err as the *Violation that it must be.
+// violation returns err, which must be a *Violation.
 func violation(t *testing.T, err error) *protocol.Violation {
 	t.Helper()
 	v, ok := errors.AsType[*protocol.Violation](err)
@@ -30,7 +30,7 @@ func violation(t *testing.T, err error) *protocol.Violation {
 	return v
 }
 
-// refusal returns err as the *Error that it must be, without a *Violation.
+// refusal returns err, which must be an *Error without a *Violation.
 func refusal(t *testing.T, err error) *protocol.Error {
 	t.Helper()
 	if _, ok := errors.AsType[*protocol.Violation](err); ok {
@@ -43,7 +43,7 @@ func refusal(t *testing.T, err error) *protocol.Error {
 	return e
 }
 
-// serverMessage is every member that a server message can have.
+// serverMessage has every member that a server message can have.
 type serverMessage struct {
 	ID         int64  `json:"id"`
 	Action     string `json:"action"`
@@ -70,8 +70,8 @@ type serverMessage struct {
 	} `json:"error"`
 }
 
-// strictly reads a server message as the strictest client would: no duplicate
-// keys, no invalid UTF-8, nothing unknown.
+// strictly reads a server message and refuses duplicate keys, invalid UTF-8 and
+// unknown members.
 func strictly(t *testing.T, message []byte) serverMessage {
 	t.Helper()
 	var m serverMessage

@@ -13,7 +13,7 @@ var checks = map[string]func(string) error{
 	"jail id":     protocol.CheckJailID,
 }
 
-func TestNamesAllowed(t *testing.T) {
+func TestValidNames(t *testing.T) {
 	names := []string{
 		"a", "boiler_data", "portCall", "a-b_c.d~e@f+g", "0", "...", ".a", "-", "日本語", "Ünïcödé", "קו", "नमस्ते", "٣",
 		"a\u0308\u0301"[1:] + "a", // begins with a combining mark
@@ -31,7 +31,7 @@ func TestNamesAllowed(t *testing.T) {
 	}
 }
 
-func TestNamesRefused(t *testing.T) {
+func TestInvalidNames(t *testing.T) {
 	tests := []struct{ name, says string }{
 		{"", "empty"},
 		{strings.Repeat("a", 256), "256 bytes and at most 255"},
@@ -88,7 +88,7 @@ func TestParseGroupID(t *testing.T) {
 	}
 }
 
-func TestColonsAreForStreams(t *testing.T) {
+func TestOnlyStreamNamesMayHaveColons(t *testing.T) {
 	for _, kind := range []string{"client id", "jail id"} {
 		e := refusal(t, checks[kind]("a:b"))
 		if !strings.Contains(e.Message, `':' at position 2`) || strings.Contains(e.Message, "+ :") {

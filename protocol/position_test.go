@@ -45,7 +45,7 @@ func TestParsePosition(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPosition(t *testing.T) {
+func TestParsePositionRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", "0", "-1", "+1", "1.0", "1e3", "0x1", "1_000", " 1", "9007199254740993", "99999999999999999999",
 		"Latest", "earliest ", "now", "-5m", "2026-11-21", "2026-11-21T10:00:00", "2026-11-21 10:00:00Z",

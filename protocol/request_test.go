@@ -174,7 +174,7 @@ func nested(levels int, prefix, suffix string) string {
 	return `{` + prefix + `"payload":` + strings.Repeat("[", brackets) + strings.Repeat("]", brackets) + suffix + `}`
 }
 
-// A message that is too deep costs one refusal, wherever its id stands.
+// A message that is too deep is refused by its view, wherever its id stands.
 func TestDecodeRequestDepth(t *testing.T) {
 	const head, tail = `"id":3,"action":"publish","streamName":"s",`, `,"id":3,"action":"publish","streamName":"s"`
 	limits := protocol.DefaultLimits()
@@ -232,8 +232,8 @@ func TestEveryViewRefusesDepth(t *testing.T) {
 	}
 }
 
-// Text of the largest size that is built to be slow is read like any other.
-func TestDecodeRequestHostile(t *testing.T) {
+// A message of the largest size is read in linear time, whatever it contains.
+func TestDecodeRequestIsLinear(t *testing.T) {
 	const size = 1<<20 - 100
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for name, message := range map[string]string{
@@ -259,8 +259,8 @@ func TestDecodeRequestHostile(t *testing.T) {
 	}
 }
 
-// What one request reads must not show through in the next: readers are reused.
-func TestDecodeRequestAfterFailure(t *testing.T) {
+// Scanners are reused; nothing of one message may appear in the next.
+func TestDecodeRequestAfterAFailedOne(t *testing.T) {
 	for _, bad := range []string{`{"id":9,"action":"publish","payload":[[1,`, nested(20_000, "", ""), `{"id":9,"id":9}`, ``} {
 		if _, err := protocol.DecodeRequest([]byte(bad), protocol.DefaultLimits()); err == nil {
 			t.Fatalf("DecodeRequest(%.40s) succeeded", bad)
@@ -271,7 +271,7 @@ func TestDecodeRequestAfterFailure(t *testing.T) {
 	}
 }
 
-func TestDecodeRequestAliases(t *testing.T) {
+func TestPayloadIsAPartOfTheMessage(t *testing.T) {
 	message := []byte(`{"id":3,"action":"publish","streamName":"s","payload":{"a":1}}`)
 	req, err := protocol.DecodeRequest(message, protocol.DefaultLimits())
 	if err != nil {
@@ -320,7 +320,7 @@ func TestSequence(t *testing.T) {
 	refused(2, "authenticate", "Only the first")
 	refused(3, "subscribe", "id 3 where 2 was expected")
 	accepted(2, "subscribe")
-	accepted(3, "no such action") // refused by whoever acts, without ending the connection
+	accepted(3, "no such action") // the session refuses it without closing the connection
 	refused(3, "publish", "expected")
 	refused(1<<53, "publish", "expected")
 	accepted(4, "publish")

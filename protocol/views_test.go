@@ -140,7 +140,7 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
-// refused is one request and the refusal that it must get from its view.
+// refused is a request and the refusal that its view must return.
 type refused struct {
 	name, members string
 	code          protocol.Code
@@ -246,7 +246,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-func TestPublishWithAnID(t *testing.T) {
+func TestMessageID(t *testing.T) {
 	longest := strings.Repeat("é", 127) + "a"
 	for raw, want := range map[string]string{`null`: "", `"42"`: "42", `" \u00e9/%"`: " é/%", `"` + longest + `"`: longest} {
 		got, err := decode(t, `{"id":3,"action":"publish","streamName":"s","payload":1,"messageId":`+raw+`}`).Publish()
@@ -312,7 +312,7 @@ func TestUnknownAction(t *testing.T) {
 	}
 }
 
-// Whatever way credentials are shown, their secret is not.
+// No way of printing or logging credentials shows the secret.
 func TestCredentialsHideTheSecret(t *testing.T) {
 	c, err := decode(t, `{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"abc","clientSecret":"hush-hush","jailId":"ports"}}`).
 		Authenticate(protocol.DefaultLimits())

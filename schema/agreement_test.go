@@ -15,10 +15,10 @@ import (
 	"seagate/internal/problems"
 )
 
-// These tests look behind the door: they hold the explainer against the judge,
-// and put in their hands what no definition can make.
+// These tests use what is not exported: they compare the explainer with the judge,
+// and give them values that no definition and no message can make.
 
-// checkAgreement fails if judge and explainer do not decide alike, except on
+// checkAgreement fails if judge and explainer decide differently, except about
 // what the judge cannot see.
 func checkAgreement(t *testing.T, def *Definition, rules Rules, doc Document) {
 	t.Helper()
@@ -91,7 +91,7 @@ func FuzzAgreement(f *testing.F) {
 	})
 }
 
-// maker makes definitions and messages by chance.
+// maker makes random definitions and messages.
 type maker struct{ *rand.Rand }
 
 func pick[T any](m maker, from ...T) T { return from[m.IntN(len(from))] }
@@ -165,7 +165,7 @@ func (m maker) odd() string {
 	return pick(m, `null`, `true`, `"z"`, `1.5`, `9007199254740993.5`, `1e-400`, `1e308`, `"2026-02-30T10:00:00Z"`, `"2026-11-20T10:00:00.5+00:00"`, `{}`, `[]`, `[[1]]`, `[null]`, `{"a":1}`)
 }
 
-// FuzzIsWhole holds the lexical check against exact arithmetic.
+// FuzzIsWhole compares isWhole with exact arithmetic.
 func FuzzIsWhole(f *testing.F) {
 	for _, seed := range []string{"0", "-1.50e1", "1e-400", "0.000e9", "100e-2", "1e-99999999999999999999"} {
 		f.Add(seed)
@@ -188,7 +188,7 @@ func FuzzIsWhole(f *testing.F) {
 	})
 }
 
-// FuzzIsDate holds the check of dates against time.Parse, which takes more.
+// FuzzIsDate compares isDate with time.Parse, which accepts more.
 func FuzzIsDate(f *testing.F) {
 	for _, seed := range []string{"2026-11-20T10:00:00Z", "2024-02-29T23:59:59.5Z", "1900-02-29T00:00:00+00:00", "0000-12-31T24:00:00Z"} {
 		f.Add(seed)
@@ -224,7 +224,7 @@ func halves(t *testing.T, judged, explained Field) *Validator {
 	return v
 }
 
-func TestTheJudgeHasTheLastWord(t *testing.T) {
+func TestJudgeDecides(t *testing.T) {
 	doc, err := Decode([]byte(`{"n":"x"}`), 2)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestTheJudgeHasTheLastWord(t *testing.T) {
 	}
 }
 
-func TestTheJudgeIsNotAskedTooMuch(t *testing.T) {
+func TestJudgeIsSkippedWhenItCostsTooMuch(t *testing.T) {
 	v := halves(t, Field{Type: DateArray}, Field{Type: StringArray})
 	wrong := func(n int) Document {
 		doc, err := Decode([]byte(`{"n":[1`+strings.Repeat(",1", n-1)+`]}`), 2)
@@ -248,7 +248,7 @@ func TestTheJudgeIsNotAskedTooMuch(t *testing.T) {
 		}
 		return doc
 	}
-	v.judge = nil // to ask it is a failure
+	v.judge = nil // asking it returns errJudgeFailed
 	var refused *ValidationError
 	if err := v.Validate(wrong(problems.DefaultMax + 1)); !errors.As(err, &refused) {
 		t.Errorf("past the bound: %v", err)
@@ -270,9 +270,9 @@ func TestTheJudgeIsNotAskedTooMuch(t *testing.T) {
 	}
 }
 
-// What the judge does for a message grows with the fields of its definition
+// The judge's work for a message grows with the number of fields in the definition
 // and with the length of their names.
-func TestWorkOfTheJudge(t *testing.T) {
+func TestWorkOfTheJudgeGrowsWithTheDefinition(t *testing.T) {
 	work := func(fields int, name, payload string) int {
 		t.Helper()
 		nested := make([]Field, fields)
@@ -298,8 +298,8 @@ func TestWorkOfTheJudge(t *testing.T) {
 	}
 }
 
-// The validator panics on what is no JSON value.
-func TestThePanicOfTheJudgeIsARefusal(t *testing.T) {
+// The validator panics on a value that JSON does not have.
+func TestPanicOfTheJudgeIsAnError(t *testing.T) {
 	v := halves(t, Field{Type: Integer}, Field{Type: Integer})
 	doc := Document{Raw: []byte(`{"n":1}`), Value: map[string]any{"n": fmt.Errorf("no JSON")}}
 	if err := v.Validate(doc); err == nil {

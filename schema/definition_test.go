@@ -27,7 +27,7 @@ const everyType = `{"name":"portCall","version":"1.0.0","fields":[` +
 	`{"name":"moves","type":"array<object>","fields":[{"name":"load","type":"integer"},{"name":"crane","type":"object","fields":[]}]}` +
 	`],"unknownFields":"accept"}`
 
-func TestDefinitionIsWrittenAsGiven(t *testing.T) {
+func TestDefinitionRoundTrip(t *testing.T) {
 	for _, test := range []struct{ name, given, want string }{
 		{"every type", everyType, everyType},
 		{"a number as version", `{"version":3,"fields":[]}`, `{"name":"portCall","version":3,"fields":[]}`},
@@ -143,7 +143,7 @@ func TestDefinitionProblems(t *testing.T) {
 	}
 }
 
-func TestDefinitionThatIsNotStrictJSON(t *testing.T) {
+func TestParseDefinitionRefusesLaxJSON(t *testing.T) {
 	for given, want := range map[string]schema.DecodeErrorKind{
 		`{"version":1,"version":2,"fields":[]}`:        schema.DuplicateKey,
 		`{"version":1,"fields":[`:                      schema.Malformed,
@@ -196,7 +196,7 @@ func TestDefinitionLimits(t *testing.T) {
 	}
 }
 
-func TestDefinitionProblemsAreCapped(t *testing.T) {
+func TestDefinitionProblemsAreBounded(t *testing.T) {
 	limits := schema.DefaultLimits()
 	limits.Fields = 5000
 	given := `{"version":1,"fields":[` + strings.Repeat(`{},`, 2000) + `{}]}`
@@ -211,9 +211,9 @@ func TestDefinitionProblemsAreCapped(t *testing.T) {
 	}
 }
 
-// Megabytes of what a client may send: none of it may take long, which the
-// test's own deadline would show, or be kept.
-func TestHostileDefinitions(t *testing.T) {
+// None of these megabytes may take long, which would exceed the deadline of the
+// test, or be kept in the error.
+func TestHostileDefinitionsAreRefusedQuickly(t *testing.T) {
 	const size = 1 << 20
 	for name, given := range map[string]string{
 		"unknown keys":    `{"version":1,"fields":[],` + uniqueKeys(size/12) + `}`,

@@ -37,14 +37,14 @@ func TestDecodeKeepsTheBytes(t *testing.T) {
 	}
 }
 
-func TestDecodeKeepsNoWhiteSpaceAlive(t *testing.T) {
+func TestDecodeKeepsNoMemoryOfWhiteSpace(t *testing.T) {
 	doc, err := schema.Decode([]byte(`{}`+strings.Repeat(" ", 1<<20)), depth)
 	if err != nil || cap(doc.Raw) > 64 {
 		t.Errorf("%d bytes are kept for {}, %v", cap(doc.Raw), err)
 	}
 }
 
-func TestDecodeGivesDoubles(t *testing.T) {
+func TestDecodeReturnsDoubles(t *testing.T) {
 	doc, err := schema.Decode([]byte(`{"a":[1,true,null,"x"],"b":9007199254740993}`), depth)
 	want := map[string]any{"a": []any{1.0, true, nil, "x"}, "b": 9007199254740992.0}
 	if err != nil || !reflect.DeepEqual(doc.Value, want) {
@@ -82,7 +82,7 @@ func TestDecodeRefuses(t *testing.T) {
 			if got.Kind != test.want.Kind || got.Message != test.want.Message || got.Pointer != test.want.Pointer {
 				t.Errorf("got  %+v\nwant %+v", *got, test.want)
 			}
-			// The decoder promises an offset at or before the trouble only.
+			// The decoder only promises an offset at or before the error.
 			if got.Offset > int64(len(test.given)) || got.Kind != schema.Malformed && got.Offset != test.want.Offset {
 				t.Errorf("offset %d, want %d", got.Offset, test.want.Offset)
 			}
@@ -90,7 +90,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodeErrorSaysWhere(t *testing.T) {
+func TestDecodeErrorText(t *testing.T) {
 	_, err := schema.Decode([]byte(`{"a":[0,1e400]}`), depth)
 	if want := `number out of the range of a double: 1e400, at byte 8 (/a/1)`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -123,9 +123,9 @@ func TestDecodeDepth(t *testing.T) {
 	}
 }
 
-// A quarter of a second would be a hundred times what these take. There is no
-// stopwatch here: what is not linear would run into the test's deadline.
-func TestDecodeHostile(t *testing.T) {
+// Decoding these takes milliseconds. Anything that is not linear would exceed the
+// deadline of the test, so the test measures no time.
+func TestDecodeIsLinear(t *testing.T) {
 	const size = 1 << 20
 	long := strings.Repeat("k", size)
 	for name, given := range map[string]string{

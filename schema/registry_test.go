@@ -20,7 +20,7 @@ func TestDefine(t *testing.T) {
 	r := open(t, memory.New())
 	steps := []struct {
 		version, fields string
-		want            schema.Outcome // Definition aside
+		want            schema.Outcome // without the Definition
 		current         string
 		err             string
 	}{
@@ -93,7 +93,7 @@ func TestDefineErrorsHaveTypes(t *testing.T) {
 	}
 }
 
-func TestPlanWritesNothing(t *testing.T) {
+func TestPlanChangesNothing(t *testing.T) {
 	records := memory.New()
 	r := open(t, records)
 	if got, err := r.Plan(jail, "s", parse(t, "s", `1`, ``)); err != nil || got.Change != schema.Created {
@@ -180,7 +180,7 @@ func TestOpenRefusesDamagedRecords(t *testing.T) {
 	}
 }
 
-func TestVersionsOfWhatIsNotThere(t *testing.T) {
+func TestVersionNotFound(t *testing.T) {
 	r := open(t, memory.New())
 	mustDefine(t, r, jail, "s", `1`, ``)
 	if _, err := r.Versions(jail, "t"); !errors.Is(err, schema.ErrNotFound) {
@@ -259,7 +259,7 @@ func TestDeleteJail(t *testing.T) {
 	}
 }
 
-func TestBadNames(t *testing.T) {
+func TestBadNamesAreRefused(t *testing.T) {
 	r := open(t, memory.New())
 	for _, test := range []struct{ jail, stream, definition string }{
 		{"", "s", "s"}, {"a/b", "s", "s"}, {jail, "", ""}, {jail, "s", "t"},
@@ -280,7 +280,7 @@ func TestBadNames(t *testing.T) {
 	}
 }
 
-func TestStreamsAreBounded(t *testing.T) {
+func TestStreamsOfAJailAreBounded(t *testing.T) {
 	records := memory.New()
 	limits := schema.DefaultLimits()
 	limits.Streams = 10
@@ -340,7 +340,7 @@ func TestHistoryIsBounded(t *testing.T) {
 }
 
 // Two registries stand for two processes on the same records.
-func TestConcurrentDefines(t *testing.T) {
+func TestConcurrentDefinesOfTwoProcesses(t *testing.T) {
 	records := memory.New()
 	registries := []*schema.Registry{open(t, records), open(t, records)}
 	const versions = 60
@@ -354,7 +354,7 @@ func TestConcurrentDefines(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	done := make(map[string]int) // version → how often it was said to be new
+	done := make(map[string]int) // version → how many calls returned it as new
 	for i, err := range errs {
 		var older *schema.OlderVersionError
 		if err != nil && !errors.As(err, &older) {
@@ -380,7 +380,7 @@ func TestConcurrentDefines(t *testing.T) {
 	}
 }
 
-func TestAnotherProcessIsNoticed(t *testing.T) {
+func TestDefineSeesWritesOfAnotherProcess(t *testing.T) {
 	records := memory.New()
 	a, b := open(t, records), open(t, records)
 	mustDefine(t, a, jail, "s", `1`, ``)
@@ -400,13 +400,13 @@ func TestAnotherProcessIsNoticed(t *testing.T) {
 	}
 }
 
-// gate is storage whose writes wait, or fail after or without having happened.
+// gate is storage whose writes wait or fail. A write that fails may have happened.
 type gate struct {
 	storage.Records
-	entered chan struct{} // a Put has come
-	release chan struct{} // it may go on
+	entered chan struct{} // receives when a Put begins
+	release chan struct{} // a Put waits for it
 	fail    error
-	lose    bool // a Put that fails has not happened
+	lose    bool // a Put that fails changes nothing
 }
 
 func (g *gate) Put(ctx context.Context, table, key string, value []byte, cond storage.Condition) (uint64, error) {
@@ -424,7 +424,7 @@ func (g *gate) Put(ctx context.Context, table, key string, value []byte, cond st
 	return revision, err
 }
 
-func TestNothingIsVisibleBeforeItIsDurable(t *testing.T) {
+func TestDefinitionIsVisibleOnceDurable(t *testing.T) {
 	g := &gate{Records: memory.New(), entered: make(chan struct{}), release: make(chan struct{})}
 	r := open(t, g)
 	done := make(chan error)
@@ -453,7 +453,7 @@ func TestNothingIsVisibleBeforeItIsDurable(t *testing.T) {
 	}
 }
 
-func TestAWriteThatFails(t *testing.T) {
+func TestFailedWrite(t *testing.T) {
 	for _, lose := range []bool{true, false} {
 		g := &gate{Records: memory.New(), lose: lose}
 		r := open(t, g)
@@ -485,7 +485,7 @@ func TestAWriteThatFails(t *testing.T) {
 	}
 }
 
-func TestAWriteThatFailsTakesNoRoom(t *testing.T) {
+func TestFailedWriteFreesItsPlace(t *testing.T) {
 	g := &gate{Records: memory.New(), lose: true, fail: errors.New("no answer")}
 	limits := schema.DefaultLimits()
 	limits.Streams = 1
@@ -503,7 +503,7 @@ func TestAWriteThatFailsTakesNoRoom(t *testing.T) {
 	mustDefine(t, r, jail, "s", `1`, ``)
 }
 
-func TestARecordDamagedMeanwhile(t *testing.T) {
+func TestRecordDamagedWhileOpen(t *testing.T) {
 	records := memory.New()
 	r := open(t, records)
 	mustDefine(t, r, jail, "s", `1`, ``)
@@ -558,7 +558,7 @@ func TestClosedStorage(t *testing.T) {
 	}
 }
 
-func TestReadersWhileWriting(t *testing.T) {
+func TestConcurrentReadersAndWriters(t *testing.T) {
 	r := open(t, memory.New())
 	mustDefine(t, r, jail, "s", `1`, ``)
 	stop := make(chan struct{})
@@ -593,7 +593,7 @@ func TestReadersWhileWriting(t *testing.T) {
 	checkVersions(t, r, "s", want...)
 }
 
-func TestCurrentAllocatesNothing(t *testing.T) {
+func TestCurrentDoesNotAllocate(t *testing.T) {
 	r := open(t, memory.New())
 	mustDefine(t, r, jail, "s", `1`, ``)
 	if n := testing.AllocsPerRun(100, func() { r.Current(jail, "s") }); n > 0 {

@@ -138,8 +138,8 @@ func TestValidateMessages(t *testing.T) {
 	}
 }
 
-// What is an integer is decided by the digits that were sent, though the judge
-// sees doubles.
+// The digits in the message decide what is an integer, although the judge sees
+// doubles.
 func TestIntegers(t *testing.T) {
 	v := compile(t, `{"version":1,"fields":[{"name":"n","type":"integer"}]}`, schema.Rules{})
 	for _, n := range []string{
@@ -246,8 +246,8 @@ func TestRelaxations(t *testing.T) {
 	}
 }
 
-// Names that mean something to JSON Schema, JSON Pointer or URLs are names.
-func TestNamesOfFields(t *testing.T) {
+// A name that has a meaning in JSON Schema, JSON Pointer or URLs is an ordinary name.
+func TestFieldNamesWithSpecialMeaning(t *testing.T) {
 	for _, name := range []string{
 		`$ref`, `$id`, `$schema`, `$defs`, `$anchor`, `$dynamicAnchor`, `$recursiveAnchor`, `properties`, `items`, `type`, `enum`, `required`,
 		`a/b`, `a~b`, `a~1b`, `%`, `%41`, `#`, `#/x`, `?`, ` `, `.`, `..`, `é`, `\u0000`, `\\`, `'`, `+`, `:`, `//x`, `__proto__`,
@@ -305,7 +305,7 @@ func TestValidationErrorIsShort(t *testing.T) {
 	}
 }
 
-func TestProblemsAreCapped(t *testing.T) {
+func TestValidationProblemsAreBounded(t *testing.T) {
 	v := compile(t, `{"version":1,"fields":[{"name":"n","type":"array<integer>"}]}`, schema.Rules{})
 	for _, n := range []int{999, 1000, 1001, 2500} {
 		lines := refusal(t, v, `{"n":[1`+strings.Repeat(`,"x"`, n)+`]}`)
@@ -327,9 +327,9 @@ func TestLongEscapedStrings(t *testing.T) {
 	})
 }
 
-// TestHostileMessages has messages that make the judge hold gigabytes or take
-// seconds. They are counted in full all the same.
-func TestHostileMessages(t *testing.T) {
+// TestHostileMessagesAreRefusedQuickly has messages for which the judge would need gigabytes or
+// seconds. The problems are counted in full all the same.
+func TestHostileMessagesAreRefusedQuickly(t *testing.T) {
 	const size = 1 << 20
 	fields := make([]string, 900)
 	for i := range fields {
@@ -383,7 +383,7 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-func TestDocumentNotFromDecode(t *testing.T) {
+func TestValidateRefusesOtherDocuments(t *testing.T) {
 	v := compile(t, `{"version":1,"fields":[]}`, schema.Rules{})
 	for _, raw := range []string{``, `{`, `{}{}`, `{"a"`, `{"a":`, `{"a":1`, `]`} {
 		err := v.Validate(schema.Document{Raw: []byte(raw), Value: map[string]any{}})

@@ -33,7 +33,7 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
-func TestParseVersionReadsEscapes(t *testing.T) {
+func TestParseVersionWithEscapes(t *testing.T) {
 	v, err := schema.ParseVersion(jsontext.Value(`"1\u002e0"`))
 	if err != nil || v.String() != "1.0" {
 		t.Errorf("got %q, %v", v, err)
