@@ -10,9 +10,9 @@ import (
 	"seagate/protocol"
 )
 
-// Ack acknowledges messages by their numbers, which a subscription that is
-// Explicit must. If it returns nil, the gateway knows. What was taken back
-// meanwhile is passed over. The code to expect is not_explicit.
+// Ack acknowledges messages by their numbers. An Explicit subscription must do so.
+// If Ack returns nil, the gateway has the acknowledgement. It ignores messages that
+// it has taken back in the meantime. The code to expect is not_explicit.
 func (s *Subscription) Ack(ctx context.Context, seqs ...uint64) error {
 	for some := range slices.Chunk(seqs, protocol.MaxAckSeqs) {
 		if _, err := s.conn.roundTrip(ctx, s.ack(some)); err != nil {
@@ -22,9 +22,9 @@ func (s *Subscription) Ack(ctx context.Context, seqs ...uint64) error {
 	return nil
 }
 
-// AckUpTo acknowledges everything that was handed to this subscription up to
-// and including the message with a number: also what still waits for Next, as
-// a message that is delivered again may.
+// AckUpTo acknowledges all messages that were delivered to this subscription up to
+// and including a number. That includes messages that still wait for Next, such as
+// messages that are delivered again.
 func (s *Subscription) AckUpTo(ctx context.Context, seq uint64) error {
 	upTo := strconv.AppendUint([]byte(`,"upTo":`), seq, 10)
 	if _, err := s.conn.roundTrip(ctx, s.onSubscription(protocol.ActionAck, upTo)); err != nil {
@@ -33,18 +33,17 @@ func (s *Subscription) AckUpTo(ctx context.Context, seq uint64) error {
 	return nil
 }
 
-// NackOptions says how to give messages back. The zero value gives them back
-// at once and without a reason.
+// NackOptions says how to give messages back. The zero value is at once and without
+// a reason.
 type NackOptions struct {
-	// Reason says why, for people, in at most 1,024 bytes.
+	// Reason is a text for people, of at most 1,024 bytes.
 	Reason string
-	// Delay is how long they are not handed out again, at most a day.
+	// Delay is the time until the messages are delivered again, at most a day.
 	Delay time.Duration
 }
 
-// Nack gives messages back, to be delivered again, to whichever member of the
-// group. If it returns nil, the gateway knows. The code to expect is
-// not_explicit.
+// Nack gives messages back, to be delivered again to any member of the group. If it
+// returns nil, the gateway has taken them back. The code to expect is not_explicit.
 func (s *Subscription) Nack(ctx context.Context, options NackOptions, seqs ...uint64) error {
 	for some := range slices.Chunk(seqs, protocol.MaxAckSeqs) {
 		if _, err := s.conn.roundTrip(ctx, s.nack(options, some)); err != nil {
@@ -75,8 +74,8 @@ func (s *Subscription) nack(options NackOptions, seqs []uint64) *call {
 	return s.onSubscription(protocol.ActionNack, members)
 }
 
-// onSubscription returns a request whose payload names the subscription, and
-// ends with the members. The subscription has begun: its id is set.
+// onSubscription returns a request whose payload is the id of the subscription,
+// which must have begun, and the members.
 func (s *Subscription) onSubscription(action string, members []byte) *call {
 	return newCall(func(dst []byte) []byte {
 		dst = appendMember(dst, "action", action)
@@ -96,20 +95,20 @@ func appendSeqs(dst []byte, seqs []uint64) []byte {
 	return append(dst, ']')
 }
 
-// acks acknowledges messages one after the other. One request is on its way at
-// a time, and what comes meanwhile goes into the next: so a round trip is not
-// the price of each message.
+// acks acknowledges messages in batches. One request is under way at a time, and the
+// next one has all messages that were added meanwhile. So not every message waits
+// for an answer.
 type acks struct {
 	sub     *Subscription
 	waiting []uint64 // not sent
-	sent    *call    // not known to be answered; nil if there is none
+	sent    *call    // under way; nil if there is none
 }
 
 func (a *acks) add(seq uint64) { a.waiting = append(a.waiting, seq) }
 
-// beforeNext sends what can be sent, for which it waits as long as there is
-// nothing else to do. The error is why an acknowledgement was refused, or not
-// sent.
+// beforeNext sends what is waiting. If a request is under way and no message is in
+// the queue, it waits for the answer first. The error is why an acknowledgement was
+// refused or not sent.
 func (a *acks) beforeNext(ctx context.Context) error {
 	for len(a.waiting) > 0 && a.isOnItsWay() && a.sub.idle() && ctx.Err() == nil {
 		a.sub.await(ctx, a.sent.done)
@@ -126,7 +125,7 @@ func (a *acks) beforeNext(ctx context.Context) error {
 
 func (a *acks) isOnItsWay() bool { return a.sent != nil && !a.sent.answered() }
 
-// settle takes the answer to what was sent, and sends what waits.
+// settle reads the answer to what was sent, and sends what is waiting.
 func (a *acks) settle(ctx context.Context) error {
 	if a.sent != nil {
 		_, err := a.sub.conn.wait(ctx, a.sent)
@@ -146,12 +145,12 @@ func (a *acks) settle(ctx context.Context) error {
 	return nil
 }
 
-// sendLast sends what waits, and does not wait for answers. Whoever stops after
-// a message has dealt with it.
+// sendLast sends what is waiting, without waiting for answers: the messages are
+// handled, whatever comes next.
 func (a *acks) sendLast() {
 	for some := range slices.Chunk(a.waiting, protocol.MaxAckSeqs) {
-		// Without a context, as in Conn.abandon. If the connection is over,
-		// the messages are delivered again.
+		// It needs no context, as in Conn.abandon. If the connection has ended, the
+		// messages are delivered again.
 		a.sub.conn.start(context.Background(), a.sub.ack(some))
 	}
 }

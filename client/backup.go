@@ -7,11 +7,11 @@ import (
 	"net/http"
 )
 
-// Backup writes everything that the gateway keeps to w, as a tar file, while
-// the gateway goes on. It is for clients of the root jail. After an error, what
-// was written is of no use. A nil error says that the answer came to its end:
-// whether the gateway got to the end of its data is told by the last entry of
-// the file. There is no bound to how long it takes but the context.
+// Backup writes everything that the gateway keeps to w, as a tar file, while the
+// gateway runs. Only clients of the root jail can do this. After an error, the file
+// cannot be used. Without an error the answer is complete, but the gateway may have
+// failed: only the last entry of the file says that all data is there. Only the
+// context bounds the time that it takes.
 func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	if err := c.backup(ctx, w); err != nil {
 		return fmt.Errorf("client: back up: %w", err)
@@ -36,7 +36,7 @@ func (c *Client) backup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// A writer remembers its error, to tell it from that of whoever is read.
+// A writer remembers its error, to distinguish it from an error of reading.
 type writer struct {
 	w   io.Writer
 	err error

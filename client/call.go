@@ -10,10 +10,10 @@ import (
 	"seagate/protocol"
 )
 
-// A call is a request on its way.
+// A call is a request and its answer.
 type call struct {
-	sub  *Subscription           // of a subscribe; it gets the id of the request
-	body func(dst []byte) []byte // appends the message after its id; called by the writer
+	sub  *Subscription           // of a subscribe request, whose id it gets
+	body func(dst []byte) []byte // appends the message after its id; the writer calls it
 
 	done   chan struct{} // closed once what follows is set
 	answer jsontext.Value
@@ -29,7 +29,7 @@ func (r *call) message(id int64) []byte {
 	return r.body(strconv.AppendInt([]byte(`{"id":`), id, 10))
 }
 
-// finish takes the answer.
+// finish records the answer.
 func (r *call) finish(m message) {
 	if *m.Success {
 		r.answer = m.Payload
@@ -42,7 +42,7 @@ func (r *call) finish(m message) {
 	close(r.done)
 }
 
-// answered says whether the answer has come.
+// answered reports whether the answer has arrived.
 func (r *call) answered() bool {
 	select {
 	case <-r.done:
@@ -52,7 +52,7 @@ func (r *call) answered() bool {
 	}
 }
 
-// start hands a request to the writer. If it fails, the request was not sent.
+// start gives a request to the writer. After an error the request is not sent.
 func (c *Conn) start(ctx context.Context, r *call) error {
 	select {
 	case c.slots <- struct{}{}:
@@ -72,7 +72,7 @@ func (c *Conn) start(ctx context.Context, r *call) error {
 	}
 }
 
-// wait returns the answer to a request that was started.
+// wait waits for the answer to a request that start has sent.
 func (c *Conn) wait(ctx context.Context, r *call) (jsontext.Value, error) {
 	select {
 	case <-r.done:
@@ -82,7 +82,7 @@ func (c *Conn) wait(ctx context.Context, r *call) (jsontext.Value, error) {
 	case <-c.quit:
 	}
 	select {
-	case <-r.done: // it came before the end
+	case <-r.done: // the answer came before the end
 		return r.answer, r.err
 	default:
 		return nil, c.Err()
@@ -130,21 +130,21 @@ func appendAuthenticate(dst []byte, credentials Credentials) []byte {
 	return append(appendMember(dst, secret, credentials.Secret.Reveal()), '}', '}')
 }
 
-// appendMember appends a member that is a string and not the first.
+// appendMember appends a member of an object, after others. Its value is a string.
 func appendMember(dst []byte, name, value string) []byte {
 	dst = append(dst, ',', '"')
 	dst = append(dst, name...)
 	return appendQuoted(append(dst, '"', ':'), value)
 }
 
-// appendQuoted appends a string, invalid UTF-8 in it as U+FFFD.
+// appendQuoted appends a string. Invalid UTF-8 becomes U+FFFD.
 func appendQuoted(dst []byte, s string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst
 }
 
-// onStream returns a request about a stream that carries a payload, and an id
-// of that, unless it is "".
+// onStream returns a request about a stream with a payload. A messageID of "" is
+// left out.
 //
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"messageId":"42"}
 func onStream(action, stream string, payload jsontext.Value, messageID string) *call {

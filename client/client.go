@@ -24,24 +24,23 @@ func Basic(clientID, clientSecret string) Credentials {
 	return Credentials{Type: protocol.BasicCredentials, ClientID: clientID, Secret: secret.New(clientSecret)}
 }
 
-// JWT returns the credentials of the bearer of a token that the client has
-// signed. Such a bearer subscribes, and does nothing else.
+// JWT returns credentials with a token that the client has signed. They are for
+// subscribing only.
 func JWT(clientID, token string) Credentials {
 	return Credentials{Type: protocol.JWTCredentials, ClientID: clientID, Secret: secret.New(token)}
 }
 
-// Options changes how a Client works. The zero value is what most want.
+// Options changes how a Client works. The zero value is right for most.
 type Options struct {
-	// HTTPClient makes the calls and the WebSocket handshakes; nil is one of
-	// the Client's own, with a proxy from the environment and the system's
-	// certificates. Its redirect policy is not used: redirects are refused,
-	// since the credentials were meant for the first host.
+	// HTTPClient makes the calls and the WebSocket handshakes. Nil is a client that
+	// uses the proxy of the environment and the certificates of the system.
+	// Redirects are always refused, since the credentials are for the first host.
 	HTTPClient *http.Client
-	// MessageBytes is the size of the largest WebSocket message that is
-	// accepted from the gateway; 0 is 16 MiB. A larger one ends the connection.
+	// MessageBytes is the size of the largest WebSocket message that the client
+	// accepts; 0 is 16 MiB. A larger one ends the connection.
 	MessageBytes int
-	// QueueBytes is how much may wait in a Subscription; 0 is 4 MiB. A single
-	// message is taken however large it is.
+	// QueueBytes bounds the messages that wait in a Subscription; 0 is 4 MiB. A
+	// single message may be larger.
 	QueueBytes int
 }
 
@@ -50,8 +49,7 @@ const (
 	defaultQueueBytes   = 4 << 20
 )
 
-// A Client speaks to one gateway on behalf of one client id. It is safe for
-// concurrent use.
+// A Client uses one gateway as one client id. It is safe for concurrent use.
 type Client struct {
 	base        *url.URL
 	credentials Credentials
@@ -59,9 +57,9 @@ type Client struct {
 	options     Options
 }
 
-// New returns a Client of the gateway at a URL such as http://127.0.0.1:3104
-// or https://example.com/gateway. It connects to nothing yet. The error says
-// what is wrong with the URL or the credentials.
+// New returns a Client of the gateway at a URL such as http://127.0.0.1:3104 or
+// https://example.com/gateway. It does not connect yet. The error reports a wrong
+// URL or wrong credentials.
 func New(gateway string, credentials Credentials, options Options) (*Client, error) {
 	base, err := parseBase(gateway)
 	if err != nil {
@@ -80,8 +78,8 @@ func New(gateway string, credentials Credentials, options Options) (*Client, err
 	}, nil
 }
 
-// parseBase reads the gateway's URL. Its errors do not repeat it: somebody may
-// have put a password into it.
+// parseBase reads the gateway's URL. Its errors do not repeat the URL, which may
+// contain a password.
 func parseBase(gateway string) (*url.URL, error) {
 	u, err := url.Parse(gateway)
 	switch {
@@ -112,12 +110,12 @@ func checkCredentials(c Credentials) error {
 	return nil
 }
 
-// responseTimeout is longer than a gateway takes for anything, 30 s.
+// responseTimeout is longer than a gateway takes for any answer, which is 30 s.
 const responseTimeout = time.Minute
 
-// withoutRedirects returns a copy of the HTTP client, or of a default, that
-// follows no redirects: a body or a WebSocket message that holds a secret
-// would follow them too.
+// withoutRedirects returns a copy of the HTTP client, or of a default, that follows
+// no redirects. A redirect would send bodies and WebSocket messages with secrets to
+// another host.
 func withoutRedirects(given *http.Client) *http.Client {
 	var c http.Client
 	if given != nil {
@@ -132,16 +130,16 @@ func withoutRedirects(given *http.Client) *http.Client {
 	return &c
 }
 
-// CloseIdleConnections closes the connections that wait for the next HTTP
-// call. Conns are not affected.
+// CloseIdleConnections closes connections that are kept for the next HTTP call. It
+// does not affect Conns.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// String says which gateway and which client id, without the secret.
+// String returns the gateway and the client id, without the secret.
 func (c *Client) String() string {
 	return fmt.Sprintf("%s as %s", c.base, c.credentials.ClientID)
 }
 
-// LogValue is String's content as attributes.
+// LogValue implements slog.LogValuer.
 func (c *Client) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("gateway", c.base.String()), slog.Any("credentials", c.credentials))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// maxInFlight bounds the requests that are unanswered.
+	// maxInFlight bounds the requests without an answer.
 	maxInFlight = 256
 	// closeTimeout is how long Close waits for the gateway's close frame.
 	closeTimeout = 3 * time.Second
@@ -28,8 +28,8 @@ type Conn struct {
 	queueBytes int
 	jail       string
 
-	requests chan *call    // taken by the writer, in the order in which they go out
-	slots    chan struct{} // one is held by each call until it is answered
+	requests chan *call    // to the writer, in the order in which they are sent
+	slots    chan struct{} // each call holds one until it is answered
 	quit     chan struct{} // closed once err is set
 	readDone chan struct{} // closed when the reader has ended
 	work     sync.WaitGroup
@@ -42,8 +42,8 @@ type Conn struct {
 	err   error // why the connection ended
 }
 
-// Dial connects and authenticates. The caller must Close the Conn. The code is
-// invalid_credentials if they are.
+// Dial connects and authenticates. The caller must Close the Conn. If the
+// credentials are wrong, the code is invalid_credentials.
 func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *Client) dial(ctx context.Context) (*Conn, error) {
 	conn := newConn(s, c.options.QueueBytes)
 	if err := conn.authenticate(ctx, c.credentials); err != nil {
 		if ctx.Err() != nil {
-			conn.fail(err) // and not ErrClosed: nobody waits for a close frame
+			conn.fail(err) // not ErrClosed, which would wait for a close frame
 		}
 		conn.Close()
 		return nil, err
@@ -100,10 +100,9 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
-// Close ends the connection and all its subscriptions, and returns when it is
-// over: at once, or after 3 s if the gateway does not play its part. Requests
-// that are unanswered fail with ErrClosed. The error is always nil. It is safe
-// to call Close again.
+// Close ends the connection and all its subscriptions, and waits for that: for
+// 3 s at most, if the gateway does not answer. Requests without an answer fail
+// with ErrClosed. The error is always nil. Close can be called again.
 func (c *Conn) Close() error {
 	c.fail(ErrClosed)
 	c.work.Wait()
@@ -118,7 +117,7 @@ func (c *Conn) fail(reason error) {
 		return
 	}
 	c.err = reason
-	c.socket.mute() // before the first message is dropped
+	c.socket.mute() // before messages are dropped
 	close(c.quit)
 	for _, sub := range c.subs {
 		sub.end(reason)
@@ -131,9 +130,9 @@ func (c *Conn) write() {
 	for {
 		select {
 		case request := <-c.requests:
-			if err := c.socket.write(c.number(request)); err != nil {
-				// What the reader learns is more telling: a refusal comes
-				// before the end of a connection, and a close frame with it.
+			if err := c.socket.send(c.number(request)); err != nil {
+				// The reader may learn more: before a gateway ends a
+				// connection it sends a refusal and a close frame.
 				c.awaitReader()
 				c.fail(broken(err))
 			}
@@ -147,7 +146,7 @@ func (c *Conn) write() {
 	}
 }
 
-// awaitReader gives the reader some time to end by itself.
+// awaitReader waits until the reader has ended, for closeTimeout at most.
 func (c *Conn) awaitReader() {
 	timeout := time.NewTimer(closeTimeout)
 	defer timeout.Stop()
@@ -157,8 +156,8 @@ func (c *Conn) awaitReader() {
 	}
 }
 
-// number gives a call the next id, by which its answer is known, and returns
-// the message.
+// number gives a call the next id and returns its message. The answer has the same
+// id.
 func (c *Conn) number(request *call) []byte {
 	c.lastID++
 	c.mu.Lock()
@@ -171,18 +170,18 @@ func (c *Conn) number(request *call) []byte {
 	return request.message(c.lastID)
 }
 
-// read takes in messages until the connection ends.
+// read handles messages until the connection ends.
 func (c *Conn) read() {
 	defer close(c.readDone)
 	var buf bytes.Buffer
 	for {
-		if err := c.socket.read(&buf); err != nil {
+		if err := c.socket.receive(&buf); err != nil {
 			c.fail(broken(err))
 			return
 		}
 		var m message
 		if err := json.Unmarshal(buf.Bytes(), &m); err != nil {
-			c.fail(fmt.Errorf("%w: the gateway sent what is no stream-sea message: %w", ErrConnection, err))
+			c.fail(fmt.Errorf("%w: the gateway sent something that is not a stream-sea message: %w", ErrConnection, err))
 			return
 		}
 		c.handle(m)
@@ -192,11 +191,11 @@ func (c *Conn) read() {
 	}
 }
 
-// maxKept bounds the buffer that is kept for the next message, so that one
-// long one does not cost its size for ever.
+// maxKept bounds the buffer that is kept for the next message, so that a long
+// message does not occupy memory for ever.
 const maxKept = 64 << 10
 
-// broken marks the end of a connection that the gateway did not explain.
+// broken marks an error as ErrConnection, unless the gateway explained it.
 func broken(err error) error {
 	if _, said := errors.AsType[*Error](err); said {
 		return err
@@ -204,15 +203,15 @@ func broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrConnection, err)
 }
 
-// A message is what the gateway sends: an answer if it has success, and
-// otherwise a delivery, or the notice of a gap.
+// A message is what the gateway sends: an answer if it has success, otherwise a
+// delivery or the notice of a gap.
 type message struct {
 	ID      int64          `json:"id"`
 	Success *bool          `json:"success"`
 	Stream  string         `json:"streamName"`
 	Payload jsontext.Value `json:"payload"`
 
-	Epoch    string  `json:"epoch"` // as is what follows, of a subscription with meta
+	Epoch    string  `json:"epoch"` // this and what follows is in subscriptions with meta
 	FirstSeq uint64  `json:"firstSeq"`
 	NextSeq  uint64  `json:"nextSeq"`
 	Gap      Missing `json:"gap"`
@@ -225,7 +224,7 @@ type message struct {
 	} `json:"error"`
 }
 
-// numbering is what a delivery and an entry of a page both say of a message.
+// numbering is what a delivery and a page both say about a message.
 type numbering struct {
 	Seq         uint64    `json:"seq"`
 	Time        time.Time `json:"time"`
@@ -233,13 +232,13 @@ type numbering struct {
 	Header      bool      `json:"header"`
 }
 
-// refusal returns what an answer without success says.
+// refusal returns the error of an answer without success.
 func (m message) refusal() *Error {
 	return &Error{Code: m.Error.Code, Message: m.Error.Message, Errors: m.Error.Errors}
 }
 
-// handle gives a message to whom it is for. What is for nobody belongs to a
-// subscription that has ended meanwhile.
+// handle gives a message to its call or subscription. It drops the messages of a
+// subscription that has ended.
 func (c *Conn) handle(m message) {
 	c.mu.Lock()
 	waiting, sub := c.calls[m.ID], c.subs[m.ID]

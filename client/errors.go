@@ -11,36 +11,35 @@ import (
 )
 
 var (
-	// ErrConnection: the gateway could not be reached, the connection broke,
-	// or what answered is not a gateway. Whether a request that was on its
-	// way has been carried out is not known.
+	// ErrConnection reports that the gateway could not be reached, that the
+	// connection broke, or that the answer does not come from a gateway. It is not
+	// known whether the gateway has executed a request that was sent.
 	ErrConnection = errors.New("no connection to the gateway")
-	// ErrClosed: the Conn was closed with Close.
+	// ErrClosed reports that Close has ended the Conn.
 	ErrClosed = errors.New("the connection was closed")
-	// ErrSlow: nothing was taken from a Subscription for too long while its
-	// queue was full. Messages were lost; read faster or subscribe again.
+	// ErrSlow reports that nobody read from a Subscription for too long while its
+	// queue was full. Messages are lost. Read faster, or subscribe again.
 	ErrSlow = errors.New("the subscription was not read in time")
-	// ErrUnsubscribed: the Subscription was ended with Unsubscribe.
+	// ErrUnsubscribed reports that Unsubscribe has ended the Subscription.
 	ErrUnsubscribed = errors.New("unsubscribed")
-	// ErrTokenReads: HTTP calls need a client's secret. The bearer of a token
-	// subscribes, and does nothing else.
+	// ErrTokenReads reports an HTTP call with a token. HTTP calls need a client's
+	// secret. A token is for subscribing only.
 	ErrTokenReads = errors.New("the bearer of a token only subscribes: use the client's secret")
 )
 
-// An Error is what the gateway said when it refused a request or ended a
+// An Error is the gateway's reason for refusing a request, or for ending a
 // connection or a subscription.
 type Error struct {
-	// Code says why. It is empty if the answer had none, as when a proxy on
-	// the way gave it.
+	// Code is the reason. It is empty if the answer has none, such as the answer of
+	// a proxy.
 	Code protocol.Code
-	// Status is the HTTP status; 0 on the WebSocket.
+	// Status is the HTTP status, or 0 on the WebSocket.
 	Status int
-	// Close is the WebSocket close code, if the connection ended with it.
+	// Close is the WebSocket close code if the connection ended, or 0.
 	Close int
 	// Message is for people.
 	Message string
-	// Errors lists each thing that is wrong, with its place, where there can
-	// be several.
+	// Errors lists all problems with their places, if there can be several.
 	Errors []string
 }
 
@@ -60,8 +59,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Temporary says whether the same request may succeed later, without anything
-// being corrected. It is what Follow goes by.
+// Temporary reports whether the same request may succeed later, without any
+// correction. Follow tries again after such an error.
 func (e *Error) Temporary() bool {
 	info, known := e.Code.Info()
 	switch {
@@ -76,16 +75,15 @@ func (e *Error) Temporary() bool {
 	}
 }
 
-// closePolicyViolation is how a gateway ends a connection that is at fault
-// (RFC 6455 §7.4.1).
+// closePolicyViolation is the close code for a connection whose client broke the
+// rules (RFC 6455 §7.4.1).
 const closePolicyViolation = 1008
 
 func temporaryStatus(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
-// CodeOf returns the code of the *Error that err is or wraps, and "" if there
-// is none.
+// CodeOf returns the code of the *Error that err is or wraps, or "".
 func CodeOf(err error) protocol.Code {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
@@ -98,12 +96,12 @@ func problemError(status int, body []byte) *Error {
 	problem, err := protocol.DecodeProblem(body)
 	if err != nil || problem.Code == "" && problem.Message == "" {
 		return &Error{Status: status, Message: fmt.Sprintf(
-			"the answer is HTTP %d %s, and not of a gateway's making", status, http.StatusText(status))}
+			"the answer is HTTP %d %s and does not come from a gateway", status, http.StatusText(status))}
 	}
 	return &Error{Code: problem.Code, Status: status, Message: problem.Message, Errors: problem.Errors}
 }
 
-// closeError reads a close frame. A gateway's reason is "code: message".
+// closeError reads a close frame. The reason of a gateway is "code: message".
 func closeError(code int, reason string) *Error {
 	e := &Error{Close: code, Message: reason}
 	before, after, found := strings.Cut(reason, ": ")
@@ -116,8 +114,8 @@ func closeError(code int, reason string) *Error {
 	return e
 }
 
-// connectionError marks what went wrong on the way. A context that ended is
-// the caller's doing and stays what it is.
+// connectionError marks an error as ErrConnection. If the context has ended, it
+// returns the error of the context.
 func connectionError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
@@ -125,8 +123,8 @@ func connectionError(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrConnection, err)
 }
 
-// contextError returns why a context ended: as its Err and as its Cause, since
-// callers look for either.
+// contextError returns why a context ended. It wraps both Err and Cause of the
+// context, since callers look for either.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == err {
@@ -135,8 +133,8 @@ func contextError(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// named returns what is wrong with a name as the *Error that the gateway would
-// answer. It also keeps "." and ".." out of paths.
+// named turns the error of a name into the *Error that the gateway would answer.
+// Checking names also keeps "." and ".." out of paths.
 func named(err error) error {
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
 		return &Error{Code: refusal.Code, Message: refusal.Message, Errors: refusal.Errors}

@@ -9,72 +9,70 @@ import (
 )
 
 const (
-	// connectTimeout is how long an attempt to connect and subscribe may take.
+	// connectTimeout bounds an attempt to connect and subscribe.
 	connectTimeout = 15 * time.Second
-	// firstRetry is what other stream-sea clients wait, and what a gateway
-	// that shuts down counts on.
+	// firstRetry is the time that other stream-sea clients wait. A gateway that
+	// shuts down relies on it.
 	firstRetry = 3 * time.Second
 	// lastRetry is the longest wait.
 	lastRetry = 30 * time.Second
 )
 
-// A Gap is a time in which a followed stream was not received. What was
-// published then is missed, unless it is Resumed.
+// A Gap is a time without a subscription. Messages that were published in it are
+// missed, unless Resumed is set.
 type Gap struct {
-	From  time.Time // when the gateway was last heard of, or the subscription ended
+	From  time.Time // when the gateway last sent something, or the subscription ended
 	To    time.Time // when the subscription began again
 	Cause error     // why the connection or the subscription ended
-	// Resumed says that the subscription goes on with the message after the
-	// last one that was handled. What the stream no longer keeps of those is
-	// told by OnMissing.
+	// Resumed says that the subscription continues with the message after the last
+	// one that was handled. OnMissing reports messages that the stream no longer
+	// keeps.
 	Resumed bool
 }
 
-// FollowOptions says how to follow a stream. Follow calls the functions, one
-// at a time and between messages; nil ones are left out.
+// FollowOptions says how to follow a stream. Follow calls the functions one at a
+// time and between messages. They may be nil.
 type FollowOptions struct {
-	// Group is as in SubscribeOptions. The other members of a group receive
-	// what is published in a Gap.
+	// Group is as in SubscribeOptions. Messages that are published in a Gap go to
+	// other members of the group.
 	Group string
-	// From, Epoch and Meta are as in SubscribeOptions. With From or Meta, and
-	// without a Group, Follow goes on after a Gap where it was, and messages
-	// have their numbers.
+	// From, Epoch and Meta are as in SubscribeOptions. With From or Meta, messages
+	// have numbers, and without a Group, Follow continues after a Gap where it was.
 	From  Position
 	Epoch string
 	Meta  bool
-	// Explicit is as in SubscribeOptions. Follow acknowledges each message
-	// once handle has returned nil for it, and does not wait for the answer.
+	// Explicit is as in SubscribeOptions. Follow acknowledges a message when handle
+	// has returned nil for it, without waiting for the answer.
 	Explicit bool
 	// Credit is as in SubscribeOptions.
 	Credit int
-	// OnSubscribed is called each time that the subscription has begun, before
-	// its first message. The Gap is zero the first time.
+	// OnSubscribed is called whenever a subscription has begun, before its first
+	// message. The first Gap is zero.
 	OnSubscribed func(Gap)
-	// OnLost is called each time that the connection ends or cannot be made,
-	// with the reason and with how long Follow waits before it tries again.
+	// OnLost is called whenever the connection ends or an attempt to connect fails,
+	// with the reason and with the time until the next attempt.
 	OnLost func(cause error, wait time.Duration)
-	// OnMissing is called in place of messages that the stream no longer
+	// OnMissing is called instead of handle for messages that the stream no longer
 	// keeps, if From or Meta is set.
 	OnMissing func(Missing)
 }
 
-// Follow hands the messages of a stream to a function, one after the other,
-// and connects and subscribes again whenever that ends: after about 3 s, and
-// after about twice as long each time that it fails, up to 30 s, all give or
-// take half.
+// Follow calls handle for the messages of a stream, one after the other. When the
+// connection or the subscription ends, it connects and subscribes again after about
+// 3 s. After each failure it waits about twice as long, up to 30 s. Each time varies
+// by half.
 //
-// What is published while it is not connected is missed. The same goes for
-// what was on its way when the connection ended. OnSubscribed tells. With
-// FollowOptions.From or Meta nothing is missed or comes twice, save the header,
-// which comes first each time; to go on after Follow itself has ended, keep the
-// Seq and the Epoch of the last message.
+// Messages are missed while there is no connection, and so are messages that were
+// under way when it ended. OnSubscribed reports this. With FollowOptions.From or Meta
+// nothing is missed and nothing comes twice, except for the header, which comes first
+// each time. To continue after Follow has returned, keep the Seq and the Epoch of the
+// last message.
 //
-// It returns when the context ends, with its cause, and may take 3 s to say
-// goodbye to a gateway that does not answer; when handle returns an
-// error, with that; and when the gateway refuses what trying again will not
-// change, with the *Error: wrong credentials, an expired token, no such stream,
-// a stream that was deleted, or another one than was followed before
-// (position_lost). See Error.Temporary.
+// Follow returns the cause of the context when that ends, up to 3 s later if the
+// gateway does not answer. It returns an error of handle. It returns an *Error if
+// trying again does not help: wrong credentials, an expired token, no such stream, a
+// deleted stream, or a stream with another epoch (position_lost). See
+// Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
 	f := follower{client: c, stream: stream, options: options, handle: handle}
 	f.position = SubscribeOptions{
@@ -109,15 +107,14 @@ type follower struct {
 	handle  func(Message) error
 
 	handlerErr error
-	failures   int // to subscribe, in a row
+	failures   int // failed attempts to subscribe, in a row
 	gap        Gap // begins when a subscription ends
 
-	position SubscribeOptions // with which the next subscription begins
+	position SubscribeOptions // of the next subscription
 	resumes  bool             // position is that of the next message
 }
 
-// session connects, subscribes, and handles messages until that ends. It
-// returns why it did.
+// session connects, subscribes, and handles messages. It returns why that ended.
 func (f *follower) session(ctx context.Context) error {
 	f.failures++
 	conn, sub, err := f.connect(ctx)
@@ -129,7 +126,7 @@ func (f *follower) session(ctx context.Context) error {
 	f.subscribed(sub.Joined())
 	err = f.handleAll(ctx, sub)
 	f.gap = Gap{From: sub.endedAt(), Cause: err, Resumed: f.resumes}
-	if errors.Is(err, ErrConnection) { // which shows late
+	if errors.Is(err, ErrConnection) { // it is noticed late
 		f.gap.From = conn.socket.heard()
 	}
 	return err
@@ -153,8 +150,8 @@ func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
 var errConnectTimeout = fmt.Errorf("%w: it did not answer for %v", ErrConnection, connectTimeout)
 
 func (f *follower) subscribed(joined Joined) {
-	// Only the first time is it not known where to go on: later the messages
-	// from that number on that are gone are yet to be told of.
+	// Only the first subscription says where to continue. A later one begins at a
+	// known number, and OnMissing is still to report messages from there on.
 	if !f.resumes && joined.Epoch != "" {
 		f.goOn(joined.Next, joined.Epoch)
 	}
@@ -200,14 +197,15 @@ func (f *follower) missing(m Message) {
 	}
 }
 
-// handled notes that a message is done with.
+// handled records that a message is handled.
 func (f *follower) handled(m Message) {
-	if f.resumes && m.Seq > 0 { // it is not the header
+	if f.resumes && m.Seq > 0 { // not the header
 		f.goOn(m.Seq+1, m.Epoch)
 	}
 }
 
-// goOn notes where the next subscription goes on. A group knows that by itself.
+// goOn records where the next subscription continues. A group keeps its own
+// position.
 func (f *follower) goOn(seq uint64, epoch string) {
 	if f.position.Group == "" {
 		f.resumes = true
@@ -215,13 +213,13 @@ func (f *follower) goOn(seq uint64, epoch string) {
 	}
 }
 
-// mayPass says whether trying again may help.
+// mayPass reports whether trying again may help.
 func mayPass(err error) bool {
 	e, said := errors.AsType[*Error](err)
 	return !said || e.Temporary()
 }
 
-// pause waits before the next attempt.
+// pause waits until the next attempt.
 func (f *follower) pause(ctx context.Context, cause error) error {
 	wait := retryAfter(f.failures)
 	if f.options.OnLost != nil {
@@ -237,9 +235,9 @@ func (f *follower) pause(ctx context.Context, cause error) error {
 	}
 }
 
-// retryAfter returns how long to wait after so many failures in a row. No two
-// clients wait alike, so that those of a gateway that went down do not all
-// come back in one moment.
+// retryAfter returns how long to wait after so many failures in a row. The time is
+// random, so that the clients of a gateway that went down do not all come back at
+// once.
 func retryAfter(failures int) time.Duration {
 	doublings := min(max(failures-1, 0), 10)
 	wait := min(firstRetry<<doublings, lastRetry)

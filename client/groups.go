@@ -9,18 +9,18 @@ import (
 	"seagate/protocol"
 )
 
-// Groups lists the groups of the stream, which are those of all clients of the
-// jail. After an error there is no more.
+// Groups lists the groups of the stream, of all clients of the jail. An error ends
+// the list.
 func (c *Client) Groups(ctx context.Context, stream string) iter.Seq2[GroupInfo, error] {
 	r, err := streamCall("list groups of", http.MethodGet, stream, "groups")
 	if err != nil {
 		return func(yield func(GroupInfo, error) bool) { yield(GroupInfo{}, err) }
 	}
-	return listAt[GroupInfo](ctx, c, r, "groups")
+	return list[GroupInfo](ctx, c, r, "groups")
 }
 
-// Group returns the state of a client's group. The group is "" for that of the
-// subscriptions that name none. The code to expect is group_not_found.
+// Group returns the state of a client's group. The group "" is that of
+// subscriptions without a group. The code to expect is group_not_found.
 func (c *Client) Group(ctx context.Context, stream, clientID, group string) (GroupInfo, error) {
 	r, err := groupCall("look at", http.MethodGet, stream, clientID, group)
 	if err != nil {
@@ -31,8 +31,8 @@ func (c *Client) Group(ctx context.Context, stream, clientID, group string) (Gro
 	return info, err
 }
 
-// DeleteGroup forgets a group and where it stands, and ends the subscriptions
-// of its members.
+// DeleteGroup deletes a group with its position, and ends the subscriptions of its
+// members.
 func (c *Client) DeleteGroup(ctx context.Context, stream, clientID, group string) error {
 	r, err := groupCall("delete", http.MethodDelete, stream, clientID, group)
 	if err != nil {
@@ -41,16 +41,14 @@ func (c *Client) DeleteGroup(ctx context.Context, stream, clientID, group string
 	return c.do(ctx, r, nil)
 }
 
-// MoveGroup lets a group go on at another position. Its members are handed
-// what is there, also what they have acknowledged before. Give the Epoch of
-// what the position was learned from, or "". The code to expect is
-// position_lost.
+// MoveGroup moves a group to another position. Its members receive the messages
+// from there on, including those that they have acknowledged before. The epoch is
+// the one of the position, or "". The code to expect is position_lost.
 func (c *Client) MoveGroup(ctx context.Context, stream, clientID, group string, to Position, epoch string) (GroupMove, error) {
 	return c.moveGroup(ctx, "move", stream, clientID, group, move{To: to, Epoch: epoch})
 }
 
-// PlanMoveGroup says what MoveGroup would do, with the same errors, and does
-// nothing.
+// PlanMoveGroup returns what MoveGroup would return, and does nothing.
 func (c *Client) PlanMoveGroup(ctx context.Context, stream, clientID, group string, to Position, epoch string) (GroupMove, error) {
 	return c.moveGroup(ctx, "plan to move", stream, clientID, group, move{To: to, Epoch: epoch, DryRun: true})
 }
@@ -73,7 +71,7 @@ func (c *Client) moveGroup(ctx context.Context, doing, stream, clientID, group s
 	return answer, err
 }
 
-// groupCall is a request about one group.
+// groupCall returns a request about one group.
 func groupCall(doing, method, stream, clientID, group string) (request, error) {
 	what := fmt.Sprintf("%s group %q of client %q of", doing, group, clientID)
 	element := protocol.Ungrouped

@@ -15,44 +15,36 @@ import (
 	"seagate/protocol"
 )
 
-// maxAnswer bounds the answer to an HTTP call, unpacked. The longest that a
-// gateway gives is a page of a list or the history of a schema.
+// maxAnswer bounds the answer to an HTTP call, in bytes after decompression. The
+// longest answers of a gateway are a page of a list and the history of a schema.
 const maxAnswer = 32 << 20
 
 // A request is one HTTP call.
 type request struct {
-	doing  string // what is being attempted, for errors
+	doing  string // what the call does, for errors
 	method string
 	path   []string // under /api/v1, not escaped
 	query  url.Values
-	body   any    // marshalled, unless it is nil
+	body   any    // is marshalled, unless it is nil
 	once   string // the Idempotency-Key; "" for none
 }
 
 // do makes the call. It unmarshals the body of an answer of 200 into answer,
 // unless that is nil.
 func (c *Client) do(ctx context.Context, r request, answer any) error {
-	if err := c.try(ctx, r, answer); err != nil {
+	resp, err := c.send(ctx, r)
+	if err == nil {
+		defer resp.Body.Close()
+		err = readAnswer(ctx, resp, answer)
+	}
+	if err != nil {
 		return fmt.Errorf("client: %s: %w", r.doing, err)
 	}
 	return nil
 }
 
-func (c *Client) try(ctx context.Context, r request, answer any) error {
-	resp, err := c.send(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := readAnswer(ctx, resp)
-	if err != nil {
-		return err
-	}
-	return unmarshalAnswer(body, answer)
-}
-
-// send makes the call and returns an answer of 200, whose body is to be read
-// and closed.
+// send makes the call and returns an answer of 200. The caller must close its
+// body.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	req, err := c.newRequest(ctx, r)
 	if err != nil {
@@ -66,14 +58,25 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	body, err := readAnswer(ctx, resp)
+	body, err := readBody(ctx, resp)
 	if err != nil {
 		return nil, err
 	}
 	return nil, problemError(resp.StatusCode, body)
 }
 
-func readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
+func readAnswer(ctx context.Context, resp *http.Response, answer any) error {
+	body, err := readBody(ctx, resp)
+	if err != nil || answer == nil {
+		return err
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return unreadable(err)
+	}
+	return nil
+}
+
+func readBody(ctx context.Context, resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, connectionError(ctx, err)
@@ -113,8 +116,8 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, erro
 
 const userAgent = "seagate-go"
 
-// url returns the address of a path under /api/v1. Its elements have been
-// checked to be names, so none is "..".
+// url returns the URL of a path under /api/v1. Its elements must be valid names,
+// so none is "..".
 func (c *Client) url(path []string, query url.Values) string {
 	elements := []string{"api", "v1"}
 	for _, element := range path {
@@ -125,8 +128,8 @@ func (c *Client) url(path []string, query url.Values) string {
 	return u.String()
 }
 
-// withoutURL drops the URL that net/http puts before its errors: what was
-// attempted is said already.
+// withoutURL removes the URL from the errors of net/http. The error that wraps
+// them says what was attempted.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -134,27 +137,17 @@ func withoutURL(err error) error {
 	return err
 }
 
-func unmarshalAnswer(body []byte, answer any) error {
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return notOurs(err)
-	}
-	return nil
+// unreadable marks an answer that does not come from a gateway.
+func unreadable(err error) error {
+	return fmt.Errorf("%w: the answer does not come from a gateway: %w", ErrConnection, err)
 }
 
-// notOurs marks an answer that cannot be read.
-func notOurs(err error) error {
-	return fmt.Errorf("%w: the answer is not of a gateway's making: %w", ErrConnection, err)
-}
-
-// marshal returns v as JSON. Raw JSON keeps its strings and numbers as they
-// are spelled.
+// marshal returns v as JSON. Raw JSON keeps the spelling of its strings and
+// numbers.
 func marshal(v any) (jsontext.Value, error) {
 	raw, err := json.Marshal(v, jsontext.PreserveRawStrings(true))
 	if err != nil {
-		return nil, fmt.Errorf("what is to be sent is not JSON: %w", err)
+		return nil, fmt.Errorf("the payload is not JSON: %w", err)
 	}
 	return raw, nil
 }

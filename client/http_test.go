@@ -299,10 +299,10 @@ func TestHTTPRefusals(t *testing.T) {
 		{"problem", 400, string(problem), client.Error{Code: protocol.CodeInvalidPayload, Status: 400,
 			Message: "does not match", Errors: []string{"a: x", "b: y"}}},
 		{"an older server's", 404, `{"message":"Not found"}`, client.Error{Status: 404, Message: "Not found"}},
-		{"a proxy's", 502, `<html>`, client.Error{Status: 502, Message: "the answer is HTTP 502 Bad Gateway, and not of a gateway's making"}},
-		{"JSON of something else", 500, `{}`, client.Error{Status: 500, Message: "the answer is HTTP 500 Internal Server Error, and not of a gateway's making"}},
-		{"a success that is none", 201, `{}`, client.Error{Status: 201, Message: "the answer is HTTP 201 Created, and not of a gateway's making"}},
-		{"a redirect", 307, ``, client.Error{Status: 307, Message: "the answer is HTTP 307 Temporary Redirect, and not of a gateway's making"}},
+		{"a proxy's", 502, `<html>`, client.Error{Status: 502, Message: "the answer is HTTP 502 Bad Gateway and does not come from a gateway"}},
+		{"JSON of something else", 500, `{}`, client.Error{Status: 500, Message: "the answer is HTTP 500 Internal Server Error and does not come from a gateway"}},
+		{"a success that is none", 201, `{}`, client.Error{Status: 201, Message: "the answer is HTTP 201 Created and does not come from a gateway"}},
+		{"a redirect", 307, ``, client.Error{Status: 307, Message: "the answer is HTTP 307 Temporary Redirect and does not come from a gateway"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,28 +13,27 @@ import (
 	"seagate/protocol"
 )
 
-// A MessagePage is a part of a stream, in its order.
+// A MessagePage is a part of the messages of a stream, in order.
 type MessagePage struct {
-	// Messages have all that a subscription with Meta knows of them.
+	// Messages have everything that a subscription with Meta has.
 	Messages []Message
-	// Epoch is that of the stream. With Next it is where to read on, also in
+	// Epoch is that of the stream. Continue with it and Next, also in
 	// SubscribeOptions.
 	Epoch string
-	// FirstSeq is the number of the oldest message that the stream keeps,
-	// NextSeq the one that the next message to be published gets.
+	// FirstSeq is the number of the oldest message that the stream keeps. NextSeq
+	// is the number of the next message that is published.
 	FirstSeq, NextSeq uint64
-	// Dropped is how many messages the stream no longer keeps of those that
-	// were asked for.
+	// Dropped is how many of the requested messages the stream no longer keeps.
 	Dropped uint64
-	// Next is where the following page begins. There is none yet if AtEnd.
+	// Next is where the next page begins, unless AtEnd.
 	Next  Position
 	AtEnd bool
 }
 
-// Messages returns messages of the stream from a position on: as many as the
-// gateway gives, and at most limit unless that is 0. After the last page go on
-// at AtSeq(NextSeq). Give the Epoch of what the position was learned from, or
-// "". The codes to expect are stream_not_found and position_lost.
+// Messages returns messages of the stream from a position on. The gateway bounds
+// their number; if limit is not 0, there are at most limit. After the last page,
+// continue at AtSeq(NextSeq). The epoch is the one of the position, or "". The codes
+// to expect are stream_not_found and position_lost.
 func (c *Client) Messages(ctx context.Context, stream string, from Position, limit int, epoch string) (MessagePage, error) {
 	r, err := streamCall("read messages of", http.MethodGet, stream, "messages")
 	if err != nil {
@@ -53,12 +52,12 @@ func (c *Client) Messages(ctx context.Context, stream string, from Position, lim
 	}
 	page, err := answer.page(stream)
 	if err != nil {
-		return MessagePage{}, fmt.Errorf("client: %s: %w", r.doing, notOurs(err))
+		return MessagePage{}, fmt.Errorf("client: %s: %w", r.doing, unreadable(err))
 	}
 	return page, nil
 }
 
-// messagesAnswer is a page on the wire.
+// messagesAnswer is a page in JSON.
 //
 //	{"messages":[{"seq":1,"time":"...","payload":...}],"epoch":"...","firstSeq":1,"nextSeq":18,"next":"18"}
 type messagesAnswer struct {
@@ -70,7 +69,7 @@ type messagesAnswer struct {
 	FirstSeq uint64         `json:"firstSeq"`
 	NextSeq  uint64         `json:"nextSeq"`
 	Dropped  uint64         `json:"dropped"`
-	Next     jsontext.Value `json:"next"` // a number, a text as in a query, or null
+	Next     jsontext.Value `json:"next"` // a number, a text such as in a query, or null
 }
 
 func (a messagesAnswer) page(stream string) (MessagePage, error) {

@@ -9,23 +9,23 @@ import (
 	"seagate/protocol"
 )
 
-// A Receipt is a message on its way to the gateway.
+// A Receipt is a message that was sent to the gateway.
 type Receipt struct {
 	conn   *Conn
 	call   *call
 	stream string
 }
 
-// Send sends a message to a stream and does not wait for it to be accepted:
-// that is the Receipt's. Messages arrive in the order in which they are sent;
-// a refused one does not hold back the next. If there are 256 requests without
-// an answer, Send waits for one. On an error, nothing was sent.
+// Send sends a message to a stream. It does not wait for the answer: use the
+// Receipt for that. Messages arrive in the order in which they are sent. A refused
+// message does not hold back the next one. While 256 requests have no answer, Send
+// waits. After an error nothing is sent.
 func (c *Conn) Send(ctx context.Context, stream string, message any) (*Receipt, error) {
 	return c.send(ctx, stream, message, "")
 }
 
-// SendOnce is Send with an id, under which the gateway accepts the message
-// once: see Client.PublishOnce.
+// SendOnce is Send with an id. The gateway accepts a message once under its id:
+// see Client.PublishOnce.
 func (c *Conn) SendOnce(ctx context.Context, stream, id string, message any) (*Receipt, error) {
 	if err := protocol.CheckMessageID(id); err != nil {
 		return nil, publishError(stream, named(err))
@@ -45,8 +45,9 @@ func (c *Conn) send(ctx context.Context, stream string, message any, id string) 
 	return &Receipt{c, r, stream}, nil
 }
 
-// Wait returns nil once the gateway has accepted the message, or why it has
-// not. If the context or the connection ends first, it is not known which.
+// Wait waits for the answer. It returns nil if the gateway has accepted the
+// message. If the context or the connection ends first, it is not known whether
+// the gateway accepts it.
 func (r *Receipt) Wait(ctx context.Context) error {
 	if _, err := r.conn.wait(ctx, r.call); err != nil {
 		return publishError(r.stream, err)

@@ -1,11 +1,11 @@
 package client
 
-// This is the one file that knows the WebSocket library. Its continuation is
-// github.com/coder/websocket; to move there is to change this file.
+// This is the only file that knows the WebSocket library. Its continuation is
+// github.com/coder/websocket; moving there is a change of this file.
 //
-// The library's Close may wait for ever for a peer that announces a frame and
-// stalls, and then not even CloseNow gets through. So closing is ours: see
-// wire.end.
+// The library's Close can wait for ever for a peer that announces a frame and
+// stalls, and then CloseNow does not work either. Therefore the socket sends the
+// close frame itself: see end.
 
 //lint:file-ignore SA1019 the library has moved, and is frozen but complete
 
@@ -26,9 +26,11 @@ import (
 )
 
 const (
-	// idleTimeout is two of the 30 s in which a gateway pings, and some slack.
+	// idleTimeout is the longest silence of a gateway. It is twice the 30 s in
+	// which a gateway pings at least once, and some slack.
 	idleTimeout = 70 * time.Second
-	// writeTimeout is how long the gateway may read nothing of what it is sent.
+	// writeTimeout is the longest time in which the gateway may read nothing of
+	// what it is sent.
 	writeTimeout = 30 * time.Second
 )
 
@@ -40,19 +42,34 @@ var (
 	errRefused = errors.New("the answer to the handshake is not a WebSocket's")
 )
 
-// A socket sends and receives text messages. One goroutine reads and one
-// writes and ends it.
+// A socket sends and receives text messages. One goroutine receives. Another one
+// sends and ends it.
+//
+// The socket lies on both sides of the library: receive and send use it, and it
+// reads from and writes to the connection through Read and Write, which have
+// deadlines.
 type socket struct {
-	ws   *websocket.Conn
-	wire *wire
+	ws      *websocket.Conn
+	conn    io.ReadWriteCloser
+	idle    *time.Timer // runs during a Read
+	unread  *time.Timer // runs during a Write; guarded by mu
+	timeout atomic.Pointer[error]
+	heardAt atomic.Int64 // when the gateway last sent anything, in nanoseconds since 1970
+	muted   atomic.Bool  // no pongs are sent
+
+	mu    sync.Mutex // held during a Write; guards what follows
+	ended bool       // our close frame is sent
 }
 
-// dialSocket does the handshake. The error is an *Error if a gateway refused
-// it.
+// dialSocket connects. The error is an *Error if a gateway refuses.
 func dialSocket(ctx context.Context, url string, c *http.Client, limit int) (*socket, error) {
-	var w *wire
+	s := &socket{}
+	s.idle = time.AfterFunc(idleTimeout, func() { s.giveUp(errIdle) })
+	s.unread = time.AfterFunc(writeTimeout, func() { s.giveUp(errUnread) })
+	s.idle.Stop()
+	s.unread.Stop()
 	tapped := *c
-	tapped.Transport = tap{c.Transport, &w}
+	tapped.Transport = tap{c.Transport, s}
 	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		HTTPClient: &tapped,
 		HTTPHeader: http.Header{"User-Agent": {userAgent}},
@@ -60,9 +77,10 @@ func dialSocket(ctx context.Context, url string, c *http.Client, limit int) (*so
 	switch {
 	case err == nil:
 		ws.SetReadLimit(int64(limit))
-		return &socket{ws, w}, nil
+		s.ws = ws
+		return s, nil
 	case resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
-		body, _ := io.ReadAll(resp.Body) // the library has cut it short
+		body, _ := io.ReadAll(resp.Body) // the library has shortened it
 		return nil, problemError(resp.StatusCode, body)
 	case resp != nil:
 		return nil, errRefused
@@ -71,63 +89,10 @@ func dialSocket(ctx context.Context, url string, c *http.Client, limit int) (*so
 	}
 }
 
-// read reads the next message into buf. A close frame from the gateway is an
-// *Error.
-func (s *socket) read(buf *bytes.Buffer) error {
-	buf.Reset()
-	// The background context because the library ends the connection with the
-	// context, and because the wire has the deadline.
-	kind, r, err := s.ws.Reader(context.Background())
-	if err == nil {
-		_, err = buf.ReadFrom(r)
-	}
-	if err != nil {
-		return s.explain(err)
-	}
-	if kind != websocket.MessageText {
-		return errBinary
-	}
-	return nil
-}
-
-// write sends a message.
-func (s *socket) write(message []byte) error {
-	if err := s.ws.Write(context.Background(), websocket.MessageText, message); err != nil {
-		return s.explain(err)
-	}
-	return nil
-}
-
-func (s *socket) explain(err error) error {
-	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
-		return closeError(int(closed.Code), closed.Reason)
-	}
-	if reason := s.wire.timeout.Load(); reason != nil {
-		return *reason
-	}
-	return err
-}
-
-// end sends the frame that begins to close the connection, after which nothing
-// is sent. Read on until the gateway's own comes, but not for long: it may
-// never.
-func (s *socket) end() { s.wire.end() }
-
-// mute sends no more pongs: they would acknowledge, for members of groups, what
-// is dropped from now on.
-func (s *socket) mute() { s.wire.muted.Store(true) }
-
-// release closes the connection and waits for the library.
-func (s *socket) release() { s.ws.CloseNow() }
-
-// heard returns when the gateway last sent anything.
-func (s *socket) heard() time.Time { return time.Unix(0, s.wire.heard.Load()) }
-
-// tap puts a wire between the library and the connection that a handshake
-// brings about.
+// tap puts the socket between the library and the connection of a handshake.
 type tap struct {
 	transport http.RoundTripper
-	wire      **wire
+	socket    *socket
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -145,99 +110,125 @@ func (t tap) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body.Close()
 		return nil, errSwitch
 	}
-	*t.wire = newWire(conn)
-	resp.Body = *t.wire
+	t.socket.conn = conn
+	t.socket.heardAt.Store(time.Now().UnixNano())
+	resp.Body = t.socket
 	return resp, nil
 }
 
-// A wire is the connection under the library. It gives every read and every
-// write a deadline, and sends our own close frame.
-type wire struct {
-	conn    io.ReadWriteCloser
-	idle    *time.Timer // runs during a Read
-	unread  *time.Timer // runs during a Write; guarded by mu
-	timeout atomic.Pointer[error]
-	heard   atomic.Int64 // in nanoseconds since 1970
-	muted   atomic.Bool  // no pongs are sent
-
-	mu    sync.Mutex // held during a Write; guards what follows
-	ended bool       // our close frame has gone out
-}
-
-func newWire(conn io.ReadWriteCloser) *wire {
-	w := &wire{conn: conn}
-	w.heard.Store(time.Now().UnixNano())
-	w.idle = time.AfterFunc(idleTimeout, func() { w.giveUp(errIdle) })
-	w.unread = time.AfterFunc(writeTimeout, func() { w.giveUp(errUnread) })
-	w.idle.Stop()
-	w.unread.Stop()
-	return w
-}
-
-func (w *wire) giveUp(reason error) {
-	w.timeout.CompareAndSwap(nil, &reason)
-	w.conn.Close()
-}
-
-// Read implements io.Reader.
-func (w *wire) Read(p []byte) (int, error) {
-	w.idle.Reset(idleTimeout)
-	n, err := w.conn.Read(p)
-	w.idle.Stop()
-	if n > 0 {
-		w.heard.Store(time.Now().UnixNano())
+// receive reads the next message into buf. A close frame from the gateway is an
+// *Error.
+func (s *socket) receive(buf *bytes.Buffer) error {
+	buf.Reset()
+	// The library ends the connection with the context, so there is none. Read has
+	// the deadline.
+	kind, r, err := s.ws.Reader(context.Background())
+	if err == nil {
+		_, err = buf.ReadFrom(r)
 	}
-	return n, err
-}
-
-// Write implements io.Writer. What comes after our close frame, such as the
-// library's own, is dropped (RFC 6455 §5.5.1).
-func (w *wire) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended || w.muted.Load() && isPong(p) {
-		return len(p), nil
+	if err != nil {
+		return s.explain(err)
 	}
-	return w.writeLocked(p)
+	if kind != websocket.MessageText {
+		return errBinary
+	}
+	return nil
 }
 
-// isPong says whether what the library writes is a pong: FIN and opcode 10, and
-// all of it. A part of a long message may begin like one.
-func isPong(p []byte) bool {
-	const header = 2 + 4 // with the masking key
-	return len(p) >= header && p[0] == 0x8a && p[1]&0x80 != 0 && len(p) == header+int(p[1]&0x7f)
+// send sends a message.
+func (s *socket) send(message []byte) error {
+	if err := s.ws.Write(context.Background(), websocket.MessageText, message); err != nil {
+		return s.explain(err)
+	}
+	return nil
 }
 
-func (w *wire) writeLocked(p []byte) (int, error) {
-	w.unread.Reset(writeTimeout)
-	defer w.unread.Stop()
-	return w.conn.Write(p)
+func (s *socket) explain(err error) error {
+	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
+		return closeError(int(closed.Code), closed.Reason)
+	}
+	if reason := s.timeout.Load(); reason != nil {
+		return *reason
+	}
+	return err
 }
 
-// Close implements io.Closer.
-func (w *wire) Close() error { return w.conn.Close() }
-
-// closeNormal is RFC 6455 §7.4.1's code for a connection that has served its
-// purpose.
+// closeNormal is the code of a connection that has done its work
+// (RFC 6455 §7.4.1).
 const closeNormal = 1000
 
-// end sends a close frame. No message is on its way then, since whoever
-// writes messages calls it, and the library hands us pongs whole: so it falls
-// between two frames.
+// end sends a close frame. Nothing is sent after it. Receive until the gateway's
+// close frame arrives, but not for long, since it may never arrive.
+//
+// Only the goroutine that sends messages calls end, and the library writes pongs
+// as a whole. So the frame lies between two others.
 //
 //	byte  0    FIN and opcode 8
 //	      1    masked, 2 bytes of payload
 //	      2-5  masking key
 //	      6-7  the code, masked
-func (w *wire) end() {
+func (s *socket) end() {
 	var key [4]byte
 	binary.BigEndian.PutUint32(key[:], rand.Uint32())
 	frame := []byte{0x88, 0x82, key[0], key[1], key[2], key[3],
 		byte(closeNormal>>8) ^ key[0], byte(closeNormal&0xff) ^ key[1]}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.ended {
-		w.ended = true
-		w.writeLocked(frame) // if it fails, the connection is over all the same
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.ended = true
+		s.writeLocked(frame) // after an error the connection ends as well
 	}
 }
+
+// mute stops pongs. Call it before messages are dropped: a pong would acknowledge
+// them for a member of a group.
+func (s *socket) mute() { s.muted.Store(true) }
+
+// release closes the connection and waits for the library.
+func (s *socket) release() { s.ws.CloseNow() }
+
+// heard returns when the gateway last sent anything.
+func (s *socket) heard() time.Time { return time.Unix(0, s.heardAt.Load()) }
+
+func (s *socket) giveUp(reason error) {
+	s.timeout.CompareAndSwap(nil, &reason)
+	s.conn.Close()
+}
+
+// Read implements io.Reader, for the library.
+func (s *socket) Read(p []byte) (int, error) {
+	s.idle.Reset(idleTimeout)
+	n, err := s.conn.Read(p)
+	s.idle.Stop()
+	if n > 0 {
+		s.heardAt.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// Write implements io.Writer, for the library. It drops what follows our close
+// frame, such as the library's own (RFC 6455 §5.5.1).
+func (s *socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.muted.Load() && isPong(p) {
+		return len(p), nil
+	}
+	return s.writeLocked(p)
+}
+
+// isPong reports whether a write of the library is a pong: FIN and opcode 10, in
+// its whole length. A part of a long message can begin with the same bytes.
+func isPong(p []byte) bool {
+	const header = 2 + 4 // with the masking key
+	return len(p) >= header && p[0] == 0x8a && p[1]&0x80 != 0 && len(p) == header+int(p[1]&0x7f)
+}
+
+func (s *socket) writeLocked(p []byte) (int, error) {
+	s.unread.Reset(writeTimeout)
+	defer s.unread.Stop()
+	return s.conn.Write(p)
+}
+
+// Close implements io.Closer, for the library.
+func (s *socket) Close() error { return s.conn.Close() }

@@ -15,7 +15,7 @@ import (
 	"seagate/protocol"
 )
 
-// streamCall is a request about one stream.
+// streamCall returns a request about one stream.
 func streamCall(doing, method, stream string, rest ...string) (request, error) {
 	r := request{
 		doing:  fmt.Sprintf("%s %q", doing, stream),
@@ -46,18 +46,18 @@ type payload struct {
 	Payload any `json:"payload"`
 }
 
-// Publish publishes one message. When it returns nil, the gateway has accepted
-// it. The codes to expect are invalid_payload, stream_not_found and
+// Publish publishes a message. If it returns nil, the gateway has accepted the
+// message. The codes to expect are invalid_payload, stream_not_found and
 // stream_paused.
 func (c *Client) Publish(ctx context.Context, stream string, message any) error {
 	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", payload{message}, nil)
 }
 
-// PublishOnce is Publish with an id that the message is accepted under once: to
-// publish it again under the same id, because the answer was lost, adds nothing
-// and succeeds. The gateway remembers ids for some time. Over HTTP an id neither
-// begins nor ends with a space. The codes to expect are also
-// idempotency_key_reused, for another message under the same id, and
+// PublishOnce is Publish with an id. The gateway accepts a message once under its
+// id. If the answer is lost, publish the message again with the same id: that
+// succeeds and adds nothing. The gateway remembers ids for some time. Over HTTP an
+// id must neither begin nor end with a space. Codes to expect are also
+// idempotency_key_reused, for another message with the same id, and
 // too_many_message_ids.
 func (c *Client) PublishOnce(ctx context.Context, stream, id string, message any) error {
 	return c.publishOnce(ctx, stream, id, payload{message})
@@ -75,7 +75,7 @@ func (c *Client) publishOnce(ctx context.Context, stream, id string, body any) e
 	return c.do(ctx, r, nil)
 }
 
-// checkIdempotencyKey refuses what HTTP would change on the way (RFC 9110 §5.5).
+// checkIdempotencyKey refuses ids that HTTP would change (RFC 9110 §5.5).
 func checkIdempotencyKey(id string) error {
 	if strings.Trim(id, " ") != id {
 		return protocol.Errorf(protocol.CodeInvalidRequest, "A message id must neither begin nor end with a space over HTTP.")
@@ -83,12 +83,12 @@ func checkIdempotencyKey(id string) error {
 	return protocol.CheckMessageID(id)
 }
 
-// PublishBatch publishes several messages, in order, all or none. messages
-// must marshal to a JSON array. The Errors of a refusal begin with the index
-// of the message at fault, as in "[2] ...".
+// PublishBatch publishes several messages in order: all of them or none. messages
+// must marshal to a JSON array. The Errors of a refusal begin with the index of the
+// message that they are about, as in "[2] ...".
 //
-// It does not suit messages that have the one member "payload", on a stream
-// whose schema has no such field: a gateway takes that for an envelope.
+// Do not use it for messages that have only the member "payload", on a stream whose
+// schema has no such field: the gateway takes such a message for an envelope.
 func (c *Client) PublishBatch(ctx context.Context, stream string, messages any) error {
 	raw, err := marshalBatch(messages)
 	if err != nil {
@@ -97,8 +97,7 @@ func (c *Client) PublishBatch(ctx context.Context, stream string, messages any) 
 	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", raw, nil)
 }
 
-// PublishBatchOnce is PublishBatch with an id for the batch as a whole: see
-// PublishOnce.
+// PublishBatchOnce is PublishBatch with an id for the whole batch: see PublishOnce.
 func (c *Client) PublishBatchOnce(ctx context.Context, stream, id string, messages any) error {
 	raw, err := marshalBatch(messages)
 	if err != nil {
@@ -115,16 +114,16 @@ func marshalBatch(messages any) (jsontext.Value, error) {
 	return raw, err
 }
 
-// Define gives the stream a definition, {"version", "fields"}, and returns the
-// one that is in force afterwards. The codes to expect are invalid_definition,
-// version_conflict and version_too_old.
+// Define gives the stream a definition, {"version", "fields"}. It returns the
+// definition that is in force afterwards. The codes to expect are
+// invalid_definition, version_conflict and version_too_old.
 func (c *Client) Define(ctx context.Context, stream string, definition any) (jsontext.Value, error) {
 	var inForce jsontext.Value
 	err := c.onStream(ctx, "define", http.MethodPost, stream, "define", definition, &inForce)
 	return inForce, err
 }
 
-// PlanDefine says what Define would do, with the same errors, and does
+// PlanDefine returns what Define would change, with the same errors, and does
 // nothing.
 func (c *Client) PlanDefine(ctx context.Context, stream string, definition any) (Plan, error) {
 	r, err := streamCall("plan to define", http.MethodPost, stream, "define")
@@ -145,8 +144,8 @@ func (c *Client) Schema(ctx context.Context, stream string) (jsontext.Value, err
 	return definition, err
 }
 
-// SchemaVersions returns all definitions that the stream has had, the lowest
-// version first.
+// SchemaVersions returns all definitions that the stream has had, lowest version
+// first.
 func (c *Client) SchemaVersions(ctx context.Context, stream string) ([]jsontext.Value, error) {
 	var answer struct {
 		Schemas []jsontext.Value `json:"schemas"`
@@ -155,14 +154,14 @@ func (c *Client) SchemaVersions(ctx context.Context, stream string) ([]jsontext.
 	return answer.Schemas, err
 }
 
-// SchemaVersion returns one definition that the stream has had. Versions are
-// compared part by part: 1 finds "1.0.0".
+// SchemaVersion returns one of the definitions that the stream has had. Versions are
+// compared part by part, so 1 finds "1.0.0".
 func (c *Client) SchemaVersion(ctx context.Context, stream, version string) (jsontext.Value, error) {
 	r, err := streamCall("describe a version of", http.MethodGet, stream, "schemas", version)
 	if err != nil {
 		return nil, err
 	}
-	// Also keeps ".." out of the path.
+	// The check also keeps ".." out of the path.
 	if !slices.ContainsFunc([]byte(version), isDigit) || strings.Trim(version, "0123456789.") != "" {
 		return nil, fmt.Errorf("client: %s: %w", r.doing, &Error{Code: protocol.CodeVersionNotFound,
 			Message: fmt.Sprintf("%q is no version: give one like 3 or 1.0.0", version)})
@@ -174,9 +173,8 @@ func (c *Client) SchemaVersion(ctx context.Context, stream, version string) (jso
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// VersionsVector returns the versions in force of the streams, in their order:
-// a number or a string as the definition had it, or nil where there is no such
-// stream.
+// VersionsVector returns the current version of each stream: a number or a string,
+// as in the definition, or nil if there is no such stream.
 func (c *Client) VersionsVector(ctx context.Context, streams []string) ([]jsontext.Value, error) {
 	body := struct {
 		Names []string `json:"schemaNames"`
@@ -199,10 +197,10 @@ func (c *Client) VersionsVector(ctx context.Context, streams []string) ([]jsonte
 	return answer.Versions, nil
 }
 
-// Streams lists the streams of the client's jail, in the order of their names.
-// After an error there is no more.
+// Streams lists the streams of the client's jail, ordered by name. An error ends
+// the list.
 func (c *Client) Streams(ctx context.Context) iter.Seq2[StreamInfo, error] {
-	return list[StreamInfo](ctx, c, "list streams", "streams")
+	return list[StreamInfo](ctx, c, request{doing: "list streams", method: http.MethodGet, path: []string{"streams"}}, "streams")
 }
 
 // Stream returns the stream's state.
@@ -218,8 +216,8 @@ func (c *Client) DeleteStream(ctx context.Context, stream string) error {
 	return c.onStream(ctx, "delete", http.MethodDelete, stream, "", nil, nil)
 }
 
-// Header returns the stream's header. The code is header_not_found if it has
-// none.
+// Header returns the stream's header. If there is none, the code is
+// header_not_found.
 func (c *Client) Header(ctx context.Context, stream string) (jsontext.Value, error) {
 	var answer struct {
 		Payload jsontext.Value `json:"payload"`

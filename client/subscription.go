@@ -12,12 +12,12 @@ import (
 	"seagate/protocol"
 )
 
-// stallTimeout is for how long nothing may be taken from a full queue. It is
-// shorter than the 15 s in which a gateway wants its pings answered, which
-// nobody does meanwhile.
+// stallTimeout is the longest time in which nothing is read from a full queue.
+// Meanwhile nobody answers the gateway's pings, and a gateway with default settings
+// waits 15 s for an answer.
 const stallTimeout = 8 * time.Second
 
-// A Message is what a subscription receives.
+// A Message is a message that a subscription receives.
 type Message struct {
 	Stream  string
 	Payload jsontext.Value // as it was published, white space aside
@@ -27,95 +27,93 @@ type Message struct {
 	Seq   uint64    // its number in the stream; 0 for the header
 	Time  time.Time // when the gateway accepted it; zero for the header
 	Epoch string    // see SubscribeOptions.Epoch
-	// Redelivered is how often the message was delivered before, to whichever
-	// member of the group.
+	// Redelivered is how often the message was delivered before, to any member of
+	// the group.
 	Redelivered int
-	// Header says that this is the stream's header and no message.
+	// Header says that this is the stream's header and not a message.
 	Header bool
-	// Missing, if it is not zero, says that this is no message, but stands in
-	// the place of some that the stream no longer keeps. It has no Payload.
+	// Missing, if it is not zero, says that this is not a message: it is in the
+	// place of messages that the stream no longer keeps. There is no Payload then.
 	Missing Missing
 }
 
-// Missing are messages that will not be delivered, by their numbers. Both are
-// included.
+// Missing is the numbers of messages that will not be delivered, from the first to
+// the last.
 type Missing struct {
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
 }
 
-// messageOverhead is about what a queued message costs besides its payload.
-// It bounds how many empty ones fit into a queue.
+// messageOverhead is about the memory that a queued message takes besides its
+// payload, in bytes. It bounds the number of empty messages in a queue.
 const messageOverhead = 128
 
 func (m Message) size() int { return len(m.Payload) + messageOverhead }
 
 // SubscribeOptions says how to subscribe.
 type SubscribeOptions struct {
-	// Group is the UUID of a group that shares the stream's messages: each
-	// goes to one of the client's subscriptions with the same Group. Without
-	// one, the subscription receives every message, unless the gateway is set
-	// to something else.
+	// Group is the UUID of a group. Each message goes to one of the client's
+	// subscriptions with the same Group. Without a Group, the subscription receives
+	// every message, unless the gateway has another setting.
 	Group string
 
-	// From is where in the stream to begin; the zero value is at what is
-	// published next. A group that there is already goes on where it stands.
+	// From is where in the stream to begin. The zero value is the next message that
+	// is published. A group that exists continues at its position.
 	From Position
-	// Epoch is the one of the messages that From was learned from. The gateway
-	// refuses with position_lost if the stream is another one by now, deleted
-	// and made anew or back from a backup, in which that number means some
-	// other message. "" takes the stream as it is.
+	// Epoch is the stream's epoch when From was learned. If the stream has another
+	// epoch now, because it was deleted and created again or restored from a backup,
+	// the number From means another message, and the gateway refuses with
+	// position_lost. "" accepts any epoch.
 	Epoch string
-	// Meta asks the gateway to tell the numbers and times of messages, and
-	// which ones are missing. Without it, a subscription that falls behind what
-	// the stream keeps ends its connection with messages_lost.
+	// Meta asks the gateway for the numbers and times of messages, and for notices
+	// of missing ones. Without it, the gateway ends the connection with
+	// messages_lost when messages are missing.
 	Meta bool
-	// Explicit means that a message counts as received once it was given to
-	// Ack or AckUpTo. What is not in time is delivered again, to whichever
-	// member of the group. It needs a Group and implies Meta.
+	// Explicit means that messages are acknowledged with Ack or AckUpTo. A message
+	// that is not acknowledged in time is delivered again, to any member of the
+	// group. It needs a Group and implies Meta.
 	Explicit bool
-	// Credit is how many messages may be on their way to this member of a
-	// group and not acknowledged, from 1 to 1,024. 0 leaves it to the gateway:
-	// 1,024, or 100 if Explicit. A member that takes long for each message
-	// should have few, so that others get them and none waits for longer than
-	// the gateway lets it.
+	// Credit is how many unacknowledged messages this member of a group may have,
+	// from 1 to 1,024. 0 is the gateway's default: 1,024, or 100 if Explicit. A member
+	// that needs long for a message should have few, so that others get them and
+	// each is acknowledged in time.
 	Credit int
 }
 
 // Joined is where in the stream a subscription began.
 type Joined = protocol.Joined
 
-// A Subscription is the messages of one stream as they come, in their order.
-// Its methods are safe for concurrent use.
+// A Subscription is the messages of one stream as they arrive, in order. Its methods
+// are safe for concurrent use.
 type Subscription struct {
 	conn   *Conn
 	stream string
 	limit  int    // of the queue, in bytes
-	shares bool   // it is a group's: what is read from the connection counts as received
+	shares bool   // it is a group's: reading from the connection acknowledges
 	id     int64  // owned by the connection's writer
 	joined Joined // set before Subscribe returns
 
 	some  chan struct{} // has a token if the queue may have a message
-	room  chan struct{} // has a token if something was taken
+	room  chan struct{} // has a token if a message was taken
 	ended chan struct{} // closed once err is set
 
 	mu      sync.Mutex // guards what follows
 	queue   []Message
 	bytes   int
-	leaving bool // it is being unsubscribed: what still comes is taken, limit or not
+	leaving bool // it is being unsubscribed: the queue has no limit
 	err     error
 	over    time.Time // when err was set
 }
 
-// Subscribe subscribes to a stream. The code to expect is stream_not_found. If
-// the context ends first, and there is a Group, the connection ends with it, or
-// it would acknowledge for the group what nobody gets.
+// Subscribe subscribes to a stream. The code to expect is stream_not_found. If the
+// context ends first and there is a Group, the connection ends: it would acknowledge
+// messages for the group that nobody gets.
 func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOptions) (*Subscription, error) {
 	sub := &Subscription{
 		conn:   c,
 		stream: stream,
 		limit:  c.queueBytes,
-		shares: options.Group != "", // gaps are acknowledged so even if it is Explicit
+		shares: options.Group != "", // also if it is Explicit, since reading acknowledges gaps
 		some:   make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
 		ended:  make(chan struct{}),
@@ -134,13 +132,14 @@ func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options Subscri
 	}
 	_, err := c.wait(ctx, r)
 	if err != nil && ctx.Err() != nil {
-		// It may have begun, or begin yet.
+		// The subscription may have begun, or may begin later.
 		c.abandon(sub, err)
 	}
 	return err
 }
 
-// appendSubscribe appends a request to subscribe, with what the options have.
+// appendSubscribe appends a request to subscribe. Options that are not set are left
+// out.
 //
 //	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...","from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10}
 func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte {
@@ -168,13 +167,13 @@ func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte
 	return append(dst, '}')
 }
 
-// abandon ends a subscription at the gateway without waiting for it. If that
-// acknowledges by reading it ends the connection.
+// abandon ends a subscription without waiting for the gateway. If reading
+// acknowledges its messages, it ends the connection.
 func (c *Conn) abandon(sub *Subscription, reason error) {
-	if sub.shares { // or the next pong would acknowledge what nobody got
+	if sub.shares { // the next pong would acknowledge messages that nobody got
 		c.socket.mute()
 		sub.end(reason)
-		c.fail(fmt.Errorf("%w: messages of a group were dropped: %v", ErrConnection, reason)) // which is the subscription's own
+		c.fail(fmt.Errorf("%w: messages of a group were dropped: %v", ErrConnection, reason)) // %v: the reason is the subscription's, not the connection's
 		return
 	}
 	sub.end(reason)
@@ -184,8 +183,8 @@ func (c *Conn) abandon(sub *Subscription, reason error) {
 		return
 	}
 	c.work.Go(func() {
-		// Without a context: it waits for the writer, whose writes have a
-		// deadline, or for the connection's end.
+		// It needs no context: it waits for the writer, whose writes have a
+		// deadline, or for the end of the connection.
 		c.start(context.Background(), sub.unsubscribe())
 	})
 }
@@ -202,13 +201,13 @@ func (s *Subscription) unsubscribe() *call {
 // Stream returns the stream's name.
 func (s *Subscription) Stream() string { return s.stream }
 
-// Joined returns where in the stream the subscription began. It is zero without
-// Meta.
+// Joined returns where in the stream the subscription began, or the zero value
+// without Meta.
 func (s *Subscription) Joined() Joined { return s.joined }
 
-// Next returns the next message, once there is one. After the last one it
-// returns why the subscription ended: ErrUnsubscribed, ErrClosed, ErrSlow,
-// ErrConnection, or an *Error, as with the code stream_deleted.
+// Next waits for the next message. After the last message it returns why the
+// subscription ended: ErrUnsubscribed, ErrClosed, ErrSlow, ErrConnection, or an
+// *Error such as one with the code stream_deleted.
 func (s *Subscription) Next(ctx context.Context) (Message, error) {
 	for {
 		if ctx.Err() != nil {
@@ -221,8 +220,8 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 	}
 }
 
-// await returns once there may be a message, or the subscription or the context
-// has ended, or something else is done.
+// await waits until there may be a message, until the subscription or the context
+// ends, or until done is closed.
 func (s *Subscription) await(ctx context.Context, done <-chan struct{}) {
 	select {
 	case <-s.some:
@@ -232,8 +231,8 @@ func (s *Subscription) await(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-// take takes a message from the queue, if there is one, or else the reason why
-// none will come.
+// take takes a message from the queue. If there is none and the subscription has
+// ended, it returns why.
 func (s *Subscription) take() (m Message, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,12 +247,12 @@ func (s *Subscription) take() (m Message, ok bool, err error) {
 	s.bytes -= m.size()
 	signal(s.room)
 	if len(s.queue) > 0 {
-		signal(s.some) // for another caller, who may be waiting
+		signal(s.some) // another caller may be waiting
 	}
 	return m, true, nil
 }
 
-// idle says whether the subscription runs and has no message for Next.
+// idle reports whether the subscription runs and has no message for Next.
 func (s *Subscription) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,8 +266,8 @@ func signal(c chan struct{}) {
 	}
 }
 
-// push puts a message into the queue, once there is room. It returns false if
-// there was none for too long.
+// push waits for room in the queue and puts a message there. It returns false if
+// there is no room for too long.
 func (s *Subscription) push(m Message, quit <-chan struct{}) bool {
 	if s.offer(m) {
 		return true
@@ -289,8 +288,8 @@ func (s *Subscription) push(m Message, quit <-chan struct{}) bool {
 	return true
 }
 
-// offer puts a message into the queue if there is room, or if nobody wants it
-// any more.
+// offer puts a message into the queue if there is room. If the subscription has
+// ended, it drops the message and returns true.
 func (s *Subscription) offer(m Message) (taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -306,7 +305,7 @@ func (s *Subscription) offer(m Message) (taken bool) {
 	return true
 }
 
-// end sets the reason why no more messages will come, if there is none yet.
+// end ends the subscription for a reason, unless it has ended.
 func (s *Subscription) end(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -316,7 +315,7 @@ func (s *Subscription) end(reason error) {
 	}
 }
 
-// endedAt returns when the subscription ended, and the present if it has not.
+// endedAt returns when the subscription ended, or the current time if it has not.
 func (s *Subscription) endedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -326,17 +325,17 @@ func (s *Subscription) endedAt() time.Time {
 	return s.over
 }
 
-// Unsubscribe ends the subscription. Next still returns what was received, and
-// then ErrUnsubscribed. What comes until the gateway has answered counts as
-// received: a member of a group has acknowledged it, unless it does that
-// explicitly. It is no error if the subscription has ended before. If the
-// context ends first, the connection of a group's subscription ends with it.
+// Unsubscribe ends the subscription. Next still returns the messages that were
+// received, and then ErrUnsubscribed. Messages that arrive before the gateway
+// answers count as received: a member of a group has acknowledged them, unless it
+// is Explicit. It is not an error if the subscription has ended. If the context ends
+// first, the connection of a group's subscription ends too.
 func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	if !s.leave() {
 		return nil
 	}
 	_, err := s.conn.roundTrip(ctx, s.unsubscribe())
-	if err != nil && ctx.Err() != nil { // it goes on, for all we know
+	if err != nil && ctx.Err() != nil { // it may still run
 		s.conn.abandon(s, ErrUnsubscribed)
 	}
 	s.end(ErrUnsubscribed)
@@ -347,13 +346,13 @@ func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	return nil
 }
 
-// leave notes that the subscription is being ended. It returns false if it has
-// been, or is already.
+// leave records that the subscription is being unsubscribed. It returns false if
+// the subscription has ended or somebody else unsubscribes it.
 func (s *Subscription) leave() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	running := s.err == nil && !s.leaving
 	s.leaving = true
-	signal(s.room) // whoever waits to put a message in need not any more
+	signal(s.room) // there is room for whoever waits in push
 	return running
 }

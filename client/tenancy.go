@@ -10,20 +10,20 @@ import (
 	"seagate/protocol"
 )
 
-// NewSecret is a client's secret as it is shown once, when it is made.
+// NewSecret is a client's secret, which is shown only when it is created.
 type NewSecret struct {
 	JailID   string // of a new jail; "" otherwise
 	ClientID string
 	Secret   Secret
 }
 
-// Clients lists the clients of the client's own jail, in the order of their
-// ids. After an error there is no more.
+// Clients lists the clients of the client's own jail, ordered by id. An error ends
+// the list.
 func (c *Client) Clients(ctx context.Context) iter.Seq2[ClientInfo, error] {
-	return list[ClientInfo](ctx, c, "list clients", "clients")
+	return list[ClientInfo](ctx, c, request{doing: "list clients", method: http.MethodGet, path: []string{"clients"}}, "clients")
 }
 
-// CreateClient makes a client of the client's own jail.
+// CreateClient creates a client in the client's own jail.
 func (c *Client) CreateClient(ctx context.Context, id, description string) (NewSecret, error) {
 	r, err := clientCall("create client", http.MethodPost, id)
 	if err != nil {
@@ -37,8 +37,8 @@ func (c *Client) CreateClient(ctx context.Context, id, description string) (NewS
 	return c.secretOf(ctx, r)
 }
 
-// RotateSecret gives a client a new secret. The old one and the connections
-// that rely on it end.
+// RotateSecret gives a client a new secret. The old one becomes invalid, and
+// connections that used it end.
 func (c *Client) RotateSecret(ctx context.Context, id string) (NewSecret, error) {
 	r, err := clientCall("rotate the secret of client", http.MethodPut, id)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *Client) RotateSecret(ctx context.Context, id string) (NewSecret, error)
 	return c.secretOf(ctx, r)
 }
 
-// secretOf makes a call that is answered with a secret.
+// secretOf makes a call whose answer is a secret.
 func (c *Client) secretOf(ctx context.Context, r request) (NewSecret, error) {
 	var answer protocol.NewClient
 	if err := c.do(ctx, r, &answer); err != nil {
@@ -56,7 +56,7 @@ func (c *Client) secretOf(ctx context.Context, r request) (NewSecret, error) {
 	return NewSecret{ClientID: answer.ID, Secret: secret.New(answer.Secret)}, nil
 }
 
-// DeleteClient deletes a client, and ends its connections.
+// DeleteClient deletes a client and ends its connections.
 func (c *Client) DeleteClient(ctx context.Context, id string) error {
 	r, err := clientCall("delete client", http.MethodDelete, id)
 	if err != nil {
@@ -65,9 +65,8 @@ func (c *Client) DeleteClient(ctx context.Context, id string) error {
 	return c.do(ctx, r, nil)
 }
 
-// SetPublicKey sets the RSA public key, in PEM, that a client's tokens are
-// verified with, or removes it if pem is empty. The connections that rely on
-// the old one end.
+// SetPublicKey sets the RSA public key, in PEM, that verifies a client's tokens. If
+// pem is empty, it removes the key. Connections that used the old key end.
 func (c *Client) SetPublicKey(ctx context.Context, id, pem string) error {
 	r, err := clientCall("set the public key of client", http.MethodPut, id)
 	if err != nil {
@@ -84,7 +83,7 @@ func (c *Client) SetPublicKey(ctx context.Context, id, pem string) error {
 	return c.do(ctx, r, nil)
 }
 
-// clientCall is a request about one client.
+// clientCall returns a request about one client.
 func clientCall(doing, method, id string) (request, error) {
 	r := request{doing: fmt.Sprintf("%s %q", doing, id), method: method, path: []string{"client", id}}
 	if err := protocol.CheckClientID(id); err != nil {
@@ -93,13 +92,13 @@ func clientCall(doing, method, id string) (request, error) {
 	return r, nil
 }
 
-// Jails lists the jails, in the order of their ids. After an error there is no
-// more. This and what follows is for clients of the root jail.
+// Jails lists the jails, ordered by id. An error ends the list. Only clients of the
+// root jail can list, create and delete jails.
 func (c *Client) Jails(ctx context.Context) iter.Seq2[JailInfo, error] {
-	return list[JailInfo](ctx, c, "list jails", "jails")
+	return list[JailInfo](ctx, c, request{doing: "list jails", method: http.MethodGet, path: []string{"jails"}}, "jails")
 }
 
-// CreateJail makes a jail and its first client.
+// CreateJail creates a jail with its first client.
 func (c *Client) CreateJail(ctx context.Context, id, name, clientID string) (NewSecret, error) {
 	r, err := jailCall("create jail", http.MethodPost, id)
 	if err != nil {
@@ -128,7 +127,7 @@ func (c *Client) DeleteJail(ctx context.Context, id string) error {
 	return c.do(ctx, r, nil)
 }
 
-// jailCall is a request about one jail.
+// jailCall returns a request about one jail.
 func jailCall(doing, method, id string) (request, error) {
 	r := request{doing: fmt.Sprintf("%s %q", doing, id), method: method, path: []string{"jails", id}}
 	if err := protocol.CheckJailID(id); err != nil {
