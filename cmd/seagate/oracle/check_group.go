@@ -7,274 +7,236 @@ import (
 	"time"
 
 	"seagate/client"
-	"seagate/protocol"
 )
 
-// ackGrace is within which time a delivery must have been acknowledged, by a
-// pong, and that made to last. The gateway promises a second or so; members
-// that are slow to read, and slow machines, take their time.
+// ackGrace is how long it may take until the acknowledgement of a delivery, by
+// a pong, has arrived and lasts. The gateway promises about a second; members
+// that read slowly, and slow machines, take longer.
 const ackGrace = 15 * time.Second
 
-// A handover is one delivery of a message to a member.
-type handover struct {
+// A delivery is one delivery of a message to a member.
+type delivery struct {
 	session *Session
 	event   Event
 }
 
-// A groupCheck is what one group did.
+// A groupCheck is what is known of one group.
 type groupCheck struct {
-	*findings
-	*ledger
-	group     *Group
-	history   *History
-	handed    map[uint64][]handover
-	told      map[uint64]bool // as missing
-	overtaken bool            // a member without meta was closed for that
-	letters   map[uint64]int
+	*streamCheck
+	*Group
+	history    *History
+	who        string
+	deliveries map[uint64][]delivery
+	told       map[uint64]bool // as missing
+	overtaken  bool            // a member without meta was closed because it lost messages
+	letters    map[uint64]bool // numbers that have a dead letter
 }
 
-// checkGroup: every message of the group's was handed to a member, and again
-// only if there was a reason.
-func checkGroup(f *findings, l *ledger, g *Group, h *History) {
-	c := &groupCheck{findings: f, ledger: l, group: g, history: h,
-		handed: map[uint64][]handover{}, told: map[uint64]bool{}, letters: map[uint64]int{}}
+// checkGroup checks that each message of a group was delivered to a member, and
+// again only if there was a reason.
+func (c *streamCheck) checkGroup(group *Group, h *History) {
+	g := &groupCheck{streamCheck: c, Group: group, history: h, who: "group " + group.Name,
+		deliveries: map[uint64][]delivery{}, told: map[uint64]bool{}, letters: map[uint64]bool{}}
 	if g.Failure != "" {
-		f.add(Surprise, g.Stream, "group %s: %s", g.Name, g.Failure)
+		g.add(Surprise, "%s: %s", g.who, g.Failure)
 	}
 	for _, letter := range h.Letters {
 		if letter.Stream == g.Stream && letter.Group == g.Name {
-			c.letters[letter.Seq]++
+			g.letters[letter.Seq] = true
 		}
 	}
 	for i, s := range g.Sessions {
-		if i == 0 {
-			c.checkStart(s)
+		if low, high := g.startRange(s); i == 0 && (g.Start < low || g.Start > high) {
+			g.add(WrongStart, "%s began with %d, want one from %d to %d", g.who, g.Start, low, high)
 		}
 		for _, e := range s.Events {
-			c.event(s, e)
+			g.event(s, e)
 		}
-		c.overtaken = c.overtaken || s.End == Overtaken
+		g.overtaken = g.overtaken || s.End == Overtaken
 	}
-	for seq := g.Start; seq < l.log.Next; seq++ {
-		c.number(seq)
+	for seq := g.Start; seq < g.log.Next; seq++ {
+		g.checkMessage(seq)
 	}
 	for _, seq := range g.Open {
-		f.add(Incomplete, g.Stream, "group %s waited for %d (message %v) to the end; the log begins with %d: %s", g.Name, seq, l.bySeq[seq].ID, l.log.First, c.tell(seq, c.handed[seq]))
+		g.add(Incomplete, "%s waited for %d (message %v) to the end; the log begins with %d: %s", g.who, seq, g.bySeq[seq].ID, g.log.First, g.describe(seq))
 	}
 }
 
-// checkStart: a group that is new begins where its first member asked.
-func (c *groupCheck) checkStart(s *Session) {
-	low, high := c.group.Start, c.group.Start
-	switch s.From.Kind {
-	case protocol.PositionLatest:
-		low, high = c.window(s)
-	case protocol.PositionEarliest:
-		low, high = 1, c.log.First
-	case protocol.PositionSeq:
-		low, high = s.From.Seq, s.From.Seq
-	}
-	if c.group.Start < low || c.group.Start > high {
-		c.add(WrongStart, c.log.Stream, "group %s began with %d, want one from %d to %d", c.group.Name, c.group.Start, low, high)
-	}
-}
-
-func (c *groupCheck) event(s *Session, e Event) {
+func (g *groupCheck) event(s *Session, e Event) {
 	if m := e.Missing; m != (client.Missing{}) {
-		if c.isThere(m) {
-			c.add(FalseGap, c.log.Stream, "group %s was told that %d to %d are missing; the log has what begins with %d",
-				c.group.Name, m.From, m.To, c.log.First)
-			return
-		}
-		for seq := m.From; seq <= m.To; seq++ {
-			c.told[seq] = true
+		if g.checkGap(g.who, m) {
+			for seq := m.From; seq <= m.To; seq++ {
+				g.told[seq] = true
+			}
 		}
 		return
 	}
-	seq := c.numberOf(e.Entry)
+	seq, _ := g.number(g.who, e.Entry)
 	switch {
-	case seq == 0 && c.publishOf[e.ID] == nil:
-		c.add(Invented, c.log.Stream, "group %s received message %v, which nobody sent", c.group.Name, e.ID)
-	case seq == 0 && !c.trims:
-		c.add(Lost, c.log.Stream, "group %s received message %v, which is not in the log", c.group.Name, e.ID)
-	case seq != 0 && seq < c.group.Start:
-		c.add(WrongStart, c.log.Stream, "group %s received %d, and began with %d", c.group.Name, seq, c.group.Start)
-	case seq != 0:
-		c.handed[seq] = append(c.handed[seq], handover{s, e})
-	}
-}
-
-func (c *groupCheck) number(seq uint64) {
-	handed := c.handed[seq]
-	dropped := seq < c.log.First && c.trims
-	switch {
-	case len(handed) > 0:
-		c.checkRepeats(seq, handed)
-		c.checkAckedAgain(seq, handed)
-		if c.group.Explicit && !dropped && !c.settled(seq, handed) {
-			c.add(Unsettled, c.log.Stream, "group %s received %d (message %v) and nobody acknowledged it", c.group.Name, seq, c.bySeq[seq].ID)
-		}
-	case c.told[seq], dropped && c.overtaken:
-	case c.letters[seq] > 0: // it timed out, each time before the member had looked at it
-	case dropped:
-		c.add(Untold, c.log.Stream, "no member of group %s received %d, and none was told", c.group.Name, seq)
+	case seq == 0:
+	case seq < g.Start:
+		g.add(WrongStart, "%s received %d, and began with %d", g.who, seq, g.Start)
 	default:
-		c.add(GroupHole, c.log.Stream, "no member of group %s received %d (message %v)", c.group.Name, seq, c.bySeq[seq].ID)
-	}
-	if c.group.Explicit && !dropped && c.history.MaxDeliveries > 0 && poisonous(c.bySeq[seq].ID) && !c.settled(seq, handed) {
-		c.add(NoDeadLetter, c.log.Stream, "group %s gave back %d (message %v) each time, and there is no dead letter", c.group.Name, seq, c.bySeq[seq].ID)
+		g.deliveries[seq] = append(g.deliveries[seq], delivery{s, e})
 	}
 }
 
-func (c *groupCheck) settled(seq uint64, handed []handover) bool {
-	for _, h := range handed {
-		if h.session.Acks[seq].Asked != 0 {
-			return true
+func (g *groupCheck) checkMessage(seq uint64) {
+	id, dropped := g.bySeq[seq].ID, seq < g.log.First && g.trims
+	unsettled := g.Explicit && !dropped && !g.letters[seq] && !slices.ContainsFunc(g.deliveries[seq],
+		func(d delivery) bool { return d.session.Acks[seq].Asked != 0 })
+	switch {
+	case len(g.deliveries[seq]) > 0:
+		g.checkRepeats(seq)
+		g.checkAckedAgain(seq)
+		if unsettled {
+			g.add(Unsettled, "%s received %d (message %v) and nobody acknowledged it", g.who, seq, id)
 		}
+	case g.told[seq], dropped && g.overtaken:
+	case g.letters[seq]: // it timed out, each time before the member had looked at it
+	case dropped:
+		g.add(Untold, "no member of %s received %d, and none was told", g.who, seq)
+	default:
+		g.add(GroupHole, "no member of %s received %d (message %v)", g.who, seq, id)
 	}
-	return c.letters[seq] > 0
+	if unsettled && g.history.MaxDeliveries > 0 && poisonous(id) {
+		g.add(NoDeadLetter, "%s gave back %d (message %v) each time, and there is no dead letter", g.who, seq, id)
+	}
 }
 
-// checkRepeats: each delivery after the first one needs a reason in one of the
-// others, whose member left, gave the message back or kept it for too long.
-func (c *groupCheck) checkRepeats(seq uint64, handed []handover) {
-	reasons, claims, latest := 0, 0, Instant(0)
+// checkRepeats checks that each delivery after the first one has a reason in
+// another one, whose member left, gave the message back or kept it too long.
+func (g *groupCheck) checkRepeats(seq uint64) {
+	deliveries, id := g.deliveries[seq], g.bySeq[seq].ID
+	reasons, firsts, latest := 0, 0, Instant(0)
 	sessions := map[*Session]int{}
-	for _, h := range handed {
-		latest = max(latest, h.event.At)
+	for _, d := range deliveries {
+		latest = max(latest, d.event.At)
 	}
-	for _, h := range handed {
-		if sessions[h.session]++; sessions[h.session] == 1 {
-			reasons += c.reasons(seq, h, latest)
-		} else if h.session.Explicit && c.heldTooLong(seq, h) {
+	for _, d := range deliveries {
+		if sessions[d.session]++; sessions[d.session] == 1 {
+			reasons += g.reasons(seq, d, latest)
+		} else if d.session.Explicit && g.heldTooLong(seq, d) {
 			reasons++
 		}
-		if h.session.Meta && h.event.Redelivered == 0 {
-			claims++
+		if d.session.Meta && d.event.Redelivered == 0 {
+			firsts++
 		}
 	}
-	if len(handed)-1 > reasons {
-		c.add(Repeat, c.log.Stream, "group %s received %d (message %v) %d times, and there are reasons for %d repeats: %s",
-			c.group.Name, seq, c.bySeq[seq].ID, len(handed), reasons, c.tell(seq, handed))
+	if len(deliveries)-1 > reasons {
+		g.add(Repeat, "%s received %d (message %v) %d times, and there are reasons for %d repeats: %s",
+			g.who, seq, id, len(deliveries), reasons, g.describe(seq))
 	}
 	for session, times := range sessions {
 		if times > 1 && !session.Explicit {
-			c.add(Repeat, c.log.Stream, "a member of group %s received %d (message %v) %d times", c.group.Name, seq, c.bySeq[seq].ID, times)
+			g.add(Repeat, "a member of %s received %d (message %v) %d times", g.who, seq, id, times)
 		}
 	}
-	if claims > 1 && len(c.history.Disturbed) == 0 {
-		c.add(Repeat, c.log.Stream, "group %s received %d (message %v) for the first time %d times, by what was said with it",
-			c.group.Name, seq, c.bySeq[seq].ID, claims)
+	if firsts > 1 && len(g.history.Disturbed) == 0 {
+		g.add(Repeat, "%s received %d (message %v) %d times with the statement that it is the first time", g.who, seq, id, firsts)
 	}
 }
 
-// maxTold is how many deliveries a violation is told with.
-const maxTold = 10
+// maxDescribed is how many deliveries a violation shows.
+const maxDescribed = 10
 
-// tell words what became of each delivery.
-func (c *groupCheck) tell(seq uint64, handed []handover) string {
+// describe says what became of each delivery of a message.
+func (g *groupCheck) describe(seq uint64) string {
 	var b strings.Builder
-	for _, h := range handed[:min(len(handed), maxTold)] {
-		fmt.Fprintf(&b, "[%v session %d of %v", time.Duration(h.event.At), slices.Index(c.group.Sessions, h.session), time.Duration(h.session.JoinedAt))
-		if nacks := h.session.Nacks[seq]; nacks > 0 {
+	deliveries := g.deliveries[seq]
+	for _, d := range deliveries[:min(len(deliveries), maxDescribed)] {
+		s := d.session
+		fmt.Fprintf(&b, "[%v session %d of %v", time.Duration(d.event.At), slices.Index(g.Sessions, s), time.Duration(s.JoinedAt))
+		if nacks := s.Nacks[seq]; nacks > 0 {
 			fmt.Fprintf(&b, ", given back %d times", nacks)
 		}
-		if ack := h.session.Acks[seq]; ack.Answered != 0 {
+		if ack := s.Acks[seq]; ack.Answered != 0 {
 			fmt.Fprintf(&b, ", acknowledged %v", time.Duration(ack.Answered))
 		}
-		if h.session.End != Stayed {
-			fmt.Fprintf(&b, ", ended (%v) %v", h.session.End, time.Duration(h.session.EndedAt))
+		if s.End != Stayed {
+			fmt.Fprintf(&b, ", ended (%v) %v", s.End, time.Duration(s.EndedAt))
 		}
-		fmt.Fprintf(&b, ", redelivered %d]", h.event.Redelivered)
+		fmt.Fprintf(&b, ", redelivered %d]", d.event.Redelivered)
 	}
 	return b.String()
 }
 
-// reasons counts why a message may have been taken from a member, the latest
-// time that it was delivered at latest.
-func (c *groupCheck) reasons(seq uint64, h handover, latest Instant) int {
-	n := h.session.Nacks[seq]
-	if (h.session.End != Stayed || h.session.EndedAt < latest) && c.mayBeUnsettled(seq, h) {
+// reasons counts why the gateway may have taken a message from a member and
+// delivered it again, for the last time at latest.
+func (g *groupCheck) reasons(seq uint64, d delivery, latest Instant) int {
+	s := d.session
+	n := s.Nacks[seq]
+	// At the end of a run one member is the first to leave. The
+	// acknowledgement of one that leaves soon need not have lasted.
+	soon := s.EndedAt < d.event.At.after(ackGrace) || s.Explicit && s.Acks[seq].Answered == 0
+	if soon && (s.End != Stayed || s.EndedAt < latest) {
 		n++
 	}
-	if h.session.Explicit && c.heldTooLong(seq, h) {
+	if s.Explicit && g.heldTooLong(seq, d) {
 		n++
 	}
 	return n
 }
 
-// mayBeUnsettled says whether a member left before its acknowledgement of a
-// message had to last. At the end of a run one of them is the first to leave.
-func (c *groupCheck) mayBeUnsettled(seq uint64, h handover) bool {
-	return h.session.EndedAt < h.event.At.after(ackGrace) || h.session.Explicit && h.session.Acks[seq].Answered == 0
+// heldTooLong reports whether the gateway may have taken a message back. Nobody
+// knows when it sent the message, but not before the member joined.
+func (g *groupCheck) heldTooLong(seq uint64, d delivery) bool {
+	ack, timeout := d.session.Acks[seq], g.history.AckTimeout
+	return ack.Answered == 0 || timeout != 0 && ack.Answered > d.session.JoinedAt.after(timeout/2)
 }
 
-// heldTooLong says whether the gateway may have taken a message back. Nobody
-// knows when it sent it; that was not before the member joined.
-func (c *groupCheck) heldTooLong(seq uint64, h handover) bool {
-	ack := h.session.Acks[seq]
-	if ack.Answered == 0 {
-		return true
-	}
-	return c.history.AckTimeout != 0 && ack.Answered > h.session.JoinedAt.after(c.history.AckTimeout/2)
-}
-
-// checkAckedAgain: what was acknowledged well before a disturbance, or where
-// there was none, does not come to a member that joined after it.
-func (c *groupCheck) checkAckedAgain(seq uint64, handed []handover) {
-	for _, h := range handed {
-		ack := h.session.Acks[seq]
-		if ack.Answered == 0 || h.session.Nacks[seq] > 0 || c.history.AckTimeout == 0 || c.heldTooLong(seq, h) {
+// checkAckedAgain checks that a member does not receive what was acknowledged
+// before it joined, unless a disturbance followed the acknowledgement soon.
+func (g *groupCheck) checkAckedAgain(seq uint64) {
+	for _, d := range g.deliveries[seq] {
+		ack := d.session.Acks[seq]
+		if d.session.Nacks[seq] > 0 || g.history.AckTimeout == 0 || g.heldTooLong(seq, d) {
 			continue
 		}
-		for _, again := range handed {
-			if again.session.AskedAt > ack.Answered && !c.excused(ack, again.event.At) {
-				c.add(AckedAgain, c.log.Stream, "group %s had acknowledged %d (message %v), and received it again %v later: %s",
-					c.group.Name, seq, c.bySeq[seq].ID, time.Duration(again.event.At-ack.Answered), c.tell(seq, handed))
+		for _, again := range g.deliveries[seq] {
+			if again.session.AskedAt > ack.Answered && !g.excused(ack, again.event.At) {
+				g.add(AckedAgain, "%s had acknowledged %d (message %v), and received it again %v later: %s",
+					g.who, seq, g.bySeq[seq].ID, time.Duration(again.event.At-ack.Answered), g.describe(seq))
 			}
 		}
 	}
 }
 
-// excused says whether a disturbance followed an acknowledgement so soon that
-// it may have been forgotten. The gateway had it at some time before the member
-// read the answer.
-func (c *groupCheck) excused(ack Ack, again Instant) bool {
-	for _, at := range c.history.Disturbed {
-		if at > ack.Asked && at < again && at < ack.Answered.after(ackGrace) {
-			return true
-		}
-	}
-	return false
+// excused reports whether a disturbance followed an acknowledgement so soon
+// that the gateway may have forgotten it. The gateway had it at some time before
+// the member read the answer.
+func (g *groupCheck) excused(ack Ack, again Instant) bool {
+	return slices.ContainsFunc(g.history.Disturbed, func(at Instant) bool {
+		return at > ack.Asked && at < again && at < ack.Answered.after(ackGrace)
+	})
 }
 
-// checkLetters: each is about a message of a group of ours that failed as
-// often as it says.
-func checkLetters(f *findings, ledgers map[string]*ledger, h *History) {
+// checkLetters checks that each dead letter is about a message of a group of the
+// run that failed as often as the letter says.
+func checkLetters(r *Report, checks map[string]*streamCheck, h *History) {
 	groups := map[string]*Group{}
+	failures := map[*Group]map[uint64]int{}
 	for _, g := range h.Groups {
-		groups[g.Stream+"/"+g.Name] = g
+		groups[g.Stream+"/"+g.Name], failures[g] = g, countFailures(g)
 	}
-	seen, failures := map[Letter]bool{}, map[*Group]map[uint64]int{}
-	for _, g := range h.Groups {
-		failures[g] = countFailures(g)
-	}
+	seen := map[Letter]bool{}
 	for _, letter := range h.Letters {
-		l, g := ledgers[letter.Stream], groups[letter.Stream+"/"+letter.Group]
+		c, g := checks[letter.Stream], groups[letter.Stream+"/"+letter.Group]
 		key := Letter{Stream: letter.Stream, Group: letter.Group, Seq: letter.Seq}
+		add := func(format string, args ...any) { r.add(DeadLetter, letter.Stream, format, args...) }
 		switch {
-		case l == nil || g == nil:
-			f.add(DeadLetter, letter.Stream, "number %d comes from group %s, which is none of ours", letter.Seq, letter.Group)
-		case l.bySeq[letter.Seq].ID != letter.Payload.ID && !l.trims:
-			f.add(DeadLetter, letter.Stream, "number %d is message %v, and the letter has %v", letter.Seq, l.bySeq[letter.Seq].ID, letter.Payload.ID)
+		case c == nil || g == nil:
+			add("number %d comes from group %s, which is none of the run", letter.Seq, letter.Group)
+		case c.bySeq[letter.Seq].ID != letter.Payload.ID && !c.trims:
+			add("number %d is message %v, and the letter has %v", letter.Seq, c.bySeq[letter.Seq].ID, letter.Payload.ID)
 		case letter.Deliveries < h.MaxDeliveries:
-			f.add(DeadLetter, letter.Stream, "number %d was given up after %d deliveries of %d", letter.Seq, letter.Deliveries, h.MaxDeliveries)
+			add("number %d was given up after %d deliveries of %d", letter.Seq, letter.Deliveries, h.MaxDeliveries)
 		case letter.Reason == "":
-			f.add(DeadLetter, letter.Stream, "number %d was given up without a reason", letter.Seq)
+			add("number %d was given up without a reason", letter.Seq)
 		case seen[key] && len(h.Disturbed) == 0:
-			f.add(DeadLetter, letter.Stream, "number %d of group %s has two letters", letter.Seq, letter.Group)
-		case failures[g][letter.Seq]+broken(g) < h.MaxDeliveries:
-			f.add(DeadLetter, letter.Stream, "number %d of group %s (message %v) did not fail %d times", letter.Seq, letter.Group, letter.Payload.ID, h.MaxDeliveries)
+			add("number %d of group %s has two letters", letter.Seq, letter.Group)
+		case failures[g][letter.Seq]+countBroken(g) < h.MaxDeliveries:
+			add("number %d of group %s (message %v) did not fail %d times", letter.Seq, letter.Group, letter.Payload.ID, h.MaxDeliveries)
 		}
 		seen[key] = true
 	}
@@ -288,20 +250,20 @@ func countFailures(g *Group) map[uint64]int {
 		if !s.Explicit {
 			continue
 		}
-		handed := map[uint64]int{}
+		received := map[uint64]int{}
 		for _, e := range s.Events {
-			handed[e.Seq]++
+			received[e.Seq]++
 		}
-		for seq, times := range handed {
+		for seq, times := range received {
 			failures[seq] += max(times, s.Nacks[seq])
 		}
 	}
 	return failures
 }
 
-// broken counts the sessions that did not live to see everything that failed
-// in them.
-func broken(g *Group) (n int) {
+// countBroken counts the sessions that may not have seen all that failed in
+// them.
+func countBroken(g *Group) (n int) {
 	for _, s := range g.Sessions {
 		if s.Explicit && s.End == Broken {
 			n++

@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 	"unique"
@@ -16,12 +17,26 @@ import (
 // A consumer has one session after the other, over a link of its own.
 type consumer struct {
 	*Oracle
-	stream string
-	link   *link
-	random *rand.Rand
-	stalls bool // it sometimes stops reading for a while
-	cut    bool // it has cut its connection itself
-	going  bool // it is about to leave: what still comes it does nothing with
+	stream  string
+	link    *link
+	random  *rand.Rand
+	stalls  bool // it sometimes stops reading for a while
+	cut     bool // it has cut the connection of the session itself
+	leaving bool // it ends the session: it does nothing with what still comes
+}
+
+// A role decides about the sessions of a consumer.
+type role interface {
+	// options are those of the next session.
+	options() client.SubscribeOptions
+	// failed takes the refusal of a session, after which there is no other one.
+	failed(error)
+	began(*listening)
+	take(*listening, *Event)
+	// complete reports whether the session has received everything that it
+	// must. It is called once the final logs are known.
+	complete(*listening) bool
+	ended(*listening)
 }
 
 // A listening is one session under way.
@@ -31,10 +46,12 @@ type listening struct {
 	sub  *client.Subscription
 }
 
-// What consumers do now and then.
 const (
 	longestStall = 3 * time.Second
 	stallEvery   = 300 // messages
+	// pollEvery is how often a consumer that has everything there is looks
+	// whether that is all.
+	pollEvery = 50 * time.Millisecond
 )
 
 func (o *Oracle) newConsumer(stream string, t Target, stalls bool) (*consumer, error) {
@@ -45,49 +62,63 @@ func (o *Oracle) newConsumer(stream string, t Target, stalls bool) (*consumer, e
 	return &consumer{Oracle: o, stream: stream, link: l, stalls: stalls, random: o.chance(o.newConn() + maxPublishers)}, nil
 }
 
-// join subscribes. The error is a refusal for good; with neither, it may be
-// tried again.
+// run has sessions until the role has received everything.
+func (c *consumer) run(r role) {
+	defer c.link.close()
+	var wait backoff
+	for {
+		options := r.options()
+		l, err := c.join(options)
+		switch {
+		case err == nil:
+			wait = backoff{}
+			r.began(l)
+			done := c.listen(l, r)
+			r.ended(l)
+			if done {
+				return
+			}
+		case !temporary(err):
+			r.failed(fmt.Errorf("subscribe from %v: %w", options.From, err))
+			return
+		case !wait.wait(c.consuming):
+			return
+		}
+	}
+}
+
+// join begins a session.
 func (c *consumer) join(options client.SubscribeOptions) (*listening, error) {
 	s := &Session{From: options.From, Meta: options.Meta || options.Explicit, Explicit: options.Explicit, AskedAt: c.clock.now()}
 	if s.Explicit {
 		s.Acks, s.Nacks = map[uint64]Ack{}, map[uint64]int{}
 	}
-	c.cut, c.going = false, false
+	c.cut, c.leaving = false, false
 	conn, err := c.dial(c.link)
 	if err != nil {
-		return nil, c.refused(err)
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(c.consuming, connectTimeout)
 	defer cancel()
 	sub, err := conn.Subscribe(ctx, c.stream, options)
 	if err != nil {
 		conn.Close()
-		return nil, c.refused(err)
+		return nil, err
 	}
 	s.JoinedAt, s.Joined = c.clock.now(), sub.Joined()
 	return &listening{s, conn, sub}, nil
 }
 
-// refused returns an error that trying again will not change.
-func (c *consumer) refused(err error) error {
-	if temporary(err) {
-		return nil
-	}
-	return err
-}
-
-// temporary says whether trying again may help.
+// temporary reports whether it may help to try again.
 func temporary(err error) bool {
 	refusal, said := errors.AsType[*client.Error](err)
 	return !said || refusal.Temporary()
 }
 
-// A handler takes what a session receives.
-type handler func(*listening, *Event)
-
-// listen receives until the session ends, and says whether the consumer is
-// done: when idle says so, or nobody waits any more.
-func (c *consumer) listen(l *listening, take handler, idle func(*listening) bool) (done bool) {
+// listen receives until the session ends. It returns true if the consumer needs
+// no other session: it is complete, it received what it cannot have, or the run
+// has given up.
+func (c *consumer) listen(l *listening, r role) (done bool) {
 	defer l.conn.Close()
 	defer func() {
 		if l.EndedAt == 0 {
@@ -95,60 +126,56 @@ func (c *consumer) listen(l *listening, take handler, idle func(*listening) bool
 		}
 	}()
 	for {
-		done, why := c.receive(l, take, idle)
+		complete, err := c.receive(l, r)
 		switch {
-		case done:
-			l.End = Stayed
-			c.drain(l, take)
+		case complete:
+			// What else was on its way counts too. Others may have what the
+			// session leaves before all of that has come.
+			l.End, c.leaving, l.EndedAt = Stayed, true, c.clock.now()
+			if l.sub.Unsubscribe(c.consuming) == nil {
+				c.readOut(l, r)
+			}
 			return true
-		case why != nil: // the connection has ended, or the subscription
-			l.End = c.endOf(why)
+		case err != nil:
+			l.End = c.endOf(err)
 			return l.End == Mismatched
 		case c.consuming.Err() != nil:
 			return true
-		case c.drained():
-			continue // idle was asked
-		case !c.options.Calm:
-			c.leave(l, take)
+		case !c.isFinal() && !c.options.Calm:
+			c.leave(l, r)
 			return false
 		}
 	}
 }
 
-// receive receives for a while: until the session is to end, or the final logs
-// are there.
-func (c *consumer) receive(l *listening, take handler, idle func(*listening) bool) (done bool, ended error) {
-	ctx, cancel := c.while()
+// receive receives for a while. It returns true if the session is complete, and
+// an error if it has ended.
+func (c *consumer) receive(l *listening, r role) (complete bool, err error) {
+	ctx, cancel := c.turn()
 	defer cancel()
-	if c.drained() && idle(l) {
+	if c.isFinal() && r.complete(l) {
 		return true, nil
 	}
 	for {
 		m, err := l.sub.Next(ctx)
-		switch {
-		case err == nil:
-		case ctx.Err() != nil:
+		if err != nil && ctx.Err() != nil {
 			return false, nil
-		default:
-			return false, err // why it ended
 		}
-		if err := c.accept(l, m, take); err != nil {
+		if err == nil {
+			err = c.accept(l, m, r)
+		}
+		if err != nil {
 			return false, err
 		}
-		if c.stalls && !c.drained() && c.random.IntN(stallEvery) == 0 {
-			c.pause(c.filling, time.Duration(c.random.Int64N(int64(longestStall))))
+		if c.stalls && !c.isFinal() && c.random.IntN(stallEvery) == 0 {
+			pause(c.filling, time.Duration(c.random.Int64N(int64(longestStall))))
 		}
 	}
 }
 
-// pollEvery is how often who has everything there is looks whether that is
-// all.
-const pollEvery = 50 * time.Millisecond
-
-// while returns for how long a session goes on receiving before it thinks
-// about what to do next.
-func (c *consumer) while() (context.Context, context.CancelFunc) {
-	if c.drained() {
+// turn returns a context that ends when the session has received for a while.
+func (c *consumer) turn() (context.Context, context.CancelFunc) {
+	if c.isFinal() {
 		return context.WithTimeout(c.consuming, pollEvery)
 	}
 	length := c.options.Session
@@ -158,65 +185,57 @@ func (c *consumer) while() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.filling, length)
 }
 
-func (c *consumer) drained() bool {
+// isFinal reports whether the final logs are known.
+func (o *Oracle) isFinal() bool {
 	select {
-	case <-c.final:
+	case <-o.final:
 		return true
 	default:
 		return false
 	}
 }
 
-// leave says goodbye, or does not.
-func (c *consumer) leave(l *listening, take handler) {
-	l.End, c.going = Left, true
+// leave ends a session: it unsubscribes, or cuts the connection.
+func (c *consumer) leave(l *listening, r role) {
+	l.End, c.leaving = Left, true
 	if c.random.IntN(2) == 0 {
 		l.End, c.cut = Broken, true
 		c.link.cut()
 	} else if err := l.sub.Unsubscribe(c.consuming); err != nil {
 		l.End = c.endOf(err)
 	}
-	c.readOut(l, take)
+	c.readOut(l, r)
 }
 
-// drain leaves when everything is there, so that it is known what else was on
-// its way.
-func (c *consumer) drain(l *listening, take handler) {
-	c.going, l.EndedAt = true, c.clock.now() // others may have what it leaves before it is out
-	if l.sub.Unsubscribe(c.consuming) == nil {
-		c.readOut(l, take)
-	}
-}
-
-// readOut takes what has arrived before the end.
-func (c *consumer) readOut(l *listening, take handler) {
+// readOut takes what had arrived before the session ended.
+func (c *consumer) readOut(l *listening, r role) {
 	for {
 		m, err := l.sub.Next(c.consuming)
 		if err != nil {
 			return
 		}
-		if c.accept(l, m, take) != nil {
+		if c.accept(l, m, r) != nil {
 			l.End = Mismatched
 			return
 		}
 	}
 }
 
-// accept notes a message and has it handled, unless it is none of the run.
-func (c *consumer) accept(l *listening, m client.Message, take handler) error {
+// accept notes a message and gives it to the role. The error is errMismatch.
+func (c *consumer) accept(l *listening, m client.Message, r role) error {
 	e, err := c.event(m)
 	if err != nil {
 		return err
 	}
 	l.Events = append(l.Events, e)
-	take(l, &l.Events[len(l.Events)-1])
+	r.take(l, &l.Events[len(l.Events)-1])
 	return nil
 }
 
 var errMismatch = errors.New("this is no message of the run")
 
-func (c *consumer) event(m client.Message) (Event, error) {
-	e := Event{At: c.clock.now(), Missing: m.Missing, Redelivered: m.Redelivered}
+func (o *Oracle) event(m client.Message) (Event, error) {
+	e := Event{At: o.clock.now(), Missing: m.Missing, Redelivered: m.Redelivered}
 	if m.Missing != (client.Missing{}) {
 		return e, nil
 	}
@@ -235,8 +254,8 @@ func entryOf(m client.Message) (Entry, error) {
 	return Entry{Seq: m.Seq, ID: b.ID, Color: color, Epoch: epoch, Time: m.Time}, nil
 }
 
-// endOf says what the end of a session means. An end that nobody here brought
-// about is a disturbance.
+// endOf returns how a session ended. An end that the oracle did not bring about
+// is a disturbance.
 func (c *consumer) endOf(err error) End {
 	switch {
 	case errors.Is(err, errMismatch):
@@ -245,31 +264,11 @@ func (c *consumer) endOf(err error) End {
 		return Overtaken
 	case c.consuming.Err() != nil:
 		return Stayed
-	}
-	if errors.Is(err, client.ErrSlow) {
+	case errors.Is(err, client.ErrSlow):
 		return Drowned
 	}
 	if !c.cut {
 		c.Disturb()
 	}
 	return Broken
-}
-
-// saw notes that a stream has had a number.
-func (c *consumer) saw(seq uint64) {
-	seen := c.seen[c.stream]
-	for before := seen.Load(); seq > before && !seen.CompareAndSwap(before, seq); before = seen.Load() {
-	}
-}
-
-// last returns the last message that a consumer of the color must have, and
-// false if there is none. The final logs are there.
-func (c *consumer) last(color string) (Entry, bool) {
-	entries := c.logs[c.stream].Entries
-	for i := len(entries) - 1; i >= 0; i-- {
-		if color == "" || entries[i].Color == color {
-			return entries[i], true
-		}
-	}
-	return Entry{}, false
 }

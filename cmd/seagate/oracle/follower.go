@@ -9,91 +9,39 @@ import (
 	"seagate/client"
 )
 
-// A followerRun is a follower at work.
+// A followerRun is a follower at work. It implements role.
 type followerRun struct {
 	*consumer
 	*Follower
-	options func() client.SubscribeOptions // of a new session
-	next    uint64                         // where it goes on, if it resumes
-	epoch   string
+	spec  followerSpec
+	next  uint64 // where it goes on, if it resumes
+	epoch string // "" before its first session with meta
 }
 
-// run has sessions until everything was received.
-func (f *followerRun) run() {
-	defer f.link.close()
-	retry := f.newRetry()
-	for {
-		options := f.options()
-		if f.Resumes && f.epoch != "" {
-			options.From, options.Epoch = client.AtSeq(f.next), f.epoch
-		}
-		l, err := f.join(options)
-		if err != nil {
-			f.Failure = fmt.Sprintf("subscribe from %v: %v", options.From, err)
-			return
-		}
-		if l == nil {
-			if !retry.wait(nil) {
-				return
-			}
-			continue
-		}
-		retry.reset()
-		f.joined(l)
-		if f.listen(l, f.take, f.complete) {
-			return
-		}
-	}
+// A followerSpec is what a follower does.
+type followerSpec struct {
+	name    string
+	color   string
+	resumes bool
+	meta    bool
+	alone   bool // it is the one member of a group
+	stalls  bool
+	from    func() client.Position // nil is the latest
 }
 
-func (f *followerRun) joined(l *listening) {
-	f.Sessions = append(f.Sessions, l.Session)
-	if f.epoch == "" {
-		f.next, f.epoch = l.Joined.Next, l.Joined.Epoch
-	}
-}
-
-func (f *followerRun) take(_ *listening, e *Event) {
-	switch {
-	case e.Missing != (client.Missing{}):
-		f.next = e.Missing.To + 1
-	case e.Seq != 0:
-		f.next = e.Seq + 1
-		f.saw(e.Seq)
-	}
-}
-
-// complete says whether a session has all that it must have.
-func (f *followerRun) complete(l *listening) bool {
-	last, any := f.last(f.Color)
-	if !any {
-		return true
-	}
-	if f.Resumes {
-		return f.next > last.Seq
-	}
-	n := len(l.Events)
-	switch {
-	case n > 0:
-		e := l.Events[n-1]
-		return e.ID == last.ID || e.Missing.To >= last.Seq
-	case l.Meta:
-		return l.Joined.Next > last.Seq
-	default:
-		return l.From == client.Position{} && f.lastSent[f.consumer.stream] < l.JoinedAt
-	}
-}
-
-// followerSpecs returns what follows a stream.
+// followerSpecs returns the followers of a stream.
 func (o *Oracle) followerSpecs(stream string) []followerSpec {
+	random := o.chance(-1)
+	someNumber := func() client.Position { return client.AtSeq(1 + random.Uint64N(o.seen[stream].Load()+1)) }
+	someTime := func() client.Position { return client.Since(time.Now().Add(-time.Second)) }
 	specs := []followerSpec{
-		{name: "resuming from the beginning", resumes: true, from: fixed(client.Earliest())},
+		{name: "resuming from the beginning", resumes: true, from: client.Earliest},
 		{name: "resuming live", resumes: true},
 		{name: "live"},
-		{name: "live, alone in its group", fanout: true},
-		{name: "from the beginning", from: fixed(client.Earliest())},
-		{name: "from a number", meta: true, from: o.someNumber(stream)},
-		{name: "from a time", meta: true, from: o.someTime},
+		{name: "live, alone in its group", alone: true},
+		{name: "from the beginning", from: client.Earliest},
+		{name: "from a number", meta: true, from: someNumber},
+		{name: "from a time", meta: true, from: someTime},
 	}
 	for _, color := range colors[:2] {
 		specs = append(specs, followerSpec{name: "token that sees " + color, color: color, resumes: true})
@@ -104,29 +52,6 @@ func (o *Oracle) followerSpecs(stream string) []followerSpec {
 			followerSpec{name: "slow and closed", stalls: true})
 	}
 	return specs
-}
-
-type followerSpec struct {
-	name    string
-	color   string
-	resumes bool
-	meta    bool
-	fanout  bool
-	stalls  bool
-	from    func() client.Position // nil is the latest
-}
-
-func fixed(p client.Position) func() client.Position { return func() client.Position { return p } }
-
-// someNumber returns a function that returns a number which the stream has had.
-func (o *Oracle) someNumber(stream string) func() client.Position {
-	random := o.chance(-1)
-	return func() client.Position { return client.AtSeq(1 + random.Uint64N(o.seen[stream].Load()+1)) }
-}
-
-// someTime returns a moment of the run.
-func (o *Oracle) someTime() client.Position {
-	return client.Since(time.Now().Add(-time.Second))
 }
 
 func (o *Oracle) newFollower(stream string, spec followerSpec) (*followerRun, error) {
@@ -141,17 +66,76 @@ func (o *Oracle) newFollower(stream string, spec followerSpec) (*followerRun, er
 	if err != nil {
 		return nil, err
 	}
-	follower := &Follower{Name: spec.name, Stream: stream, Color: spec.color, Resumes: spec.resumes}
-	return &followerRun{consumer: c, Follower: follower, options: func() client.SubscribeOptions {
-		made := client.SubscribeOptions{Meta: spec.resumes || spec.meta}
-		if spec.from != nil {
-			made.From = spec.from()
+	return &followerRun{consumer: c, spec: spec,
+		Follower: &Follower{Name: spec.name, Stream: stream, Color: spec.color, Resumes: spec.resumes}}, nil
+}
+
+func (f *followerRun) options() client.SubscribeOptions {
+	made := client.SubscribeOptions{Meta: f.Resumes || f.spec.meta}
+	switch {
+	case f.Resumes && f.epoch != "":
+		made.From, made.Epoch = client.AtSeq(f.next), f.epoch
+	case f.spec.from != nil:
+		made.From = f.spec.from()
+	}
+	if f.spec.alone || f.Oracle.options.Shared && f.Color == "" {
+		made.Group = uuid.NewString()
+	}
+	return made
+}
+
+func (f *followerRun) failed(err error) { f.Failure = err.Error() }
+
+func (f *followerRun) began(l *listening) {
+	f.Sessions = append(f.Sessions, l.Session)
+	if f.epoch == "" {
+		f.next, f.epoch = l.Joined.Next, l.Joined.Epoch
+	}
+}
+
+func (f *followerRun) ended(*listening) {}
+
+func (f *followerRun) take(_ *listening, e *Event) {
+	if e.Missing != (client.Missing{}) {
+		f.next = e.Missing.To + 1
+		return
+	}
+	if e.Seq == 0 {
+		return
+	}
+	f.next = e.Seq + 1
+	seen := f.seen[f.consumer.stream]
+	for before := seen.Load(); e.Seq > before && !seen.CompareAndSwap(before, e.Seq); before = seen.Load() {
+	}
+}
+
+func (f *followerRun) complete(l *listening) bool {
+	last, any := f.logs[f.consumer.stream].last(f.Color)
+	n := len(l.Events)
+	switch {
+	case !any:
+		return true
+	case f.Resumes:
+		return f.next > last.Seq
+	case n > 0:
+		e := l.Events[n-1]
+		return e.ID == last.ID || e.Missing.To >= last.Seq
+	case l.Meta:
+		return l.Joined.Next > last.Seq
+	default:
+		return l.From == client.Position{} && f.lastSent[f.consumer.stream] < l.JoinedAt
+	}
+}
+
+// last returns the last message that a consumer of the color must have, and
+// false if there is none.
+func (l *Log) last(color string) (Entry, bool) {
+	for i := len(l.Entries) - 1; i >= 0; i-- {
+		if color == "" || l.Entries[i].Color == color {
+			return l.Entries[i], true
 		}
-		if spec.fanout || o.options.Shared && spec.color == "" {
-			made.Group = uuid.NewString()
-		}
-		return made
-	}}, nil
+	}
+	return Entry{}, false
 }
 
 // A pager follows a stream by HTTP calls.
@@ -166,20 +150,14 @@ func (p *pager) run() {
 	defer p.link.close()
 	s := &Session{Meta: true, From: client.Earliest(), AskedAt: p.clock.now()}
 	position, next := client.Earliest(), uint64(0)
-	retry := p.newRetry()
 	for {
-		page, err := p.link.Messages(p.consuming, p.stream, position, 1+p.random.IntN(pageLimit), s.Joined.Epoch)
+		page, err := p.page(p.consuming, p.link, p.consumer.stream, position, 1+p.random.IntN(pageLimit), s.Joined.Epoch)
 		if err != nil {
 			if !temporary(err) {
 				p.Failure = fmt.Sprintf("read from %v: %v", position, err)
-				return
 			}
-			if !retry.wait(nil) {
-				return
-			}
-			continue
+			return
 		}
-		retry.reset()
 		if next == 0 {
 			next = p.begin(s, page)
 			page.Dropped = 0 // before the first page
@@ -189,7 +167,7 @@ func (p *pager) run() {
 			return
 		}
 		position = client.AtSeq(next)
-		if page.AtEnd && !p.await(next) {
+		if page.AtEnd && (p.isFinal() && next >= p.logs[p.consumer.stream].Next || !pause(p.consuming, pollEvery)) {
 			return
 		}
 	}
@@ -221,12 +199,4 @@ func (p *pager) note(s *Session, page client.MessagePage, next uint64) (uint64, 
 		next = m.Seq + 1
 	}
 	return next, nil
-}
-
-// await waits for more. It returns false if there will be none.
-func (p *pager) await(next uint64) bool {
-	if p.drained() && next >= p.logs[p.stream].Next {
-		return false
-	}
-	return p.pause(p.consuming, pollEvery)
 }

@@ -62,7 +62,7 @@ func (o *Oracle) readFirsts() error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.options.Patience)
 	defer cancel()
 	for _, stream := range o.streams {
-		page, err := o.page(ctx, stream, client.Earliest(), 1)
+		page, err := o.page(ctx, o.control, stream, client.Earliest(), 1, "")
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (o *Oracle) readFirsts() error {
 // pages reads from a position to the end.
 func (o *Oracle) pages(ctx context.Context, stream string, from client.Position, take func(client.MessagePage) error) error {
 	for {
-		page, err := o.page(ctx, stream, from, 1000)
+		page, err := o.page(ctx, o.control, stream, from, 1000, "")
 		if err != nil {
 			return err
 		}
@@ -90,18 +90,14 @@ func (o *Oracle) pages(ctx context.Context, stream string, from client.Position,
 	}
 }
 
-// page reads one page, and again if the gateway is away.
-func (o *Oracle) page(ctx context.Context, stream string, from client.Position, limit int) (client.MessagePage, error) {
-	wait := firstWait
+// page reads one page, and tries again while the gateway is away.
+func (o *Oracle) page(ctx context.Context, l *link, stream string, from client.Position, limit int, epoch string) (client.MessagePage, error) {
+	var wait backoff
 	for {
-		page, err := o.control.Messages(ctx, stream, from, limit, "")
-		if err == nil || !temporary(err) {
+		page, err := l.Messages(ctx, stream, from, limit, epoch)
+		if err == nil || !temporary(err) || !wait.wait(ctx) {
 			return page, err
 		}
-		if !o.pause(ctx, wait) {
-			return page, err
-		}
-		wait = min(2*wait, lastWait)
 	}
 }
 
@@ -121,7 +117,7 @@ func (o *Oracle) newLetterReader() *letterReader {
 
 // run reads until it is stopped, and then what is there.
 func (r *letterReader) run() {
-	for r.pause(r.ctx, pollEvery) {
+	for pause(r.ctx, pollEvery) {
 		r.round(r.ctx)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.options.Patience)
@@ -193,7 +189,7 @@ func (o *Oracle) startFollowers(stream string) error {
 			return err
 		}
 		o.followers = append(o.followers, f.Follower)
-		o.consumers.Go(f.run)
+		o.consumers.Go(func() { f.run(f) })
 	}
 	c, err := o.newConsumer(stream, o.target, false)
 	if err != nil {

@@ -2,7 +2,6 @@ package oracle
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -86,57 +85,44 @@ func (g *groupRun) newMember(index int) (*member, error) {
 	return &member{consumer: c, group: g, index: index, explicit: g.spec.explicit(index)}, nil
 }
 
-// run has sessions until the group is done.
+// run has sessions until the group is done. The first member makes the group.
 func (m *member) run() {
-	defer m.link.close()
-	if m.index == 0 && m.group.spec.late {
-		m.pause(m.publishing, time.Duration(m.random.Int64N(int64(time.Second))))
-	}
-	if m.index > 0 && !m.awaitFounder() {
-		return
-	}
-	retry := m.newRetry()
-	for {
-		l, err := m.enter()
-		if err != nil {
-			m.group.failed(err)
-			return
-		}
-		if l != nil {
-			retry.reset()
-			done := m.listen(l, m.take, m.complete)
-			for _, e := range m.pending {
-				m.perhapsUpTo(l, e)
-			}
-			if done {
-				return
-			}
-		} else if !retry.wait(nil) {
-			return
-		}
-	}
-}
-
-func (m *member) awaitFounder() bool {
-	select {
-	case <-m.group.founded:
-		return true
-	case <-m.consuming.Done():
-		return false
-	}
-}
-
-// enter joins the group. The first time founds it.
-func (m *member) enter() (*listening, error) {
-	m.pending = nil
-	if m.index == 0 && m.group.asked == 0 {
-		m.group.asked = m.clock.now()
-	}
-	l, err := m.join(client.SubscribeOptions{Group: m.group.Name, From: m.group.spec.from, Meta: m.group.spec.meta, Explicit: m.explicit})
-	if l == nil {
-		return nil, err
-	}
 	g := m.group
+	if m.index == 0 {
+		if g.spec.late {
+			pause(m.publishing, time.Duration(m.random.Int64N(int64(time.Second))))
+		}
+		g.asked = m.clock.now()
+	} else {
+		select {
+		case <-g.founded:
+		case <-m.consuming.Done():
+			m.link.close()
+			return
+		}
+	}
+	m.consumer.run(m)
+}
+
+func (m *member) options() client.SubscribeOptions {
+	m.pending = nil
+	spec := m.group.spec
+	return client.SubscribeOptions{Group: m.group.Name, From: spec.from, Meta: spec.meta, Explicit: m.explicit}
+}
+
+func (m *member) failed(err error) {
+	g := m.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Failure = err.Error()
+	g.once.Do(func() { close(g.founded) })
+}
+
+func (m *member) began(l *listening) {
+	g := m.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Sessions = append(g.Sessions, l.Session)
 	g.once.Do(func() {
 		l.AskedAt = g.asked
 		g.Group.Start = 1
@@ -145,24 +131,19 @@ func (m *member) enter() (*listening, error) {
 		}
 		close(g.founded)
 	})
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.Sessions = append(g.Sessions, l.Session)
-	return l, nil
 }
 
-func (g *groupRun) failed(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.Failure = fmt.Sprintf("subscribe: %v", err)
-	g.once.Do(func() { close(g.founded) })
+func (m *member) ended(l *listening) {
+	for _, e := range m.pending {
+		m.perhapsUpTo(l, e)
+	}
 }
 
 func (m *member) take(l *listening, e *Event) {
 	switch {
 	case e.Missing != (client.Missing{}):
 		m.group.missing(e.Missing)
-	case m.explicit && m.going:
+	case m.explicit && m.leaving:
 		m.perhapsUpTo(l, e.Entry)
 	case m.explicit:
 		m.deal(l, *e)
@@ -199,11 +180,11 @@ const (
 // deal does with a message what an explicit member does.
 func (m *member) deal(l *listening, e Event) {
 	fresh := e.Seq > l.UpTo && l.Acks[e.Seq].Asked == 0
-	if fresh && m.options.MaxDeliveries > 0 && poisonous(e.ID) && m.group.Explicit {
+	if fresh && m.Oracle.options.MaxDeliveries > 0 && poisonous(e.ID) && m.group.Explicit {
 		m.nack(l, e.Seq, poisonReason, 0)
 		return
 	}
-	if fresh && l.Nacks[e.Seq] == 0 && !m.options.Calm && m.mistreat(l, e.Seq) {
+	if fresh && l.Nacks[e.Seq] == 0 && !m.Oracle.options.Calm && m.mistreat(l, e.Seq) {
 		return
 	}
 	m.pending = append(m.pending, e.Entry)
@@ -218,7 +199,7 @@ func (m *member) mistreat(l *listening, seq uint64) bool {
 	case m.random.IntN(busyEvery) == 0:
 		m.nack(l, seq, "busy", time.Duration(m.random.Int64N(int64(pollEvery))))
 		return true
-	case m.random.IntN(forgetEvery) == 0 && m.options.AckTimeout > 0 && m.options.AckTimeout <= forgetTimeout && !m.drained():
+	case m.random.IntN(forgetEvery) == 0 && m.Oracle.options.AckTimeout > 0 && m.Oracle.options.AckTimeout <= forgetTimeout && !m.isFinal():
 		return true
 	}
 	return false
@@ -253,7 +234,7 @@ func (m *member) flush(l *listening) {
 		m.group.settle(e)
 	}
 	m.note(err)
-	if err == nil && !m.options.Calm && !m.group.Explicit && m.random.IntN(upToEvery) == 0 {
+	if err == nil && !m.Oracle.options.Calm && !m.group.Explicit && m.random.IntN(upToEvery) == 0 {
 		m.ackUpTo(ctx, l, seqs[len(seqs)-1])
 	}
 }
@@ -273,13 +254,13 @@ func (m *member) ackUpTo(ctx context.Context, l *listening, seq uint64) {
 }
 
 func (m *member) answerTime() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(m.consuming, m.options.Patience)
+	return context.WithTimeout(m.consuming, m.Oracle.options.Patience)
 }
 
 // note notes an answer to an acknowledgement that should have been another
 // one. That the connection has ended shows by itself.
 func (m *member) note(err error) {
-	if err := m.refused(err); err != nil {
+	if !temporary(err) {
 		m.surprise(m.stream, "an acknowledgement was refused: %v", err)
 	}
 }

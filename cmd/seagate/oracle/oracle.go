@@ -314,34 +314,22 @@ func (o *Oracle) dial(l *link) (*client.Conn, error) {
 	return l.Dial(ctx)
 }
 
-// A retry waits longer each time, and gives up when the run does.
-type retry struct {
-	o    *Oracle
-	next time.Duration
-}
+// A backoff waits longer each time. The zero value has not waited yet.
+type backoff struct{ last time.Duration }
 
 const (
 	firstWait = 10 * time.Millisecond
 	lastWait  = 500 * time.Millisecond
 )
 
-func (o *Oracle) newRetry() *retry { return &retry{o, firstWait} }
-
-func (r *retry) reset() { r.next = firstWait }
-
-// wait waits. It returns false if trying again is of no use.
-func (r *retry) wait(err error) bool {
-	if !temporary(err) {
-		r.o.fail(err)
-		return false
-	}
-	ok := r.o.pause(r.o.consuming, r.next)
-	r.next = min(2*r.next, lastWait)
-	return ok
+// wait returns false if the context ends first.
+func (b *backoff) wait(ctx context.Context) bool {
+	b.last = min(max(2*b.last, firstWait), lastWait)
+	return pause(ctx, b.last)
 }
 
 // pause returns false if the context ends first.
-func (o *Oracle) pause(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -25,12 +25,14 @@ type publisher struct {
 
 // A parcel is one request to publish.
 type parcel struct {
-	request int
+	request int // in the journal
 	stream  string
-	key     string // "" for none
+	key     string // the message id that it is sent under; "" for none
 	ids     []ID
 	bodies  []body
-	echo    bool // it was acknowledged before, or will have been
+	wrong   bool // a message does not fit the schema
+	repeats bool // it is sent again under its key until it is answered
+	echo    bool // it is the same again as another parcel, and not in the journal
 }
 
 // What publishers do now and then, once in so many messages.
@@ -66,21 +68,18 @@ func (p *publisher) next(messages int) (parcel, bool) {
 		return parcel{}, false
 	}
 	made := parcel{stream: p.streams[p.random.IntN(len(p.streams))]}
-	wrong := -1
-	if p.random.IntN(wrongEvery) == 0 {
-		wrong = p.random.IntN(messages)
-	}
-	for i := range messages {
+	for range messages {
 		id := ID{p.index, p.n}
 		p.n++
-		b := body{ID: id, Color: colorOf(id), Pad: p.pad()}
-		if i == wrong {
-			b.Color = wrongColor
-		}
-		made.ids, made.bodies = append(made.ids, id), append(made.bodies, b)
+		made.ids = append(made.ids, id)
+		made.bodies = append(made.bodies, body{ID: id, Color: colorOf(id), Pad: strings.Repeat("x", p.options.Bytes)})
+	}
+	if p.random.IntN(wrongEvery) == 0 {
+		made.wrong = true
+		made.bodies[p.random.IntN(messages)].Color = wrongColor
 	}
 	if p.random.IntN(2) == 0 {
-		made.key = p.keyOf(made.ids[0])
+		made.key, made.repeats = fmt.Sprintf("%s-%v", p.name, made.ids[0]), true
 	}
 	return made, true
 }
@@ -90,15 +89,15 @@ func (p *publisher) more() bool {
 	return p.publishing.Err() == nil && p.sent.Load() < int64(p.options.Messages)
 }
 
-func (p *publisher) pad() string { return strings.Repeat("x", p.options.Bytes) }
-
-func (p *publisher) keyOf(id ID) string { return fmt.Sprintf("%s-%v", p.name, id) }
-
-// open notes that a parcel is about to be sent.
-func (p *publisher) open(made *parcel) (err error) {
-	made.request, err = p.journal.send(made.stream, p.conn, made.key != "", made.ids)
-	return err
+// announce notes that a parcel is about to be sent.
+func (p *publisher) announce(made *parcel) {
+	var err error
+	made.request, err = p.journal.send(made.stream, p.conn, made.repeats, made.ids)
+	p.fail(err)
 }
+
+// mayEcho reports whether a parcel is to be sent a second time, now and then.
+func (p *publisher) mayEcho(made parcel) bool { return made.repeats && !made.wrong && !p.options.Calm }
 
 // settle notes what became of a parcel. It returns whether it has to be sent
 // again, and whether the connection has ended.
@@ -116,12 +115,12 @@ func (p *publisher) settle(made parcel, err error) (again, ended bool) {
 		p.fail(p.journal.acknowledged(made.request))
 		return false, false
 	case ended, refusal.Code == protocol.CodeStorageUnavailable:
-		return made.key != "", ended
-	case made.key != "" && refusal.Temporary():
+		return made.repeats, ended
+	case made.repeats && refusal.Temporary():
 		return true, false
 	}
 	p.fail(p.journal.refused(made.request, string(refusal.Code)))
-	if made.bodies[0].Color != wrongColor && len(made.bodies) == 1 && refusal.Code == protocol.CodeInvalidPayload {
+	if !made.wrong && refusal.Code == protocol.CodeInvalidPayload {
 		p.surprise(made.stream, "message %v was refused: %v", made.ids[0], err)
 	}
 	return false, false
@@ -159,18 +158,22 @@ type sending struct {
 	receipt *client.Receipt
 }
 
-// run publishes until the run stops doing so, and then until everything with
-// an id is answered.
+// run publishes until the run stops that, and then until everything with a
+// message id is answered.
 func (p *socketPublisher) run() {
-	retry := p.newRetry()
+	var wait backoff
 	for p.more() || len(p.again) > 0 {
 		conn, err := p.dial(p.link)
-		if err == nil {
+		switch {
+		case err == nil:
 			p.session(conn)
 			conn.Close()
-			retry.reset()
+			wait = backoff{}
+		case !temporary(err):
+			p.fail(err)
+			return
 		}
-		if (err != nil || len(p.again) > 0) && !retry.wait(err) {
+		if (err != nil || len(p.again) > 0) && !wait.wait(p.consuming) {
 			return
 		}
 	}
@@ -206,14 +209,9 @@ func (p *socketPublisher) step(conn *client.Conn) bool {
 	if !ok {
 		return false
 	}
-	p.fail(p.open(&made))
-	if !p.send(conn, made) {
+	p.announce(&made)
+	if !p.send(conn, made) || p.mayEcho(made) && !p.resend(conn, made) {
 		return false
-	}
-	if made.key != "" && made.bodies[0].Color != wrongColor && !p.options.Calm {
-		if !p.resend(conn, made) {
-			return false
-		}
 	}
 	if !p.options.Calm && p.random.IntN(cutEvery) == 0 {
 		p.link.cut()
@@ -231,7 +229,7 @@ func (p *socketPublisher) step(conn *client.Conn) bool {
 func (p *socketPublisher) resend(conn *client.Conn, made parcel) bool {
 	if p.random.IntN(echoEvery) == 0 {
 		echo := made
-		echo.echo = true
+		echo.echo, echo.repeats = true, false
 		if !p.send(conn, echo) {
 			return false
 		}
@@ -243,33 +241,30 @@ func (p *socketPublisher) resend(conn *client.Conn, made parcel) bool {
 	if !ok {
 		return false
 	}
-	other.stream = made.stream
-	key := made.key
-	other.key = "" // not to be repeated: nobody knows which of the two was first
-	p.fail(p.open(&other))
-	return p.sendUnder(conn, other, key)
+	// It is not repeated: nobody knows which of the two was first.
+	other.stream, other.key, other.repeats = made.stream, made.key, false
+	p.announce(&other)
+	return p.send(conn, other)
 }
 
+// send returns false if the connection has ended.
 func (p *socketPublisher) send(conn *client.Conn, made parcel) bool {
-	return p.sendUnder(conn, made, made.key)
-}
-
-// sendUnder returns false if the connection has ended.
-func (p *socketPublisher) sendUnder(conn *client.Conn, made parcel, key string) bool {
 	var receipt *client.Receipt
 	var err error
-	if key == "" {
+	if made.key == "" {
 		receipt, err = conn.Send(p.consuming, made.stream, made.bodies[0])
 	} else {
-		receipt, err = conn.SendOnce(p.consuming, made.stream, key, made.bodies[0])
+		receipt, err = conn.SendOnce(p.consuming, made.stream, made.key, made.bodies[0])
 	}
-	if err != nil {
-		p.unsure(made)
-		p.abandon()
-		return false
+	if err == nil {
+		p.pending = append(p.pending, sending{made, receipt})
+		return true
 	}
-	p.pending = append(p.pending, sending{made, receipt})
-	return true
+	if made.repeats {
+		p.again = append(p.again, made)
+	}
+	p.abandon()
+	return false
 }
 
 // answer waits for the oldest answer. It returns false if the connection has
@@ -288,12 +283,6 @@ func (p *socketPublisher) answer() bool {
 func (p *socketPublisher) abandon() {
 	for len(p.pending) > 0 {
 		p.answer()
-	}
-}
-
-func (p *socketPublisher) unsure(made parcel) {
-	if made.key != "" && !made.echo {
-		p.again = append(p.again, made)
 	}
 }
 
@@ -317,35 +306,25 @@ func (p *httpPublisher) step() bool {
 	if !ok {
 		return false
 	}
-	p.fail(p.open(&made))
-	retry := p.newRetry()
+	p.announce(&made)
+	var wait backoff
 	for {
 		again, ended := p.settle(made, p.call(made))
-		if ended { // the order of what comes now is another one
+		if ended { // what comes now may overtake what was sent
 			p.conn = p.newConn()
 		}
 		if !again && !ended {
-			p.echo(made)
+			if p.mayEcho(made) && p.random.IntN(echoEvery) == 0 {
+				made.echo = true
+				p.settle(made, p.call(made))
+			}
 			return true
 		}
-		if !retry.wait(nil) || !again {
+		if !wait.wait(p.consuming) || !again {
 			return p.consuming.Err() == nil
 		}
 		p.fail(p.journal.repeat(made.request, p.conn))
 	}
-}
-
-// echo now and then sends what was answered again.
-func (p *httpPublisher) echo(made parcel) {
-	wrong := false
-	for _, b := range made.bodies {
-		wrong = wrong || b.Color == wrongColor
-	}
-	if made.key == "" || wrong || p.options.Calm || p.random.IntN(echoEvery) != 0 {
-		return
-	}
-	made.echo = true
-	p.settle(made, p.call(made))
 }
 
 func (p *httpPublisher) call(made parcel) error {

@@ -55,11 +55,11 @@ type Summary struct {
 	Redelivered  int `json:"redelivered"` // by groups
 	DeadLetters  int `json:"deadLetters"`
 	Dropped      int `json:"dropped"`    // by retention
-	Missing      int `json:"missing"`    // told as missing, each as often as it was
-	Overtaken    int `json:"overtaken"`  // sessions that were closed for what they lost
-	Drowned      int `json:"drowned"`    // sessions whose own client dropped messages, since it was too slow
+	Missing      int `json:"missing"`    // reported as missing, once for each report
+	Overtaken    int `json:"overtaken"`  // sessions that the gateway closed because they lost messages
+	Drowned      int `json:"drowned"`    // sessions whose own client dropped messages because they read too slowly
 	Sessions     int `json:"sessions"`   // of consumers
-	Reconnects   int `json:"reconnects"` // of consumers, beyond the first
+	Reconnects   int `json:"reconnects"` // of consumers, beyond the first session
 	Disturbances int `json:"disturbances"`
 }
 
@@ -68,9 +68,24 @@ type Report struct {
 	Summary    Summary      `json:"summary"`
 	Violations []Violation  `json:"violations"`
 	More       map[Kind]int `json:"more"` // violations beyond the limit of their kind
+	limit      int
+	counts     map[Kind]int // violations within the limit
 }
 
-// OK says whether every promise was kept.
+func newReport(limit int) *Report {
+	return &Report{More: map[Kind]int{}, limit: limit, counts: map[Kind]int{}}
+}
+
+func (r *Report) add(kind Kind, stream, format string, args ...any) {
+	if r.counts[kind] == r.limit {
+		r.More[kind]++
+		return
+	}
+	r.counts[kind]++
+	r.Violations = append(r.Violations, Violation{kind, stream, fmt.Sprintf(format, args...)})
+}
+
+// OK reports whether the gateway kept every promise.
 func (r *Report) OK() bool { return len(r.Violations) == 0 }
 
 // WriteTo writes the report for people.
@@ -107,22 +122,63 @@ func (r *Report) total() int {
 	}
 	return n
 }
-
-// A findings collects violations, at most limit of each kind.
-type findings struct {
-	limit  int
-	counts map[Kind]int
-	report *Report
-}
-
-func newFindings(limit int) *findings {
-	return &findings{limit: limit, counts: map[Kind]int{}, report: &Report{More: map[Kind]int{}}}
-}
-
-func (f *findings) add(kind Kind, stream, format string, args ...any) {
-	if f.counts[kind]++; f.counts[kind] > f.limit {
-		f.report.More[kind]++
-		return
+func summarize(h *History) Summary {
+	s := Summary{Disturbances: len(h.Disturbed), DeadLetters: len(h.Letters)}
+	for _, p := range h.Publishes {
+		n := len(p.IDs)
+		s.Messages += n
+		s.Repeated += p.Attempts - 1
+		switch p.Outcome {
+		case Acknowledged:
+			s.Acknowledged += n
+		case Refused:
+			s.Refused += n
+		default:
+			s.Unknown += n
+		}
 	}
-	f.report.Violations = append(f.report.Violations, Violation{kind, stream, fmt.Sprintf(format, args...)})
+	for _, log := range h.Logs {
+		s.Dropped += int(log.First) - 1
+	}
+	for _, c := range h.Followers {
+		s.addSessions(c.Sessions, 1)
+	}
+	for _, g := range h.Groups {
+		s.addSessions(g.Sessions, g.Members)
+		s.Redelivered += repeats(g.Sessions)
+	}
+	return s
+}
+
+func (s *Summary) addSessions(sessions []*Session, consumers int) {
+	s.Sessions += len(sessions)
+	s.Reconnects += max(len(sessions)-consumers, 0)
+	for _, session := range sessions {
+		switch session.End {
+		case Overtaken:
+			s.Overtaken++
+		case Drowned:
+			s.Drowned++
+		}
+		for _, e := range session.Events {
+			if e.Missing.To != 0 {
+				s.Missing += int(e.Missing.To - e.Missing.From + 1)
+			} else {
+				s.Delivered++
+			}
+		}
+	}
+}
+
+func repeats(sessions []*Session) (n int) {
+	seen := map[ID]bool{}
+	for _, s := range sessions {
+		for _, e := range s.Events {
+			if e.Missing.To == 0 && seen[e.ID] {
+				n++
+			}
+			seen[e.ID] = true
+		}
+	}
+	return n
 }
