@@ -1,0 +1,74 @@
+package main_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Every answer and delivery that docs/protocol.md shows is one that an exchange
+// has, so that the binary is known to send it.
+func TestDocumentedAnswers(t *testing.T) {
+	text, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var proven []*regexp.Regexp
+	for _, e := range expectations(t, exchangeFiles(t)) {
+		if pattern := answerPattern(e.text); pattern != nil {
+			proven = append(proven, pattern)
+		}
+	}
+	answers := documentedAnswers(string(text))
+	if len(answers) < 50 {
+		t.Errorf("found only %d answers", len(answers))
+	}
+	for _, answer := range answers {
+		if strings.Contains(answer, `"gap":{`) {
+			continue // protocol has a test for it: an exchange cannot wait for retention
+		}
+		shown := withoutIDs(answer)
+		found := false
+		for _, pattern := range proven {
+			found = found || pattern.MatchString(shown)
+		}
+		if !found {
+			t.Errorf("no exchange has the answer\n%s", answer)
+		}
+	}
+}
+
+var (
+	shownAnswer  = regexp.MustCompile(`(?m)^ +< ([{\[].*(?:\n {6,}[^ <>].*)*)`)
+	continuation = regexp.MustCompile(`\n *`)
+	requestID    = regexp.MustCompile(`^\{"id":\d+,|("success":true,"streamName":"[^"]*","payload":)\d+`)
+	placeholder  = regexp.MustCompile(`\\\$\\\{[^}]*\\\}`)
+)
+
+// documentedAnswers returns what the document shows after "<".
+func documentedAnswers(document string) (answers []string) {
+	for _, m := range shownAnswer.FindAllStringSubmatch(document, -1) {
+		answers = append(answers, continuation.ReplaceAllString(m[1], ""))
+	}
+	return answers
+}
+
+// withoutIDs makes answers to different requests of the same kind equal.
+func withoutIDs(answer string) string {
+	return requestID.ReplaceAllString(answer, "${1}ID")
+}
+
+// answerPattern returns what matches the answer that an exchange expects. In it
+// placeholders stand for strings only; if one stands for more, the exchange
+// proves too little and the result is nil.
+func answerPattern(expected string) *regexp.Regexp {
+	if !strings.HasPrefix(expected, "{") {
+		return nil
+	}
+	pattern := placeholder.ReplaceAllString(regexp.QuoteMeta(withoutIDs(expected)), "§")
+	if strings.Count(pattern, "§") != strings.Count(pattern, `"§"`) {
+		return nil
+	}
+	return regexp.MustCompile("^" + strings.ReplaceAll(pattern, "§", `[^"]*`) + "$")
+}
