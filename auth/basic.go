@@ -154,8 +154,8 @@ func (d *Directory) refused(r *Refusal) error {
 	return r
 }
 
-// maxWaiting bounds how many attempts wait at a gate. So many take about as long as a connection
-// may take to authenticate.
+// maxWaiting bounds how many attempts wait at a gate. At 30 ms each, the last waits for about 4 s,
+// and a connection has 10 s to authenticate by default.
 const maxWaiting = 128
 
 // A gate lets one attempt through at a time, so that stretching secrets keeps at most one core

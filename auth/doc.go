@@ -24,10 +24,10 @@
 //   - A token is a JWT (RFC 7519), signed RS512 with the private half of the key that the client
 //     registered. If several jails have a client of the same id, the key that verifies the
 //     token determines the jail. A key that such a client of another jail registered first is
-//     stored and never used: public keys are public, and registering the key of someone else
-//     must not draw their bearers into the own jail. The second holder gets no error, because
-//     it must not learn of the first. If both keys belong to one owner, all tokens enter the
-//     first jail.
+//     stored and never used: public keys are public, and a jail that registers the key of
+//     someone else must not get their bearers. The second holder gets no error, because it must
+//     not learn of the first. If both clients belong to one owner, all tokens enter the first
+//     jail.
 //
 // The claims of a token: "exp" is required and "nbf" is optional, both in seconds and without
 // leeway; "mustFanout" is an optional boolean; "filter" is an optional FDSL tree, which must

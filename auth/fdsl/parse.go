@@ -88,7 +88,7 @@ func (p *parser) checkRange(number string, dec *jsontext.Decoder) {
 }
 
 func (p *parser) tooDeep(pointer string) {
-	p.refuse(pointer, "nested too deeply, at most %d nodes may stand within each other", p.limits.Depth)
+	p.refuse(pointer, "nested too deeply, at most %d levels of nodes are allowed", p.limits.Depth)
 }
 
 // node parses the node at a pointer. It recurses at most to limits.Depth.
@@ -109,7 +109,7 @@ func (p *parser) node(decoded any, pointer string, depth int) node {
 	}
 	operand, ok := members["e"]
 	if !ok && name != "null" {
-		p.refuse(pointer, `a node of type %.20q has its operand in "e"; there is none`, name)
+		p.refuse(pointer, `a node of type %.20q needs an operand in "e", and there is none`, name)
 		return node{}
 	}
 	return p.operand(name, operand, pointer, depth)
@@ -132,7 +132,7 @@ func (p *parser) admit(pointer string, depth int) bool {
 func (p *parser) refuseUnknownKeys(members map[string]any, pointer string) {
 	for _, key := range slices.Sorted(maps.Keys(members)) {
 		if key != "t" && key != "e" {
-			p.refuse(pointer, `unknown key %.40q; a node has "t" and "e" alone`, key)
+			p.refuse(pointer, `unknown key %.40q; a node has only "t" and "e"`, key)
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (p *parser) operand(name string, operand any, pointer string, depth int) no
 	case "not":
 		return p.not(operand, pointer, depth)
 	}
-	p.refuse(pointer+"/t", "unknown type %.20q; there are string, number, bool, null, path, meta, eq, and, or, not", name)
+	p.refuse(pointer+"/t", "unknown type %.20q; the types are string, number, bool, null, path, meta, eq, and, or, not", name)
 	return node{}
 }
 
