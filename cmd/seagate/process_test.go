@@ -140,7 +140,7 @@ var unwanted = regexp.MustCompile(`DATA RACE|panic|sea_[A-Za-z0-9_-]{40,}|eyJ[A-
 	regexp.QuoteMeta(root.secret))
 
 // durationText is a duration in a JSON log that is not a number. All of them
-// are whole nanoseconds, as docs/operations.md says.
+// are whole nanoseconds, as docs/configuration.md says.
 var durationText = regexp.MustCompile(`"\w+":"([0-9.]+(ns|us|µs|ms|s|m|h))+"`)
 
 // complaint returns an error if the log has something in it that must not be
