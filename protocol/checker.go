@@ -37,14 +37,10 @@ type checker struct {
 
 // err returns what the views document, or nil if nothing is wrong.
 func (c *checker) err() error {
-	switch {
-	case c.refusal != nil:
+	if c.refusal != nil {
 		return c.refusal
-	case c.Count() > 0:
-		return InvalidRequest("The request", problems.Lines(c.All())...)
-	default:
-		return nil
 	}
+	return InvalidRequest("The request", &c.List)
 }
 
 // errOrBadStream is err, and if nothing is wrong, what is wrong with the

@@ -3,6 +3,8 @@ package protocol
 import (
 	"fmt"
 	"strings"
+
+	"seagate/internal/problems"
 )
 
 // An Error refuses one request. All of it is safe to show to the sender of the
@@ -20,15 +22,19 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// InvalidRequest returns an Error (invalid_request) for a request with the
-// given problems, at least one. Its message begins with subject ("The
-// request") and has the first problem, for clients that show nothing else.
-func InvalidRequest(subject string, problems ...string) *Error {
-	message := subject + " is not well formed: " + problems[0]
-	if more := len(problems) - 1; more > 0 {
+// InvalidRequest returns an *Error (invalid_request) with all that is wrong with
+// a request, and nil if nothing is. Its message begins with subject, as in "The
+// request", and has the first problem, for clients that show nothing else.
+func InvalidRequest(subject string, wrong *problems.List) error {
+	if wrong.Count() == 0 {
+		return nil
+	}
+	lines := problems.Lines(wrong.All())
+	message := subject + " is not well formed: " + lines[0]
+	if more := wrong.Count() - 1; more > 0 {
 		message += fmt.Sprintf(" (and %d more)", more)
 	}
-	return &Error{Code: CodeInvalidRequest, Message: message, Errors: problems}
+	return &Error{Code: CodeInvalidRequest, Message: message, Errors: lines}
 }
 
 func (e *Error) Error() string {

@@ -32,9 +32,9 @@ func (q *request) dryRun() (bool, error) {
 	query, wrong := q.query("dryRun")
 	text, given := query["dryRun"]
 	if given && text != "true" && text != "false" {
-		wrong = append(wrong, "query: dryRun must be true or false")
+		wrong.Add("query", "dryRun must be true or false")
 	}
-	return text == "true", refusal(wrong)
+	return text == "true", refusal(&wrong)
 }
 
 // planDefine answers {"change":...,"differences":[...],"definition":{...}}.
@@ -79,7 +79,7 @@ func (q *request) schemas(stream string) ([]byte, error) {
 func (q *request) schemaVersion(stream string) ([]byte, error) {
 	version := q.r.PathValue("version")
 	if _, err := schema.ParseVersionText(version); err != nil {
-		return nil, invalidRequest("version: " + err.Error())
+		return nil, invalidRequest("version", err.Error())
 	}
 	definition, err := q.gateway.Version(q.principal, stream, version)
 	if err != nil {

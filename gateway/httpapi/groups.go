@@ -73,7 +73,7 @@ func readGroupID(text string) (string, error) {
 	}
 	id, err := protocol.ParseGroupID(text)
 	if err != nil {
-		return "", invalidRequest("group: must be a UUID, or " + protocol.Ungrouped)
+		return "", invalidRequest("group", "must be a UUID, or "+protocol.Ungrouped)
 	}
 	return id, nil
 }
@@ -126,7 +126,7 @@ func (f *form) position(name string) (p protocol.Position) {
 		err = p.UnmarshalJSON(raw)
 	}
 	if err != nil {
-		f.addf("%s: %s", name, protocol.MustBePosition)
+		f.Add(name, protocol.MustBePosition)
 	}
 	return p
 }
@@ -139,7 +139,7 @@ func (f *form) epoch(name string) string {
 	}
 	epoch, _ := value.(string)
 	if problem := epochProblem(epoch); problem != "" {
-		f.addf("%s: %s", name, problem)
+		f.Add(name, problem)
 	}
 	return epoch
 }

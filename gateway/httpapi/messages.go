@@ -30,19 +30,19 @@ func (q *request) readFrom() (from gateway.Position, limit int, err error) {
 	if text, given := query["from"]; given {
 		var err error
 		if from.Position, err = protocol.ParsePosition(text); err != nil {
-			wrong = append(wrong, "query: from "+protocol.MustBePosition)
+			wrong.Add("query", "from "+protocol.MustBePosition)
 		}
 	}
 	limit, problem := pageLimit(query)
 	if problem != "" {
-		wrong = append(wrong, problem)
+		wrong.Add("query", problem)
 	}
 	epoch, given := query["epoch"]
 	if problem := epochProblem(epoch); given && problem != "" {
-		wrong = append(wrong, "query: epoch "+problem)
+		wrong.Add("query", "epoch "+problem)
 	}
 	from.Epoch = epoch
-	return from, limit, refusal(wrong)
+	return from, limit, refusal(&wrong)
 }
 
 // epochProblem returns what is wrong with an epoch, "" if nothing is.

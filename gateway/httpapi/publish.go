@@ -43,10 +43,10 @@ func (q *request) idempotencyKey() (string, error) {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1:
-		return "", invalidRequest("Idempotency-Key: must be there once")
+		return "", invalidRequest("Idempotency-Key", "must be there once")
 	}
 	if err := protocol.CheckMessageID(values[0]); err != nil {
-		return "", invalidRequest("Idempotency-Key: " + q.gateway.Refusal(err).Message)
+		return "", invalidRequest("Idempotency-Key", q.gateway.Refusal(err).Message)
 	}
 	return values[0], nil
 }
@@ -62,7 +62,7 @@ func (q *request) messages(stream string, body []byte) (list []jsontext.Value, b
 	default:
 		_, err = readJSON(body, q.depth)
 		if err == nil {
-			err = invalidRequest("body: " + mustBeMessages)
+			err = invalidRequest("body", mustBeMessages)
 		}
 	}
 	return tight(list, body), batch, err
@@ -96,7 +96,7 @@ func (q *request) payload(body []byte) (jsontext.Value, error) {
 		}
 	}
 	if payload == nil {
-		return nil, invalidRequest("payload: " + mustBeThere)
+		return nil, invalidRequest("payload", mustBeThere)
 	}
 	return payload, nil
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,21 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/jails", `{"newJailId":"x","newClientId":"y"}`}, {"DELETE", "/jails/tenant", ""}, {"GET", "/jails", ""},
 	} {
 		s.refused(protocol.CodeForbidden, call{method: c.method, path: "/api/v1" + c.path, body: c.body, as: &tenant})
+	}
+}
+
+// A body of a megabyte can have many thousands of unknown members. The answer
+// lists the first of them and counts the rest.
+func TestProblemsAreBounded(t *testing.T) {
+	s := newServer(t)
+	s.define("a")
+	var members []string
+	for i := range 3000 {
+		members = append(members, fmt.Sprintf(`"x%04d":1`, i))
+	}
+	p := s.refused(protocol.CodeInvalidRequest, call{method: "PUT", path: "/api/v1/streams/a/settings", body: "{" + strings.Join(members, ",") + "}"})
+	if len(p.Errors) != 1001 || p.Errors[1000] != "... and 2000 more" || !strings.HasSuffix(p.Message, "(and 2999 more)") {
+		t.Errorf("%d errors, the last %q, message %q", len(p.Errors), p.Errors[len(p.Errors)-1], p.Message)
 	}
 }
 

@@ -78,7 +78,7 @@ func (f *form) durability(name string) *streams.Durability {
 	text, _ := value.(string)
 	d := streams.Durability(text)
 	if d != streams.OnDisk && d != streams.InMemory {
-		f.addf(`%s: must be %q, %q or null`, name, streams.OnDisk, streams.InMemory)
+		f.Addf(name, `must be %q, %q or null`, streams.OnDisk, streams.InMemory)
 	}
 	return &d
 }
@@ -100,7 +100,7 @@ func (f *form) age(name string) *time.Duration {
 		age = time.Duration(value) * time.Second
 	}
 	if !ok || age < 0 || age%time.Second != 0 {
-		f.addf(`%s: must be whole seconds, as text such as "168h" or as a number, 0 for no bound, or null`, name)
+		f.Add(name, `must be whole seconds, as text such as "168h" or as a number, 0 for no bound, or null`)
 	}
 	return &age
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"seagate/internal/problems"
 	"seagate/protocol"
 	"seagate/schema"
 )
@@ -20,9 +21,16 @@ const (
 	mustBeString = "must be a non-empty string"
 )
 
-// invalidRequest refuses a request with the given problems, at least one.
-func invalidRequest(problems ...string) error {
-	return protocol.InvalidRequest("the request", problems...)
+// invalidRequest refuses a request for one problem.
+func invalidRequest(place, message string) error {
+	var wrong problems.List
+	wrong.Add(place, message)
+	return refusal(&wrong)
+}
+
+// refusal returns nil if nothing is wrong.
+func refusal(wrong *problems.List) error {
+	return protocol.InvalidRequest("the request", wrong)
 }
 
 var jsonCodes = map[schema.DecodeErrorKind]protocol.Code{
@@ -46,11 +54,11 @@ func readJSON(body []byte, depth int) (any, error) {
 	return nil, protocol.Errorf(code, "the body: %v", err)
 }
 
-// A form is a body that is an object. What is wrong with its members is
-// gathered, so that whoever sent it can correct everything at once.
+// A form is a body that is an object. Its methods read one member each and note
+// what is wrong with it, so that the client can correct everything at once.
 type form struct {
 	members map[string]any
-	wrong   []string
+	problems.List
 }
 
 func (q *request) form() (*form, error) {
@@ -64,7 +72,7 @@ func (q *request) form() (*form, error) {
 	}
 	members, ok := value.(map[string]any)
 	if !ok {
-		return nil, invalidRequest("body: must be an object")
+		return nil, invalidRequest("body", "must be an object")
 	}
 	return &form{members: members}, nil
 }
@@ -73,7 +81,7 @@ func (q *request) form() (*form, error) {
 func (f *form) text(name string) string {
 	text, _ := f.members[name].(string)
 	if text == "" {
-		f.addf("%s: %s", name, mustBeString)
+		f.Add(name, mustBeString)
 	}
 	return text
 }
@@ -83,7 +91,7 @@ func (f *form) optional(name string) string {
 	value := f.members[name]
 	text, ok := value.(string)
 	if !ok && value != nil {
-		f.addf("%s: must be a string", name)
+		f.Add(name, "must be a string")
 	}
 	return text
 }
@@ -93,7 +101,7 @@ func (f *form) nullable(name string) string {
 	value, there := f.members[name]
 	text, _ := value.(string)
 	if text == "" && (value != nil || !there) {
-		f.addf("%s: %s, or null", name, mustBeString)
+		f.Add(name, mustBeString+", or null")
 	}
 	return text
 }
@@ -105,37 +113,38 @@ const maxNames = 10_000
 func (f *form) names(name string) []string {
 	list, ok := f.members[name].([]any)
 	if !ok {
-		f.addf("%s: must be a list of strings", name)
+		f.Add(name, "must be a list of strings")
 	}
 	if len(list) > maxNames {
-		f.addf("%s: has %d names and at most %d are allowed", name, len(list), maxNames)
+		f.Addf(name, "has %d names and at most %d are allowed", len(list), maxNames)
 		return nil
 	}
 	names := make([]string, len(list))
 	for i, item := range list {
 		if names[i], ok = item.(string); !ok {
-			f.addf("%s[%d]: must be a string", name, i)
+			f.Addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
 		}
 	}
 	return names
 }
 
-// object returns the member as a form of its own, an empty one if it is not
-// there or null. What is wrong there goes to the form around it with within.
+// object returns the member as a form of its own, an empty one if it is missing or
+// null. Afterwards, within adds the problems of that form to this one.
 func (f *form) object(name string) *form {
 	value := f.members[name]
 	members, ok := value.(map[string]any)
 	if !ok && value != nil {
-		f.addf("%s: must be an object or null", name)
+		f.Add(name, "must be an object or null")
 	}
 	return &form{members: members}
 }
 
-// within adds what is wrong with the form that is the member of that name.
+// within adds the problems of the form that is the member of that name.
 func (f *form) within(name string, inner *form) {
-	for _, problem := range inner.wrong {
-		f.addf("%s.%s", name, problem)
+	for _, problem := range inner.Kept() {
+		f.Add(name+"."+problem.Place, problem.Message)
 	}
+	f.Skip(inner.More())
 }
 
 // only notes the members that are none of these. It is for bodies in which one
@@ -143,7 +152,7 @@ func (f *form) within(name string, inner *form) {
 func (f *form) only(known ...string) {
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
 		if !slices.Contains(known, name) {
-			f.addf("%s: there is no such member; there is %s", excerpt(name), strings.Join(known, ", "))
+			f.Addf(excerpt(name), "there is no such member; there is %s", strings.Join(known, ", "))
 		}
 	}
 }
@@ -154,7 +163,7 @@ func (f *form) truth(name string) bool {
 	value := f.members[name]
 	truth, ok := value.(bool)
 	if !ok && value != nil {
-		f.addf("%s: must be true or false", name)
+		f.Add(name, "must be true or false")
 	}
 	return truth
 }
@@ -168,49 +177,38 @@ func (f *form) count(name string) *int64 {
 	}
 	n, ok := value.(float64)
 	if !ok || n < 0 || n > protocol.MaxInteger || n != math.Trunc(n) {
-		f.addf("%s: must be an integer from 0, which is no bound, to %d, or null", name, int64(protocol.MaxInteger))
+		f.Addf(name, "must be an integer from 0, which is no bound, to %d, or null", int64(protocol.MaxInteger))
 		return nil
 	}
 	whole := int64(n)
 	return &whole
 }
 
-func (f *form) addf(format string, args ...any) {
-	f.wrong = append(f.wrong, fmt.Sprintf(format, args...))
-}
+func (f *form) err() error { return refusal(&f.List) }
 
-func (f *form) err() error { return refusal(f.wrong) }
-
-// refusal returns nil if nothing is wrong.
-func refusal(wrong []string) error {
-	if len(wrong) == 0 {
-		return nil
-	}
-	return invalidRequest(wrong...)
-}
-
-// query returns the parameters, each at most once, and what is wrong with
-// them. One that is not known is: with a mistyped dryRun ignored, the stream
-// would be defined.
-func (q *request) query(known ...string) (values map[string]string, wrong []string) {
+// query returns the parameters, each at most once, and what is wrong with them.
+// An unknown parameter is refused, because a mistyped dryRun that is ignored
+// would define the stream.
+func (q *request) query(known ...string) (values map[string]string, wrong problems.List) {
 	if q.r.URL.RawQuery == "" {
-		return nil, nil
+		return nil, wrong
 	}
 	parsed, err := url.ParseQuery(q.r.URL.RawQuery)
 	if err != nil {
-		return nil, []string{"query: it is not well formed"}
+		wrong.Add("query", "it is not well formed")
+		return nil, wrong
 	}
 	values = make(map[string]string, len(parsed))
-	for name, list := range parsed {
+	for _, name := range slices.Sorted(maps.Keys(parsed)) {
+		list := parsed[name]
 		switch {
 		case !slices.Contains(known, name):
-			wrong = append(wrong, fmt.Sprintf("query: there is no parameter %q here; there is %s", excerpt(name), strings.Join(known, ", ")))
+			wrong.Addf("query", "there is no parameter %q here; there is %s", excerpt(name), strings.Join(known, ", "))
 		case len(list) > 1:
-			wrong = append(wrong, fmt.Sprintf("query: %s is there more than once", name))
+			wrong.Addf("query", "%s is there more than once", name)
 		}
 		values[name] = list[0]
 	}
-	slices.Sort(wrong)
 	return values, wrong
 }
 
@@ -225,9 +223,9 @@ func (q *request) page() (after string, limit int, err error) {
 	query, wrong := q.query("after", "limit")
 	limit, problem := pageLimit(query)
 	if problem != "" {
-		wrong = append(wrong, problem)
+		wrong.Add("query", problem)
 	}
-	return query["after"], limit, refusal(wrong)
+	return query["after"], limit, refusal(&wrong)
 }
 
 // pageLimit returns how long a page may be, or what is wrong with that.
@@ -238,7 +236,7 @@ func pageLimit(query map[string]string) (limit int, problem string) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > maxPage {
-		return 0, fmt.Sprintf("query: limit must be an integer from 1 to %d", maxPage)
+		return 0, fmt.Sprintf("limit must be an integer from 1 to %d", maxPage)
 	}
 	return limit, ""
 }

@@ -109,7 +109,7 @@ func (q *request) headerIn(body []byte) (jsontext.Value, error) {
 		if _, err := readJSON(body, q.depth); err != nil {
 			return nil, err
 		}
-		return nil, invalidRequest(`body: must be {"payload": header}`)
+		return nil, invalidRequest("body", `must be {"payload": header}`)
 	}
 	header, err := q.payload(body)
 	if err != nil {
