@@ -1,13 +1,13 @@
 package streams
 
-// A change is a new state that holds from the message numbered after on.
+// A change is a new state that holds behind the message numbered after.
 type change struct {
 	after uint64
 	state State
 }
 
-// maxChanges bounds the log of changes. A reader that is further behind than
-// that misses states in between, never the last one.
+// maxChanges bounds the changes that a topic remembers. A reader that is
+// further behind misses states in between, but never the last one.
 const maxChanges = 64
 
 // changeLog is the latest changes of a topic's state, numbered without holes.
@@ -24,15 +24,50 @@ func (c *changeLog) append(ch change) {
 	c.log = append(c.log, ch)
 }
 
-// next is the number that the next change will get.
+// next returns the number that the next change will get.
 func (c *changeLog) next() uint64 { return c.base + uint64(len(c.log)) }
 
-// at returns the change numbered n, or the oldest kept if n is older, and its
-// number. ok is false if there is none yet.
+// at returns the change numbered n, or the oldest one if n was forgotten, and
+// its number. ok is false if there is no such change yet.
 func (c *changeLog) at(n uint64) (ch change, number uint64, ok bool) {
 	n = max(n, c.base)
 	if n >= c.next() {
 		return change{}, n, false
 	}
 	return c.log[n-c.base], n, true
+}
+
+// A deferredChange is a change of state that readers are told of when the log
+// has answered so many sends of the topic.
+type deferredChange struct {
+	answered uint64
+	state    State
+}
+
+func (t *Topic) stateLocked() State {
+	return State{Registered: t.providers > 0, Paused: t.paused}
+}
+
+// changeLocked applies f. If that changes the state, readers are told behind
+// everything that was sent before, durable yet or not.
+func (t *Topic) changeLocked(f func()) {
+	before := t.stateLocked()
+	f()
+	if after := t.stateLocked(); after != before {
+		t.deferred = append(t.deferred, deferredChange{t.begun, after})
+		t.tellLocked()
+	}
+}
+
+// tellLocked moves the changes that are due into the log of changes, where
+// readers find them.
+func (t *Topic) tellLocked() {
+	for len(t.deferred) > 0 && t.deferred[0].answered <= t.answered {
+		t.told = t.deferred[0].state
+		t.changes.append(change{after: t.next - 1, state: t.told})
+		t.deferred = t.deferred[1:]
+	}
+	if len(t.deferred) == 0 {
+		t.deferred = nil
+	}
 }

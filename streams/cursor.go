@@ -1,26 +1,26 @@
 package streams
 
-// A cursor is a place in a topic: the next message and the next change of
-// state that its reader has not had.
+// A cursor is a position in a topic: the number of the next message and of the
+// next change of state to read.
 type cursor struct {
 	seq    uint64
 	change uint64
 }
 
-// before says whether a reader at c has something yet to read that one at d
+// before reports whether a reader at c has something to read that a reader at d
 // has had.
 func (c cursor) before(d cursor) bool {
 	return c.seq < d.seq || c.change < d.change
 }
 
-// A segment is what comes at a cursor.
+// A segment is what a reader finds at a cursor.
 type segment struct {
 	kind     segmentKind
-	messages []*Message
-	state    State
-	err      error
-	limit    uint64 // of kind before: read up to the message before it only
-	then     cursor // where to go on after all of it
+	messages []*Message // of kind someMessages
+	state    State      // of kind stateChange
+	err      error      // of kind end: why
+	limit    uint64     // of kind inLog: read only messages before this one
+	then     cursor     // the cursor behind the segment
 }
 
 type segmentKind uint8
@@ -28,27 +28,29 @@ type segmentKind uint8
 const (
 	nothing segmentKind = iota
 	someMessages
-	before // what comes is not in the tail any more, but in the log
+	inLog // messages that the tail no longer has
 	stateChange
-	gap
-	end     // err says why
+	gap // messages up to then.seq were dropped
+	end
 	closing // the network closes
 )
 
-// A pass is bounded, so that no topic keeps a worker for long and what is
-// encoded for one pass stays small.
+// The bounds of a batch keep a topic from occupying its worker for long, and
+// what is encoded for one batch small.
 const (
 	batchMessages = 256
 	batchBytes    = 256 << 10
 
-	// A consumer that catches up has filled its queue before. What is encoded
-	// for it beyond its room is encoded again the next time.
+	// catchUpBytes is less than batchBytes, because a consumer that catches up
+	// has been full before. What is encoded beyond its room is encoded again
+	// the next time.
 	catchUpBytes = 64 << 10
 )
 
-// peek returns what comes at c, with messages up to the one before limit only
-// and, beyond the first, of no more bytes than given.
-func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
+// peek returns what is at c: a change of state, messages of the tail, or that
+// the messages are in the log. Messages are those before limit, at most
+// batchMessages, and no more than maxBytes of payload beyond the first.
+func (t *Topic) peek(c cursor, limit uint64, maxBytes int) segment {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if ch, n, ok := t.changes.at(c.change); ok {
@@ -58,10 +60,10 @@ func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 		limit = min(limit, ch.after+1)
 	}
 	if c.seq < t.tailFirstLocked() {
-		return segment{kind: before, limit: limit, then: c}
+		return segment{kind: inLog, limit: limit, then: c}
 	}
-	if run := t.tail.read(c.seq, limit, bytes); len(run) > 0 {
-		return segment{kind: someMessages, messages: run, then: cursor{run[len(run)-1].Seq + 1, c.change}}
+	if messages := t.tail.read(c.seq, limit, maxBytes); len(messages) > 0 {
+		return segmentOf(messages, c)
 	}
 	if t.deleted {
 		return segment{kind: end, err: ErrDeleted, then: c}
@@ -69,24 +71,29 @@ func (t *Topic) peek(c cursor, limit uint64, bytes int) segment {
 	return segment{kind: nothing, then: c}
 }
 
-// upToChange returns what of a run that was read at c comes before the next
-// change of state, which may have come since.
-func (t *Topic) upToChange(c cursor, s segment) segment {
+// segmentOf returns the segment of messages, of which there is at least one, at
+// c.
+func segmentOf(messages []*Message, c cursor) segment {
+	last := messages[len(messages)-1].Seq
+	return segment{kind: someMessages, messages: messages, then: cursor{last + 1, c.change}}
+}
+
+// upToChange cuts a segment that was read at c before the next change of state,
+// which may have come after it was read.
+func (t *Topic) upToChange(c cursor, seg segment) segment {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	ch, _, ok := t.changes.at(c.change)
-	if s.kind != someMessages || !ok || s.then.seq <= ch.after+1 {
-		return s
+	if seg.kind != someMessages || !ok || seg.then.seq <= ch.after+1 {
+		return seg
 	}
 	if ch.after < c.seq {
 		return segment{kind: nothing, then: c}
 	}
-	s.messages = s.messages[:ch.after+1-c.seq]
-	s.then.seq = ch.after + 1
-	return s
+	return segmentOf(seg.messages[:ch.after+1-c.seq], c)
 }
 
-// headLocked is the cursor behind everything.
+// headLocked returns the cursor behind everything.
 func (t *Topic) headLocked() cursor {
 	return cursor{t.next, t.changes.next()}
 }

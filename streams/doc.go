@@ -1,41 +1,43 @@
-// Package streams is the topic network: topics with an order, a header, a
-// state and a log, and the in topics that read them by cursor. It knows no
-// connections, principals or schemas.
+// Package streams is the topic network: topics with a log, an order, a header
+// and a state, and in topics that read them by cursor. It knows no connections,
+// principals or schemas.
 //
 // # Order
 //
-// A topic numbers its messages from 1, without holes, in the order in which
-// Send accepted them. They are in its log first, and only when they are as
-// durable as its policy says is anybody shown them, or Send answered. Every in topic sees them in that order. The state of a
-// topic (registered, paused) travels in order with the messages: who is told
-// that a topic was paused has seen all that was sent before.
+// A topic numbers its messages from 1, without holes, in the order in which it
+// accepts them. A message is shown to readers, and Send acknowledged, once it is
+// as durable as the topic's policy says. Every in topic sees the messages in the
+// order of their numbers. Changes of the topic's state (registered, paused)
+// travel in order with the messages: a consumer that is told of a pause has seen
+// all that was sent before it.
 //
 // # Joining
 //
-// Topic.In takes the header, the state and the position together. The position
-// is the head, or anywhere in the log. What Start then delivers is exactly what
-// comes from there on: no gap, no repeat, from the past to live.
+// Topic.In takes the header, the state and the position in one step. The
+// position is the end of the topic, or any message in it. Delivery begins with
+// Start and continues from the log to live messages without gap or repeat.
 //
 // # Delivery and back-pressure
 //
-// Delivery runs in passes. A pass takes what has come since the last one and
-// offers it to each consumer in one call. The passes of one consumer are run
-// by one worker, chosen by the shard that it joined with; so nothing is ever
-// delivered to one consumer by two goroutines at once. A consumer never
-// blocks: it takes as many messages as it has room for. One that took fewer
-// is left alone until it calls InTopic.Resume, and then reads on from its
-// cursor at its own pace: from the newest messages, which are kept in memory,
-// or from the log, which the fetcher's goroutines read, so that no worker waits
-// for a disk. So a slow consumer costs a cursor, holds up nobody, and is told
-// with Gap if retention drops what it has not read.
+// Messages are delivered in batches. A batch holds the messages that came since
+// the last one, and is offered to one consumer after the other. Each consumer
+// belongs to a shard of its topic, and each shard to one worker, so no consumer
+// is called by two goroutines at a time.
 //
-// The workers themselves are waited for: Send blocks while a topic's passes
-// are more than a tail behind, which happens only if messages come in faster
-// than the processors can hand them out.
+// A consumer never blocks. It takes as many messages as it has room for; if it
+// takes fewer than it was offered, it is parked until InTopic.Resume is called,
+// and then reads on from its own cursor: from the tail, which is the newest
+// messages in memory, or from the log. Logs are read by goroutines of their own,
+// so no worker waits for a disk. A slow consumer therefore costs a cursor and delays nobody. If retention drops
+// messages before it has read them, it is told so by Consumer.Gap.
+//
+// Send blocks while the workers are behind by more than a tail, which happens
+// when messages arrive faster than the processors can deliver them. It never
+// waits for a consumer that is parked or reads the log.
 //
 // # Closing
 //
-// InTopic.Close returns at once; a pass that is under way may still deliver.
-// Topic deletion ends every in topic with End. Network.Close stops the workers,
-// the fetcher and retention, and waits for them.
+// InTopic.Close returns at once; a delivery that is under way may still happen.
+// Deleting a topic ends each of its in topics with Consumer.End. Network.Close
+// stops the workers, the log readers and retention, and waits for them.
 package streams

@@ -7,48 +7,54 @@ import (
 	"seagate/storage"
 )
 
-// An InTopic is one consumer's cursor on a topic. Safe for concurrent use.
+// An InTopic is a consumer's cursor on a topic. Safe for concurrent use.
 type InTopic struct {
 	topic    *Topic
 	shard    *shard
 	consumer Consumer
 	started  atomic.Bool
-	resumed  atomic.Bool // Resume was called, and the worker has not looked since
+	resumed  atomic.Bool // Resume was called, and the worker has not seen it yet
 	closed   atomic.Bool
 
 	// Owned by the shard's worker once started.
-	at       cursor
-	phase    phase
-	floating bool // it begins with whatever is the oldest by then: before its first message nothing is missing
+	at    cursor
+	phase phase
+
+	// fromOldest is set until the first message, if the consumer asked for the
+	// oldest. What retention drops before it begins is no gap for it.
+	fromOldest bool
 }
 
-// A phase is what an in topic is doing, as its worker sees it.
+// A phase is what the worker does with an in topic.
 type phase uint8
 
 const (
-	waiting  phase = iota // not started
-	catching              // reading from a cursor of its own
-	fetching              // waiting for what the log has there
-	live                  // standing at the shard's cursor
-	parked                // full: left alone until Resume
-	over                  // ended or closed
+	opened   phase = iota // nothing: Start was not called
+	catching              // offers what is at the in topic's own cursor
+	reading               // waits for a read of the log at its cursor
+	live                  // offers what is at the shard's cursor
+	parked                // nothing: the consumer is full
+	ended                 // nothing: End was called, or Close
 )
 
 // Joined is how a topic stood when an in topic was opened.
 type Joined struct {
 	State
-	Header []byte         // nil if there is none; shared, not to be changed
+	Header []byte         // nil if there is none; shared, must not be changed
 	Next   uint64         // the number of the message that comes first
 	Bounds storage.Bounds // see Topic.Readable
 }
 
-// In opens an in topic at a place of the topic. Nothing is delivered before
-// Start, so that the caller can first pass on what Joined says. If the topic
-// keeps less than it is asked for, the first thing that the consumer hears is
-// the Gap. The shard is any number; consumers that share one are never served
-// at the same time. It may read from disk, and returns ErrPosition if there is
-// no such place.
-func (t *Topic) In(ctx context.Context, c Consumer, shardNumber uint32, from StartAt) (*InTopic, Joined, error) {
+// In opens an in topic at from. Nothing is delivered before Start, so that the
+// caller can pass on first what Joined says. If the topic begins behind from,
+// Consumer.Gap is called first.
+//
+// shard is any number. Consumers with the same number are served by the same
+// worker, and so never at the same time.
+//
+// In may read from disk. It returns ErrPosition if the topic has no such
+// position, and ErrDeleted.
+func (t *Topic) In(ctx context.Context, c Consumer, shard uint32, from StartAt) (*InTopic, Joined, error) {
 	seq, _, err := t.locate(ctx, from)
 	if err != nil {
 		return nil, Joined{}, err
@@ -63,26 +69,26 @@ func (t *Topic) In(ctx context.Context, c Consumer, shardNumber uint32, from Sta
 		at.seq = seq
 	}
 	in := &InTopic{
-		topic:    t,
-		shard:    t.shards[int(shardNumber)%len(t.shards)],
-		consumer: c,
-		at:       at,
-		floating: from.kind == earliest,
+		topic:      t,
+		shard:      t.shards[int(shard)%len(t.shards)],
+		consumer:   c,
+		at:         at,
+		fromOldest: from.kind == earliest,
 	}
-	in.shard.open(in)
+	in.shard.openLocked(in)
 	t.readers.Add(1)
 	return in, Joined{State: t.told, Header: t.header, Next: at.seq, Bounds: t.readableLocked()}, nil
 }
 
-// Start begins delivery.
+// Start begins delivery. Further calls do nothing.
 func (in *InTopic) Start() {
 	if in.started.CompareAndSwap(false, true) {
 		in.shard.post(in)
 	}
 }
 
-// Resume says that a consumer that took fewer messages than it was offered has
-// room again. The worker calls Consumer.Resumed and reads on.
+// Resume says that a consumer which took fewer messages than it was offered has
+// room again. The worker calls Consumer.Resumed and continues.
 func (in *InTopic) Resume() {
 	if in.started.Load() && in.resumed.CompareAndSwap(false, true) {
 		in.shard.post(in)
@@ -100,43 +106,43 @@ func (in *InTopic) Close() {
 // Topic returns the topic that is read.
 func (in *InTopic) Topic() *Topic { return in.topic }
 
-// offer hands the consumer what comes at its cursor and moves the cursor. It
-// returns the phase that this leaves the in topic in.
-func (in *InTopic) offer(s segment, p *Batch) (next phase) {
+// offer hands the consumer the segment at its cursor, of which b has the
+// messages, and moves the cursor. It returns the phase to enter.
+func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
 	defer in.containPanic(&next)
-	switch s.kind {
+	switch seg.kind {
 	case someMessages:
-		in.floating = false
-		if n := in.consumer.Deliver(p); n < len(p.Messages) {
-			in.at.seq = p.Messages[n].Seq
+		in.fromOldest = false
+		if n := in.consumer.Deliver(b); n < len(b.Messages) {
+			in.at.seq = b.Messages[n].Seq
 			return parked
 		}
 	case stateChange:
-		in.consumer.State(s.state)
+		in.consumer.State(seg.state)
 	case gap:
-		if !in.floating {
-			in.consumer.Gap(in.at.seq, s.then.seq-1)
+		if !in.fromOldest {
+			in.consumer.Gap(in.at.seq, seg.then.seq-1)
 		}
 	case end:
-		in.consumer.End(s.err)
-		return over
+		in.consumer.End(seg.err)
+		return ended
 	case closing:
-		return over
+		return ended
 	}
-	in.at = s.then
+	in.at = seg.then
 	return in.phase
 }
 
-// resume tells the consumer that its call of Resume was heard.
-func (in *InTopic) resume() {
+// confirmResume tells the consumer that its call of Resume was heard.
+func (in *InTopic) confirmResume() {
 	defer in.containPanic(&in.phase)
 	in.consumer.Resumed()
 }
 
-// containPanic ends an in topic whose consumer panicked, and nothing else.
+// containPanic ends the in topic of a consumer that panicked, and nothing else.
 func (in *InTopic) containPanic(next *phase) {
 	if v := recover(); v != nil {
-		*next = over
+		*next = ended
 		in.topic.net.opts.OnPanic(in.consumer, v)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,11 +13,11 @@ import (
 	"seagate/storage"
 )
 
-// Stores are where topics keep what they have.
+// Stores are where topics keep their messages and records.
 type Stores struct {
 	Records storage.Records
 	Disk    storage.Logs // of topics that are OnDisk
-	Memory  storage.Logs // of those that are InMemory
+	Memory  storage.Logs // of topics that are InMemory
 }
 
 // A Network is a set of topics in spaces. Safe for concurrent use.
@@ -23,7 +25,7 @@ type Network struct {
 	opts      Options
 	stores    Stores
 	workers   []*worker
-	fetcher   *fetcher
+	logReader *logReader
 	retention *retention
 	stop      context.CancelFunc
 	running   sync.WaitGroup
@@ -33,16 +35,17 @@ type Network struct {
 	spaces map[string]map[string]*Topic
 }
 
-// Open returns the network with what was stored of its topics.
+// Open returns a network with the topics that are stored. It returns an error
+// that names all options that are wrong, or an error of the stores.
 func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
 	n := &Network{opts: opts, stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}}
-	n.fetcher = &fetcher{ctx: life}
+	n.logReader = &logReader{ctx: life}
 	n.retention = newRetention(n)
-	for range n.opts.Workers {
+	for range opts.Workers {
 		n.workers = append(n.workers, newWorker())
 	}
 	if err := n.load(ctx); err != nil {
@@ -56,39 +59,34 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	return n, nil
 }
 
-// Close stops all delivery and waits for passes under way. What was sent and
-// is not durable yet becomes so all the same, and is answered, as long as the
-// stores are open. It is safe to call twice.
+// Close stops delivery, log reads and retention, and waits for those under way.
+// Messages already accepted still become durable and are acknowledged, if the
+// stores stay open. It is safe to call twice.
 func (n *Network) Close() {
 	n.closed.Store(true)
 	n.stop()
-	for _, t := range n.all() {
-		t.release()
+	for _, t := range n.topics() {
+		t.wakeSenders()
 	}
-	n.fetcher.close()
+	n.logReader.close()
 	for _, w := range n.workers {
 		w.close()
 	}
 	n.running.Wait()
 }
 
-// Topic returns the topic with this name and makes it if need be. It returns
-// ErrTooManyTopics when the space is full.
+// Topic returns the topic with this id, and makes it if there is none. It
+// returns ErrTooManyTopics if the space is full.
 func (n *Network) Topic(id ID) (*Topic, error) {
 	if t, ok := n.Lookup(id); ok {
 		return t, nil
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.makeLocked(id)
-}
-
-func (n *Network) makeLocked(id ID) (*Topic, error) {
-	topics := n.spaces[id.Space]
-	if t, ok := topics[id.Name]; ok {
+	if t, ok := n.spaces[id.Space][id.Name]; ok {
 		return t, nil
 	}
-	if len(topics) >= n.opts.TopicsPerSpace {
+	if len(n.spaces[id.Space]) >= n.opts.TopicsPerSpace {
 		return nil, ErrTooManyTopics
 	}
 	t, err := newTopic(n, id, n.opts.Policy.Durability)
@@ -100,26 +98,15 @@ func (n *Network) makeLocked(id ID) (*Topic, error) {
 }
 
 func (n *Network) addLocked(t *Topic) {
-	topics := n.spaces[t.id.Space]
-	if topics == nil {
-		topics = map[string]*Topic{}
-		n.spaces[t.id.Space] = topics
+	space := n.spaces[t.id.Space]
+	if space == nil {
+		space = map[string]*Topic{}
+		n.spaces[t.id.Space] = space
 	}
-	topics[t.id.Name] = t
+	space[t.id.Name] = t
 }
 
-func (n *Network) all() (topics []*Topic) {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	for _, space := range n.spaces {
-		for _, t := range space {
-			topics = append(topics, t)
-		}
-	}
-	return topics
-}
-
-// Lookup returns the topic if there is one.
+// Lookup returns the topic with this id if there is one.
 func (n *Network) Lookup(id ID) (*Topic, bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
@@ -127,19 +114,44 @@ func (n *Network) Lookup(id ID) (*Topic, bool) {
 	return t, ok
 }
 
-// Delete ends a topic and forgets it with its messages, durably. What was begun
-// is brought to its end even if ctx ends. A topic that
-// is made later under the same name is another one. To delete what is not
-// there is no error.
+// Names returns the names of the topics in a space, in no order.
+func (n *Network) Names(space string) []string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return slices.Collect(maps.Keys(n.spaces[space]))
+}
+
+// Spaces returns the spaces that have topics, in no order.
+func (n *Network) Spaces() []string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return slices.Collect(maps.Keys(n.spaces))
+}
+
+// topics returns all topics, in no order.
+func (n *Network) topics() (all []*Topic) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, space := range n.spaces {
+		all = slices.AppendSeq(all, maps.Values(space))
+	}
+	return all
+}
+
+// Delete ends a topic and removes its messages and record, durably. A topic
+// that is made later under the same id is another one. Deleting a topic that
+// does not exist is not an error.
+//
+// A deletion that has begun is completed even if ctx ends.
 func (n *Network) Delete(ctx context.Context, id ID) error {
 	t, ok := n.Lookup(id)
 	if !ok {
 		return nil
 	}
-	t.recordMu.Lock() // nothing is stored of it from here on
+	t.recordMu.Lock()
 	defer t.recordMu.Unlock()
-	// A log that is deleted behind a topic that is not leaves nothing that works.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	// A topic whose log is deleted, and which is not, is of no use.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if err := t.erase(ctx); err != nil {
 		return fmt.Errorf("delete topic %q: %w", id.Name, err)
@@ -149,8 +161,8 @@ func (n *Network) Delete(ctx context.Context, id ID) error {
 	return nil
 }
 
-// erase removes all that is stored of the topic, the record last: until then
-// it is there to be deleted again.
+// erase removes what is stored of the topic, its record last: as long as that
+// is there, the topic can be found and deleted again.
 func (t *Topic) erase(ctx context.Context) error {
 	for _, logs := range []storage.Logs{t.net.stores.Memory, t.net.stores.Disk} {
 		if err := logs.DeleteLog(ctx, t.id.recordKey()); err != nil {
@@ -160,48 +172,21 @@ func (t *Topic) erase(ctx context.Context) error {
 	return t.write(ctx, record{})
 }
 
-// deleteTime is how long a deletion is waited for.
-const deleteTime = time.Minute
-
 func (n *Network) remove(t *Topic) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	topics := n.spaces[t.id.Space]
-	if topics[t.id.Name] == t {
-		delete(topics, t.id.Name)
-	}
-	if len(topics) == 0 {
+	delete(n.spaces[t.id.Space], t.id.Name)
+	if len(n.spaces[t.id.Space]) == 0 {
 		delete(n.spaces, t.id.Space)
 	}
 }
 
-// DeleteSpace deletes all topics of a space.
+// DeleteSpace deletes all topics of a space. It tries each, and returns all
+// errors.
 func (n *Network) DeleteSpace(ctx context.Context, space string) error {
 	var errs []error
 	for _, name := range n.Names(space) {
 		errs = append(errs, n.Delete(ctx, ID{space, name}))
 	}
 	return errors.Join(errs...)
-}
-
-// Names returns the topics of a space, in no order.
-func (n *Network) Names(space string) []string {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	names := make([]string, 0, len(n.spaces[space]))
-	for name := range n.spaces[space] {
-		names = append(names, name)
-	}
-	return names
-}
-
-// Spaces returns the spaces that have topics, in no order.
-func (n *Network) Spaces() []string {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	spaces := make([]string, 0, len(n.spaces))
-	for space := range n.spaces {
-		spaces = append(spaces, space)
-	}
-	return spaces
 }

@@ -9,13 +9,13 @@ import (
 	"seagate/storage"
 )
 
-// Durability is what a message that was accepted survives.
+// Durability is what accepted messages survive.
 type Durability string
 
 const (
-	// OnDisk survives the death of the process and of the machine.
+	// OnDisk messages survive the end of the process and of the machine.
 	OnDisk Durability = "disk"
-	// InMemory survives nothing, and costs no disk.
+	// InMemory messages survive nothing, and need no disk.
 	InMemory Durability = "memory"
 )
 
@@ -25,15 +25,16 @@ type Policy struct {
 	Retention  storage.Retention
 }
 
-// Overrides are what of the policy was set for one topic. What is nil is as
-// Options.Policy has it.
+// Overrides are the parts of the policy that are set for one topic. A nil field
+// is as in Options.Policy.
 type Overrides struct {
 	Durability *Durability
-	Age        *time.Duration
+	Age        *time.Duration // stored in whole seconds
 	Bytes      *int64
 	Messages   *uint64
 }
 
+// over returns p with the parts replaced that are set.
 func (o Overrides) over(p Policy) Policy {
 	replace(&p.Durability, o.Durability)
 	replace(&p.Retention.Age, o.Age)
@@ -48,12 +49,15 @@ func replace[T any](v *T, by *T) {
 	}
 }
 
-// ErrDurabilityFixed: the topic has had messages, which cannot move, or has
-// readers.
+// ErrDurabilityFixed reports that a topic's durability cannot change, because
+// it has had messages, which cannot move, or has readers.
 var ErrDurabilityFixed = errors.New("streams: a topic that has had messages keeps its durability")
 
-// Policy returns what was set for the topic, and what holds. The durability
-// that holds is the one with which the topic began.
+// Policy returns the policy of topics without Overrides.
+func (n *Network) Policy() Policy { return n.opts.Policy }
+
+// Policy returns the topic's overrides and the policy that results. Its
+// durability is the one with which the topic began.
 func (t *Topic) Policy() (set Overrides, holds Policy) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -66,41 +70,41 @@ func (t *Topic) policyLocked() Policy {
 	return p
 }
 
-// SetOverrides replaces what was set for the topic, durably. Another
-// durability is possible only as long as the topic has had no message and has
-// no readers.
+// SetOverrides replaces the topic's overrides, durably. It returns
+// ErrDurabilityFixed if they ask for another durability and the topic has had
+// messages or has readers.
 func (t *Topic) SetOverrides(ctx context.Context, o Overrides) error {
 	if o.Durability != nil {
-		if err := t.mayBecome(*o.Durability); err != nil {
+		if err := t.checkDurability(*o.Durability); err != nil {
 			return err
 		}
 	}
 	if err := t.store(ctx, func(r *record) { r.setOverrides(o) }); err != nil {
 		return err
 	}
-	t.net.retention.look(t)
+	t.net.retention.trimSoon(t)
 	return nil
 }
 
-// mayBecome checks early what become checks again.
-func (t *Topic) mayBecome(d Durability) error {
+func (t *Topic) checkDurability(d Durability) error {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if d != t.durability && t.used() {
+	if d != t.durability && t.usedLocked() {
 		return fmt.Errorf("%w: it is %s", ErrDurabilityFixed, t.durability)
 	}
 	return nil
 }
 
-// used says whether anybody may know the topic's log: it has had a message, is
-// about to, or has readers.
-func (t *Topic) used() bool {
+// usedLocked reports whether somebody may know the topic's log: it has had a
+// message, is about to get one, or has readers.
+func (t *Topic) usedLocked() bool {
 	return t.begun > t.answered || t.readers.Load() > 0 || t.log.Bounds().Next > 1
 }
 
-// becomeLocked gives an unused topic a log of another durability.
-func (t *Topic) becomeLocked(d Durability) error {
-	if d == t.durability || t.used() {
+// setDurabilityLocked gives the topic a log of another durability, unless it is
+// used.
+func (t *Topic) setDurabilityLocked(d Durability) error {
+	if d == t.durability || t.usedLocked() {
 		return nil
 	}
 	log, err := t.net.openLog(t.id, d)
@@ -111,21 +115,15 @@ func (t *Topic) becomeLocked(d Durability) error {
 	return nil
 }
 
-// Policy is how topics keep messages for which nothing else is set.
-func (n *Network) Policy() Policy { return n.opts.Policy }
-
 // openLog returns the topic's log in the store of that durability.
 func (n *Network) openLog(id ID, d Durability) (storage.Log, error) {
-	log, err := n.logs(d).OpenLog(context.Background(), id.recordKey())
+	logs := n.stores.Disk
+	if d == InMemory {
+		logs = n.stores.Memory
+	}
+	log, err := logs.OpenLog(context.Background(), id.recordKey())
 	if err != nil {
 		return nil, fmt.Errorf("open topic %q: %w", id.Name, err)
 	}
 	return log, nil
-}
-
-func (n *Network) logs(d Durability) storage.Logs {
-	if d == InMemory {
-		return n.stores.Memory
-	}
-	return n.stores.Disk
 }

@@ -12,11 +12,11 @@ import (
 	"seagate/storage"
 )
 
-// topicsTable holds, under <space>/<name>, what outlives the process of each
-// topic that has any of it.
+// topicsTable has a record under <space>/<name> for each topic with a header, a
+// pause or overrides.
 const topicsTable = "topics"
 
-// record is what is stored of a topic.
+// record is what is stored of a topic apart from its messages.
 type record struct {
 	Header     jsontext.Value `json:"header,omitzero"`
 	Paused     bool           `json:"paused,omitzero"`
@@ -49,7 +49,7 @@ func (r *record) overrides() Overrides {
 
 func (id ID) recordKey() string { return id.Space + "/" + id.Name }
 
-// load makes the topics that have a record or messages on disk.
+// load makes the topics that have a record or a log on disk.
 func (n *Network) load(ctx context.Context) error {
 	records := map[string]record{}
 	for stored, err := range n.stores.Records.List(ctx, topicsTable, "") {
@@ -82,7 +82,7 @@ func (n *Network) load(ctx context.Context) error {
 func (n *Network) loadTopic(key string, r record, onDisk bool) error {
 	space, name, _ := strings.Cut(key, "/")
 	d := r.overrides().over(n.opts.Policy).Durability
-	if onDisk { // whatever the settings say now, its messages are there
+	if onDisk { // its messages are there, whatever the policy says now
 		d = OnDisk
 	}
 	t, err := newTopic(n, ID{space, name}, d)
@@ -95,33 +95,34 @@ func (n *Network) loadTopic(key string, r record, onDisk bool) error {
 	return nil
 }
 
-// Header returns the header, or nil if there is none. It is shared: not to be
-// changed.
+// Header returns the header, or nil if there is none. It is shared and must not
+// be changed.
 func (t *Topic) Header() []byte {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.header
 }
 
-// SetHeader replaces the header, a JSON value, durably. Who joins from then on
-// gets it; who listens already does not. nil clears it.
+// SetHeader replaces the header, a JSON value, durably; nil clears it. In topics
+// that are opened afterwards get it, those that are open do not.
 func (t *Topic) SetHeader(ctx context.Context, header []byte) error {
 	return t.store(ctx, func(r *record) { r.Header = header })
 }
 
-// SetPaused pauses or resumes the topic, durably. While it is paused Send
-// refuses.
+// SetPaused pauses or resumes the topic, durably. While it is paused, Send
+// returns ErrPaused.
 func (t *Topic) SetPaused(ctx context.Context, paused bool) error {
 	return t.store(ctx, func(r *record) { r.Paused = paused })
 }
 
-// store changes the record, first in storage and then for everyone to see.
+// store changes the record in storage, and then in memory, where it takes
+// effect.
 func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	t.recordMu.Lock()
 	defer t.recordMu.Unlock()
-	r, deleted := t.record()
-	if deleted {
-		return ErrDeleted
+	r, err := t.record()
+	if err != nil {
+		return err
 	}
 	change(&r)
 	if err := t.write(ctx, r); err != nil {
@@ -130,22 +131,27 @@ func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.header, t.overrides = r.Header, r.overrides()
-	if err := t.becomeLocked(t.overrides.over(t.net.opts.Policy).Durability); err != nil {
+	if err := t.setDurabilityLocked(t.overrides.over(t.net.opts.Policy).Durability); err != nil {
 		return err
 	}
 	t.changeLocked(func() { t.paused = r.Paused })
-	t.moved()
+	t.wakeShards()
 	return nil
 }
 
-func (t *Topic) record() (r record, deleted bool) {
+// record returns the record as it is stored, or ErrDeleted.
+func (t *Topic) record() (record, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	r = record{Header: t.header, Paused: t.paused}
+	if t.deleted {
+		return record{}, ErrDeleted
+	}
+	r := record{Header: t.header, Paused: t.paused}
 	r.setOverrides(t.overrides)
-	return r, t.deleted
+	return r, nil
 }
 
+// write stores the record, or removes it if it is empty.
 func (t *Topic) write(ctx context.Context, r record) error {
 	if r.isEmpty() {
 		return t.net.stores.Records.Delete(ctx, topicsTable, t.id.recordKey(), storage.Always())

@@ -3,39 +3,40 @@ package streams
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"seagate/storage"
 )
 
-// retention lets topics drop what their policies do not keep. One goroutine
-// looks at all of them every so often, and at once at those that have grown by
-// much.
+// retention trims topics to their policies. One goroutine trims all topics at
+// an interval, and at once those that have grown by much.
 type retention struct {
 	net *Network
 
-	mu    sync.Mutex // guards what follows
-	grown map[*Topic]struct{}
-	wake  chan struct{} // has room for one
+	mu   sync.Mutex // guards what follows
+	soon map[*Topic]struct{}
+	wake chan struct{} // of capacity 1
 }
 
 func newRetention(n *Network) *retention {
-	return &retention{net: n, grown: map[*Topic]struct{}{}, wake: make(chan struct{}, 1)}
+	return &retention{net: n, soon: map[*Topic]struct{}{}, wake: make(chan struct{}, 1)}
 }
 
-// look asks for a topic to be looked at soon.
-func (r *retention) look(t *Topic) {
+// trimSoon lets run trim a topic without waiting for the interval.
+func (r *retention) trimSoon(t *Topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.grown[t] = struct{}{}
+	r.soon[t] = struct{}{}
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-// run works until ctx ends.
+// run trims topics until ctx ends.
 func (r *retention) run(ctx context.Context) {
 	tick := time.NewTicker(r.net.opts.RetentionInterval)
 	defer tick.Stop()
@@ -45,9 +46,9 @@ func (r *retention) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			due = r.net.all()
+			due = r.net.topics()
 		case <-r.wake:
-			due = r.take()
+			due = r.takeSoon()
 		}
 		for _, t := range due {
 			if err := t.trim(ctx); err != nil && ctx.Err() == nil {
@@ -57,23 +58,20 @@ func (r *retention) run(ctx context.Context) {
 	}
 }
 
-func (r *retention) take() []*Topic {
+func (r *retention) takeSoon() []*Topic {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	topics := make([]*Topic, 0, len(r.grown))
-	for t := range r.grown {
-		topics = append(topics, t)
-	}
-	clear(r.grown)
+	topics := slices.Collect(maps.Keys(r.soon))
+	clear(r.soon)
 	return topics
 }
 
-// trim drops what the policy does not keep. Readers that are behind it are
-// told, by the numbers.
+// trim drops what the policy does not keep. Readers that are behind find a gap
+// in the numbers.
 func (t *Topic) trim(ctx context.Context) error {
 	t.mu.Lock()
 	log, keep, deleted := t.log, t.policyLocked().Retention, t.deleted
-	t.grown, t.grownMessages = 0, 0
+	t.grown = growth{}
 	t.mu.Unlock()
 	if deleted || !overdue(log.Bounds(), keep) {
 		return nil
@@ -86,13 +84,13 @@ func (t *Topic) trim(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	// Not what the live have still to be handed: they keep up.
+	// Consumers that keep up are still offered what they have not had.
 	t.tail.dropBefore(min(log.Bounds().First, t.floor()))
 	return nil
 }
 
-// overdue says whether there is enough to drop. Of age a little more is kept,
-// so that a topic is not trimmed for every single message.
+// overdue reports whether there is enough to drop. Messages are kept a little
+// longer than their age, so that a topic is not trimmed for each single one.
 func overdue(b storage.Bounds, keep storage.Retention) bool {
 	if b.First == b.Next {
 		return false
@@ -103,14 +101,20 @@ func overdue(b storage.Bounds, keep storage.Retention) bool {
 		keep.Messages > 0 && b.Next-b.First > keep.Messages
 }
 
-// growsLocked asks for a look at a topic that has grown by an eighth of what
-// it may keep since the last one.
-func (t *Topic) growsLocked(messages int, bytes int) {
-	t.grown += int64(bytes)
-	t.grownMessages += uint64(messages)
+// growth is how much was added to a topic.
+type growth struct {
+	messages uint64
+	bytes    int64
+}
+
+// growLocked counts what was added. It has the topic trimmed soon when it has
+// grown by more than an eighth of what it may keep.
+func (t *Topic) growLocked(messages, bytes int) {
+	t.grown.messages += uint64(messages)
+	t.grown.bytes += int64(bytes)
 	keep := t.policyLocked().Retention
-	if keep.Bytes > 0 && t.grown > keep.Bytes/8 || keep.Messages > 0 && t.grownMessages > keep.Messages/8 {
-		t.grown, t.grownMessages = 0, 0
-		t.net.retention.look(t)
+	if keep.Bytes > 0 && t.grown.bytes > keep.Bytes/8 || keep.Messages > 0 && t.grown.messages > keep.Messages/8 {
+		t.grown = growth{}
+		t.net.retention.trimSoon(t)
 	}
 }

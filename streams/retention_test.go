@@ -49,3 +49,120 @@ func TestGrowthCountsFromTheLastTrim(t *testing.T) {
 		})
 	}
 }
+
+// The tail keeps what readers that keep up have not had, also in a topic that
+// may keep next to nothing.
+func TestRetentionTakesNothingFromLiveReaders(t *testing.T) {
+	policy := streams.Policy{Retention: storage.Retention{Messages: 1}}
+	n := open(t, streams.Options{Policy: policy})
+	out := provide(t, n)
+	r, _ := join(t, out.Topic(), -1, 0)
+	r.in.Start()
+	for i := range 20000 {
+		sendNumbers(t, out, i, i)
+	}
+	n.Close()
+	gaps := 0
+	for _, e := range r.events {
+		if e[0] == 'g' {
+			gaps++
+		}
+	}
+	if gaps > 0 {
+		t.Errorf("a live reader with room for everything was told of %d gaps in 20000 messages", gaps)
+	}
+}
+
+func TestRetentionTellsReadersWhatTheyMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := streams.Policy{Retention: storage.Retention{Messages: 10}}
+		n := open(t, streams.Options{TailMessages: 4, Policy: policy})
+		out := provide(t, n)
+		r, _ := join(t, out.Topic(), 1, 0)
+		r.in.Start()
+		for i := range 100 {
+			sendNumbers(t, out, i+1, i+1)
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		if b := out.Topic().Bounds(); b.First != 91 || b.Next != 101 {
+			t.Fatalf("kept from %d to before %d, want 91 to before 101", b.First, b.Next)
+		}
+		r.giveRoom(-1)
+		fresh, _ := joinFrom(t, out.Topic(), -1, 1, streams.At(50))
+		fresh.in.Start()
+		synctest.Wait()
+		r.want(t, append([]string{"1:1", "gap 2-90"}, numbers(91, 100)...)...)
+		fresh.want(t, append([]string{"gap 50-90"}, numbers(91, 100)...)...)
+		n.Close()
+	})
+}
+
+// The tail keeps messages that the log has dropped as long as a reader that
+// keeps up needs them. Others get them too, and In says so.
+func TestWhereReadersBeginCountsTheTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := streams.Policy{Retention: storage.Retention{Messages: 1}}
+		n := open(t, streams.Options{Policy: policy})
+		out := provide(t, n)
+		slow, _ := join(t, out.Topic(), -1, 0)
+		sendNumbers(t, out, 1, 9)
+		time.Sleep(time.Minute)
+		r, joined := joinFrom(t, out.Topic(), -1, 1, streams.At(3))
+		if log := out.Topic().Bounds(); log.First != 9 || joined.Next != 3 || joined.Bounds.First != 1 || out.Topic().Readable().First != 1 {
+			t.Errorf("the log begins with %d, the reader with %d of what begins with %d", log.First, joined.Next, joined.Bounds.First)
+		}
+		r.in.Start()
+		slow.in.Start()
+		synctest.Wait()
+		r.want(t, numbers(3, 9)...)
+		slow.want(t, numbers(1, 9)...)
+		n.Close()
+	})
+}
+
+func TestRetentionByAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, streams.Options{Policy: streams.Policy{Retention: storage.Retention{Age: time.Hour}}})
+		out := provide(t, n)
+		sendNumbers(t, out, 1, 3)
+		time.Sleep(59 * time.Minute)
+		if b := out.Topic().Bounds(); b.First != 1 {
+			t.Errorf("message %d is the first after 59 minutes, want 1", b.First)
+		}
+		time.Sleep(3 * time.Minute)
+		if b := out.Topic().Bounds(); b.First != 4 || b.Bytes != 0 {
+			t.Errorf("message %d is the first after 62 minutes, and %d bytes are kept; want 4 and none", b.First, b.Bytes)
+		}
+		r, _ := joinFrom(t, out.Topic(), -1, 0, streams.Earliest())
+		r.in.Start()
+		sendNumbers(t, out, 4, 4)
+		synctest.Wait()
+		r.want(t, "4:4")
+		n.Close()
+	})
+}
+
+// Retention may drop the oldest message between In and Start. A consumer that
+// asked for the oldest is then told of no gap.
+func TestTheEarliestIsWhateverIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, streams.Options{TailMessages: 2, Policy: streams.Policy{Retention: storage.Retention{Messages: 10}}})
+		out := provide(t, n)
+		sendNumbers(t, out, 1, 9)
+		asked := map[string]streams.StartAt{"earliest": streams.Earliest()}
+		recorders := map[string]*recorder{}
+		for name, from := range asked {
+			recorders[name], _ = joinFrom(t, out.Topic(), -1, 0, from)
+		}
+		sendNumbers(t, out, 10, 30)
+		time.Sleep(time.Minute)
+		for name, r := range recorders {
+			t.Log(name)
+			r.in.Start()
+			synctest.Wait()
+			r.want(t, numbers(21, 30)...)
+		}
+		n.Close()
+	})
+}

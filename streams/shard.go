@@ -7,325 +7,329 @@ import (
 	"sync/atomic"
 )
 
-// A shard is the consumers of one topic that one worker serves. Most of them
-// are live: they stand at the shard's own cursor and share its passes. The
-// others catch up from cursors of their own, from the tail or, through the
-// fetcher, from the log; or they are parked.
+// A shard is the in topics of one topic that one worker serves. Most are live:
+// they stand at the shard's cursor and share its batches. The others catch up
+// from cursors of their own, in the tail or in the log, or are parked.
 type shard struct {
 	topic  *Topic
 	worker *worker
 
-	mu        sync.Mutex            // guards what follows
-	fresh     map[*InTopic]struct{} // opened, and not yet started
-	posted    []*InTopic            // started, resumed or closed since the last run
-	fetched   []*fetch              // read since the last run
-	stale     bool                  // the topic moved on since the last run began
-	scheduled bool                  // a run is under way or to come
-	used      bool                  // it has in topics
+	mu         sync.Mutex            // guards what follows
+	unstarted  map[*InTopic]struct{} // opened in the tail, not started yet
+	posted     []*InTopic            // started, resumed or closed since the last run
+	postedRead []*logRead            // read since the last run
+	topicMoved bool                  // the topic changed since the last run began
+	scheduled  bool                  // the shard runs or is in the worker's queue
+	used       bool                  // it has in topics, or reads under way
 
-	// floor is the first message that somebody who reads the tail has not been
-	// offered, or the largest number if nobody does. From there on the tail
-	// drops nothing, whatever retention says of the log: those keep up. Whoever
-	// is parked, or reads the log, is not waited for. Written under mu.
+	// floor is the lowest number that a reader of the tail still needs, or
+	// math.MaxUint64 if there is no such reader. The tail keeps everything from
+	// it on, whatever retention drops from the log. In topics that are parked
+	// or read the log do not count. Written under mu.
 	floor atomic.Uint64
 
 	// Owned by the worker.
-	at       cursor
+	at       cursor // of the live in topics
 	live     []*InTopic
 	catching []*InTopic
-	fetches  map[cursor]*fetch // under way, with the in topics that wait for them
-	parked   int
+	reads    map[cursor]*logRead // under way
+	parked   int                 // how many in topics are parked
 }
 
 func newShard(t *Topic, w *worker) *shard {
-	l := &shard{topic: t, worker: w}
-	l.floor.Store(math.MaxUint64)
-	return l
+	s := &shard{topic: t, worker: w}
+	s.floor.Store(math.MaxUint64)
+	return s
 }
 
-// open notes an in topic that will be started, so that nothing it is to read
-// is dropped until then.
-func (l *shard) open(in *InTopic) {
-	first := l.topic.tailFirstLocked()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if in.at.seq < first {
+// openLocked registers an in topic that is to be started, so that the tail keeps
+// what it will read. The caller holds Topic.mu.
+func (s *shard) openLocked(in *InTopic) {
+	if in.at.seq < s.topic.tailFirstLocked() {
 		return // it begins in the log
 	}
-	if l.fresh == nil {
-		l.fresh = map[*InTopic]struct{}{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unstarted == nil {
+		s.unstarted = map[*InTopic]struct{}{}
 	}
-	l.fresh[in] = struct{}{}
-	l.floor.Store(min(l.floor.Load(), in.at.seq))
+	s.unstarted[in] = struct{}{}
+	s.floor.Store(min(s.floor.Load(), in.at.seq))
 }
 
-// post puts an in topic before the worker.
-func (l *shard) post(in *InTopic) {
-	l.wake(func() { l.posted = append(l.posted, in) })
+// post hands the worker an in topic that was started, resumed or closed.
+func (s *shard) post(in *InTopic) {
+	s.schedule(func() { s.posted, s.used = append(s.posted, in), true })
 }
 
-// postFetched puts what was read before the worker.
-func (l *shard) postFetched(f *fetch) {
-	l.wake(func() { l.fetched = append(l.fetched, f) })
+// postRead hands the worker the result of a read.
+func (s *shard) postRead(r *logRead) {
+	s.schedule(func() { s.postedRead, s.used = append(s.postedRead, r), true })
 }
 
-func (l *shard) wake(note func()) {
-	l.mu.Lock()
+// wake asks for a run because the topic has changed.
+func (s *shard) wake() {
+	s.schedule(func() { s.topicMoved = true })
+}
+
+// schedule lets note record what is to be done and puts the shard into the
+// worker's queue, unless it is there or has no in topics.
+func (s *shard) schedule(note func()) {
+	s.mu.Lock()
 	note()
-	l.used = true
-	enqueue := !l.scheduled
-	l.scheduled = true
-	l.mu.Unlock()
+	enqueue := s.used && !s.scheduled
+	s.scheduled = s.scheduled || enqueue
+	s.mu.Unlock()
 	if enqueue {
-		l.worker.enqueue(l)
+		s.worker.enqueue(s)
 	}
 }
 
-// topicMoved asks for a run, if anybody listens here.
-func (l *shard) topicMoved() {
-	l.mu.Lock()
-	l.stale = true
-	enqueue := l.used && !l.scheduled
-	l.scheduled = l.scheduled || enqueue
-	l.mu.Unlock()
-	if enqueue {
-		l.worker.enqueue(l)
-	}
-}
-
-// run does one bounded piece of the shard's work and returns whether there is
+// run does one bounded part of the shard's work and reports whether there is
 // more. Called by the worker.
-func (l *shard) run() (more bool) {
-	posted, fetched := l.take()
-	l.admit(posted)
-	for _, f := range fetched {
-		l.offerFetched(f)
+func (s *shard) run() (more bool) {
+	posted, reads := s.takePosted()
+	s.admit(posted)
+	for _, r := range reads {
+		s.offerRead(r)
 	}
-	more = l.deliverLive()
-	more = l.catchUp() || more
-	l.setFloor()
-	return more || !l.rest()
+	more = s.deliverLive()
+	more = s.catchUp() || more
+	s.setFloor()
+	return more || !s.rest()
 }
 
-func (l *shard) take() ([]*InTopic, []*fetch) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	posted, fetched := l.posted, l.fetched
-	l.posted, l.fetched, l.stale = nil, nil, false
+func (s *shard) takePosted() ([]*InTopic, []*logRead) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	posted, reads := s.posted, s.postedRead
+	s.posted, s.postedRead, s.topicMoved = nil, nil, false
 	for _, in := range posted {
-		delete(l.fresh, in)
+		delete(s.unstarted, in)
 	}
-	return posted, fetched
+	return posted, reads
 }
 
-// rest lets the shard wait to be scheduled again, unless something came during
-// the run.
-func (l *shard) rest() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stale || len(l.posted)+len(l.fetched) > 0 {
+// rest marks the shard as not scheduled, unless something was posted during the
+// run. It reports whether it did.
+func (s *shard) rest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.topicMoved || len(s.posted)+len(s.postedRead) > 0 {
 		return false
 	}
-	l.scheduled = false
-	l.used = len(l.live)+len(l.catching)+len(l.fetches)+l.parked > 0
+	s.scheduled = false
+	s.used = len(s.live)+len(s.catching)+len(s.reads)+s.parked > 0
 	return true
 }
 
-// admit lets what was posted read on, and drops what was closed.
-func (l *shard) admit(posted []*InTopic) {
-	dropped := false
+// admit lets in topics that were started or resumed catch up, and removes those
+// that were closed.
+func (s *shard) admit(posted []*InTopic) {
+	remove := false
 	for _, in := range posted {
 		if in.phase == parked {
-			l.parked--
-			in.phase = waiting
+			s.parked--
+			in.phase = opened
 		}
 		before := in.phase
-		if in.resumed.Swap(false) && in.phase != over && !in.closed.Load() {
-			in.resume()
+		if in.resumed.Swap(false) && in.phase != ended && !in.closed.Load() {
+			in.confirmResume()
 		}
 		if in.closed.Load() {
-			in.phase = over
+			in.phase = ended
 		}
 		switch in.phase {
-		case over:
-			dropped = dropped || before != waiting
-		case waiting:
+		case ended:
+			remove = remove || before != opened
+		case opened:
 			in.phase = catching
-			l.catching = append(l.catching, in)
+			s.catching = append(s.catching, in)
 		}
 	}
-	if dropped {
-		isOver := func(in *InTopic) bool { return in.phase == over }
-		l.live = slices.DeleteFunc(l.live, isOver)
-		l.catching = slices.DeleteFunc(l.catching, isOver)
+	if remove {
+		hasEnded := func(in *InTopic) bool { return in.phase == ended }
+		s.live = slices.DeleteFunc(s.live, hasEnded)
+		s.catching = slices.DeleteFunc(s.catching, hasEnded)
 	}
 }
 
-// deliverLive makes one pass over all live in topics. It returns whether there
-// was anything to pass on.
-func (l *shard) deliverLive() bool {
-	if len(l.live) == 0 {
+// deliverLive offers one batch to all live in topics. It reports whether there
+// was anything to offer.
+func (s *shard) deliverLive() bool {
+	if len(s.live) == 0 {
 		return false
 	}
-	s := l.topic.peek(l.at, math.MaxUint64, batchBytes)
-	switch s.kind {
+	seg := s.topic.peek(s.at, math.MaxUint64, batchBytes)
+	switch seg.kind {
 	case nothing:
 		return false
-	case before: // retention has emptied the tail
-		l.demote()
+	case inLog: // retention has emptied the tail
+		s.demote()
 		return true
 	}
-	p := &Batch{Messages: s.messages}
-	kept := l.live[:0]
-	for _, in := range l.live {
-		in.at = l.at
-		if l.leave(in, in.offer(s, p)) {
-			continue
+	b := &Batch{Messages: seg.messages}
+	stay := s.live[:0]
+	for _, in := range s.live {
+		in.at = s.at
+		if s.offer(in, seg, b) {
+			stay = append(stay, in)
 		}
-		kept = append(kept, in)
 	}
-	clear(l.live[len(kept):])
-	l.live = kept
-	l.at = s.then
+	clear(s.live[len(stay):])
+	s.live = stay
+	s.at = seg.then
 	return true
 }
 
-// leave notes the phase that an offer left the in topic in, and returns
-// whether it has left the list that it was in.
-func (l *shard) leave(in *InTopic, next phase) bool {
-	changed := in.phase != next
-	in.phase = next
-	if next == parked {
-		l.parked++
+// offer offers a segment to an in topic and reports whether its phase stays as
+// it is.
+func (s *shard) offer(in *InTopic, seg segment, b *Batch) (stays bool) {
+	before := in.phase
+	in.phase = in.offer(seg, b)
+	if in.phase == parked {
+		s.parked++
 	}
-	return changed
+	return in.phase == before
 }
 
-// demote makes those who are live catch up.
-func (l *shard) demote() {
-	for _, in := range l.live {
-		in.phase, in.at = catching, l.at
+// demote lets all live in topics catch up.
+func (s *shard) demote() {
+	for _, in := range s.live {
+		in.phase, in.at = catching, s.at
 	}
-	l.catching = append(l.catching, l.live...)
-	l.live = nil
+	s.catching = append(s.catching, s.live...)
+	s.live = nil
 }
 
-// catchUp lets everyone who is not live read one segment more, and makes those
-// live who have arrived where the shard is. It returns whether there is more.
-func (l *shard) catchUp() bool {
-	var read reading
-	waiting := l.catching
-	l.catching = nil // offers add those who stay
+// catchUp offers each in topic that is catching up one segment, and makes those
+// live that have arrived at the shard's cursor. It reports whether there is
+// more to do.
+func (s *shard) catchUp() bool {
+	var last sharedSegment
+	waiting := s.catching
+	s.catching = nil // those that stay are added again
 	for _, in := range waiting {
-		if len(l.live) == 0 && !l.lead(in) {
+		if len(s.live) == 0 && !s.moveTo(in) {
 			continue
 		}
 		switch {
-		case in.at == l.at:
+		case in.at == s.at:
 			in.phase = live
-			l.live = append(l.live, in)
-		case in.at.before(l.at):
-			l.readOn(in, &read)
-		default: // ahead of the shard, which will come
-			l.catching = append(l.catching, in)
+			s.live = append(s.live, in)
+		case in.at.before(s.at):
+			s.offerTail(in, &last)
+		default: // ahead of the shard, which will get there
+			s.catching = append(s.catching, in)
 		}
 	}
-	return len(l.catching) > 0 || len(l.live) > 0 && l.behind()
+	return len(s.catching) > 0 || len(s.live) > 0 && s.behind()
 }
 
-// lead takes the shard to where an in topic stands, if nobody is live and the
-// tail reaches there. Otherwise the in topic waits for the log.
-func (l *shard) lead(in *InTopic) bool {
-	if s := l.topic.peek(in.at, math.MaxUint64, 1); s.kind == before {
-		l.fetch(in, s.limit)
+// moveTo moves the shard, which has no live in topics, to the cursor of in. If
+// the tail does not reach back to it, moveTo reads the log for in instead and
+// returns false.
+func (s *shard) moveTo(in *InTopic) bool {
+	if seg := s.topic.peek(in.at, math.MaxUint64, 1); seg.kind == inLog {
+		s.readLog(in, seg.limit)
 		return false
 	}
-	l.at = in.at
+	s.at = in.at
 	return true
 }
 
-// A reading is a segment of the tail that several may be offered: many fall
-// behind at the same message.
-type reading struct {
-	at cursor
-	s  segment
-	p  *Batch
+// A sharedSegment is the segment of the tail that was offered last. Many in
+// topics fall behind at the same message.
+type sharedSegment struct {
+	at    cursor
+	seg   segment
+	batch *Batch
 }
 
-// readOn offers what comes before the shard's own place.
-func (l *shard) readOn(in *InTopic, r *reading) {
-	if r.p == nil || r.at != in.at {
-		s := l.topic.peek(in.at, l.at.seq, catchUpBytes)
-		*r = reading{in.at, s, &Batch{Messages: s.messages}}
+// offerTail offers in what comes between its cursor and the shard's. It reads
+// the log instead if the tail does not reach back that far.
+func (s *shard) offerTail(in *InTopic, last *sharedSegment) {
+	if last.batch == nil || last.at != in.at {
+		seg := s.topic.peek(in.at, s.at.seq, catchUpBytes)
+		*last = sharedSegment{in.at, seg, &Batch{Messages: seg.messages}}
 	}
-	if r.s.kind == before {
-		l.fetch(in, r.s.limit)
+	if last.seg.kind == inLog {
+		s.readLog(in, last.seg.limit)
 		return
 	}
-	l.offerCatching(in, r.s, r.p)
+	s.offerCatching(in, last.seg, last.batch)
 }
 
-func (l *shard) offerCatching(in *InTopic, s segment, p *Batch) {
-	if !l.leave(in, in.offer(s, p)) {
-		l.catching = append(l.catching, in)
+func (s *shard) offerCatching(in *InTopic, seg segment, b *Batch) {
+	if s.offer(in, seg, b) {
+		s.catching = append(s.catching, in)
 	}
 }
 
-// fetch lets an in topic wait for what the log has at its cursor.
-func (l *shard) fetch(in *InTopic, limit uint64) {
-	in.phase = fetching
-	f := l.fetches[in.at]
-	if f == nil {
-		f = &fetch{shard: l, at: in.at, limit: limit, offered: make(chan struct{})}
-		if l.fetches == nil {
-			l.fetches = map[cursor]*fetch{}
-		}
-		l.fetches[in.at] = f
-		l.topic.net.fetcher.add(f)
-	}
-	f.readers = append(f.readers, in)
+// readLog lets an in topic wait for what the log has at its cursor.
+func (s *shard) readLog(in *InTopic, limit uint64) {
+	in.phase = reading
+	r := s.startRead(in.at, limit)
+	r.readers = append(r.readers, in)
 }
 
-// offerFetched hands out what was read from the log.
-func (l *shard) offerFetched(f *fetch) {
-	defer close(f.offered)
-	delete(l.fetches, f.at)
-	s := l.topic.upToChange(f.at, f.segment)
-	p := &Batch{Messages: s.messages}
-	for _, in := range f.readers {
-		if in.phase != fetching { // closed meanwhile
-			continue
+// startRead returns the read at a cursor that is under way, or begins it.
+func (s *shard) startRead(at cursor, limit uint64) *logRead {
+	r := s.reads[at]
+	if r == nil {
+		r = &logRead{shard: s, at: at, limit: limit, done: make(chan struct{})}
+		if s.reads == nil {
+			s.reads = map[cursor]*logRead{}
 		}
+		s.reads[at] = r
+		s.topic.net.logReader.add(r)
+	}
+	return r
+}
+
+// offerRead offers what was read from the log to the in topics that wait for
+// it.
+func (s *shard) offerRead(r *logRead) {
+	defer close(r.done)
+	delete(s.reads, r.at)
+	r.readers = slices.DeleteFunc(r.readers, func(in *InTopic) bool { return in.phase != reading })
+	if len(r.readers) == 0 { // closed meanwhile
+		return
+	}
+	seg := s.topic.upToChange(r.at, r.segment)
+	b := &Batch{Messages: seg.messages}
+	for _, in := range r.readers {
 		in.phase = catching
-		l.offerCatching(in, s, p)
+		s.offerCatching(in, seg, b)
 	}
 }
 
-// behind says whether the topic has something that the live have not had.
-func (l *shard) behind() bool {
-	return l.topic.peek(l.at, math.MaxUint64, 1).kind != nothing
+// behind reports whether the topic has something that the live in topics have
+// not been offered.
+func (s *shard) behind() bool {
+	return s.topic.peek(s.at, math.MaxUint64, 1).kind != nothing
 }
 
-// setFloor publishes how far those have got who read the tail.
-func (l *shard) setFloor() {
-	first := l.topic.tailFirst()
+// setFloor computes floor and wakes the senders that wait for it to rise.
+func (s *shard) setFloor() {
+	first := s.topic.tailFirst()
 	floor := uint64(math.MaxUint64)
-	if len(l.live) > 0 {
-		floor = l.at.seq
+	if len(s.live) > 0 {
+		floor = s.at.seq
 	}
 	lower := func(in *InTopic) {
 		if in.at.seq >= first {
 			floor = min(floor, in.at.seq)
 		}
 	}
-	for _, in := range l.catching {
+	for _, in := range s.catching {
 		lower(in)
 	}
-	l.mu.Lock()
-	for in := range l.fresh {
+	s.mu.Lock()
+	for in := range s.unstarted {
 		lower(in)
 	}
-	l.floor.Store(floor)
-	l.mu.Unlock()
-	l.topic.shardMoved()
+	s.floor.Store(floor)
+	s.mu.Unlock()
+	s.topic.floorMoved()
 }

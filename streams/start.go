@@ -26,36 +26,36 @@ const (
 	sinceTime
 )
 
-// Latest is behind everything that is there.
+// Latest starts behind all messages.
 func Latest() StartAt { return StartAt{} }
 
-// Earliest is the oldest message that is kept.
+// Earliest starts at the oldest message that is kept.
 func Earliest() StartAt { return StartAt{kind: earliest} }
 
-// At is the message with this number, be it the next one that is accepted.
+// At starts at seq, which may be the number of the next message.
 func At(seq uint64) StartAt { return StartAt{kind: atSeq, seq: seq} }
 
-// Since is the first message that was accepted at t or later.
+// Since starts at the first message that was accepted at t or later.
 func Since(t time.Time) StartAt { return StartAt{kind: sinceTime, time: t} }
 
-// In returns f as it was read in an epoch of the topic: in another one it is
-// nowhere. "" is any.
-func (f StartAt) In(epoch string) StartAt {
-	f.epoch = epoch
-	return f
+// In returns s as a position in one epoch of the topic. In any other epoch it
+// is an ErrPosition. An empty epoch means any.
+func (s StartAt) In(epoch string) StartAt {
+	s.epoch = epoch
+	return s
 }
 
-// ErrPosition: the position is none of this topic's.
+// ErrPosition reports a position outside the topic.
 var ErrPosition = errors.New("streams: no such position")
 
-// A PositionError says why a position is none, and where the topic is. It is
-// an ErrPosition.
+// A PositionError is an ErrPosition that says what is wrong with the position,
+// and what the topic has.
 type PositionError struct {
 	Reason string
 	Bounds storage.Bounds
 }
 
-// Error says what is wrong and what there is.
+// Error returns the reason and where the topic is.
 func (e *PositionError) Error() string {
 	return fmt.Sprintf("%s; the next message of the stream will be %d of epoch %s", e.Reason, e.Bounds.Next, e.Bounds.Epoch)
 }
@@ -63,16 +63,16 @@ func (e *PositionError) Error() string {
 // Is makes every PositionError an ErrPosition.
 func (e *PositionError) Is(target error) bool { return target == ErrPosition }
 
-// Locate returns the number of the message that comes first from there, which
-// is none yet if it is that of the next one. It is never one that the topic no
-// longer keeps.
+// Locate resolves a start to the number of a message: at least the first that
+// is kept, and at most Next, which is not there yet. It may read from disk. It
+// returns a PositionError if the topic has no such position, and ErrDeleted.
 func (t *Topic) Locate(ctx context.Context, from StartAt) (uint64, error) {
 	seq, b, err := t.locate(ctx, from)
 	return max(seq, b.First), err
 }
 
-// locate is Locate, except that a number is left as it is, also where the
-// topic begins later.
+// locate is Locate, except that a number given by At may be below the first
+// that is kept.
 func (t *Topic) locate(ctx context.Context, from StartAt) (uint64, storage.Bounds, error) {
 	log, err := t.openLog()
 	if err != nil {
@@ -96,66 +96,4 @@ func (t *Topic) locate(ctx context.Context, from StartAt) (uint64, storage.Bound
 	default:
 		return b.Next, b, nil
 	}
-}
-
-// Bounds returns what the topic keeps. It does not block.
-func (t *Topic) Bounds() storage.Bounds {
-	log, err := t.openLog()
-	if err != nil {
-		return storage.Bounds{First: 1, Next: 1}
-	}
-	return log.Bounds()
-}
-
-// Readable returns Bounds, as an in topic that is opened now would have them:
-// the tail may hold messages that the log has dropped.
-func (t *Topic) Readable() storage.Bounds {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.deleted {
-		return storage.Bounds{First: 1, Next: 1}
-	}
-	return t.readableLocked()
-}
-
-func (t *Topic) readableLocked() storage.Bounds {
-	b := t.log.Bounds()
-	b.First = min(b.First, t.tailFirstLocked())
-	return b
-}
-
-// Read returns messages from the given number on: at least one if there is
-// one, otherwise at most so many with at most so much payload. If the topic
-// begins later it returns storage.ErrTrimmed.
-func (t *Topic) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]*Message, error) {
-	log, err := t.openLog()
-	if err != nil {
-		return nil, err
-	}
-	entries, err := log.Read(ctx, from, maxMessages, maxBytes)
-	if err != nil {
-		return nil, topicError(err)
-	}
-	run := make([]*Message, len(entries))
-	for i, e := range entries {
-		run[i] = &Message{Seq: e.Seq, Time: e.Time, Payload: e.Payload}
-	}
-	return run, nil
-}
-
-// topicError gives the errors of a log the names that they have here.
-func topicError(err error) error {
-	if errors.Is(err, storage.ErrNoLog) {
-		return ErrDeleted
-	}
-	return err
-}
-
-func (t *Topic) openLog() (storage.Log, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.deleted {
-		return nil, ErrDeleted
-	}
-	return t.log, nil
 }

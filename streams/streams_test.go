@@ -4,149 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 
-	"seagate/storage"
-	"seagate/storage/memory"
 	"seagate/streams"
-	"seagate/streams/streamstest"
 )
-
-var topicID = streams.ID{Space: "jail", Name: "boiler"}
-
-func open(t testing.TB, opts streams.Options) *streams.Network {
-	t.Helper()
-	return openOn(t, memory.New(), opts)
-}
-
-// openOn returns a network whose disk is the given engine.
-func openOn(t testing.TB, disk storage.Engine, opts streams.Options) *streams.Network {
-	t.Helper()
-	n, err := streams.Open(context.Background(), streams.Stores{Records: disk, Disk: disk, Memory: memory.New()}, streamstest.Options(opts))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.Close)
-	return n
-}
-
-func provide(t testing.TB, n *streams.Network) *streams.OutTopic {
-	t.Helper()
-	topic, err := n.Topic(topicID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := topic.Out()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func send(t testing.TB, out *streams.OutTopic, payloads ...string) {
-	t.Helper()
-	raw := make([][]byte, len(payloads))
-	for i, p := range payloads {
-		raw[i] = []byte(p)
-	}
-	out.Send(raw, func(_ uint64, err error) {
-		if err != nil {
-			t.Errorf("Send: %v", err)
-		}
-	})
-}
-
-// recorder is a consumer that writes down what it is told, as text.
-type recorder struct {
-	mu     sync.Mutex
-	in     *streams.InTopic
-	room   int // messages it takes until given more; -1: all
-	events []string
-
-	resumed int // calls of Resumed
-}
-
-func (r *recorder) note(format string, args ...any) {
-	r.events = append(r.events, fmt.Sprintf(format, args...))
-}
-
-func (r *recorder) Deliver(p *streams.Batch) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, m := range p.Messages {
-		if r.room == 0 {
-			return i
-		}
-		if r.room > 0 {
-			r.room--
-		}
-		r.note("%d:%s", m.Seq, m.Payload)
-	}
-	return len(p.Messages)
-}
-
-func (r *recorder) State(s streams.State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.note("registered=%v paused=%v", s.Registered, s.Paused)
-}
-
-func (r *recorder) Gap(first, last uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.note("gap %d-%d", first, last)
-}
-
-func (r *recorder) Resumed() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.resumed++
-}
-
-func (r *recorder) End(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err == streams.ErrDeleted {
-		r.note("end")
-	} else {
-		r.note("failed: %v", err)
-	}
-}
-
-func (r *recorder) giveRoom(n int) {
-	r.mu.Lock()
-	r.room = n
-	r.mu.Unlock()
-	r.in.Resume()
-}
-
-func (r *recorder) want(t *testing.T, events ...string) {
-	t.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if got, want := strings.Join(r.events, ", "), strings.Join(events, ", "); got != want {
-		t.Errorf("consumer was told\n %s\nwant\n %s", got, want)
-	}
-}
-
-func join(t testing.TB, topic *streams.Topic, room int, shard uint32) (*recorder, streams.Joined) {
-	t.Helper()
-	return joinFrom(t, topic, room, shard, streams.Latest())
-}
-
-func joinFrom(t testing.TB, topic *streams.Topic, room int, shard uint32, from streams.StartAt) (*recorder, streams.Joined) {
-	t.Helper()
-	r := &recorder{room: room}
-	in, joined, err := topic.In(t.Context(), r, shard, from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.in = in
-	return r, joined
-}
 
 func TestDeliveryIsInOrderFromTheJoinOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -189,117 +52,6 @@ func TestSlowConsumerReadsOnFromItsCursor(t *testing.T) {
 	})
 }
 
-func TestStateTravelsInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx := t.Context()
-		n := open(t, streams.Options{})
-		out := provide(t, n)
-		r, joined := join(t, out.Topic(), 1, 0)
-		r.in.Start()
-		if !joined.Registered || joined.Paused {
-			t.Errorf("joined in state %+v, want registered and not paused", joined.State)
-		}
-		send(t, out, "a", "b")
-		if err := out.Topic().SetPaused(ctx, true); err != nil {
-			t.Fatal(err)
-		}
-		out.Send([][]byte{[]byte("x")}, func(_ uint64, err error) {
-			if err != streams.ErrPaused {
-				t.Errorf("Send to a paused topic: %v, want ErrPaused", err)
-			}
-		})
-		if err := out.Topic().SetPaused(ctx, false); err != nil {
-			t.Fatal(err)
-		}
-		send(t, out, "c")
-		out.Close()
-		synctest.Wait()
-		r.want(t, "1:a")
-		r.giveRoom(-1)
-		synctest.Wait()
-		r.want(t, "1:a", "2:b", "registered=true paused=true", "registered=true paused=false", "3:c", "registered=false paused=false")
-		n.Close()
-	})
-}
-
-func TestRequestedFollowsTheReaders(t *testing.T) {
-	n := open(t, streams.Options{})
-	out := provide(t, n)
-	if out.Topic().Requested() {
-		t.Error("requested before anybody listens")
-	}
-	r, _ := join(t, out.Topic(), -1, 0)
-	if !out.Topic().Requested() {
-		t.Error("not requested though somebody listens")
-	}
-	r.in.Close()
-	r.in.Close()
-	if out.Topic().Requested() {
-		t.Error("requested after the only listener left")
-	}
-}
-
-func TestHeaderAndPauseOutliveTheNetwork(t *testing.T) {
-	ctx := t.Context()
-	records := memory.New()
-	n := openOn(t, records, streams.Options{})
-	topic, _ := n.Topic(topicID)
-	if err := topic.SetHeader(ctx, []byte(`{"progress":7}`)); err != nil {
-		t.Fatal(err)
-	}
-	if err := topic.SetPaused(ctx, true); err != nil {
-		t.Fatal(err)
-	}
-	n.Close()
-
-	n = openOn(t, records, streams.Options{})
-	topic, _ = n.Topic(topicID)
-	if string(topic.Header()) != `{"progress":7}` || !topic.Info().Paused {
-		t.Errorf("after reopening: header %s, paused %v", topic.Header(), topic.Info().Paused)
-	}
-	if err := topic.SetHeader(ctx, nil); err != nil {
-		t.Fatal(err)
-	}
-	if topic.Header() != nil || !topic.Info().Paused {
-		t.Error("clearing the header did more or less than that")
-	}
-}
-
-func TestDeleteEndsReadersAndForgets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx := t.Context()
-		n := open(t, streams.Options{})
-		out := provide(t, n)
-		if err := out.Topic().SetHeader(ctx, []byte(`1`)); err != nil {
-			t.Fatal(err)
-		}
-		r, _ := join(t, out.Topic(), -1, 0)
-		r.in.Start()
-		send(t, out, "a")
-		if err := n.DeleteSpace(ctx, topicID.Space); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		r.want(t, "1:a", "end")
-		out.Send([][]byte{nil}, func(_ uint64, err error) {
-			if err != streams.ErrDeleted {
-				t.Errorf("Send: %v, want ErrDeleted", err)
-			}
-		})
-		if _, _, err := out.Topic().In(context.Background(), r, 0, streams.Latest()); err != streams.ErrDeleted {
-			t.Errorf("In: %v, want ErrDeleted", err)
-		}
-		if err := out.Topic().SetHeader(ctx, []byte(`2`)); err != streams.ErrDeleted {
-			t.Errorf("SetHeader: %v, want ErrDeleted", err)
-		}
-		fresh, _ := n.Topic(topicID)
-		if fresh.Header() != nil || fresh.Info().Next != 1 {
-			t.Error("the topic made anew is not empty")
-		}
-		n.Close()
-	})
-}
-
 func TestTopicsPerSpaceAreBounded(t *testing.T) {
 	n := open(t, streams.Options{TopicsPerSpace: 2})
 	for i, want := range []error{nil, nil, streams.ErrTooManyTopics} {
@@ -337,52 +89,6 @@ func TestPanicEndsOnlyItsConsumer(t *testing.T) {
 		}
 		n.Close()
 	})
-}
-
-// Publishers that outrun the workers are held, not served with gaps to those
-// who keep up.
-func TestSendersWaitForTheWorkersNotForTheSlow(t *testing.T) {
-	n := open(t, streams.Options{TailMessages: 16, Workers: 2})
-	out := provide(t, n)
-	var consumers []*recorder
-	for i := range 8 {
-		r, _ := join(t, out.Topic(), -1, uint32(i))
-		r.in.Start()
-		consumers = append(consumers, r)
-	}
-	stuck, _ := join(t, out.Topic(), 0, 0)
-	stuck.in.Start()
-	const total = 20_000
-	done := make(chan struct{})
-	ended := &waiter{done: done, last: total}
-	in, _, _ := out.Topic().In(context.Background(), ended, 1, streams.Latest())
-	in.Start()
-	for range total {
-		send(t, out, "x")
-	}
-	<-done
-	n.Close()
-	for _, r := range consumers {
-		for _, e := range r.events {
-			if strings.HasPrefix(e, "gap") {
-				t.Fatalf("a consumer that always has room was told of a %s", e)
-			}
-		}
-	}
-}
-
-// waiter closes done when it has seen the message numbered last.
-type waiter struct {
-	recorder
-	done chan struct{}
-	last uint64
-}
-
-func (w *waiter) Deliver(p *streams.Batch) int {
-	if p.Messages[len(p.Messages)-1].Seq == w.last {
-		close(w.done)
-	}
-	return len(p.Messages)
 }
 
 // A consumer of random appetite that resumes itself from another goroutine.
@@ -449,7 +155,7 @@ func TestNoGapNoRepeatWhateverTheAppetite(t *testing.T) {
 	}
 }
 
-func TestMemoIsMadeOncePerPass(t *testing.T) {
+func TestMemoIsMadeOncePerBatch(t *testing.T) {
 	type key struct{ id int }
 	p := &streams.Batch{}
 	made := 0
@@ -462,32 +168,6 @@ func TestMemoIsMadeOncePerPass(t *testing.T) {
 	}
 	if made != 2 {
 		t.Errorf("made %d memos, want 2", made)
-	}
-}
-
-type counter struct{ n int }
-
-func (c *counter) Deliver(p *streams.Batch) int { c.n += len(p.Messages); return len(p.Messages) }
-func (*counter) State(streams.State)            {}
-func (*counter) Gap(uint64, uint64)             {}
-func (*counter) Resumed()                       {}
-func (*counter) End(error)                      {}
-
-func BenchmarkFanOut(b *testing.B) {
-	for _, subscribers := range []int{1, 100, 1000} {
-		b.Run(fmt.Sprint(subscribers), func(b *testing.B) {
-			n := open(b, streams.Options{})
-			out := provide(b, n)
-			for i := range subscribers {
-				in, _, _ := out.Topic().In(context.Background(), &counter{}, uint32(i), streams.Latest())
-				in.Start()
-			}
-			payload := [][]byte{make([]byte, 256)}
-			b.ReportAllocs()
-			for b.Loop() {
-				out.Send(payload, func(uint64, error) {})
-			}
-		})
 	}
 }
 

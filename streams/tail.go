@@ -1,35 +1,53 @@
 package streams
 
-// tail is the newest messages of a topic: a ring that grows as needed and
-// drops the oldest when it is over either bound. It always keeps the newest
-// message, however large.
+// tail is the newest messages of a topic: a ring that grows as needed and drops
+// the oldest messages beyond its bounds. trim leaves the newest message,
+// however large it is.
 type tail struct {
 	ring  []*Message
 	start int // index of the oldest
 	count int
-	bytes int
+	bytes int // of the payloads
 }
 
-// append adds m and drops what the bounds ask for, but nothing from keep on.
-func (t *tail) append(m *Message, maxCount, maxBytes int, keep uint64) {
+func (t *tail) append(m *Message) {
 	if t.count == len(t.ring) {
 		t.grow()
 	}
 	t.ring[(t.start+t.count)%len(t.ring)] = m
 	t.count++
 	t.bytes += len(m.Payload)
-	t.trim(maxCount, maxBytes, keep)
 }
 
+func (t *tail) grow() {
+	bigger := make([]*Message, max(8, 2*len(t.ring)))
+	for i := range t.count {
+		bigger[i] = t.at(i)
+	}
+	t.ring, t.start = bigger, 0
+}
+
+func (t *tail) at(i int) *Message { return t.ring[(t.start+i)%len(t.ring)] }
+
+// first returns the number of the oldest message, or next if there is none.
+func (t *tail) first(next uint64) uint64 {
+	if t.count == 0 {
+		return next
+	}
+	return t.at(0).Seq
+}
+
+// over reports whether the tail exceeds either bound.
 func (t *tail) over(maxCount, maxBytes int) bool { return t.count > maxCount || t.bytes > maxBytes }
 
+// trim drops messages beyond the bounds, but none from the number keep on.
 func (t *tail) trim(maxCount, maxBytes int, keep uint64) {
 	for t.count > 1 && t.over(maxCount, maxBytes) && t.ring[t.start].Seq < keep {
 		t.dropOldest()
 	}
 }
 
-// dropBefore forgets the messages before seq.
+// dropBefore drops the messages before the number seq.
 func (t *tail) dropBefore(seq uint64) {
 	for t.count > 0 && t.ring[t.start].Seq < seq {
 		t.dropOldest()
@@ -43,26 +61,9 @@ func (t *tail) dropOldest() {
 	t.count--
 }
 
-func (t *tail) grow() {
-	bigger := make([]*Message, max(8, 2*len(t.ring)))
-	for i := range t.count {
-		bigger[i] = t.at(i)
-	}
-	t.ring, t.start = bigger, 0
-}
-
-func (t *tail) at(i int) *Message { return t.ring[(t.start+i)%len(t.ring)] }
-
-// first is the number of the oldest message kept, or next if none is.
-func (t *tail) first(next uint64) uint64 {
-	if t.count == 0 {
-		return next
-	}
-	return t.at(0).Seq
-}
-
-// read returns the messages from seq on and before limit, as many as make a
-// pass of so many bytes.
+// read returns the messages from seq on and before limit, at most
+// batchMessages, and no more than maxBytes of payload beyond the first. seq is
+// at least the number of the oldest.
 func (t *tail) read(seq, limit uint64, maxBytes int) []*Message {
 	if t.count == 0 || seq > t.at(t.count-1).Seq || seq >= limit {
 		return nil
@@ -77,18 +78,9 @@ func (t *tail) read(seq, limit uint64, maxBytes int) []*Message {
 		}
 		n++
 	}
-	run := make([]*Message, n)
-	for k := range run {
-		run[k] = t.at(i + k)
+	messages := make([]*Message, n)
+	for k := range messages {
+		messages[k] = t.at(i + k)
 	}
-	return run
+	return messages
 }
-
-// tailFirst is the number of the oldest message in the tail, or of the next one.
-func (t *Topic) tailFirst() uint64 {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.tailFirstLocked()
-}
-
-func (t *Topic) tailFirstLocked() uint64 { return t.tail.first(t.next) }

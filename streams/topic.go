@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -9,15 +10,16 @@ import (
 )
 
 var (
-	// ErrPaused: the topic takes no messages until it is resumed.
+	// ErrPaused reports that a topic accepts no messages until it is resumed.
 	ErrPaused = errors.New("streams: the topic is paused")
-	// ErrDeleted: the topic was deleted; look it up again to make a new one.
+	// ErrDeleted reports that a topic was deleted. Network.Topic makes a new
+	// one under its name.
 	ErrDeleted = errors.New("streams: the topic was deleted")
-	// ErrTooManyTopics: the space holds as many topics as Options allow.
+	// ErrTooManyTopics reports that a space has Options.TopicsPerSpace topics.
 	ErrTooManyTopics = errors.New("streams: too many topics in this space")
 )
 
-// An ID names a topic: spaces are apart, names are unique in their space.
+// An ID identifies a topic. Names are unique in their space.
 type ID struct {
 	Space string
 	Name  string
@@ -29,33 +31,34 @@ type Topic struct {
 	id  ID
 	net *Network
 
-	// recordMu orders the writes of what is kept in storage (header, pause).
-	// Locks are taken in this order: recordMu, Network.mu, mu, shard.mu,
-	// worker.mu.
+	// recordMu orders the writes of the topic's record. Locks are taken in the
+	// order recordMu, Network.mu, mu, shard.mu, worker.mu.
 	recordMu sync.Mutex
 
-	mu            sync.RWMutex // guards what follows
-	log           storage.Log
-	durability    Durability // of log
-	overrides     Overrides
-	next          uint64 // the first number that readers have not been shown
-	begun         uint64 // sends that the log was given, and may accept
-	answered      uint64 // those of them that it has answered
-	grown         int64  // bytes, and messages, since retention last looked
-	grownMessages uint64
-	tail          tail   // the newest of what is shown
-	header        []byte // nil if there is none
-	paused        bool
-	providers     int
-	deleted       bool
-	told          State // what readers know, or are about to read
-	deferred      []deferredChange
-	changes       changeLog
+	mu         sync.RWMutex // guards what follows
+	log        storage.Log
+	durability Durability // of log
+	overrides  Overrides
+	header     []byte // nil if there is none
+	paused     bool
+	providers  int // open out topics
+	deleted    bool
 
-	readers atomic.Int64
-	shards  []*shard // one per worker
-	waiters atomic.Int64
-	passed  *sync.Cond // on mu: a shard moved on while a sender waited
+	next     uint64 // the lowest number that readers have not been shown
+	begun    uint64 // sends that were given to the log without a refusal
+	answered uint64 // those of them that the log has answered
+	tail     tail   // the newest of the messages that readers are shown
+	grown    growth // since the last trim
+
+	told     State            // the state behind all changes
+	changes  changeLog        // for readers
+	deferred []deferredChange // not in changes yet
+
+	room *sync.Cond // on mu; wakes senders that wait for the workers
+
+	waiters atomic.Int64 // senders that wait for room
+	readers atomic.Int64 // open in topics
+	shards  []*shard     // one per worker
 }
 
 func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
@@ -64,7 +67,7 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 		return nil, err
 	}
 	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next}
-	t.passed = sync.NewCond(&t.mu)
+	t.room = sync.NewCond(&t.mu)
 	t.shards = make([]*shard, len(net.workers))
 	for i, w := range net.workers {
 		t.shards[i] = newShard(t, w)
@@ -72,10 +75,10 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 	return t, nil
 }
 
-// ID returns the topic's name.
+// ID returns the topic's id.
 func (t *Topic) ID() ID { return t.id }
 
-// Requested says whether anybody listens, so that a provider without listeners
+// Requested reports whether there are in topics. A provider without listeners
 // can save its work.
 func (t *Topic) Requested() bool { return t.readers.Load() > 0 }
 
@@ -94,65 +97,102 @@ func (t *Topic) Info() Info {
 	defer t.mu.RUnlock()
 	return Info{
 		State:     t.stateLocked(),
-		Bounds:    t.log.Bounds(),
+		Bounds:    t.boundsLocked(),
 		Policy:    t.policyLocked(),
 		Readers:   int(t.readers.Load()),
 		HasHeader: t.header != nil,
 	}
 }
 
-func (t *Topic) stateLocked() State {
-	return State{Registered: t.providers > 0, Paused: t.paused}
+// Bounds returns what the topic's log keeps, which is nothing if the topic was
+// deleted. It does not wait for a disk.
+func (t *Topic) Bounds() storage.Bounds {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.boundsLocked()
 }
 
-// A deferredChange is a change of state that is told when so many sends have
-// been answered.
-type deferredChange struct {
-	answered uint64
-	state    State
+func (t *Topic) boundsLocked() storage.Bounds {
+	if t.deleted {
+		return storage.Bounds{First: 1, Next: 1}
+	}
+	return t.log.Bounds()
 }
 
-// changeLocked applies f and lets every reader know if the state is another one
-// after it: behind everything that was sent before, be it durable yet or not.
-func (t *Topic) changeLocked(f func()) {
-	before := t.stateLocked()
-	f()
-	if after := t.stateLocked(); after != before {
-		t.deferred = append(t.deferred, deferredChange{t.begun, after})
-		t.tellLocked()
+// Readable returns Bounds with the First that an in topic can read: the tail
+// may still have messages that the log has dropped.
+func (t *Topic) Readable() storage.Bounds {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.readableLocked()
+}
+
+func (t *Topic) readableLocked() storage.Bounds {
+	b := t.boundsLocked()
+	b.First = min(b.First, t.tailFirstLocked())
+	return b
+}
+
+// tailFirst returns the number of the oldest message in the tail, or of the
+// next one if there is none.
+func (t *Topic) tailFirst() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.tailFirstLocked()
+}
+
+func (t *Topic) tailFirstLocked() uint64 { return t.tail.first(t.next) }
+
+// Read returns messages of the log from the number from on: at least one if
+// there is one, otherwise at most maxMessages with at most maxBytes of payload.
+// It returns storage.ErrTrimmed if the log begins behind from, and ErrDeleted.
+func (t *Topic) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]*Message, error) {
+	log, err := t.openLog()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := log.Read(ctx, from, maxMessages, maxBytes)
+	if err != nil {
+		return nil, topicError(err)
+	}
+	messages := make([]*Message, len(entries))
+	for i, e := range entries {
+		messages[i] = &Message{Seq: e.Seq, Time: e.Time, Payload: e.Payload}
+	}
+	return messages, nil
+}
+
+// openLog returns the log of the topic, or ErrDeleted.
+func (t *Topic) openLog() (storage.Log, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.deleted {
+		return nil, ErrDeleted
+	}
+	return t.log, nil
+}
+
+// topicError translates an error of a log.
+func topicError(err error) error {
+	if errors.Is(err, storage.ErrNoLog) {
+		return ErrDeleted
+	}
+	return err
+}
+
+// wakeShards lets the workers deliver what has changed. The caller holds mu.
+func (t *Topic) wakeShards() {
+	for _, s := range t.shards {
+		s.wake()
 	}
 }
 
-// tellLocked tells readers of the changes that are due.
-func (t *Topic) tellLocked() {
-	for len(t.deferred) > 0 && t.deferred[0].answered <= t.answered {
-		t.told = t.deferred[0].state
-		t.changes.append(change{after: t.next - 1, state: t.told})
-		t.deferred = t.deferred[1:]
-	}
-	if len(t.deferred) == 0 {
-		t.deferred = nil
-	}
-}
-
-func (t *Topic) moved() {
-	for _, l := range t.shards {
-		l.topicMoved()
-	}
-}
-
-// end marks the topic deleted; every in topic is told once it has had all.
+// end marks the topic as deleted. Nothing is sent, read or stored afterwards;
+// each consumer is told when it has had what the tail holds.
 func (t *Topic) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.deleted = true
-	t.passed.Broadcast()
-	t.moved()
-}
-
-// release lets waiting senders go when the network closes.
-func (t *Topic) release() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.passed.Broadcast()
+	t.room.Broadcast()
+	t.wakeShards()
 }

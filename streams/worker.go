@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// A worker runs the passes of its shards, one at a time, in the order in which
-// they asked. Owned by the Network.
+// A worker runs shards, one at a time, in the order in which they asked for it.
+// Owned by the Network.
 type worker struct {
 	mu     sync.Mutex // guards what follows
-	ready  sync.Cond
+	ready  sync.Cond  // queue or closed changed
 	queue  []*shard
 	closed bool
 }
@@ -20,12 +20,12 @@ func newWorker() *worker {
 	return w
 }
 
-// enqueue adds a shard that is not in the queue. There are never more entries
-// than shards.
-func (w *worker) enqueue(l *shard) {
+// enqueue adds a shard, which must not be in the queue. So the queue is never
+// longer than there are shards.
+func (w *worker) enqueue(s *shard) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue = append(w.queue, l)
+	w.queue = append(w.queue, s)
 	w.ready.Signal()
 }
 
@@ -36,20 +36,20 @@ func (w *worker) close() {
 	w.ready.Signal()
 }
 
-// run serves shards until close.
+// run runs shards until close.
 func (w *worker) run() {
 	for {
-		l, ok := w.dequeue()
+		s, ok := w.dequeue()
 		if !ok {
 			return
 		}
-		// Whoever is about to send goes first, so that passes grow with the
-		// load: the scheduler runs a goroutine that was just woken before
-		// others that have waited for longer. An idle processor returns at
-		// once.
+		// Goroutines that are about to send go first, so that batches grow with
+		// the load: the scheduler prefers a goroutine that was just woken, such
+		// as this one, to those that have waited longer. On an idle processor
+		// Gosched returns at once.
 		runtime.Gosched()
-		if l.run() {
-			w.enqueue(l)
+		if s.run() {
+			w.enqueue(s)
 		}
 	}
 }
@@ -63,8 +63,8 @@ func (w *worker) dequeue() (*shard, bool) {
 	if w.closed {
 		return nil, false
 	}
-	l := w.queue[0]
+	s := w.queue[0]
 	w.queue[0] = nil
 	w.queue = w.queue[1:]
-	return l, true
+	return s, true
 }

@@ -1,0 +1,33 @@
+package streams
+
+// State is what a topic is, apart from its messages.
+type State struct {
+	Registered bool // an out topic is open
+	Paused     bool // no messages are accepted for the time being
+}
+
+// A Consumer receives what an in topic delivers. Its methods are called by one
+// goroutine at a time. They must not block, and of the InTopic they may call
+// only Resume and Close.
+type Consumer interface {
+	// Deliver offers the next messages and returns how many of them, counted
+	// from the first, the consumer took. If it took fewer than all, nothing is
+	// offered until InTopic.Resume is called.
+	Deliver(b *Batch) int
+
+	// State tells of a change of the topic's state.
+	State(s State)
+
+	// Gap tells that the messages from first to last, both included, were
+	// dropped from the topic before this consumer read them. The next message
+	// is last+1.
+	Gap(first, last uint64)
+
+	// Resumed answers InTopic.Resume. It is called before anything else is
+	// offered, and also if there is nothing to offer.
+	Resumed()
+
+	// End tells that nothing follows. err is ErrDeleted if the topic was
+	// deleted; any other error says why the log cannot be read.
+	End(err error)
+}

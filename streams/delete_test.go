@@ -1,0 +1,139 @@
+package streams_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seagate/storage"
+	"seagate/storage/memory"
+	"seagate/streams"
+)
+
+// hastyLogs calls cancel when a log was deleted, as when a client hangs up
+// during the sync: "if ctx ends the wait, it may still happen".
+type hastyLogs struct {
+	storage.Engine
+	cancel *context.CancelFunc
+}
+
+func (h hastyLogs) DeleteLog(ctx context.Context, name string) error {
+	if err := h.Engine.DeleteLog(context.WithoutCancel(ctx), name); err != nil {
+		return err
+	}
+	(*h.cancel)()
+	return ctx.Err()
+}
+
+// A topic whose deletion was cut short either works, or is gone and everybody
+// is told.
+func TestDeletionCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		n := openOn(t, hastyLogs{memory.New(), &cancel}, streams.Options{})
+		out := provide(t, n)
+		sendNumbers(t, out, 1, 3)
+		r, _ := join(t, out.Topic(), -1, 0)
+		r.in.Start()
+		err := n.Delete(ctx, topicID)
+		t.Log("Delete:", err)
+		synctest.Wait()
+		topic, _ := n.Topic(topicID)
+		o2, err := topic.Out()
+		t.Log("Out:", err)
+		if err == nil {
+			o2.Send([][]byte{[]byte("4")}, func(_ uint64, e error) { err = e })
+		}
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err != nil && len(r.events) == 0 {
+			t.Errorf("publishing to it: %v (for ever), and its subscriber was never told: %q", err, r.events)
+		}
+		n.Close()
+	})
+}
+
+// trimmedLogs calls hook when a read has found that the log begins later.
+type trimmedLogs struct {
+	storage.Engine
+	hook func()
+}
+
+func (s *trimmedLogs) OpenLog(ctx context.Context, name string) (storage.Log, error) {
+	log, err := s.Engine.OpenLog(ctx, name)
+	return trimmedLog{log, s}, err
+}
+
+type trimmedLog struct {
+	storage.Log
+	s *trimmedLogs
+}
+
+func (l trimmedLog) Read(ctx context.Context, from uint64, m, b int) ([]storage.Entry, error) {
+	run, err := l.Log.Read(ctx, from, m, b)
+	if errors.Is(err, storage.ErrTrimmed) && l.s.hook != nil {
+		l.s.hook()
+	}
+	return run, err
+}
+
+func TestDeletionWhileAGapIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logs := &trimmedLogs{Engine: memory.New()}
+		n := openOn(t, logs, streams.Options{TailMessages: 1, Policy: streams.Policy{Retention: storage.Retention{Messages: 2}}})
+		out := provide(t, n)
+		r, _ := join(t, out.Topic(), 1, 0)
+		r.in.Start()
+		sendNumbers(t, out, 1, 50)
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		logs.hook = func() { logs.hook = nil; n.Delete(context.Background(), topicID) }
+		r.giveRoom(-1)
+		synctest.Wait()
+		r.mu.Lock()
+		for _, e := range r.events {
+			t.Log(e)
+		}
+		r.mu.Unlock()
+		r.want(t, "1:1", "end")
+		n.Close()
+	})
+}
+
+func TestDeleteEndsReadersAndForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		n := open(t, streams.Options{})
+		out := provide(t, n)
+		if err := out.Topic().SetHeader(ctx, []byte(`1`)); err != nil {
+			t.Fatal(err)
+		}
+		r, _ := join(t, out.Topic(), -1, 0)
+		r.in.Start()
+		send(t, out, "a")
+		if err := n.DeleteSpace(ctx, topicID.Space); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.want(t, "1:a", "end")
+		out.Send([][]byte{nil}, func(_ uint64, err error) {
+			if err != streams.ErrDeleted {
+				t.Errorf("Send: %v, want ErrDeleted", err)
+			}
+		})
+		if _, _, err := out.Topic().In(context.Background(), r, 0, streams.Latest()); err != streams.ErrDeleted {
+			t.Errorf("In: %v, want ErrDeleted", err)
+		}
+		if err := out.Topic().SetHeader(ctx, []byte(`2`)); err != streams.ErrDeleted {
+			t.Errorf("SetHeader: %v, want ErrDeleted", err)
+		}
+		fresh, _ := n.Topic(topicID)
+		if fresh.Header() != nil || fresh.Info().Next != 1 {
+			t.Error("the topic made anew is not empty")
+		}
+		n.Close()
+	})
+}

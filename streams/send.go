@@ -1,0 +1,118 @@
+package streams
+
+import (
+	"math"
+
+	"seagate/storage"
+)
+
+// send is OutTopic.SendOnce, or OutTopic.Send if key is empty.
+func (t *Topic) send(key string, payloads [][]byte, done func(first uint64, err error)) {
+	log, refusal := t.begin(key != "")
+	if log == nil {
+		done(0, refusal)
+		return
+	}
+	log.Append(storage.Append{
+		Payloads: payloads,
+		Key:      key,
+		Window:   t.net.opts.RepeatWindow,
+		Refusal:  refusal,
+		Done: func(a storage.Appended, err error) {
+			if refusal == nil {
+				t.appended(payloads, a, err)
+			}
+			done(a.First, topicError(err))
+		},
+	})
+}
+
+// begin returns the log to append to, or nil and why nothing can be appended.
+// While the topic is paused it returns both if the messages may be a repeat,
+// which only the log knows.
+func (t *Topic) begin(mayRepeat bool) (log storage.Log, refusal error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.awaitRoomLocked()
+	switch {
+	case t.deleted:
+		return nil, ErrDeleted
+	case t.paused && mayRepeat:
+		return t.log, ErrPaused
+	case t.paused:
+		return nil, ErrPaused
+	}
+	t.begun++
+	return t.log, nil
+}
+
+// appended is called when the log has answered a send, and shows readers what
+// is durable now.
+func (t *Topic) appended(payloads [][]byte, a storage.Appended, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answered++
+	if err == nil && !a.Repeat {
+		t.showLocked(payloads, a)
+	}
+	t.tellLocked()
+	t.wakeShards()
+}
+
+func (t *Topic) showLocked(payloads [][]byte, a storage.Appended) {
+	keep, bytes := t.floor(), 0
+	for i, payload := range payloads {
+		t.tail.append(&Message{Seq: a.First + uint64(i), Time: a.Time, Payload: payload})
+		t.tail.trim(t.net.opts.TailMessages, t.net.opts.TailBytes, keep)
+		bytes += len(payload)
+	}
+	t.next = a.First + uint64(len(payloads))
+	t.growLocked(len(payloads), bytes)
+}
+
+// awaitRoomLocked waits while the tail is full of messages that the workers
+// have not offered yet. In topics that are parked or read the log are not
+// waited for: see shard.floor.
+func (t *Topic) awaitRoomLocked() {
+	if !t.crowdedLocked() {
+		return
+	}
+	t.waiters.Add(1) // before crowdedLocked is called again, so that floorMoved misses no waiter
+	defer t.waiters.Add(-1)
+	for t.crowdedLocked() && !t.deleted && !t.net.closed.Load() {
+		t.room.Wait()
+	}
+}
+
+func (t *Topic) crowdedLocked() bool {
+	maxMessages, maxBytes := t.net.opts.TailMessages, t.net.opts.TailBytes
+	if !t.tail.over(maxMessages, maxBytes) {
+		return false
+	}
+	t.tail.trim(maxMessages, maxBytes, t.floor())
+	return t.tail.over(maxMessages, maxBytes) && t.tailFirstLocked() >= t.floor()
+}
+
+// floor returns the lowest number that a reader of the tail still needs: see
+// shard.floor.
+func (t *Topic) floor() uint64 {
+	floor := uint64(math.MaxUint64)
+	for _, s := range t.shards {
+		floor = min(floor, s.floor.Load())
+	}
+	return floor
+}
+
+// floorMoved wakes the senders if there are any that wait for the workers.
+func (t *Topic) floorMoved() {
+	if t.waiters.Load() > 0 {
+		t.wakeSenders()
+	}
+}
+
+// wakeSenders lets the senders that wait look again.
+func (t *Topic) wakeSenders() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.room.Broadcast()
+}
