@@ -3,6 +3,9 @@ package streams_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +31,7 @@ func (h hastyLogs) DeleteLog(ctx context.Context, name string) error {
 }
 
 // A topic whose deletion was cut short either works, or is gone and everybody
-// is told.
+// is told. It can be deleted again.
 func TestDeletionCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -52,6 +55,13 @@ func TestDeletionCutShort(t *testing.T) {
 		if err != nil && len(r.events) == 0 {
 			t.Errorf("publishing to it: %v (for ever), and its subscriber was never told: %q", err, r.events)
 		}
+		if err := n.Delete(t.Context(), topicID); err != nil {
+			t.Fatal(err)
+		}
+		if topic, _ := n.Topic(topicID); topic.Info().Next != 1 {
+			t.Error("the topic made anew is not empty")
+		}
+		send(t, provide(t, n), "1")
 		n.Close()
 	})
 }
@@ -136,4 +146,46 @@ func TestDeleteEndsReadersAndForgets(t *testing.T) {
 		}
 		n.Close()
 	})
+}
+
+// stoppedLogs lets the first deletion of a log wait for the gate, and counts
+// them all.
+type stoppedLogs struct {
+	storage.Engine
+	begun   chan struct{}
+	gate    chan struct{}
+	deleted atomic.Int64
+}
+
+func (s *stoppedLogs) DeleteLog(ctx context.Context, name string) error {
+	if s.deleted.Add(1) == 1 {
+		close(s.begun)
+		<-s.gate
+	}
+	return s.Engine.DeleteLog(ctx, name)
+}
+
+// A second deletion that waited for the first must not delete the log of a
+// topic that was made since under the same name.
+func TestConcurrentDeletionsDeleteOneTopic(t *testing.T) {
+	logs := &stoppedLogs{Engine: memory.New(), begun: make(chan struct{}), gate: make(chan struct{})}
+	n := openOn(t, logs, streams.Options{})
+	send(t, provide(t, n), "1")
+	var deletions sync.WaitGroup
+	del := func() {
+		if err := n.Delete(context.Background(), topicID); err != nil {
+			t.Error(err)
+		}
+	}
+	deletions.Go(del)
+	<-logs.begun
+	for range 3 {
+		deletions.Go(del)
+	}
+	runtime.Gosched()
+	close(logs.gate)
+	deletions.Wait()
+	if n := logs.deleted.Load(); n != 1 {
+		t.Errorf("the log on disk was deleted %d times, want once", n)
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"seagate/storage"
 )
@@ -142,7 +141,9 @@ func (n *Network) topics() (all []*Topic) {
 // that is made later under the same id is another one. Deleting a topic that
 // does not exist is not an error.
 //
-// A deletion that has begun is completed even if ctx ends.
+// If Delete fails, or ctx ends, the topic has ended all the same: it returns
+// ErrDeleted, and its consumers are told. It keeps its id until it is deleted
+// again. What is left of it in the stores is loaded by the next Open.
 func (n *Network) Delete(ctx context.Context, id ID) error {
 	t, ok := n.Lookup(id)
 	if !ok {
@@ -150,14 +151,14 @@ func (n *Network) Delete(ctx context.Context, id ID) error {
 	}
 	t.recordMu.Lock()
 	defer t.recordMu.Unlock()
-	// A topic whose log is deleted, and which is not, is of no use.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
+	if now, _ := n.Lookup(id); now != t { // deleted while this call waited
+		return nil
+	}
+	t.end() // before its log goes, without which it is of no use
 	if err := t.erase(ctx); err != nil {
 		return fmt.Errorf("delete topic %q: %w", id.Name, err)
 	}
 	n.remove(t)
-	t.end()
 	return nil
 }
 
