@@ -19,6 +19,7 @@ type InTopic struct {
 	// Owned by the shard's worker once started.
 	at    cursor
 	phase phase
+	whole int // segments of the log that the consumer took whole, in a row
 
 	// fromOldest is set until the first message, if the consumer asked for the
 	// oldest. What retention drops before it begins is no gap for it.
@@ -115,6 +116,7 @@ func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
 		in.fromOldest = false
 		if n := in.consumer.Deliver(b); n < len(b.Messages) {
 			in.at.seq = b.Messages[n].Seq
+			in.whole = 0
 			return parked
 		}
 	case stateChange:

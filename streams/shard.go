@@ -293,14 +293,34 @@ func (s *shard) offerRead(r *logRead) {
 	defer close(r.done)
 	delete(s.reads, r.at)
 	r.readers = slices.DeleteFunc(r.readers, func(in *InTopic) bool { return in.phase != reading })
-	if len(r.readers) == 0 { // closed meanwhile
+	if len(r.readers) == 0 { // closed meanwhile, or full when this was read ahead
 		return
 	}
 	seg := s.topic.upToChange(r.at, r.segment)
+	s.readAhead(r, seg)
 	b := &Batch{Messages: seg.messages}
 	for _, in := range r.readers {
 		in.phase = catching
+		in.whole++
 		s.offerCatching(in, seg, b)
+	}
+}
+
+// aheadAfter is the number of segments of the log in a row that a consumer must
+// have taken whole before the log is read ahead for it. A consumer that is full
+// more often, such as a slow connection, would have too much read in vain.
+const aheadAfter = 4
+
+// readAhead begins to read what comes behind seg, the result of r, so that it is
+// read while seg is delivered. In topics whose consumers take all of seg join
+// the read. If none does, that one segment was read in vain.
+func (s *shard) readAhead(r *logRead, seg segment) {
+	isSteady := func(in *InTopic) bool { return in.whole >= aheadAfter }
+	if seg.kind != someMessages || seg.then.seq >= r.limit || !slices.ContainsFunc(r.readers, isSteady) {
+		return
+	}
+	if next := s.topic.peek(seg.then, r.limit, 1); next.kind == inLog {
+		s.startRead(seg.then, next.limit)
 	}
 }
 
