@@ -1,6 +1,6 @@
-// Package app puts the gateway together: it builds the parts from a
-// configuration, runs them, and closes them in reverse order. The binary and
-// the end-to-end tests start the same value.
+// Package app builds the parts of a gateway from a configuration, runs them, and
+// closes them in reverse order. The binary and the end-to-end tests start the same
+// value.
 package app
 
 import (
@@ -54,16 +54,16 @@ type App struct {
 	admin       *admin.Handler
 	adminServer *http.Server
 
-	closers []func() // run in reverse order
+	closers []func() // called in reverse order
 }
 
-// StoreFolder is where in a data folder the store lies.
+// StoreFolder is the folder of the store in a data folder.
 const StoreFolder = "store"
 
-// New builds the parts and begins to listen. Nothing is served before Run. An
-// error leaves nothing open.
+// New builds the parts and listens. It serves nothing before Run. After an error
+// nothing is open.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string) (*App, error) {
-	if c.TLS.Enabled() { // before a data folder is made for nothing
+	if c.TLS.Enabled() { // before a data folder is created
 		if err := CheckTLS(c.TLS); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 	return a, nil
 }
 
-// listen takes the addresses, before a data folder is made for nothing.
+// listen opens the listeners, before a data folder is created.
 func (a *App) listen(context.Context) (err error) {
 	if a.public, err = net.Listen("tcp", a.config.Listen); err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
@@ -149,14 +149,14 @@ func (a *App) openGateway(ctx context.Context) error {
 	return err
 }
 
-// checkpoint makes a copy, and reads it: of a folder that is damaged there would
-// be backups that nobody can restore.
+// checkpoint makes a copy of the store and checks it. A copy of a damaged store
+// would be a backup that nobody can restore.
 func (a *App) checkpoint(ctx context.Context, dir string) error {
 	if err := a.engine.Checkpoint(ctx, dir); err != nil {
 		return err
 	}
 	report, err := pebble.Check(dir, pebble.Options{
-		Logger:  slog.New(slog.DiscardHandler), // the report says it
+		Logger:  slog.New(slog.DiscardHandler), // the report has everything
 		OnFatal: func(err error) { a.log.Error("the copy for a backup cannot be read", "error", err) },
 	}, nil)
 	if err == nil && len(report.Problems) > 0 {
@@ -229,9 +229,9 @@ func httpServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// serverLog takes what http.Server has to say. Most of it is about what
-// strangers send, and for debugging; that no connection can be accepted, as for
-// want of file descriptors, is for the operator.
+// serverLog logs what http.Server reports. Most reports are about what strangers
+// send, and only help debugging. A report that no connection can be accepted, for
+// example without file descriptors, is for the operator.
 type serverLog struct{ log *slog.Logger }
 
 // Write implements io.Writer. Each call is one line.
@@ -244,13 +244,13 @@ func (l serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Addr is where clients connect to.
+// Addr returns the address that clients connect to.
 func (a *App) Addr() net.Addr { return a.public.Addr() }
 
-// Directory is the jails and clients.
+// Directory returns the jails and clients.
 func (a *App) Directory() *auth.Directory { return a.directory }
 
-// URL is where clients connect to, for one on this machine.
+// URL returns the URL for clients on this machine.
 func (a *App) URL() string {
 	scheme := "http"
 	if a.config.TLS.Enabled() {
@@ -263,10 +263,10 @@ func (a *App) URL() string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// Run serves until the context ends, then shuts down in order: no new
-// connections, readiness fails, requests under way are finished, connections
-// are ended one by one over the drain time. It returns nil if all that was
-// done before the deadline.
+// Run serves until the context ends, and then shuts down: readiness fails, new
+// connections are refused, requests under way are finished, and connections are
+// ended one by one over the drain time. It returns nil if this was done before the
+// deadline.
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	failed := make(chan error, 2)
@@ -316,7 +316,7 @@ func (a *App) shutdown() error {
 	wait.Go(func() { drained = a.sockets.Shutdown(ctx, a.config.Shutdown.Drain) })
 	wait.Wait()
 	a.adminServer.Close()
-	if drained != nil { // of clients that do not answer, which is theirs to do
+	if drained != nil { // those of clients that did not answer
 		a.log.Warn("connections were cut off at the deadline", "deadline", a.config.Shutdown.Timeout)
 	}
 	if served != nil {
@@ -328,7 +328,7 @@ func (a *App) shutdown() error {
 
 func (a *App) onClose(f func()) { a.closers = append(a.closers, f) }
 
-// Close closes the parts in reverse order. It is safe to call twice.
+// Close closes the parts in reverse order. It can be called twice.
 func (a *App) Close() {
 	if a.sockets != nil {
 		ended, cancel := context.WithCancel(context.Background())

@@ -10,7 +10,7 @@ import (
 	"seagate/groups"
 )
 
-// registerMetrics adds what the parts count themselves.
+// registerMetrics registers the metrics that the parts themselves count.
 func (a *App) registerMetrics() {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	limited := prometheus.CounterOpts{Namespace: "seagate", Name: "authentications_limited_total", Help: "Attempts refused because too many had failed."}
@@ -32,8 +32,8 @@ func (a *App) gauge(name, help string, value func() float64) {
 	a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, value))
 }
 
-// groupMetrics shows what groups are doing: all of them together, and so many
-// of those with the highest lag one by one.
+// groupMetrics is the metrics of groups: totals, and one series for each of the
+// groups with the highest lag.
 type groupMetrics struct {
 	groups    *groups.Registry
 	directory *auth.Directory
@@ -73,7 +73,7 @@ func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(maxLagDesc, prometheus.GaugeValue, highest)
 	for _, w := range now.Worst[:min(m.series, len(now.Worst))] {
 		jail, client := m.directory.Names(w.Key.Topic.Space, w.Key.Client)
-		// Of what is gone there may be several, which only the UIDs tell apart.
+		// Deleted jails and clients may share a name, so their series have UIDs.
 		jail, client = cmp.Or(jail, w.Key.Topic.Space), cmp.Or(client, w.Key.Client)
 		to <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(w.Lag), jail, w.Key.Topic.Name, client, w.Key.Group)
 	}

@@ -17,22 +17,24 @@ import (
 	"seagate/streams"
 )
 
-// What the configuration means to each part.
+// This file turns the configuration into the options of each part.
 
 func gatewaySettings(c *config.Config) gateway.Settings {
-	s := gateway.DefaultSettings()
-	s.UngroupedShare = c.Streams.Ungrouped == config.ClientGroup
-	s.AcceptUndefined = c.Streams.Undefined == config.Accept
-	s.JSONDepth = c.Limits.JSONDepth
-	s.HeaderBytes = int(c.Limits.HeaderBytes)
-	s.SubscriptionsPerConnection = c.Limits.SubscriptionsPerConnection
-	s.ConnectionsPerClient = c.Limits.ConnectionsPerClient
-	s.PublishesPerSecond = c.Limits.PublishesPerSecond
-	s.SkipGaps = c.Streams.Gaps == config.SkipGaps
-	s.DeadLetterSuffix = c.Groups.DeadLetterSuffix
-	s.Schema.Fields = c.Limits.FieldsPerDefinition
-	s.Schema.Streams = c.Limits.StreamsPerJail
-	return s
+	definitions := schema.DefaultLimits()
+	definitions.Fields = c.Limits.FieldsPerDefinition
+	definitions.Streams = c.Limits.StreamsPerJail
+	return gateway.Settings{
+		UngroupedShare:             c.Streams.Ungrouped == config.ClientGroup,
+		AcceptUndefined:            c.Streams.Undefined == config.Accept,
+		JSONDepth:                  c.Limits.JSONDepth,
+		HeaderBytes:                int(c.Limits.HeaderBytes),
+		SubscriptionsPerConnection: c.Limits.SubscriptionsPerConnection,
+		ConnectionsPerClient:       c.Limits.ConnectionsPerClient,
+		PublishesPerSecond:         c.Limits.PublishesPerSecond,
+		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,
+		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,
+		Schema:                     definitions,
+	}
 }
 
 func networkOptions(c *config.Config) streams.Options {
@@ -76,44 +78,42 @@ func schemaRules(s config.Streams) schema.Rules {
 	}
 }
 
-// Limits that are no settings.
-const (
-	maxJails       = 10_000
-	maxFilterNodes = 512 // a filter's share of the CPU per message
-)
-
 func directoryOptions(l config.Limits) auth.Options {
 	return auth.Options{
-		MaxJails:          maxJails,
+		MaxJails:          config.MaxJails,
 		MaxClientsPerJail: l.ClientsPerJail,
 		AddressAttempts:   l.FailedAuthentications,
 		ClientAttempts:    l.FailedAuthentications,
-		FilterLimits:      fdsl.Limits{Bytes: int(l.FilterBytes), Depth: l.FilterDepth, Nodes: maxFilterNodes},
+		FilterLimits:      fdsl.Limits{Bytes: int(l.FilterBytes), Depth: l.FilterDepth, Nodes: config.FilterNodes},
 	}
 }
 
 func socketOptions(c *config.Config, origins origin.Set) ws.Options {
-	o := ws.DefaultOptions()
-	o.Connections = c.Limits.Connections
-	o.MessageBytes = int(c.Limits.MessageBytes)
-	o.QueuedBytes = int(c.Limits.QueuedBytes)
-	o.FramesPerSecond = c.Limits.FramesPerSecond
-	o.PingInterval = c.WebSocket.PingInterval
-	o.AuthenticationTimeout = c.WebSocket.AuthenticationTimeout
-	o.StallTimeout = c.WebSocket.StallTimeout
-	o.LiteralActions = c.WebSocket.LiteralActions
-	o.Origins = origins
-	return o
+	return ws.Options{
+		Connections:           c.Limits.Connections,
+		MessageBytes:          int(c.Limits.MessageBytes),
+		QueuedBytes:           int(c.Limits.QueuedBytes),
+		FramesPerSecond:       c.Limits.FramesPerSecond,
+		PublishesInFlight:     config.PublishesInFlight,
+		PingInterval:          c.WebSocket.PingInterval,
+		AuthenticationTimeout: c.WebSocket.AuthenticationTimeout,
+		StallTimeout:          c.WebSocket.StallTimeout,
+		LingerTimeout:         config.LingerTimeout,
+		LiteralActions:        c.WebSocket.LiteralActions,
+		Origins:               origins,
+	}
 }
 
 func apiOptions(c *config.Config, origins origin.Set, sockets http.Handler, version string) httpapi.Options {
-	o := httpapi.DefaultOptions()
-	o.WebSocket = sockets
-	o.BackupDir = c.DataDir
-	o.Version = version
-	o.MessageBytes = int(c.Limits.MessageBytes)
-	o.DecompressedBytes = int(c.Limits.DecompressedBytes)
-	o.BatchMessages = c.Limits.BatchMessages
-	o.Origins = origins
-	return o
+	return httpapi.Options{
+		WebSocket:         sockets,
+		Origins:           origins,
+		MessageBytes:      int(c.Limits.MessageBytes),
+		DecompressedBytes: int(c.Limits.DecompressedBytes),
+		BatchMessages:     c.Limits.BatchMessages,
+		BodyTimeout:       config.BodyTimeout,
+		BackupDir:         c.DataDir,
+		BackupStall:       config.BackupStall,
+		Version:           version,
+	}
 }

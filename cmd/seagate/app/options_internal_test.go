@@ -1,17 +1,24 @@
 package app
 
 import (
+	"net/http"
 	"reflect"
 	"testing"
 	"time"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/origin"
 )
 
 // TestPartsGetEveryOption: no part falls back on a default of its own.
 func TestPartsGetEveryOption(t *testing.T) {
 	c := config.Default()
-	for _, options := range []any{networkOptions(c), groupOptions(c)} {
+	c.Streams.Ungrouped, c.Streams.Undefined, c.Streams.Gaps = config.ClientGroup, config.Accept, config.SkipGaps
+	c.WebSocket.LiteralActions, c.Limits.PublishesPerSecond = true, 1
+	for _, options := range []any{
+		networkOptions(c), groupOptions(c), directoryOptions(c.Limits), gatewaySettings(c),
+		socketOptions(c, origin.Any()), apiOptions(c, origin.Any(), http.NotFoundHandler(), "1"),
+	} {
 		v := reflect.ValueOf(options)
 		for _, field := range reflect.VisibleFields(v.Type()) {
 			if field.Type.Kind() != reflect.Func && v.FieldByIndex(field.Index).IsZero() {

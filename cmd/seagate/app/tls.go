@@ -11,12 +11,12 @@ import (
 	"seagate/cmd/seagate/config"
 )
 
-// certificateAge is how long a certificate is used before its files are looked
-// at again.
+// certificateAge is the time after which the files of a certificate are checked for
+// changes.
 const certificateAge = time.Second
 
-// A certificate is read from its files, again whenever they change. A pair
-// that cannot be read is logged, and the one before stays in use.
+// A certificate is read from its files, and again when they change. If the files
+// cannot be read, that is logged, and the previous certificate stays in use.
 type certificate struct {
 	files config.TLS
 	log   *slog.Logger
@@ -33,7 +33,7 @@ type fileStamp struct {
 	certSize, keySize int64
 }
 
-// CheckTLS returns an error if the files hold no certificate and its key.
+// CheckTLS returns an error if the files are not a certificate and its key.
 func CheckTLS(files config.TLS) error {
 	if _, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile); err != nil {
 		return fmt.Errorf("tls.cert_file, tls.key_file: %w", err)

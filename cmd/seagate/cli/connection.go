@@ -116,7 +116,7 @@ func (c Connection) missing(given secret.Text, why string) error {
 	if !given.IsSet() {
 		what = "a client secret: set " + envSecret + " or --secret-file"
 	}
-	message := "there is no way in without " + what + ", or start `seagate dev`, which leaves credentials in " + devFolder()
+	message := "connecting needs " + what + ", or start `seagate dev`, which leaves credentials in " + devFolder()
 	if why != "" {
 		message += " (" + why + ")"
 	}

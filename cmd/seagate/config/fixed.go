@@ -2,9 +2,24 @@ package config
 
 import "time"
 
-// What nobody can set. These values are here because they are defaults of the
-// parts all the same, and a part must not have a second opinion.
+// What nobody can set. The values are here so that each part gets all of its
+// options from one place.
 const (
+	// MaxJails bounds the jails of a gateway.
+	MaxJails = 10_000
+	// FilterNodes bounds the nodes of a filter, and so the time per message.
+	FilterNodes = 512
+
+	// PublishesInFlight bounds the unanswered publish requests of a connection.
+	PublishesInFlight = 256
+	// LingerTimeout is the time in which a client may answer a close frame.
+	LingerTimeout = 5 * time.Second
+	// BodyTimeout is the time in which the body of a request must arrive.
+	BodyTimeout = 30 * time.Second
+	// BackupStall is the time after which a backup is given up if its client reads
+	// nothing of it.
+	BackupStall = time.Minute
+
 	// RetentionInterval is the time between two checks of how much streams keep.
 	RetentionInterval = 10 * time.Second
 

@@ -20,8 +20,9 @@ func (nobody) Deliver(*streams.Batch, []groups.Share) (int, uint64) { return 0, 
 func (nobody) Gap(_, _ uint64) (uint64, bool)                       { return 0, true }
 func (nobody) End(error)                                            {}
 
-// groups that outlive their clients (a crash between DeleteClient's two
-// steps, or Groups.DeleteClient failing, which is only logged) have the same labels.
+// Groups can outlive their clients: after a crash between the two steps of
+// DeleteClient, or if the second step fails, which is only logged. The metrics of two
+// such groups must not have the same labels.
 func TestMetricsOfGroupsWhoseClientsAreGone(t *testing.T) {
 	ctx := context.Background()
 	records := memory.New()
