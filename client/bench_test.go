@@ -14,8 +14,7 @@ func frames(n int, message string) []byte {
 	return bytes.Repeat(frame, n)
 }
 
-// BenchmarkNext is the cost of a message of 256 bytes, from the connection to
-// the caller.
+// BenchmarkNext measures receiving a message of 256 bytes.
 func BenchmarkNext(b *testing.B) {
 	const batch = 64
 	f := newFake(b, func(p *peer) {
@@ -44,8 +43,8 @@ func BenchmarkNext(b *testing.B) {
 	}
 }
 
-// BenchmarkSend is the cost of a message that is published without waiting,
-// with what the fake takes to read and to answer it.
+// BenchmarkSend measures publishing a message without waiting for its answer,
+// including the work of the fake.
 func BenchmarkSend(b *testing.B) {
 	f := newFake(b, func(p *peer) {
 		p.enter()

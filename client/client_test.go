@@ -64,5 +64,5 @@ func TestSecretsDoNotShow(t *testing.T) {
 	}
 }
 
-// transport answers with a body, without a network.
+// A transport answers every request with a body, without a network.
 type transport []byte

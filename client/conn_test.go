@@ -16,7 +16,7 @@ import (
 	"seagate/protocol"
 )
 
-// bubble runs a test on fake time.
+// bubble runs a test with fake time.
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, test)
@@ -219,7 +219,7 @@ func TestDialUnreachable(t *testing.T) {
 	}
 }
 
-func TestDialGivesUpWithItsContext(t *testing.T) {
+func TestDialEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		over := make(chan struct{})
 		f := newFake(t, func(p *peer) {
@@ -323,7 +323,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotJSONIsNotSent(t *testing.T) {
+func TestPayloadsThatAreNotJSONAreNotSent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enter()
@@ -338,7 +338,7 @@ func TestWhatIsNotJSONIsNotSent(t *testing.T) {
 	})
 }
 
-func TestMessagesForNobodyAreIgnored(t *testing.T) {
+func TestMessagesWithoutASubscriptionAreIgnored(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -365,8 +365,8 @@ func FuzzServerMessage(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	// Whatever a gateway sends, the subscription goes on or ends with a
-	// reason, and what it hands out is JSON.
+	// Whatever a gateway sends, the subscription continues or ends with a reason,
+	// and all its payloads are JSON.
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fake := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()

@@ -38,7 +38,7 @@ func TestServerEndsTheConnection(t *testing.T) {
 	})
 }
 
-func TestAnAnswerBeforeTheEndCounts(t *testing.T) {
+func TestAnAnswerBeforeTheEndIsReturned(t *testing.T) {
 	for range 20 { // which of the two is seen first is chance
 		bubble(t, func(t *testing.T) {
 			f := newFake(t, func(p *peer) {
@@ -59,7 +59,7 @@ func TestAnAnswerBeforeTheEndCounts(t *testing.T) {
 	}
 }
 
-func TestTheReasonCountsMoreThanThatWritingFailed(t *testing.T) {
+func TestTheGatewaysReasonIsReportedWhenWritingFails(t *testing.T) {
 	for range 20 { // which of the two is seen first is chance
 		bubble(t, func(t *testing.T) {
 			over := make(chan struct{})
@@ -232,7 +232,7 @@ func TestSilentGateway(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotStreamSeaEndsTheConnection(t *testing.T) {
+func TestMessagesThatAreNotStreamSeaEndTheConnection(t *testing.T) {
 	const limit = 1000
 	fits := delivery(long(limit - len(delivery(``))))
 	tests := []struct {

@@ -54,7 +54,7 @@ func ExampleClient_Follow() {
 	log.Fatal(err)
 }
 
-// Messages are handled at least once, over lost connections and restarts.
+// Every message is handled at least once, over lost connections and restarts.
 func ExampleClient_Follow_position() {
 	c, err := client.New("http://127.0.0.1:3104", client.Basic("root", "the secret"), client.Options{})
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A fake is a gateway that plays scripts, in memory: so it fits into a bubble
-// of synctest, and nothing is buffered between the two ends.
+// A fake is a gateway that plays scripts. Its connections are in memory, so that it
+// can run in a bubble of synctest, and have no buffers.
 type fake struct {
 	t       testing.TB
 	scripts chan func(*peer) // one for each connection, in order
@@ -138,7 +138,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	script(&peer{f.t, ws, hijacked.conn})
 }
 
-// A hijacker remembers the connection under the library.
+// A hijacker remembers the connection that the library uses.
 type hijacker struct {
 	http.ResponseWriter
 	conn net.Conn
@@ -150,8 +150,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffered, err
 }
 
-// A peer is the gateway's end of a connection. Its methods end the script if
-// they fail.
+// A peer is the gateway's end of a connection. A method that fails ends the script.
 type peer struct {
 	t   testing.TB
 	ws  *websocket.Conn
@@ -164,7 +163,7 @@ func (p *peer) fail(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// expect reads a message, which must be exactly this.
+// expect reads a message, which must equal want.
 func (p *peer) expect(want string) {
 	p.t.Helper()
 	_, got, err := p.ws.Read(context.Background())
@@ -195,11 +194,11 @@ func (p *peer) offerBinary(message string) {
 	p.ws.Write(context.Background(), websocket.MessageBinary, []byte(message))
 }
 
-// skip reads the next message, or the end.
+// skip reads the next message or the end.
 func (p *peer) skip() { p.ws.Read(context.Background()) }
 
-// expectEnd reads until the client ends the connection, with 1000 unless it
-// breaks off.
+// expectEnd reads until the client ends the connection, with 1000 or without a close
+// frame.
 func (p *peer) expectEnd() {
 	p.t.Helper()
 	_, got, err := p.ws.Read(context.Background())
@@ -211,7 +210,7 @@ func (p *peer) expectEnd() {
 	}
 }
 
-// close sends a close frame and leaves.
+// close sends a close frame and ends the connection.
 func (p *peer) close(code int, reason string) { p.ws.Close(websocket.StatusCode(code), reason) }
 
 func (p *peer) ping() { p.ws.Ping(context.Background()) }
@@ -223,14 +222,14 @@ const (
 	subscribed    = `{"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2}`
 )
 
-// enter takes a client in.
+// enter answers the authentication of a client.
 func (p *peer) enter() {
 	p.t.Helper()
 	p.expect(authenticate)
 	p.send(authenticated)
 }
 
-// enterAndSubscribe takes a client in that subscribes first thing.
+// enterAndSubscribe answers the authentication and the first subscription.
 func (p *peer) enterAndSubscribe() {
 	p.t.Helper()
 	p.enter()
@@ -243,7 +242,7 @@ func delivery(payload string) string {
 	return `{"id":2,"action":"subscription","streamName":"boiler_data","payload":` + payload + `}`
 }
 
-// wantNext takes the next message, which must have this payload.
+// wantNext reads the next message, which must have this payload.
 func wantNext(t *testing.T, sub *client.Subscription, payload string) {
 	t.Helper()
 	m, err := sub.Next(t.Context())
@@ -275,7 +274,7 @@ func wantRefusal(t *testing.T, err error, code protocol.Code) *client.Error {
 	return e
 }
 
-// within fails if f takes longer.
+// within fails the test if f takes longer.
 func within(t *testing.T, most time.Duration, f func()) {
 	t.Helper()
 	start := time.Now()

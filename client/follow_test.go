@@ -13,7 +13,7 @@ import (
 	"seagate/protocol"
 )
 
-// A diary is what happened while a stream was followed.
+// A diary records what happens while a stream is followed.
 type diary struct {
 	payloads []string
 	gaps     []client.Gap // zero ones too
@@ -33,7 +33,7 @@ func (d *diary) options() client.FollowOptions {
 
 var errEnough = errors.New("enough")
 
-// until notes messages, and has enough after that many.
+// until returns a handler that records messages and ends after so many.
 func (d *diary) until(n int) func(client.Message) error {
 	return func(m client.Message) error {
 		d.payloads = append(d.payloads, string(m.Payload))
@@ -93,7 +93,7 @@ func TestFollowReconnects(t *testing.T) {
 	})
 }
 
-func TestFollowReportsAGapForWhatItWasTooSlowFor(t *testing.T) {
+func TestFollowReportsAGapWhenItIsTooSlow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t,
 			func(p *peer) {
@@ -121,14 +121,14 @@ func TestFollowReportsAGapForWhatItWasTooSlowFor(t *testing.T) {
 		if len(d.gaps) != 2 || !errors.Is(d.gaps[1].Cause, client.ErrSlow) {
 			t.Fatalf("gaps %v, want one because of ErrSlow", d.gaps)
 		}
-		// The first message was taken at once; 8 s later the third was dropped.
+		// The first message is taken at once; the third is dropped 8 s later.
 		if after := d.gaps[1].From.Sub(start); after != 8*time.Second {
 			t.Errorf("the gap begins after %v, want 8s", after)
 		}
 	})
 }
 
-func TestFollowReportsAGapFromWhenTheGatewayWasHeard(t *testing.T) {
+func TestAGapBeginsWhenTheGatewayWasLastHeard(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		over := make(chan struct{})
 		f := newFake(t,
@@ -185,7 +185,7 @@ func TestFollowWaitsLongerEachTime(t *testing.T) {
 	})
 }
 
-func TestFollowGivesUpOnAConnectionThatTakesTooLong(t *testing.T) {
+func TestFollowEndsAnAttemptThatTakesTooLong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t,
 			func(p *peer) {
@@ -211,7 +211,7 @@ func TestFollowGivesUpOnAConnectionThatTakesTooLong(t *testing.T) {
 	})
 }
 
-func TestFollowEndsWhereTryingAgainIsOfNoUse(t *testing.T) {
+func TestFollowEndsIfTryingAgainDoesNotHelp(t *testing.T) {
 	tests := []struct {
 		name   string
 		code   protocol.Code

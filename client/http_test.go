@@ -272,7 +272,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-func TestPagesThatAreNone(t *testing.T) {
+func TestPagesThatAreNotAGateways(t *testing.T) {
 	for _, answer := range []string{``, `[]`, `{}`, `{"streams":{}}`, `{"streams":[],"next":7}`, `{"streams":[{"name":"a"}],"next":"a"}`} {
 		calls := 0
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -326,7 +326,7 @@ func TestHTTPRefusals(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNone(t *testing.T) {
+func TestAnswersThatAreNotAGateways(t *testing.T) {
 	tests := []struct {
 		name   string
 		answer func(http.ResponseWriter)
@@ -358,7 +358,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-func TestBadNamesAreNotAskedFor(t *testing.T) {
+func TestBadNamesAreNotSent(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was asked for", r.Method, r.URL) })
 	ctx := t.Context()
 	for _, name := range []string{"", ".", "..", "a/b", "../clients", "a%2fb", "a b", strings.Repeat("x", 256)} {
@@ -383,7 +383,7 @@ func TestBadNamesAreNotAskedFor(t *testing.T) {
 	}
 }
 
-func TestTokensAreNotForHTTP(t *testing.T) {
+func TestTokensAreRefusedForHTTP(t *testing.T) {
 	c, err := client.New("http://gateway.test", client.JWT("abc", "a.b.c"), client.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -393,14 +393,14 @@ func TestTokensAreNotForHTTP(t *testing.T) {
 	}
 }
 
-func TestABatchIsAnArray(t *testing.T) {
+func TestABatchMustBeAnArray(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("it was sent") })
 	if err := c.PublishBatch(t.Context(), "s", map[string]int{}); err == nil {
 		t.Error("an object was taken for a batch")
 	}
 }
 
-func TestHTTPGivesUpWithItsContext(t *testing.T) {
+func TestHTTPCallsEndWithTheirContext(t *testing.T) {
 	release := make(chan struct{})
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { <-release })
 	defer close(release)
@@ -420,7 +420,7 @@ func FuzzAnswer(f *testing.F) {
 		`{"set":{"retention":{"age":"1h"}},"effective":{}}`, `{"groups":[{"groupId":null}]}`, `[]`, ``} {
 		f.Add([]byte(seed))
 	}
-	// Whatever answers, a call ends, with a result or with a reason.
+	// Whatever the answer is, the call returns a result or an error.
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c, err := client.New("http://gateway.test", client.Basic("abc", "s"), client.Options{HTTPClient: &http.Client{Transport: transport(body)}})
 		if err != nil {

@@ -25,20 +25,20 @@ const (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 500_000_000, time.UTC)
 
-// joinedAt answers a subscribe with meta.
+// joinedAt returns the answer to a subscribe with meta.
 func joinedAt(first, next uint64) string {
 	return string(protocol.AppendSubscribedAt(nil, 2, protocol.ActionSubscription, "boiler_data",
 		protocol.Joined{Epoch: "e1", First: first, Next: next}))
 }
 
-// numbered is a message of subscription 2, whose payload is its number.
+// numbered returns a message of subscription 2 whose payload is its number.
 func numbered(seq uint64, redelivered int) string {
 	meta := protocol.DeliveryMeta{Seq: seq, Time: noon, Epoch: "e1", Redelivered: redelivered}
 	return string(protocol.AppendDeliveryMeta(protocol.AppendDeliveryHead(nil, 2),
 		protocol.ActionSubscription, "boiler_data", fmt.Append(nil, seq), meta))
 }
 
-// subscribeAs takes a client in that subscribes like this first thing.
+// subscribeAs answers the authentication, and a first subscription with this request.
 func (p *peer) subscribeAs(want, answer string) {
 	p.t.Helper()
 	p.enter()
@@ -128,7 +128,7 @@ func TestAcknowledge(t *testing.T) {
 	})
 }
 
-func TestAcknowledgeMoreThanOneRequestMayName(t *testing.T) {
+func TestAcknowledgingManyMessagesTakesSeveralRequests(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.subscribeAs(subscribeGroup, joinedAt(1, 1))
@@ -169,7 +169,7 @@ func TestBadMessageIDsAreNotSent(t *testing.T) {
 	})
 }
 
-// followMeta follows with what else there is to note.
+// followMeta follows a stream with meta and records also what is missing.
 func (d *diary) followMeta(t *testing.T, f *fake, options client.FollowOptions, n int) error {
 	noted := d.options()
 	options.OnLost, options.OnSubscribed = noted.OnLost, noted.OnSubscribed
@@ -184,7 +184,7 @@ func (d *diary) want(t *testing.T, payloads ...string) {
 	}
 }
 
-func TestFollowGoesOnWhereItWas(t *testing.T) {
+func TestFollowContinuesWhereItWas(t *testing.T) {
 	resume := func(from int) string {
 		return fmt.Sprintf(`{"id":2,"action":"subscribe","payload":"boiler_data","from":%d,"epoch":"e1","meta":true}`, from)
 	}
@@ -239,7 +239,7 @@ func TestFollowGoesOnWhereItWas(t *testing.T) {
 	})
 }
 
-func TestFollowGoesOnAfterWhatItWasTooSlowFor(t *testing.T) {
+func TestFollowContinuesWhenItIsTooSlow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t,
 			func(p *peer) {
@@ -283,8 +283,8 @@ func TestFollowEndsWhenItsPositionIsLost(t *testing.T) {
 	})
 }
 
-// An older gateway ignores what it does not know.
-func TestFollowWithoutNumbersMissesWhatItMisses(t *testing.T) {
+// An older gateway ignores members that it does not know.
+func TestFollowWithoutNumbersReportsAGap(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		script := func(p *peer) {
 			p.subscribeAs(subscribeMeta, subscribed)
@@ -300,7 +300,7 @@ func TestFollowWithoutNumbersMissesWhatItMisses(t *testing.T) {
 	})
 }
 
-func TestFollowAsAMember(t *testing.T) {
+func TestFollowAsAMemberOfAGroup(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const member = `{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g","from":"earliest","meta":true,"ack":"explicit"}`
 		f := newFake(t,
@@ -329,7 +329,7 @@ func TestFollowAsAMember(t *testing.T) {
 	})
 }
 
-// Whoever has had enough, and has dealt with the last message, ends the context.
+// A caller who needs no more messages ends the context in the handler of the last one.
 func TestFollowAcknowledgesTheLastMessage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
@@ -352,7 +352,7 @@ func TestFollowAcknowledgesTheLastMessage(t *testing.T) {
 	})
 }
 
-func TestFollowEndsWhenItMayNotAcknowledge(t *testing.T) {
+func TestFollowEndsIfAcknowledgingIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.subscribeAs(subscribeGroup, joinedAt(1, 1))
@@ -368,7 +368,7 @@ func TestFollowEndsWhenItMayNotAcknowledge(t *testing.T) {
 	})
 }
 
-func TestAnAcknowledgementThatCrossesTheEnd(t *testing.T) {
+func TestAcknowledgingWhileTheSubscriptionEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.subscribeAs(subscribeGroup, joinedAt(1, 1))

@@ -38,7 +38,7 @@ func TestPublishOnce(t *testing.T) {
 
 var errFull = errors.New("no space left")
 
-// full is a disk that is.
+// full is a writer on a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
@@ -78,8 +78,7 @@ func TestBackupThatFails(t *testing.T) {
 	}
 }
 
-// A backup may be larger than any other answer.
-func TestBackupHasNoBound(t *testing.T) {
+func TestABackupMayBeLargerThanOtherAnswers(t *testing.T) {
 	const size = 40 << 20
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		block := make([]byte, 1<<20)

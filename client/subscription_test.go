@@ -46,7 +46,7 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
-func TestBackPressureOfAMessageThatNeedsMuchRoom(t *testing.T) {
+func TestBackPressureOfALargeMessage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -89,8 +89,8 @@ func TestSubscriptionThatIsNotRead(t *testing.T) {
 	})
 }
 
-// A pong would acknowledge what was dropped, and nobody would be given it.
-func TestAGroupsConnectionEndsRatherThanDrop(t *testing.T) {
+// A pong would acknowledge the messages that were dropped, and nobody would get them.
+func TestTheConnectionOfASlowGroupMemberEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		explicit bool
 		end      func(*testing.T, *client.Conn, *client.Subscription)
@@ -148,11 +148,11 @@ func TestAGroupsConnectionEndsRatherThanDrop(t *testing.T) {
 	}
 }
 
-// textFrame is a short message as the gateway sends it.
+// textFrame returns the frame of a short message from the gateway.
 func textFrame(message string) []byte { return append([]byte{0x81, byte(len(message))}, message...) }
 
-// What ends a connection is not somebody else's context.
-func TestAGroupsSubscribeThatIsCutShortEndsTheConnection(t *testing.T) {
+// One caller's context does not end the connection of the others.
+func TestTheConnectionEndsIfAGroupsSubscribeGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -171,8 +171,8 @@ func TestAGroupsSubscribeThatIsCutShortEndsTheConnection(t *testing.T) {
 	})
 }
 
-// What is being written when the connection is closed arrives whole: pongs are
-// held back, and not what begins like one.
+// A message that is being written when the connection is closed arrives as a whole.
+// Only pongs are held back, not parts of a message that begin like a pong.
 func TestCloseDuringALargeMessage(t *testing.T) {
 	const size = 4 << 20
 	for range 5 {
@@ -207,7 +207,7 @@ func TestCloseDuringALargeMessage(t *testing.T) {
 	}
 }
 
-func TestAMessageLargerThanTheQueueIsTaken(t *testing.T) {
+func TestAMessageMayBeLargerThanTheQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -220,7 +220,7 @@ func TestAMessageLargerThanTheQueueIsTaken(t *testing.T) {
 	})
 }
 
-func TestNextGivesUpWithItsContext(t *testing.T) {
+func TestNextEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -329,7 +329,7 @@ func TestUnsubscribe(t *testing.T) {
 	})
 }
 
-func TestUnsubscribeFromWhatIsFull(t *testing.T) {
+func TestUnsubscribeWithAFullQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -348,7 +348,7 @@ func TestUnsubscribeFromWhatIsFull(t *testing.T) {
 	})
 }
 
-func TestUnsubscribeCrossesTheEnd(t *testing.T) {
+func TestUnsubscribeWhileTheSubscriptionEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enterAndSubscribe()
@@ -380,7 +380,7 @@ func TestStreamDeleted(t *testing.T) {
 	})
 }
 
-func TestSubscribeThatGaveUpIsUndone(t *testing.T) {
+func TestASubscribeThatGivesUpIsUndone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.enter()

@@ -45,8 +45,8 @@ func testConfig(t testing.TB) *config.Config {
 	return c
 }
 
-// start runs an app until stop is called or the test ends, and returns what
-// Run returned.
+// start runs an app until stop is called or the test ends. stop returns the error of
+// Run.
 func start(t testing.TB, c *config.Config) (a *app.App, stop func() error) {
 	t.Helper()
 	return startLogging(t, c, io.Discard)
@@ -98,7 +98,7 @@ func newClient(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func TestWhatWasDefinedOutlivesTheProcess(t *testing.T) {
+func TestDefinitionsOutliveTheProcess(t *testing.T) {
 	c := testConfig(t)
 	a, stop := start(t, c)
 	client := newClient(t)
@@ -141,8 +141,8 @@ func TestShutdownEndsConnectionsAndRefusesNewOnes(t *testing.T) {
 	}
 }
 
-// A client that stays does not keep the process: what is open at the deadline
-// is cut off.
+// A client that stays does not keep the process alive: its connection is cut at the
+// deadline.
 func TestShutdownHasADeadline(t *testing.T) {
 	c := testConfig(t)
 	c.Shutdown.Timeout = 100 * time.Millisecond
@@ -154,7 +154,7 @@ func TestShutdownHasADeadline(t *testing.T) {
 	conn.WantClose(1001, "server_shutdown")
 }
 
-// writePair writes a certificate for a name.
+// writePair writes a certificate for a name, with its key.
 func writePair(t *testing.T, files config.TLS, name string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

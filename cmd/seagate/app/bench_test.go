@@ -14,13 +14,12 @@ import (
 
 const benchDefinition = `{"version":1,"fields":[{"name":"n","type":"integer"},{"name":"s","type":"string"}]}`
 
-// benchMessage is some 256 bytes.
+// benchMessage has about 256 bytes.
 var benchMessage = fmt.Sprintf(`{"n":1,"s":"%s"}`, strings.Repeat("x", 240))
 
-// BenchmarkDurablePublish is acknowledged publishes over WebSocket, checked
-// against a schema and synced to a real disk, by so many connections of which
-// each waits for its answer. Beside it, on the same disk: the same bytes with
-// one write and one sync per message.
+// BenchmarkDurablePublish measures publishing over WebSocket. Messages are checked
+// against a schema and synced to disk, and each connection waits for its answers.
+// The floor writes and syncs the same bytes to the same disk, message by message.
 func BenchmarkDurablePublish(b *testing.B) {
 	b.Run("floor", benchFloor)
 	for _, publishers := range []int{1, 16, 256} {

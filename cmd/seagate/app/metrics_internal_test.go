@@ -23,7 +23,7 @@ func (nobody) End(error)                                            {}
 // Groups can outlive their clients: after a crash between the two steps of
 // DeleteClient, or if the second step fails, which is only logged. The metrics of two
 // such groups must not have the same labels.
-func TestMetricsOfGroupsWhoseClientsAreGone(t *testing.T) {
+func TestMetricsOfGroupsOfDeletedClients(t *testing.T) {
 	ctx := context.Background()
 	records := memory.New()
 	dir := authtest.Open(t, records, authtest.Options())

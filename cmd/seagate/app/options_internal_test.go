@@ -10,8 +10,8 @@ import (
 	"seagate/internal/origin"
 )
 
-// TestPartsGetEveryOption: no part falls back on a default of its own.
-func TestPartsGetEveryOption(t *testing.T) {
+// TestEveryPartGetsAllOptions, so that no part uses a default of its own.
+func TestEveryPartGetsAllOptions(t *testing.T) {
 	c := config.Default()
 	c.Streams.Ungrouped, c.Streams.Undefined, c.Streams.Gaps = config.ClientGroup, config.Accept, config.SkipGaps
 	c.WebSocket.LiteralActions, c.Limits.PublishesPerSecond = true, 1

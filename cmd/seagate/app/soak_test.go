@@ -13,13 +13,12 @@ import (
 	"seagate/cmd/seagate/oracle"
 )
 
-// Under SEAGATE_SOAK everything is more, and takes longer.
+// SEAGATE_SOAK makes everything larger and longer.
 func soaking() bool { return os.Getenv("SEAGATE_SOAK") != "" }
 
-// The delivery soak: publishers of every kind, subscribers on their own, with
-// filters in their tokens and in groups, while connections come and go. In the
-// end every session must have received exactly what it should have, in order,
-// by the word of the log.
+// The delivery soak has publishers of every kind, and subscribers alone, with filters
+// in their tokens and in groups, while connections end and begin. At the end, the log
+// decides whether every session has received exactly its messages, in order.
 func TestDeliverySoak(t *testing.T) {
 	c := soakConfig(t)
 	a, _ := start(t, c)
@@ -30,10 +29,10 @@ func TestDeliverySoak(t *testing.T) {
 	})
 }
 
-// The retention soak: the same, with readers that stop reading for some time
-// while streams drop what they have not read. Whoever lost something is told,
-// and nobody else. On a slow machine a run may end before anybody has lost
-// anything; another one follows.
+// The retention soak is the same with readers that stop for some time, while retention
+// deletes messages that they have not read. Exactly the readers that lost messages
+// must be told. On a slow machine a run may end before a message is lost; then
+// another run follows.
 func TestRetentionSoak(t *testing.T) {
 	c := soakConfig(t)
 	a, _ := start(t, c)
@@ -52,8 +51,8 @@ func TestRetentionSoak(t *testing.T) {
 	t.Errorf("retention was not tried in %d runs", most)
 }
 
-// While nobody leaves, stalls or gives anything back, nothing comes twice,
-// dead letters aside.
+// While no member leaves, stalls or gives messages back, no message comes twice,
+// except for dead letters.
 func TestCalmSoak(t *testing.T) {
 	c := soakConfig(t)
 	c.Groups.MaxDeliveries = 0
@@ -70,8 +69,8 @@ func TestCalmSoak(t *testing.T) {
 	}
 }
 
-// TestClientGroupSoak: subscriptions without a group share the messages, if
-// the operator says so.
+// TestClientGroupSoak has subscriptions without a group that share the messages, with
+// the setting streams.ungrouped = "client-group".
 func TestClientGroupSoak(t *testing.T) {
 	c := soakConfig(t)
 	c.Streams.Ungrouped = config.ClientGroup
@@ -84,8 +83,7 @@ func TestClientGroupSoak(t *testing.T) {
 	})
 }
 
-// soakConfig keeps so little in memory that whoever falls behind reads from the
-// disk.
+// soakConfig keeps few messages in memory, so that slow readers read from disk.
 func soakConfig(t *testing.T) *config.Config {
 	c := testConfig(t)
 	c.Streams.TailMessages = 100
@@ -93,8 +91,7 @@ func soakConfig(t *testing.T) *config.Config {
 	return c
 }
 
-// judge lets an oracle run, with options of its own, and fails the test with
-// what it finds.
+// judge runs an oracle and fails the test with the violations that it finds.
 func judge(t *testing.T, a *app.App, c *config.Config, change func(*oracle.Options)) *oracle.Report {
 	t.Helper()
 	options := oracle.DefaultOptions()

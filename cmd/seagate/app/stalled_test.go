@@ -24,9 +24,8 @@ const (
 	stalledBytes  = 16 << 10
 )
 
-// A subscriber that has stopped reading costs a cursor and what is queued for
-// it, and changes nothing for anybody else; when it reads again it has missed
-// nothing.
+// A subscriber that stops reading costs a cursor and its queue, and does not affect
+// other subscribers. When it reads again it misses nothing.
 func TestAStalledSubscriberCostsLittle(t *testing.T) {
 	subscribers := 250
 	if soaking() {
@@ -74,8 +73,8 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 	}
 }
 
-// A stallingReader receives the messages of both phases. One that stalls waits
-// at the gate in between.
+// A stallingReader receives the messages of both phases. If it stalls, it waits for
+// the gate between them.
 type stallingReader struct {
 	conn     *wstest.Conn
 	gate     <-chan struct{} // nil for one that does not stall
@@ -152,7 +151,7 @@ func await(t *testing.T, readers []*stallingReader, messages int64) {
 	}
 }
 
-// memory is how much is in use once everything that is not has been collected.
+// memory returns the bytes in use after a garbage collection.
 func memory() int64 {
 	var m runtime.MemStats
 	for range 3 { // pools let go of what they have with the second

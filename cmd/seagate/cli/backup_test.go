@@ -23,7 +23,7 @@ type member struct {
 	kind       byte // 0: a regular file
 }
 
-// contents is the last member of an archive with these.
+// contents returns the last member of an archive with these members.
 func contents(members ...member) member {
 	var list []string
 	for _, m := range members {
@@ -75,9 +75,7 @@ func TestReadArchive(t *testing.T) {
 
 func ignore(string, io.Reader) error { return nil }
 
-// TestArchivesThatAreNone: whatever is wrong with one, it is not taken for a
-// backup.
-func TestArchivesThatAreNone(t *testing.T) {
+func TestDamagedArchivesAreRefused(t *testing.T) {
 	newer := contents(one)
 	newer.text = strings.Replace(newer.text, `"format":1`, `"format":2`, 1)
 	changed := member{name: one.name, text: "One"}
@@ -111,9 +109,8 @@ func TestArchivesThatAreNone(t *testing.T) {
 	}
 }
 
-// TestCutOffArchives: an archive that ends anywhere before its list is complete
-// is none.
-func TestCutOffArchives(t *testing.T) {
+// TestArchivesThatAreCutOffAreRefused, wherever they end before the list is complete.
+func TestArchivesThatAreCutOffAreRefused(t *testing.T) {
 	const trailer = 1024 // two blocks of zeros
 	list := contents(one, two)
 	end := len(whole) - trailer - (512-len(list.text)%512)%512
@@ -170,8 +167,7 @@ func TestBackupToStandardOutput(t *testing.T) {
 	run(t, "backup", "-", "--json").want(t, whole, `{"createdAt":"2026-11-21T10:00:00Z","files":2,"bytes":3003}`+"\n", 0)
 }
 
-// TestBackupsThatFail leave nothing behind.
-func TestBackupsThatFail(t *testing.T) {
+func TestAFailedBackupLeavesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer, want string
 	}{
@@ -205,8 +201,7 @@ func TestBackupsThatFail(t *testing.T) {
 	}
 }
 
-// TestBackupInterrupted leaves nothing behind either.
-func TestBackupInterrupted(t *testing.T) {
+func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
 	newFake(t, map[string]string{"GET /backup": whole})
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()

@@ -19,8 +19,8 @@ import (
 	"seagate/protocol"
 )
 
-// whoami starts a gateway on 127.0.0.1 that lists one stream, named for the
-// credentials that it gets.
+// whoami starts a gateway on 127.0.0.1 that lists one stream. Its name is the
+// credentials that the gateway gets.
 func whoami(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, secret, _ := r.BasicAuth()
@@ -30,7 +30,7 @@ func whoami(t *testing.T) string {
 	return server.URL
 }
 
-// leaveCredentials makes a data folder as `seagate dev` does.
+// leaveCredentials creates a data folder as "seagate dev" does.
 func leaveCredentials(t *testing.T, text string) {
 	t.Helper()
 	folder := t.TempDir()

@@ -27,8 +27,8 @@ const (
 	did      = "POST " + theGroup + `/move {"to":"earliest"}`
 )
 
-// TestExtensionCommands runs each command of what goes beyond stream-sea
-// against a gateway that knows some answers.
+// TestExtensionCommands runs each command for an extension of stream-sea against a
+// gateway with prepared answers.
 func TestExtensionCommands(t *testing.T) {
 	moved := map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7}`}
 	for _, test := range []struct {
@@ -84,7 +84,7 @@ func TestExtensionCommands(t *testing.T) {
 	}
 }
 
-func TestMovingNeedsAnAnswer(t *testing.T) {
+func TestMovingAGroupNeedsConfirmation(t *testing.T) {
 	f := newFake(t, map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7}`})
 	r := run(t, "group", "move", "boiler", "sensors", groupID, "--to", "earliest")
 	if r.code != 2 || !strings.Contains(r.notes, "give --yes") {

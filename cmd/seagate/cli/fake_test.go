@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A result is what a command left behind.
+// A result is the output and the exit status of a command.
 type result struct {
 	out, notes string
 	code       int
@@ -76,8 +76,8 @@ type fake struct {
 	requests []string // method, path and body
 }
 
-// newFake starts a fake and makes it the gateway of the commands. What a route
-// answers is a success, unless it begins with a code.
+// newFake starts a fake and makes it the gateway of the commands. An answer that
+// begins with a code and "|" is a refusal.
 func newFake(t *testing.T, routes map[string]string) *fake {
 	f := &fake{t: t, routes: routes}
 	server := httptest.NewServer(f)
@@ -125,7 +125,7 @@ func refuse(w http.ResponseWriter, e *protocol.Error) {
 	w.Write(protocol.AppendProblem(nil, problem))
 }
 
-// wantRequests checks what was asked for.
+// wantRequests checks the requests so far.
 func (f *fake) wantRequests(want ...string) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -154,13 +154,13 @@ type peer struct {
 	ws *websocket.Conn
 }
 
-// receive reads a message; "" is the end.
+// receive reads a message. It returns "" at the end.
 func (p *peer) receive() string {
 	_, message, _ := p.ws.Read(context.Background())
 	return string(message)
 }
 
-// expect reads a message, which must be exactly this.
+// expect reads a message, which must equal want.
 func (p *peer) expect(want string) {
 	p.t.Helper()
 	if got := p.receive(); got != want {
@@ -175,7 +175,7 @@ func (p *peer) send(messages ...string) {
 	}
 }
 
-// linger reads until the command leaves.
+// linger reads until the command ends the connection.
 func (p *peer) linger() {
 	for p.receive() != "" {
 	}
@@ -189,7 +189,7 @@ func (p *peer) enter() {
 	p.send(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"j"}}`)
 }
 
-// enterAndSubscribe takes a subscriber to boiler in.
+// enterAndSubscribe answers the authentication and a subscription to boiler.
 func (p *peer) enterAndSubscribe() {
 	p.t.Helper()
 	p.enter()

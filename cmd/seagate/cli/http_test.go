@@ -26,7 +26,7 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// TestCommands runs each command against a gateway that knows one answer.
+// TestCommands runs each command against a gateway with one prepared answer.
 func TestCommands(t *testing.T) {
 	const (
 		state = `{"name":"boiler","version":"1.0.0","subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true}`
@@ -278,7 +278,7 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 	}
 }
 
-func TestGroupsShowHelp(t *testing.T) {
+func TestCommandGroupsPrintHelp(t *testing.T) {
 	for _, group := range []string{"stream", "group", "clients", "jails"} {
 		if r := run(t, group); r.code != 0 || !strings.Contains(r.out+r.notes, "seagate "+group+" [command]") {
 			t.Errorf("%s: %+v", group, r)
@@ -306,7 +306,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoGateway(t *testing.T) {
+func TestServersThatAreNotGateways(t *testing.T) {
 	newFake(t, map[string]string{"GET /streams/boiler/schema": `<html>`, "GET /streams/port/schema": `{"fields":7}`})
 	for _, stream := range []string{"boiler", "port"} {
 		r := run(t, "describe", stream)
@@ -316,7 +316,7 @@ func TestWhatIsNoGateway(t *testing.T) {
 	}
 }
 
-func TestAListThatBreaksOff(t *testing.T) {
+func TestAListThatEndsWithAnError(t *testing.T) {
 	newFake(t, map[string]string{
 		"GET /streams?limit=100":         `{"streams":[{"name":"a","version":1,"firstSeq":1}],"next":"a"}`,
 		"GET /streams?after=a&limit=100": "internal|no",
@@ -343,7 +343,7 @@ func FuzzDefineFlags(f *testing.F) {
 	f.Add("1.0.0", "a:enum=x,y")
 	f.Add("99999999999999999999", "\"\\:array<string>")
 	f.Add("-0", "\xff:\x00")
-	// Whatever the flags say is a usage error, or JSON.
+	// Whatever the flags are, they give a usage error or JSON.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if !jsontext.Value(body).IsValid() {

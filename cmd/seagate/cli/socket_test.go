@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// published is the request for line n, which is {"n":n}, with the id that
-// comes after the one before.
+// published returns the request for line n, which is {"n":n}. Its id follows that of
+// the line before.
 func published(id, n int) string {
 	return fmt.Sprintf(`{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":%d}}`, id, n)
 }
@@ -65,8 +65,8 @@ func TestPublishNoLines(t *testing.T) {
 	run(t, "publish", "boiler").want(t, "", "published 0 to boiler, refused 0\n", 0)
 }
 
-// TestPublishALineThatIsTooLong: it is refused with its number, and those after
-// it are published.
+// TestPublishALineThatIsTooLong: the line is refused, and the next lines are
+// published.
 func TestPublishALineThatIsTooLong(t *testing.T) {
 	newFake(t, nil).script = func(p *peer) {
 		p.enter()
@@ -84,8 +84,8 @@ error: 2 of 4 messages were not published
 `, 1)
 }
 
-// TestPublishALineThatIsTooLargeForAFrame: the gateway would end the connection
-// for it. It goes over HTTP, after those before it were accepted.
+// TestPublishALineThatIsTooLargeForAFrame: the gateway would end the connection. So
+// the line is sent over HTTP, after the lines before it are answered.
 func TestPublishALineThatIsTooLargeForAFrame(t *testing.T) {
 	const most = 1<<20 - 1<<10
 	framed, alone := `"`+strings.Repeat("x", most-2)+`"`, `"`+strings.Repeat("y", most-1)+`"`
@@ -213,8 +213,7 @@ func TestSubscribeInterrupted(t *testing.T) {
 	}
 }
 
-// TestSubscribeFrom: with a position the command knows its place, so that
-// nothing is missed when it connects again.
+// TestSubscribeFrom: with a position, the command misses nothing when it reconnects.
 func TestSubscribeFrom(t *testing.T) {
 	const joined = `{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`
 	attempts := 0
@@ -245,7 +244,7 @@ $`)
 	}
 }
 
-// metaDelivery is a message of subscription 2 with what is known of it.
+// metaDelivery returns a message of subscription 2 with meta.
 func metaDelivery(payload, members string) string {
 	return `{"id":2,"action":"subscription","streamName":"boiler","payload":` + payload + `,` + members + `}`
 }
@@ -274,7 +273,7 @@ func TestSubscribePositions(t *testing.T) {
 	}
 }
 
-// TestSubscribeExplicitly: each message is acknowledged, the last one included.
+// TestSubscribeExplicitly: each message is acknowledged, also the last one.
 func TestSubscribeExplicitly(t *testing.T) {
 	const id = "0a0e0000-0000-4000-8000-000000000001"
 	acknowledged := make(chan string, 3)
@@ -307,7 +306,7 @@ type writerFunc func([]byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
 
-func TestSubscribeConnectsAgain(t *testing.T) {
+func TestSubscribeReconnects(t *testing.T) {
 	attempts := 0
 	newFake(t, nil).script = func(p *peer) {
 		p.enterAndSubscribe()
@@ -328,7 +327,7 @@ $`)
 	}
 }
 
-func TestSubscribeDoesNotWaitForAFirstConnection(t *testing.T) {
+func TestSubscribeFailsIfTheFirstConnectionDoes(t *testing.T) {
 	newFake(t, nil)
 	t.Setenv("SEAGATE_URL", "http://127.0.0.1:1")
 	r := run(t, "subscribe", "boiler")

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// openTerminal returns both ends of a pseudo terminal: what a person has, and
-// what a command has.
+// openTerminal returns both ends of a pseudo terminal: the person's and the
+// command's.
 func openTerminal(t *testing.T) (person, command *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -39,8 +39,8 @@ func control(t *testing.T, file *os.File, request uintptr, value *int32) {
 	}
 }
 
-// onTerminal runs a command whose person types something, and returns all that
-// the person sees. Line ends are \n again.
+// onTerminal runs a command at a terminal where somebody types, and returns what is
+// seen there, with \n for line ends.
 func onTerminal(t *testing.T, typed string, args ...string) (seen string, code int) {
 	t.Helper()
 	person, command := openTerminal(t)
@@ -147,8 +147,7 @@ func TestDeletingIsConfirmed(t *testing.T) {
 	}
 }
 
-// TestGroupsOnATerminal have a heading.
-func TestGroupsOnATerminal(t *testing.T) {
+func TestGroupsOnATerminalHaveAHeading(t *testing.T) {
 	newFake(t, map[string]string{"GET " + theGroup: oneGroup})
 	t.Setenv("NO_COLOR", "1")
 	seen, _ := onTerminal(t, "", "group", "show", "boiler", "sensors", groupID)
@@ -157,8 +156,8 @@ func TestGroupsOnATerminal(t *testing.T) {
 	}
 }
 
-// TestMovingIsConfirmed: who is asked has seen what it means.
-func TestMovingIsConfirmed(t *testing.T) {
+// TestMovingAGroupOnATerminal: the question says what the move changes.
+func TestMovingAGroupOnATerminal(t *testing.T) {
 	for _, test := range []struct {
 		typed string
 		moves bool

@@ -10,8 +10,8 @@ import (
 	"seagate/cmd/seagate/config"
 )
 
-// The documentation has every key with its default and bounds, and no other
-// keys: operators rely on it.
+// Operators rely on the documentation. It has every key with its default and range,
+// and no other keys.
 func TestDocumentedSettings(t *testing.T) {
 	const file = "../../../docs/configuration.md"
 	text, err := os.ReadFile(file)
@@ -41,8 +41,8 @@ var (
 	referenceHidden  = regexp.MustCompile(`^# (\w+): only from `)
 )
 
-// referenceRows returns for each setting in the reference how its row in the
-// table begins: key, default, bounds.
+// referenceRows returns, for each setting in the reference, the beginning of its row
+// in the table: key, default, range.
 func referenceRows(t *testing.T) (rows []string) {
 	t.Helper()
 	section, bounds := "", ""

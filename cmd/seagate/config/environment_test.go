@@ -26,10 +26,10 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
-func TestForeignVariables(t *testing.T) {
+func TestVariablesOfKubernetes(t *testing.T) {
 	env := []string{
 		"HOME=/root", "seagate_listen=:1", "SEAGATEX=1", "MY_SEAGATE_LISTEN=:1", "SEAGATE_LISTEN", "=", "",
-		// What Kubernetes makes of the services seagate and seagate-admin.
+		// Variables of Kubernetes for the services seagate and seagate-admin.
 		"SEAGATE_SERVICE_HOST=10.0.0.1", "SEAGATE_SERVICE_PORT=3104", "SEAGATE_SERVICE_PORT_WS=3104",
 		"SEAGATE_PORT=tcp://10.0.0.1:3104", "SEAGATE_PORT_3104_TCP=tcp://10.0.0.1:3104",
 		"SEAGATE_PORT_3104_TCP_PROTO=tcp", "SEAGATE_PORT_3104_TCP_PORT=3104", "SEAGATE_PORT_3104_TCP_ADDR=10.0.0.1",
@@ -52,8 +52,7 @@ func TestOtherVariables(t *testing.T) {
 	}
 }
 
-// Two keys of which one is a section and a name, the other a name, could share
-// a variable.
+// The variables of two keys could be equal, such as those of a.b and a_b.
 func TestVariablesAreDistinct(t *testing.T) {
 	seen := map[string]string{}
 	for _, e := range config.Default().Entries() {
@@ -65,7 +64,7 @@ func TestVariablesAreDistinct(t *testing.T) {
 	}
 }
 
-// A warning is for the operator even where an error is, and in a fixed order.
+// There are warnings also with an error, in a fixed order.
 func TestWarningsWithError(t *testing.T) {
 	_, warnings, err := sources{env: []string{"SEAGATE_XB=1", "SEAGATE_LISTEN=x", "SEAGATE_XA=1"}}.load(t)
 	if err == nil || len(warnings) != 2 || warnings[0] > warnings[1] {

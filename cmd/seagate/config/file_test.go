@@ -122,7 +122,7 @@ func TestFileProblems(t *testing.T) {
 	}
 }
 
-func TestFormsOfTheSame(t *testing.T) {
+func TestWaysToWriteAKey(t *testing.T) {
 	for name, file := range map[string]string{
 		"section": "[websocket]\nping_interval = \"5s\"\n",
 		"dotted":  "websocket.ping_interval = \"5s\"\n",
@@ -137,8 +137,8 @@ func TestFormsOfTheSame(t *testing.T) {
 	}
 }
 
-// A value stands on the line of its key, also where it goes on below it.
-func TestOriginOfLongValue(t *testing.T) {
+// The origin of a value is the line of its key.
+func TestOriginOfAValueOnSeveralLines(t *testing.T) {
 	c := sources{file: "# first\nallowed_origins = [\n  \"a\",\n  # between\n  \"b\",\n]\ndata_dir = \"d\"\n"}.mustLoad(t)
 	for key, want := range map[string]string{"allowed_origins": "seagate.toml:2", "data_dir": "seagate.toml:7"} {
 		if got := c.Origin(key); got != want {
@@ -162,7 +162,7 @@ func TestFileSize(t *testing.T) {
 	}
 }
 
-func TestStrangeFiles(t *testing.T) {
+func TestHugeFilesAreReadQuickly(t *testing.T) {
 	for name, file := range map[string]string{
 		"long key":    strings.Repeat("a", 200_000) + " = 1",
 		"deep header": "[" + strings.Repeat("a.", 50_000) + "a]",

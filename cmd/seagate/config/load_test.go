@@ -15,7 +15,7 @@ import (
 	"seagate/internal/secret"
 )
 
-// sources is what one Load reads, besides the defaults.
+// sources is what one Load reads in addition to the defaults.
 type sources struct {
 	file string // "" for none
 	env  []string
@@ -57,7 +57,7 @@ func (s sources) mustLoad(t testing.TB) *config.Config {
 	return c
 }
 
-// problems is the text of the error, a line each.
+// problems returns the lines of the error.
 func (s sources) problems(t testing.TB) []string {
 	t.Helper()
 	c, _, err := s.load(t)
@@ -70,7 +70,7 @@ func (s sources) problems(t testing.TB) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-// requireSame compares every exported field, and not where it comes from.
+// requireSame compares all exported fields, but not their origins.
 func requireSame(t *testing.T, got, want *config.Config) {
 	t.Helper()
 	g, w := reflect.ValueOf(got).Elem(), reflect.ValueOf(want).Elem()
@@ -167,8 +167,8 @@ func TestFlagsHelp(t *testing.T) {
 	}
 }
 
-// changed is a file of every key, in which no value is its default, and none is that of
-// another key of the same type.
+// changed is a file with every key. No value is a default, or the value of another
+// key of the same type.
 const changed = `
 listen = "127.0.0.1:1"
 admin_listen = ""
@@ -236,7 +236,7 @@ drain = "0s"
 timeout = "1h"
 `
 
-// want is what changed says.
+// want returns the configuration of the file changed.
 func want() *config.Config {
 	return &config.Config{
 		Listen:         "127.0.0.1:1",
@@ -306,14 +306,13 @@ func TestEveryKeyFromTheFile(t *testing.T) {
 	}
 }
 
-// lineOf is the line, from 1, that sets a dotted key.
+// lineOf returns the number of the line, from 1, that sets a dotted key.
 func lineOf(lines []string, key string) int {
 	name := key[strings.LastIndex(key, ".")+1:]
 	return 1 + slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+" =") })
 }
 
-// TestEveryKeyFromTheEnvironment sets, by its variable, each value that the
-// file of the test before sets.
+// TestEveryKeyFromTheEnvironment sets the values of the file changed with variables.
 func TestEveryKeyFromTheEnvironment(t *testing.T) {
 	env := []string{"SEAGATE_ROOT_CLIENT_SECRET=0123456789abcdef"}
 	want := want()
@@ -336,12 +335,12 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 	requireSame(t, c, want)
 }
 
-// variable is the name that sets a dotted key.
+// variable returns the variable that sets a dotted key.
 func variable(key string) string {
 	return "SEAGATE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// asText writes the value of an Entry as the environment has it.
+// asText returns the value of an Entry as a variable has it.
 func asText(value any) string {
 	if texts, ok := value.([]string); ok {
 		return strings.Join(texts, ",")
@@ -367,17 +366,16 @@ func TestAllProblemsOfAllSources(t *testing.T) {
 	}
 }
 
-// A value that could not be read still has its default, which must not be
-// blamed for not fitting another.
-func TestNoRelationWithAnUnreadValue(t *testing.T) {
+// A value that could not be read has its default, which the error must not blame.
+func TestRelationsAreNotCheckedAfterReadErrors(t *testing.T) {
 	got := sources{file: "[shutdown]\ndrain = \"40s\"\ntimeout = \"1 minute\"\n"}.problems(t)
 	if len(got) != 1 || !strings.HasPrefix(got[0], "seagate.toml:3: shutdown.timeout") {
 		t.Errorf("got %q", got)
 	}
 }
 
-// A wrong value in the file is a problem even if something wins over it: it
-// would come into force with the next change of the environment.
+// A wrong value in the file is an error even if a variable overrides it: it would
+// apply as soon as the variable is removed.
 func TestOverriddenValueIsStillRead(t *testing.T) {
 	got := sources{file: "listen = 5", env: []string{"SEAGATE_LISTEN=:1"}}.problems(t)
 	if len(got) != 1 {

@@ -16,7 +16,7 @@ import (
 	"seagate/internal/secret"
 )
 
-// The reference is a file that sets every key to its default.
+// The reference is a valid file that sets every key to its default.
 func TestReferenceLoads(t *testing.T) {
 	c := sources{file: config.Reference()}.mustLoad(t)
 	requireSame(t, c, config.Default())
@@ -60,7 +60,7 @@ func TestEveryFieldIsASetting(t *testing.T) {
 	}
 }
 
-// leaves counts exported fields that are not sections.
+// leaves counts the exported fields that are not sections.
 func leaves(t reflect.Type) int {
 	count := 0
 	for field := range t.Fields() {
@@ -160,7 +160,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errBroken }
 
 var errBroken = errors.New("broken pipe")
 
-func TestExplainSaysThatItFailed(t *testing.T) {
+func TestExplainReturnsWriteErrors(t *testing.T) {
 	c := config.Default()
 	if err := c.Explain(brokenPipe{}, false); !errors.Is(err, errBroken) {
 		t.Errorf("table: %v", err)

@@ -99,7 +99,7 @@ func TestTLSIsOnWithACertificate(t *testing.T) {
 	}
 }
 
-// A relation says where both sides come from.
+// The error of a relation has the origin of both values.
 func TestRelationNamesOrigins(t *testing.T) {
 	got := sources{file: "\n[shutdown]\ndrain = \"40s\"\n", env: []string{"SEAGATE_SHUTDOWN_TIMEOUT=35s"}}.problems(t)
 	want := `shutdown.drain ("40s", seagate.toml:3) must be less than shutdown.timeout ("35s", env SEAGATE_SHUTDOWN_TIMEOUT)`
@@ -125,7 +125,7 @@ func TestEveryNumberIsBounded(t *testing.T) {
 	}
 }
 
-// setNumbers sets every number within v and returns how many there are.
+// setNumbers sets every number in v and returns how many there are.
 func setNumbers(v reflect.Value, n int64) int {
 	count := 0
 	for i := range v.NumField() {

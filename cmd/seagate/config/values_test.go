@@ -106,7 +106,7 @@ func TestDurationsAreShownShort(t *testing.T) {
 	}
 }
 
-func TestZeroNeedsNoUnit(t *testing.T) {
+func TestZeroDurationsNeedNoUnit(t *testing.T) {
 	for name, s := range map[string]sources{
 		"number":   {file: "shutdown.drain = 0"},
 		"text":     {file: "shutdown.drain = \"0\""},
@@ -128,7 +128,7 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// value is that of the entry with the key.
+// value returns the value of the entry with the key.
 func value(c *config.Config, key string) any {
 	for _, e := range c.Entries() {
 		if e.Key == key {
