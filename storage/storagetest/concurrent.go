@@ -52,7 +52,7 @@ func testConcurrentCreate(t *testing.T, e storage.Engine) {
 func testConcurrentDelete(t *testing.T, e storage.Engine) {
 	for round := range 20 {
 		key := fmt.Sprint(round)
-		revision := mustPut(t, e, "table", key, "", storage.Always())
+		revision := MustPut(t, e, key, "")
 		var deleted atomic.Int64
 		together(func(int) {
 			err := e.Delete(t.Context(), "table", key, storage.IfRevision(revision))
@@ -115,7 +115,7 @@ func increment(ctx context.Context, e storage.Engine) (revision uint64, err erro
 // testConcurrentReaders checks that readers of a key that is being written never
 // see it go backwards, or a revision with the value of another one.
 func testConcurrentReaders(t *testing.T, e storage.Engine) {
-	mustPut(t, e, "table", "key", "0", storage.Always())
+	MustPut(t, e, "key", "0")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var readers sync.WaitGroup
@@ -123,7 +123,7 @@ func testConcurrentReaders(t *testing.T, e storage.Engine) {
 		readers.Go(func() { watchForward(t, ctx, e) })
 	}
 	for i := 1; i <= 60; i++ {
-		mustPut(t, e, "table", "key", fmt.Sprint(i), storage.Always())
+		MustPut(t, e, "key", fmt.Sprint(i))
 	}
 	stop()
 	readers.Wait()
@@ -155,7 +155,7 @@ func watchForward(t *testing.T, ctx context.Context, e storage.Engine) {
 
 func testCloseDuringList(t *testing.T, e storage.Engine) {
 	for i := range 10 {
-		mustPut(t, e, "table", fmt.Sprint(i), "", storage.Always())
+		MustPut(t, e, fmt.Sprint(i), "")
 	}
 	var errs []error
 	for _, err := range e.List(t.Context(), "table", "") {

@@ -33,11 +33,11 @@ func RunDurable(t *testing.T, place func(t *testing.T) (open func() storage.Engi
 
 func testRecordsSurviveReopen(t *testing.T, open func() storage.Engine) {
 	e := open()
-	kept := mustPut(t, e, "table", "kept", "value", storage.Always())
-	mustPut(t, e, "table", "gone", "value", storage.Always())
+	kept := MustPut(t, e, "kept", "value")
+	MustPut(t, e, "gone", "value")
 	mustDelete(t, e, "table", "gone", storage.Always())
 	big := strings.Repeat("v", storage.MaxValue)
-	bigRevision := mustPut(t, e, "table", "big", big, storage.Always())
+	bigRevision := MustPut(t, e, "big", big)
 	MustClose(t, e)
 
 	for range 2 {

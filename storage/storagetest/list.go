@@ -16,7 +16,7 @@ func testListOrder(t *testing.T, e storage.Engine) {
 		t.Fatal("the test's keys are out of order")
 	}
 	for _, i := range rand.Perm(len(want)) {
-		mustPut(t, e, "table", want[i], want[i]+" value", storage.Always())
+		MustPut(t, e, want[i], want[i]+" value")
 	}
 	got := MustList(t, e, "table", "")
 	if !slices.Equal(keys(got), want) {
@@ -30,7 +30,7 @@ func testListOrder(t *testing.T, e storage.Engine) {
 func testListPrefix(t *testing.T, e storage.Engine) {
 	all := []string{"a", "a/1", "a/2", "a0", "b", "b/1", "\U0010ffff", "\U0010ffff\U0010ffff"}
 	for _, key := range all {
-		mustPut(t, e, "table", key, "", storage.Always())
+		MustPut(t, e, key, "")
 	}
 	long := strings.Repeat("x", storage.MaxKey+1)
 	for _, prefix := range []string{"", "a", "a/", "a/2", "a/3", "b", "c", "\U0010ffff", "\xf4", "\xff", "\x00", "a\x00", long} {
@@ -72,15 +72,15 @@ func testListIsSnapshot(t *testing.T, e storage.Engine) {
 	for i := range 300 {
 		key := fmt.Sprintf("%03d", i)
 		want = append(want, key)
-		mustPut(t, e, "table", key, "old", storage.Always())
+		MustPut(t, e, key, "old")
 	}
 	listing := e.List(t.Context(), "table", "")
 	var got []string
 	for r, err := range listing {
 		wantError(t, "List", err, nil)
 		if len(got) == 0 {
-			mustPut(t, e, "table", "299", "new", storage.Always())
-			mustPut(t, e, "table", "000a", "new", storage.Always())
+			MustPut(t, e, "299", "new")
+			MustPut(t, e, "000a", "new")
 			mustDelete(t, e, "table", "150", storage.Always())
 		}
 		if string(r.Value) != "old" {
@@ -104,7 +104,7 @@ func testListIsSnapshot(t *testing.T, e storage.Engine) {
 
 func testListStops(t *testing.T, e storage.Engine) {
 	for i := range 10 {
-		mustPut(t, e, "table", fmt.Sprint(i), "", storage.Always())
+		MustPut(t, e, fmt.Sprint(i), "")
 	}
 	for range 100 {
 		for _, err := range e.List(t.Context(), "table", "") {

@@ -10,7 +10,7 @@ import (
 
 func testGet(t *testing.T, e storage.Engine) {
 	wantAbsent(t, e, "table", "key")
-	revision := mustPut(t, e, "table", "key", "value", storage.Always())
+	revision := MustPut(t, e, "key", "value")
 	wantRecord(t, e, "table", "key", "value", revision)
 	wantAbsent(t, e, "table", "other")
 	wantAbsent(t, e, "other", "key")
@@ -81,7 +81,7 @@ func testRevisions(t *testing.T, e storage.Engine) {
 	var last uint64
 	next := func() {
 		t.Helper()
-		revision := mustPut(t, e, "table", "key", "value", storage.Always())
+		revision := MustPut(t, e, "key", "value")
 		if revision <= last {
 			t.Fatalf("revision %d follows %d", revision, last)
 		}
@@ -176,7 +176,7 @@ func wantInvalid(t *testing.T, e storage.Engine, table, key string) {
 }
 
 func testCanceledContext(t *testing.T, e storage.Engine) {
-	revision := mustPut(t, e, Table, "key", "value", storage.Always())
+	revision := MustPut(t, e, "key", "value")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	WantErrors(t, RecordCalls(ctx, e), context.Canceled)

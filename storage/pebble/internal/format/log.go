@@ -9,13 +9,17 @@ import (
 	"seagate/storage/internal/dedup"
 )
 
+// Sizes of an entry's key, and of its value without the payload, in bytes.
 const (
-	idSize         = 16
-	headSize       = 8 + idSize + 6*8
 	EntryKeySize   = 1 + 8 + 8
-	EntryFieldSize = 8 + 8 // of an entry's value, before the payload
-	appendKeySize  = 1 + 8 + 8 + len(dedup.Key{})
-	appendSize     = 4 * 8
+	EntryFieldSize = 8 + 8
+)
+
+const (
+	idSize        = 16
+	headSize      = 8 + idSize + 6*8
+	appendKeySize = 1 + 8 + 8 + len(dedup.Key{})
+	appendSize    = 4 * 8
 )
 
 // An ID is random and identifies a log, or an incarnation of the folder.
