@@ -86,7 +86,7 @@ func makeEmpty(dir string) (made bool, err error) {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return true, os.MkdirAll(dir, 0o700)
+		return true, durable.MkdirAll(durable.Disk{}, dir)
 	case err != nil:
 		return false, err
 	case len(entries) > 0:

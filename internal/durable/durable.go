@@ -26,6 +26,48 @@ func SyncAndClose(f SyncCloser, err error) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// An FS is what MkdirAll needs of a file system. vfs.FS of Pebble is one, Disk
+// another.
+type FS[Info any, Folder SyncCloser] interface {
+	Stat(name string) (Info, error)
+	MkdirAll(dir string, perm os.FileMode) error
+	OpenDir(name string) (Folder, error)
+	PathDir(name string) string
+}
+
+// MkdirAll makes a folder, and its parents where they are missing, for this user
+// alone, and makes all their names durable.
+func MkdirAll[Info any, Folder SyncCloser](files FS[Info, Folder], dir string) error {
+	if _, err := files.Stat(dir); err == nil {
+		return nil
+	}
+	parent := files.PathDir(dir)
+	if parent != dir {
+		if err := MkdirAll(files, parent); err != nil {
+			return err
+		}
+	}
+	if err := files.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return SyncAndClose(files.OpenDir(parent))
+}
+
+// Disk is the FS of the operating system.
+type Disk struct{}
+
+// Stat implements FS.
+func (Disk) Stat(name string) (os.FileInfo, error) { return os.Stat(name) }
+
+// MkdirAll implements FS.
+func (Disk) MkdirAll(dir string, perm os.FileMode) error { return os.MkdirAll(dir, perm) }
+
+// OpenDir implements FS.
+func (Disk) OpenDir(name string) (*os.File, error) { return os.Open(name) }
+
+// PathDir implements FS.
+func (Disk) PathDir(name string) string { return filepath.Dir(name) }
+
 // SyncFolder makes the names in a folder durable: files that were created,
 // renamed or removed.
 func SyncFolder(dir string) error { return SyncAndClose(os.Open(dir)) }

@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -72,5 +73,39 @@ func TestRename(t *testing.T) {
 	}
 	if err := durable.Rename(from, to); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Rename of what does not exist: %v", err)
+	}
+}
+
+// A recordingDisk notes which folders are made and synced, in their order.
+type recordingDisk struct {
+	durable.Disk
+	ops []string
+}
+
+func (d *recordingDisk) MkdirAll(dir string, perm os.FileMode) error {
+	d.ops = append(d.ops, "make "+filepath.Base(dir))
+	return d.Disk.MkdirAll(dir, perm)
+}
+
+func (d *recordingDisk) OpenDir(name string) (*os.File, error) {
+	d.ops = append(d.ops, "sync "+filepath.Base(name))
+	return d.Disk.OpenDir(name)
+}
+
+func TestMkdirAllSyncsEveryParent(t *testing.T) {
+	root := t.TempDir()
+	d := &recordingDisk{}
+	for range 2 { // the second call has nothing to do
+		if err := durable.MkdirAll(d, filepath.Join(root, "a", "b", "c")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := fmt.Sprint([]string{"make a", "sync " + filepath.Base(root), "make b", "sync a", "make c", "sync b"})
+	if got := fmt.Sprint(d.ops); got != want {
+		t.Errorf("MkdirAll did %s, want %s", got, want)
+	}
+	info, err := os.Stat(filepath.Join(root, "a"))
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("a parent has mode %v, %v", info.Mode(), err)
 	}
 }

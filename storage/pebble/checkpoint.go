@@ -35,7 +35,7 @@ func (e *Engine) checkpoint(dir string) error {
 		return fs.ErrExist
 	}
 	parent := e.opts.FS.PathDir(dir)
-	if err := makeFolder(e.opts.FS, parent); err != nil {
+	if err := durable.MkdirAll(e.opts.FS, parent); err != nil {
 		return err
 	}
 	partial := dir + ".partial"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"seagate/internal/durable"
 	"seagate/storage/internal/dedup"
@@ -78,7 +77,7 @@ func open(dir string, opts Options, renew bool) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolder(opts.FS, dir); err != nil {
+	if err := durable.MkdirAll(opts.FS, dir); err != nil {
 		return nil, fmt.Errorf("make data folder %q: %w", dir, err)
 	}
 	o, err := lockFolder(dir, opts)
@@ -90,24 +89,6 @@ func open(dir string, opts Options, renew bool) (*Engine, error) {
 		return nil, errors.Join(err, o.Lock.Close())
 	}
 	return e, nil
-}
-
-// makeFolder makes the folder, and its parents where they are missing, durably:
-// a folder whose name is not durable is lost in a power cut with its contents.
-func makeFolder(files vfs.FS, dir string) error {
-	if _, err := files.Stat(dir); err == nil {
-		return nil
-	}
-	parent := files.PathDir(dir)
-	if parent != dir {
-		if err := makeFolder(files, parent); err != nil {
-			return err
-		}
-	}
-	if err := files.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	return durable.SyncAndClose(files.OpenDir(parent))
 }
 
 // An opening is a locked data folder on its way to become an Engine.
