@@ -15,13 +15,13 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A result is what a command left behind.
+// A result is the output and the exit status of a command.
 type result struct {
 	out, notes string
 	code       int
 }
 
-// command runs the program as somebody who has set these, each KEY=VALUE.
+// command runs the program with an environment of these settings, each KEY=VALUE.
 func command(t *testing.T, settings []string, args ...string) result {
 	t.Helper()
 	var out, notes bytes.Buffer
@@ -45,12 +45,12 @@ func ok(t *testing.T, settings []string, args ...string) result {
 	return r
 }
 
-// asRoot is how the commands reach the gateway as its root client.
+// asRoot returns the environment for commands that act as the root client.
 func (g *gateway) asRoot() []string {
 	return []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=" + root.id, "SEAGATE_CLIENT_SECRET=" + root.secret}
 }
 
-// kept is what a gateway keeps of the stream measures.
+// kept is what a gateway keeps about the stream measures.
 type kept struct {
 	Messages []struct {
 		Seq     uint64         `json:"seq"`
@@ -67,7 +67,7 @@ func (g *gateway) kept() (k kept) {
 	return k
 }
 
-// backedUp starts a gateway with messages 1 to 5, and backs it up.
+// backedUp starts a gateway with messages 1 to 5 and backs it up.
 func backedUp(t *testing.T) (g *gateway, file string) {
 	g = start(t)
 	g.define(root, "measures")
@@ -90,8 +90,8 @@ func (g *gateway) measure(from, to int) {
 	g.ok(root, "POST", "/streams/measures/publish", "["+strings.Join(list, ",")+"]")
 }
 
-// TestBackupAndRestore: what was there at the backup is there again, and
-// positions from before are good no more.
+// TestBackupAndRestore: a restored gateway has what the backup has, and refuses
+// positions from before the restore.
 func TestBackupAndRestore(t *testing.T) {
 	g, file := backedUp(t)
 	before := g.kept()
@@ -141,7 +141,7 @@ func TestRestoreFromStandardInput(t *testing.T) {
 	}
 }
 
-// TestRestoreRefused: whatever is wrong, the folder is as it was.
+// TestRestoreRefused: a restore that fails leaves the folder as it was.
 func TestRestoreRefused(t *testing.T) {
 	_, file := backedUp(t)
 	whole, err := os.ReadFile(file)
@@ -191,7 +191,7 @@ func TestRestoreRefused(t *testing.T) {
 	}
 }
 
-// listed is an archive of files with a list of them.
+// listed returns an archive of files with a list of them.
 func listed(files map[string]string) string {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -253,7 +253,7 @@ func TestDataCheck(t *testing.T) {
 	}
 }
 
-// damage turns a bit around in the middle of the largest file of a store.
+// damage flips a bit in the middle of the largest file of a store.
 func damage(t *testing.T, store string) {
 	t.Helper()
 	entries, err := os.ReadDir(store)

@@ -12,21 +12,21 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// plain is an HTTP client that keeps nothing open and does nothing on its own.
+// plain is an HTTP client without kept connections, redirects or compression.
 var plain = &http.Client{
 	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	Timeout:       patience,
 }
 
-// An answer is what came of an HTTP request.
+// An answer is the answer to an HTTP request.
 type answer struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// call makes a request under /api/v1. Credentials without an id are none.
+// call makes a request under /api/v1. Without an id there are no credentials.
 func (g *gateway) call(as credentials, method, path, body string, header ...string) answer {
 	g.t.Helper()
 	a, err := fetch(g.request(as, method, path, body, header...))
@@ -79,7 +79,8 @@ func (g *gateway) refused(as credentials, status int, code, method, path, body s
 	wantProblem(g.t, g.call(as, method, path, body, header...), status, code)
 }
 
-// wantProblem checks a refusal: RFC 9457, and what stream-sea clients show.
+// wantProblem checks a refusal: the members of RFC 9457 and those that stream-sea clients
+// read.
 func wantProblem(t testing.TB, a answer, status int, code string) {
 	t.Helper()
 	var p struct {
@@ -92,21 +93,21 @@ func wantProblem(t testing.TB, a answer, status int, code string) {
 	}
 }
 
-// newJail makes a jail and returns its first client.
+// newJail creates a jail and returns its first client.
 func (g *gateway) newJail(jail, client string) credentials {
 	g.t.Helper()
 	body := g.ok(root, "POST", "/jails", fmt.Sprintf(`{"newJailId":%q,"newJailName":"","newClientId":%q}`, jail, client))
 	return credentials{client, field(g.t, body, "newClientSecret")}
 }
 
-// newClient makes a client of the jail of another.
+// newClient creates a client in the jail of another.
 func (g *gateway) newClient(as credentials, client string) credentials {
 	g.t.Helper()
 	body := g.ok(as, "POST", "/client", fmt.Sprintf(`{"clientId":%q,"description":""}`, client))
 	return credentials{client, field(g.t, body, "secret")}
 }
 
-// define makes a stream with one field, the integer n.
+// define creates a stream with one field, the integer n.
 func (g *gateway) define(as credentials, stream string) {
 	g.t.Helper()
 	g.ok(as, "POST", "/streams/"+stream+"/define", `{"version":1,"fields":[{"name":"n","type":"integer"}]}`)
@@ -138,7 +139,7 @@ func (g *gateway) operator(path string) (answer, error) {
 	return fetch(r)
 }
 
-// eventually polls a condition that is true sooner or later.
+// eventually polls until a condition is true.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -153,5 +154,5 @@ func eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// timeout is when to give up waiting.
+// timeout returns the end of patience.
 func timeout() <-chan time.Time { return time.After(patience) }

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// A workplace is a folder in which somebody tries seagate out, with the binary
-// where make puts it.
+// A workplace is a folder in which somebody tries seagate, with the binary where make
+// puts it.
 type workplace struct {
 	t      *testing.T
 	folder string
@@ -36,7 +36,7 @@ func newWorkplace(t *testing.T, name string) *workplace {
 	return &workplace{t: t, folder: folder, env: bare(folder)}
 }
 
-// bash is a command line, as somebody would paste it.
+// bash returns the command for a line that is pasted into a shell.
 func (w *workplace) bash(line string) *exec.Cmd {
 	cmd := exec.Command("bash", "-c", line)
 	cmd.Dir, cmd.Env = w.folder, w.env
@@ -56,13 +56,13 @@ func (w *workplace) run(line string) string {
 	return string(out)
 }
 
-// A devServer is a `seagate dev` and what it said at the start.
+// A devServer is a running "seagate dev" and what it printed at the start.
 type devServer struct {
 	*gateway
 	welcome string
 }
 
-// dev starts `seagate dev` on a free port.
+// dev starts "seagate dev" on a free port.
 func (w *workplace) dev(arguments string) *devServer {
 	w.t.Helper()
 	cmd := w.bash("exec bin/seagate dev --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 " + arguments)
@@ -93,7 +93,7 @@ func (w *workplace) dev(arguments string) *devServer {
 	return &devServer{g, welcome.String()}
 }
 
-// commands are the lines of the welcome that are there to be pasted.
+// commands returns the command lines of the welcome.
 func (d *devServer) commands() (commands []string) {
 	for line := range strings.Lines(d.welcome) {
 		if line, indented := strings.CutPrefix(line, "  "); indented && strings.Contains(line, "boiler_data") {
@@ -103,7 +103,7 @@ func (d *devServer) commands() (commands []string) {
 	return commands
 }
 
-// fact is what the welcome says after a word.
+// fact returns what follows a word in the welcome.
 func (d *devServer) fact(word string) string {
 	m := regexp.MustCompile(`(?m)^  ` + word + ` +(\S+)$`).FindStringSubmatch(d.welcome)
 	if m == nil {
@@ -112,7 +112,7 @@ func (d *devServer) fact(word string) string {
 	return m[1]
 }
 
-// TestDevPrintsCommandsThatWork: all of them, pasted as they are.
+// TestDevPrintsCommandsThatWork when they are pasted as they are.
 func TestDevPrintsCommandsThatWork(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ folder, arguments string }{
@@ -139,7 +139,7 @@ func TestDevPrintsCommandsThatWork(t *testing.T) {
 
 const boilerMessage = `{"temperature":91.5,"pressure":3001}`
 
-// paste runs the commands in their order, those that go on in the background.
+// paste runs the commands in order. Those that do not end run in the background.
 func (w *workplace) paste(d *devServer, commands []string) {
 	w.t.Helper()
 	received := &output{grown: make(chan struct{}, 100)}
@@ -164,8 +164,8 @@ func (w *workplace) paste(d *devServer, commands []string) {
 	}
 }
 
-// inBackground starts a command and returns what interrupts it, as Ctrl-C does;
-// it then must end well.
+// inBackground starts a command. It returns a function that interrupts the command as
+// Ctrl-C does, after which it must exit with 0.
 func (w *workplace) inBackground(line string, out io.Writer) (interrupt func()) {
 	w.t.Helper()
 	var stderr bytes.Buffer
@@ -216,7 +216,7 @@ func (o *output) await(t *testing.T, want string) {
 	eventually(t, fmt.Sprintf("that %q is printed", want), func() bool { return strings.Join(o.copy(), "") == want })
 }
 
-// TestDevKeepsItsCredentials over restarts, for its user's eyes alone.
+// TestDevKeepsItsCredentials over restarts, in files that only its user can read.
 func TestDevKeepsItsCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t, "seagate")
@@ -254,8 +254,7 @@ func TestDevKeepsItsCredentials(t *testing.T) {
 	w.dev("").ok(as, "GET", "/streams", "") // after a kill -9, too; on another port
 }
 
-// TestDevIsForThisMachineAlone.
-func TestDevIsForThisMachineAlone(t *testing.T) {
+func TestDevListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t, "seagate")
 	for _, arguments := range []string{"--listen :0", "--listen 0.0.0.0:0", "--listen 127.0.0.1:0 --admin-listen :0"} {
@@ -269,8 +268,8 @@ func TestDevIsForThisMachineAlone(t *testing.T) {
 	}
 }
 
-// TestDevWithARootClientOfOnesOwn prints that one.
-func TestDevWithARootClientOfOnesOwn(t *testing.T) {
+// TestDevWithARootClientFromTheEnvironment prints that client.
+func TestDevWithARootClientFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t, "seagate")
 	w.env = append(w.env, "SEAGATE_ROOT_CLIENT_ID=me", "SEAGATE_ROOT_CLIENT_SECRET=words-of-my-own-choosing")

@@ -6,17 +6,17 @@ import (
 	"testing"
 )
 
-// TestNothingIsLostByKill9: whatever a 200 has answered is there after the
-// process was killed the moment it came, round after round.
-func TestNothingIsLostByKill9(t *testing.T) {
+// TestAnsweredChangesSurviveKill9: a change that is answered with 200 is there after the
+// process is killed at once.
+func TestAnsweredChangesSurviveKill9(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	key := strings.ReplaceAll(publicPEM(t, "office"), "\n", `\n`)
 	var secret string
 	var tenant credentials
 	g := startIn(t, folder)
-	// Each round makes one change, is killed, and looks for it after the next
-	// start; what rounds before it had made is looked for in the end.
+	// Each round makes one change, kills the gateway, and checks the change after
+	// the next start. The end checks the changes of all rounds.
 	for _, round := range []struct {
 		change func()
 		there  func()
@@ -72,9 +72,9 @@ func TestNothingIsLostByKill9(t *testing.T) {
 	g.stopped()
 }
 
-// TestNothingIsLostUnderLoad: killed while many changes are on their way, all
-// that were answered are there.
-func TestNothingIsLostUnderLoad(t *testing.T) {
+// TestAnsweredChangesSurviveKill9UnderLoad kills the gateway while many changes are under
+// way. Those that were answered are there.
+func TestAnsweredChangesSurviveKill9UnderLoad(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	g := startIn(t, folder)

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// An exchange is a file of testdata that says line by line what is sent to the
-// gateway and what it answers. It is replayed against the binary and compared
-// to the byte.
+// An exchange is a file of testdata with what is sent to the gateway and what the
+// gateway answers, line by line. It is replayed against the binary, and answers are
+// compared byte by byte.
 //
 //	# text                        a comment
 //	set limits.connections 5      a setting; the exchange then has a gateway of its own
@@ -64,7 +64,7 @@ type exchange struct {
 	steps    []step
 }
 
-// A step is a line, with those that belong to it.
+// A step is a line with the lines that belong to it.
 type step struct {
 	line   int
 	times  int
@@ -74,8 +74,7 @@ type step struct {
 	answer []string // the < lines
 }
 
-// rounds returns how often the step is taken. Frames are repeated within one
-// round.
+// rounds returns how often the step is executed. Frames are repeated within one round.
 func (s *step) rounds() int {
 	if strings.HasSuffix(s.verb, ">frame") || strings.HasSuffix(s.verb, ">binary") {
 		return 1
@@ -123,7 +122,7 @@ func (x *exchange) read(number int, line string) error {
 
 func (x *exchange) last() *step { return &x.steps[len(x.steps)-1] }
 
-// takesLines says whether > lines that follow belong to the step.
+// takesLines reports whether > lines that follow belong to the step.
 func (s *step) takesLines() bool {
 	return (s.verb == "raw" || s.verb == "ws") && len(s.answer) == 0
 }

@@ -11,7 +11,7 @@ import (
 	"seagate/protocol"
 )
 
-// exchangeFiles are all exchanges, those of the clients included.
+// exchangeFiles returns all exchanges, including those of the clients.
 func exchangeFiles(t testing.TB) []string {
 	t.Helper()
 	own, err := filepath.Glob("../../testdata/exchanges/*.txt")
@@ -46,7 +46,7 @@ func TestExchanges(t *testing.T) {
 	}
 }
 
-// An expectation is what an exchange says of an answer.
+// An expectation is what an exchange expects of an answer.
 type expectation struct {
 	where  string
 	method string // of HTTP; "" for the WebSocket and the log
@@ -55,7 +55,7 @@ type expectation struct {
 	text   string // of the body, of the message, or "close CODE REASON"
 }
 
-// expectations are those of the files.
+// expectations returns the expectations in files.
 func expectations(t testing.TB, files []string) (all []expectation) {
 	t.Helper()
 	for _, file := range files {
@@ -88,7 +88,7 @@ func (s *step) expectation(where string) expectation {
 	return e
 }
 
-// shownElsewhere are the codes that no exchange can show, and why.
+// shownElsewhere has the codes that no exchange can show, with the reason.
 var shownElsewhere = map[protocol.Code]string{
 	protocol.CodeInternal:           "the gateway itself would have to fail",
 	protocol.CodeStorageUnavailable: "the disk would have to fail",
@@ -131,8 +131,8 @@ func TestEveryCodeIsShown(t *testing.T) {
 	}
 }
 
-// webSocketOnly are the codes that have an HTTP status although no call is
-// refused with them so far.
+// webSocketOnly has the codes that have an HTTP status although no call is refused
+// with them.
 var webSocketOnly = map[protocol.Code]bool{
 	protocol.CodeSubscriptionNotFound: true,
 	protocol.CodeTooManySubscriptions: true,
@@ -200,8 +200,8 @@ func TestEveryCallIsShown(t *testing.T) {
 	}
 }
 
-// TestAnswersSuitTheClients holds what the gateway is made to answer by the
-// replays against what each client can use.
+// TestAnswersSuitTheClients compares the answers in the exchanges with what each client
+// understands.
 func TestAnswersSuitTheClients(t *testing.T) {
 	schemaKeys := regexp.MustCompile(`^\{"name":"[^"]*","version":("[0-9.]+"|[0-9.]+),"fields":\[.*\]\}$`)
 	for _, e := range expectations(t, exchangeFiles(t)) {

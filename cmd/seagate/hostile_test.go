@@ -378,8 +378,8 @@ func TestIdleClientsAnswerPings(t *testing.T) {
 	p.wantRefusal("stream_not_found")
 }
 
-// TestTokensThatWereTamperedWith let nobody in, whichever character was.
-func TestTokensThatWereTamperedWith(t *testing.T) {
+// TestChangedTokensAreRefused let nobody in, whichever character was.
+func TestChangedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_LIMITS_FAILED_AUTHENTICATIONS=10000")
 	key := `{"jwtPublicKey":"` + strings.ReplaceAll(publicPEM(t, "office"), "\n", `\n`) + `"}`

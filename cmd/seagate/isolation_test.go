@@ -13,8 +13,8 @@ import (
 
 const groupID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
-// TestJailsNeverSeeEachOther: two jails with streams, clients and groups of
-// the same names.
+// TestJailsNeverSeeEachOther has two jails with streams, clients and groups of the same
+// names.
 func TestJailsNeverSeeEachOther(t *testing.T) {
 	t.Parallel()
 	g := sharedGateway(t)
@@ -49,7 +49,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 			t.Errorf("the group of %s received %v", jail, got)
 		}
 	}
-	// Nothing else comes: the answer is the next.
+	// No message comes before the answer.
 	for _, jail := range jails {
 		for _, p := range append(members[jail], all[jail]) {
 			p.Send(`{"id":3,"action":"unsubscribe","payload":2}`)
@@ -58,7 +58,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 	}
 }
 
-// sharedOut returns what two members of a group receive together.
+// sharedOut returns the messages that two members of a group receive together.
 func sharedOut(members []*peer, total int) (got []string) {
 	for range total {
 		select {
@@ -79,8 +79,8 @@ func sorted(list []string) []string {
 	return list
 }
 
-// TestJailsCannotManageEachOther: what a jail does to its own leaves the other
-// as it is, and says nothing of it.
+// TestJailsCannotManageEachOther: a jail can neither change another jail nor learn what
+// it has.
 func TestJailsCannotManageEachOther(t *testing.T) {
 	t.Parallel()
 	g := sharedGateway(t)
@@ -93,7 +93,7 @@ func TestJailsCannotManageEachOther(t *testing.T) {
 	inB.subscribe(2, "boiler", "")
 	inB.want(delivery(2, "boiler", `{"n":7}`))
 
-	// What b has is not there for a.
+	// For a, nothing of b exists.
 	for _, call := range []struct{ code, method, path, body string }{
 		{"stream_not_found", "GET", "/streams/boiler", ""},
 		{"stream_not_found", "GET", "/streams/boiler/schema", ""},
@@ -117,7 +117,7 @@ func TestJailsCannotManageEachOther(t *testing.T) {
 		t.Errorf("a sees streams: %s", got)
 	}
 
-	// What a makes and ends under the same names is its own.
+	// What a creates and deletes under the same names is its own.
 	own := g.newClient(a, "worker")
 	g.define(a, "boiler")
 	inA := g.login(own, "manage-a")
@@ -138,9 +138,9 @@ func TestJailsCannotManageEachOther(t *testing.T) {
 	inB.want(delivery(2, "boiler", `{"n":2}`))
 }
 
-// TestAJailMadeAnewHasNothingOfTheOldOne, although it has the same id and
+// TestARecreatedJailHasNothingOfTheOldOne, although it has the same id and
 // clients.
-func TestAJailMadeAnewHasNothingOfTheOldOne(t *testing.T) {
+func TestARecreatedJailHasNothingOfTheOldOne(t *testing.T) {
 	t.Parallel()
 	g := sharedGateway(t)
 	old := g.newJail("anew", "boss")
@@ -157,8 +157,8 @@ func TestAJailMadeAnewHasNothingOfTheOldOne(t *testing.T) {
 	g.refused(fresh, 404, "header_not_found", "GET", "/streams/boiler/header", "")
 }
 
-// TestTooManyKeys: a token is tried against the keys of all clients of its id,
-// so only so many may have one. Who is refused is told nothing else.
+// TestTooManyKeys: a token is checked with the keys of all clients with its id, so their
+// number is bounded. The refusal says nothing about the other clients.
 func TestTooManyKeys(t *testing.T) {
 	t.Parallel()
 	g := start(t)
@@ -172,7 +172,7 @@ func TestTooManyKeys(t *testing.T) {
 	g.ok(boss, "PUT", "/client/other/jwt-public-key", someKey(t))
 }
 
-// someKey is a request with a public key that nobody has the other half of.
+// someKey returns a request with a public key whose private key does not exist.
 func someKey(t *testing.T) string {
 	modulus, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 2047))
 	if err != nil {
@@ -182,9 +182,8 @@ func someKey(t *testing.T) string {
 	return `{"jwtPublicKey":"` + strings.ReplaceAll(encodePEM(t, &rsa.PublicKey{N: modulus, E: 65537}), "\n", `\n`) + `"}`
 }
 
-// TestTokensFindTheirJail among clients of one id, each with a key of its own,
-// which is found by the token alone.
-func TestTokensFindTheirJail(t *testing.T) {
+// TestTokensIdentifyTheirJail if clients of several jails have one id and different keys.
+func TestTokensIdentifyTheirJail(t *testing.T) {
 	t.Parallel()
 	g := sharedGateway(t)
 	for _, jail := range []string{"token-a", "token-b"} {

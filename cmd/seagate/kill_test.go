@@ -14,14 +14,13 @@ import (
 	"seagate/cmd/seagate/oracle"
 )
 
-// killRounds is how often the gateway is killed, unless SEAGATE_KILL_ROUNDS
-// says something else.
+// killRounds is how often the gateway is killed, unless SEAGATE_KILL_ROUNDS is set.
 const killRounds = 5
 
-// TestPromisesHoldThroughKill9: a gateway under the load of an oracle is killed
-// at any moment and started again, round after round. It keeps its promises.
-// SEAGATE_SEED repeats a run, as far as chance decides.
-func TestPromisesHoldThroughKill9(t *testing.T) {
+// TestPromisesHoldOverKill9 kills and restarts a gateway at random moments while an
+// oracle uses it. The gateway keeps its promises. SEAGATE_SEED repeats the random
+// choices of a run.
+func TestPromisesHoldOverKill9(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed(t), 0))
 	rounds := number(t, "SEAGATE_KILL_ROUNDS", killRounds)
 	folder := t.TempDir()
@@ -80,9 +79,9 @@ func TestOracleCommand(t *testing.T) {
 	g.stopped()
 }
 
-// TestMemoryStreamsSayThatTheyAreOthers: what is kept in memory is gone with
-// the process, and nobody reads something else under an old number.
-func TestMemoryStreamsSayThatTheyAreOthers(t *testing.T) {
+// TestStreamsInMemoryGetANewEpoch after a restart, so that nobody reads another message
+// under an old number.
+func TestStreamsInMemoryGetANewEpoch(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	g := startIn(t, folder, "SEAGATE_STREAMS_DURABILITY=memory")
@@ -101,7 +100,7 @@ func TestMemoryStreamsSayThatTheyAreOthers(t *testing.T) {
 	g.stopped()
 }
 
-// newOracle returns an oracle for a gateway, with options of its own.
+// newOracle returns an oracle for a gateway, with changed options.
 func newOracle(t *testing.T, g *gateway, change func(*oracle.Options)) *oracle.Oracle {
 	t.Helper()
 	options := oracle.DefaultOptions()
@@ -119,7 +118,7 @@ func target(g *gateway) oracle.Target {
 	return oracle.Target{URL: "http://" + g.listen, Credentials: client.Basic(root.id, root.secret)}
 }
 
-// judge fails the test with what the oracle finds.
+// judge fails the test with the violations of the report.
 func judge(t *testing.T, o *oracle.Oracle) {
 	t.Helper()
 	report, err := o.Finish()
@@ -134,7 +133,7 @@ func judge(t *testing.T, o *oracle.Oracle) {
 	}
 }
 
-// seed returns what SEAGATE_SEED says, or a new one, which it logs.
+// seed returns SEAGATE_SEED, or a random seed, which it logs.
 func seed(t *testing.T) uint64 {
 	t.Helper()
 	chosen := rand.Uint64()
@@ -148,7 +147,7 @@ func seed(t *testing.T) uint64 {
 	return chosen
 }
 
-// number returns what a variable of the environment says, or usual.
+// number returns the number in an environment variable, or usual.
 func number(t *testing.T, variable string, usual int) int {
 	t.Helper()
 	text := os.Getenv(variable)

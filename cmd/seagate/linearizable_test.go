@@ -21,31 +21,31 @@ import (
 	"seagate/protocol"
 )
 
-// What several clients do at once must look as if they had done it one after
-// the other, each at some moment between its call and its answer. What was not
-// answered may have been done at any later time, or never.
+// The operations of concurrent clients must be linearizable: it must look as if each
+// was executed at one moment between its call and its answer. An operation without an
+// answer may be executed at any later time, or never.
 
 const (
 	linearClients = 4
 	linearOps     = 30 // of each client in a round
 	linearRounds  = 4
 	linearStreams = 2 // of each kind
-	// linearTimeout bounds the search, which is exponential at worst. Histories
-	// of this size take it milliseconds.
+	// linearTimeout bounds the search, which is exponential at worst. Usually it takes
+	// milliseconds.
 	linearTimeout = 30 * time.Second
 )
 
-// An operation is on one stream.
+// An operation is a call about one stream.
 type operation struct {
 	Stream string
 	Do     string // publish, read, define or schema
 	Value  int    // published, or the fields that are defined
 	Key    string // of publish: its id, or ""
-	// Version is what is defined.
+	// Version is the version that is defined.
 	Version int
 }
 
-// A reply is what came of an operation.
+// A reply is the result of an operation.
 type reply struct {
 	Unknown bool          // nobody knows
 	Code    protocol.Code // why it was refused
@@ -55,8 +55,8 @@ type reply struct {
 	Fields  int
 }
 
-// A logState is a stream's messages and their ids, as text, since states are
-// compared: "key=value;" for each.
+// A logState is the messages of a stream with their ids, "key=value;" for each. It is
+// text because states are compared.
 type logState string
 
 func (s logState) values() (values []int) {
@@ -95,7 +95,7 @@ func (s logState) step(op operation, r reply) (ok bool, next logState) {
 	return r.Code == "", s + logState(fmt.Sprintf("%s=%d;", op.Key, op.Value))
 }
 
-// A schemaState is the definition in force; the zero value is none.
+// A schemaState is the definition in force. The zero value is no definition.
 type schemaState struct{ version, fields int }
 
 func (s schemaState) step(op operation, r reply) (ok bool, next schemaState) {
@@ -114,7 +114,7 @@ func (s schemaState) step(op operation, r reply) (ok bool, next schemaState) {
 	return r.Unknown || r.Code == want, next
 }
 
-// model is both, since streams do not touch each other.
+// model combines both models. Streams are independent of each other.
 var model = porcupine.Model{
 	Partition: func(history []porcupine.Operation) (parts [][]porcupine.Operation) {
 		byStream := map[string][]porcupine.Operation{}
@@ -143,14 +143,14 @@ var model = porcupine.Model{
 
 func stepAny[T any](ok bool, next T) (bool, any) { return ok, next }
 
-// A recorder notes what clients do.
+// A recorder records the operations of clients.
 type recorder struct {
 	began time.Time
 	mu    sync.Mutex // guards what follows
 	ops   []porcupine.Operation
 }
 
-// do makes a call and notes it.
+// do makes a call and records it.
 func (r *recorder) do(who int, op operation, call func() reply) {
 	called := time.Since(r.began).Nanoseconds()
 	got := call()
@@ -185,8 +185,7 @@ func TestOperationsAreLinearizable(t *testing.T) {
 	g.stopped()
 }
 
-// wantLinearizable returns 1 if the history could be decided: to do so may take
-// a time that grows exponentially with it.
+// wantLinearizable returns 1 if the check came to a result in time, otherwise 0.
 func wantLinearizable(t *testing.T, history []porcupine.Operation) (decided int) {
 	t.Helper()
 	got := porcupine.CheckOperationsTimeout(model, history, linearTimeout)
@@ -203,8 +202,8 @@ func wantLinearizable(t *testing.T, history []porcupine.Operation) (decided int)
 	return 1
 }
 
-// record lets clients work, interrupts them in the middle if there is an
-// interruption, and returns what they did.
+// record runs clients, with an interruption in the middle if there is one, and returns
+// their operations.
 func record(t *testing.T, g *gateway, round int, random *rand.Rand, interrupt func()) []porcupine.Operation {
 	t.Helper()
 	r := &recorder{began: time.Now()}
@@ -242,7 +241,7 @@ func record(t *testing.T, g *gateway, round int, random *rand.Rand, interrupt fu
 func logName(round, i int) string    { return fmt.Sprintf("log-%d-%d", round, i) }
 func schemaName(round, i int) string { return fmt.Sprintf("schema-%d-%d", round, i) }
 
-// A linearWorker is one client at work.
+// A linearWorker is one client.
 type linearWorker struct {
 	t         testing.TB
 	client    *client.Client
@@ -270,7 +269,7 @@ func (w *linearWorker) close() {
 	w.client.CloseIdleConnections()
 }
 
-// step does one thing.
+// step executes one operation.
 func (w *linearWorker) step() {
 	switch w.random.IntN(5) {
 	case 0:
@@ -299,8 +298,8 @@ func (w *linearWorker) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)
 }
 
-// outcome notes an error. Only what the gateway said about the request itself
-// says whether it was carried out.
+// outcome records an error. Only a refusal by the gateway says that the request was not
+// executed.
 func (w *linearWorker) outcome(err error) reply {
 	w.lost = errors.Is(err, client.ErrConnection)
 	refusal, said := errors.AsType[*client.Error](err)
@@ -313,8 +312,8 @@ func (w *linearWorker) outcome(err error) reply {
 	return reply{Code: refusal.Code}
 }
 
-// publish sends something new, or the same again, or something else under the
-// same id: ids are few, and all clients use the same.
+// publish sends a new message, the same message again, or another one under the same
+// id. There are few ids, and all clients use the same.
 func (w *linearWorker) publish() {
 	w.made++
 	op := operation{Stream: logName(w.round, w.random.IntN(linearStreams)), Do: "publish", Value: 100*w.who + w.made}
@@ -344,8 +343,8 @@ func (w *linearWorker) send(ctx context.Context, op operation) error {
 	}
 }
 
-// socket returns a connection, or nil for HTTP: every other client uses that,
-// and who cannot connect.
+// socket returns a connection, or nil for HTTP, which every other client uses and every
+// client that cannot connect.
 func (w *linearWorker) socket(ctx context.Context) *client.Conn {
 	if w.who%2 == 1 {
 		return nil
@@ -415,7 +414,7 @@ func (w *linearWorker) schema(stream string) {
 	})
 }
 
-// A model that takes everything would prove nothing.
+// A model that accepts every history would prove nothing.
 func TestTheModelRejectsWrongHistories(t *testing.T) {
 	type step struct {
 		op         operation

@@ -1,6 +1,5 @@
-// Package main_test tests the compiled binary the way its users meet it: it is
-// started with an environment, spoken to over its sockets, and stopped or
-// killed by its process id.
+// Package main_test tests the compiled binary as users have it. Tests start it with an
+// environment, use its sockets, and stop or kill it by its process id.
 package main_test
 
 import (
@@ -44,11 +43,10 @@ func buildAndRun(m *testing.M) (int, error) {
 	return code, nil
 }
 
-// testVersion is what the binary says it is.
+// testVersion is the version of the binary under test.
 const testVersion = "1.2.3-test"
 
-// build makes the binary. With the race detector it finds what the tests of
-// single packages cannot.
+// build builds the binary, with the race detector if the tests have it.
 func build(name string) error {
 	args := []string{"build", "-buildvcs=false", "-ldflags", "-X main.version=" + testVersion, "-o", name}
 	if raceDetector {

@@ -10,12 +10,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// basic is what HTTP Basic sends.
+// basic returns the credentials for HTTP Basic.
 func basic(c credentials) string {
 	return base64.StdEncoding.EncodeToString([]byte(c.id + ":" + c.secret))
 }
 
-// metrics are the series of /metrics with their values.
+// metrics returns the series of /metrics with their values.
 func (g *gateway) metrics() map[string]float64 {
 	g.t.Helper()
 	a, err := g.operator("/metrics")
@@ -38,7 +38,7 @@ func (g *gateway) metrics() map[string]float64 {
 	return series
 }
 
-// metric is the value of one series.
+// metric returns the value of one series.
 func (g *gateway) metric(name string) float64 {
 	g.t.Helper()
 	value, there := g.metrics()[name]
@@ -48,8 +48,7 @@ func (g *gateway) metric(name string) float64 {
 	return value
 }
 
-// TestMetricsCount what happens.
-func TestMetricsCount(t *testing.T) {
+func TestMetricsAreCounted(t *testing.T) {
 	t.Parallel()
 	g := start(t)
 	g.define(root, "boiler")
@@ -96,9 +95,8 @@ func TestMetricsCount(t *testing.T) {
 	}
 }
 
-// TestClientsMakeNoSeries: a thousand names that a client makes up leave as
-// many series as there were.
-func TestClientsMakeNoSeries(t *testing.T) {
+// TestClientsCannotCreateMetricSeries, even with a thousand different names.
+func TestClientsCannotCreateMetricSeries(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_LIMITS_FAILED_AUTHENTICATIONS=1000000")
 	g.define(root, "boiler")
@@ -131,9 +129,9 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	}
 }
 
-// TestFreshGroupsDoNotPileUp: the fanout of the JavaScript client makes a
-// group with every connection.
-func TestFreshGroupsDoNotPileUp(t *testing.T) {
+// TestIdleGroupsAreDeleted, since the JavaScript client can create a group with every
+// connection.
+func TestIdleGroupsAreDeleted(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_GROUPS_IDLE_TIMEOUT=1s")
 	g.define(root, "boiler")

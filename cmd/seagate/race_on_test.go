@@ -2,6 +2,6 @@
 
 package main_test
 
-// raceDetector says that the tests run under the race detector; the binary
-// then does, too.
+// raceDetector says that the tests run with the race detector. The binary is then built
+// with it too.
 const raceDetector = true

@@ -7,15 +7,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// again kills the gateway at once and starts it on what it left.
+// again kills the gateway and starts it on the same data folder.
 func again(t *testing.T, g *gateway, folder string, settings ...string) *gateway {
 	t.Helper()
 	g.kill()
 	return startIn(t, folder, settings...)
 }
 
-// TestMessagesOutliveKill9: messages, their numbers and epoch, the ids under
-// which they were published, and what the stream is set to keep.
+// TestMessagesOutliveKill9 with their numbers, epoch and ids, and so do the settings of
+// the stream.
 func TestMessagesOutliveKill9(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -45,9 +45,9 @@ func TestMessagesOutliveKill9(t *testing.T) {
 	g.stopped()
 }
 
-// TestGroupsGoOnAfterKill9: a group's position survives, from the answer to its
-// first subscribe on, and what is published while nobody is there waits.
-func TestGroupsGoOnAfterKill9(t *testing.T) {
+// TestGroupsContinueAfterKill9: a group has a durable position from the answer to its
+// first subscribe on. Messages that are published without members wait for them.
+func TestGroupsContinueAfterKill9(t *testing.T) {
 	for name, test := range map[string]struct{ settings, group string }{
 		"a group":                  {"SEAGATE_STREAMS_UNGROUPED=broadcast", uuid.NewString()},
 		"the group of its clients": {"SEAGATE_STREAMS_UNGROUPED=client-group", ""},
@@ -89,9 +89,8 @@ func TestGroupsGoOnAfterKill9(t *testing.T) {
 	}
 }
 
-// TestStreamsInMemoryBeginAnew: nobody takes a number from before for one of
-// now.
-func TestStreamsInMemoryBeginAnew(t *testing.T) {
+// TestStreamsInMemoryAreEmptyAfterKill9, and old numbers are refused.
+func TestStreamsInMemoryAreEmptyAfterKill9(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	g := startIn(t, folder)

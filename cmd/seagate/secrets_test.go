@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// TestSecretsStayOutOfLogAndStorage, also those that come where none belongs.
-// Each gateway of these tests logs at the level debug, and start looks through
-// its log in the end.
+// TestSecretsStayOutOfLogAndStorage, even if a client sends them in a wrong place. The
+// gateways of these tests log at level debug, and start checks their logs at the end.
 func TestSecretsStayOutOfLogAndStorage(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -25,14 +24,13 @@ func TestSecretsStayOutOfLogAndStorage(t *testing.T) {
 	g.ok(tenant, "GET", "/streams", "")
 	g.stopped()
 	wantNowhere(t, folder, worker.secret, rotated, tenant.secret, root.secret)
-	// And once storage has put everything in order.
+	// Also after a restart, at which storage rewrites some of its files.
 	g = startIn(t, folder)
 	g.stopped()
 	wantNowhere(t, folder, worker.secret, rotated, tenant.secret, root.secret)
 }
 
-// misplace sends a secret and a token where they do not belong, and in requests
-// that are refused.
+// misplace sends a secret and a token in wrong places, and in requests that are refused.
 func misplace(g *gateway, secret, token string) {
 	for _, path := range []string{"/streams?secret=" + secret, "/streams?token=" + token, "/" + secret, "/clients?after=" + secret} {
 		g.call(root, "GET", path, "")
@@ -60,7 +58,7 @@ func misplace(g *gateway, secret, token string) {
 	}
 }
 
-// wantNowhere fails if a file has one of the texts in it.
+// wantNowhere fails if a file contains one of the texts.
 func wantNowhere(t *testing.T, folder string, texts ...string) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(name string, entry os.DirEntry, err error) error {

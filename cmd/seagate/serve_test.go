@@ -69,8 +69,8 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestASecondSignalDoesNotWait.
-func TestASecondSignalDoesNotWait(t *testing.T) {
+// TestASecondSignalEndsAtOnce.
+func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_SHUTDOWN_DRAIN=50s", "SEAGATE_SHUTDOWN_TIMEOUT=60s")
 	for range 3 {
@@ -140,8 +140,8 @@ func numbers(total int) string {
 	return "[" + b.String()[1:] + "]"
 }
 
-// TestFlagsComeBeforeTheEnvironment, and it before the file.
-func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
+// TestFlagsOverrideTheEnvironment, and it before the file.
+func TestFlagsOverrideTheEnvironment(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	file := writeFile(t, folder, "seagate.toml", "listen = \"203.0.113.1:1\"\n[websocket]\nliteral_actions = true\n")
@@ -326,8 +326,8 @@ func hasLine(text string, columns []string) bool {
 	return false
 }
 
-// TestUnknownVariablesAreWarnedOf in the log: containers are full of them.
-func TestUnknownVariablesAreWarnedOf(t *testing.T) {
+// TestUnknownVariablesAreLogged in the log: containers are full of them.
+func TestUnknownVariablesAreLogged(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_WEBSOCKET_PING_INTERVALL=5s")
 	g.awaitLog("unknown environment variable SEAGATE_WEBSOCKET_PING_INTERVALL is ignored; did you mean SEAGATE_WEBSOCKET_PING_INTERVAL?")

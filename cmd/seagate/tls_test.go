@@ -42,7 +42,7 @@ func writeCertificate(t *testing.T) (certificate, key string) {
 		writeFile(t, folder, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateDER})))
 }
 
-// httpVersion is the version that a client which knows them all gets to speak.
+// httpVersion returns the major version of HTTP that gateway and client agree on.
 func httpVersion(t *testing.T, url, certificate string) int {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust(t, certificate)}, ForceAttemptHTTP2: true}
@@ -68,8 +68,8 @@ func trust(t *testing.T, certificate string) *x509.CertPool {
 	return roots
 }
 
-// unwrapTLS returns the address of a relay that speaks TLS to a gateway on
-// behalf of clients that do not, until the test ends.
+// unwrapTLS returns the address of a relay that connects to a gateway with TLS, for
+// clients without TLS. It runs until the test ends.
 func unwrapTLS(t *testing.T, gateway, certificate string) string {
 	t.Helper()
 	roots := trust(t, certificate)

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// keys are the key pairs by name, made when first asked for.
+// keys has the key pairs by name. They are generated when they are first used.
 var keys = struct {
 	sync.Mutex
 	byName map[string]*rsa.PrivateKey
@@ -34,7 +34,7 @@ func keyOf(t testing.TB, name string) *rsa.PrivateKey {
 	return keys.byName[name]
 }
 
-// publicPEM is the public half of a key, as it is registered.
+// publicPEM returns the public key of a pair in PEM.
 func publicPEM(t testing.TB, name string) string {
 	t.Helper()
 	return encodePEM(t, &keyOf(t, name).PublicKey)
@@ -49,8 +49,8 @@ func encodePEM(t testing.TB, key *rsa.PublicKey) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// signToken makes a token by hand, since no library signs what must be
-// refused. The claims are text, which may be no claims at all.
+// signToken signs a token without a library, because libraries refuse to sign invalid
+// tokens. The claims can be any text.
 func signToken(t testing.TB, key, algorithm, claims string) string {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString

@@ -13,7 +13,7 @@ import (
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-// expand puts texts in the place of ${...}.
+// expand replaces ${...} with their texts.
 func (r *replay) expand(text string) (string, error) {
 	var unknown error
 	expanded := variable.ReplaceAllStringFunc(text, func(match string) string {
@@ -58,7 +58,7 @@ func (r *replay) value(expression string) (string, error) {
 	return "", fmt.Errorf("${%s} is not known", expression)
 }
 
-// match compares a text to what is expected, and captures what that names.
+// match compares a text with the expected one, and captures the texts that it names.
 func (r *replay) match(want, got string) error {
 	var pattern strings.Builder
 	var captured []string
