@@ -108,14 +108,15 @@ func (g *Gateway) deadLetterStream(stream string) string {
 	return stream + g.settings.DeadLetterSuffix
 }
 
-// deadLetters returns the way into a dead-letter stream.
+// deadLetters returns what publishes to a dead-letter stream, which it defines
+// if need be.
 func (g *Gateway) deadLetters(id streams.ID) (*streams.OutTopic, error) {
-	if _, defined := g.Schemas.Current(id.Space, id.Name); !defined {
+	if s := g.Catalog.Lookup(id); s.Schema() == nil {
 		if err := g.defineDeadLetters(id); err != nil {
 			return nil, err
 		}
 	}
-	return g.provide(id)
+	return g.open(id, nil)
 }
 
 func (g *Gateway) defineDeadLetters(id streams.ID) error {
@@ -125,20 +126,20 @@ func (g *Gateway) defineDeadLetters(id streams.ID) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), defineTimeout)
 	defer cancel()
-	_, err = g.Schemas.Define(ctx, id.Space, id.Name, def)
+	_, err = g.Catalog.Define(ctx, id, def)
 	return err
 }
 
 const defineTimeout = 30 * time.Second
 
-// holdsDeadLetters knows a dead-letter stream by its name, and by its first
-// version if it comes from a time when another suffix was set.
+// holdsDeadLetters recognizes a dead-letter stream by its name, or by its first
+// version if it is from a time when another suffix was set.
 func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
 	if strings.HasSuffix(id.Name, g.settings.DeadLetterSuffix) {
 		return true
 	}
-	versions, err := g.Schemas.Versions(id.Space, id.Name)
-	if err != nil { // there is no such stream
+	versions := g.Catalog.Lookup(id).History().Versions()
+	if len(versions) == 0 {
 		return false
 	}
 	letters, err := schema.ParseDefinition([]byte(deadLetterDefinition), id.Name, schema.DefaultLimits())

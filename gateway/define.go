@@ -4,8 +4,10 @@ import (
 	"context"
 
 	"seagate/auth"
+	"seagate/catalog"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/streams"
 )
 
 // Define makes or replaces a stream's schema, durably. The outcome's
@@ -15,7 +17,7 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	outcome, err := g.Schemas.Define(ctx, p.JailUID, stream, def)
+	outcome, err := g.Catalog.Define(ctx, streams.ID{Space: p.JailUID, Name: stream}, def)
 	if err != nil {
 		return schema.Outcome{}, attempted("define", err)
 	}
@@ -32,7 +34,7 @@ func (g *Gateway) PlanDefine(p *auth.Principal, stream string, definition []byte
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	outcome, err := g.Schemas.Plan(p.JailUID, stream, def)
+	outcome, err := g.Catalog.Plan(streams.ID{Space: p.JailUID, Name: stream}, def)
 	return outcome, attempted("define", err)
 }
 
@@ -54,25 +56,38 @@ func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []
 	return def, nil
 }
 
-// Describe returns the definition in force.
-func (g *Gateway) Describe(p *auth.Principal, stream string) (*schema.Definition, error) {
+// defined returns the stream for whoever may describe it.
+func (g *Gateway) defined(p *auth.Principal, stream string) (*catalog.Stream, error) {
 	if err := g.authorize(p, auth.Describe); err != nil {
 		return nil, err
 	}
-	current, ok := g.Schemas.Current(p.JailUID, stream)
-	if !ok {
+	s := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: stream})
+	if s.Schema() == nil {
 		return nil, streamNotFound(stream)
 	}
-	return current.Definition, nil
+	return s, nil
 }
 
-// Versions returns all definitions that the stream has had, oldest first.
-func (g *Gateway) Versions(p *auth.Principal, stream string) ([]*schema.Definition, error) {
-	if err := g.authorize(p, auth.Describe); err != nil {
+// Describe returns the definition in force.
+func (g *Gateway) Describe(p *auth.Principal, stream string) (*schema.Definition, error) {
+	s, err := g.defined(p, stream)
+	if err != nil {
 		return nil, err
 	}
-	versions, err := g.Schemas.Versions(p.JailUID, stream)
-	return versions, attempted("list versions", err)
+	if current := s.Schema(); current != nil { // it may have been deleted meanwhile
+		return current.Definition, nil
+	}
+	return nil, streamNotFound(stream)
+}
+
+// Versions returns all definitions that the stream has had, the lowest version
+// first.
+func (g *Gateway) Versions(p *auth.Principal, stream string) ([]*schema.Definition, error) {
+	s, err := g.defined(p, stream)
+	if err != nil {
+		return nil, err
+	}
+	return s.History().Versions(), nil
 }
 
 // Version returns one of the definitions that the stream has had. The version
@@ -85,14 +100,14 @@ func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.De
 	if err != nil {
 		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is not a version: %s", version, plain(err))
 	}
-	if _, ok := g.Schemas.Current(p.JailUID, stream); !ok {
-		return nil, streamNotFound(stream)
-	}
-	def, err := g.Schemas.Version(p.JailUID, stream, v)
+	s, err := g.defined(p, stream)
 	if err != nil {
-		return nil, protocol.Errorf(protocol.CodeVersionNotFound, "the stream %q has no version %s", stream, version)
+		return nil, err
 	}
-	return def, nil
+	if def := s.History().Version(v); def != nil {
+		return def, nil
+	}
+	return nil, protocol.Errorf(protocol.CodeVersionNotFound, "the stream %q has no version %s", stream, version)
 }
 
 // VersionsVector returns the versions in force of the streams, in their order,
@@ -103,7 +118,7 @@ func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.V
 	}
 	vector := make([]*schema.Version, len(names))
 	for i, name := range names {
-		if current, ok := g.Schemas.Current(p.JailUID, name); ok {
+		if current := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: name}).Schema(); current != nil {
 			vector[i] = &current.Definition.Version
 		}
 	}

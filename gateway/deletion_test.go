@@ -82,7 +82,7 @@ func TestNothingOutlivesADeletedStream(t *testing.T) {
 // panickySink fails at every message that it shares.
 type panickySink struct{ sink }
 
-func (*panickySink) DeliverShare(*streams.Batch, []groups.Share) (int, uint64) { panic("deliver") }
+func (*panickySink) Deliver(*streams.Batch, []groups.Share) (int, uint64) { panic("deliver") }
 
 // A subscription whose delivery panicked was not told, and its group fell
 // silent.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"seagate/auth"
+	"seagate/catalog"
 	"seagate/groups"
 	"seagate/protocol"
 	"seagate/schema"
@@ -38,10 +39,10 @@ var errorTable = []struct {
 	{auth.ErrInvalidName, protocol.CodeInvalidName, ""},
 	{auth.ErrInvalidDescription, protocol.CodeInvalidRequest, ""},
 
-	{schema.ErrNotFound, protocol.CodeStreamNotFound, ""},
-	{schema.ErrTooManyStreams, protocol.CodeTooManyStreams, ""},
+	{catalog.ErrNotFound, protocol.CodeStreamNotFound, ""},
+	{catalog.ErrTooManyStreams, protocol.CodeTooManyStreams, ""},
+	{catalog.ErrBadName, protocol.CodeInvalidName, ""},
 	{schema.ErrHistoryFull, protocol.CodeTooManyVersions, ""},
-	{schema.ErrBadName, protocol.CodeInvalidName, ""},
 
 	{streams.ErrPaused, protocol.CodeStreamPaused, "the stream is paused: it takes no messages until it is resumed"},
 	{streams.ErrDeleted, protocol.CodeStreamNotFound, "the stream was deleted"},
@@ -147,7 +148,7 @@ var decodeCodes = map[schema.DecodeErrorKind]protocol.Code{
 // plain is the error's text without the name of the package that made it.
 func plain(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"auth: ", "schema: ", "streams: ", "groups: "} {
+	for _, prefix := range []string{"auth: ", "catalog: ", "schema: ", "streams: ", "groups: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/auth/fdsl"
+	"seagate/groups"
 	"seagate/streams"
 )
 
@@ -51,59 +52,50 @@ func (t *filterTable) giveBack(key string, e *filterEntry) {
 	}
 }
 
-// sights is what the filtered subscriptions of a pass share: each message
-// decoded once, and each filter's verdicts.
-type sights struct {
+// batchVerdicts is what the filtered subscriptions of a batch share: each
+// message is decoded once, and each filter evaluated once.
+type batchVerdicts struct {
 	documents []any
-	verdicts  map[*fdsl.Filter][]bool
-	visible   map[*fdsl.Filter][]int
+	passing   map[*fdsl.Filter]*passing
 }
 
-type sightsKey struct{}
+type batchVerdictsKey struct{}
 
-// verdicts returns, for each message of the pass, which is of that stream,
-// whether the filter passes it.
-func verdicts(p *streams.Batch, f *fdsl.Filter, stream string) []bool {
-	shared := p.Memo(sightsKey{}, func() any { return newSights(p) }).(*sights)
-	v, ok := shared.verdicts[f]
-	if !ok {
-		v = make([]bool, len(shared.documents))
+// passing is the messages of a batch that a filter passes, in two forms. Equal
+// filters share it: it is not to be changed.
+type passing struct {
+	index []int // not nil
+	share []groups.Share
+}
+
+// visible returns the messages of the batch, which is of that stream, that the
+// filter passes.
+func visible(b *streams.Batch, f *fdsl.Filter, stream string) *passing {
+	shared := b.Memo(batchVerdictsKey{}, func() any { return newBatchVerdicts(b) }).(*batchVerdicts)
+	p := shared.passing[f]
+	if p == nil {
+		p = &passing{index: []int{}}
 		for i, document := range shared.documents {
-			v[i] = document != undecodable && f.Match(document, stream)
-		}
-		shared.verdicts[f] = v
-	}
-	return v
-}
-
-// visible returns the indices of the messages that the filter passes. They are
-// not to be changed: equal filters share them.
-func visible(p *streams.Batch, f *fdsl.Filter, stream string) []int {
-	passes := verdicts(p, f, stream)
-	shared := p.Memo(sightsKey{}, nil).(*sights)
-	v, ok := shared.visible[f]
-	if !ok {
-		v = []int{} // nil would be all
-		for i, passes := range passes {
-			if passes {
-				v = append(v, i)
+			if document != undecodable && f.Match(document, stream) {
+				p.index = append(p.index, i)
+				p.share = append(p.share, groups.Share{Index: i})
 			}
 		}
-		shared.visible[f] = v
+		shared.passing[f] = p
 	}
-	return v
+	return p
 }
 
-// undecodable stands for a payload that is no JSON. Nothing that was published
+// undecodable stands for a payload that is not JSON. Nothing that was published
 // is; if something were, no filter would pass it.
 var undecodable any = &struct{ _ byte }{}
 
-func newSights(p *streams.Batch) *sights {
-	s := &sights{documents: make([]any, len(p.Messages)), verdicts: map[*fdsl.Filter][]bool{}, visible: map[*fdsl.Filter][]int{}}
-	for i, m := range p.Messages {
-		if err := json.Unmarshal(m.Payload, &s.documents[i]); err != nil {
-			s.documents[i] = undecodable
+func newBatchVerdicts(b *streams.Batch) *batchVerdicts {
+	v := &batchVerdicts{documents: make([]any, len(b.Messages)), passing: map[*fdsl.Filter]*passing{}}
+	for i, m := range b.Messages {
+		if err := json.Unmarshal(m.Payload, &v.documents[i]); err != nil {
+			v.documents[i] = undecodable
 		}
 	}
-	return s
+	return v
 }

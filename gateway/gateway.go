@@ -3,14 +3,11 @@ package gateway
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"seagate/auth"
-	"seagate/groups"
-	"seagate/protocol"
+	"seagate/catalog"
 	"seagate/schema"
-	"seagate/streams"
 )
 
 // Settings are what the protocol leaves to the operator.
@@ -54,24 +51,10 @@ type Settings struct {
 	Schema schema.Limits
 }
 
-// DefaultSettings returns the settings that an operator who sets nothing gets.
-func DefaultSettings() Settings {
-	return Settings{
-		JSONDepth:                  protocol.DefaultLimits().JSONDepth,
-		HeaderBytes:                64 << 10,
-		SubscriptionsPerConnection: 1_000,
-		ConnectionsPerClient:       10_000,
-		DeadLetterSuffix:           ".dead",
-		Schema:                     schema.DefaultLimits(),
-	}
-}
-
 // Parts are what a Gateway puts to work. The Gateway closes none of them.
 type Parts struct {
 	Directory *auth.Directory
-	Schemas   *schema.Registry
-	Network   *streams.Network
-	Groups    *groups.Registry
+	Catalog   *catalog.Catalog
 	Metrics   *Metrics
 	Log       *slog.Logger
 
@@ -87,20 +70,16 @@ type Gateway struct {
 	filters  filterTable
 	rates    rates
 	shards   atomic.Uint32
-
-	mu        sync.Mutex // guards what follows
-	providers map[streams.ID]*streams.OutTopic
 }
 
 // New returns a Gateway over the parts, after removing what deleted jails left
 // behind.
 func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) {
 	g := &Gateway{
-		Parts:     parts,
-		settings:  settings,
-		logins:    newLogins(settings.ConnectionsPerClient),
-		rates:     rates{perSecond: settings.PublishesPerSecond},
-		providers: map[streams.ID]*streams.OutTopic{},
+		Parts:    parts,
+		settings: settings,
+		logins:   newLogins(settings.ConnectionsPerClient),
+		rates:    rates{perSecond: settings.PublishesPerSecond},
 	}
 	if err := g.sweep(ctx); err != nil {
 		return nil, err
@@ -112,18 +91,11 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 // sweep removes the streams of jails that are gone: a crash may have come
 // between the deletion of a jail and that of its streams.
 func (g *Gateway) sweep(ctx context.Context) error {
-	gone := map[string]bool{}
-	for _, jail := range g.Schemas.Jails() {
-		gone[jail] = true
-	}
-	for _, jail := range g.Network.Spaces() {
-		gone[jail] = true
-	}
-	for jail := range gone {
+	for _, jail := range g.Catalog.Jails() {
 		if jail == probeTopic.Space || g.Directory.HasJail(jail) {
 			continue
 		}
-		if err := g.deleteStreams(ctx, jail); err != nil {
+		if err := g.Catalog.DeleteJail(ctx, jail); err != nil {
 			return err
 		}
 	}

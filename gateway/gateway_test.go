@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"reflect"
@@ -21,58 +20,36 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
 	"seagate/auth/authtest"
 	"seagate/gateway"
+	"seagate/gateway/gatewaytest"
 	"seagate/groups"
 	"seagate/internal/secret"
 	"seagate/protocol"
-	"seagate/schema"
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
-	"seagate/streams/streamstest"
 )
 
 var home = netip.MustParseAddr("192.0.2.1")
 
 // parts is a gateway over records, with what tests reach behind it for.
 type parts struct {
+	*gatewaytest.Gateway
+	t   testing.TB
 	who *auth.Principal // of publishOnce
-	*gateway.Gateway
-	t       testing.TB
-	dir     *auth.Directory
-	network *streams.Network
 }
 
 func build(t testing.TB, records storage.Records, change func(*gateway.Settings)) *parts {
 	t.Helper()
-	ctx := context.Background()
-	settings := gateway.DefaultSettings()
-	if change != nil {
-		change(&settings)
-	}
-	dir := authtest.Open(t, records, authtest.Options())
-	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
-	must(t, err)
-	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
-	must(t, err)
-	t.Cleanup(network.Close)
-	p := &parts{t: t, dir: dir, network: network}
-	members := groups.DefaultOptions()
-	members.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
-	members.DeadLetter = func(d groups.DeadLetter, done func(error)) { p.DeadLetter(d, done) }
-	registry, err := groups.Open(ctx, records, network.Lookup, members)
-	must(t, err)
-	t.Cleanup(func() { registry.Close(context.Background()) })
-	p.Gateway, err = gateway.New(ctx, gateway.Parts{
-		Directory: dir, Schemas: schemas, Network: network, Groups: registry,
-		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, settings)
-	must(t, err)
-	return p
+	return &parts{t: t, Gateway: gatewaytest.New(t, func(o *gatewaytest.Options) {
+		o.Records = records
+		if change != nil {
+			change(&o.Settings)
+		}
+	})}
 }
 
 func must(t testing.TB, err error) {
@@ -102,14 +79,13 @@ func (p *parts) ok(e error) {
 
 func (p *parts) root() *auth.Principal {
 	p.t.Helper()
-	return p.login("root", authtest.NewRoot(p.t, p.dir, "root"))
+	root, _ := p.Root("root")
+	return root
 }
 
 func (p *parts) login(id string, s secret.Text) *auth.Principal {
 	p.t.Helper()
-	principal, err := p.dir.Basic(id, s.Reveal(), home)
-	must(p.t, err)
-	return principal
+	return authtest.LogIn(p.t, p.Directory, id, s)
 }
 
 var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -130,7 +106,7 @@ func (p *parts) bearer(of *auth.Principal, claims string) *auth.Principal {
 	_, e := p.SetPublicKey(context.Background(), of, of.ClientID, string(public))
 	p.ok(e)
 	token := signed(p.t, fmt.Sprintf(`{"exp":%d%s}`, time.Now().Add(time.Hour).Unix(), claims))
-	principal, err := p.dir.Token(of.ClientID, token, "", home)
+	principal, err := p.Directory.Token(of.ClientID, token, "", home)
 	must(p.t, err)
 	return principal
 }
@@ -173,37 +149,27 @@ type sink struct {
 	tag   uint64
 }
 
-func (s *sink) Deliver(p *streams.Batch, visible []bool) int {
+func (s *sink) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, m := range p.Messages {
-		if visible == nil || visible[i] {
-			s.got = append(s.got, string(m.Payload))
+	picked := b.Messages
+	if share != nil {
+		picked = nil
+		for _, handed := range share {
+			picked = append(picked, b.Messages[handed.Index])
 		}
 	}
-	return len(p.Messages)
-}
-
-func (s *sink) DeliverShare(b *streams.Batch, share []groups.Share) (int, uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, handed := range share {
-		s.got = append(s.got, string(b.Messages[handed.Index].Payload))
+	for _, m := range picked {
+		s.got = append(s.got, string(m.Payload))
 		s.tag++
 	}
-	return len(share), s.tag
+	return len(picked), s.tag
 }
 
-func (s *sink) Gap(first, last uint64) {
+func (s *sink) Gap(first, last uint64) (tag uint64, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.got = append(s.got, fmt.Sprintf("gap %d-%d", first, last))
-}
-
-func (s *sink) GapShare(first, last uint64) (tag uint64, told bool) {
-	s.Gap(first, last)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.tag++
 	return s.tag, true
 }
@@ -412,7 +378,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 		if list, _, _ := g.Streams(g.login("boss", secret), "", 10); len(list) != 0 {
 			t.Errorf("a new jail has the old one's streams: %v", list)
 		}
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -427,7 +393,7 @@ func TestLeftoversOfADeletedJailAreSwept(t *testing.T) {
 	boss := g.login("boss", secret)
 	g.define(boss, "boiler")
 	g.ok(g.SetPaused(ctx, boss, "boiler", true))
-	if _, err := g.dir.DeleteJail(ctx, "a"); err != nil { // and the process dies
+	if _, err := g.Directory.DeleteJail(ctx, "a"); err != nil { // and the process dies
 		t.Fatal(err)
 	}
 	build(t, records, nil)
@@ -457,7 +423,7 @@ func TestFiltersHideEverythingElse(t *testing.T) {
 		second.want(t, `header {"p":7}`, `{"p":7}`)
 		full.want(t, `{"p":1}`, `{"p":8}`)
 		share.want(t, `{"p":7}`)
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -475,7 +441,7 @@ func TestMustFanoutTakesNothingAway(t *testing.T) {
 			for _, s := range []*sink{grouped, alone, member} {
 				s.want(t, `{"p":1}`, `{"p":2}`)
 			}
-			g.network.Close()
+			g.Network.Close()
 		})
 	}
 }
@@ -497,7 +463,7 @@ func TestUngroupedSubscriptionsOfAClientMayShare(t *testing.T) {
 		two.want(t, `header {"p":0}`, `{"p":2}`)
 		other.want(t, `header {"p":0}`, `{"p":1}`, `{"p":2}`)
 		named.want(t, `{"p":1}`, `{"p":2}`)
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -542,7 +508,7 @@ func TestUndefinedStreams(t *testing.T) {
 				t.Errorf("streams after %q: %s, want %s", after, got, want)
 			}
 		}
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -560,7 +526,7 @@ func TestABatchIsAcceptedWholeOrRefusedWhole(t *testing.T) {
 		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
 		synctest.Wait()
 		s.want(t, `{"p":1}`, `{"p":2}`)
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -605,7 +571,7 @@ func TestPublishesPerSecondAreBounded(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond)
 		g.ok(g.publish(root, "boiler", `{"p":3}`))
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -688,7 +654,7 @@ func TestSessionsEndWithTheirCredentials(t *testing.T) {
 		if got := <-ofJail; got != protocol.CodeCredentialsRevoked {
 			t.Errorf("after the jail was deleted: %v", got)
 		}
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -708,7 +674,7 @@ func TestDeletedStreamsEndSubscriptions(t *testing.T) {
 		if e := g.publish(root, "boiler", `{"p":1}`); code(e) != protocol.CodeStreamNotFound {
 			t.Errorf("publish: %v", e)
 		}
-		g.network.Close()
+		g.Network.Close()
 	})
 }
 
@@ -717,7 +683,7 @@ func TestProbe(t *testing.T) {
 	for range 3 {
 		must(t, g.Probe(t.Context()))
 	}
-	g.network.Close()
+	g.Network.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if g.Probe(ctx) == nil {

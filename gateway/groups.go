@@ -22,7 +22,7 @@ func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, aft
 	if _, err := g.Stream(p, stream); err != nil {
 		return nil, "", err
 	}
-	stats, more, err := g.Groups.List(ctx, streams.ID{Space: p.JailUID, Name: stream}, cursorOf(after), limit)
+	stats, more, err := g.Catalog.Groups.List(ctx, streams.ID{Space: p.JailUID, Name: stream}, cursorOf(after), limit)
 	if err != nil {
 		return nil, "", attempted("list the groups", err)
 	}
@@ -55,7 +55,7 @@ func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, 
 	if err != nil {
 		return GroupInfo{}, err
 	}
-	stat, err := g.Groups.Get(ctx, key)
+	stat, err := g.Catalog.Groups.Get(ctx, key)
 	if err != nil {
 		return GroupInfo{}, attempted("read the group", err)
 	}
@@ -76,7 +76,7 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 	if err != nil {
 		return groups.MoveResult{}, err
 	}
-	result, err := g.Groups.Move(ctx, topic, key, to.from(), dryRun)
+	result, err := g.Catalog.Groups.Move(ctx, topic, key, to.from(), dryRun)
 	if err != nil {
 		return groups.MoveResult{}, attempted("move the group", err)
 	}
@@ -97,7 +97,7 @@ func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, clie
 	if err != nil {
 		return err
 	}
-	if err := g.Groups.Delete(key); err != nil {
+	if err := g.Catalog.Groups.Delete(key); err != nil {
 		return attempted("delete the group", err)
 	}
 	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)

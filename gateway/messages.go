@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
@@ -88,10 +87,9 @@ func readPage(ctx context.Context, topic *streams.Topic, from Position, limit in
 
 // seen returns the messages that a filter passes.
 func seen(f *fdsl.Filter, stream string, run []*streams.Message) []*streams.Message {
-	if len(run) == 0 {
-		return run
+	var passed []*streams.Message
+	for _, i := range visible(&streams.Batch{Messages: run}, f, stream).index {
+		passed = append(passed, run[i])
 	}
-	visible := verdicts(&streams.Batch{Messages: run}, f, stream)
-	i := -1
-	return slices.DeleteFunc(run, func(*streams.Message) bool { i++; return !visible[i] })
+	return passed
 }

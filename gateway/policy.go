@@ -16,15 +16,19 @@ type StreamPolicy struct {
 
 // Policy returns how the stream keeps its messages.
 func (g *Gateway) Policy(p *auth.Principal, stream string) (StreamPolicy, error) {
-	if _, err := g.Stream(p, stream); err != nil {
+	if _, err := g.existing(p, stream); err != nil {
 		return StreamPolicy{}, err
 	}
 	topic, err := g.topic(p, stream)
 	if err != nil {
 		return StreamPolicy{}, err
 	}
+	return policyOf(topic), nil
+}
+
+func policyOf(topic *streams.Topic) StreamPolicy {
 	set, holds := topic.Policy()
-	return StreamPolicy{set, holds}, nil
+	return StreamPolicy{set, holds}
 }
 
 // SetPolicy replaces what is set for the stream, durably. What is not set is
@@ -33,9 +37,11 @@ func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream strin
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return StreamPolicy{}, err
 	}
-	err := g.store(p, stream, "stream settings changed", func(t *streams.Topic) error { return t.SetOverrides(ctx, set) })
-	if err != nil {
-		return StreamPolicy{}, err
-	}
-	return g.Policy(p, stream)
+	var policy StreamPolicy
+	err := g.store(p, stream, "stream settings changed", func(t *streams.Topic) error {
+		err := t.SetOverrides(ctx, set)
+		policy = policyOf(t)
+		return err
+	})
+	return policy, err
 }

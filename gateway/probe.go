@@ -15,7 +15,7 @@ var probeTopic = streams.ID{Name: "probe"}
 // Probe publishes a message to itself and waits until it has received it, the
 // way that a client's message goes. An error says that clients would wait too.
 func (g *Gateway) Probe(ctx context.Context) error {
-	topic, err := g.Network.Topic(probeTopic)
+	topic, err := g.Catalog.Network.Topic(probeTopic)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}

@@ -1,13 +1,13 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/auth"
+	"seagate/catalog"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -66,29 +66,57 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, 
 		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
 			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
 	}
-	validator, err := g.validator(p, pub.Stream)
+	id := streams.ID{Space: p.JailUID, Name: pub.Stream}
+	s, err := g.find(id)
 	if err != nil {
 		return nil, nil, err
 	}
-	messages, err := g.check(validator, pub.Payloads, pub.Batch)
+	messages, err := g.check(s.Schema(), pub.Payloads, pub.Batch)
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := g.provider(p, pub.Stream)
+	out, err := g.open(id, s)
 	return out, messages, err
 }
 
-// validator returns the check of the stream's newest schema, or nil if the
-// stream is undefined and the settings let it be.
-func (g *Gateway) validator(p *auth.Principal, stream string) (*schema.Schema, error) {
-	current, ok := g.Schemas.Current(p.JailUID, stream)
-	if ok {
-		return current, nil
+// find returns the stream if it is defined. It returns nil if it is not and the
+// settings allow streams that are not, and otherwise an error.
+func (g *Gateway) find(id streams.ID) (*catalog.Stream, error) {
+	if s := g.Catalog.Lookup(id); s.Schema() != nil {
+		return s, nil
 	}
-	if err := g.mayBeUndefined(stream); err != nil {
+	if err := protocol.CheckStreamName(id.Name); err != nil {
 		return nil, err
 	}
+	if !g.settings.AcceptUndefined {
+		return nil, protocol.Errorf(protocol.CodeStreamNotFound, "there is no stream %q: define it first", id.Name)
+	}
 	return nil, nil
+}
+
+// open returns what publishes to a stream that find has found.
+func (g *Gateway) open(id streams.ID, s *catalog.Stream) (out *streams.OutTopic, err error) {
+	if s == nil {
+		s, err = g.Catalog.Open(id)
+	}
+	if err == nil {
+		out, err = s.Out()
+	}
+	return out, attempted("open the stream", err)
+}
+
+// topic returns the topic of a stream that is defined or need not be.
+func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error) {
+	id := streams.ID{Space: p.JailUID, Name: stream}
+	s, err := g.find(id)
+	if err != nil {
+		return nil, err
+	}
+	out, err := g.open(id, s)
+	if err != nil {
+		return nil, err
+	}
+	return out.Topic(), nil
 }
 
 // check validates each payload and returns their compact forms.
@@ -149,65 +177,9 @@ func size(messages [][]byte) (n int) {
 // may have a field of that name. A transport needs it to tell a batch from a
 // message that looks like one; it authorizes nothing.
 func (g *Gateway) Field(p *auth.Principal, stream, name string) (defined, has bool) {
-	current, defined := g.Schemas.Current(p.JailUID, stream)
-	if !defined {
+	current := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: stream}).Schema()
+	if current == nil {
 		return false, false
 	}
 	return true, slices.ContainsFunc(current.Definition.Fields, func(f schema.Field) bool { return f.Name == name })
-}
-
-// provider returns the out topic through which the gateway provides a stream
-// on behalf of its publishers.
-func (g *Gateway) provider(p *auth.Principal, stream string) (*streams.OutTopic, error) {
-	out, err := g.provide(streams.ID{Space: p.JailUID, Name: stream})
-	return out, attempted("open the stream", err)
-}
-
-func (g *Gateway) provide(id streams.ID) (*streams.OutTopic, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.provideLocked(id)
-}
-
-func (g *Gateway) provideLocked(id streams.ID) (*streams.OutTopic, error) {
-	if out, ok := g.providers[id]; ok {
-		return out, nil
-	}
-	topic, err := g.Network.Topic(id)
-	if err != nil {
-		return nil, err
-	}
-	out, err := topic.Out()
-	if errors.Is(err, streams.ErrDeleted) { // between the two calls: the next one is another topic
-		return nil, fmt.Errorf("%w; try again", err)
-	}
-	if err == nil {
-		g.providers[id] = out
-	}
-	return out, err
-}
-
-// topic returns the topic of a stream that is defined, or may be undefined.
-func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error) {
-	if _, ok := g.Schemas.Current(p.JailUID, stream); !ok {
-		if err := g.mayBeUndefined(stream); err != nil {
-			return nil, err
-		}
-	}
-	out, err := g.provider(p, stream)
-	if err != nil {
-		return nil, err
-	}
-	return out.Topic(), nil
-}
-
-func (g *Gateway) mayBeUndefined(stream string) error {
-	if err := protocol.CheckStreamName(stream); err != nil {
-		return err
-	}
-	if g.settings.AcceptUndefined {
-		return nil
-	}
-	return protocol.Errorf(protocol.CodeStreamNotFound,
-		"there is no stream %q: define it first", stream)
 }

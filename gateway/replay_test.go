@@ -113,7 +113,7 @@ type ended struct{ *sink }
 
 func (ended) End(*protocol.Error) bool { return false }
 
-func (ended) GapShare(_, _ uint64) (uint64, bool) { return 0, false }
+func (ended) Gap(_, _ uint64) (uint64, bool) { return 0, false }
 
 func TestAGroupsGapIsNotToldToWhoIsGone(t *testing.T) {
 	for _, first := range []bool{false, true} {

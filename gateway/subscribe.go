@@ -11,28 +11,20 @@ import (
 	"seagate/streams"
 )
 
-// A Sink is a transport's end of a subscription. Its methods are called by one
-// goroutine at a time, without locks, and must not block. Only End may come from
-// any goroutine, also while another call is under way.
+// A Sink is a transport's end of a subscription. Deliver and Gap are called by
+// one goroutine at a time. End may come from any goroutine, also while another
+// call is under way. None is called with locks held, and none may block.
 type Sink interface {
-	// Deliver offers the messages of the pass that visible names, all if it is
-	// nil, and returns how many messages of the pass, from the first and the
-	// invisible included, need not be offered again. After fewer than all,
-	// nothing comes until Subscription.Resume.
-	Deliver(p *streams.Batch, visible []bool) int
-
-	// DeliverShare hands over this subscription's share of a group's messages,
-	// which are those of b that share names. It returns how many it took, and a
-	// tag for Subscription.Ack.
-	DeliverShare(b *streams.Batch, share []groups.Share) (taken int, tag uint64)
+	// Deliver offers messages of a batch: those that share names, or all if it
+	// is nil. It returns how many of them, from the first, it took, and a tag
+	// for Subscription.Ack. After fewer than all, nothing comes until
+	// Subscription.Resume.
+	Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64)
 
 	// Gap tells that messages were dropped before they could be delivered. The
-	// subscription goes on behind them.
-	Gap(first, last uint64)
-
-	// GapShare is Gap for a subscription in a group. It returns a tag for
-	// Subscription.Ack, and false if the subscription has ended.
-	GapShare(first, last uint64) (tag uint64, told bool)
+	// subscription goes on behind them. It returns a tag as Deliver does, and
+	// false if it cannot tell, since the subscription has ended.
+	Gap(first, last uint64) (tag uint64, told bool)
 
 	// End tells why the subscription ends. Nothing follows. It returns false if
 	// it cannot tell, since the subscription has ended before.
@@ -131,7 +123,7 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 	}
 	key := groups.Key{Topic: topic.ID(), Client: p.ClientUID, Group: r.Group}
 	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit}
-	if s.membership, err = s.gateway.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
+	if s.membership, err = s.gateway.Catalog.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
 		return err
 	}
 	s.next, s.bounds = s.membership.Position(), topic.Readable()
@@ -146,7 +138,8 @@ func (s *Subscription) see(header []byte) {
 	if header == nil {
 		return
 	}
-	if s.filter == nil || verdicts(&streams.Batch{Messages: []*streams.Message{{Payload: header}}}, s.filter, s.stream)[0] {
+	b := &streams.Batch{Messages: []*streams.Message{{Payload: header}}}
+	if s.filter == nil || len(visible(b, s.filter, s.stream).index) > 0 {
 		s.header = header
 	}
 }
@@ -212,10 +205,7 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
 	if s.membership != nil {
 		err = tell(s.membership)
 	}
-	if err != nil {
-		return attempted("acknowledge", err)
-	}
-	return nil
+	return attempted("acknowledge", err)
 }
 
 // Close ends the subscription. What was not acknowledged goes to the other
@@ -230,54 +220,57 @@ func (s *Subscription) Close() {
 	s.release()
 }
 
-// endOver tells a client of what was dropped that would not understand a gap:
-// by the end of its connection, unless the operator lets it go on. It returns
-// whether it was told.
-func (s *Subscription) endOver(first, last uint64) (told bool) {
-	if s.gateway.settings.SkipGaps {
-		return false
+// gap tells of messages that were dropped: the sink, if it asked to be told.
+// For others the connection ends, so that the client notices, unless the
+// operator lets it go on.
+func (s *Subscription) gap(first, last uint64) (tag uint64, told bool) {
+	if s.tellGaps {
+		return s.sink.Gap(first, last)
 	}
-	return s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
+	if s.gateway.settings.SkipGaps {
+		return 0, false
+	}
+	return 0, s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
 		"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
 }
 
-func (s *Subscription) end() {
-	s.sink.End(protocol.Errorf(protocol.CodeStreamDeleted, "the stream %s was deleted", s.stream))
+// end ends the subscription for the reason that its topic or group has.
+func (s *Subscription) end(err error) {
+	switch err {
+	case streams.ErrDeleted:
+		s.sink.End(protocol.Errorf(protocol.CodeStreamDeleted, "the stream %s was deleted", s.stream))
+	case groups.ErrNotFound:
+		s.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))
+	default:
+		s.gateway.Log.Error("messages cannot be read", "stream", s.stream, "error", err)
+		s.sink.End(protocol.Errorf(protocol.CodeInternal, "the messages of %s cannot be read; the server's log says why", s.stream))
+	}
 }
 
-func (s *Subscription) fail(err error) {
-	s.gateway.Log.Error("messages cannot be read", "stream", s.stream, "error", err)
-	s.sink.End(protocol.Errorf(protocol.CodeInternal, "the messages of %s cannot be read; the server's log says why", s.stream))
-}
-
-// consumer is a Subscription as the topic network sees it.
+// consumer is a Subscription as its topic sees it.
 type consumer struct{ *Subscription }
 
-func (c consumer) Deliver(p *streams.Batch) int {
+func (c consumer) Deliver(b *streams.Batch) int {
 	if c.filter == nil {
-		return c.sink.Deliver(p, nil)
+		taken, _ := c.sink.Deliver(b, nil)
+		return taken
 	}
-	return c.sink.Deliver(p, verdicts(p, c.filter, c.stream))
+	share := visible(b, c.filter, c.stream).share
+	if len(share) > 0 {
+		if taken, _ := c.sink.Deliver(b, share); taken < len(share) {
+			return share[taken].Index
+		}
+	}
+	return len(b.Messages)
 }
 
 func (c consumer) State(streams.State) {}
 func (c consumer) Resumed()            {}
-
-func (c consumer) End(err error) {
-	if err == streams.ErrDeleted {
-		c.end()
-	} else {
-		c.fail(err)
-	}
-}
+func (c consumer) End(err error)       { c.end(err) }
 
 func (c consumer) Gap(first, last uint64) {
 	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
-	if c.tellGaps {
-		c.sink.Gap(first, last)
-	} else {
-		c.endOver(first, last)
-	}
+	c.gap(first, last)
 }
 
 // member is a Subscription as its group sees it.
@@ -287,30 +280,15 @@ func (m member) Visible(b *streams.Batch) []int {
 	if m.filter == nil {
 		return nil
 	}
-	return visible(b, m.filter, m.stream)
+	return visible(b, m.filter, m.stream).index
 }
 
-func (m member) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
-	return m.sink.DeliverShare(b, share)
+func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
+	return m.sink.Deliver(b, share)
 }
 
-func (m member) End(err error) {
-	switch err {
-	case streams.ErrDeleted:
-		m.end()
-	case groups.ErrNotFound:
-		m.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))
-	default:
-		m.fail(err)
-	}
-}
-
-func (m member) Gap(first, last uint64) (tag uint64, told bool) {
-	if m.tellGaps {
-		return m.sink.GapShare(first, last)
-	}
-	return 0, m.endOver(first, last)
-}
+func (m member) Gap(first, last uint64) (tag uint64, told bool) { return m.gap(first, last) }
+func (m member) End(err error)                                  { m.end(err) }
 
 // Panicked ends the connection of a subscription that panicked while it was
 // delivered to. It is for streams.Options.OnPanic and groups.Options.OnPanic,

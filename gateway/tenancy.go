@@ -46,7 +46,7 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 		return attempted("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
-	if err := g.Groups.DeleteClient(client.UID); err != nil { // they would be forgotten in time all the same
+	if err := g.Catalog.Groups.DeleteClient(client.UID); err != nil { // they would be forgotten in time all the same
 		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
 	}
 	return nil
@@ -127,7 +127,7 @@ func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) 
 	g.audit(p, "jail deleted", id)
 	// The jail is gone by now and nobody sees its streams; what an error
 	// leaves of them is swept at the next start.
-	if err := g.deleteStreams(ctx, jail.UID); err != nil {
+	if err := g.Catalog.DeleteJail(ctx, jail.UID); err != nil {
 		g.Log.Error("a deleted jail's streams were not all removed", "jail", id, "error", err)
 	}
 	return nil

@@ -65,7 +65,12 @@ func (ms *Membership) start() (why error) {
 	defer ms.group.mu.Unlock()
 	switch ms.state {
 	case joined:
-		ms.state = starting
+		// At once where nothing has to be told first: the member takes its
+		// turn with the next message.
+		ms.state = ready
+		if len(ms.group.losses) > 0 {
+			ms.state = starting
+		}
 		ms.group.wakeLocked()
 	case left:
 		why, ms.ended = ms.ended, nil

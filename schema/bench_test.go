@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"seagate/schema"
-	"seagate/storage/memory"
 )
 
 const benchDefinition = `{"version":"1.0.0","fields":[{"name":"vessel","type":"string"},{"name":"voyage","type":"string"},` +
@@ -74,30 +73,5 @@ func BenchmarkCompile(b *testing.B) {
 		if _, err := schema.Compile(def, schema.Rules{}); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkRedefine(b *testing.B) {
-	r := open(b, memory.New())
-	def := define(b, benchDefinition)
-	if _, err := r.Define(b.Context(), jail, "portCall", def); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := r.Define(b.Context(), jail, "portCall", def); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkCurrent(b *testing.B) {
-	r := open(b, memory.New())
-	if _, err := r.Define(b.Context(), jail, "portCall", define(b, benchDefinition)); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		r.Current(jail, "portCall")
 	}
 }

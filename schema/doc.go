@@ -1,6 +1,5 @@
 // Package schema says what the messages of a stream look like, and checks them.
-// It reads definitions and messages, compares versions, and keeps the history of
-// each stream's definitions.
+// It reads definitions and messages, and compares versions. It stores nothing.
 //
 // # Definitions
 //
@@ -26,12 +25,4 @@
 // refusals, and sees digits that a double loses. In everything else the two must
 // agree, which a differential fuzz test checks. The judge is not asked if its
 // answer would cost too much for the size of the message; see maxJudgeWork.
-//
-// # Registry
-//
-// A Registry keeps the definitions of all streams of all jails, in memory and in
-// storage.Records. Readers take no lock. A definition is durable before Define
-// returns it, and visible only then. Compare-and-set orders the definitions of
-// one stream, so that several processes may share the records; each sees the
-// writes of the others when it next writes to that stream.
 package schema

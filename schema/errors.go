@@ -8,19 +8,9 @@ import (
 	"seagate/internal/problems"
 )
 
-var (
-	// ErrNotFound reports a stream or version without a definition.
-	ErrNotFound = errors.New("schema: no such stream")
-	// ErrTooManyStreams reports a jail that has as many streams as it may have.
-	// Delete one.
-	ErrTooManyStreams = errors.New("schema: the jail has too many streams")
-	// ErrHistoryFull reports a stream whose record has no room for another
-	// version. Delete the stream and define it again.
-	ErrHistoryFull = errors.New("schema: the history of the stream is full")
-	// ErrBadName reports a jail that is empty or contains a slash, or an empty
-	// stream.
-	ErrBadName = errors.New("schema: bad name of a jail or stream")
-)
+// ErrHistoryFull reports a stream whose record has no room for another
+// version. Delete the stream and define it again.
+var ErrHistoryFull = errors.New("schema: the history of the stream is full")
 
 // A DefinitionError is everything that is wrong with a definition.
 type DefinitionError struct {

@@ -10,25 +10,58 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A history is all versions of one stream, as one record holds them. It never
-// changes; a new version makes a new history. The nil history is that of a
-// stream without a definition.
-type history struct {
-	revision uint64        // of the record
+// A History is all versions of one stream's schema, as one record holds them.
+// It never changes; a new version makes a new History. A nil History is that of
+// a stream without a definition.
+type History struct {
 	versions []*Definition // the lowest first; at least one
 	current  *Schema       // for the last of versions
+}
+
+// Current returns the schema in force, or nil.
+func (h *History) Current() *Schema {
+	if h == nil {
+		return nil
+	}
+	return h.current
+}
+
+// Versions returns all versions, the lowest first. The slice must not be
+// changed.
+func (h *History) Versions() []*Definition {
+	if h == nil {
+		return nil
+	}
+	return h.versions
+}
+
+// A Change says what a definition does to its stream.
+type Change string
+
+// The changes.
+const (
+	Created   Change = "created"   // the stream had no definition
+	Replaced  Change = "replaced"  // the version is higher than the current one
+	Unchanged Change = "unchanged" // the version and the fields are the current ones
+)
+
+// An Outcome says what a definition did, or would do.
+type Outcome struct {
+	Definition  *Definition // the current one afterwards; if Unchanged, as it was given first
+	Change      Change
+	Differences []Difference // if Replaced, from the previous version
 }
 
 // recordFormat is the only format so far. A record in another was written by a
 // later release. Guessing at it could lose what that release knows.
 const recordFormat = 1
 
-// encode returns the value of the stream's record:
+// Encode returns the value of the stream's record:
 //
 //	{"format":1,"versions":[<definition>,...]}
 //
 // with the lowest version first, and definitions as AppendJSON writes them.
-func (h *history) encode() []byte {
+func (h *History) Encode() []byte {
 	b := fmt.Appendf(nil, `{"format":%d,"versions":[`, recordFormat)
 	for i, def := range h.versions {
 		if i > 0 {
@@ -39,7 +72,8 @@ func (h *history) encode() []byte {
 	return append(b, "]}"...)
 }
 
-func decodeHistory(stream string, value []byte, revision uint64, rules Rules) (*history, error) {
+// DecodeHistory reads what Encode returned. stream is the name of the stream.
+func DecodeHistory(stream string, value []byte, rules Rules) (*History, error) {
 	var record struct {
 		Format   int              `json:"format"`
 		Versions []jsontext.Value `json:"versions"`
@@ -53,7 +87,7 @@ func decodeHistory(stream string, value []byte, revision uint64, rules Rules) (*
 	if len(record.Versions) == 0 {
 		return nil, errors.New("no versions")
 	}
-	h := &history{revision: revision}
+	h := &History{}
 	for i, raw := range record.Versions {
 		// A definition that was accepted once stays, whatever the limits are now.
 		def, err := ParseDefinition(raw, stream, noLimits)
@@ -65,24 +99,24 @@ func decodeHistory(stream string, value []byte, revision uint64, rules Rules) (*
 		}
 		h.versions = append(h.versions, def)
 	}
-	h.current = newSchema(h.versions[len(h.versions)-1], rules)
+	h.current = NewSchema(h.versions[len(h.versions)-1], rules)
 	return h, nil
 }
 
 var noLimits = Limits{Fields: math.MaxInt, Depth: math.MaxInt, EnumValues: math.MaxInt, NameBytes: math.MaxInt}
 
-// version returns one version, or nil.
-func (h *history) version(v Version) *Definition {
-	i, found := slices.BinarySearchFunc(h.versions, v, func(d *Definition, v Version) int { return d.Version.Compare(v) })
+// Version returns one version, or nil.
+func (h *History) Version(v Version) *Definition {
+	i, found := slices.BinarySearchFunc(h.Versions(), v, func(d *Definition, v Version) int { return d.Version.Compare(v) })
 	if !found {
 		return nil
 	}
 	return h.versions[i]
 }
 
-// outcome returns what defining def does to the stream. It returns an
+// Outcome returns what defining def does to the stream. It returns an
 // *OlderVersionError or a *ConflictError if the current version forbids it.
-func (h *history) outcome(def *Definition) (Outcome, error) {
+func (h *History) Outcome(def *Definition) (Outcome, error) {
 	if h == nil {
 		return Outcome{Definition: def, Change: Created}, nil
 	}
@@ -102,16 +136,16 @@ func (h *history) outcome(def *Definition) (Outcome, error) {
 	}
 }
 
-// with returns the history with one more version, the highest, or ErrHistoryFull
-// if its record would be larger than maxBytes. The revision is not set.
-func (h *history) with(schema *Schema, maxBytes int) (*history, error) {
-	next := &history{current: schema}
+// With returns the history with one more version, the highest, or ErrHistoryFull
+// if its record would be larger than maxBytes.
+func (h *History) With(schema *Schema, maxBytes int) (*History, error) {
+	next := &History{current: schema}
 	if h != nil {
 		next.versions = slices.Clip(h.versions)
 	}
 	def := schema.Definition
 	next.versions = append(next.versions, def)
-	if size := len(next.encode()); size > maxBytes {
+	if size := len(next.Encode()); size > maxBytes {
 		return nil, fmt.Errorf("%w: %s would take %d bytes with version %s, at most %d are allowed",
 			ErrHistoryFull, quoted(def.Name), size, def.Version, maxBytes)
 	}

@@ -1,6 +1,6 @@
 package schema
 
-// Limits bound what a client can make the registry keep and compile. The zero
+// Limits bound what a client can make the gateway keep and compile. The zero
 // value allows nothing; start from DefaultLimits.
 type Limits struct {
 	Fields       int // of one definition, over all levels
@@ -8,7 +8,6 @@ type Limits struct {
 	EnumValues   int // of one field
 	NameBytes    int // of a field's name
 	HistoryBytes int // of all versions of one stream, as JSON; at most storage.MaxValue
-	Streams      int // defined in one jail
 }
 
 // DefaultLimits allow definitions that compile in about 0.3 s at most (measured
@@ -20,7 +19,6 @@ func DefaultLimits() Limits {
 		EnumValues:   1000,
 		NameBytes:    256,
 		HistoryBytes: 4 << 20,
-		Streams:      10_000,
 	}
 }
 

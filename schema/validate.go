@@ -23,13 +23,20 @@ type Schema struct {
 	validator  func() (*Validator, error)
 }
 
-// newSchema compiles the validator when it is first needed: at the start of a
-// process there are thousands of definitions, and each takes half a millisecond.
-func newSchema(def *Definition, rules Rules) *Schema {
+// NewSchema returns the schema of a definition. It is compiled when it is first
+// needed: at the start of a process there are thousands of definitions, and each
+// takes half a millisecond.
+func NewSchema(def *Definition, rules Rules) *Schema {
 	return &Schema{
 		Definition: def,
 		validator:  sync.OnceValues(func() (*Validator, error) { return Compile(def, rules) }),
 	}
+}
+
+// Compile reports whether messages can be checked.
+func (s *Schema) Compile() error {
+	_, err := s.validator()
+	return err
 }
 
 // Validate is Validator.Validate.

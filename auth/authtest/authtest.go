@@ -2,6 +2,7 @@
 package authtest
 
 import (
+	"net/netip"
 	"testing"
 
 	"seagate/auth"
@@ -41,4 +42,14 @@ func NewRoot(t testing.TB, d *auth.Directory, clientID string) secret.Text {
 		t.Fatalf("root client created: %t, %v", created, err)
 	}
 	return s
+}
+
+// LogIn returns the principal of a client's secret, or ends the test.
+func LogIn(t testing.TB, d *auth.Directory, clientID string, s secret.Text) *auth.Principal {
+	t.Helper()
+	p, err := d.Basic(clientID, s.Reveal(), netip.MustParseAddr("192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -10,7 +10,6 @@ import (
 
 	"seagate/gateway"
 	"seagate/internal/origin"
-	"seagate/protocol"
 )
 
 // Options of the API. DefaultOptions returns the default of each.
@@ -39,19 +38,6 @@ type Options struct {
 
 	// Version is the server's, for GET /api/v1.
 	Version string
-}
-
-// DefaultOptions returns the options that an operator who sets nothing gets.
-func DefaultOptions() Options {
-	return Options{
-		Origins:           origin.Any(),
-		MessageBytes:      protocol.DefaultLimits().MessageBytes,
-		DecompressedBytes: protocol.DefaultLimits().MessageBytes,
-		BatchMessages:     10_000,
-		BodyTimeout:       30 * time.Second,
-		BackupStall:       time.Minute,
-		Version:           "unknown",
-	}
 }
 
 // transport names this one in metrics.

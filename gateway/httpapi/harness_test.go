@@ -24,15 +24,16 @@ import (
 	"seagate/auth"
 	"seagate/auth/authtest"
 	"seagate/gateway"
+	"seagate/gateway/gatewaytest"
 	"seagate/gateway/httpapi"
 	"seagate/groups"
+	"seagate/internal/origin"
 	"seagate/internal/secret"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
-	"seagate/streams/streamstest"
 )
 
 // A setup is what a test may change of a world.
@@ -40,6 +41,7 @@ type setup struct {
 	records  storage.Records
 	auth     auth.Options
 	rules    schema.Rules
+	streams  int // in one jail
 	settings gateway.Settings
 	options  httpapi.Options
 	level    slog.Level
@@ -63,32 +65,38 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 	s := setup{
 		records:  memory.New(),
 		auth:     authtest.Options(),
-		settings: gateway.DefaultSettings(),
-		options:  httpapi.DefaultOptions(),
+		streams:  10_000,
+		settings: gatewaytest.Settings(),
+		options:  options(),
 		level:    slog.LevelDebug,
 	}
 	for _, f := range change {
 		f(&s)
 	}
-	ctx := context.Background()
-	w := &world{metrics: prometheus.NewRegistry(), log: &logbook{}}
-	directory := authtest.Open(t, s.records, s.auth)
-	w.root = credentials{"admin", authtest.NewRoot(t, directory, "admin").Reveal()}
-	network := must(streams.Open(ctx, streams.Stores{Records: s.records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{Workers: 1})))
-	t.Cleanup(network.Close)
-	shares := must(groups.Open(ctx, s.records, network.Lookup, groups.Options{}))
-	t.Cleanup(func() { check(t, shares.Close(ctx)) })
-	w.gateway = must(gateway.New(ctx, gateway.Parts{
-		Directory:  directory,
-		Schemas:    must(schema.OpenRegistry(ctx, s.records, s.rules, s.settings.Schema)),
-		Network:    network,
-		Groups:     shares,
-		Metrics:    gateway.NewMetrics(w.metrics),
-		Checkpoint: s.checkpoint,
-		Log:        slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: s.level})),
-	}, s.settings))
+	w := &world{log: &logbook{}}
+	g := gatewaytest.New(t, func(o *gatewaytest.Options) {
+		o.Records, o.Auth, o.Rules, o.Settings, o.Checkpoint = s.records, s.auth, s.rules, s.settings, s.checkpoint
+		o.Streams = s.streams
+		o.Network.Workers = 1
+		o.Log = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: s.level}))
+	})
+	_, secret := g.Root("admin")
+	w.gateway, w.metrics, w.root = g.Gateway, g.Registry, credentials{"admin", secret.Reveal()}
 	w.handler = httpapi.New(w.gateway, s.options)
 	return w
+}
+
+// options returns bounds that a test does not reach by accident.
+func options() httpapi.Options {
+	return httpapi.Options{
+		Origins:           origin.Any(),
+		MessageBytes:      1 << 20,
+		DecompressedBytes: 1 << 20,
+		BatchMessages:     10_000,
+		BodyTimeout:       30 * time.Second,
+		BackupStall:       time.Minute,
+		Version:           "unknown",
+	}
 }
 
 func must[T any](v T, err error) T {
@@ -312,25 +320,24 @@ func (w *world) messages(t testing.TB, who credentials, stream string) <-chan st
 
 type sink chan string
 
-func (s sink) Deliver(p *streams.Batch, _ []bool) int {
-	for _, m := range p.Messages {
-		s <- string(m.Payload)
+func (s sink) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+	if share == nil {
+		for _, m := range b.Messages {
+			s <- string(m.Payload)
+		}
+		return len(b.Messages), 0
 	}
-	return len(p.Messages)
-}
-
-func (s sink) DeliverShare(b *streams.Batch, share []groups.Share) (int, uint64) {
 	for _, handed := range share {
 		s <- string(b.Messages[handed.Index].Payload)
 	}
 	return len(share), 0
 }
 
-func (s sink) Gap(first, last uint64) { s <- fmt.Sprintf("gap from %d to %d", first, last) }
-func (s sink) GapShare(first, last uint64) (uint64, bool) {
-	s.Gap(first, last)
+func (s sink) Gap(first, last uint64) (tag uint64, told bool) {
+	s <- fmt.Sprintf("gap from %d to %d", first, last)
 	return 0, true
 }
+
 func (s sink) End(e *protocol.Error) bool {
 	s <- "end: " + string(e.Code)
 	return true

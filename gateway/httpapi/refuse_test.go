@@ -21,7 +21,7 @@ func TestRefusals(t *testing.T) {
 	s := newServer(t, func(s *setup) {
 		s.settings.HeaderBytes = 100
 		s.settings.JSONDepth = 5
-		s.settings.Schema.Streams = 4
+		s.streams = 4
 	})
 	tenant := s.newJail("tenant", "boss")
 	s.ok("POST", "/api/v1/streams/portCall/define", `{"version":"1.0.0","fields":[{"name":"a","type":"integer"}]}`)
@@ -132,7 +132,7 @@ func TestProblemsAreBounded(t *testing.T) {
 func TestLimitsOnHowMuch(t *testing.T) {
 	s := newServer(t, func(s *setup) {
 		s.auth.MaxJails, s.auth.MaxClientsPerJail = 2, 1
-		s.settings.Schema.Streams = 1
+		s.streams = 1
 		s.settings.PublishesPerSecond = 3
 	})
 	s.define("a")

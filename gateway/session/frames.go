@@ -3,89 +3,137 @@ package session
 import (
 	"sync"
 
+	"seagate/groups"
 	"seagate/protocol"
 	"seagate/streams"
 )
 
-// frames are whole frames, one after the other in one buffer.
+// frames are the frames of a batch's messages, for subscriptions whose frames
+// look the same. Each is encoded when it is first needed. Used by the batch's
+// goroutine.
 type frames struct {
 	bytes []byte
-	ends  []int // of each frame, in bytes
-	index []int // which message of the pass each is of
+	of    []frame // by message
+	ends  []int   // where each ends, as long as they were encoded in order
 }
 
-// mark ends a frame.
-func (f *frames) mark(index int) {
-	f.ends = append(f.ends, len(f.bytes))
-	f.index = append(f.index, index)
-}
+type frame struct{ start, end int } // in bytes; end is 0 before it is encoded
 
-func (f *frames) add(frame []byte, index int) {
-	f.bytes = append(f.bytes, frame...)
-	f.mark(index)
-}
+// maxShared bounds for how many appearances the frames of a batch are kept. A
+// client with a thousand subscriptions to one stream would have each message
+// encoded and kept a thousand times.
+const maxShared = 8
 
-func (f *frames) frame(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = f.ends[i-1]
-	}
-	return f.bytes[start:f.ends[i]]
-}
-
-var framesPool = sync.Pool{New: func() any { return new(frames) }}
-
-func takeFrames() *frames { return framesPool.Get().(*frames) }
-
-// maxPooled keeps what large messages took out of the pool.
-const maxPooled = 64 << 10
-
-func (f *frames) release() {
-	if cap(f.bytes) > maxPooled {
-		return
-	}
-	f.bytes, f.ends, f.index = f.bytes[:0], f.ends[:0], f.index[:0]
-	framesPool.Put(f)
-}
-
-// passFrames are the frames of a pass by what they look like. Most clients
-// have few subscriptions, so that most of a stream's subscribers share an id
-// and with it the very bytes that are written to them.
-type passFrames map[look]*frames
-
-type look struct {
+// An appearance is what a subscription's frames depend on beside the message.
+// Most clients have few subscriptions, so most subscribers of a stream share an
+// id, and with it the very bytes that they are sent.
+type appearance struct {
 	id   int64
 	meta bool
 }
 
-type passFramesKey struct{}
+type framesKey struct{}
 
-// framesOf returns the frames of all messages of a pass. If they are the
-// caller's own it must release them.
-func (sub *subscription) framesOf(b *streams.Batch) (_ *frames, own bool) {
-	byID := b.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
-	f := byID[look{sub.id, sub.meta}]
-	if f == nil {
-		if own = len(byID) >= sharedIDs; own {
-			f = takeFrames()
-		} else {
-			f = &frames{}
-		}
-		for i, m := range b.Messages {
-			f.bytes = sub.appendDelivery(f.bytes, m, 0)
-			f.mark(i)
-		}
-		if !own {
-			byID[look{sub.id, sub.meta}] = f
-		}
+// framesOf returns the frames that the subscription shares with others, or nil
+// if it shares none.
+func (sub *subscription) framesOf(b *streams.Batch) *frames {
+	shared := b.Memo(framesKey{}, func() any { return map[appearance]*frames{} }).(map[appearance]*frames)
+	look := appearance{sub.id, sub.meta}
+	f := shared[look]
+	if f == nil && len(shared) < maxShared {
+		f = &frames{of: make([]frame, len(b.Messages))}
+		shared[look] = f
 	}
-	return f, own
+	return f
 }
 
-// sharedIDs bounds for how many ids the frames of a pass are kept: a client
-// with a thousand subscriptions to one stream would have it encoded and kept a
-// thousand times.
-const sharedIDs = 8
+// frame returns the frame of the i-th message.
+func (f *frames) frame(sub *subscription, b *streams.Batch, i int) []byte {
+	at := f.of[i]
+	if at.end == 0 {
+		at.start = len(f.bytes)
+		f.bytes = sub.appendDelivery(f.bytes, b.Messages[i], 0)
+		at.end = len(f.bytes)
+		f.of[i] = at
+		if i == len(f.ends) && (i == 0 || f.ends[i-1] == at.start) {
+			f.ends = append(f.ends, at.end)
+		}
+	}
+	return f.bytes[at.start:at.end]
+}
+
+// all encodes what is not encoded yet, and returns whether all frames lie in
+// the order of their messages, one behind the other.
+func (f *frames) all(sub *subscription, b *streams.Batch) (inOrder bool) {
+	for i := len(f.ends); i < len(b.Messages); i++ {
+		f.frame(sub, b, i)
+	}
+	return len(f.ends) == len(b.Messages) && f.of[0].start == 0
+}
+
+// picked are frames in the order in which a subscription is sent them.
+type picked struct {
+	bytes []byte
+	ends  []int
+}
+
+var pickedPool = sync.Pool{New: func() any { return new(picked) }}
+
+// maxPooled keeps what large messages took out of the pool.
+const maxPooled = 64 << 10
+
+func (p *picked) release() {
+	if cap(p.bytes) <= maxPooled {
+		p.bytes, p.ends = p.bytes[:0], p.ends[:0]
+		pickedPool.Put(p)
+	}
+}
+
+// offerTo calls offer with the frames of the messages that share names, or of
+// all if it is nil.
+func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, offer func(bytes []byte, ends []int)) {
+	shared := sub.framesOf(b)
+	if shared != nil && sub.isWhole(b, share) && shared.all(sub, b) {
+		offer(shared.bytes, shared.ends)
+		return
+	}
+	p := pickedPool.Get().(*picked)
+	defer p.release()
+	add := func(i, attempt int) {
+		if shared != nil && (attempt == 0 || !sub.meta) {
+			p.bytes = append(p.bytes, shared.frame(sub, b, i)...)
+		} else {
+			p.bytes = sub.appendDelivery(p.bytes, b.Messages[i], attempt)
+		}
+		p.ends = append(p.ends, len(p.bytes))
+	}
+	if share == nil {
+		for i := range b.Messages {
+			add(i, 0)
+		}
+	}
+	for _, s := range share {
+		add(s.Index, s.Attempt)
+	}
+	offer(p.bytes, p.ends)
+}
+
+// isWhole reports whether a share is the whole batch, and looks like the frames
+// of everybody else.
+func (sub *subscription) isWhole(b *streams.Batch, share []groups.Share) bool {
+	if share == nil {
+		return true
+	}
+	if len(share) < len(b.Messages) {
+		return false
+	}
+	for _, s := range share {
+		if s.Attempt > 0 && sub.meta {
+			return false
+		}
+	}
+	return true
+}
 
 func (sub *subscription) appendDelivery(dst []byte, m *streams.Message, attempt int) []byte {
 	link, action := sub.session.link, sub.session.opts.Action

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,15 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"seagate/auth/authtest"
 	"seagate/gateway"
+	"seagate/gateway/gatewaytest"
 	"seagate/gateway/outbox"
 	"seagate/groups"
 	"seagate/protocol"
-	"seagate/schema"
-	"seagate/storage/memory"
 	"seagate/streams"
-	"seagate/streams/streamstest"
 )
 
 // lines is a link that ends each message with a line feed.
@@ -74,52 +70,71 @@ func TestAnEndedSubscriptionDoesNotEndItsConnection(t *testing.T) {
 // A connection with many subscriptions to one stream had each batch encoded,
 // and kept, once for each of them.
 func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
-	p := &streams.Batch{Messages: []*streams.Message{{Payload: []byte(`1`)}, {Payload: []byte(`22`)}}}
+	b := &streams.Batch{Messages: []*streams.Message{{Payload: []byte(`1`)}, {Payload: []byte(`22`)}}}
 	s, _ := overPipe(t, bareGateway())
-	owned := 0
 	for id := range int64(100) {
 		sub := &subscription{session: s, id: id, stream: "boiler"}
-		f, own := sub.framesOf(p)
-		want := sub.appendDelivery(sub.appendDelivery(nil, p.Messages[0], 0), p.Messages[1], 0)
-		if !bytes.Equal(f.bytes, want) {
-			t.Errorf("id %d: frames %q, want %q", id, f.bytes, want)
-		}
-		if own {
-			owned++
-			f.release()
+		first := sub.appendDelivery(nil, b.Messages[0], 0)
+		both := sub.appendDelivery(bytes.Clone(first), b.Messages[1], 0)
+		for share, want := range map[string][]byte{"all": both, "second": both[len(first):]} {
+			var only []groups.Share
+			if share == "second" {
+				only = []groups.Share{{Index: 1}}
+			}
+			sub.offerTo(b, only, func(got []byte, ends []int) {
+				if !bytes.Equal(got, want) || ends[len(ends)-1] != len(want) {
+					t.Errorf("id %d: %s: frames %q, ends %v; want %q", id, share, got, ends, want)
+				}
+			})
 		}
 	}
-	kept := p.Memo(passFramesKey{}, func() any { return passFrames{} }).(passFrames)
-	if len(kept) != sharedIDs || owned != 100-sharedIDs {
-		t.Errorf("the batch keeps %d encodings and %d were the caller's; want %d and %d", len(kept), owned, sharedIDs, 100-sharedIDs)
+	if kept := b.Memo(framesKey{}, nil).(map[appearance]*frames); len(kept) != maxShared {
+		t.Errorf("the batch keeps %d encodings, want %d", len(kept), maxShared)
+	}
+}
+
+// What is encoded for one share serves the others, in whatever order they come,
+// and attempts show only where they are asked for.
+func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {
+	b := &streams.Batch{}
+	for i := range 5 {
+		b.Messages = append(b.Messages, &streams.Message{Seq: uint64(i + 1), Payload: fmt.Append(nil, i)})
+	}
+	s, _ := overPipe(t, bareGateway())
+	for _, meta := range []bool{false, true} {
+		sub := &subscription{session: s, id: 2, stream: "boiler", meta: meta}
+		for _, share := range [][]groups.Share{
+			{{Index: 3}}, {{Index: 1}, {Index: 4, Attempt: 2}}, nil, {{Index: 0}, {Index: 1}, {Index: 2}, {Index: 3}, {Index: 4, Attempt: 1}}, {{Index: 0}},
+		} {
+			listed := share
+			if share == nil {
+				for i := range b.Messages {
+					listed = append(listed, groups.Share{Index: i})
+				}
+			}
+			var want []byte
+			for _, m := range listed {
+				want = sub.appendDelivery(want, b.Messages[m.Index], m.Attempt)
+			}
+			sub.offerTo(b, share, func(got []byte, ends []int) {
+				if !bytes.Equal(got, want) || len(ends) != len(listed) {
+					t.Errorf("meta %t, share %v: frames %q, want %q", meta, share, got, want)
+				}
+			})
+		}
 	}
 }
 
 // unsubscribe finds the subscription and deletes it in two steps. The end of
 // the stream, in between, closed it too.
 func TestASubscriptionThatEndsInTwoWaysIsClosedOnce(t *testing.T) {
-	ctx := context.Background()
-	records := memory.New()
-	dir := authtest.Open(t, records, authtest.Options())
-	secret := authtest.NewRoot(t, dir, "root")
-	schemas, _ := schema.OpenRegistry(ctx, records, schema.Rules{}, schema.DefaultLimits())
-	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
-	defer network.Close()
-	registry, _ := groups.Open(ctx, records, network.Lookup, groups.DefaultOptions())
-	defer registry.Close(ctx)
-	g, err := gateway.New(ctx, gateway.Parts{Directory: dir, Schemas: schemas, Network: network, Groups: registry,
-		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler)}, gateway.DefaultSettings())
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := dir.Basic("root", secret.Reveal(), netip.MustParseAddr("127.0.0.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ctx := t.Context()
+	g := gatewaytest.New(t)
+	root, _ := g.Root("root")
 	if _, e := g.Define(ctx, root, "x", []byte(`{"version":1,"fields":[]}`)); e != nil {
 		t.Fatal(e)
 	}
-	s, _ := overPipe(t, g)
+	s, _ := overPipe(t, g.Gateway)
 	s.principal = root
 	for id := int64(2); id < 60000; id++ {
 		sub := &subscription{session: s, id: id, stream: "x"}

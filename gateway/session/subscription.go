@@ -150,95 +150,70 @@ func (s *Session) Acknowledge(tag uint64) {
 }
 
 // Deliver implements gateway.Sink.
-func (sub *subscription) Deliver(b *streams.Batch, visible []bool) int {
+func (sub *subscription) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	if sub.ended {
-		return len(b.Messages)
+	inGroup := sub.inner.Shared()
+	switch {
+	case sub.ended && inGroup:
+		return 0, 0 // others of the group can have them at once
+	case sub.ended && share == nil:
+		return len(b.Messages), 0
+	case sub.ended:
+		return len(share), 0
 	}
-	shared, own := sub.framesOf(b)
-	if own {
-		defer shared.release()
-	}
-	if visible == nil {
-		return sub.offered(sub.session.out.Offer(shared.bytes, shared.ends), len(b.Messages))
-	}
-	picked := takeFrames()
-	defer picked.release()
-	for i, v := range visible {
-		if v {
-			picked.add(shared.frame(i), i)
+	sub.offerTo(b, share, func(bytes []byte, ends []int) {
+		if inGroup {
+			taken, tag = sub.session.out.OfferConfirmed(bytes, ends)
+		} else {
+			taken = sub.session.out.Offer(bytes, ends)
 		}
-	}
-	n := sub.session.out.Offer(picked.bytes, picked.ends)
-	if n < len(picked.ends) {
-		return sub.offered(picked.index[n], len(b.Messages))
-	}
-	return sub.offered(len(b.Messages), len(b.Messages))
-}
-
-// offered notes whether everything was taken.
-func (sub *subscription) offered(taken, of int) int {
-	sub.behind = taken < of
-	return taken
-}
-
-// DeliverShare implements gateway.Sink.
-func (sub *subscription) DeliverShare(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
-	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	if sub.ended {
-		return 0, 0
-	}
-	f := takeFrames()
-	defer f.release()
-	for i, handed := range share {
-		f.bytes = sub.appendDelivery(f.bytes, b.Messages[handed.Index], handed.Attempt)
-		f.mark(i)
-	}
-	taken, tag = sub.session.out.OfferConfirmed(f.bytes, f.ends)
-	return sub.offered(taken, len(share)), tag
+		sub.behind = taken < len(ends)
+	})
+	return taken, tag
 }
 
 // Gap implements gateway.Sink.
-func (sub *subscription) Gap(first, last uint64) {
-	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	if !sub.ended {
-		sub.session.out.Send(sub.gap(first, last))
-	}
-}
-
-// GapShare implements gateway.Sink.
-func (sub *subscription) GapShare(first, last uint64) (tag uint64, told bool) {
-	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	if sub.ended {
-		return 0, false
-	}
-	return sub.session.out.SendConfirmed(sub.gap(first, last))
-}
-
-func (sub *subscription) gap(first, last uint64) []byte {
-	return sub.session.frame(func(b []byte) []byte {
+func (sub *subscription) Gap(first, last uint64) (tag uint64, told bool) {
+	gap := sub.session.frame(func(b []byte) []byte {
 		return protocol.AppendGap(b, sub.id, sub.session.opts.Action, sub.stream, first, last)
 	})
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	switch {
+	case sub.ended:
+		return 0, false
+	case sub.inner.Shared():
+		return sub.session.out.SendConfirmed(gap)
+	default:
+		sub.session.out.Send(gap)
+		return 0, true
+	}
 }
 
 // End implements gateway.Sink. The end of a stream or of a group ends the
 // subscription. Anything else ends the connection, so that the client connects
 // again.
 func (sub *subscription) End(reason *protocol.Error) (told bool) {
+	if reason.Code != protocol.CodeStreamDeleted && reason.Code != protocol.CodeGroupNotFound {
+		sub.mu.Lock()
+		defer sub.mu.Unlock()
+		return !sub.ended && sub.session.link.End(reason)
+	}
+	if told = sub.endWith(reason); told {
+		sub.session.forget(sub)
+	}
+	return told
+}
+
+// endWith tells the client of the end, unless the subscription has ended before.
+func (sub *subscription) endWith(reason *protocol.Error) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if sub.ended {
 		return false
 	}
-	if reason.Code != protocol.CodeStreamDeleted && reason.Code != protocol.CodeGroupNotFound {
-		return sub.session.link.End(reason)
-	}
 	sub.ended = true
 	sub.session.send(func(b []byte) []byte { return protocol.AppendStreamEnded(b, sub.id, sub.stream, reason) })
-	go sub.session.forget(sub) // it takes the lock
 	return true
 }

@@ -17,7 +17,7 @@ import (
 	"seagate/protocol"
 )
 
-// Options of a Server. DefaultOptions returns the default of each.
+// Options of a Server. All fields must be set.
 type Options struct {
 	Connections           int           // open at once, over all clients
 	MessageBytes          int           // largest message from a client
@@ -35,22 +35,6 @@ type Options struct {
 
 	// Origins says which web pages may connect.
 	Origins origin.Set
-}
-
-// DefaultOptions returns the options that an operator who sets nothing gets.
-func DefaultOptions() Options {
-	return Options{
-		Connections:           100_000,
-		MessageBytes:          protocol.DefaultLimits().MessageBytes,
-		QueuedBytes:           32 << 10,
-		FramesPerSecond:       50,
-		PublishesInFlight:     256,
-		PingInterval:          20 * time.Second,
-		AuthenticationTimeout: 10 * time.Second,
-		StallTimeout:          60 * time.Second,
-		LingerTimeout:         5 * time.Second,
-		Origins:               origin.Any(),
-	}
 }
 
 // A Server is the endpoint and its connections. Safe for concurrent use.

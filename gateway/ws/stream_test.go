@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/gateway"
+	"seagate/internal/origin"
+	"seagate/protocol"
 )
 
 // overPipe returns a connection whose peer is the other end of a pipe. Nobody
@@ -24,7 +26,7 @@ func overPipe(t *testing.T) (*conn, net.Conn) {
 	}}
 	nc, peer := net.Pipe()
 	t.Cleanup(func() { nc.Close(); peer.Close() })
-	return newConn(&Server{gateway: g, opts: DefaultOptions(), log: g.Log}, nc, nil, netip.Addr{}), peer
+	return newConn(&Server{gateway: g, opts: OptionsForTest(), log: g.Log}, nc, nil, netip.Addr{}), peer
 }
 
 // A pong waits behind the message that the peer is sending. One on a slow line
@@ -61,4 +63,20 @@ func TestAPeerThatIsSendingIsNotGone(t *testing.T) {
 		c.nc.Close()
 		synctest.Wait()
 	})
+}
+
+// OptionsForTest returns bounds that a test does not reach by accident.
+func OptionsForTest() Options {
+	return Options{
+		Connections:           100_000,
+		MessageBytes:          protocol.DefaultLimits().MessageBytes,
+		QueuedBytes:           32 << 10,
+		FramesPerSecond:       50,
+		PublishesInFlight:     256,
+		PingInterval:          20 * time.Second,
+		AuthenticationTimeout: 10 * time.Second,
+		StallTimeout:          60 * time.Second,
+		LingerTimeout:         5 * time.Second,
+		Origins:               origin.Any(),
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,24 +11,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"seagate/auth"
-	"seagate/auth/authtest"
 	"seagate/gateway"
+	"seagate/gateway/gatewaytest"
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
 	"seagate/internal/origin"
-	"seagate/schema"
 	"seagate/storage"
-	"seagate/storage/memory"
 	"seagate/streams"
-	"seagate/streams/streamstest"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"net/netip"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,38 +52,20 @@ const definition = `{"version":1,"fields":[{"name":"n","type":"integer"}]}`
 
 func newBench(t testing.TB, with setup) *bench {
 	t.Helper()
-	ctx := context.Background()
-	records := memory.New()
 	b := &bench{t: t}
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
+	g := gatewaytest.New(t, func(o *gatewaytest.Options) {
+		o.Network = with.network
+		if with.settings != nil {
+			with.settings(&o.Settings)
 		}
-	}
-	var err error
-	b.dir = authtest.Open(t, records, authtest.Options())
-	b.secret = authtest.NewRoot(t, b.dir, "root").Reveal()
-	settings := gateway.DefaultSettings()
-	if with.settings != nil {
-		with.settings(&settings)
-	}
-	schemas, err := schema.OpenRegistry(ctx, records, schema.Rules{}, settings.Schema)
-	must(err)
-	network, err := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(with.network))
-	must(err)
-	members := groups.DefaultOptions()
-	if with.credit != (groups.Credit{}) {
-		members.Credit = with.credit
-	}
-	registry, err := groups.Open(ctx, records, network.Lookup, members)
-	must(err)
-	b.gateway, err = gateway.New(ctx, gateway.Parts{
-		Directory: b.dir, Schemas: schemas, Network: network, Groups: registry,
-		Metrics: gateway.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, settings)
-	must(err)
-	options := ws.DefaultOptions()
+		if with.credit != (groups.Credit{}) {
+			o.Groups.Credit = with.credit
+		}
+	})
+	b.gateway, b.dir = g.Gateway, g.Directory
+	root, secret := g.Root("root")
+	b.root, b.secret = root, secret.Reveal()
+	options := ws.OptionsForTest()
 	options.LingerTimeout = time.Second
 	if with.options != nil {
 		with.options(&options)
@@ -107,11 +83,7 @@ func newBench(t testing.TB, with setup) *bench {
 		defer cancel()
 		b.server.Shutdown(ctx, 0)
 		h.Close()
-		registry.Close(ctx)
-		network.Close()
 	})
-	b.root, err = b.dir.Basic("root", b.secret, netip.MustParseAddr("127.0.0.1"))
-	must(err)
 	b.define("boiler")
 	return b
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
+	"seagate/catalog"
 	"seagate/cmd/seagate/config"
 	"seagate/gateway"
 	"seagate/gateway/admin"
@@ -29,7 +30,6 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
-	"seagate/schema"
 	"seagate/storage/memory"
 	"seagate/storage/pebble"
 	"seagate/streams"
@@ -127,18 +127,18 @@ func (a *App) openDirectory(ctx context.Context) (err error) {
 func (a *App) openGateway(ctx context.Context) error {
 	a.metrics = prometheus.NewRegistry()
 	settings := gatewaySettings(a.config)
-	schemas, err := schema.OpenRegistry(ctx, a.engine, schemaRules(a.config.Streams), settings.Schema)
-	if err != nil {
+	if err := a.openStreams(ctx); err != nil {
 		return err
 	}
-	if err := a.openStreams(ctx); err != nil {
+	streamsOf, err := catalog.New(ctx,
+		catalog.Parts{Records: a.engine, Network: a.network, Groups: a.groups},
+		catalog.Options{Streams: a.config.Limits.StreamsPerJail, Rules: schemaRules(a.config.Streams), Limits: settings.Schema})
+	if err != nil {
 		return err
 	}
 	a.gateway, err = gateway.New(ctx, gateway.Parts{
 		Directory:  a.directory,
-		Schemas:    schemas,
-		Network:    a.network,
-		Groups:     a.groups,
+		Catalog:    streamsOf,
 		Metrics:    gateway.NewMetrics(a.metrics),
 		Log:        a.log,
 		Checkpoint: a.checkpoint,

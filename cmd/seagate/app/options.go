@@ -22,7 +22,6 @@ import (
 func gatewaySettings(c *config.Config) gateway.Settings {
 	definitions := schema.DefaultLimits()
 	definitions.Fields = c.Limits.FieldsPerDefinition
-	definitions.Streams = c.Limits.StreamsPerJail
 	return gateway.Settings{
 		UngroupedShare:             c.Streams.Ungrouped == config.ClientGroup,
 		AcceptUndefined:            c.Streams.Undefined == config.Accept,

@@ -1,4 +1,4 @@
-package schema_test
+package catalog_test
 
 import (
 	"context"
@@ -9,12 +9,33 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/catalog"
+	"seagate/groups"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/storage/memory"
+	"seagate/streams"
+	"seagate/streams/streamstest"
 )
 
 const jail = "6f1c"
+
+// everyType uses every type and key of a definition.
+const everyType = `{"name":"portCall","version":"1.0.0","fields":[` +
+	`{"name":"vessel","type":"string"},` +
+	`{"name":"draught","type":"float"},` +
+	`{"name":"imo","type":"integer"},` +
+	`{"name":"eta","type":"date"},` +
+	`{"name":"status","type":"enum","enum":["due","berthed"]},` +
+	`{"name":"berth","type":"object","fields":[{"name":"name","type":"string"}]},` +
+	`{"name":"tags","type":"array<string>","optional":true},` +
+	`{"name":"depths","type":"array<float>"},` +
+	`{"name":"holds","type":"array<integer>"},` +
+	`{"name":"tides","type":"array<date>"},` +
+	`{"name":"moves","type":"array<object>","fields":[{"name":"load","type":"integer"},{"name":"crane","type":"object","fields":[]}]}` +
+	`],"unknownFields":"accept"}`
 
 func TestDefine(t *testing.T) {
 	r := open(t, memory.New())
@@ -108,13 +129,13 @@ func TestCurrentValidates(t *testing.T) {
 	records := memory.New()
 	defined := open(t, records)
 	mustDefine(t, defined, jail, "s", `1`, `{"name":"n","type":"integer"}`)
-	for _, r := range []*schema.Registry{defined, open(t, records)} {
+	for _, r := range []*registry{defined, open(t, records)} {
 		current, _ := r.Current(jail, "s")
 		if err := current.Validate(decode(t, `{"n":1}`)); err != nil {
 			t.Error(err)
 		}
 		if err := current.Validate(decode(t, `{"n":1,"x":1}`)); err != nil {
-			t.Errorf("the registry's rules were not applied: %v", err)
+			t.Errorf("the catalog's rules were not applied: %v", err)
 		}
 		err := current.Validate(decode(t, `{"n":"1"}`))
 		if want := `the message does not match s version 1: n: expected an integer, got the string "1"`; err == nil || err.Error() != want {
@@ -143,7 +164,7 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	tight, err := schema.OpenRegistry(t.Context(), records, schema.Rules{}, schema.Limits{HistoryBytes: 1 << 20, Streams: 3})
+	tight, err := openWith(t, records, catalog.Options{Streams: 3, Limits: schema.Limits{HistoryBytes: 1 << 20}})
 	if err != nil {
 		t.Fatalf("what was accepted must stay under lower limits: %v", err)
 	}
@@ -173,7 +194,7 @@ func TestOpenRefusesDamagedRecords(t *testing.T) {
 		if _, err := records.Put(t.Context(), "schemas", jail+"/s", []byte(value), storage.Always()); err != nil {
 			t.Fatal(err)
 		}
-		_, err := schema.OpenRegistry(t.Context(), records, schema.Rules{}, schema.DefaultLimits())
+		_, err := openWith(t, records, options())
 		if err == nil || !strings.Contains(err.Error(), `record "6f1c/s" of table "schemas" is damaged`) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -183,16 +204,16 @@ func TestOpenRefusesDamagedRecords(t *testing.T) {
 func TestVersionNotFound(t *testing.T) {
 	r := open(t, memory.New())
 	mustDefine(t, r, jail, "s", `1`, ``)
-	if _, err := r.Versions(jail, "t"); !errors.Is(err, schema.ErrNotFound) {
+	if _, err := r.Versions(jail, "t"); !errors.Is(err, catalog.ErrNotFound) {
 		t.Error(err)
 	}
-	if _, err := r.Version(jail, "t", version(t, `1`)); !errors.Is(err, schema.ErrNotFound) {
+	if _, err := r.Version(jail, "t", version(t, `1`)); !errors.Is(err, catalog.ErrNotFound) {
 		t.Error(err)
 	}
-	if _, err := r.Version(jail, "s", version(t, `2`)); !errors.Is(err, schema.ErrNotFound) {
+	if _, err := r.Version(jail, "s", version(t, `2`)); !errors.Is(err, catalog.ErrNotFound) {
 		t.Error(err)
 	}
-	if err := r.Delete(t.Context(), jail, "t"); !errors.Is(err, schema.ErrNotFound) {
+	if err := r.Delete(t.Context(), jail, "t"); !errors.Is(err, catalog.ErrNotFound) {
 		t.Error(err)
 	}
 	if _, ok := r.Current("other", "s"); ok {
@@ -265,26 +286,26 @@ func TestBadNamesAreRefused(t *testing.T) {
 		{"", "s", "s"}, {"a/b", "s", "s"}, {jail, "", ""}, {jail, "s", "t"},
 	} {
 		def := parse(t, test.definition, `1`, ``)
-		if _, err := r.Define(t.Context(), test.jail, test.stream, def); !errors.Is(err, schema.ErrBadName) {
+		if _, err := r.Define(t.Context(), test.jail, test.stream, def); !errors.Is(err, catalog.ErrBadName) {
 			t.Errorf("%+v: Define: %v", test, err)
 		}
-		if _, err := r.Plan(test.jail, test.stream, def); !errors.Is(err, schema.ErrBadName) {
+		if _, err := r.Plan(test.jail, test.stream, def); !errors.Is(err, catalog.ErrBadName) {
 			t.Errorf("%+v: Plan: %v", test, err)
 		}
 	}
-	if err := r.Delete(t.Context(), "a/b", "s"); !errors.Is(err, schema.ErrBadName) {
+	if err := r.Delete(t.Context(), "a/b", "s"); !errors.Is(err, catalog.ErrBadName) {
 		t.Errorf("Delete: %v", err)
 	}
-	if err := r.DeleteJail(t.Context(), ""); !errors.Is(err, schema.ErrBadName) {
+	if err := r.DeleteJail(t.Context(), ""); !errors.Is(err, catalog.ErrBadName) {
 		t.Errorf("DeleteJail: %v", err)
 	}
 }
 
 func TestStreamsOfAJailAreBounded(t *testing.T) {
 	records := memory.New()
-	limits := schema.DefaultLimits()
-	limits.Streams = 10
-	r, err := schema.OpenRegistry(t.Context(), records, schema.Rules{}, limits)
+	opts := options()
+	opts.Streams = 10
+	r, err := openWith(t, records, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +320,7 @@ func TestStreamsOfAJailAreBounded(t *testing.T) {
 	wg.Wait()
 	refused := 0
 	for _, err := range errs {
-		if errors.Is(err, schema.ErrTooManyStreams) {
+		if errors.Is(err, catalog.ErrTooManyStreams) {
 			refused++
 		} else if err != nil {
 			t.Error(err)
@@ -308,7 +329,7 @@ func TestStreamsOfAJailAreBounded(t *testing.T) {
 	if refused != 30 || countRecords(t, records) != 10 {
 		t.Errorf("%d were refused, and there are %d", refused, countRecords(t, records))
 	}
-	if _, err := r.Plan(jail, "one more", parse(t, "one more", `1`, ``)); !errors.Is(err, schema.ErrTooManyStreams) {
+	if _, err := r.Plan(jail, "one more", parse(t, "one more", `1`, ``)); !errors.Is(err, catalog.ErrTooManyStreams) {
 		t.Errorf("Plan: %v", err)
 	}
 	there := r.List(jail, "", 1)[0].Name
@@ -322,9 +343,9 @@ func TestStreamsOfAJailAreBounded(t *testing.T) {
 
 func TestHistoryIsBounded(t *testing.T) {
 	first := parse(t, "s", `1`, `{"name":"a","type":"date"}`)
-	limits := schema.DefaultLimits()
-	limits.HistoryBytes = len(`{"format":1,"versions":[,]}`) + 2*len(first.AppendJSON(nil))
-	r, err := schema.OpenRegistry(t.Context(), memory.New(), schema.Rules{}, limits)
+	opts := options()
+	opts.Limits.HistoryBytes = len(`{"format":1,"versions":[,]}`) + 2*len(first.AppendJSON(nil))
+	r, err := openWith(t, memory.New(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,10 +360,10 @@ func TestHistoryIsBounded(t *testing.T) {
 	checkVersions(t, r, "s", "1", "2")
 }
 
-// Two registries stand for two processes on the same records.
+// Two catalogs stand for two processes on the same records.
 func TestConcurrentDefinesOfTwoProcesses(t *testing.T) {
 	records := memory.New()
-	registries := []*schema.Registry{open(t, records), open(t, records)}
+	registries := []*registry{open(t, records), open(t, records)}
 	const versions = 60
 	outcomes := make([]schema.Outcome, versions)
 	errs := make([]error, versions)
@@ -476,7 +497,7 @@ func TestFailedWrite(t *testing.T) {
 		}
 		checkVersions(t, r, "old", "1", "2")
 		checkVersions(t, r, "new", "2")
-		if err := r.Delete(t.Context(), jail, "gone"); errors.Is(err, schema.ErrNotFound) != lose {
+		if err := r.Delete(t.Context(), jail, "gone"); errors.Is(err, catalog.ErrNotFound) != lose {
 			t.Errorf("lose %t: delete: %v", lose, err)
 		}
 		if n := countRecords(t, g); n != 2 {
@@ -487,9 +508,9 @@ func TestFailedWrite(t *testing.T) {
 
 func TestFailedWriteFreesItsPlace(t *testing.T) {
 	g := &gate{Records: memory.New(), lose: true, fail: errors.New("no answer")}
-	limits := schema.DefaultLimits()
-	limits.Streams = 1
-	r, err := schema.OpenRegistry(t.Context(), g, schema.Rules{}, limits)
+	opts := options()
+	opts.Streams = 1
+	r, err := openWith(t, g, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -550,8 +571,8 @@ func TestClosedStorage(t *testing.T) {
 	if err := r.DeleteJail(t.Context(), jail); !errors.Is(err, storage.ErrClosed) {
 		t.Errorf("DeleteJail: %v", err)
 	}
-	if _, err := schema.OpenRegistry(t.Context(), records, schema.Rules{}, schema.DefaultLimits()); !errors.Is(err, storage.ErrClosed) {
-		t.Errorf("OpenRegistry: %v", err)
+	if _, err := openWith(t, records, options()); !errors.Is(err, storage.ErrClosed) {
+		t.Errorf("New: %v", err)
 	}
 	if _, ok := r.Current(jail, "s"); !ok {
 		t.Error("reading needs no storage")
@@ -601,9 +622,76 @@ func TestCurrentDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func open(t testing.TB, records storage.Records) *schema.Registry {
+// A registry is a catalog whose streams have definitions alone.
+type registry struct{ *catalog.Catalog }
+
+func id(jail, stream string) streams.ID { return streams.ID{Space: jail, Name: stream} }
+
+func (r *registry) Define(ctx context.Context, jail, stream string, def *schema.Definition) (schema.Outcome, error) {
+	return r.Catalog.Define(ctx, id(jail, stream), def)
+}
+
+func (r *registry) Plan(jail, stream string, def *schema.Definition) (schema.Outcome, error) {
+	return r.Catalog.Plan(id(jail, stream), def)
+}
+
+func (r *registry) Delete(ctx context.Context, jail, stream string) error {
+	return r.Catalog.Delete(ctx, id(jail, stream))
+}
+
+func (r *registry) Current(jail, stream string) (*schema.Schema, bool) {
+	s := r.Lookup(id(jail, stream)).Schema()
+	return s, s != nil
+}
+
+func (r *registry) Versions(jail, stream string) ([]*schema.Definition, error) {
+	h := r.Lookup(id(jail, stream)).History()
+	if h == nil {
+		return nil, catalog.ErrNotFound
+	}
+	return h.Versions(), nil
+}
+
+func (r *registry) Version(jail, stream string, v schema.Version) (*schema.Definition, error) {
+	if def := r.Lookup(id(jail, stream)).History().Version(v); def != nil {
+		return def, nil
+	}
+	return nil, catalog.ErrNotFound
+}
+
+func (r *registry) List(jail, after string, limit int) (defs []*schema.Definition) {
+	for _, s := range r.Catalog.List(jail, after, limit, false) {
+		defs = append(defs, s.Schema().Definition)
+	}
+	return defs
+}
+
+func options() catalog.Options {
+	return catalog.Options{Streams: 10_000, Limits: schema.DefaultLimits()}
+}
+
+func openWith(t testing.TB, records storage.Records, opts catalog.Options) (*registry, error) {
 	t.Helper()
-	r, err := schema.OpenRegistry(t.Context(), records, schema.Rules{UnknownFields: schema.Accept}, schema.DefaultLimits())
+	engine := memory.New()
+	network, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamstest.Options(streams.Options{Workers: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(network.Close)
+	shared, err := groups.Open(t.Context(), engine, network.Lookup, groups.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shared.Close(context.Background()) })
+	c, err := catalog.New(t.Context(), catalog.Parts{Records: records, Network: network, Groups: shared}, opts)
+	return &registry{c}, err
+}
+
+func open(t testing.TB, records storage.Records) *registry {
+	t.Helper()
+	opts := options()
+	opts.Rules.UnknownFields = schema.Accept
+	r, err := openWith(t, records, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -619,7 +707,7 @@ func parse(t testing.TB, stream, version, fields string) *schema.Definition {
 	return def
 }
 
-func mustDefine(t testing.TB, r *schema.Registry, jail, stream, version, fields string) schema.Outcome {
+func mustDefine(t testing.TB, r *registry, jail, stream, version, fields string) schema.Outcome {
 	t.Helper()
 	outcome, err := r.Define(t.Context(), jail, stream, parse(t, stream, version, fields))
 	if err != nil {
@@ -628,7 +716,7 @@ func mustDefine(t testing.TB, r *schema.Registry, jail, stream, version, fields 
 	return outcome
 }
 
-func checkVersions(t testing.TB, r *schema.Registry, stream string, want ...string) {
+func checkVersions(t testing.TB, r *registry, stream string, want ...string) {
 	t.Helper()
 	defs, err := r.Versions(jail, stream)
 	if err != nil {
@@ -661,4 +749,32 @@ func countRecords(t testing.TB, records storage.Records) int {
 		n++
 	}
 	return n
+}
+
+// define reads a definition of portCall.
+func define(t testing.TB, text string) *schema.Definition {
+	t.Helper()
+	def, err := schema.ParseDefinition([]byte(text), "portCall", schema.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return def
+}
+
+func decode(t testing.TB, payload string) schema.Document {
+	t.Helper()
+	doc, err := schema.Decode([]byte(payload), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func version(t testing.TB, raw string) schema.Version {
+	t.Helper()
+	v, err := schema.ParseVersion(jsontext.Value(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

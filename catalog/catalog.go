@@ -1,0 +1,222 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"seagate/groups"
+	"seagate/schema"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// schemasTable holds one record per defined stream, under <jail>/<stream>.
+const schemasTable = "schemas"
+
+var (
+	// ErrNotFound: there is no such stream.
+	ErrNotFound = errors.New("catalog: no such stream")
+	// ErrTooManyStreams: the jail has as many streams as it may; delete one.
+	ErrTooManyStreams = errors.New("catalog: the jail has too many streams")
+	// ErrBadName: a jail is empty or has a slash, a stream is empty, or a
+	// definition is of another stream.
+	ErrBadName = errors.New("catalog: bad name of a jail or stream")
+)
+
+// Options of a Catalog.
+type Options struct {
+	Streams int // defined in one jail, at most
+	Rules   schema.Rules
+	Limits  schema.Limits
+}
+
+// Parts are what a Catalog puts streams together from. It closes none of them.
+type Parts struct {
+	Records storage.Records
+	Network *streams.Network
+	Groups  *groups.Registry
+}
+
+// A Catalog is the streams of all jails. Safe for concurrent use.
+type Catalog struct {
+	Parts
+	opts Options
+
+	streams sync.Map // streams.ID to *Stream
+
+	mu    sync.Mutex // guards jails, and is held where streams is changed
+	jails map[string]*jail
+}
+
+// A jail is the names of a jail's streams, so that they can be listed and
+// counted.
+type jail struct {
+	names   []string // sorted
+	defined int      // streams with a schema, or about to have their first
+}
+
+// New returns the catalog of what is stored. It fails on a record that it
+// cannot read: without it the stream could be defined anew, from nothing.
+func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
+	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}}
+	for record, err := range c.Records.List(ctx, schemasTable, "") {
+		if err != nil {
+			return nil, fmt.Errorf("read the definitions: %w", err)
+		}
+		space, name, _ := strings.Cut(record.Key, "/")
+		s := c.add(streams.ID{Space: space, Name: name})
+		if err := s.adopt(record); err != nil {
+			return nil, err
+		}
+	}
+	for _, space := range c.Network.Spaces() {
+		for _, name := range c.Network.Names(space) {
+			c.add(streams.ID{Space: space, Name: name})
+		}
+	}
+	return c, nil
+}
+
+// Lookup returns the stream, or nil if there is none. It takes no lock and
+// allocates nothing but the key.
+func (c *Catalog) Lookup(id streams.ID) *Stream {
+	if s, ok := c.streams.Load(id); ok {
+		return s.(*Stream)
+	}
+	return nil
+}
+
+// Open returns the stream with its topic, and makes both if need be, without a
+// schema. Its errors are those of Stream.Out.
+func (c *Catalog) Open(id streams.ID) (*Stream, error) {
+	for {
+		s := c.add(id)
+		_, err := s.Out()
+		if err != streams.ErrDeleted || !s.isRemoved() {
+			return s, err
+		}
+	}
+}
+
+// add returns the stream, and takes it into the catalog if need be.
+func (c *Catalog) add(id streams.ID) *Stream {
+	if s := c.Lookup(id); s != nil {
+		return s
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.Lookup(id); s != nil {
+		return s
+	}
+	s := &Stream{catalog: c, id: id, turn: make(chan struct{}, 1)}
+	c.streams.Store(id, s)
+	j := c.jails[id.Space]
+	if j == nil {
+		j = &jail{}
+		c.jails[id.Space] = j
+	}
+	i, _ := slices.BinarySearch(j.names, id.Name)
+	j.names = slices.Insert(j.names, i, id.Name)
+	return s
+}
+
+// remove takes a stream out of the catalog.
+func (c *Catalog) remove(s *Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.Lookup(s.id) != s {
+		return
+	}
+	c.streams.Delete(s.id)
+	j := c.jails[s.id.Space]
+	if i, there := slices.BinarySearch(j.names, s.id.Name); there {
+		j.names = slices.Delete(j.names, i, i+1)
+	}
+	if len(j.names) == 0 {
+		delete(c.jails, s.id.Space)
+	}
+}
+
+// reserve counts a stream that is about to have its first schema, so that many
+// at once cannot pass the bound together.
+func (c *Catalog) reserve(id streams.ID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.roomLocked(id.Space); err != nil {
+		return err
+	}
+	c.jails[id.Space].defined++
+	return nil
+}
+
+// count changes how many defined streams a jail has.
+func (c *Catalog) count(id streams.ID, by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.jails[id.Space].defined += by
+}
+
+func (c *Catalog) checkRoom(space string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.roomLocked(space)
+}
+
+func (c *Catalog) roomLocked(space string) error {
+	if j := c.jails[space]; j != nil && j.defined >= c.opts.Streams {
+		return fmt.Errorf("%w: at most %d are allowed", ErrTooManyStreams, c.opts.Streams)
+	}
+	return nil
+}
+
+// List returns streams of a jail in the byte order of their names, from the
+// first name higher than after, at most limit. Streams without a schema are
+// among them only if undefined is true.
+func (c *Catalog) List(space, after string, limit int, undefined bool) (list []*Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	j := c.jails[space]
+	if j == nil {
+		return nil
+	}
+	i, there := slices.BinarySearch(j.names, after)
+	if there {
+		i++
+	}
+	for ; i < len(j.names) && len(list) < limit; i++ {
+		s := c.Lookup(streams.ID{Space: space, Name: j.names[i]})
+		if s.Schema() != nil || undefined && s.IsOpen() {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// Jails returns the jails that have streams, in no order.
+func (c *Catalog) Jails() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.jails))
+}
+
+func recordKey(id streams.ID) string { return id.Space + "/" + id.Name }
+
+func checkID(id streams.ID) error {
+	if id.Name == "" {
+		return fmt.Errorf("%w: the stream has none", ErrBadName)
+	}
+	return checkJail(id.Space)
+}
+
+// checkJail keeps a jail from reaching into the records of another.
+func checkJail(space string) error {
+	if space == "" || strings.Contains(space, "/") {
+		return fmt.Errorf("%w: jail %q", ErrBadName, space)
+	}
+	return nil
+}

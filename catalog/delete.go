@@ -1,0 +1,145 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// deleteTime is how long a deletion may take once it has begun. It goes on if
+// whoever asked for it stops waiting: half a deletion is of use to nobody.
+const deleteTime = 2 * time.Minute
+
+// Delete deletes a stream with its messages, groups and definitions, durably.
+// It returns ErrNotFound if there is none. Its subscriptions end.
+func (c *Catalog) Delete(ctx context.Context, id streams.ID) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	// A definition whose write failed may be in storage all the same, so a
+	// stream that is not in the catalog is looked for there too.
+	s := c.add(id)
+	give, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer give()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
+	return s.delete(ctx)
+}
+
+// delete deletes a stream whose turn the caller has.
+func (s *Stream) delete(ctx context.Context) error {
+	if s.isRemoved() {
+		return ErrNotFound
+	}
+	had := s.IsOpen()
+	if err := s.deleteTopic(ctx); err != nil {
+		return err
+	}
+	if err := s.catalog.Groups.DeleteTopic(s.id); err != nil {
+		return err
+	}
+	defined, err := s.deleteSchema(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.removed = true
+	s.mu.Unlock()
+	s.catalog.remove(s)
+	if !had && !defined {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// deleteTopic deletes the messages. From then on nobody gets a topic of this
+// stream that is not deleted.
+func (s *Stream) deleteTopic(ctx context.Context) error {
+	s.mu.Lock()
+	before := s.deleted
+	s.deleted = true
+	s.mu.Unlock()
+	err := s.catalog.Network.Delete(ctx, s.id)
+	if err != nil {
+		s.mu.Lock()
+		s.deleted = before
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// deleteSchema deletes the definitions, and returns whether there were any.
+func (s *Stream) deleteSchema(ctx context.Context) (defined bool, err error) {
+	for {
+		if err := s.reload(ctx); err != nil {
+			return false, err
+		}
+		h := s.stored.Load()
+		if h == nil {
+			return false, nil
+		}
+		err := s.catalog.Records.Delete(ctx, schemasTable, recordKey(s.id), storage.IfRevision(h.revision))
+		if err == nil {
+			s.undefine()
+			return true, nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return false, fmt.Errorf("delete the definition of %q: %w", s.id.Name, err)
+		}
+	}
+}
+
+// DeleteJail deletes all streams of a jail, durably. The caller has seen to it
+// that nobody uses the jail any more. If it fails, some may be left; call it
+// again.
+func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
+	if err := checkJail(space); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
+	names, err := c.namesOf(ctx, space)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := c.Delete(ctx, streams.ID{Space: space, Name: name})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return c.Groups.DeleteSpace(space) // of topics that are gone
+}
+
+// namesOf returns the streams that a jail has, in memory or in storage.
+func (c *Catalog) namesOf(ctx context.Context, space string) (names []string, err error) {
+	for _, s := range c.List(space, "", c.countOf(space), true) {
+		names = append(names, s.id.Name)
+	}
+	prefix := space + "/"
+	for record, err := range c.Records.List(ctx, schemasTable, prefix) {
+		if err != nil {
+			return nil, fmt.Errorf("list the streams of jail %q: %w", space, err)
+		}
+		names = append(names, record.Key[len(prefix):])
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func (c *Catalog) countOf(space string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if j := c.jails[space]; j != nil {
+		return len(j.names)
+	}
+	return 0
+}

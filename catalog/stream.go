@@ -1,0 +1,157 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"seagate/schema"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// A Stream is one stream with all that belongs to it. Safe for concurrent use.
+type Stream struct {
+	catalog *Catalog
+	id      streams.ID
+
+	stored atomic.Pointer[stored]           // nil: not defined
+	out    atomic.Pointer[streams.OutTopic] // nil: not opened yet
+
+	turn chan struct{} // held by who writes the record, or deletes the stream
+
+	mu      sync.Mutex // guards what follows, and the opening of out
+	deleted bool       // its topic is deleted: none is made any more
+	removed bool       // it is not in the catalog any more
+}
+
+// stored is what the record of a stream holds.
+type stored struct {
+	history  *schema.History
+	revision uint64
+}
+
+// ID returns the stream's jail and name.
+func (s *Stream) ID() streams.ID { return s.id }
+
+// Schema returns what the stream's messages must match, or nil if the stream is
+// not defined. A nil stream is not.
+func (s *Stream) Schema() *schema.Schema { return s.History().Current() }
+
+// History returns all definitions that the stream has had, or nil if it is not
+// defined. A nil stream is not.
+func (s *Stream) History() *schema.History {
+	if s == nil {
+		return nil
+	}
+	if h := s.stored.Load(); h != nil {
+		return h.history
+	}
+	return nil
+}
+
+// Out returns the out topic through which everybody publishes to the stream. It
+// opens the topic if need be, and returns streams.ErrDeleted,
+// streams.ErrTooManyTopics or an error of the store.
+func (s *Stream) Out() (*streams.OutTopic, error) {
+	if out := s.out.Load(); out != nil {
+		return out, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if out := s.out.Load(); out != nil {
+		return out, nil
+	}
+	if s.deleted || s.removed {
+		return nil, streams.ErrDeleted
+	}
+	topic, err := s.catalog.Network.Topic(s.id)
+	if err != nil {
+		return nil, err
+	}
+	out, err := topic.Out()
+	if err != nil {
+		return nil, err
+	}
+	s.out.Store(out)
+	return out, nil
+}
+
+// Topic returns the stream's topic, as Out does.
+func (s *Stream) Topic() (*streams.Topic, error) {
+	out, err := s.Out()
+	if err != nil {
+		return nil, err
+	}
+	return out.Topic(), nil
+}
+
+// Existing returns the stream's topic if there is one.
+func (s *Stream) Existing() (*streams.Topic, bool) {
+	if out := s.out.Load(); out != nil {
+		return out.Topic(), true
+	}
+	return s.catalog.Network.Lookup(s.id)
+}
+
+// IsOpen reports whether the stream has a topic.
+func (s *Stream) IsOpen() bool {
+	_, ok := s.Existing()
+	return ok
+}
+
+// Info returns a snapshot of the stream's topic. It opens none.
+func (s *Stream) Info() streams.Info {
+	if topic, ok := s.Existing(); ok {
+		return topic.Info()
+	}
+	return streams.Info{Bounds: storage.Bounds{First: 1, Next: 1}, Policy: s.catalog.Network.Policy()}
+}
+
+// take waits for the turn to write the stream's record, or to delete the
+// stream, until give is called.
+func (s *Stream) take(ctx context.Context) (give func(), err error) {
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// adopt takes over what a record says.
+func (s *Stream) adopt(record storage.Record) error {
+	h, err := schema.DecodeHistory(s.id.Name, record.Value, s.catalog.opts.Rules)
+	if err != nil {
+		return fmt.Errorf("catalog: record %q of table %q is damaged: %w", record.Key, schemasTable, err)
+	}
+	if s.stored.Swap(&stored{h, record.Revision}) == nil {
+		s.catalog.count(s.id, 1)
+	}
+	return nil
+}
+
+// undefine makes the stream one without a schema.
+func (s *Stream) undefine() {
+	if s.stored.Swap(nil) != nil {
+		s.catalog.count(s.id, -1)
+	}
+}
+
+func (s *Stream) isRemoved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removed
+}
+
+// removeUnused takes the stream out of the catalog if it has neither a schema
+// nor a topic. The caller has the turn.
+func (s *Stream) removeUnused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Schema() == nil && !s.IsOpen() {
+		s.removed = true
+		s.catalog.remove(s)
+	}
+}
