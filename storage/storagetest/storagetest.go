@@ -10,66 +10,67 @@ import (
 	"seagate/storage"
 )
 
+type engineTest struct {
+	name string
+	run  func(t *testing.T, e storage.Engine)
+}
+
+var engineTests = []engineTest{
+	{"Get", testGet},
+	{"Conditions", testConditions},
+	{"Revisions", testRevisions},
+	{"Copies", testCopies},
+	{"Bounds", testBounds},
+	{"OutOfBounds", testOutOfBounds},
+	{"ListOrder", testListOrder},
+	{"ListPrefix", testListPrefix},
+	{"ListSeparatesTables", testListSeparatesTables},
+	{"ListIsSnapshot", testListIsSnapshot},
+	{"ListStops", testListStops},
+	{"Model", testModel},
+	{"CanceledContext", testCanceledContext},
+	{"Closed", testClosed},
+	{"CloseDuringList", testCloseDuringList},
+	{"CloseDuringWrites", testCloseDuringWrites},
+	{"ConcurrentCreate", testConcurrentCreate},
+	{"ConcurrentDelete", testConcurrentDelete},
+	{"ConcurrentIncrement", testConcurrentIncrement},
+	{"ConcurrentReaders", testConcurrentReaders},
+	{"LogAppend", testLogAppend},
+	{"LogNames", testLogNames},
+	{"LogOutOfBounds", testLogOutOfBounds},
+	{"LogRead", testLogRead},
+	{"LogFind", testLogFind},
+	{"LogTrim", testLogTrim},
+	{"LogTrimBegins", testLogTrimBegins},
+	{"LogTrimWhileAppending", testLogTrimWhileAppending},
+	{"LogDelete", testLogDelete},
+	{"LogModel", testLogModel},
+	{"LogKeys", testLogKeys},
+	{"LogKeyRefusals", testLogKeyRefusals},
+	{"LogKeysAtOnce", testLogKeysAtOnce},
+	{"LogKeyOutlivesEntries", testLogKeyOutlivesEntries},
+	{"LogAppenders", testLogAppenders},
+	{"LogReadersWhileAppending", testLogReadersWhileAppending},
+	{"LogCanceledContext", testLogCanceledContext},
+	{"LogClosed", testLogClosed},
+	{"LogCloseDuringAppends", testLogCloseDuringAppends},
+}
+
+// timedTests run in a bubble of synctest, where time passes when all are idle.
+var timedTests = []engineTest{
+	{"LogTimes", testLogTimes},
+	{"LogTrimByAge", testLogTrimByAge},
+	{"LogKeyWindow", testLogKeyWindow},
+}
+
 // Run checks the engines that open returns. Each call of open returns a new,
 // empty engine, which Run closes.
 func Run(t *testing.T, open func(t *testing.T) storage.Engine) {
-	tests := []struct {
-		name string
-		run  func(t *testing.T, e storage.Engine)
-	}{
-		{"Get", testGet},
-		{"Conditions", testConditions},
-		{"Revisions", testRevisions},
-		{"Copies", testCopies},
-		{"Bounds", testBounds},
-		{"OutOfBounds", testOutOfBounds},
-		{"ListOrder", testListOrder},
-		{"ListPrefix", testListPrefix},
-		{"ListSeparatesTables", testListSeparatesTables},
-		{"ListIsSnapshot", testListIsSnapshot},
-		{"ListStops", testListStops},
-		{"Model", testModel},
-		{"CanceledContext", testCanceledContext},
-		{"Closed", testClosed},
-		{"CloseDuringList", testCloseDuringList},
-		{"CloseDuringWrites", testCloseDuringWrites},
-		{"ConcurrentCreate", testConcurrentCreate},
-		{"ConcurrentDelete", testConcurrentDelete},
-		{"ConcurrentIncrement", testConcurrentIncrement},
-		{"ConcurrentReaders", testConcurrentReaders},
-		{"LogAppend", testLogAppend},
-		{"LogNames", testLogNames},
-		{"LogOutOfBounds", testLogOutOfBounds},
-		{"LogRead", testLogRead},
-		{"LogFind", testLogFind},
-		{"LogTrim", testLogTrim},
-		{"LogTrimBegins", testLogTrimBegins},
-		{"LogTrimWhileAppending", testLogTrimWhileAppending},
-		{"LogDelete", testLogDelete},
-		{"LogModel", testLogModel},
-		{"LogKeys", testLogKeys},
-		{"LogKeyRefusals", testLogKeyRefusals},
-		{"LogKeysAtOnce", testLogKeysAtOnce},
-		{"LogKeyOutlivesEntries", testLogKeyOutlivesEntries},
-		{"LogAppenders", testLogAppenders},
-		{"LogReadersWhileAppending", testLogReadersWhileAppending},
-		{"LogCanceledContext", testLogCanceledContext},
-		{"LogClosed", testLogClosed},
-		{"LogCloseDuringAppends", testLogCloseDuringAppends},
-	}
-	for _, test := range tests {
+	for _, test := range engineTests {
 		t.Run(test.name, func(t *testing.T) { runOn(t, open, test.run) })
 	}
-	// These run in a bubble of synctest, where time passes when all are idle.
-	timed := []struct {
-		name string
-		run  func(t *testing.T, e storage.Engine)
-	}{
-		{"LogTimes", testLogTimes},
-		{"LogTrimByAge", testLogTrimByAge},
-		{"LogKeyWindow", testLogKeyWindow},
-	}
-	for _, test := range timed {
+	for _, test := range timedTests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { runOn(t, open, test.run) })
 		})

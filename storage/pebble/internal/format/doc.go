@@ -5,11 +5,11 @@
 // database. Integers are big-endian, so that keys are in the order of their
 // numbers:
 //
-//	's'                                    → state: revision (8), sum (8), numbers (8), incarnation (16)
-//	'r' table 00 key                       → record: revision (8), value
-//	'l' name                               → head of a log: number (8), id (16), six fields of 8, see Head
-//	'm' number (8) seq (8)                 → entry of a log: time (8), end (8), payload
-//	'k' number (8) expires (8) hash (16)   → key of an append: first, count, sum, time (8 each)
+//	's'                              → state: revision (8), sum (8), numbers (8), incarnation (16)
+//	'r' table 00 key                 → record: revision (8), value
+//	'l' name                         → head of a log: number (8), id (16), six fields of 8, see Head
+//	'm' number (8) seq (8)           → entry of a log: time (8), end (8), payload
+//	'k' number (8) expires (8) hash (16) → append: first, count, sum, time (8 each)
 //
 // A table and a key contain no NUL. So the first NUL ends the table, and no
 // table's range reaches into another's.
