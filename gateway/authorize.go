@@ -2,20 +2,16 @@ package gateway
 
 import (
 	"seagate/auth"
-	"seagate/protocol"
 )
 
-// authorize is the one place where it is decided whether a principal may do
-// what it asks. Every operation calls it before it looks at anything else, so
-// that a refusal tells nothing about what exists.
+// authorize decides whether a principal may do what it asks, and nothing else
+// does. Every operation calls it before it looks at anything, so a refusal tells
+// nothing about what exists.
 func (g *Gateway) authorize(p *auth.Principal, action auth.Action) error {
 	if !p.Current() {
-		return protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
+		return auth.ErrInvalidCredentials
 	}
-	if err := p.May(action); err != nil {
-		return protocol.Errorf(protocol.CodeForbidden, "%s", err)
-	}
-	return nil
+	return p.May(action)
 }
 
 // invalidCredentials is the text that deployed clients compare with.

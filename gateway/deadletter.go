@@ -43,10 +43,10 @@ type deadLetter struct {
 	Payload    jsontext.Value `json:"payload"`
 }
 
-// DeadLetter puts a message that a group has given up into the dead-letter
-// stream of its stream, which is defined with the first one. It is for
-// groups.Options.DeadLetter. done is called once, with nil when the message is
-// safe there.
+// DeadLetter publishes a message that a group gave up to the dead-letter stream
+// of its stream, and defines that stream if need be. It is for
+// groups.Options.DeadLetter. done is called once: with nil when the message is
+// as safe there as the stream's durability says.
 func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 	name := g.deadLetterStream(d.Key.Topic.Name)
 	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
@@ -97,8 +97,8 @@ func (g *Gateway) noteDeadLetter(d groups.DeadLetter, client, to string, err err
 	g.Log.Warn("a group gave a message up", attributes...)
 }
 
-// deadLetterStream names the dead-letter stream of a stream. A name that would
-// be too long is shortened: the letters say which stream they are of.
+// deadLetterStream returns the name of a stream's dead-letter stream. A name that
+// would be too long is shortened; each dead letter names its stream anyway.
 func (g *Gateway) deadLetterStream(stream string) string {
 	most := protocol.MaxNameBytes - len(g.settings.DeadLetterSuffix)
 	for len(stream) > most {
@@ -146,9 +146,9 @@ func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
 	return err != nil || bytes.Equal(versions[0].AppendJSON(nil), letters.AppendJSON(nil))
 }
 
-// readable returns the topic of a stream for whoever wants to read it. A
-// dead-letter stream holds messages in an envelope that a filter on them does
-// not see through.
+// readable returns the topic of a stream that the principal may read. A principal
+// with a filter may not read dead letters: the filter cannot see the message
+// inside the envelope.
 func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, error) {
 	if p.Filter != nil && g.holdsDeadLetters(streams.ID{Space: p.JailUID, Name: stream}) {
 		return nil, protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")

@@ -1,8 +1,7 @@
 // Package gateway has the operations that clients ask for: publish, subscribe,
-// define, describe, administer. Each is one method of Gateway, and each begins
-// by asking, in one place (authorize.go), whether the principal may. The
-// transports in the packages below (ws, httpapi, admin) only decode what was
-// asked and encode what came of it.
+// define, describe, administer. Each is one method of Gateway, and each first
+// asks Gateway.authorize whether the principal may do it. The packages below
+// only decode requests and encode answers.
 //
 // # Errors
 //
@@ -13,7 +12,7 @@
 //
 // # Subscriptions
 //
-// Subscribe takes the position and returns; the transport sends its answer and
-// the header, and then calls Subscription.Start. From then on the transport's
-// Sink is called by the workers of the topic network and must not block.
+// Subscribe fixes the position and returns. The transport sends its answer and
+// the header, and then calls Subscription.Start. From then on the workers of the
+// topic network call the transport's Sink, which must not block.
 package gateway

@@ -16,14 +16,14 @@ import (
 	"seagate/streams"
 )
 
-// errorTable says which code the errors of the packages below have on the
-// wire. Their own text is safe to show; where it speaks of topics, which are
-// not the client's word, there is another.
+// errorTable has the code on the wire of each error of the packages below. Their
+// own text is shown, which is safe, unless the row has another.
 var errorTable = []struct {
 	err     error
 	code    protocol.Code
 	message string
 }{
+	{auth.ErrInvalidCredentials, protocol.CodeInvalidCredentials, invalidCredentials},
 	{auth.ErrForbidden, protocol.CodeForbidden, ""},
 	{auth.ErrTooManyAttempts, protocol.CodeTooManyAttempts, ""},
 	{auth.ErrClientExists, protocol.CodeClientExists, ""},
@@ -109,7 +109,8 @@ func (g *Gateway) Refusal(err error) *protocol.Error {
 	return protocol.Errorf(protocol.CodeInternal, "the server failed to %s; its log says why", what)
 }
 
-// schemaRefusal is for the errors that list what is wrong.
+// schemaRefusal returns the refusal for an error of schema that lists what is
+// wrong, or nil for other errors.
 func schemaRefusal(err error) *protocol.Error {
 	var (
 		decode     *schema.DecodeError
@@ -121,7 +122,7 @@ func schemaRefusal(err error) *protocol.Error {
 	switch {
 	case errors.As(err, &decode):
 		e := &protocol.Error{Code: decodeCodes[decode.Kind], Message: decode.Error()}
-		if decode.Kind == schema.NumberRange { // JSON all right, and no valid message
+		if decode.Kind == schema.NumberRange { // valid JSON, but not a valid message
 			e.Errors = []string{e.Message}
 		}
 		return e
@@ -145,7 +146,7 @@ var decodeCodes = map[schema.DecodeErrorKind]protocol.Code{
 	schema.NumberRange:  protocol.CodeInvalidPayload,
 }
 
-// plain is the error's text without the name of the package that made it.
+// plain returns the error's text without the name of its package.
 func plain(err error) string {
 	text := err.Error()
 	for _, prefix := range []string{"auth: ", "catalog: ", "schema: ", "streams: ", "groups: "} {
@@ -165,5 +166,5 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 	if errors.Is(err, auth.ErrTooManyAttempts) {
 		return err
 	}
-	return protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
+	return auth.ErrInvalidCredentials
 }

@@ -22,8 +22,8 @@ type filterEntry struct {
 	uses   int
 }
 
-// take returns the filter as it applies to one stream, or nil if there
-// everything passes, and a function that gives it back.
+// take returns the filter as it applies to one stream, or nil if everything
+// passes it, and a function that releases it.
 func (t *filterTable) take(f *fdsl.Filter, stream string) (*fdsl.Filter, func()) {
 	f = f.For(stream)
 	if passes, constant := f.Constant(); constant && passes {

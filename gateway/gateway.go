@@ -10,48 +10,40 @@ import (
 	"seagate/schema"
 )
 
-// Settings are what the protocol leaves to the operator.
+// Settings are what the protocol leaves to the operator. All bounds must be set.
 type Settings struct {
 	// UngroupedShare makes the subscriptions of one client to one stream that
-	// name no group share its messages, as the original server did. Default:
+	// name no group share its messages, as the original server did. Otherwise
 	// each receives everything.
 	UngroupedShare bool
 
 	// AcceptUndefined lets clients publish and subscribe to streams that
-	// nobody defined; any JSON value passes. Default: refused.
+	// nobody defined; any JSON value passes. Otherwise they are refused.
 	AcceptUndefined bool
 
-	// JSONDepth bounds how deep objects and arrays of a message may nest.
-	// Default 64.
-	JSONDepth int
-
-	// HeaderBytes bounds the header of a stream. Default 64 KiB.
-	HeaderBytes int
-
-	// SubscriptionsPerConnection, default 1,000.
+	JSONDepth                  int // levels of objects and arrays in a message
+	HeaderBytes                int // of the header of a stream
 	SubscriptionsPerConnection int
+	ConnectionsPerClient       int
 
-	// ConnectionsPerClient, default 10,000.
-	ConnectionsPerClient int
-
-	// PublishesPerSecond bounds the messages of one client, with a burst of
-	// one second's worth. Default 0: no bound.
+	// PublishesPerSecond bounds the messages of one client. A burst may have one
+	// second's worth. 0 is no bound.
 	PublishesPerSecond int
 
 	// SkipGaps lets a subscription that did not ask to be told go on behind
-	// messages that retention dropped before it read them. Default: its
-	// connection is ended, so that it notices.
+	// messages that retention dropped before it read them. Otherwise its
+	// connection is ended, so that the client notices.
 	SkipGaps bool
 
-	// DeadLetterSuffix names the stream that takes what a group's members
-	// could not process, after the stream's own name. Default ".dead".
+	// DeadLetterSuffix follows a stream's name in the name of the stream that
+	// takes what the members of its groups could not process.
 	DeadLetterSuffix string
 
 	// Schema is how strictly definitions and messages are checked.
 	Schema schema.Limits
 }
 
-// Parts are what a Gateway puts to work. The Gateway closes none of them.
+// Parts are what a Gateway works with. It closes none of them.
 type Parts struct {
 	Directory *auth.Directory
 	Catalog   *catalog.Catalog
@@ -72,7 +64,7 @@ type Gateway struct {
 	shards   atomic.Uint32
 }
 
-// New returns a Gateway over the parts, after removing what deleted jails left
+// New returns a Gateway over the parts. It first removes what deleted jails left
 // behind.
 func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) {
 	g := &Gateway{

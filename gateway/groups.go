@@ -9,15 +9,15 @@ import (
 	"seagate/streams"
 )
 
-// GroupInfo is a group's state, and the id of the client that it is of.
+// GroupInfo is a group's state and the id of its client.
 type GroupInfo struct {
 	groups.Stat
 	Client string
 }
 
-// ListGroups returns the groups of a stream from after the given place, which
-// is what an earlier call returned as next, or "": at most limit of them. next
-// is "" at the end.
+// ListGroups returns at most limit groups of a stream. after is what the previous
+// call returned as next, or "" for the first call. next is "" after the last
+// group.
 func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, after string, limit int) (list []GroupInfo, next string, err error) {
 	if _, err := g.Stream(p, stream); err != nil {
 		return nil, "", err
@@ -45,8 +45,8 @@ func cursorOf(after string) *groups.Cursor {
 	return &groups.Cursor{Client: client, Group: group}
 }
 
-// Group returns one group of a stream; "" is that of subscriptions without a
-// group.
+// Group returns one group of a stream. "" is the group of subscriptions that name
+// none.
 func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, group string) (GroupInfo, error) {
 	if err := g.authorize(p, auth.Describe); err != nil {
 		return GroupInfo{}, err
@@ -62,8 +62,8 @@ func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, 
 	return GroupInfo{stat, client}, nil
 }
 
-// MoveGroup moves a group's position, durably, or with dryRun says what that
-// would mean. What its members have in flight is forgotten.
+// MoveGroup moves a group's position, durably. With dryRun it only returns what
+// that would mean. Messages in flight are forgotten.
 func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, client, group string, to Position, dryRun bool) (groups.MoveResult, error) {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return groups.MoveResult{}, err
@@ -87,8 +87,8 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 	return result, nil
 }
 
-// DeleteGroup forgets a group with its position, durably. The subscriptions of
-// its members end.
+// DeleteGroup deletes a group with its position, durably. The subscriptions of its
+// members end.
 func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, client, group string) error {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return err

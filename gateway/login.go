@@ -10,8 +10,8 @@ import (
 	"seagate/protocol"
 )
 
-// Authenticate returns who presents the credentials. The refusal tells the
-// peer nothing about what was wrong with them; the log does.
+// Authenticate returns the principal of the credentials. The error tells the peer
+// nothing about what is wrong with them; the log does.
 func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.Principal, error) {
 	var p *auth.Principal
 	var err error
@@ -29,8 +29,8 @@ func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.P
 	return p, nil
 }
 
-// errOtherJail: the credentials are good, for a client of another jail than the
-// one that was named with them.
+// errOtherJail reports valid credentials of a client that is not in the jail that
+// was named with them.
 var errOtherJail = errors.New("the client is not in the jail that was named")
 
 // A Connection is what a login ends when its credentials do.
@@ -59,7 +59,7 @@ func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, error) {
 	// that came in between is seen here or there.
 	if !p.Current() {
 		g.logins.remove(l)
-		return nil, protocol.Errorf(protocol.CodeInvalidCredentials, invalidCredentials)
+		return nil, auth.ErrInvalidCredentials
 	}
 	if !p.Expires.IsZero() {
 		l.expiry = time.AfterFunc(time.Until(p.Expires), l.expire)

@@ -35,15 +35,15 @@ type Page struct {
 	Messages []*streams.Message
 	Next     uint64 // the number to go on with
 	More     bool   // there is something at Next
-	Dropped  uint64 // how many messages, from the one asked for on, are not kept any more
+	Dropped  uint64 // messages at and after the position that are no longer kept
 	Bounds   storage.Bounds
 }
 
 // pageBytes bounds the payloads of a page.
 const pageBytes = 1 << 20
 
-// Messages returns a page of at most limit messages from a position on, those
-// that the principal may see. It may be empty though there are more.
+// Messages returns at most limit messages from a position on, without those that
+// the principal may not see. A page may be empty although More is true.
 func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string, from Position, limit int) (Page, error) {
 	if err := g.authorize(p, auth.Subscribe); err != nil {
 		return Page{}, err
@@ -68,7 +68,7 @@ func readPage(ctx context.Context, topic *streams.Topic, from Position, limit in
 		return Page{}, err
 	}
 	run, err := topic.Read(ctx, at, limit, pageBytes)
-	if errors.Is(err, storage.ErrTrimmed) { // meanwhile
+	if errors.Is(err, storage.ErrTrimmed) { // retention was faster
 		return readPage(ctx, topic, from, limit)
 	}
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"seagate/protocol"
 )
 
-// Metrics are the counters of the operations and transports. No label has
-// values that a client can make up.
+// Metrics are the counters of the operations and transports. Clients cannot choose
+// the value of any label.
 type Metrics struct {
 	Connections       *prometheus.GaugeVec   // open, by transport
 	ConnectionsMade   *prometheus.CounterVec // ever, by transport

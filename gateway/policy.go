@@ -7,8 +7,8 @@ import (
 	"seagate/streams"
 )
 
-// StreamPolicy is how a stream keeps its messages: what was set for it, and
-// what holds.
+// StreamPolicy is how a stream keeps its messages: what is set for it, and what
+// results from that and the settings for all streams.
 type StreamPolicy struct {
 	Set   streams.Overrides
 	Holds streams.Policy
@@ -31,8 +31,8 @@ func policyOf(topic *streams.Topic) StreamPolicy {
 	return StreamPolicy{set, holds}
 }
 
-// SetPolicy replaces what is set for the stream, durably. What is not set is
-// as the settings have it for all streams.
+// SetPolicy replaces what is set for the stream, durably. For what is not set, the
+// settings for all streams hold.
 func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream string, set streams.Overrides) (StreamPolicy, error) {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return StreamPolicy{}, err

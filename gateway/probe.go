@@ -9,11 +9,11 @@ import (
 	"seagate/streams"
 )
 
-// probeTopic lies in a space of its own: no jail's uid is empty.
+// probeTopic is in a space that no jail has, since no jail's uid is empty.
 var probeTopic = streams.ID{Name: "probe"}
 
-// Probe publishes a message to itself and waits until it has received it, the
-// way that a client's message goes. An error says that clients would wait too.
+// Probe publishes a message to itself and waits until it is delivered. If that
+// fails, it fails for clients too.
 func (g *Gateway) Probe(ctx context.Context) error {
 	topic, err := g.Catalog.Network.Topic(probeTopic)
 	if err != nil {
@@ -27,7 +27,7 @@ func (g *Gateway) Probe(ctx context.Context) error {
 	defer in.Close()
 	in.Start()
 	if err := send(ctx, topic); errors.Is(err, storage.ErrNoSpace) {
-		return nil // nothing else is wrong, and nobody is helped by shutting readers out
+		return nil // readers still work, and being out of service would not help them
 	} else if err != nil {
 		return fmt.Errorf("probe: publish: %w", err)
 	}

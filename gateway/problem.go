@@ -20,7 +20,8 @@ func WriteProblem(w http.ResponseWriter, e *protocol.Error) {
 	w.Write(body)
 }
 
-// PeerAddress is where a request comes from, by which failures are counted.
+// PeerAddress returns the address of the client. Failed authentications are
+// counted by it.
 func PeerAddress(r *http.Request) netip.Addr {
 	a, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return a.Addr().Unmap()

@@ -18,20 +18,20 @@ type Publication struct {
 	Stream   string
 	Payloads []jsontext.Value // they belong to the gateway afterwards
 
-	// Batch lists the problems of a payload under its index.
+	// Batch: the problems of each payload are listed under its index.
 	Batch bool
 
-	// ID makes the publication happen once: a repeat by the same client, of
-	// the same payloads, within the settings' window succeeds and adds
-	// nothing. "" is none.
+	// ID makes the publication idempotent: if the same client repeats it with
+	// the same payloads, within streams.Options.RepeatWindow, the repeat succeeds
+	// and adds nothing. "" is none.
 	ID string
 }
 
-// Publish checks the payloads against the stream's schema and appends them,
-// all or none, in order. done is called exactly once, perhaps before Publish
-// returns and perhaps by another goroutine: with nil once the messages are as
-// safe as the stream's durability says, or with why none was accepted. It must
-// not block.
+// Publish checks the payloads against the stream's schema and appends all of
+// them in order, or none. done is called exactly once, perhaps before Publish
+// returns and perhaps by another goroutine: with nil when the messages are as
+// safe as the stream's durability says, or with the reason why none was
+// accepted. It must not block.
 func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) {
 	out, messages, err := g.admit(p, pub)
 	if err != nil {
@@ -53,7 +53,7 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) 
 		out.Send(messages, answer)
 		return
 	}
-	// Clients of one id in several jails are several clients.
+	// Not by the client's id, which other jails may have too.
 	out.SendOnce(p.ClientUID+"/"+pub.ID, messages, answer)
 }
 
@@ -79,8 +79,8 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, 
 	return out, messages, err
 }
 
-// find returns the stream if it is defined. It returns nil if it is not and the
-// settings allow streams that are not, and otherwise an error.
+// find returns the stream if it is defined. If it is not, find returns nil where
+// the settings allow undefined streams, and an error where they do not.
 func (g *Gateway) find(id streams.ID) (*catalog.Stream, error) {
 	if s := g.Catalog.Lookup(id); s.Schema() != nil {
 		return s, nil
@@ -94,7 +94,7 @@ func (g *Gateway) find(id streams.ID) (*catalog.Stream, error) {
 	return nil, nil
 }
 
-// open returns what publishes to a stream that find has found.
+// open returns the out topic of a stream that find returned.
 func (g *Gateway) open(id streams.ID, s *catalog.Stream) (out *streams.OutTopic, err error) {
 	if s == nil {
 		s, err = g.Catalog.Open(id)
@@ -137,14 +137,14 @@ func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool)
 		}
 		messages[i] = document.Raw
 	}
-	if found != nil { // not as an error that is nil and has a type
+	if found != nil { // a nil *protocol.Error would be an error that is not nil
 		return nil, found
 	}
 	return messages, nil
 }
 
-// maxBatchErrors bounds the answer to a batch of which nothing is right. Beyond
-// it each bad message is named with the first of its problems.
+// maxBatchErrors bounds the answer to a batch. Beyond it, each bad message is
+// named with the first of its problems only.
 const maxBatchErrors = 1000
 
 // appendProblems adds what is wrong with the i-th message of a batch.
@@ -173,9 +173,9 @@ func size(messages [][]byte) (n int) {
 	return n
 }
 
-// Field says whether the stream is defined and, if so, whether its messages
-// may have a field of that name. A transport needs it to tell a batch from a
-// message that looks like one; it authorizes nothing.
+// Field reports whether the stream is defined and, if so, whether its messages
+// may have a field of that name. A transport needs it to distinguish a batch from
+// a message that looks like one. It authorizes nothing.
 func (g *Gateway) Field(p *auth.Principal, stream, name string) (defined, has bool) {
 	current := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: stream}).Schema()
 	if current == nil {

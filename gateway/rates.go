@@ -45,7 +45,7 @@ func (r *rates) of(key rateKey) *rate.Limiter {
 }
 
 // forget drops the entry of a client, or of all clients of a jail if client is
-// empty. One that is still there gets a new one.
+// empty. A client that still exists gets a new entry.
 func (r *rates) forget(jail, client string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

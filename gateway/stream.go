@@ -13,15 +13,16 @@ import (
 	"seagate/streams"
 )
 
-// StreamInfo is what there is to know about a stream apart from its messages.
+// StreamInfo is the state of a stream.
 type StreamInfo struct {
 	Name    string
 	Version *schema.Version // nil if nobody defined it
 	Topic   streams.Info
 }
 
-// Streams returns the streams of the principal's jail whose names come after
-// the given one, at most limit, in order. more says whether there are others.
+// Streams returns at most limit streams of the principal's jail in the order of
+// their names, from the first name higher than after. more reports whether others
+// follow.
 func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []StreamInfo, more bool, err error) {
 	if err := g.authorize(p, auth.ListStreams); err != nil {
 		return nil, false, err
@@ -44,8 +45,8 @@ func (g *Gateway) Stream(p *auth.Principal, stream string) (StreamInfo, error) {
 	return describe(s), nil
 }
 
-// existing returns a stream that is defined, or used though it is not, for
-// whoever may describe it.
+// existing returns a stream that is defined, or that is undefined and has a topic,
+// if the principal may describe it.
 func (g *Gateway) existing(p *auth.Principal, stream string) (*catalog.Stream, error) {
 	if err := g.authorize(p, auth.Describe); err != nil {
 		return nil, err
@@ -82,8 +83,8 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 	return nil
 }
 
-// SetHeader replaces the stream's header, durably: what a new subscription
-// without group receives first. It is checked like a message.
+// SetHeader replaces the stream's header, durably. A new subscription without a
+// group receives it first. It is checked like a message.
 func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) error {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return err
@@ -125,8 +126,7 @@ func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, erro
 	return nil, protocol.Errorf(protocol.CodeHeaderNotFound, "the stream %q has no header", stream)
 }
 
-// SetPaused pauses or resumes a stream, durably. Publishing to a paused stream
-// is refused.
+// SetPaused pauses or resumes a stream, durably. A paused stream refuses messages.
 func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream string, paused bool) error {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return err

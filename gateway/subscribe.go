@@ -31,7 +31,7 @@ type Sink interface {
 	End(reason *protocol.Error) (told bool)
 }
 
-// A Request says what is subscribed to, and how.
+// A Request is what Subscribe needs to know.
 type Request struct {
 	Stream   string
 	Group    string // "" for none
@@ -50,7 +50,7 @@ type Subscription struct {
 	sink       Sink
 	tellGaps   bool
 	filter     *fdsl.Filter // nil: everything is visible
-	release    func()       // gives the filter back
+	release    func()       // releases the filter
 	header     []byte
 	next       uint64
 	bounds     storage.Bounds
@@ -58,8 +58,8 @@ type Subscription struct {
 	membership *groups.Membership // nil if not
 }
 
-// Subscribe begins a subscription, of one's own or, if the request names one,
-// in a group. Nothing is delivered before Start.
+// Subscribe begins a subscription, in the group that the request names or in none.
+// Nothing is delivered before Start.
 func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, sink Sink) (*Subscription, error) {
 	if err := g.authorize(p, auth.Subscribe); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 		s.filter, s.release = g.filters.take(p.Filter, r.Stream)
 	}
 	joined := false
-	defer func() { // also if a filter panics: nobody may be left behind
+	defer func() { // also if a filter panics: no member may be left behind
 		if !joined {
 			s.Close()
 		}
@@ -117,7 +117,7 @@ var errCreditAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	"credit: is for members of a group; give a groupId, or leave it out")
 
 func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) (err error) {
-	// A group that exists stays where it is; an epoch is checked all the same.
+	// An existing group stays where it is. The epoch is checked all the same.
 	if _, err := topic.Locate(ctx, streams.Latest().In(r.From.Epoch)); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 	return nil
 }
 
-// see keeps the header, if there is one and the filter passes it.
+// see keeps the header if there is one and the filter passes it.
 func (s *Subscription) see(header []byte) {
 	if header == nil {
 		return
@@ -171,16 +171,16 @@ func (s *Subscription) Resume() {
 	s.in.Resume()
 }
 
-// Shared says whether the subscription is in a group, and so is to be
-// acknowledged.
+// Shared reports whether the subscription is in a group, which needs
+// acknowledgements.
 func (s *Subscription) Shared() bool { return s.membership != nil }
 
-// Ack acknowledges everything up to the tag. Only for shared subscriptions; it
-// says nothing of one that acknowledges explicitly.
+// Ack acknowledges everything up to the tag. It is for shared subscriptions; for
+// one that acknowledges explicitly it confirms gaps only.
 func (s *Subscription) Ack(tag uint64) { s.membership.Ack(tag) }
 
-// Acknowledge confirms messages one by one, or all up to one. Numbers that
-// were not handed to this subscription are ignored.
+// Acknowledge confirms messages by their numbers, or all up to a number. Numbers
+// that this subscription was not handed are ignored.
 func (s *Subscription) Acknowledge(a protocol.Ack) error {
 	return s.tellGroup(func(m *groups.Membership) (err error) {
 		if a.UpTo > 0 {
@@ -192,7 +192,7 @@ func (s *Subscription) Acknowledge(a protocol.Ack) error {
 	})
 }
 
-// Reject gives messages back that could not be processed.
+// Reject returns messages that could not be processed to the group.
 func (s *Subscription) Reject(n protocol.Nack) error {
 	return s.tellGroup(func(m *groups.Membership) error {
 		_, err := m.Nack(n.Seqs, n.Reason, n.Delay)

@@ -8,8 +8,9 @@ import (
 	"seagate/protocol"
 )
 
-// Clients returns the clients of the principal's jail whose ids come after the
-// given one, at most limit, in order. more says whether there are others.
+// Clients returns at most limit clients of the principal's jail in the order of
+// their ids, from the first id higher than after. more reports whether others
+// follow.
 func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []auth.Client, more bool, err error) {
 	if err := g.authorize(p, auth.ManageClients); err != nil {
 		return nil, false, err
@@ -46,7 +47,7 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 		return attempted("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
-	if err := g.Catalog.Groups.DeleteClient(client.UID); err != nil { // they would be forgotten in time all the same
+	if err := g.Catalog.Groups.DeleteClient(client.UID); err != nil { // idle groups are deleted in time anyway
 		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
 	}
 	return nil
@@ -85,8 +86,8 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 	return client, nil
 }
 
-// Jails returns the jails whose ids come after the given one, at most limit,
-// in order. more says whether there are others.
+// Jails returns at most limit jails in the order of their ids, from the first id
+// higher than after. more reports whether others follow.
 func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth.Jail, more bool, err error) {
 	if err := g.authorize(p, auth.ManageJails); err != nil {
 		return nil, false, err
@@ -125,8 +126,8 @@ func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) 
 		return attempted("delete the jail", err)
 	}
 	g.audit(p, "jail deleted", id)
-	// The jail is gone by now and nobody sees its streams; what an error
-	// leaves of them is swept at the next start.
+	// The jail is gone, so nobody sees its streams. If an error leaves some, the
+	// next start removes them.
 	if err := g.Catalog.DeleteJail(ctx, jail.UID); err != nil {
 		g.Log.Error("a deleted jail's streams were not all removed", "jail", id, "error", err)
 	}

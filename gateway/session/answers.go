@@ -2,8 +2,8 @@ package session
 
 import "sync"
 
-// answers sends what comes of a connection's publishes in the order in which
-// they were asked for, whatever the order in which they are done.
+// answers sends the answers to publishes in the order of the requests, in whatever
+// order they become known.
 type answers struct {
 	send func([]byte)
 
@@ -22,7 +22,7 @@ func newAnswers(send func([]byte)) *answers {
 	return a
 }
 
-// reserve takes the next place, once fewer than limit are taken.
+// reserve takes the next place. It waits while limit places are taken.
 func (a *answers) reserve(limit int) *answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -34,7 +34,7 @@ func (a *answers) reserve(limit int) *answer {
 	return place
 }
 
-// fill gives the answer for a place, and sends all that are due.
+// fill sets the answer of a place, and sends all answers that are due.
 func (a *answers) fill(place *answer, frame []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
