@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Links between the documents lead to files and headings that exist.
@@ -38,6 +39,31 @@ func TestLinks(t *testing.T) {
 		t.Errorf("found only %d links in %q", links, documents)
 	}
 }
+
+// No line of the documents is longer than maxLine characters, so that they can
+// be read and compared as text. Rows of tables may be, and lines that are
+// nothing but a link.
+func TestDocumentLines(t *testing.T) {
+	documents, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bareLink := regexp.MustCompile(`^\s*([-*] )?<?https?://\S+$`)
+	for _, document := range append(documents, "README.md", "CHANGELOG.md") {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			n := utf8.RuneCountInString(line)
+			if n > maxLine && !strings.HasPrefix(line, "|") && !bareLink.MatchString(line) {
+				t.Errorf("%s:%d: %d characters, at most %d are allowed", document, i+1, n, maxLine)
+			}
+		}
+	}
+}
+
+const maxLine = 120
 
 // readDocument returns the text of a file without its blocks of code.
 func readDocument(t *testing.T, path string) string {
