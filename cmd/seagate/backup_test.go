@@ -15,36 +15,6 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A result is the output and the exit status of a command.
-type result struct {
-	out, notes string
-	code       int
-}
-
-// command runs the program with an environment of these settings, each KEY=VALUE.
-func command(t *testing.T, settings []string, args ...string) result {
-	t.Helper()
-	var out, notes bytes.Buffer
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(bare(t.TempDir()), settings...)
-	cmd.Stdout, cmd.Stderr = &out, &notes
-	err := cmd.Run()
-	if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
-		t.Fatal(err)
-	}
-	return result{out.String(), notes.String(), cmd.ProcessState.ExitCode()}
-}
-
-// ok runs a command that must succeed.
-func ok(t *testing.T, settings []string, args ...string) result {
-	t.Helper()
-	r := command(t, settings, args...)
-	if r.code != 0 {
-		t.Fatalf("%q: exit status %d\n%s%s", args, r.code, r.out, r.notes)
-	}
-	return r
-}
-
 // asRoot returns the environment for commands that act as the root client.
 func (g *gateway) asRoot() []string {
 	return []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=" + root.id, "SEAGATE_CLIENT_SECRET=" + root.secret}

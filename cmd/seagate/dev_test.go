@@ -77,13 +77,7 @@ func (w *workplace) dev(arguments string) *devServer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	g := &gateway{p, w.t, w.folder}
-	w.t.Cleanup(func() {
-		g.kill()
-		if err := g.complaint(); err != nil {
-			w.t.Error(err)
-		}
-	})
+	g := adopt(w.t, p, w.folder)
 	if _, err := stdout.Seek(0, io.SeekStart); err != nil {
 		w.t.Fatal(err)
 	}

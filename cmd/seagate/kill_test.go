@@ -79,27 +79,6 @@ func TestOracleCommand(t *testing.T) {
 	g.stopped()
 }
 
-// TestStreamsInMemoryGetANewEpoch after a restart, so that nobody reads another message
-// under an old number.
-func TestStreamsInMemoryGetANewEpoch(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	g := startIn(t, folder, "SEAGATE_STREAMS_DURABILITY=memory")
-	g.define(root, "s")
-	g.publish(root, "s", `{"n":1}`)
-	epoch := field(t, g.ok(root, "GET", "/streams/s/messages", ""), "epoch")
-	g.kill()
-	g = startIn(t, folder, "SEAGATE_STREAMS_DURABILITY=memory")
-	g.refused(root, 410, "position_lost", "GET", "/streams/s/messages?from=2&epoch="+epoch, "")
-	g.publish(root, "s", `{"n":2}`)
-	g.refused(root, 410, "position_lost", "GET", "/streams/s/messages?from=2&epoch="+epoch, "")
-	page := g.ok(root, "GET", "/streams/s/messages", "")
-	if !strings.Contains(page, `"nextSeq":2`) || field(t, page, "epoch") == epoch {
-		t.Errorf("after the restart: %s, before it the epoch was %s", page, epoch)
-	}
-	g.stopped()
-}
-
 // newOracle returns an oracle for a gateway, with changed options.
 func newOracle(t *testing.T, g *gateway, change func(*oracle.Options)) *oracle.Oracle {
 	t.Helper()

@@ -178,6 +178,11 @@ func startIn(t testing.TB, folder string, settings ...string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return adopt(t, p, folder)
+}
+
+// adopt ends a process with the test, and then looks through its log.
+func adopt(t testing.TB, p *process, folder string) *gateway {
 	g := &gateway{p, t, folder}
 	t.Cleanup(func() {
 		g.kill()

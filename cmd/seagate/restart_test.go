@@ -89,19 +89,39 @@ func TestGroupsContinueAfterKill9(t *testing.T) {
 	}
 }
 
-// TestStreamsInMemoryAreEmptyAfterKill9, and old numbers are refused.
+// TestStreamsInMemoryAreEmptyAfterKill9, and have a new epoch, so that nobody
+// reads another message under an old number.
 func TestStreamsInMemoryAreEmptyAfterKill9(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	g := startIn(t, folder)
-	g.define(root, "boiler")
-	g.ok(root, "PUT", "/streams/boiler/settings", `{"durability":"memory"}`)
-	g.publish(root, "boiler", `{"n":1}`)
-	epoch := field(t, g.ok(root, "GET", "/streams/boiler", ""), "epoch")
-	g.ok(root, "GET", "/streams/boiler/messages?from=1&epoch="+epoch, "")
+	for name, test := range map[string]struct{ setting, ofStream string }{
+		"all streams": {"SEAGATE_STREAMS_DURABILITY=memory", `{}`},
+		"one stream":  {"SEAGATE_STREAMS_DURABILITY=disk", `{"durability":"memory"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			g := startIn(t, folder, test.setting)
+			g.define(root, "boiler")
+			g.ok(root, "PUT", "/streams/boiler/settings", test.ofStream)
+			g.publish(root, "boiler", `{"n":1}`)
+			epoch := field(t, g.ok(root, "GET", "/streams/boiler", ""), "epoch")
+			for _, from := range []string{"1", "2"} {
+				g.ok(root, "GET", "/streams/boiler/messages?from="+from+"&epoch="+epoch, "")
+			}
 
-	g = again(t, g, folder)
-	g.publish(root, "boiler", `{"n":2}`)
-	g.refused(root, 410, "position_lost", "GET", "/streams/boiler/messages?from=1&epoch="+epoch, "")
-	g.stopped()
+			g = again(t, g, folder, test.setting)
+			lost := func() {
+				for _, from := range []string{"1", "2"} {
+					g.refused(root, 410, "position_lost", "GET", "/streams/boiler/messages?from="+from+"&epoch="+epoch, "")
+				}
+			}
+			lost()
+			g.publish(root, "boiler", `{"n":2}`)
+			lost()
+			page := g.ok(root, "GET", "/streams/boiler/messages", "")
+			if !strings.Contains(page, `"nextSeq":2`) || field(t, page, "epoch") == epoch {
+				t.Errorf("after the restart: %s, before it the epoch was %s", page, epoch)
+			}
+			g.stopped()
+		})
+	}
 }

@@ -1,8 +1,6 @@
 package main_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -151,8 +149,7 @@ func TestFlagsOverrideTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.kill()
-	g := &gateway{p, t, folder}
+	g := adopt(t, p, folder)
 	if g.admin != "" {
 		t.Errorf("there is an admin listener at %s", g.admin)
 	}
@@ -210,20 +207,6 @@ func TestAdminListener(t *testing.T) {
 	}
 }
 
-// seagate runs a command that ends by itself.
-func seagate(t *testing.T, env []string, arguments ...string) (stdout, stderr string, status int) {
-	t.Helper()
-	var out, complaints bytes.Buffer
-	cmd := exec.Command(program, arguments...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &complaints
-	stuck := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-	defer stuck.Stop()
-	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
-		t.Fatal(err)
-	}
-	return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
-}
-
 func writeFile(t *testing.T, folder, name, text string) string {
 	t.Helper()
 	path := filepath.Join(folder, name)
@@ -256,24 +239,24 @@ func TestCheck(t *testing.T) {
 	} {
 		file := writeFile(t, folder, strings.ReplaceAll(name, " ", "-")+".toml", c.file)
 		env := append(environment(filepath.Join(folder, "data")), c.env)
-		for _, command := range []string{"check", "serve"} {
-			if command == "serve" && c.want == "" {
+		for _, verb := range []string{"check", "serve"} {
+			if verb == "serve" && c.want == "" {
 				continue
 			}
-			out, complaints, status := seagate(t, env, command, "--config", file)
-			if c.want == "" && (status != 0 || !strings.Contains(out, "valid")) {
-				t.Errorf("%s: status %d, %s%s", name, status, out, complaints)
+			r := command(t, env, verb, "--config", file)
+			if c.want == "" && (r.code != 0 || !strings.Contains(r.out, "valid")) {
+				t.Errorf("%s: %+v", name, r)
 			}
-			if c.want != "" && (status == 0 || !strings.Contains(complaints, c.want)) {
-				t.Errorf("%s, %s: status %d, %s%s", name, command, status, out, complaints)
+			if c.want != "" && (r.code == 0 || !strings.Contains(r.notes, c.want)) {
+				t.Errorf("%s, %s: %+v", name, verb, r)
 			}
-			if strings.Contains(complaints, "a secret that") || strings.Contains(complaints, root.secret) {
-				t.Errorf("%s, %s: shows a secret: %s", name, command, complaints)
+			if strings.Contains(r.notes, "a secret that") || strings.Contains(r.notes, root.secret) {
+				t.Errorf("%s, %s: shows a secret: %s", name, verb, r.notes)
 			}
 		}
 	}
-	if _, complaints, status := seagate(t, bare(folder), "check", "--config", filepath.Join(folder, "missing.toml")); status == 0 || !strings.Contains(complaints, "missing.toml") {
-		t.Errorf("a file that is not there: %d %s", status, complaints)
+	if r := command(t, nil, "check", "--config", filepath.Join(folder, "missing.toml")); r.code == 0 || !strings.Contains(r.notes, "missing.toml") {
+		t.Errorf("a file that is not there: %+v", r)
 	}
 }
 
@@ -284,10 +267,7 @@ func TestConfig(t *testing.T) {
 	folder := t.TempDir()
 	file := writeFile(t, folder, "seagate.toml", "[websocket]\nping_interval = \"5s\"\n")
 	env := environment(folder)
-	out, complaints, status := seagate(t, env, "config", "--config", file, "--admin-listen", "127.0.0.1:7")
-	if status != 0 {
-		t.Fatalf("status %d, %s", status, complaints)
-	}
+	out := ok(t, env, "config", "--config", file, "--admin-listen", "127.0.0.1:7").out
 	for _, want := range [][]string{
 		{"websocket.ping_interval", `"5s"`, file + ":2"},
 		{"listen", `"127.0.0.1:0"`, "env SEAGATE_LISTEN"},
@@ -300,7 +280,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("no line with %q in\n%s", want, out)
 		}
 	}
-	asJSON, _, _ := seagate(t, env, "config", "--json")
+	asJSON := ok(t, env, "config", "--json").out
 	if strings.Contains(out+asJSON, root.secret) {
 		t.Error("it shows the secret")
 	}
@@ -309,11 +289,8 @@ func TestConfig(t *testing.T) {
 	}
 
 	// All defaults, written down, are a valid file that changes nothing.
-	defaults, _, _ := seagate(t, env, "config", "--defaults")
-	reference := writeFile(t, folder, "reference.toml", defaults)
-	if out, complaints, status := seagate(t, bare(folder), "check", "--config", reference); status != 0 {
-		t.Errorf("the defaults: status %d, %s%s", status, out, complaints)
-	}
+	reference := writeFile(t, folder, "reference.toml", ok(t, env, "config", "--defaults").out)
+	ok(t, nil, "check", "--config", reference)
 }
 
 func hasLine(text string, columns []string) bool {
@@ -342,9 +319,8 @@ func TestOneGatewayPerPortAndFolder(t *testing.T) {
 		"SEAGATE_ADMIN_LISTEN=" + g.admin: "listen for the operator: ",
 		"SEAGATE_DATA_DIR=" + g.folder:    g.folder,
 	} {
-		_, complaints, status := seagate(t, environment(t.TempDir(), setting), "serve")
-		if status == 0 || !strings.Contains(complaints, want) {
-			t.Errorf("%s: status %d, %s", setting, status, complaints)
+		if r := command(t, environment(t.TempDir(), setting), "serve"); r.code == 0 || !strings.Contains(r.notes, want) {
+			t.Errorf("%s: %+v", setting, r)
 		}
 	}
 	g.ok(root, "GET", "/streams", "")
