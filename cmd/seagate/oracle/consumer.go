@@ -27,8 +27,8 @@ type consumer struct {
 
 // A role decides about the sessions of a consumer.
 type role interface {
-	// options are those of the next session.
-	options() client.SubscribeOptions
+	// nextOptions returns the options of the next session.
+	nextOptions() client.SubscribeOptions
 	// failed takes the refusal of a session, after which there is no other one.
 	failed(error)
 	began(*listening)
@@ -67,7 +67,7 @@ func (c *consumer) run(r role) {
 	defer c.link.close()
 	var wait backoff
 	for {
-		options := r.options()
+		options := r.nextOptions()
 		l, err := c.join(options)
 		switch {
 		case err == nil:

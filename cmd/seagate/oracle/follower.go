@@ -70,7 +70,7 @@ func (o *Oracle) newFollower(stream string, spec followerSpec) (*followerRun, er
 		Follower: &Follower{Name: spec.name, Stream: stream, Color: spec.color, Resumes: spec.resumes}}, nil
 }
 
-func (f *followerRun) options() client.SubscribeOptions {
+func (f *followerRun) nextOptions() client.SubscribeOptions {
 	made := client.SubscribeOptions{Meta: f.Resumes || f.spec.meta}
 	switch {
 	case f.Resumes && f.epoch != "":
@@ -78,7 +78,7 @@ func (f *followerRun) options() client.SubscribeOptions {
 	case f.spec.from != nil:
 		made.From = f.spec.from()
 	}
-	if f.spec.alone || f.Oracle.options.Shared && f.Color == "" {
+	if f.spec.alone || f.options.Shared && f.Color == "" {
 		made.Group = uuid.NewString()
 	}
 	return made

@@ -7,7 +7,7 @@ import (
 	"seagate/client"
 )
 
-// An ID names a message: it is the count-th of a publisher.
+// An ID names a message: its publisher, and how many that sent before it.
 type ID struct {
 	Publisher int `json:"publisher"`
 	N         int `json:"n"`
@@ -22,14 +22,14 @@ type body struct {
 	Pad   string `json:"pad,omitzero"` // makes it as long as Options.Bytes
 }
 
-// The colors of messages. A token sees one of them.
+// The colors of messages. The filter of a token lets one of them through.
 var colors = []string{"red", "green", "blue"}
 
-// colorOf is the color of a message that is to be accepted.
+// colorOf returns the color of a message that the gateway should accept.
 func colorOf(id ID) string { return colors[(id.Publisher+id.N)%len(colors)] }
 
-// poisonous says whether explicit members give a message back whenever they
-// get it, until it becomes a dead letter.
+// poisonous reports whether explicit members give a message back each time that
+// they receive it, until it becomes a dead letter.
 func poisonous(id ID) bool { return id.N%poisonEvery == poisonEvery-1 }
 
 const (
@@ -37,11 +37,11 @@ const (
 	poisonReason = "poison"
 )
 
-// An Instant is when something happened: nanoseconds since the run began. No
-// two things happen at one Instant. 0 is never.
+// An Instant is a time in nanoseconds since the run began. No two things happen
+// at the same Instant. 0 means never.
 type Instant int64
 
-// An Outcome is what a publisher knows of what it sent.
+// An Outcome is what a publisher knows about what it sent.
 type Outcome int
 
 const (
@@ -94,12 +94,12 @@ type Event struct {
 type End int
 
 const (
-	Stayed     End = iota // until everything had been consumed, or nothing more came
-	Left                  // of its own will
-	Broken                // its connection broke, or the gateway ended it
-	Overtaken             // messages were lost, said the gateway, and ended it
-	Drowned               // it read too slowly for its own client, which dropped messages
-	Mismatched            // it received what it cannot have, and stopped
+	Stayed     End = iota // it stayed until everything was consumed, or nothing more came
+	Left                  // it unsubscribed
+	Broken                // its connection broke, or the gateway ended the connection
+	Overtaken             // the gateway ended it because it had lost messages
+	Drowned               // it read too slowly, so that its own client dropped messages
+	Mismatched            // it received what is no message of the run
 )
 
 func (e End) String() string {
@@ -121,8 +121,8 @@ type Session struct {
 	Explicit bool
 	Acks     map[uint64]Ack
 	Nacks    map[uint64]int // how often
-	// UpTo is up to where everything was acknowledged, also what had not been
-	// looked at yet.
+	// UpTo is the number up to which everything was acknowledged, also what the
+	// member had not received yet.
 	UpTo uint64
 }
 
@@ -137,23 +137,23 @@ type Follower struct {
 	Name   string
 	Stream string
 	Color  string // "" sees all
-	// Resumes says that its sessions go on where the one before ended. The
-	// others stand for themselves.
+	// Resumes says that each session goes on where the one before ended. If not,
+	// each session is checked by itself.
 	Resumes  bool
 	Sessions []*Session
-	Failure  string // what the gateway refused that it should not have
+	Failure  string // a refusal of the gateway that should not have been
 }
 
 // A Group is what all members of a consumer group received.
 type Group struct {
 	Name     string // its id
 	Stream   string
-	Start    uint64 // the first message that is its
+	Start    uint64 // number of its first message
 	Members  int
 	Explicit bool // all its members acknowledge explicitly
 	Sessions []*Session
 	Failure  string
-	Open     []uint64 // what its members waited for when everybody gave up
+	Open     []uint64 // numbers that its members still waited for when the run gave up
 }
 
 // A Letter is a message of a dead-letter stream.
@@ -166,7 +166,7 @@ type Letter struct {
 	Payload    body   `json:"payload"`
 }
 
-// A History is all that is known of a run.
+// A History is everything that is known about a run.
 type History struct {
 	Publishes []Publish
 	Logs      []Log
@@ -174,16 +174,16 @@ type History struct {
 	Groups    []*Group
 	Letters   []Letter
 
-	// Trims says that streams may drop messages. If not, they must have all.
+	// Trims says that streams may drop messages. If not, they must keep all.
 	Trims bool
-	// Surprises are violations that whoever worked on the run saw itself.
+	// Surprises are violations that publishers and consumers saw themselves.
 	Surprises []Violation
 
-	// Disturbed lists when the gateway was, as far as anybody noticed: it
-	// was killed, or connections ended that nobody here had cut.
+	// Disturbed lists when the gateway was disturbed: it was killed, or it ended
+	// a connection that the oracle had not cut.
 	Disturbed []Instant
-	// AckTimeout and MaxDeliveries are those of the gateway. An AckTimeout of
-	// 0 is not known.
+	// AckTimeout and MaxDeliveries are those of the gateway. An AckTimeout of 0
+	// means that it is not known.
 	AckTimeout    time.Duration
 	MaxDeliveries int
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A journal is what one publisher did, in a file to which lines are appended.
-// A line is written before what it is about to do, and after what it has
-// learned. Each is one write, so that what the process is killed after stands.
+// A journal is a file of what one publisher did. It appends a line before it
+// does something, and after it has learned something. Each line is one write,
+// so that a kill of the process does not take back what was written.
 //
 //	{"at":17,"do":"send","request":3,"stream":"oracle-1","conn":2,"key":true,"ids":[{"publisher":1,"n":9}]}
 //	{"at":25,"do":"repeat","request":3,"conn":5}
@@ -25,7 +25,7 @@ type journal struct {
 	next  int // request
 }
 
-// A line is one of a journal.
+// A line of a journal.
 type line struct {
 	At      Instant `json:"at"`
 	Do      string  `json:"do"`
@@ -49,7 +49,7 @@ const (
 	runFile        = "run.json"
 )
 
-// A run is what all journals of a folder have in common.
+// A run is what all journals of a folder belong to.
 type run struct {
 	URL     string   `json:"url"`
 	Seed    uint64   `json:"seed"`
@@ -57,7 +57,8 @@ type run struct {
 	Trims   bool     `json:"trims"`
 }
 
-// createJournals makes a folder for the journals of a run.
+// createJournals makes the folder for the journals of a run. It refuses a folder
+// that has journals.
 func createJournals(dir string, r run) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -86,25 +87,14 @@ func newJournal(dir string, publisher int, c *clock) (*journal, error) {
 	return &journal{file: file, clock: c}, nil
 }
 
-// send notes that messages are about to be sent and returns the number of the
+// send notes that messages are about to be sent, and returns the number of the
 // request.
 func (j *journal) send(stream string, conn int, key bool, ids []ID) (int, error) {
 	j.next++
 	return j.next, j.write(line{Do: doSend, Request: j.next, Stream: stream, Conn: conn, Key: key, IDs: ids})
 }
 
-func (j *journal) repeat(request, conn int) error {
-	return j.write(line{Do: doRepeat, Request: request, Conn: conn})
-}
-
-func (j *journal) acknowledged(request int) error {
-	return j.write(line{Do: doAcknowledge, Request: request})
-}
-
-func (j *journal) refused(request int, code string) error {
-	return j.write(line{Do: doRefuse, Request: request, Code: code})
-}
-
+// write appends a line with the present time.
 func (j *journal) write(l line) error {
 	l.At = j.clock.now()
 	text, err := json.Marshal(l)
@@ -144,8 +134,8 @@ func readJournals(dir string) (run, []Publish, error) {
 	return r, all, nil
 }
 
-// readJournal reads one file. A last line that was cut off was not written,
-// and what it was about is unknown or was not sent.
+// readJournal reads one file. It ignores a last line that was cut off: what that
+// was about was not done, or its outcome is unknown.
 func readJournal(name string) ([]Publish, error) {
 	file, err := os.Open(name)
 	if err != nil {

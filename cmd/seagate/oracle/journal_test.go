@@ -28,7 +28,10 @@ func TestJournalIsReadBack(t *testing.T) {
 	}
 	acknowledged, refused, unknown := send(true, ID{3, 0}), send(false, ID{3, 1}, ID{3, 2}), send(true, ID{3, 3})
 	for _, err := range []error{
-		j.acknowledged(acknowledged), j.refused(refused, "invalid_payload"), j.repeat(unknown, 6), j.close(),
+		j.write(line{Do: doAcknowledge, Request: acknowledged}),
+		j.write(line{Do: doRefuse, Request: refused, Code: "invalid_payload"}),
+		j.write(line{Do: doRepeat, Request: unknown, Conn: 6}),
+		j.close(),
 		appendTo(filepath.Join(dir, "publisher-003.jsonl"), `{"at":99,"do":"ackno`),
 	} {
 		if err != nil {

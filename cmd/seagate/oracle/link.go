@@ -10,7 +10,7 @@ import (
 	"seagate/client"
 )
 
-// A link is a way to the gateway that can be cut in the middle of anything.
+// A link is a client of the gateway whose connections can be cut at any moment.
 type link struct {
 	*client.Client
 	transport *http.Transport
@@ -21,12 +21,12 @@ type link struct {
 
 const (
 	dialTimeout = 10 * time.Second
-	// slowBuffer is how much the system takes in for who stops reading. The
-	// gateway has to notice.
+	// slowBuffer is the receive buffer of a link that stops reading at times. It
+	// is small, so that the gateway notices.
 	slowBuffer = 8 << 10
 )
 
-// newLink returns a link. One that is slow takes in little at a time.
+// newLink returns a link. A slow one has small buffers.
 func newLink(t Target, slow bool) (*link, error) {
 	l := &link{}
 	dialer := net.Dialer{Timeout: dialTimeout}
@@ -56,8 +56,7 @@ func newLink(t Target, slow bool) (*link, error) {
 	return l, nil
 }
 
-// maxConns is how many connections a link remembers. It has one or two at a
-// time.
+// maxConns is how many connections a link remembers. It has one or two open.
 const maxConns = 8
 
 func (l *link) add(conn net.Conn) {
@@ -69,8 +68,8 @@ func (l *link) add(conn net.Conn) {
 	l.conns = append(l.conns, conn)
 }
 
-// cut closes the connections as a cable does that is pulled: neither side says
-// goodbye, and what has arrived has arrived.
+// cut resets the connections: no close frame is sent, and what is on its way is
+// lost.
 func (l *link) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 // dead-letter stream, unless it is set to something else.
 const deadSuffix = ".dead"
 
-// readLogs reads what the streams hold, once nobody publishes any more.
+// readLogs reads the final logs: nobody publishes any more.
 func (o *Oracle) readLogs() error {
 	for _, stream := range o.streams {
 		log := &Log{Stream: stream}
@@ -41,8 +41,8 @@ func (o *Oracle) readLogs() error {
 	return nil
 }
 
-// readLastSent finds out who can have missed nothing: a subscription that began
-// after everything in the log had been sent may wait for nothing.
+// readLastSent finds when the last message of each final log was sent. A live
+// subscription that began later has nothing to wait for.
 func (o *Oracle) readLastSent(publishes []Publish) {
 	there := map[ID]bool{}
 	for _, log := range o.logs {
@@ -57,7 +57,7 @@ func (o *Oracle) readLastSent(publishes []Publish) {
 	}
 }
 
-// readFirsts notes what was dropped since the logs were read.
+// readFirsts notes what retention dropped since the logs were read.
 func (o *Oracle) readFirsts() error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.options.Patience)
 	defer cancel()
@@ -115,7 +115,7 @@ func (o *Oracle) newLetterReader() *letterReader {
 	return &letterReader{Oracle: o, ctx: ctx, stop: cancel, next: map[string]uint64{}}
 }
 
-// run reads until it is stopped, and then what is there.
+// run reads until it is stopped, and then once more.
 func (r *letterReader) run() {
 	for pause(r.ctx, pollEvery) {
 		r.round(r.ctx)
@@ -151,14 +151,14 @@ func (r *letterReader) letter(m client.Message) error {
 	r.letters = append(r.letters, letter)
 	for _, g := range r.groups {
 		if g.Group.Stream == letter.Stream && g.Name == letter.Group {
-			g.lettered(letter.Seq)
+			g.account(letter.Seq, letter.Seq)
 		}
 	}
 	return nil
 }
 
-// startConsumers lets every kind of consumer begin on each stream. The groups
-// that begin with the first message exist when it returns.
+// startConsumers starts every kind of consumer on each stream. When it returns,
+// all groups exist that begin with the first message.
 func (o *Oracle) startConsumers() error {
 	for _, stream := range o.streams {
 		if err := o.startFollowers(stream); err != nil {

@@ -19,14 +19,14 @@ type groupRun struct {
 	spec groupSpec
 
 	once    sync.Once
-	founded chan struct{} // closed once it exists, and Start is set
-	asked   Instant       // for the first time to join; owned by the founder
+	founded chan struct{} // closed once the group exists, and Start is set
+	asked   Instant       // when its first member first asked; owned by that member
 
-	mu      sync.Mutex      // guards what follows, and what is in Group
-	settled map[ID]bool     // received, or acknowledged by explicit members
-	dealt   map[uint64]bool // settled, missing, or has a letter, as far as numbers are known
-	open    map[uint64]bool // what is to come still; nil until the final log is there
-	final   map[ID]uint64   // the numbers in that
+	mu        sync.Mutex      // guards what follows, and what is in Group
+	settled   map[ID]bool     // received, or acknowledged by explicit members
+	accounted map[uint64]bool // numbers that are settled, missing, or have a dead letter
+	open      map[uint64]bool // numbers that are not yet; nil until the final log is known
+	final     map[ID]uint64   // the numbers in the final log
 }
 
 // A groupSpec is what the members of a group do.
@@ -34,9 +34,9 @@ type groupSpec struct {
 	from     client.Position
 	meta     bool
 	explicit func(member int) bool
-	late     bool // it begins some time after the run did
+	late     bool // it begins some time after the run
 	slow     bool // its first member sometimes stops reading
-	ungroup  bool // it has no id
+	ungroup  bool // its members subscribe without a group
 }
 
 func nobody(int) bool    { return false }
@@ -60,7 +60,7 @@ func (o *Oracle) groupSpecs() []groupSpec {
 }
 
 func (o *Oracle) newGroup(stream string, spec groupSpec) *groupRun {
-	g := &groupRun{Oracle: o, spec: spec, founded: make(chan struct{}), settled: map[ID]bool{}, dealt: map[uint64]bool{},
+	g := &groupRun{Oracle: o, spec: spec, founded: make(chan struct{}), settled: map[ID]bool{}, accounted: map[uint64]bool{},
 		Group: &Group{Stream: stream, Members: o.options.Members, Explicit: spec.explicit(0)}}
 	if !spec.ungroup {
 		g.Name = uuid.NewString()
@@ -104,7 +104,7 @@ func (m *member) run() {
 	m.consumer.run(m)
 }
 
-func (m *member) options() client.SubscribeOptions {
+func (m *member) nextOptions() client.SubscribeOptions {
 	m.pending = nil
 	spec := m.group.spec
 	return client.SubscribeOptions{Group: m.group.Name, From: spec.from, Meta: spec.meta, Explicit: m.explicit}
@@ -135,26 +135,26 @@ func (m *member) began(l *listening) {
 
 func (m *member) ended(l *listening) {
 	for _, e := range m.pending {
-		m.perhapsUpTo(l, e)
+		m.settleUpTo(l, e)
 	}
 }
 
 func (m *member) take(l *listening, e *Event) {
 	switch {
 	case e.Missing != (client.Missing{}):
-		m.group.missing(e.Missing)
+		m.group.account(e.Missing.From, e.Missing.To)
 	case m.explicit && m.leaving:
-		m.perhapsUpTo(l, e.Entry)
+		m.settleUpTo(l, e.Entry)
 	case m.explicit:
-		m.deal(l, *e)
+		m.handle(l, *e)
 	default:
 		m.group.settle(e.Entry)
 	}
 }
 
-// perhapsUpTo settles what nobody here will acknowledge any more, if that may
-// have happened already.
-func (m *member) perhapsUpTo(l *listening, e Entry) {
+// settleUpTo settles a message that the session will not acknowledge, if the
+// acknowledgement of a later one may have included it.
+func (m *member) settleUpTo(l *listening, e Entry) {
 	if e.Seq > l.UpTo {
 		return
 	}
@@ -171,20 +171,20 @@ func (m *member) complete(l *listening) bool {
 
 // What explicit members do now and then.
 const (
-	busyEvery   = 41 // gives it back
-	forgetEvery = 131
-	upToEvery   = 29
+	busyEvery   = 41  // give a message back
+	forgetEvery = 131 // leave a message unacknowledged
+	upToEvery   = 29  // acknowledge everything up to a message
 	pendingMax  = 32
 )
 
-// deal does with a message what an explicit member does.
-func (m *member) deal(l *listening, e Event) {
+// handle does with a message what an explicit member does.
+func (m *member) handle(l *listening, e Event) {
 	fresh := e.Seq > l.UpTo && l.Acks[e.Seq].Asked == 0
-	if fresh && m.Oracle.options.MaxDeliveries > 0 && poisonous(e.ID) && m.group.Explicit {
+	if fresh && m.options.MaxDeliveries > 0 && poisonous(e.ID) && m.group.Explicit {
 		m.nack(l, e.Seq, poisonReason, 0)
 		return
 	}
-	if fresh && l.Nacks[e.Seq] == 0 && !m.Oracle.options.Calm && m.mistreat(l, e.Seq) {
+	if fresh && l.Nacks[e.Seq] == 0 && !m.options.Calm && m.mistreat(l, e.Seq) {
 		return
 	}
 	m.pending = append(m.pending, e.Entry)
@@ -193,13 +193,13 @@ func (m *member) deal(l *listening, e Event) {
 	}
 }
 
-// mistreat gives a message back, or forgets about it.
+// mistreat gives a message back or forgets it, now and then.
 func (m *member) mistreat(l *listening, seq uint64) bool {
 	switch {
 	case m.random.IntN(busyEvery) == 0:
 		m.nack(l, seq, "busy", time.Duration(m.random.Int64N(int64(pollEvery))))
 		return true
-	case m.random.IntN(forgetEvery) == 0 && m.Oracle.options.AckTimeout > 0 && m.Oracle.options.AckTimeout <= forgetTimeout && !m.isFinal():
+	case m.random.IntN(forgetEvery) == 0 && m.options.AckTimeout > 0 && m.options.AckTimeout <= forgetTimeout && !m.isFinal():
 		return true
 	}
 	return false
@@ -234,13 +234,14 @@ func (m *member) flush(l *listening) {
 		m.group.settle(e)
 	}
 	m.note(err)
-	if err == nil && !m.Oracle.options.Calm && !m.group.Explicit && m.random.IntN(upToEvery) == 0 {
+	if err == nil && !m.options.Calm && !m.group.Explicit && m.random.IntN(upToEvery) == 0 {
 		m.ackUpTo(ctx, l, seqs[len(seqs)-1])
 	}
 }
 
-// ackUpTo acknowledges everything up to a number, also what was forgotten or
-// has yet to be looked at. So it is not for groups that wait for dead letters.
+// ackUpTo acknowledges everything up to a number, also messages that the member
+// forgot or has not received yet. So it is not for groups in which messages
+// become dead letters.
 func (m *member) ackUpTo(ctx context.Context, l *listening, seq uint64) {
 	asked := m.clock.now()
 	l.UpTo = max(l.UpTo, seq)
@@ -254,17 +255,17 @@ func (m *member) ackUpTo(ctx context.Context, l *listening, seq uint64) {
 }
 
 func (m *member) answerTime() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(m.consuming, m.Oracle.options.Patience)
+	return context.WithTimeout(m.consuming, m.options.Patience)
 }
 
-// note notes an answer to an acknowledgement that should have been another
-// one. That the connection has ended shows by itself.
+// note reports an acknowledgement that the gateway refused.
 func (m *member) note(err error) {
 	if !temporary(err) {
 		m.surprise(m.stream, "an acknowledgement was refused: %v", err)
 	}
 }
 
+// settle notes that a message needs no member any more.
 func (g *groupRun) settle(e Entry) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -272,39 +273,33 @@ func (g *groupRun) settle(e Entry) {
 	if e.Seq == 0 {
 		e.Seq = g.final[e.ID]
 	}
-	g.dealLocked(e.Seq)
+	g.accountLocked(e.Seq, e.Seq)
 }
 
-// missing notes that messages will not come.
-func (g *groupRun) missing(m client.Missing) {
+// account notes that no member will settle some numbers: their messages are
+// missing, or dead letters.
+func (g *groupRun) account(first, last uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for seq := m.From; seq <= m.To; seq++ {
-		g.dealLocked(seq)
+	g.accountLocked(first, last)
+}
+
+func (g *groupRun) accountLocked(first, last uint64) {
+	for seq := first; seq <= last; seq++ {
+		g.accounted[seq] = true
+		delete(g.open, seq)
 	}
 }
 
-// lettered notes that there is a dead letter.
-func (g *groupRun) lettered(seq uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.dealLocked(seq)
-}
-
-func (g *groupRun) dealLocked(seq uint64) {
-	g.dealt[seq] = true
-	delete(g.open, seq)
-}
-
-// done says whether everything is dealt with, what the final log has dropped
-// included: that is told.
+// done reports whether every number up to the end of the final log is accounted
+// for. Members are told of those that the log has dropped.
 func (g *groupRun) done(log *Log) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open == nil {
 		g.open, g.final = map[uint64]bool{}, map[ID]uint64{}
 		for seq := g.Group.Start; seq < log.Next; seq++ {
-			if !g.dealt[seq] {
+			if !g.accounted[seq] {
 				g.open[seq] = true
 			}
 		}
@@ -318,7 +313,7 @@ func (g *groupRun) done(log *Log) bool {
 	return len(g.open) == 0
 }
 
-// close notes what is open still, in order.
+// close notes which numbers are still open, in order.
 func (g *groupRun) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

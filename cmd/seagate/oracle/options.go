@@ -19,36 +19,37 @@ const (
 // Options says what a run does. Start from DefaultOptions.
 type Options struct {
 	Duration   time.Duration // of publishing
-	Patience   time.Duration // for everything that is waited for afterwards
+	Patience   time.Duration // how long to wait for everything afterwards
 	Publishers int
 	Streams    int
-	Rate       int    // messages a second of each publisher
-	Messages   int    // of all publishers: then they stop
-	Bytes      int    // of payload in a message, about
-	Seed       uint64 // of everything that is left to chance
-	Journal    string // folder; it must be empty or not there
+	Rate       int    // messages per second of each publisher
+	Messages   int    // of all publishers, after which they stop
+	Bytes      int    // of payload in a message, roughly
+	Seed       uint64 // of all random numbers
+	Journal    string // folder for the journals; it must have none
 	Limit      int    // violations of each kind that are reported
 
-	// Session is how long a consumer stays at most before it leaves and comes
-	// back.
+	// Session is how long a session of a consumer lasts at most.
 	Session time.Duration
-	// Calm means that nothing is cut off, leaves, or is given back.
+	// Calm means that no connection is cut, no consumer leaves, and no message is
+	// given back.
 	Calm bool
 	// Members of each group.
 	Members int
 	// MemoryStream makes the last stream one that is kept in memory.
 	MemoryStream bool
-	// Keep is how many messages a stream keeps; 0 is all. Then some consumers
-	// stop reading for longer than that.
+	// Keep is how many messages a stream keeps; 0 keeps all. With it, some
+	// consumers stop reading until messages are dropped.
 	Keep uint64
 	// Shared says that the gateway has streams.ungrouped = "client-group":
 	// subscriptions without a group share the messages.
 	Shared bool
-	// AckTimeout and MaxDeliveries are what the gateway is set to. Messages are
-	// left unacknowledged only if AckTimeout is given and short.
+	// AckTimeout and MaxDeliveries are those of the gateway. Members leave
+	// messages unacknowledged only if AckTimeout is given, and at most
+	// forgetTimeout.
 	AckTimeout    time.Duration
 	MaxDeliveries int
-	// KeepStreams leaves the streams there, to look at.
+	// KeepStreams leaves the streams in the gateway, for inspection.
 	KeepStreams bool
 }
 
@@ -95,7 +96,7 @@ func (o Options) check() error {
 	return errors.Join(problems...)
 }
 
-// A Target is the gateway, and as whom. The client must be one with a secret.
+// A Target is a gateway, and the credentials of a client that has a secret.
 type Target struct {
 	URL         string
 	Credentials client.Credentials

@@ -24,7 +24,8 @@ const definition = `{"version":1,"fields":[
 	{"name":"color","type":"enum","enum":["red","green","blue"]},
 	{"name":"pad","type":"string","optional":true}]}`
 
-// An Oracle is one run.
+// An Oracle is one run. Its methods are for one goroutine, except Acknowledged
+// and Disturb.
 type Oracle struct {
 	target  Target
 	options Options
@@ -38,7 +39,7 @@ type Oracle struct {
 	stopPublishing context.CancelFunc
 	consuming      context.Context // ends when nobody waits any more
 	stopConsuming  context.CancelFunc
-	filling        context.Context // ends before it, once the logs do not grow any more and logs is set
+	filling        context.Context // ends earlier, once the logs do not grow any more and logs is set
 	stopFilling    context.CancelFunc
 
 	publishers, consumers sync.WaitGroup
@@ -81,8 +82,8 @@ func New(t Target, o Options) (*Oracle, error) {
 	return made, nil
 }
 
-// Run is Start, the time that the options say or until the context ends, and
-// Finish.
+// Run calls Start, waits for Options.Duration or the end of the context, and
+// calls Finish.
 func (o *Oracle) Run(ctx context.Context) (*Report, error) {
 	if err := o.Start(); err != nil {
 		return nil, err
@@ -96,8 +97,8 @@ func (o *Oracle) Run(ctx context.Context) (*Report, error) {
 	return o.Finish()
 }
 
-// Start makes the streams and lets consumers and publishers begin. When it
-// returns nil, Finish has to be called.
+// Start makes the streams, and starts consumers and publishers. If it returns
+// nil, the caller must call Finish.
 func (o *Oracle) Start() (err error) {
 	o.publishing, o.stopPublishing = context.WithCancel(context.Background())
 	o.consuming, o.stopConsuming = context.WithCancel(context.Background())
@@ -154,8 +155,8 @@ func (o *Oracle) settings(ctx context.Context, stream string, last bool) error {
 	return err
 }
 
-// socketShare: of so many publishers one uses HTTP.
-const socketShare = 3
+// httpEvery is how many publishers there are for each one that uses HTTP.
+const httpEvery = 3
 
 func (o *Oracle) startPublishers() error {
 	var made []*publisher
@@ -168,7 +169,7 @@ func (o *Oracle) startPublishers() error {
 	}
 	for i, p := range made {
 		work := (&socketPublisher{publisher: p}).run
-		if i%socketShare == socketShare-1 {
+		if i%httpEvery == httpEvery-1 {
 			work = (&httpPublisher{p}).run
 		}
 		o.publishers.Go(func() {
@@ -180,18 +181,18 @@ func (o *Oracle) startPublishers() error {
 	return nil
 }
 
-// Acknowledged returns how many messages have been so far.
+// Acknowledged returns how many messages the gateway has acknowledged so far.
 func (o *Oracle) Acknowledged() int { return int(o.acknowledged.Load()) }
 
-// Disturb notes that the gateway is about to be killed, or something like it.
+// Disturb notes that the gateway is about to be killed or disconnected.
 func (o *Oracle) Disturb() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.disturbed = append(o.disturbed, o.clock.now())
 }
 
-// Finish stops publishing, waits until everything is consumed, and checks. The
-// error is of the oracle itself: a run that could not be judged.
+// Finish stops publishing, waits until everything is consumed, and checks. It
+// returns an error if the oracle itself failed, and the run cannot be judged.
 func (o *Oracle) Finish() (*Report, error) {
 	defer o.stopConsuming()
 	o.stopPublishing()
@@ -224,7 +225,7 @@ func (o *Oracle) Finish() (*Report, error) {
 	return report, errors.Join(err, o.tidy())
 }
 
-// readAll reads the final logs, and what the publishers noted.
+// readAll reads the final logs, and returns what the publishers noted.
 func (o *Oracle) readAll() ([]Publish, error) {
 	if err := o.readLogs(); err != nil {
 		return nil, err
@@ -236,7 +237,6 @@ func (o *Oracle) readAll() ([]Publish, error) {
 	return publishes, nil
 }
 
-// judge checks.
 func (o *Oracle) judge(publishes []Publish, letters []Letter) *Report {
 	slices.Sort(o.disturbed)
 	h := &History{Publishes: publishes, Followers: o.followers, Letters: letters, Surprises: o.surprises, Disturbed: o.disturbed,
@@ -275,7 +275,7 @@ func (o *Oracle) tidy() error {
 	return errors.Join(problems...)
 }
 
-// fail notes a failure of the oracle, which ends the run.
+// fail notes an error of the oracle itself, and ends the run.
 func (o *Oracle) fail(err error) {
 	if err == nil {
 		return
@@ -287,7 +287,7 @@ func (o *Oracle) fail(err error) {
 	o.stopConsuming()
 }
 
-// maxSurprises bounds what is kept of them.
+// maxSurprises bounds the memory that surprises take.
 const maxSurprises = 1000
 
 func (o *Oracle) surprise(stream, format string, args ...any) {
@@ -300,7 +300,7 @@ func (o *Oracle) surprise(stream, format string, args ...any) {
 
 func (o *Oracle) newConn() int { return int(o.conns.Add(1)) }
 
-// chance returns the chance of one part of the run.
+// chance returns the random numbers of one part of the run.
 func (o *Oracle) chance(part int) *mathrand.Rand {
 	return mathrand.New(mathrand.NewPCG(o.options.Seed, uint64(part)))
 }

@@ -12,7 +12,7 @@ import (
 	"seagate/protocol"
 )
 
-// A publisher sends messages over one way, and notes what became of them.
+// A publisher sends messages, and notes what became of them.
 type publisher struct {
 	*Oracle
 	index   int
@@ -32,15 +32,15 @@ type parcel struct {
 	bodies  []body
 	wrong   bool // a message does not fit the schema
 	repeats bool // it is sent again under its key until it is answered
-	echo    bool // it is the same again as another parcel, and not in the journal
+	echo    bool // it is another parcel again, which has its outcome in the journal
 }
 
 // What publishers do now and then, once in so many messages.
 const (
 	wrongEvery  = 31  // a message that does not fit the schema
-	echoEvery   = 19  // the same again under its id
-	otherEvery  = 97  // another one under the same id
-	cutEvery    = 401 // the connection breaks
+	echoEvery   = 19  // the same message again under its id
+	otherEvery  = 97  // another message under the same id
+	cutEvery    = 401 // a cut of the connection
 	maxBatch    = 20
 	wrongColor  = "none"
 	tickLength  = 10 * time.Millisecond
@@ -61,8 +61,8 @@ func (o *Oracle) newPublisher(index int) (*publisher, error) {
 	return &publisher{Oracle: o, index: index, random: o.chance(index), journal: j, link: l}, nil
 }
 
-// next returns a request with so many messages and false if the run has had
-// all of its messages.
+// next returns a request with so many messages, and false if the run has sent
+// as many as it may.
 func (p *publisher) next(messages int) (parcel, bool) {
 	if p.sent.Add(int64(messages)) > int64(p.options.Messages) {
 		return parcel{}, false
@@ -84,7 +84,7 @@ func (p *publisher) next(messages int) (parcel, bool) {
 	return made, true
 }
 
-// more says whether there is anything more to publish.
+// more reports whether there is more to publish.
 func (p *publisher) more() bool {
 	return p.publishing.Err() == nil && p.sent.Load() < int64(p.options.Messages)
 }
@@ -112,14 +112,14 @@ func (p *publisher) settle(made parcel, err error) (again, ended bool) {
 		return false, ended
 	case err == nil:
 		p.acknowledged.Add(int64(len(made.ids)))
-		p.fail(p.journal.acknowledged(made.request))
+		p.fail(p.journal.write(line{Do: doAcknowledge, Request: made.request}))
 		return false, false
 	case ended, refusal.Code == protocol.CodeStorageUnavailable:
 		return made.repeats, ended
 	case made.repeats && refusal.Temporary():
 		return true, false
 	}
-	p.fail(p.journal.refused(made.request, string(refusal.Code)))
+	p.fail(p.journal.write(line{Do: doRefuse, Request: made.request, Code: string(refusal.Code)}))
 	if !made.wrong && refusal.Code == protocol.CodeInvalidPayload {
 		p.surprise(made.stream, "message %v was refused: %v", made.ids[0], err)
 	}
@@ -185,7 +185,7 @@ func (p *socketPublisher) session(conn *client.Conn) {
 	again := p.again
 	p.again = nil
 	for i, made := range again {
-		p.fail(p.journal.repeat(made.request, p.conn))
+		p.fail(p.journal.write(line{Do: doRepeat, Request: made.request, Conn: p.conn}))
 		if !p.send(conn, made) {
 			p.again = append(p.again, again[i+1:]...)
 			return
@@ -323,7 +323,7 @@ func (p *httpPublisher) step() bool {
 		if !wait.wait(p.consuming) || !again {
 			return p.consuming.Err() == nil
 		}
-		p.fail(p.journal.repeat(made.request, p.conn))
+		p.fail(p.journal.write(line{Do: doRepeat, Request: made.request, Conn: p.conn}))
 	}
 }
 

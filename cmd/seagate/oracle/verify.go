@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Verify compares the journals of a run that did not come to its end with what
-// the gateway has. Its streams have to be there still. Consumers keep no
-// journals, so what they received is not checked.
+// Verify compares the journals of a run that did not end with what the gateway
+// has. The streams must still exist. Consumers keep no journals, so Verify does
+// not check what they received.
 func Verify(ctx context.Context, t Target, dir string, options Options) (*Report, error) {
 	r, publishes, err := readJournals(dir)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"seagate/client"
 )
 
-// A viewer is a client of the run's own, whose tokens see one color.
+// A viewer is a client of the run that signs tokens. A token sees one color.
 type viewer struct {
 	o   *Oracle
 	id  string
@@ -42,7 +42,7 @@ func (o *Oracle) newViewer(ctx context.Context) (*viewer, error) {
 // tokenLife is longer than any run.
 const tokenLife = 24 * time.Hour
 
-// target is the gateway for the bearer of a token that sees one color.
+// target returns the gateway with a token that sees one color.
 func (v *viewer) target(color string) (Target, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	claims := fmt.Sprintf(`{"exp":%d,"mustFanout":true,"filter":{"t":"eq","e":[{"t":"path","e":"$.color"},{"t":"string","e":%q}]}}`,
