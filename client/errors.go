@@ -24,7 +24,7 @@ var (
 	ErrUnsubscribed = errors.New("unsubscribed")
 	// ErrTokenReads reports an HTTP call with a token. HTTP calls need a client's
 	// secret. A token is for subscribing only.
-	ErrTokenReads = errors.New("the bearer of a token only subscribes: use the client's secret")
+	ErrTokenReads = errors.New("a token is for subscribing only: use the client's secret")
 )
 
 // An Error is the gateway's reason for refusing a request, or for ending a

@@ -68,7 +68,7 @@ func TestBackupAndRestore(t *testing.T) {
 	g.measure(6, 9)
 	folder := filepath.Join(t.TempDir(), "new", "data")
 	r := ok(t, nil, "restore", file, "--data", folder)
-	if !strings.HasPrefix(r.notes, folder+" is as it was at 20") || !strings.Contains(r.notes, "messages: 5, with 35 bytes; streams that have any: 1;") {
+	if !strings.HasPrefix(r.notes, folder+" is restored to its state at 20") || !strings.Contains(r.notes, "messages: 5, with 35 bytes; streams that have any: 1;") {
 		t.Errorf("it says %s", r.notes)
 	}
 	if info, err := os.Stat(filepath.Join(folder, "store")); err != nil || info.Mode().Perm() != 0o700 {
@@ -123,11 +123,11 @@ func TestRestoreRefused(t *testing.T) {
 		want   string
 	}{
 		"cut off":     {string(whole[:len(whole)/2]), "the backup was cut off"},
-		"changed":     {strings.Replace(string(whole), `{"n":5}`, `{"n":6}`, 1), "is not what it was"},
-		"no tar":      {strings.Repeat("x", 10_000), "a tar is none"},
+		"changed":     {strings.Replace(string(whole), `{"n":5}`, `{"n":6}`, 1), "differs from its entry in the list"},
+		"no tar":      {strings.Repeat("x", 10_000), "it is not a tar"},
 		"no store":    {listed(map[string]string{"a": "b"}), "the backup cannot be used"},
 		"nothing":     {listed(nil), "the backup cannot be used"},
-		"leading out": {listed(map[string]string{"../a": "b"}), "no file of a backup"},
+		"leading out": {listed(map[string]string{"../a": "b"}), "does not belong in a backup"},
 	} {
 		bad := filepath.Join(t.TempDir(), "bad.tar")
 		if err := os.WriteFile(bad, []byte(c.backup), 0o600); err != nil {
@@ -215,7 +215,7 @@ func TestDataCheck(t *testing.T) {
 	if r := command(t, nil, "data", "check", "--data", g.folder, "--json"); r.code != 1 || !strings.Contains(r.out, `"advice":"`) {
 		t.Errorf("damaged: %+v", r)
 	}
-	if r := command(t, nil, "data", "check", "--data", t.TempDir()); r.code != 1 || !strings.Contains(r.notes, "is no data folder of a gateway") {
+	if r := command(t, nil, "data", "check", "--data", t.TempDir()); r.code != 1 || !strings.Contains(r.notes, "is not a data folder of a gateway") {
 		t.Errorf("none: %+v", r)
 	}
 	if r := command(t, nil, "data", "check"); r.code != 2 || !strings.Contains(r.notes, "--data") {

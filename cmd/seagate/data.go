@@ -42,7 +42,7 @@ func onData(use, short string, args cobra.PositionalArgs, do func(ctx context.Co
 	cmd := cli.NewCommand(use, short, args, func(ctx context.Context, c *cli.Console) error {
 		dir := cmp.Or(given, os.Getenv("SEAGATE_DATA_DIR"))
 		if dir == "" {
-			return cli.Usage(errors.New("name the data folder with --data"))
+			return cli.Usage(errors.New("give the data folder with --data"))
 		}
 		return do(ctx, c, dir)
 	})
@@ -114,9 +114,9 @@ func readStore(c *cli.Console, dir string) (integrity.Report, error) {
 	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, tenths(c))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return report, fmt.Errorf("%s is no data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
+		return report, fmt.Errorf("%s is not a data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
 	case errors.Is(err, pebble.ErrInUse):
-		return report, fmt.Errorf("%w; or save it with `seagate backup` while it is in use: `seagate restore` checks what it restores", err)
+		return report, fmt.Errorf("%w; or back it up with `seagate backup` while it is in use: `seagate restore` checks what it restores", err)
 	}
 	return report, err
 }

@@ -71,7 +71,7 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 		return err
 	}
 	result := restored{dir, archive.CreatedAt, foundIn(report)}
-	return c.Done(result, "%s is as it was at %s; %v", dir, archive.CreatedAt.Format(time.RFC3339), result.found)
+	return c.Done(result, "%s is restored to its state at %s; %v", dir, archive.CreatedAt.Format(time.RFC3339), result.found)
 }
 
 func openBackup(c *cli.Console) (io.ReadCloser, error) {
@@ -90,7 +90,7 @@ func makeEmpty(dir string) (made bool, err error) {
 	case err != nil:
 		return false, err
 	case len(entries) > 0:
-		return false, fmt.Errorf("%s is not empty, it has %s: name a new folder, or move what is there away", dir, entries[0].Name())
+		return false, fmt.Errorf("%s is not empty, it has %s: name a new folder, or move its contents away", dir, entries[0].Name())
 	}
 	return false, nil
 }

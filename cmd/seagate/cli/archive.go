@@ -77,7 +77,7 @@ func (a *archiveReader) next() (*tar.Header, error) {
 		return nil, archiveError(err)
 	}
 	if h.Typeflag != tar.TypeReg || !isDownward(h.Name) {
-		return nil, fmt.Errorf("the backup has %q in it, which is no file of a backup", h.Name)
+		return nil, fmt.Errorf("the backup contains %q, which does not belong in a backup", h.Name)
 	}
 	if _, twice := a.files[h.Name]; twice {
 		return nil, fmt.Errorf("the backup has the file %s twice", h.Name)
@@ -96,7 +96,7 @@ func archiveError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errCutOff
 	case errors.Is(err, tar.ErrHeader):
-		return errors.New("it is no backup, or is damaged: what should be a tar is none")
+		return errors.New("the file is not a backup, or it is damaged: it is not a tar")
 	}
 	return fmt.Errorf("read the backup: %w", err)
 }
@@ -155,7 +155,7 @@ func (a *archiveReader) finish() (Archive, error) {
 		case !there:
 			return Archive{}, fmt.Errorf("the backup is damaged: it lacks the file %s", f.Name)
 		case got != f:
-			return Archive{}, fmt.Errorf("the backup is damaged: the file %s is not what it was", f.Name)
+			return Archive{}, fmt.Errorf("the backup is damaged: the file %s differs from its entry in the list", f.Name)
 		}
 		archive.Bytes += f.Size
 		delete(a.files, f.Name)

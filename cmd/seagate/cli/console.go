@@ -183,7 +183,7 @@ func (c *Console) ask(yes bool, word, question, refused string) error {
 		return nil
 	}
 	if !terminal.Is(c.In) {
-		return usagef("there is nobody at a terminal to ask: give --yes if it is meant")
+		return usagef("this needs a confirmation at a terminal, and there is none: give --yes to confirm")
 	}
 	io.WriteString(c.notes, terminal.Printable(question))
 	answer, _ := bufio.NewReader(c.In).ReadString('\n')

@@ -40,7 +40,7 @@ func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupNa
 		g := groupName{stream: t.Args[0], client: t.Args[1]}
 		if t.Args[2] != protocol.Ungrouped {
 			if _, err := protocol.ParseGroupID(t.Args[2]); err != nil {
-				return usagef("%q is no group: give a UUID, or %q for the one of subscriptions without a group", t.Args[2], protocol.Ungrouped)
+				return usagef("%q is not a group: give a UUID, or %q for the one of subscriptions without a group", t.Args[2], protocol.Ungrouped)
 			}
 			g.group = t.Args[2]
 		}
@@ -131,7 +131,7 @@ func (m move) run(ctx context.Context, t *task, g groupName) error {
 		if err != nil {
 			return err
 		}
-		what := fmt.Sprintf("group %s would go from message %d to %d, and have %d to come", g, plan.Was, plan.Position, plan.Lag)
+		what := fmt.Sprintf("group %s would move from message %d to %d, with %d messages to deliver", g, plan.Was, plan.Position, plan.Lag)
 		if m.dryRun {
 			return t.Done(moved{plan, false}, "%s", what)
 		}
@@ -143,5 +143,5 @@ func (m move) run(ctx context.Context, t *task, g groupName) error {
 	if err != nil {
 		return err
 	}
-	return t.Done(moved{did, true}, "group %s went from message %d to %d, and has %d to come", g, did.Was, did.Position, did.Lag)
+	return t.Done(moved{did, true}, "group %s moved from message %d to %d, with %d messages to deliver", g, did.Was, did.Position, did.Lag)
 }

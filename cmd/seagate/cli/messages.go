@@ -91,8 +91,8 @@ func (r *reading) page(page client.MessagePage) error {
 // rest says where to continue.
 func (r *reading) rest(page client.MessagePage) {
 	if page.AtEnd {
-		r.Note("that is all; what comes next begins at --from %d --epoch %s", page.NextSeq, page.Epoch)
+		r.Note("there are no more messages; continue with --from %d --epoch %s", page.NextSeq, page.Epoch)
 		return
 	}
-	r.Note("there is more, from --from %s --epoch %s on", page.Next, page.Epoch)
+	r.Note("there are more messages; continue with --from %s --epoch %s", page.Next, page.Epoch)
 }

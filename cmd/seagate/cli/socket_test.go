@@ -236,7 +236,7 @@ func TestSubscribeFrom(t *testing.T) {
 `
 	want := regexp.MustCompile(`^subscribed to boiler; Ctrl-C ends
 .*server_shutdown: bye; trying again in \d(\.\d)?s
-subscribed again, where it was
+subscribed again at the same position
 messages 8 to 9 are missing: the stream no longer keeps them
 $`)
 	if r.code != 0 || r.out != out || !want.MatchString(r.notes) {

@@ -150,7 +150,7 @@ func (f *follower) subscribed(gap client.Gap) {
 	case gap.Cause == nil:
 		f.Note("subscribed to %s; Ctrl-C ends", f.Args[0])
 	case gap.Resumed, f.options.Group != "": // a group keeps its position
-		f.Note("subscribed again, where it was")
+		f.Note("subscribed again at the same position")
 	default:
 		f.Note("subscribed again; messages from %s to %s are missed",
 			gap.From.Format(time.TimeOnly), gap.To.Format(time.TimeOnly))

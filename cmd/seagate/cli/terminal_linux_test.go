@@ -165,7 +165,7 @@ func TestMovingAGroupOnATerminal(t *testing.T) {
 		f := newFake(t, map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7}`})
 		t.Setenv("NO_COLOR", "1")
 		seen, code := onTerminal(t, test.typed, "group", "move", "boiler", "sensors", groupID, "--to", "earliest")
-		if !strings.Contains(seen, "would go from message 5 to 1, and have 7 to come. Type yes to go on: ") || (code == 0) != test.moves {
+		if !strings.Contains(seen, "would move from message 5 to 1, with 7 messages to deliver. Type yes to go on: ") || (code == 0) != test.moves {
 			t.Errorf("%q: exit status %d, saw %q", test.typed, code, seen)
 		}
 		if test.moves {

@@ -37,7 +37,7 @@ func ParseSize(text string) (Size, error) {
 		}
 		return Size(n) * unit.bytes, nil
 	}
-	return 0, fmt.Errorf(`%q is no size: write bytes, or a whole number with KiB, MiB or GiB, such as "64KiB"`, text)
+	return 0, fmt.Errorf(`%q is not a size: write bytes, or a whole number with KiB, MiB or GiB, such as "64KiB"`, text)
 }
 
 // String returns the size in the largest unit that divides it, for ParseSize.

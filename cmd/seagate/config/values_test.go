@@ -60,7 +60,7 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	_, err := config.ParseSize("1MB")
-	const want = `"1MB" is no size: write bytes, or a whole number with KiB, MiB or GiB, such as "64KiB"`
+	const want = `"1MB" is not a size: write bytes, or a whole number with KiB, MiB or GiB, such as "64KiB"`
 	if err.Error() != want {
 		t.Errorf("got %s", err)
 	}
