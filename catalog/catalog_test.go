@@ -13,6 +13,7 @@ import (
 
 	"seagate/catalog"
 	"seagate/groups"
+	"seagate/groups/groupstest"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/storage/memory"
@@ -678,7 +679,7 @@ func openWith(t testing.TB, records storage.Records, opts catalog.Options) (*reg
 		t.Fatal(err)
 	}
 	t.Cleanup(network.Close)
-	shared, err := groups.Open(t.Context(), engine, network.Lookup, groups.DefaultOptions())
+	shared, err := groups.Open(t.Context(), engine, network.Lookup, groupstest.Options(groups.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

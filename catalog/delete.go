@@ -43,7 +43,7 @@ func (s *Stream) delete(ctx context.Context) error {
 	if err := s.deleteTopic(ctx); err != nil {
 		return err
 	}
-	if err := s.catalog.Groups.DeleteTopic(s.id); err != nil {
+	if err := s.catalog.Groups.Topic(s.id).DeleteAll(); err != nil {
 		return err
 	}
 	defined, err := s.deleteSchema(ctx)

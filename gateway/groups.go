@@ -22,7 +22,7 @@ func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, aft
 	if _, err := g.Stream(p, stream); err != nil {
 		return nil, "", err
 	}
-	stats, more, err := g.Catalog.Groups.List(ctx, streams.ID{Space: p.JailUID, Name: stream}, cursorOf(after), limit)
+	stats, more, err := g.Catalog.Groups.Topic(streams.ID{Space: p.JailUID, Name: stream}).List(ctx, cursorOf(after), limit)
 	if err != nil {
 		return nil, "", attempted("list the groups", err)
 	}
@@ -37,12 +37,12 @@ func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, aft
 	return list, next, nil
 }
 
-func cursorOf(after string) *groups.Cursor {
+func cursorOf(after string) *groups.Name {
 	if after == "" {
 		return nil
 	}
 	client, group, _ := strings.Cut(after, "/")
-	return &groups.Cursor{Client: client, Group: group}
+	return &groups.Name{Client: client, Group: group}
 }
 
 // Group returns one group of a stream. "" is the group of subscriptions that name
@@ -55,7 +55,7 @@ func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, 
 	if err != nil {
 		return GroupInfo{}, err
 	}
-	stat, err := g.Catalog.Groups.Get(ctx, key)
+	stat, err := g.Catalog.Groups.Topic(key.Topic).Get(ctx, key.Name())
 	if err != nil {
 		return GroupInfo{}, attempted("read the group", err)
 	}
@@ -76,7 +76,7 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 	if err != nil {
 		return groups.MoveResult{}, err
 	}
-	result, err := g.Catalog.Groups.Move(ctx, topic, key, to.from(), dryRun)
+	result, err := g.Catalog.Groups.Topic(key.Topic).Move(ctx, topic, key.Name(), to.from(), dryRun)
 	if err != nil {
 		return groups.MoveResult{}, attempted("move the group", err)
 	}
@@ -97,7 +97,7 @@ func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, clie
 	if err != nil {
 		return err
 	}
-	if err := g.Catalog.Groups.Delete(key); err != nil {
+	if err := g.Catalog.Groups.Topic(key.Topic).Delete(key.Name()); err != nil {
 		return attempted("delete the group", err)
 	}
 	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)

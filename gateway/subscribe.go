@@ -121,9 +121,9 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 	if _, err := topic.Locate(ctx, streams.Latest().In(r.From.Epoch)); err != nil {
 		return err
 	}
-	key := groups.Key{Topic: topic.ID(), Client: p.ClientUID, Group: r.Group}
+	name := groups.Name{Client: p.ClientUID, Group: r.Group}
 	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit}
-	if s.membership, err = s.gateway.Catalog.Groups.Join(ctx, topic, key, options, member{s}); err != nil {
+	if s.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
 		return err
 	}
 	s.next, s.bounds = s.membership.Position(), topic.Readable()

@@ -47,7 +47,7 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 		return attempted("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
-	if err := g.Catalog.Groups.DeleteClient(client.UID); err != nil { // idle groups are deleted in time anyway
+	if err := g.Catalog.Groups.DeleteClient(p.JailUID, client.UID); err != nil { // idle groups are deleted in time anyway
 		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
 	}
 	return nil

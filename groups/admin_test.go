@@ -27,28 +27,28 @@ func TestListGoesThroughAllGroupsOfATopic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.registry.Join(t.Context(), other, groups.Key{Client: "a", Group: "3"}, groups.JoinOptions{}, all()); err != nil {
+	if _, err := f.registry.Topic(other.ID()).Join(t.Context(), other, nameOf("a", "3"), groups.JoinOptions{}, all()); err != nil {
 		t.Fatal(err)
 	}
 	for _, limit := range []int{1, 5, 11, 12, 13, 0, -1, groups.MaxPage + 1} {
 		var got []string
-		var after *groups.Cursor
+		var after *groups.Name
 		for more := true; more; {
 			var page []groups.Stat
-			page, more, err = f.registry.List(t.Context(), boiler, after, limit)
+			page, more, err = f.groups().List(t.Context(), after, limit)
 			if err != nil || limit > 0 && len(page) > limit || len(page) == 0 {
 				t.Fatalf("a page of %d: %v", len(page), err)
 			}
 			for _, s := range page {
 				got = append(got, s.Key.Client+"/"+s.Key.Group)
-				after = &groups.Cursor{Client: s.Key.Client, Group: s.Key.Group}
+				after = &groups.Name{Client: s.Key.Client, Group: s.Key.Group}
 			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("in pages of %d: %q, want %q", limit, got, want)
 		}
 	}
-	if page, more, err := f.registry.List(t.Context(), streams.ID{Space: "jail", Name: "none"}, nil, 5); len(page) > 0 || more || err != nil {
+	if page, more, err := f.registry.Topic(streams.ID{Space: "jail", Name: "none"}).List(t.Context(), nil, 5); len(page) > 0 || more || err != nil {
 		t.Errorf("of no topic: %v, %v, %v", page, more, err)
 	}
 }
@@ -59,7 +59,7 @@ func TestAPageHasNoMoreThanMaxPage(t *testing.T) {
 		f.join(t, "c", fmt.Sprint(i), all())
 	}
 	for _, limit := range []int{0, groups.MaxPage, groups.MaxPage + 7} {
-		if page, more, err := f.registry.List(t.Context(), boiler, nil, limit); len(page) != groups.MaxPage || !more || err != nil {
+		if page, more, err := f.groups().List(t.Context(), nil, limit); len(page) != groups.MaxPage || !more || err != nil {
 			t.Errorf("limit %d: %d groups, more: %v, %v", limit, len(page), more, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestGetSaysHowTheGroupIs(t *testing.T) {
 		time.Sleep(time.Second)
 		wantCount(t, 2)(a.ms.AckSeqs([]uint64{1, 3}))
 		want := groups.Stat{
-			Key: theGroup, Members: 2, Explicit: 1, Position: 2, Lag: 3, LagTime: time.Second, InFlight: 3,
+			Key: theKey, Members: 2, Explicit: 1, Position: 2, Lag: 3, LagTime: time.Second, InFlight: 3,
 			CreatedAt: began, LastActive: time.Now().UTC(),
 		}
 		if s := f.stat(t); s != want {
@@ -88,7 +88,7 @@ func TestGetSaysHowTheGroupIs(t *testing.T) {
 		if s := f.stat(t); s != want {
 			t.Errorf("got\n%+v, want\n%+v", s, want)
 		}
-		if _, err := f.registry.Get(t.Context(), keyOf("c", "none")); err != groups.ErrNotFound {
+		if _, err := f.groups().Get(t.Context(), nameOf("c", "none")); err != groups.ErrNotFound {
 			t.Errorf("no group: %v", err)
 		}
 	})
@@ -144,7 +144,7 @@ func TestMove(t *testing.T) {
 				f := newFixture(t, groups.Options{}, streams.Options{TailMessages: 2})
 				move := func(dryRun bool) {
 					t.Helper()
-					r, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, test.from, dryRun)
+					r, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, test.from, dryRun)
 					if want := (groups.MoveResult{Was: 3, Position: test.position, Lag: test.lag}); err != nil || r != want {
 						t.Errorf("moved %+v, %v; want %+v", r, err, want)
 					}
@@ -186,7 +186,7 @@ func TestMoveWhileMembersAreConnected(t *testing.T) {
 		a.take()
 		b.take()
 		tag := b.tag
-		if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.At(11), false); err != nil {
+		if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.At(11), false); err != nil {
 			t.Fatal(err)
 		}
 		wantCount(t, 0)(a.ms.AckUpTo(10))
@@ -211,12 +211,12 @@ func TestMoveWhileMembersAreConnected(t *testing.T) {
 
 func TestMoveToNowhere(t *testing.T) {
 	f := newFixture(t, groups.Options{}, streams.Options{})
-	if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != groups.ErrNotFound {
+	if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != groups.ErrNotFound {
 		t.Errorf("no group: %v", err)
 	}
 	f.join(t, "c", "g", all())
 	for _, dryRun := range []bool{true, false} {
-		if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.At(9), dryRun); !errors.Is(err, streams.ErrPosition) {
+		if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.At(9), dryRun); !errors.Is(err, streams.ErrPosition) {
 			t.Errorf("no such position: %v", err)
 		}
 	}
@@ -235,7 +235,7 @@ func TestAMoveThatCannotBeStoredMovesNothing(t *testing.T) {
 			a.ms.Ack(2)
 			broken := errors.New("broken")
 			stored.fail(broken, also)
-			if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.Earliest(), false); !errors.Is(err, broken) {
+			if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Earliest(), false); !errors.Is(err, broken) {
 				t.Errorf("moved: %v", err)
 			}
 			stored.fail(nil, false)
@@ -260,10 +260,10 @@ func TestDeleteTellsTheMembers(t *testing.T) {
 		other := f.join(t, "c", "h", all())
 		f.send("1")
 		synctest.Wait()
-		if err := f.registry.Delete(theGroup); err != nil {
+		if err := f.groups().Delete(theGroup); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.registry.Delete(theGroup); err != groups.ErrNotFound {
+		if err := f.groups().Delete(theGroup); err != groups.ErrNotFound {
 			t.Errorf("deleted twice: %v", err)
 		}
 		if late.told() != "" {
@@ -301,7 +301,7 @@ func TestADeleteThatFailsDeletesNothing(t *testing.T) {
 			broken := errors.New("broken")
 			stored.fail(broken, also)
 			for _, group := range []string{"g", "h"} {
-				if err := f.registry.Delete(keyOf("c", group)); !errors.Is(err, broken) {
+				if err := f.groups().Delete(nameOf("c", group)); !errors.Is(err, broken) {
 					t.Errorf("deleted: %v", err)
 				}
 			}
@@ -315,7 +315,7 @@ func TestADeleteThatFailsDeletesNothing(t *testing.T) {
 			h.want(t, "1", "2", "3")
 			f.crash(t)
 			f.wantAt(t, 3, 1)
-			if _, err := f.registry.Get(t.Context(), keyOf("c", "h")); err != nil {
+			if _, err := f.groups().Get(t.Context(), nameOf("c", "h")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -330,13 +330,13 @@ func TestDeletingManyGroups(t *testing.T) {
 		left   []string
 		told   string // the member of c in jail/boiler
 	}{
-		{"topic", func(r *groups.Registry) error { return r.DeleteTopic(boiler) },
+		{"topic", func(r *groups.Registry) error { return r.Topic(boiler).DeleteAll() },
 			[]string{"jail/kettle/c/g", "other/boiler/d/g"}, ""},
 		{"space", func(r *groups.Registry) error { return r.DeleteSpace("jail") },
 			[]string{"other/boiler/d/g"}, ""},
-		{"client", func(r *groups.Registry) error { return r.DeleteClient("c") },
+		{"client", func(r *groups.Registry) error { return r.DeleteClient("jail", "c") },
 			[]string{"jail/boiler/d/g", "other/boiler/d/g"}, "deleted"},
-		{"nobody", func(r *groups.Registry) error { return r.DeleteClient("e") },
+		{"nobody", func(r *groups.Registry) error { return r.DeleteClient("jail", "e") },
 			[]string{"jail/boiler/c/g", "jail/boiler/c/h", "jail/boiler/d/g", "jail/kettle/c/g", "other/boiler/d/g"}, ""},
 	}
 	for _, test := range tests {
@@ -350,8 +350,7 @@ func TestDeletingManyGroups(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				key := groups.Key{Client: client, Group: "g"}
-				if _, err := f.registry.Join(t.Context(), topic, key, groups.JoinOptions{}, all()); err != nil {
+				if _, err := f.registry.Topic(id).Join(t.Context(), topic, nameOf(client, "g"), groups.JoinOptions{}, all()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -384,7 +383,7 @@ func TestTheEndOfATopicDeletesItsGroups(t *testing.T) {
 				t.Fatal(err)
 			}
 			if also {
-				if err := f.registry.DeleteTopic(boiler); err != nil {
+				if err := f.groups().DeleteAll(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -393,7 +392,7 @@ func TestTheEndOfATopicDeletesItsGroups(t *testing.T) {
 			if a.told() != "end" {
 				t.Errorf("told %q", a.told())
 			}
-			if _, err := f.registry.Get(t.Context(), theGroup); err != groups.ErrNotFound {
+			if _, err := f.groups().Get(t.Context(), theGroup); err != groups.ErrNotFound {
 				t.Errorf("the group is there: %v", err)
 			}
 			a.ms.Leave()

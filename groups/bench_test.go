@@ -43,8 +43,8 @@ func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 	var all []*quiet
 	for range members {
 		q := &quiet{member: &member{}}
-		opts := groups.JoinOptions{Explicit: explicit}
-		ms, err := f.registry.Join(b.Context(), f.out.Topic(), theGroup, opts, q)
+		opts := groups.JoinOptions{Explicit: explicit, Credit: 1024}
+		ms, err := f.groups().Join(b.Context(), f.out.Topic(), theGroup, opts, q)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 	for range size {
 		p.Messages = append(p.Messages, &streams.Message{Payload: make([]byte, 256)})
 	}
-	reader := f.registry.ReaderOf(theGroup)
+	reader := f.groups().ReaderOf(theGroup)
 	reader.Resumed()
 	seq := uint64(0)
 	b.ReportAllocs()

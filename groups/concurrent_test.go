@@ -99,7 +99,7 @@ func TestManyExplicitMembersAtOnce(t *testing.T) {
 				}
 				w := &worker{work: make(chan uint64, 16)}
 				opts := groups.JoinOptions{Explicit: true, From: streams.Earliest()}
-				ms, err := f.registry.Join(t.Context(), f.out.Topic(), theGroup, opts, w)
+				ms, err := f.groups().Join(t.Context(), f.out.Topic(), theGroup, opts, w)
 				if err != nil {
 					t.Error(err)
 					return

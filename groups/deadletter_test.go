@@ -219,12 +219,12 @@ func TestOutcomesThatComeLate(t *testing.T) {
 			b.want(t)
 		}, 3},
 		{"moved", func(t *testing.T, f *fixture, a *member) {
-			if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.Earliest(), false); err != nil {
+			if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Earliest(), false); err != nil {
 				t.Error(err)
 			}
 		}, 1},
 		{"deleted", func(t *testing.T, f *fixture, a *member) {
-			if err := f.registry.Delete(theGroup); err != nil {
+			if err := f.groups().Delete(theGroup); err != nil {
 				t.Error(err)
 			}
 		}, 0},
@@ -244,7 +244,7 @@ func TestOutcomesThatComeLate(t *testing.T) {
 				if n := f.registry.Overview(0).DeadLettered; n != 1 {
 					t.Errorf("%d dead letters are counted", n)
 				}
-				switch s, err := f.registry.Get(t.Context(), theGroup); {
+				switch s, err := f.groups().Get(t.Context(), theGroup); {
 				case test.at == 0 && err != groups.ErrNotFound:
 					t.Errorf("the group is there: %+v, %v", s, err)
 				case test.at != 0 && s.Position != test.at:
@@ -261,7 +261,7 @@ func TestDeadLettersThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := morgue{holding: true}
 		opts := mortal(&m)
-		opts.MaxDeliveries, opts.AsideBytes = 1, 2
+		opts.MaxDeliveries, opts.SetAsideBytes = 1, 2
 		f := newFixture(t, opts, streams.Options{})
 		a := f.joinExplicitly(t, all())
 		f.sendNumbers(1, 2)
@@ -275,5 +275,46 @@ func TestDeadLettersThatWait(t *testing.T) {
 		m.hold[0](nil)
 		synctest.Wait()
 		a.want(t, "1", "2", "3")
+	})
+}
+
+// A dead letter that is safe when the registry is closed, or becomes so while
+// Close waits, does not come again.
+func TestDeadLettersThatAreSafeDoNotComeAgainAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		letters := map[uint64]int{}
+		var first func(error)
+		opts := groups.Options{MaxDeliveries: 1, DeadLetter: func(l groups.DeadLetter, done func(error)) {
+			mu.Lock()
+			letters[l.Message.Seq]++
+			mu.Unlock()
+			if l.Message.Seq == 1 {
+				first = done
+				return
+			}
+			if first != nil {
+				first(nil) // the first letter is safe, and the registry was told
+				first = nil
+			}
+			time.Sleep(time.Second)
+			done(nil)
+		}}
+		f := newFixture(t, opts, streams.Options{})
+		m := f.joinExplicitly(t, all())
+		f.send("1", "2")
+		synctest.Wait()
+		if _, err := m.ms.Nack([]uint64{1, 2}, "bad", 0); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.restart(t) // clean
+		f.joinExplicitly(t, all())
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if letters[1] != 1 || letters[2] != 1 {
+			t.Errorf("letters: %v, want one of each after a clean restart", letters)
+		}
 	})
 }

@@ -39,7 +39,7 @@ func (s *slow) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 
 func (f *fixture) joinSlow(t *testing.T, s *slow, explicit bool) *slow {
 	t.Helper()
-	ms, err := f.registry.Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{Explicit: explicit}, s)
+	ms, err := f.groups().Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{Explicit: explicit}, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,13 +129,13 @@ func TestWhatHappensDuringDeliver(t *testing.T) {
 			wantCount(t, 1)(s.ms.AckSeqs([]uint64{1}))
 		}, []string{"2", "4", "3"}, []int{0, 0, 2}, 2, 3, ""}, // in between, it had 3 again
 		{"the group moves", func(t *testing.T, f *fixture, s *slow) {
-			if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.At(4), false); err != nil {
+			if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.At(4), false); err != nil {
 				t.Error(err)
 			}
 			wantCount(t, 0)(s.ms.AckSeqs([]uint64{1, 3}))
 		}, []string{"2", "4", "4"}, []int{0, 0, 1}, 4, 1, ""}, // it had 4 first
 		{"the group is deleted", func(t *testing.T, f *fixture, _ *slow) {
-			if err := f.registry.Delete(theGroup); err != nil {
+			if err := f.groups().Delete(theGroup); err != nil {
 				t.Error(err)
 			}
 		}, []string{"2", "4"}, []int{0, 0}, 0, 0, "deleted"},
@@ -164,7 +164,7 @@ func TestWhatHappensDuringDeliver(t *testing.T) {
 					t.Errorf("told %q, want %q", s.told(), test.told)
 				}
 				if test.at == 0 {
-					if _, err := f.registry.Get(t.Context(), theGroup); err != groups.ErrNotFound {
+					if _, err := f.groups().Get(t.Context(), theGroup); err != groups.ErrNotFound {
 						t.Errorf("the group is there: %v", err)
 					}
 					return
@@ -297,6 +297,56 @@ func TestGroupsOfOneShareTheBatchOfTheTopic(t *testing.T) {
 		synctest.Wait()
 		if len(batches) != 3 || batches[0] != batches[1] || batches[1] != batches[2] {
 			t.Errorf("%d batches: %p", len(batches), batches)
+		}
+	})
+}
+
+// A decoder counts what filters decode: all messages of a pass, at the first
+// question about one of them.
+type decoder struct {
+	*member
+	decoded int
+}
+
+func (d *decoder) Visible(b *streams.Batch) []int {
+	b.Memo("decoded", func() any { d.decoded += len(b.Messages); return nil })
+	return nil
+}
+
+// Each acknowledgement had all that waited for redelivery decoded again: the
+// work grew with its square.
+func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const total, credit = 4000, 200
+		f := newFixture(t, groups.Options{Credit: groups.Credit{Messages: credit, Bytes: 1 << 30}}, streams.Options{TailMessages: total})
+		var leavers []*member
+		for range total / credit {
+			leavers = append(leavers, f.join(t, "c", "g", all()))
+		}
+		for i := range total {
+			f.send(fmt.Sprint(i))
+		}
+		synctest.Wait()
+		d := &decoder{member: all()}
+		ms, err := f.join0(t, "c", "g", d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms.Start()
+		for _, m := range leavers {
+			m.ms.Leave()
+		}
+		synctest.Wait()
+		const step = credit / 2
+		for tag := uint64(step); tag <= total; tag += step {
+			ms.Ack(tag)
+			synctest.Wait()
+		}
+		if len(d.got) != total {
+			t.Errorf("%d messages were redelivered, want %d", len(d.got), total)
+		}
+		if d.decoded > 5*total {
+			t.Errorf("%d messages were decoded to redeliver %d", d.decoded, total)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package groups_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"seagate/groups"
+	"seagate/groups/groupstest"
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
@@ -35,7 +35,7 @@ func TestANewGroupIsDurableBeforeJoinReturns(t *testing.T) {
 			t.Error("joined before the record was written")
 		default:
 		}
-		if page, _, err := f.registry.List(t.Context(), boiler, nil, 0); len(page) > 0 || err != nil {
+		if page, _, err := f.groups().List(t.Context(), nil, 0); len(page) > 0 || err != nil {
 			t.Errorf("listed before it was written: %+v, %v", page, err)
 		}
 		release()
@@ -57,7 +57,7 @@ func TestAGroupThatCannotBeStoredIsNone(t *testing.T) {
 		t.Errorf("joined: %v", err)
 	}
 	stored.fail(nil, false)
-	if _, err := f.registry.Get(t.Context(), theGroup); err != groups.ErrNotFound {
+	if _, err := f.groups().Get(t.Context(), theGroup); err != groups.ErrNotFound {
 		t.Errorf("found: %v", err)
 	}
 	if f.out.Topic().Requested() {
@@ -104,7 +104,7 @@ func TestFromCountsForANewGroupOnly(t *testing.T) {
 
 func TestAPositionThatIsNoneMakesNoGroup(t *testing.T) {
 	f := newFixture(t, groups.Options{}, streams.Options{})
-	_, err := f.registry.Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{From: streams.At(9)}, all())
+	_, err := f.groups().Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{From: streams.At(9)}, all())
 	if !errors.Is(err, streams.ErrPosition) {
 		t.Errorf("joined: %v", err)
 	}
@@ -123,7 +123,7 @@ func TestAClientHasNoMoreGroupsThanItMay(t *testing.T) {
 	f.join(t, "c", "2", all())
 	f.join(t, "d", "3", all())
 	f.restart(t)
-	if err := f.registry.Delete(keyOf("c", "1")); err != nil {
+	if err := f.groups().Delete(nameOf("c", "1")); err != nil {
 		t.Fatal(err)
 	}
 	f.join(t, "c", "3", all())
@@ -153,7 +153,7 @@ func TestAGroupThatNobodyCameBackToMakesRoom(t *testing.T) {
 		f.join(t, "c", "4", all())
 		var left []string
 		for _, key := range keysOf(t, f.records) {
-			left = append(left, strings.TrimPrefix(key, theGroup.Topic.Space+"/"+theGroup.Topic.Name+"/"))
+			left = append(left, strings.TrimPrefix(key, theKey.Topic.Space+"/"+theKey.Topic.Name+"/"))
 		}
 		slices.Sort(left)
 		if want := []string{"c/3", "c/4", "c/kept", "c/present", "other/first"}; !slices.Equal(left, want) {
@@ -236,7 +236,7 @@ func TestACheckpointThatFailsIsTriedAgain(t *testing.T) {
 			stored := newRecords()
 			told := 0
 			opts := groups.Options{OnError: func(key groups.Key, err error) {
-				if told++; key != theGroup {
+				if told++; key != theKey {
 					t.Errorf("told of %v: %v", key, err)
 				}
 			}}
@@ -309,7 +309,7 @@ func TestCloseWritesWhatChanged(t *testing.T) {
 		if _, err := f.join0(t, "c", "g", all()); err != groups.ErrClosed {
 			t.Errorf("joined a closed registry: %v", err)
 		}
-		if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != groups.ErrClosed {
+		if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != groups.ErrClosed {
 			t.Errorf("moved in a closed registry: %v", err)
 		}
 		f.send("4")
@@ -318,30 +318,6 @@ func TestCloseWritesWhatChanged(t *testing.T) {
 		f.open(t)
 		f.wantAt(t, 4, 1)
 	})
-}
-
-func TestCloseWaitsNoLongerThanItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		opts := groups.Options{OnError: func(groups.Key, error) {}}
-		f := newFixtureOn(t, memory.New(), stuck{memory.New()}, opts, streams.Options{})
-		f.join(t, "c", "g", all())
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if err := f.registry.Close(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("Close: %v", err)
-		}
-	})
-}
-
-// stuck is a store that writes a record once, and never again.
-type stuck struct{ storage.Records }
-
-func (s stuck) Put(ctx context.Context, table, key string, value []byte, cond storage.Condition) (uint64, error) {
-	if _, err := s.Get(ctx, table, key); err == nil {
-		<-ctx.Done()
-		return 0, ctx.Err()
-	}
-	return s.Records.Put(ctx, table, key, value, cond)
 }
 
 // A topic that was deleted and made anew while the groups were not there has
@@ -413,7 +389,7 @@ func TestWhatAnOldReaderBringsIsIgnored(t *testing.T) {
 	for name, happen := range map[string]func(*testing.T, *fixture, *member){
 		"left": func(t *testing.T, f *fixture, a *member) { a.ms.Leave(); f.join(t, "c", "g", all()) },
 		"moved": func(t *testing.T, f *fixture, a *member) {
-			if _, err := f.registry.Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != nil {
+			if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != nil {
 				t.Error(err)
 			}
 		},
@@ -421,7 +397,7 @@ func TestWhatAnOldReaderBringsIsIgnored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, groups.Options{}, streams.Options{})
 			a := f.join(t, "c", "g", all())
-			old := f.registry.ReaderOf(theGroup)
+			old := f.groups().ReaderOf(theGroup)
 			happen(t, f, a)
 			if n := old.Deliver(&streams.Batch{Messages: []*streams.Message{{Seq: 1}}}); n != 0 {
 				t.Errorf("%d messages were taken", n)
@@ -456,7 +432,7 @@ func TestATopicThatIsFoundLater(t *testing.T) {
 				return nil, false
 			}
 			return f.net.Lookup(id)
-		}, groups.Options{})
+		}, groupstest.Options(groups.Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,30 +449,6 @@ func TestATopicThatIsFoundLater(t *testing.T) {
 	})
 }
 
-func TestAJoinThatCloseOvertakes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		stored := newRecords()
-		f := newFixtureOn(t, memory.New(), stored, groups.Options{}, streams.Options{})
-		release := stored.hold()
-		joined := make(chan error)
-		go func() {
-			_, err := f.join0(t, "c", "g", all())
-			joined <- err
-		}()
-		synctest.Wait()
-		if err := f.registry.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		release()
-		if err := <-joined; err != groups.ErrClosed {
-			t.Errorf("joined: %v", err)
-		}
-		if f.out.Topic().Requested() {
-			t.Error("the topic is read")
-		}
-	})
-}
-
 func TestARecordThatCannotBeReadIsNamed(t *testing.T) {
 	for key, value := range map[string]string{"jail/boiler/c/g": `{}`, "what": `{"position":1}`} {
 		engine := memory.New()
@@ -504,7 +456,7 @@ func TestARecordThatCannotBeReadIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		none := func(streams.ID) (*streams.Topic, bool) { return nil, false }
-		if _, err := groups.Open(t.Context(), engine, none, groups.Options{}); err == nil || !strings.Contains(err.Error(), key) {
+		if _, err := groups.Open(t.Context(), engine, none, groupstest.Options(groups.Options{})); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("opened with a record of %s: %v", value, err)
 		}
 	}

@@ -203,7 +203,7 @@ func TestNackGivesBackAtOnceOrLater(t *testing.T) {
 
 func TestADelayIsForgottenWithTheLastMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.Options{AsideBytes: 1}, streams.Options{})
+		f := newFixture(t, groups.Options{SetAsideBytes: 1}, streams.Options{})
 		a := f.joinExplicitly(t, all())
 		f.send("1")
 		synctest.Wait()
@@ -220,7 +220,7 @@ func TestADelayIsForgottenWithTheLastMember(t *testing.T) {
 // While too much is set aside nothing new is handed out; what is out goes on.
 func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.Options{AsideBytes: 3}, streams.Options{})
+		f := newFixture(t, groups.Options{SetAsideBytes: 3}, streams.Options{})
 		a := f.joinExplicitly(t, all())
 		f.sendNumbers(1, 3)
 		synctest.Wait()
@@ -328,7 +328,7 @@ func TestWhatAPanickedExplicitMemberHeldIsNoFailure(t *testing.T) {
 		opts.MaxDeliveries, opts.DeadLetter = 1, m.take
 		f := newFixtureOn(t, memory.New(), memory.New(), opts, streams.Options{})
 		bad := &panicky{member: all(), onVisible: "2"}
-		ms, err := f.registry.Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{Explicit: true}, bad)
+		ms, err := f.groups().Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{Explicit: true}, bad)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,5 +346,25 @@ func TestWhatAPanickedExplicitMemberHeldIsNoFailure(t *testing.T) {
 		a.want(t, "2", "1")
 		a.wantAttempts(t, 0, 1)
 		m.want(t)
+	})
+}
+
+// Members that left are not kept by what they did not acknowledge in time and
+// nobody else accepts.
+func TestMembersThatLeftAreNotHeldOnTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		f.join(t, "c", "g", &member{room: -1, taboo: "x"}) // stays
+		for range 20 {
+			m := f.joinExplicitly(t, &member{room: 1})
+			f.send("x", "x")
+			synctest.Wait()
+			time.Sleep(40 * time.Second) // it is full, so nothing is handed out again
+			m.ms.Leave()
+			synctest.Wait()
+		}
+		if n := f.groups().OverdueOf(theGroup); n > 0 {
+			t.Errorf("%d entries of members that left, position %d", n, f.stat(t).Position)
+		}
 	})
 }

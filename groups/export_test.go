@@ -3,18 +3,19 @@ package groups
 import "seagate/streams"
 
 // ReaderOf returns the group as its topic sees it now.
-func (r *Registry) ReaderOf(key Key) streams.Consumer {
-	g := r.lookup(key)
+func (t *Topic) ReaderOf(name Name) streams.Consumer {
+	g := t.find(name)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.reader
 }
 
-func (r *Registry) LateOf(key Key) int {
-	g := r.lookup(key)
+// OverdueOf is how many late acknowledgements would count.
+func (t *Topic) OverdueOf(name Name) int {
+	g := t.find(name)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.late)
+	return len(g.overdue)
 }
 
 const MaxLosses = maxLosses

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"seagate/groups"
+	"seagate/groups/groupstest"
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
@@ -183,6 +184,9 @@ func newFixtureOn(t testing.TB, engine *memory.Engine, records storage.Records, 
 	return f
 }
 
+// groups are those of the fixture's topic.
+func (f *fixture) groups() *groups.Topic { return f.registry.Topic(boiler) }
+
 func (f *fixture) provide(t testing.TB) {
 	t.Helper()
 	topic, err := f.net.Topic(boiler)
@@ -197,7 +201,7 @@ func (f *fixture) provide(t testing.TB) {
 func (f *fixture) open(t testing.TB) {
 	t.Helper()
 	var err error
-	if f.registry, err = groups.Open(t.Context(), f.records, f.net.Lookup, f.opts); err != nil {
+	if f.registry, err = groups.Open(t.Context(), f.records, f.net.Lookup, groupstest.Options(f.opts)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -228,7 +232,7 @@ func (f *fixture) joinExplicitly(t testing.TB, m *member) *member {
 
 func (f *fixture) joinWith(t testing.TB, client, group string, m *member, opts groups.JoinOptions) *member {
 	t.Helper()
-	ms, err := f.registry.Join(t.Context(), f.out.Topic(), keyOf(client, group), opts, m)
+	ms, err := f.groups().Join(t.Context(), f.out.Topic(), nameOf(client, group), opts, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,14 +243,15 @@ func (f *fixture) joinWith(t testing.TB, client, group string, m *member, opts g
 
 // join0 joins, and neither checks nor starts anything.
 func (f *fixture) join0(t testing.TB, client, group string, m groups.Member) (*groups.Membership, error) {
-	return f.registry.Join(t.Context(), f.out.Topic(), keyOf(client, group), groups.JoinOptions{}, m)
+	return f.groups().Join(t.Context(), f.out.Topic(), nameOf(client, group), groups.JoinOptions{}, m)
 }
 
-func keyOf(client, group string) groups.Key {
-	return groups.Key{Topic: boiler, Client: client, Group: group}
-}
+func nameOf(client, group string) groups.Name { return groups.Name{Client: client, Group: group} }
 
-var theGroup = keyOf("c", "g")
+var (
+	theGroup = nameOf("c", "g")
+	theKey   = groups.Key{Topic: boiler, Client: "c", Group: "g"}
+)
 
 func (f *fixture) send(payloads ...string) {
 	raw := make([][]byte, len(payloads))
@@ -265,7 +270,7 @@ func (f *fixture) sendNumbers(first, last int) {
 
 func (f *fixture) stat(t testing.TB) groups.Stat {
 	t.Helper()
-	s, err := f.registry.Get(t.Context(), theGroup)
+	s, err := f.groups().Get(t.Context(), theGroup)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,48 +1,16 @@
 package groups
 
 import (
-	"container/heap"
+	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"seagate/groups/progress"
+	"seagate/storage"
 	"seagate/streams"
 )
-
-// A Share is a message of a batch that a member is handed. Attempt is how often
-// the group has handed it out before, as far as that is known: see the package
-// comment.
-type Share struct{ Index, Attempt int }
-
-// A Member is handed messages. Visible, Deliver and Gap are called by one
-// goroutine at a time, without locks, and must not block. End may come from any
-// goroutine, also while one of the others is under way.
-type Member interface {
-	// Visible returns the indices of those messages of b that the member may be
-	// handed, in ascending order, or nil for all of them; an empty slice that is
-	// not nil is none. The slice may be shared: it is not changed.
-	Visible(b *streams.Batch) []int
-
-	// Deliver hands over the messages of b that share names, oldest first. It
-	// returns how many of them, from the first, the member took, and a tag,
-	// never lower than the one before, by which Membership.Ack names the last
-	// of them. After it took fewer than all it is handed nothing until
-	// Membership.Resume. The share is the member's until it returns.
-	Deliver(b *streams.Batch, share []Share) (taken int, tag uint64)
-
-	// Gap tells that the group lost the messages from first to last: the topic
-	// dropped them before the group read them. It returns a tag as Deliver does,
-	// by which Membership.Ack says that this has arrived: until a member says
-	// so, others are told. Tag 0 is for a member that never acknowledges a gap;
-	// it counts as heard. told is false if the member cannot be told.
-	Gap(first, last uint64) (tag uint64, told bool)
-
-	// End tells that nothing follows: because the topic was deleted, which is
-	// streams.ErrDeleted, or the group, which is ErrNotFound, or because the
-	// topic cannot be read. A call of Visible, Deliver or Gap that is under way
-	// may return after it.
-	End(err error)
-}
 
 // A group is what is kept of a consumer group, and, while it has members, how
 // they share its place in the topic.
@@ -54,61 +22,129 @@ type group struct {
 	// the group begins to read its topic. It is taken before Registry.mu.
 	recordMu sync.Mutex
 
-	mu sync.Mutex // guards what follows
-	ledger
-	complete     bool   // the ledger has all; otherwise the record does
+	mu           sync.Mutex // guards what follows
+	state        groupState
+	progress     progress.Progress
+	partial      bool   // progress is a Summary, and the record has the rest
+	dirty        bool   // the record is to be written
 	log          string // the ID of the log that the numbers are of
 	createdAt    time.Time
 	lastActive   time.Time // when the last member left
-	joined       bool      // it has had a member
-	returnedTo   bool      // it has had another one
-	losses       []*loss   // gaps of which nobody is known to have heard
+	rejoined     bool      // a second member has joined, at any time
+	losses       []*loss   // gaps of which no member is known to have heard
 	redelivered  uint64
 	deadLettered uint64
 	lost         uint64
-	unstored     bool // it is new, and has no record yet
-	dirty        bool // the record is to be written
-	ended        bool // its topic was deleted
-	gone         bool // it is no longer in the registry, and has no record
 
-	// What follows is of a group with members only, except burying.
+	// What follows is for groups with members, except deadLettering and, with
+	// it, setAsideBytes.
 	in      *streams.InTopic
 	reader  *reader
 	members []*Membership // copied on each change: the worker reads it without the lock
 	turn    int           // index of the member whose turn it is
-	// returned is what was handed to nobody yet or came back from a member.
-	// While there is any, nothing is taken from the topic.
-	returned backlog
-	delayed  delays
-	burying  map[uint64]*burial     // messages that are about to be dead letters
-	aside    int                    // payload in delayed and burying
-	late     map[uint64]*Membership // who was handed what was taken back and waits in returned
-	held     uint64                 // the message that waits for room in the window, or for less to be set aside; 0: none
-	alarm    time.Duration          // when to be woken, by Registry.now; 0: not asked for
+
+	// retryQueue holds what came back from a member. While there is any, nothing
+	// is taken from the topic.
+	retryQueue    heap[queued]
+	delayed       heap[delayed]
+	deadLettering map[uint64]*deadLetterAttempt
+	setAsideBytes int                    // payload in delayed and deadLettering
+	overdue       map[uint64]*Membership // who was handed what timed out and nobody else has taken
+	offered       map[uint64]*Membership // those of overdue that are just being handed to others
+	heldAt        uint64                 // the message for which the window is full, or too much is set aside; 0: none
+	timer         *time.Timer            // for delays and acknowledgements that are due; nil: none
+	timerAt       time.Duration          // when it fires, by Registry.now; 0: never
 
 	pass uint64 // counts the batches that were shared out; owned by the worker
 }
 
-// giveBackLocked takes from a member what it has not acknowledged, which is
-// no failure of the messages.
-func (g *group) giveBackLocked(ms *Membership) {
-	for ms.held.oldest() != nil {
-		g.returnLocked(ms.held.takeOldest())
+// A groupState says what there is of a group.
+type groupState uint8
+
+const (
+	fresh   groupState = iota // made for a member that joins; it has no record yet
+	resting                   // it has a record and no members
+	reading                   // it has members, and reads its topic
+	ended                     // its topic was deleted; it will be
+	deleted                   // it has no record and is not in the registry; there may be members that have yet to hear of it
+)
+
+func (g *group) currentState() groupState {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.state
+}
+
+// existsLocked says whether others may see the group.
+func (g *group) existsLocked() bool { return g.state == resting || g.state == reading }
+
+// wakeLocked has the worker call reader.Resumed and then read on.
+func (g *group) wakeLocked() {
+	if g.in != nil {
+		g.in.Resume()
+	}
+}
+
+// wakeIfHeldLocked wakes the worker if there is room for the message that it
+// waits with.
+func (g *group) wakeIfHeldLocked() {
+	if g.heldAt > 0 && g.hasRoomLocked(g.heldAt) {
+		g.wakeLocked()
+	}
+}
+
+// hasRoomLocked says whether a message is within the window, and little enough
+// is set aside.
+func (g *group) hasRoomLocked(seq uint64) bool {
+	opts := &g.registry.opts
+	return seq < g.progress.Position()+uint64(opts.Window) && g.setAsideBytes < opts.SetAsideBytes
+}
+
+func (g *group) addMemberLocked(ms *Membership) {
+	g.members = append(slices.Clip(slices.Clone(g.members)), ms)
+}
+
+// removeMemberLocked ends a membership, if it has not ended.
+func (g *group) removeMemberLocked(ms *Membership) {
+	i := slices.Index(g.members, ms)
+	if i < 0 {
+		return
+	}
+	g.members = slices.Delete(slices.Clone(g.members), i, i+1)
+	g.endMembershipLocked(ms)
+	g.markLocked()
+	if len(g.members) == 0 {
+		g.restLocked()
+		return
+	}
+	g.wakeLocked()
+}
+
+// endMembershipLocked takes from a member what it has not acknowledged, which
+// is no failure of the messages.
+func (g *group) endMembershipLocked(ms *Membership) {
+	ms.state = left
+	for ms.flight.oldest() != nil {
+		g.returnLocked(ms.flight.takeOldest())
 	}
 	ms.bytes = 0
-	maps.DeleteFunc(g.late, func(_ uint64, who *Membership) bool { return who == ms })
+	isOf := func(_ uint64, who *Membership) bool { return who == ms }
+	maps.DeleteFunc(g.overdue, isOf)
+	maps.DeleteFunc(g.offered, isOf)
+	ms.forgetTold()
 }
 
-// returnLocked lets somebody else have a message that was handed out.
-func (g *group) returnLocked(h handed) {
-	a := g.attempts[h.message.Seq]
-	a.deliveries = h.attempt + 1
-	g.tried(h.message.Seq, a)
-	heap.Push(&g.returned, h.message)
+// dismiss ends all memberships of a group, if it has any. The caller tells
+// those that it returns, with endAll.
+func (g *group) dismiss(why error) (told []*Membership) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.in == nil {
+		return nil
+	}
+	return g.dismissLocked(why)
 }
 
-// dismissLocked ends all memberships. It returns those whose members are to be
-// told why, without the lock: see Membership.end.
 func (g *group) dismissLocked(why error) (told []*Membership) {
 	for _, ms := range g.members {
 		switch ms.state {
@@ -118,40 +154,76 @@ func (g *group) dismissLocked(why error) (told []*Membership) {
 		default:
 			told = append(told, ms)
 		}
-		ms.state = left
-		g.giveBackLocked(ms)
-		ms.forgetTold()
+		g.endMembershipLocked(ms)
 	}
 	g.restLocked()
 	return told
 }
 
-// endAll tells the members that nothing follows.
+// endAll tells members that nothing follows. why is nil if they are not told.
 func endAll(memberships []*Membership, why error) {
 	for _, ms := range memberships {
 		ms.end(why)
 	}
 }
 
-// restLocked stops reading the topic when nobody is a member any more. What
+// restLocked stops reading the topic when there are no members any more. What
 // was not acknowledged is read again for the next one.
 func (g *group) restLocked() {
+	if g.state == reading {
+		g.state = resting
+	}
 	g.in.Close()
 	g.in, g.reader = nil, nil
 	g.members, g.turn = nil, 0
 	for _, d := range g.delayed {
-		g.aside -= len(d.message.Payload)
+		g.setAsideBytes -= len(d.message.Payload)
 	}
-	g.returned, g.delayed, g.late, g.held = nil, nil, nil, 0
+	g.clearQueuesLocked()
+	if g.timer != nil {
+		g.timer.Stop()
+		g.timer, g.timerAt = nil, 0
+	}
 	g.lastActive = time.Now().UTC()
 	g.markLocked()
 }
 
+func (g *group) clearQueuesLocked() {
+	g.retryQueue, g.delayed, g.overdue, g.offered, g.heldAt = nil, nil, nil, nil, 0
+}
+
 // markLocked has the record written with the next checkpoint.
 func (g *group) markLocked() {
-	if g.dirty || g.gone || g.ended {
+	if g.dirty || !g.existsLocked() {
 		return
 	}
 	g.dirty = true
-	g.registry.note(g)
+	g.registry.changes.note(g)
+}
+
+// markUncertain has the record written again after a write that failed, and may
+// have happened. If progress is partial the record is right either way.
+func (g *group) markUncertain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.partial {
+		g.markLocked()
+	}
+}
+
+// erase deletes the record, and then the group. Members that there are go on
+// until they hear of it. g.recordMu is held.
+func (g *group) erase() error {
+	// Not under a caller's context: a deletion that nobody waits for any more
+	// may still happen.
+	err := g.registry.records.Delete(g.registry.writing, groupsTable, g.key.recordKey(), storage.Always())
+	if err != nil {
+		g.markUncertain()
+		return fmt.Errorf("delete group %q: %w", g.key.Group, err)
+	}
+	g.registry.forget(g)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.state = deleted
+	return nil
 }

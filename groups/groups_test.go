@@ -269,3 +269,44 @@ func (a *acker) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	go a.ms.Ack(a.tag)
 	return len(share), a.tag
 }
+
+// Who joined a group between its topic's deletion and the leaving of its
+// members was told nothing, for ever.
+func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		f.join(t, "c", "g", all())
+		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := f.join0(t, "c", "g", all()); err != streams.ErrDeleted {
+			t.Errorf("joined a group that is over: %v", err)
+		}
+	})
+}
+
+// The end of a topic reached members before they had started: a transport sent
+// the end of a subscription before the answer that there is one.
+func TestNothingIsToldBeforeStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		m := all()
+		ms, err := f.join0(t, "c", "g", m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(m.other) > 0 {
+			t.Errorf("told %q before Start", m.other)
+		}
+		ms.Start()
+		synctest.Wait()
+		if got := strings.Join(m.other, ", "); got != "end" {
+			t.Errorf("told %q by Start, want the end", got)
+		}
+	})
+}

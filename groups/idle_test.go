@@ -22,7 +22,7 @@ func TestAnIdleGroupIsDeleted(t *testing.T) {
 		f.stat(t)
 		time.Sleep(time.Minute + 2*time.Second)
 		synctest.Wait()
-		if _, err := f.registry.Get(t.Context(), theGroup); err != groups.ErrNotFound {
+		if _, err := f.groups().Get(t.Context(), theGroup); err != groups.ErrNotFound {
 			t.Errorf("still there: %v", err)
 		}
 		if keys := keysOf(t, f.records); !slices.Equal(keys, []string{"jail/boiler/c/h"}) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"seagate/groups/progress"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -18,13 +19,14 @@ type JoinOptions struct {
 	// within Options.AckTimeout. Otherwise its tags acknowledge.
 	Explicit bool
 
-	// Credit is how many messages the member may hold unacknowledged, at most
-	// Options.Credit. 0 is Options.Credit or, of an explicit member, 100 if that
-	// is less.
+	// Credit is how many messages the member may have in flight, at most
+	// Options.Credit. 0 is Options.Credit or, for an explicit member, 100 if
+	// that is less.
 	Credit int
 }
 
-// credit returns how many messages the member may hold, of so many at most.
+// credit returns how many messages the member may have in flight, of so many at
+// most.
 func (o JoinOptions) credit(most int) int {
 	switch {
 	case o.Credit > 0:
@@ -35,102 +37,89 @@ func (o JoinOptions) credit(most int) int {
 	return most
 }
 
-// errGone: the group was deleted before it could be joined.
+// errGone reports that the group was deleted before it could be joined.
 var errGone = errors.New("groups: the group is gone")
 
-// Join makes m a member of the group, which is made if need be: then Join
-// returns once that is durable. A client that has as many groups as it may loses
-// the one that is idle for the longest time, of those that no second member ever
-// joined: clients that want everything make a group for each subscription, and
-// never come back. key.Topic is that of topic. Nothing is handed
-// over before Membership.Start. It returns ErrTooManyGroups, ErrClosed, an
-// error of streams.Topic.In or one of the store. It may read and write, and
-// must be called without locks.
-func (r *Registry) Join(ctx context.Context, topic *streams.Topic, key Key, opts JoinOptions, m Member) (*Membership, error) {
-	key.Topic = topic.ID()
+// Join makes m a member of the group of that name. A group that does not exist
+// is made, and Join returns once that is durable. A client that has as many
+// groups as it may loses the one that is idle for the longest time, of those
+// that no second member ever joined: clients that want everything make a group
+// for each subscription, and never come back.
+//
+// topic is the topic that t is of. Nothing is handed over before
+// Membership.Start. Join returns ErrTooManyGroups, ErrClosed, an error of
+// streams.Topic.In or one of the store. It may read and write, and must be
+// called without locks.
+func (t *Topic) Join(ctx context.Context, topic *streams.Topic, name Name, opts JoinOptions, m Member) (*Membership, error) {
 	for {
-		g, made, err := r.groupFor(key)
-		if err == ErrTooManyGroups && r.makeRoom(key.client()) {
-			continue
+		if t.registry.closed.Load() {
+			return nil, ErrClosed
 		}
+		g, err := t.findOrCreate(name)
 		if err != nil {
 			return nil, err
 		}
-		if !made {
-			if ms := g.join(topic, opts, m); ms != nil {
-				return ms, nil
-			}
-			g.recordMu.Lock()
-		}
-		ms, err := g.enter(ctx, topic, opts, m)
-		g.recordMu.Unlock()
-		if err != errGone {
+		if ms, err := g.enter(ctx, topic, opts, m); err != errGone {
 			return ms, err
 		}
 	}
 }
 
-// join adds a member to a group that has some already. It returns nil if it
-// has none, or reads another topic.
-func (g *group) join(topic *streams.Topic, opts JoinOptions, m Member) *Membership {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.in == nil || g.in.Topic() != topic || g.gone || g.ended {
-		return nil
-	}
-	return g.addLocked(opts, m)
-}
-
-func (g *group) addLocked(opts JoinOptions, m Member) *Membership {
-	ms := &Membership{
-		group:    g,
-		member:   m,
-		position: g.position,
-		held:     holdings{explicit: opts.Explicit},
-		credit:   opts.credit(g.registry.opts.Credit.Messages),
-	}
-	g.addMemberLocked(ms)
-	if g.joined && !g.returnedTo {
-		g.returnedTo = true
-		g.markLocked()
-	}
-	g.joined = true
-	return ms
-}
-
-// enter adds a member, and begins to read the topic for it. g.recordMu is
-// held. It returns errGone if somebody has to look again for the group.
+// enter adds a member, and if it is the first, begins to read the topic. It
+// returns errGone if the group has to be looked up again.
 func (g *group) enter(ctx context.Context, topic *streams.Topic, opts JoinOptions, m Member) (*Membership, error) {
-	if ms := g.join(topic, opts, m); ms != nil {
+	if ms := g.joinOthers(topic, opts, m); ms != nil {
 		return ms, nil
 	}
-	if err := g.makeWay(topic); err != nil {
-		return nil, err
+	g.recordMu.Lock()
+	defer g.recordMu.Unlock()
+	if ms := g.joinOthers(topic, opts, m); ms != nil {
+		return ms, nil
 	}
-	if err := g.load(ctx); err != nil {
-		return nil, err
+	switch g.currentState() {
+	case deleted:
+		return nil, errGone
+	case reading, ended: // with a topic that was deleted
+		return nil, g.replace(topic)
 	}
 	ms, err := g.begin(ctx, topic, opts, m)
-	if err != nil && g.unstored {
+	if err != nil && g.currentState() == fresh {
 		g.abandon()
 	}
 	return ms, err
 }
 
-// makeWay deletes a group whose topic was deleted and made anew, before the
-// keeper comes to it. It returns errGone if the group is no more. g.recordMu
-// is held.
-func (g *group) makeWay(topic *streams.Topic) error {
+// joinOthers adds a member to a group that has some already, and reads topic.
+// Otherwise it returns nil.
+func (g *group) joinOthers(topic *streams.Topic, opts JoinOptions, m Member) *Membership {
 	g.mu.Lock()
-	gone, over := g.gone, g.ended || g.in != nil // of another topic
-	g.mu.Unlock()
-	switch {
-	case gone:
-		return errGone
-	case !over:
+	defer g.mu.Unlock()
+	if g.state != reading || g.in.Topic() != topic {
 		return nil
 	}
-	if current, ok := g.registry.topics(g.key.Topic); !ok || current != topic {
+	return g.joinLocked(opts, m)
+}
+
+func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
+	ms := &Membership{
+		group:    g,
+		member:   m,
+		position: g.progress.Position(),
+		credit:   opts.credit(g.registry.opts.Credit.Messages),
+		flight:   inFlight{explicit: opts.Explicit},
+	}
+	g.addMemberLocked(ms)
+	if g.state != fresh && !g.rejoined {
+		g.rejoined = true
+		g.markLocked()
+	}
+	return ms
+}
+
+// replace deletes a group whose topic was deleted and made anew, before the
+// keeper comes to it. It returns errGone if it did. g.recordMu is held.
+func (g *group) replace(topic *streams.Topic) error {
+	if current, ok := g.registry.lookup(g.key.Topic); !ok || current != topic {
 		return streams.ErrDeleted
 	}
 	if err := g.erase(); err != nil {
@@ -145,28 +134,32 @@ func (g *group) makeWay(topic *streams.Topic) error {
 func (g *group) abandon() {
 	if err := g.erase(); err != nil {
 		g.registry.opts.OnError(g.key, err)
-		g.registry.condemn(g)
+		g.registry.changes.doom(g)
 	}
 }
 
-// begin reads on from the group's position, or from where a new group begins.
-// g.recordMu is held.
+// begin reads on from the group's position, or from where a new group begins,
+// for its first member. g.recordMu is held.
 func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOptions, m Member) (*Membership, error) {
+	isNew := g.currentState() == fresh
 	from := opts.From
-	if !g.unstored {
-		from = streams.At(g.resumption(topic.Bounds()))
+	if !isNew {
+		if err := g.load(ctx); err != nil {
+			return nil, err
+		}
+		from = streams.At(g.resumeAt(topic.Bounds()))
 	}
 	rd := &reader{group: g}
 	in, joined, err := topic.In(ctx, rd, shardOf(g.key), from)
 	if err != nil {
 		return nil, err
 	}
-	if g.unstored {
-		err = g.create(joined)
+	if isNew {
+		err = g.store(joined)
 	}
 	var ms *Membership
 	if err == nil {
-		ms, err = g.open(in, rd, joined.Bounds, opts, m)
+		ms, err = g.startReading(in, rd, joined.Bounds, opts, m)
 	}
 	if err != nil {
 		in.Close()
@@ -175,46 +168,43 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 	return ms, nil
 }
 
-// resumption returns the number from which a group reads on. In a log that was
+// resumeAt returns the number from which a group reads on. In a log that was
 // made anew that is the first; in one that came back shorter, the next.
-func (g *group) resumption(b storage.Bounds) uint64 {
+func (g *group) resumeAt(b storage.Bounds) uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.log != b.ID {
 		return 1
 	}
-	return min(g.position, b.Next)
+	return min(g.progress.Position(), b.Next)
 }
 
-// create stores a new group, so that a crash does not move it.
-func (g *group) create(joined streams.Joined) error {
+// store writes the record of a new group, so that a crash does not move it.
+func (g *group) store(joined streams.Joined) error {
 	g.mu.Lock()
-	g.position, g.log = joined.Next, joined.Bounds.ID
+	g.progress, g.log = progress.At(joined.Next), joined.Bounds.ID
 	r := g.recordLocked()
 	g.mu.Unlock()
-	// Not under ctx: a write that nobody waits for any more may still happen.
-	if err := g.put(g.registry.writing, r); err != nil {
-		return err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.unstored = false
-	return nil
+	// Not under a caller's context: a write that nobody waits for any more may
+	// still happen.
+	return g.put(g.registry.writing, r)
 }
 
-// open lets the group share out what in delivers, from where resumption said.
-func (g *group) open(in *streams.InTopic, rd *reader, b storage.Bounds, opts JoinOptions, m Member) (*Membership, error) {
+// startReading lets the group share out what in delivers, from where resumeAt
+// said. The group has a record.
+func (g *group) startReading(in *streams.InTopic, rd *reader, b storage.Bounds, opts JoinOptions, m Member) (*Membership, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.registry.closed.Load() {
+		g.state = resting
 		return nil, ErrClosed
 	}
 	if g.log != b.ID {
-		g.ledger, g.log, g.losses = ledger{position: 1}, b.ID, nil
+		g.progress, g.log, g.losses = progress.At(1), b.ID, nil
 	}
 	g.cutLocked(b)
-	g.in, g.reader = in, rd
-	ms := g.addLocked(opts, m)
+	ms := g.joinLocked(opts, m)
+	g.state, g.in, g.reader = reading, in, rd
 	g.markLocked() // it has members now
 	in.Start()
 	return ms, nil

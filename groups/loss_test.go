@@ -251,7 +251,7 @@ func TestATopicThatCannotBeReadLetsTheMembersGo(t *testing.T) {
 		if o := f.registry.Overview(0); o.Members != 0 || o.Groups != 1 {
 			t.Errorf("%+v", o)
 		}
-		if _, err := f.registry.Get(t.Context(), theGroup); !errors.Is(err, errTorn) {
+		if _, err := f.groups().Get(t.Context(), theGroup); !errors.Is(err, errTorn) {
 			t.Errorf("Get: %v", err)
 		}
 		logs.broken.Store(false)
@@ -259,6 +259,30 @@ func TestATopicThatCannotBeReadLetsTheMembersGo(t *testing.T) {
 		synctest.Wait()
 		if got := slices.Concat(a.got, b.got); !slices.Equal(slices.Compact(slices.Sorted(slices.Values(got))), numbers(1, 4)) {
 			t.Errorf("handed out %q and %q", a.got, b.got)
+		}
+	})
+}
+
+// A gap that was noticed while the only member had not started was told to
+// nobody.
+func TestAGapBeforeStartIsToldToTheNextMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, smallTail)
+		m := f.join(t, "c", "g", &member{room: 0})
+		f.sendNumbers(1, 10)
+		synctest.Wait()
+		m.ms.Leave()
+		f.trim(t, 5)
+		ms, err := f.join0(t, "c", "g", all())
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		ms.Leave() // its connection ended before Start
+		next := f.join(t, "c", "g", all())
+		synctest.Wait()
+		if next.told() != "gap 1-5" {
+			t.Errorf("the next member was told %q of the gap; stat %+v", next.told(), f.stat(t))
 		}
 	})
 }

@@ -1,11 +1,15 @@
 package groups
 
-import "slices"
+import (
+	"slices"
+
+	"seagate/groups/progress"
+)
 
 // A loss is a gap of which no member is known to have heard. What a member was
 // told just before its connection broke has not arrived.
 type loss struct {
-	span
+	progress.Span
 	pending int // members that were told and have yet to say that they heard
 }
 
@@ -21,15 +25,15 @@ const maxLosses = 1024
 
 // loseLocked remembers a gap. Beyond what may be remembered the oldest is
 // forgotten.
-func (g *group) loseLocked(s span) {
-	if n := len(g.losses); n > 0 && g.losses[n-1].pending == 0 && g.losses[n-1].last+1 == s.first {
-		g.losses[n-1].last = s.last
+func (g *group) loseLocked(s progress.Span) {
+	if n := len(g.losses); n > 0 && g.losses[n-1].pending == 0 && g.losses[n-1].Last+1 == s.First {
+		g.losses[n-1].Last = s.Last
 		return
 	}
 	if len(g.losses) == maxLosses {
 		g.losses = slices.Delete(g.losses, 0, 1)
 	}
-	g.losses = append(g.losses, &loss{span: s})
+	g.losses = append(g.losses, &loss{Span: s})
 }
 
 // tellLosses lets those members have messages that have started, and tells all
@@ -54,6 +58,7 @@ func (rd *reader) untold() (members []*Membership, losses []*loss) {
 	if g.reader != rd {
 		return nil, nil
 	}
+	rd.members = g.members // those that left are not held on to
 	for _, ms := range g.members {
 		if ms.state == starting {
 			ms.state = ready
@@ -96,7 +101,7 @@ func (ms *Membership) beginTelling(l *loss) (first, last uint64, ok bool) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
 	ms.acked, ms.ackedTag = false, 0
-	return l.first, l.last, ms.state == ready || ms.state == full
+	return l.First, l.Last, ms.state == ready || ms.state == full
 }
 
 // heard notes that a gap was heard of, unless members that were told have yet to
@@ -134,8 +139,8 @@ func (ms *Membership) forgetTold() {
 
 // cutLosses forgets gaps from next on.
 func (g *group) cutLosses(next uint64) {
-	g.losses = slices.DeleteFunc(g.losses, func(l *loss) bool { return l.first >= next })
+	g.losses = slices.DeleteFunc(g.losses, func(l *loss) bool { return l.First >= next })
 	for _, l := range g.losses {
-		l.last = min(l.last, next-1)
+		l.Last = min(l.Last, next-1)
 	}
 }

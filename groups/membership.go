@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/groups/progress"
 	"seagate/streams"
 )
 
@@ -18,9 +19,9 @@ type Membership struct {
 
 	// Guarded by group.mu.
 	state    memberState
-	ended    error     // why nothing follows, if the member is to be told
-	held     holdings  // handed over and not acknowledged, or being handed over
-	bytes    int       // payload in held
+	ended    error // why nothing follows, if the member is to be told
+	flight   inFlight
+	bytes    int       // payload in flight
 	told     []telling // gaps, in the order of their tags, of which it has not said that it heard
 	resumed  bool      // Resume was called since the member was last called
 	acked    bool      // Ack was called since then
@@ -101,13 +102,24 @@ func (ms *Membership) Ack(tag uint64) {
 
 func (ms *Membership) ackLocked(tag uint64) {
 	ms.heardLocked(tag)
-	if ms.held.explicit {
+	if ms.flight.explicit {
 		return
 	}
 	had, acked := ms.hasCreditLocked(), 0
-	for h := ms.held.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.held.oldest() {
-		ms.doneLocked(ms.held.takeOldest())
+	var run progress.Span // of neighbours, which are noted together
+	for h := ms.flight.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.flight.oldest() {
+		m := h.message
+		ms.flight.remove(ms.flight.head)
+		ms.bytes -= len(m.Payload)
+		if acked == 0 || m.Seq != run.Last+1 {
+			ms.group.progress.Add(run.First, run.Last)
+			run.First = m.Seq
+		}
+		run.Last = m.Seq
 		acked++
+	}
+	if acked > 0 {
+		ms.group.progress.Add(run.First, run.Last)
 	}
 	ms.settledLocked(had, acked)
 }
@@ -127,28 +139,28 @@ func (ms *Membership) AckSeqs(seqs []uint64) (acked int, err error) {
 func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
-	seqs := ms.held.upTo(seq)
-	for n, who := range ms.group.late {
+	seqs := ms.flight.upTo(seq)
+	for n, who := range ms.group.overdue {
 		if who == ms && n <= seq {
 			seqs = append(seqs, n)
 		}
 	}
-	slices.Sort(seqs) // one span, mostly, for the ledger
+	slices.Sort(seqs) // one span, mostly, for progress
 	return ms.ackSeqsLocked(seqs)
 }
 
 func (ms *Membership) ackSeqsLocked(seqs []uint64) (acked int, err error) {
-	if !ms.held.explicit {
+	if !ms.flight.explicit {
 		return 0, ErrNotExplicit
 	}
 	had := ms.hasCreditLocked()
 	for _, seq := range seqs {
-		if h, ok := ms.held.take(seq); ok {
+		if h, ok := ms.flight.take(seq); ok {
 			ms.doneLocked(h)
 			acked++
-		} else if ms.group.late[seq] == ms {
-			delete(ms.group.late, seq)
-			ms.group.add(seq, seq)
+		} else if ms.group.overdue[seq] == ms {
+			delete(ms.group.overdue, seq)
+			ms.group.progress.Add(seq, seq)
 			acked++
 		}
 	}
@@ -165,11 +177,11 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 	g := ms.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !ms.held.explicit {
+	if !ms.flight.explicit {
 		return 0, ErrNotExplicit
 	}
 	for _, seq := range seqs {
-		if h, ok := ms.held.take(seq); ok {
+		if h, ok := ms.flight.take(seq); ok {
 			ms.bytes -= len(h.message.Payload)
 			g.failLocked(h, reason, delay)
 			nacked++
@@ -187,28 +199,14 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 // may return after Leave; what it takes does not count. It is safe to call
 // twice.
 func (ms *Membership) Leave() {
-	g := ms.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	i := slices.Index(g.members, ms)
-	if i < 0 {
-		return
-	}
-	ms.state = left
-	g.removeMemberLocked(i)
-	g.giveBackLocked(ms)
-	ms.forgetTold()
-	g.markLocked()
-	if len(g.members) == 0 {
-		g.restLocked()
-		return
-	}
-	g.wakeLocked()
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	ms.group.removeMemberLocked(ms)
 }
 
-func (ms *Membership) doneLocked(h handed) {
+func (ms *Membership) doneLocked(h handOut) {
 	ms.bytes -= len(h.message.Payload)
-	ms.group.add(h.message.Seq, h.message.Seq)
+	ms.group.progress.Add(h.message.Seq, h.message.Seq)
 }
 
 // settledLocked goes on after messages were acknowledged by a member that had
@@ -219,15 +217,17 @@ func (ms *Membership) settledLocked(had bool, acked int) {
 	}
 	g := ms.group
 	g.markLocked()
-	if !had && ms.hasCreditLocked() || g.held > 0 && g.hasRoomLocked(g.held) {
+	if !had && ms.hasCreditLocked() {
 		g.wakeLocked()
+		return
 	}
+	g.wakeIfHeldLocked()
 }
 
 // hasCreditLocked says whether the member may be handed a message. One is
 // always allowed, however large.
 func (ms *Membership) hasCreditLocked() bool {
-	n := ms.held.live
+	n := ms.flight.live
 	return ms.state == ready && (n == 0 || n < ms.credit && ms.bytes < ms.group.registry.opts.Credit.Bytes)
 }
 
@@ -241,12 +241,7 @@ func (ms *Membership) assignLocked(m *streams.Message, i int, attempt uint32) {
 		ms.acked, ms.ackedTag, ms.resumed = false, 0, false
 	}
 	*ms.share = append(*ms.share, Share{i, int(attempt)})
-	h := handed{m, untagged, attempt, never, nil}
-	if late := ms.group.late; late != nil {
-		h.late = late[m.Seq]
-		delete(late, m.Seq)
-	}
-	ms.held.add(h)
+	ms.flight.add(handOut{m, untagged, attempt, never})
 	ms.bytes += len(m.Payload)
 }
 

@@ -141,7 +141,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	m.fixture = newFixture(t, groups.Options{
 		Credit:        groups.Credit{Messages: 6, Bytes: 1 << 20},
 		Window:        25,
-		AsideBytes:    60,
+		SetAsideBytes: 60,
 		MaxDeliveries: 3,
 		DeadLetter:    m.bury,
 	}, streams.Options{TailMessages: 10})
@@ -175,7 +175,7 @@ func (m *model) enter() {
 	}
 	a := &actor{model: m, explicit: m.rng.IntN(3) > 0, blind: m.rng.IntN(4) == 0, room: m.rng.IntN(30)}
 	opts := groups.JoinOptions{Explicit: a.explicit, From: streams.Earliest()}
-	ms, err := m.registry.Join(m.Context(), m.out.Topic(), theGroup, opts, a)
+	ms, err := m.groups().Join(m.Context(), m.out.Topic(), theGroup, opts, a)
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func (m *model) die() {
 
 // checkPosition: nothing undone lies below the position.
 func (m *model) checkPosition() {
-	s, err := m.registry.Get(context.Background(), theGroup)
+	s, err := m.groups().Get(context.Background(), theGroup)
 	if err == groups.ErrNotFound {
 		return
 	}
@@ -389,7 +389,7 @@ func (m *model) finish() {
 	}
 	m.members = nil
 	a := &actor{model: m, explicit: true, room: 1 << 30}
-	ms, err := m.registry.Join(m.Context(), m.out.Topic(), theGroup, groups.JoinOptions{Explicit: true, From: streams.Earliest()}, a)
+	ms, err := m.groups().Join(m.Context(), m.out.Topic(), theGroup, groups.JoinOptions{Explicit: true, From: streams.Earliest()}, a)
 	if err != nil {
 		m.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"seagate/groups/progress"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -85,19 +86,17 @@ func (r record) check() error {
 	return nil
 }
 
-func (r record) ledger() ledger {
-	l := ledger{position: r.Position}
+func (r record) progress() progress.Progress {
+	p := progress.At(r.Position)
 	for _, s := range r.Done {
-		l.add(s[0], s[1])
+		p.Add(s[0], s[1])
 	}
 	for _, t := range r.Tried {
 		for seq := t[0]; seq <= t[1]; seq++ {
-			if !l.has(seq) {
-				l.tried(seq, attempts{deliveries: uint32(t[2]), failures: uint32(t[3])})
-			}
+			p.SetAttempts(seq, progress.Attempts{Deliveries: uint32(t[2]), Failures: uint32(t[3])})
 		}
 	}
-	return l
+	return p
 }
 
 // recordLocked returns the group as it is now. What is handed out counts as
@@ -105,10 +104,10 @@ func (r record) ledger() ledger {
 func (g *group) recordLocked() record {
 	r := record{
 		Log:          g.log,
-		Position:     g.position,
+		Position:     g.progress.Position(),
 		Tried:        runs(g.triedLocked()),
 		HasMembers:   len(g.members) > 0,
-		ReturnedTo:   g.returnedTo,
+		ReturnedTo:   g.rejoined,
 		CreatedAt:    g.createdAt,
 		LastActive:   g.lastActive,
 		Redelivered:  g.redelivered,
@@ -118,27 +117,27 @@ func (g *group) recordLocked() record {
 	if r.HasMembers {
 		r.LastActive = time.Now().UTC()
 	}
-	for _, s := range g.done {
-		r.Done = append(r.Done, [2]uint64{s.first, s.last})
+	for _, s := range g.progress.Spans() {
+		r.Done = append(r.Done, [2]uint64{s.First, s.Last})
 	}
 	for _, l := range g.losses {
-		r.Untold = append(r.Untold, [2]uint64{l.first, l.last})
+		r.Untold = append(r.Untold, [2]uint64{l.First, l.Last})
 	}
 	return r
 }
 
 // triedLocked returns the attempts of all messages, in their order.
 func (g *group) triedLocked() []tried {
-	all := make([]tried, 0, len(g.attempts))
-	for seq, a := range g.attempts {
-		all = append(all, tried{seq, a.deliveries, a.failures})
+	attempts, n := g.progress.AllAttempts()
+	all := make([]tried, 0, n)
+	for seq, a := range attempts {
+		all = append(all, tried{seq, a.Deliveries, a.Failures})
 	}
 	for _, ms := range g.members {
-		for _, h := range ms.held.list[ms.held.head:] {
-			if h.message != nil {
-				all = append(all, tried{h.message.Seq, h.attempt + 1, g.attempts[h.message.Seq].failures})
-			}
-		}
+		ms.flight.all(func(h *handOut) {
+			seq := h.message.Seq
+			all = append(all, tried{seq, h.attempt + 1, g.progress.Attempts(seq).Failures})
+		})
 	}
 	// What is handed out again is there twice; the higher count holds.
 	slices.SortFunc(all, tried.compare)
@@ -186,45 +185,41 @@ func (g *group) put(ctx context.Context, r record) error {
 	return nil
 }
 
-// load makes the ledger complete, from the record if need be. g.recordMu is
+// load makes the progress whole, from the record if need be. g.recordMu is
 // held, and the group has no members.
 func (g *group) load(ctx context.Context) error {
 	g.mu.Lock()
-	complete := g.complete
+	partial, whole, log := g.partial, progress.At(g.progress.Position()), g.log
 	g.mu.Unlock()
-	if complete {
+	if !partial {
 		return nil
 	}
 	stored, err := g.registry.records.Get(ctx, groupsTable, g.key.recordKey())
-	if errors.Is(err, storage.ErrNotFound) { // a Delete that failed has deleted it
-		g.assume(ledger{position: g.position}, g.log)
-		return nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, storage.ErrNotFound): // a deletion that failed has happened all the same
+	case err != nil:
 		return fmt.Errorf("load group %q: %w", g.key.Group, err)
+	default:
+		r, err := parseRecord(stored.Value)
+		if err != nil {
+			return fmt.Errorf("load group %q: %w", stored.Key, err)
+		}
+		whole, log = r.progress(), r.Log
 	}
-	r, err := parseRecord(stored.Value)
-	if err != nil {
-		return fmt.Errorf("load group %q: %w", stored.Key, err)
-	}
-	g.assume(r.ledger(), r.Log)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.progress, g.log, g.partial = whole, log, false
 	return nil
 }
 
-func (g *group) assume(l ledger, log string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.ledger, g.log, g.complete = l, log, true
-}
-
-// shrinkLocked leaves of a group without members what the index needs, once
-// its record says the rest.
+// shrinkLocked leaves of a group without members what lists and overviews need,
+// once its record has the rest.
 func (g *group) shrinkLocked() {
-	if len(g.members) > 0 || len(g.burying) > 0 || g.dirty || g.unstored {
+	if g.state != resting || len(g.deadLettering) > 0 || g.dirty || g.partial {
 		return
 	}
-	g.complete = len(g.done) == 0 && len(g.attempts) == 0
-	g.ledger = ledger{position: g.position, above: g.above}
+	summary, whole := g.progress.Summary()
+	g.progress, g.partial = summary, !whole
 }
 
 // fromRecord makes a group as it was written.
@@ -240,19 +235,18 @@ func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
 	g := &group{
 		registry:     r,
 		key:          key,
-		ledger:       rec.ledger(),
-		complete:     true,
+		state:        resting,
+		progress:     rec.progress(),
 		log:          rec.Log,
 		createdAt:    rec.CreatedAt,
 		lastActive:   rec.LastActive,
-		joined:       true,
-		returnedTo:   rec.ReturnedTo,
+		rejoined:     rec.ReturnedTo,
 		redelivered:  rec.Redelivered,
 		deadLettered: rec.DeadLettered,
 		lost:         rec.Lost,
 	}
 	for _, s := range rec.Untold {
-		g.loseLocked(span{s[0], s[1]})
+		g.loseLocked(progress.Span{First: s[0], Last: s[1]})
 	}
 	if rec.HasMembers { // until the crash, whenever that was
 		g.lastActive = time.Now().UTC()

@@ -11,79 +11,67 @@ import (
 	"seagate/streams"
 )
 
-// A Registry is all groups, with and without members. Safe for concurrent use.
+// A Registry holds all groups, with and without members. Safe for concurrent
+// use.
 type Registry struct {
 	opts    Options
 	records storage.Records
-	topics  func(streams.ID) (*streams.Topic, bool)
+	lookup  func(streams.ID) (*streams.Topic, bool)
 	began   time.Time
 
 	// Since the registry was opened.
 	redelivered, deadLettered, lost atomic.Uint64
 
-	mu      sync.Mutex // guards what follows
-	byTopic map[streams.ID]map[place]*group
+	mu      sync.Mutex // guards what follows; taken before Topic.mu
+	topics  map[streams.ID]*Topic
 	clients map[client]map[*group]struct{} // the groups of each
 	count   int                            // groups
 
-	changed changed
-	alarms  alarms
-	errands errands
-	letters letters
+	changes changes
+	letters deadLetters
 
-	stop    context.CancelFunc // ends the goroutines
+	stop    context.CancelFunc // ends the keeper
 	running sync.WaitGroup
 
-	writing  context.Context // of what is written meanwhile: never cut short, but for cut
-	cut      context.CancelFunc
-	closed   atomic.Bool // set before any group is let go
-	closing  sync.Once
-	closeErr error
+	writing   context.Context // of writes that no caller's context may cut short
+	cutWrites context.CancelFunc
+	closed    atomic.Bool // set before any group loses its members
+	closing   sync.Once
+	closeErr  error
 }
-
-// A place is a group among those of its topic.
-type place struct{ client, group string }
 
 // A client is one of its space.
 type client struct{ space, client string }
 
-func (k Key) place() place   { return place{k.Client, k.Group} }
-func (k Key) client() client { return client{k.Topic.Space, k.Client} }
-
-// Open returns the registry of all groups that have a record. topics finds the
+// Open returns the registry of all groups that have a record. lookup finds the
 // topic of a group, if there is one; it is called without locks and must not
-// block. It has to know all topics already, and nobody may send to them yet:
-// of a log that came back shorter than a group remembers it, the group then
-// forgets what is no longer there.
-func Open(ctx context.Context, records storage.Records, topics func(streams.ID) (*streams.Topic, bool), opts Options) (*Registry, error) {
+// block. It has to know all topics already, and nobody may send to them yet: if
+// a log came back shorter than a group had read, the group forgets what is no
+// longer there.
+func Open(ctx context.Context, records storage.Records, lookup func(streams.ID) (*streams.Topic, bool), opts Options) (*Registry, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
 	r := &Registry{
-		opts:    opts.withDefaults(),
+		opts:    opts,
 		records: records,
-		topics:  topics,
+		lookup:  lookup,
 		began:   time.Now(),
-		byTopic: map[streams.ID]map[place]*group{},
+		topics:  map[streams.ID]*Topic{},
 		clients: map[client]map[*group]struct{}{},
-		alarms:  alarms{index: map[*group]*alarm{}, wake: make(chan struct{}, 1)},
-		errands: errands{wake: make(chan struct{}, 1)},
 	}
 	if err := r.loadAll(ctx); err != nil {
 		return nil, err
 	}
-	r.writing, r.cut = context.WithCancel(context.Background())
+	r.writing, r.cutWrites = context.WithCancel(context.Background())
 	life, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.running.Go(func() { r.keep(life) })
-	r.running.Go(func() { r.ringAlarms(life) })
-	r.running.Go(func() { r.errands.run(life) })
 	return r, nil
 }
 
 func (r *Registry) loadAll(ctx context.Context) error {
-	ids := map[streams.ID]streams.ID{} // so that all groups of a topic share its name
-	logs := map[string]string{}
+	logs := map[string]string{} // so that all groups of a log share its name
 	for stored, err := range r.records.List(ctx, groupsTable, "") {
 		if err != nil {
 			return fmt.Errorf("load groups: %w", err)
@@ -92,17 +80,12 @@ func (r *Registry) loadAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if id, ok := ids[g.key.Topic]; ok {
-			g.key.Topic = id
-		} else {
-			ids[g.key.Topic] = g.key.Topic
-		}
 		if log, ok := logs[g.log]; ok {
 			g.log = log
 		} else {
 			logs[g.log] = g.log
 		}
-		if topic, ok := r.topics(g.key.Topic); ok {
+		if topic, ok := r.lookup(g.key.Topic); ok {
 			g.cutLocked(topic.Bounds())
 		}
 		g.shrinkLocked()
@@ -111,29 +94,18 @@ func (r *Registry) loadAll(ctx context.Context) error {
 	return nil
 }
 
-// cutLocked forgets what the log does not have.
-func (g *group) cutLocked(b storage.Bounds) {
-	if g.log != b.ID {
-		return // another one: see resumption
-	}
-	if n := len(g.done); g.position > b.Next || n > 0 && g.done[n-1].last >= b.Next {
-		g.cut(b.Next)
-		g.cutLosses(b.Next)
-		g.markLocked()
-	}
-}
-
 func (r *Registry) addLocked(g *group) {
-	groups := r.byTopic[g.key.Topic]
-	if groups == nil {
-		groups = map[place]*group{}
-		r.byTopic[g.key.Topic] = groups
+	t := r.topicLocked(g.key.Topic)
+	t.mu.Lock()
+	g.key.Topic = t.id // all groups of a topic share its name
+	t.groups[g.key.Name()] = g
+	t.mu.Unlock()
+	of := r.clients[g.key.client()]
+	if of == nil {
+		of = map[*group]struct{}{}
+		r.clients[g.key.client()] = of
 	}
-	groups[g.key.place()] = g
-	if r.clients[g.key.client()] == nil {
-		r.clients[g.key.client()] = map[*group]struct{}{}
-	}
-	r.clients[g.key.client()][g] = struct{}{}
+	of[g] = struct{}{}
 	r.count++
 }
 
@@ -141,49 +113,23 @@ func (r *Registry) addLocked(g *group) {
 func (r *Registry) forget(g *group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	groups := r.byTopic[g.key.Topic]
-	if groups[g.key.place()] != g {
+	client := g.key.client()
+	if _, ok := r.clients[client][g]; !ok {
 		return
 	}
-	delete(groups, g.key.place())
-	if len(groups) == 0 {
-		delete(r.byTopic, g.key.Topic)
-	}
-	delete(r.clients[g.key.client()], g)
-	if len(r.clients[g.key.client()]) == 0 {
-		delete(r.clients, g.key.client())
+	delete(r.clients[client], g)
+	if len(r.clients[client]) == 0 {
+		delete(r.clients, client)
 	}
 	r.count--
+	t := r.topics[g.key.Topic]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.groups, g.key.Name())
 }
 
-func (r *Registry) lookup(key Key) *group {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.byTopic[key.Topic][key.place()]
-}
-
-// groupFor returns the group, and makes it if need be. It then is unstored, and
-// its recordMu is held.
-func (r *Registry) groupFor(key Key) (g *group, made bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.closed.Load():
-		return nil, false, ErrClosed
-	case r.byTopic[key.Topic][key.place()] != nil:
-		return r.byTopic[key.Topic][key.place()], false, nil
-	case len(r.clients[key.client()]) >= r.opts.PerClient:
-		return nil, false, ErrTooManyGroups
-	}
-	now := time.Now().UTC()
-	g = &group{registry: r, key: key, complete: true, unstored: true, createdAt: now, lastActive: now}
-	g.recordMu.Lock() // nobody else has it yet
-	r.addLocked(g)
-	return g, true, nil
-}
-
-// all returns the groups of the topics that the filter lets pass, of all if it
-// is nil.
+// all returns the groups of all topics that wanted accepts, those of a topic
+// together. nil accepts every topic.
 func (r *Registry) all(wanted func(streams.ID) bool) []*group {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,19 +137,54 @@ func (r *Registry) all(wanted func(streams.ID) bool) []*group {
 	if wanted == nil {
 		all = make([]*group, 0, r.count)
 	}
-	for id, groups := range r.byTopic {
-		if wanted != nil && !wanted(id) {
-			continue
+	for id, t := range r.topics {
+		if wanted == nil || wanted(id) {
+			all = t.appendGroups(all)
 		}
-		for _, g := range groups {
-			all = append(all, g)
-		}
+	}
+	return all
+}
+
+func (r *Registry) groupsOf(c client) []*group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]*group, 0, len(r.clients[c]))
+	for g := range r.clients[c] {
+		all = append(all, g)
 	}
 	return all
 }
 
 // now is the time since the registry was opened, and never 0.
 func (r *Registry) now() time.Duration { return time.Since(r.began) + 1 }
+
+// DeleteSpace is Topic.DeleteAll of all topics of a space.
+func (r *Registry) DeleteSpace(space string) error {
+	return r.deleteTopics(func(id streams.ID) bool { return id.Space == space })
+}
+
+// deleteTopics deletes all groups of topics that were deleted.
+func (r *Registry) deleteTopics(wanted func(streams.ID) bool) error {
+	err := r.each(r.all(wanted), (*group).remove)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, t := range r.topics {
+		if wanted(id) && t.dropIfEmpty() {
+			delete(r.topics, id)
+		}
+	}
+	return err
+}
+
+// DeleteClient deletes all groups of a client, durably; their members are told.
+func (r *Registry) DeleteClient(space, id string) error {
+	return r.each(r.groupsOf(client{space, id}), func(g *group) error {
+		if err := g.delete(); err != ErrNotFound {
+			return err
+		}
+		return nil
+	})
+}
 
 // Close ends all memberships, whose members are not told, waits for the
 // goroutines, and writes what changed. It returns what could not be written
@@ -215,12 +196,12 @@ func (r *Registry) Close(ctx context.Context) error {
 }
 
 func (r *Registry) close(ctx context.Context) error {
-	defer context.AfterFunc(ctx, r.cut)()
+	defer context.AfterFunc(ctx, r.cutWrites)()
 	r.closed.Store(true)
 	for _, g := range r.all(nil) {
 		g.dismiss(nil)
 	}
-	r.errands.close()
+	r.letters.close()
 	r.stop()
 	r.running.Wait()
 	r.letters.wait(ctx)

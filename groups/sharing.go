@@ -1,9 +1,6 @@
 package groups
 
 import (
-	"container/heap"
-	"math"
-	"slices"
 	"time"
 
 	"seagate/streams"
@@ -17,7 +14,8 @@ import (
 type reader struct {
 	group *group
 
-	members []*Membership // of the group, when the worker last looked; owned by the worker
+	// members are the group's when the worker last looked. Owned by the worker.
+	members []*Membership
 }
 
 // Deliver shares out what comes from the topic.
@@ -40,13 +38,6 @@ func (rd *reader) Resumed() {
 	rd.retry()
 }
 
-// wakeLocked has the worker call Resumed, and then read on.
-func (g *group) wakeLocked() {
-	if g.in != nil {
-		g.in.Resume()
-	}
-}
-
 // Gap notes that the group is done with what it will not see, and tells its
 // members.
 func (rd *reader) Gap(first, last uint64) {
@@ -62,12 +53,12 @@ func (rd *reader) lose(first, last uint64) bool {
 	if g.reader != rd {
 		return false
 	}
-	for _, s := range g.missing(first, last) {
-		g.lost += s.size()
-		g.registry.lost.Add(s.size())
+	for _, s := range g.progress.Missing(first, last) {
+		g.lost += s.Size()
+		g.registry.lost.Add(s.Size())
 		g.loseLocked(s)
 	}
-	g.add(first, last)
+	g.progress.Add(first, last)
 	g.markLocked()
 	return true
 }
@@ -86,9 +77,9 @@ func (rd *reader) dismiss(err error) (told []*Membership) {
 	if g.reader != rd {
 		return nil
 	}
-	if err == streams.ErrDeleted {
-		g.ended = true
-		defer g.registry.condemn(g)
+	if err == streams.ErrDeleted && g.state == reading {
+		g.state = ended
+		g.registry.changes.doom(g)
 	}
 	return g.dismissLocked(err)
 }
@@ -116,16 +107,25 @@ func (rd *reader) retry() {
 	}
 }
 
+// oldestRetriesLocked takes messages out of the queue, the oldest first.
+func (g *group) oldestRetriesLocked() []*streams.Message {
+	messages := make([]*streams.Message, min(retryMessages, len(g.retryQueue)))
+	for i := range messages {
+		messages[i] = g.retryQueue.pop().Message
+	}
+	return messages
+}
+
 // takeRetries takes the oldest messages out of the queue. They are the worker's
 // until they are assigned or put back.
 func (rd *reader) takeRetries() []*streams.Message {
 	g := rd.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.reader != rd || len(g.returned) == 0 {
+	if g.reader != rd || len(g.retryQueue) == 0 {
 		return nil
 	}
-	return g.returned.oldest(retryMessages)
+	return g.oldestRetriesLocked()
 }
 
 func (rd *reader) putBack(messages []*streams.Message) {
@@ -136,7 +136,7 @@ func (rd *reader) putBack(messages []*streams.Message) {
 		return
 	}
 	for _, m := range messages {
-		heap.Push(&g.returned, m)
+		g.retryQueue.push(queued{m})
 	}
 }
 
@@ -155,7 +155,7 @@ func (rd *reader) share(b *streams.Batch, fresh bool) (assigned int, more bool) 
 	for {
 		rd.ask(b)
 		g.mu.Lock()
-		if g.reader != rd || fresh && len(g.returned) > 0 {
+		if g.reader != rd || fresh && len(g.retryQueue) > 0 {
 			g.mu.Unlock()
 			return 0, false
 		}
@@ -178,7 +178,8 @@ func (rd *reader) share(b *streams.Batch, fresh bool) (assigned int, more bool) 
 	for _, ms := range rd.members {
 		g.settleLocked(ms)
 	}
-	return assigned, g.reader == rd && len(g.returned) > 0
+	g.offered = nil
+	return assigned, g.reader == rd && len(g.retryQueue) > 0
 }
 
 // sameMembers compares by identity: members are copied on each change.
@@ -202,10 +203,10 @@ func (g *group) assignLocked(b *streams.Batch, fresh bool) (assigned int) {
 	if len(g.members) == 0 {
 		return 0
 	}
-	g.held = 0
+	g.heldAt = 0
 	for i, m := range b.Messages {
 		if fresh && !g.hasRoomLocked(m.Seq) {
-			g.held = m.Seq
+			g.heldAt = m.Seq
 			break
 		}
 		if !g.assignOneLocked(m, i) {
@@ -219,33 +220,27 @@ func (g *group) assignLocked(b *streams.Batch, fresh bool) (assigned int) {
 	return assigned
 }
 
-// hasRoomLocked says whether a message is within the window, and little enough
-// is set aside.
-func (g *group) hasRoomLocked(seq uint64) bool {
-	opts := &g.registry.opts
-	return seq < g.position+uint64(opts.Window) && g.aside < opts.AsideBytes
-}
-
 // assignOneLocked decides who is handed the message, the i-th of its batch, if
 // anybody. It returns false if the message has to wait.
 func (g *group) assignOneLocked(m *streams.Message, i int) bool {
-	if g.has(m.Seq) || g.burying[m.Seq] != nil {
+	if g.progress.Has(m.Seq) || g.deadLettering[m.Seq] != nil {
 		return true
 	}
-	a := g.attempts[m.Seq]
-	if g.failedLocked(a) {
-		g.buryLocked(m, a)
+	a := g.progress.Attempts(m.Seq)
+	if g.hasFailedLocked(a) {
+		g.deadLetterLocked(m, a)
 		return true
 	}
 	ms, accepted := g.pickLocked(i)
 	switch {
 	case ms != nil:
-		ms.assignLocked(m, i, a.deliveries)
+		ms.assignLocked(m, i, a.Deliveries)
+		moveEntry(&g.offered, g.overdue, m.Seq)
 	case accepted:
 		return false
 	default: // passed over
-		g.add(m.Seq, m.Seq)
-		delete(g.late, m.Seq)
+		g.progress.Add(m.Seq, m.Seq)
+		delete(g.overdue, m.Seq)
 	}
 	return true
 }
@@ -272,13 +267,6 @@ func (g *group) pickLocked(i int) (ms *Membership, accepted bool) {
 	return nil, accepted
 }
 
-// untagged is the tag of what is being handed over, and never its deadline.
-// Ack does not reach it, and it does not time out.
-const (
-	untagged = math.MaxUint64
-	never    = time.Duration(math.MaxInt64)
-)
-
 // settleLocked notes what a member took of what it was assigned, and lets others
 // have what it had no room for. What is no longer in flight was acknowledged
 // meanwhile, or taken back; it stays as it is.
@@ -288,13 +276,13 @@ func (g *group) settleLocked(ms *Membership) {
 	}
 	n := len(*ms.share)
 	ms.recycle()
-	if first := len(ms.held.list) - n; first >= 0 {
+	if first := len(ms.flight.list) - n; first >= 0 {
 		deadline := g.deadlineLocked(ms)
 		for i := range ms.taken {
-			g.tagLocked(&ms.held.list[first+i], ms.tag, deadline)
+			g.tagLocked(&ms.flight.list[first+i], ms.tag, deadline)
 		}
-		for i := first + ms.taken; i < first+n && ms.held.live > 0; i++ {
-			if h, ok := ms.held.takeAt(i); ok {
+		for i := first + ms.taken; i < first+n && ms.flight.live > 0; i++ {
+			if h, ok := ms.flight.takeAt(i); ok {
 				ms.bytes -= len(h.message.Payload)
 				g.untakenLocked(h)
 			}
@@ -312,16 +300,16 @@ func (g *group) settleLocked(ms *Membership) {
 // deadlineLocked returns by when a member has to acknowledge what it just
 // took, and sees to it that the group is woken then.
 func (g *group) deadlineLocked(ms *Membership) time.Duration {
-	if !ms.held.explicit || ms.taken == 0 {
+	if !ms.flight.explicit || ms.taken == 0 {
 		return never
 	}
 	deadline := g.registry.now() + g.registry.opts.AckTimeout
-	g.alarmLocked(deadline)
+	g.wakeAtLocked(deadline)
 	return deadline
 }
 
 // tagLocked notes that a message was taken.
-func (g *group) tagLocked(h *handed, tag uint64, deadline time.Duration) {
+func (g *group) tagLocked(h *handOut, tag uint64, deadline time.Duration) {
 	if h.message == nil {
 		return
 	}
@@ -330,24 +318,24 @@ func (g *group) tagLocked(h *handed, tag uint64, deadline time.Duration) {
 		g.redelivered++
 		g.registry.redelivered.Add(1)
 	}
-	h.late = nil
 }
 
 // untakenLocked lets others have a message that a member had no room for. It
 // was not handed out.
-func (g *group) untakenLocked(h handed) {
-	heap.Push(&g.returned, h.message)
-	if h.late != nil && h.late.state != left {
-		g.late[h.message.Seq] = h.late
+func (g *group) untakenLocked(h handOut) {
+	g.retryQueue.push(queued{h.message})
+	moveEntry(&g.overdue, g.offered, h.message.Seq)
+}
+
+// moveEntry moves an entry, if it is there.
+func moveEntry(to *map[uint64]*Membership, from map[uint64]*Membership, seq uint64) {
+	ms, ok := from[seq]
+	if !ok {
+		return
 	}
-}
-
-// addMemberLocked and removeMemberLocked copy the members: the worker goes
-// through them without the lock.
-func (g *group) addMemberLocked(ms *Membership) {
-	g.members = append(slices.Clip(slices.Clone(g.members)), ms)
-}
-
-func (g *group) removeMemberLocked(i int) {
-	g.members = slices.Delete(slices.Clone(g.members), i, i+1)
+	delete(from, seq)
+	if *to == nil {
+		*to = map[uint64]*Membership{}
+	}
+	(*to)[seq] = ms
 }

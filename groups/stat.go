@@ -40,7 +40,6 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 	s := Stat{
 		Key:          g.key,
 		Members:      len(g.members),
-		Position:     g.position,
 		Redelivered:  g.redelivered,
 		DeadLettered: g.deadLettered,
 		Lost:         g.lost,
@@ -49,7 +48,7 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 	}
 	s.InFlight = g.inFlightLocked()
 	for _, ms := range g.members {
-		if ms.held.explicit {
+		if ms.flight.explicit {
 			s.Explicit++
 		}
 	}
@@ -63,7 +62,7 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 // lagLocked returns the position and how far it is behind. A group without
 // members finds out when it is joined that its log is another one.
 func (g *group) lagLocked(b storage.Bounds) (position, lag uint64) {
-	position, above := g.position, g.above
+	position, above := g.progress.Position(), g.progress.DoneAbove()
 	if b.ID == "" { // there is no topic
 		return position, 0
 	}
@@ -80,13 +79,13 @@ func (g *group) lagLocked(b storage.Bounds) (position, lag uint64) {
 // inFlightLocked is how many messages members have been handed.
 func (g *group) inFlightLocked() (n int) {
 	for _, ms := range g.members {
-		n += ms.held.live
+		n += ms.flight.live
 	}
 	return n
 }
 
 func (r *Registry) bounds(id streams.ID) (*streams.Topic, storage.Bounds) {
-	topic, ok := r.topics(id)
+	topic, ok := r.lookup(id)
 	if !ok {
 		return nil, storage.Bounds{}
 	}
@@ -97,9 +96,9 @@ func (r *Registry) bounds(id streams.ID) (*streams.Topic, storage.Bounds) {
 // such group any more.
 func (g *group) stat(ctx context.Context, topic *streams.Topic, b storage.Bounds) (Stat, error) {
 	g.mu.Lock()
-	s, there := g.statLocked(b), g.isThereLocked()
+	s, exists := g.statLocked(b), g.existsLocked()
 	g.mu.Unlock()
-	if !there {
+	if !exists {
 		return Stat{}, ErrNotFound
 	}
 	if s.Lag == 0 {
@@ -114,8 +113,6 @@ func (g *group) stat(ctx context.Context, topic *streams.Topic, b storage.Bounds
 	}
 	return s, nil
 }
-
-func (g *group) isThereLocked() bool { return !g.gone && !g.ended && !g.unstored }
 
 // timeOf returns the time of a message, or of the first that is there.
 func timeOf(ctx context.Context, topic *streams.Topic, seq uint64, b storage.Bounds) (time.Time, error) {
@@ -137,50 +134,46 @@ func timeOf(ctx context.Context, topic *streams.Topic, seq uint64, b storage.Bou
 }
 
 // Get returns a group as it is now, or ErrNotFound. It may read a message.
-func (r *Registry) Get(ctx context.Context, key Key) (Stat, error) {
-	g := r.lookup(key)
+func (t *Topic) Get(ctx context.Context, name Name) (Stat, error) {
+	g := t.find(name)
 	if g == nil {
 		return Stat{}, ErrNotFound
 	}
-	topic, b := r.bounds(key.Topic)
+	topic, b := t.registry.bounds(t.id)
 	return g.stat(ctx, topic, b)
 }
 
-// A Cursor is a place in the groups of a topic, which are in the order of
-// their clients, and then of their ids.
-type Cursor struct{ Client, Group string }
-
-func (c Cursor) compare(other Cursor) int {
-	return cmp.Or(cmp.Compare(c.Client, other.Client), cmp.Compare(c.Group, other.Group))
+func (n Name) compare(other Name) int {
+	return cmp.Or(cmp.Compare(n.Client, other.Client), cmp.Compare(n.Group, other.Group))
 }
 
-func (g *group) cursor() Cursor { return Cursor{g.key.Client, g.key.Group} }
-
-func comparePlaces(a, b *group) int { return a.cursor().compare(b.cursor()) }
+func compareNames(a, b *group) int { return a.key.Name().compare(b.key.Name()) }
 
 // MaxPage is the most groups that List returns at a time.
 const MaxPage = 1000
 
-// List returns groups of a topic in the order of Cursor: those behind after,
-// or from the first on if it is nil; no more than limit, or MaxPage if that is
-// less, or limit is not positive. more says whether there are others. It may
-// read a message of each.
-func (r *Registry) List(ctx context.Context, topic streams.ID, after *Cursor, limit int) (page []Stat, more bool, err error) {
+// List returns the groups of a topic in the order of their names: those behind
+// after, or from the first on if it is nil. It returns at most limit of them,
+// and never more than MaxPage; with a limit that is not positive, MaxPage. more
+// says whether there are others. It may read a message of each.
+func (t *Topic) List(ctx context.Context, after *Name, limit int) (page []Stat, more bool, err error) {
 	if limit <= 0 || limit > MaxPage {
 		limit = MaxPage
 	}
-	found := least[*group]{n: limit + 1, compare: comparePlaces}
-	for _, g := range r.all(func(id streams.ID) bool { return id == topic }) {
-		if after == nil || g.cursor().compare(*after) > 0 {
+	found := least[*group]{n: limit + 1, compare: compareNames}
+	current := t.lockCurrent()
+	for name, g := range current.groups {
+		if after == nil || name.compare(*after) > 0 {
 			found.add(g)
 		}
 	}
-	t, b := r.bounds(topic)
+	current.mu.Unlock()
+	topic, b := t.registry.bounds(t.id)
 	for i, g := range found.items {
 		if i == limit {
 			return page, true, nil
 		}
-		switch s, err := g.stat(ctx, t, b); {
+		switch s, err := g.stat(ctx, topic, b); {
 		case err == nil:
 			page = append(page, s)
 		case err != ErrNotFound:
@@ -227,7 +220,7 @@ type Overview struct {
 func (r *Registry) Overview(n int) Overview {
 	o := Overview{Redelivered: r.redelivered.Load(), DeadLettered: r.deadLettered.Load(), Lost: r.lost.Load()}
 	worst := least[lagging]{n: max(n, 0), compare: func(a, b lagging) int {
-		return cmp.Or(cmp.Compare(b.lag, a.lag), comparePlaces(a.group, b.group))
+		return cmp.Or(cmp.Compare(b.lag, a.lag), compareNames(a.group, b.group))
 	}}
 	var of streams.ID // whose bounds are b; those of a topic come together
 	var b storage.Bounds
@@ -259,7 +252,7 @@ type lagging struct {
 func (o *Overview) count(g *group, b storage.Bounds) (lag uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.isThereLocked() {
+	if !g.existsLocked() {
 		return 0
 	}
 	o.Groups++

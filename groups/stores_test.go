@@ -6,9 +6,13 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"seagate/groups"
 	"seagate/storage"
 	"seagate/storage/memory"
+	"seagate/streams"
 )
 
 // records is a store that can be made to fail, or to wait.
@@ -110,4 +114,76 @@ func (f *fixture) crash(t testing.TB) {
 	_ = f.registry.Close(context.Background()) // what it writes now is lost
 	f.records = left
 	f.open(t)
+}
+
+// A Join that failed while the record was written, and may have happened, leaves
+// no group behind, also after a restart.
+func TestAJoinThatFailsLeavesNoRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecords()
+		f := newFixtureOn(t, memory.New(), r, groups.Options{}, streams.Options{})
+		r.fail(context.Canceled, true)
+		if _, err := f.join0(t, "c", "g", all()); err == nil {
+			t.Fatal("joined")
+		}
+		r.fail(nil, false)
+		if err := f.groups().Delete(theGroup); err != nil {
+			t.Logf("Delete: %v", err)
+		}
+		if err := f.groups().DeleteAll(); err != nil {
+			t.Fatal(err)
+		}
+		f.restart(t)
+		if s, err := f.groups().Get(t.Context(), theGroup); !errors.Is(err, groups.ErrNotFound) {
+			t.Errorf("after a restart there is %+v, %v", s, err)
+		}
+	})
+}
+
+func TestCloseWaitsNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := groups.Options{OnError: func(groups.Key, error) {}}
+		f := newFixtureOn(t, memory.New(), stuck{memory.New()}, opts, streams.Options{})
+		f.join(t, "c", "g", all())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := f.registry.Close(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Close: %v", err)
+		}
+	})
+}
+
+// stuck is a store that writes a record once, and never again.
+type stuck struct{ storage.Records }
+
+func (s stuck) Put(ctx context.Context, table, key string, value []byte, cond storage.Condition) (uint64, error) {
+	if _, err := s.Get(ctx, table, key); err == nil {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return s.Records.Put(ctx, table, key, value, cond)
+}
+
+func TestAJoinThatCloseOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stored := newRecords()
+		f := newFixtureOn(t, memory.New(), stored, groups.Options{}, streams.Options{})
+		release := stored.hold()
+		joined := make(chan error)
+		go func() {
+			_, err := f.join0(t, "c", "g", all())
+			joined <- err
+		}()
+		synctest.Wait()
+		if err := f.registry.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		release()
+		if err := <-joined; err != groups.ErrClosed {
+			t.Errorf("joined: %v", err)
+		}
+		if f.out.Topic().Requested() {
+			t.Error("the topic is read")
+		}
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"seagate/catalog"
 	"seagate/gateway"
 	"seagate/groups"
+	"seagate/groups/groupstest"
 	"seagate/internal/secret"
 	"seagate/schema"
 	"seagate/storage"
@@ -50,7 +51,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	o := Options{
 		Records:  memory.New(),
 		Auth:     authtest.Options(),
-		Groups:   groups.DefaultOptions(),
+		Groups:   groups.Options{MaxDeliveries: 5},
 		Streams:  10_000,
 		Settings: Settings(),
 		Log:      slog.New(slog.DiscardHandler),
@@ -66,7 +67,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	stores := streams.Stores{Records: o.Records, Disk: memory.New(), Memory: memory.New()}
 	g.Network = must(streams.Open(t.Context(), stores, streamstest.Options(o.Network)))(t)
 	t.Cleanup(g.Network.Close)
-	registry := must(groups.Open(t.Context(), o.Records, g.Network.Lookup, o.Groups))(t)
+	registry := must(groups.Open(t.Context(), o.Records, g.Network.Lookup, groupstest.Options(o.Groups)))(t)
 	t.Cleanup(func() { closeGroups(t, registry) })
 	streamsOf := must(catalog.New(t.Context(),
 		catalog.Parts{Records: o.Records, Network: g.Network, Groups: registry},

@@ -8,6 +8,7 @@ import (
 
 	"seagate/auth/authtest"
 	"seagate/groups"
+	"seagate/groups/groupstest"
 	"seagate/storage/memory"
 	"seagate/streams"
 	"seagate/streams/streamstest"
@@ -29,7 +30,7 @@ func TestMetricsOfGroupsOfDeletedClients(t *testing.T) {
 	dir := authtest.Open(t, records, authtest.Options())
 	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
 	defer network.Close()
-	registry, err := groups.Open(ctx, records, network.Lookup, groups.DefaultOptions())
+	registry, err := groups.Open(ctx, records, network.Lookup, groupstest.Options(groups.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,7 @@ func TestMetricsOfGroupsOfDeletedClients(t *testing.T) {
 	topic, _ := network.Topic(streams.ID{Space: "jail", Name: "s"})
 	out, _ := topic.Out()
 	for _, uid := range []string{"deleted1", "deleted2"} {
-		if _, err := registry.Join(ctx, topic, groups.Key{Topic: topic.ID(), Client: uid}, groups.JoinOptions{}, nobody{}); err != nil {
+		if _, err := registry.Topic(topic.ID()).Join(ctx, topic, groups.Name{Client: uid}, groups.JoinOptions{}, nobody{}); err != nil {
 			t.Fatal(err)
 		}
 	}

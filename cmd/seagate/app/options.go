@@ -60,7 +60,7 @@ func groupOptions(c *config.Config) groups.Options {
 		Credit:          groups.Credit{Messages: config.GroupCreditMessages, Bytes: int(config.GroupCreditBytes)},
 		PerClient:       c.Limits.GroupsPerClient,
 		Window:          config.GroupWindow,
-		AsideBytes:      int(config.GroupSetAsideBytes),
+		SetAsideBytes:   int(config.GroupSetAsideBytes),
 		Checkpoint:      config.GroupCheckpoint,
 		IdleTimeout:     c.Groups.IdleTimeout,
 		AckTimeout:      c.Groups.AckTimeout,

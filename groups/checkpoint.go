@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// changed is what waits for the keeper. Its lock is taken last.
-type changed struct {
-	mu        sync.Mutex // guards what follows
-	dirty     []*group   // the record is to be written
-	condemned []*group   // the topic was deleted, or they could not begin
+// changes is what waits for the next checkpoint.
+type changes struct {
+	mu     sync.Mutex // guards what follows; no other lock is taken with it
+	dirty  []*group   // their records are to be written
+	doomed []*group   // they are to be deleted: see removeDoomed
 }
 
-func (r *Registry) note(g *group) {
-	r.changed.mu.Lock()
-	defer r.changed.mu.Unlock()
-	r.changed.dirty = append(r.changed.dirty, g)
+func (c *changes) note(g *group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirty = append(c.dirty, g)
 }
 
-func (r *Registry) condemn(g *group) {
-	r.changed.mu.Lock()
-	defer r.changed.mu.Unlock()
-	r.changed.condemned = append(r.changed.condemned, g)
+func (c *changes) doom(g *group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doomed = append(c.doomed, g)
 }
 
-func (r *Registry) takeChanged() (dirty, condemned []*group) {
-	r.changed.mu.Lock()
-	defer r.changed.mu.Unlock()
-	dirty, condemned = r.changed.dirty, r.changed.condemned
-	r.changed.dirty, r.changed.condemned = nil, nil
-	return dirty, condemned
+func (c *changes) take() (dirty, doomed []*group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dirty, doomed = c.dirty, c.doomed
+	c.dirty, c.doomed = nil, nil
+	return dirty, doomed
 }
 
 // sweepInterval is how often the keeper looks for idle groups.
@@ -57,33 +57,45 @@ func (r *Registry) keep(life context.Context) {
 	}
 }
 
-// checkpoint writes the groups that changed and deletes those that ended. What
-// fails is tried again by the next one.
+// checkpoint writes the groups that changed and deletes those that are doomed.
+// What fails is tried again by the next one.
 func (r *Registry) checkpoint(ctx context.Context) error {
-	dirty, condemned := r.takeChanged()
+	dirty, doomed := r.changes.take()
 	return errors.Join(
 		r.each(dirty, func(g *group) error { return g.save(ctx) }),
-		r.each(condemned, func(g *group) error { return g.removeCondemned() }),
+		r.each(doomed, (*group).removeDoomed),
 	)
+}
+
+// removeDoomed deletes a group whose topic was deleted, or that could not begin
+// and has not since.
+func (g *group) removeDoomed() error {
+	if s := g.currentState(); s != fresh && s != ended {
+		return nil
+	}
+	return g.remove()
 }
 
 // returnTime is how long members have to come back after the registry was
 // opened, however long it was closed before.
 const returnTime = 10 * time.Minute
 
-// sweep deletes the groups that nobody has been a member of for too long.
+// sweep deletes the groups that were idle for too long.
 func (r *Registry) sweep() {
 	if time.Since(r.began) < min(r.opts.IdleTimeout, returnTime) {
 		return
 	}
 	cutoff := time.Now().Add(-r.opts.IdleTimeout)
+	isIdleLocked := func(g *group) bool { return g.state == resting && g.lastActive.Before(cutoff) }
 	var idle []*group
 	for _, g := range r.all(nil) {
-		if g.ask(func() bool { return g.isIdleLocked(cutoff) }) {
+		g.mu.Lock()
+		if isIdleLocked(g) {
 			idle = append(idle, g)
 		}
+		g.mu.Unlock()
 	}
-	_ = r.each(idle, func(g *group) error { return g.expire(cutoff) })
+	_ = r.each(idle, func(g *group) error { return g.eraseIf(isIdleLocked) })
 }
 
 // writers is how many records are written at a time. An engine that makes many
@@ -118,7 +130,7 @@ func (r *Registry) each(groups []*group, f func(*group) error) error {
 func (g *group) save(ctx context.Context) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
-	r, changed := g.snapshot()
+	r, changed := g.takeChange()
 	if !changed {
 		return nil
 	}
@@ -133,48 +145,13 @@ func (g *group) save(ctx context.Context) error {
 	return nil
 }
 
-// snapshot returns the record to be written, if it is.
-func (g *group) snapshot() (record, bool) {
+// takeChange returns the record that is to be written, if one is.
+func (g *group) takeChange() (r record, changed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.dirty || g.gone || g.ended || g.unstored {
+	if !g.dirty || !g.existsLocked() {
 		return record{}, false
 	}
 	g.dirty = false
 	return g.recordLocked(), true
-}
-
-// expire deletes a group that is still idle.
-func (g *group) expire(cutoff time.Time) error {
-	return g.eraseIf(func() bool { return g.isIdleLocked(cutoff) })
-}
-
-// eraseIf deletes a group if that still is to be done.
-func (g *group) eraseIf(isLocked func() bool) error {
-	g.recordMu.Lock()
-	defer g.recordMu.Unlock()
-	if !g.ask(isLocked) {
-		return nil
-	}
-	return g.erase()
-}
-
-// ask answers a question about what g.mu guards.
-func (g *group) ask(isLocked func() bool) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return isLocked()
-}
-
-// restsLocked says whether the group is there, and has no members.
-func (g *group) restsLocked() bool { return g.in == nil && !g.gone && !g.unstored }
-
-func (g *group) isIdleLocked(cutoff time.Time) bool {
-	return g.restsLocked() && g.lastActive.Before(cutoff)
-}
-
-func (g *group) isGone() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.gone
 }

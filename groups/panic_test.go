@@ -3,7 +3,6 @@ package groups_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -154,97 +153,6 @@ func TestAPanicIsContainedWhoeverSharesOut(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Who joined a group between its topic's deletion and the leaving of its
-// members was told nothing, for ever.
-func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.Options{}, streams.Options{})
-		f.join(t, "c", "g", all())
-		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if _, err := f.join0(t, "c", "g", all()); err != streams.ErrDeleted {
-			t.Errorf("joined a group that is over: %v", err)
-		}
-	})
-}
-
-// The end of a topic reached members before they had started: a transport sent
-// the end of a subscription before the answer that there is one.
-func TestNothingIsToldBeforeStart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.Options{}, streams.Options{})
-		m := all()
-		ms, err := f.join0(t, "c", "g", m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := f.net.Delete(t.Context(), f.out.Topic().ID()); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if len(m.other) > 0 {
-			t.Errorf("told %q before Start", m.other)
-		}
-		ms.Start()
-		synctest.Wait()
-		if got := strings.Join(m.other, ", "); got != "end" {
-			t.Errorf("told %q by Start, want the end", got)
-		}
-	})
-}
-
-// A decoder counts what filters decode: all messages of a pass, at the first
-// question about one of them.
-type decoder struct {
-	*member
-	decoded int
-}
-
-func (d *decoder) Visible(b *streams.Batch) []int {
-	b.Memo("decoded", func() any { d.decoded += len(b.Messages); return nil })
-	return nil
-}
-
-// Each acknowledgement had all that waited for redelivery decoded again: the
-// work grew with its square.
-func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const total, credit = 4000, 200
-		f := newFixture(t, groups.Options{Credit: groups.Credit{Messages: credit, Bytes: 1 << 30}}, streams.Options{TailMessages: total})
-		var leavers []*member
-		for range total / credit {
-			leavers = append(leavers, f.join(t, "c", "g", all()))
-		}
-		for i := range total {
-			f.send(fmt.Sprint(i))
-		}
-		synctest.Wait()
-		d := &decoder{member: all()}
-		ms, err := f.join0(t, "c", "g", d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ms.Start()
-		for _, m := range leavers {
-			m.ms.Leave()
-		}
-		synctest.Wait()
-		const step = credit / 2
-		for tag := uint64(step); tag <= total; tag += step {
-			ms.Ack(tag)
-			synctest.Wait()
-		}
-		if len(d.got) != total {
-			t.Errorf("%d messages were redelivered, want %d", len(d.got), total)
-		}
-		if d.decoded > 5*total {
-			t.Errorf("%d messages were decoded to redeliver %d", d.decoded, total)
-		}
-	})
 }
 
 // A member that panicked over a later message was still handed the earlier ones of the pass.

@@ -1,0 +1,36 @@
+// Package groupstest has the options with which tests open consumer groups.
+package groupstest
+
+import (
+	"cmp"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"seagate/groups"
+)
+
+// Options returns o with each field set that is zero, except MaxDeliveries and
+// DeadLetter: without them there are no dead letters. What goes wrong is logged.
+func Options(o groups.Options) groups.Options {
+	o.Credit.Messages = cmp.Or(o.Credit.Messages, 1024)
+	o.Credit.Bytes = cmp.Or(o.Credit.Bytes, 1<<20)
+	o.PerClient = cmp.Or(o.PerClient, 10_000)
+	o.Window = cmp.Or(o.Window, 100_000)
+	o.SetAsideBytes = cmp.Or(o.SetAsideBytes, 64<<20)
+	o.Checkpoint = cmp.Or(o.Checkpoint, time.Second)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 7*24*time.Hour)
+	o.AckTimeout = cmp.Or(o.AckTimeout, 30*time.Second)
+	o.DeadLetterRetry = cmp.Or(o.DeadLetterRetry, 10*time.Second)
+	if o.OnPanic == nil {
+		o.OnPanic = func(_ groups.Member, v any) {
+			slog.Error("a member of a group panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+	}
+	if o.OnError == nil {
+		o.OnError = func(key groups.Key, err error) {
+			slog.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)
+		}
+	}
+	return o
+}

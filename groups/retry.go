@@ -1,0 +1,189 @@
+package groups
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"seagate/groups/progress"
+	"seagate/streams"
+)
+
+// returnLocked lets somebody else have a message that was in flight. That is no
+// failure.
+func (g *group) returnLocked(h handOut) {
+	a := g.progress.Attempts(h.message.Seq)
+	a.Deliveries = h.attempt + 1
+	g.progress.SetAttempts(h.message.Seq, a)
+	g.retryQueue.push(queued{h.message})
+}
+
+// failLocked takes back what a member failed to process. It is handed out again,
+// at once or after a delay, or becomes a dead letter.
+func (g *group) failLocked(h handOut, reason string, delay time.Duration) {
+	a := g.progress.Attempts(h.message.Seq)
+	a.Deliveries, a.Failures = h.attempt+1, a.Failures+1
+	isDead := g.hasFailedLocked(a)
+	if isDead {
+		a.Reason = reason
+	}
+	g.progress.SetAttempts(h.message.Seq, a)
+	switch {
+	case isDead:
+		g.deadLetterLocked(h.message, a)
+	case delay > 0:
+		g.delayLocked(h.message, delay)
+	default:
+		g.retryQueue.push(queued{h.message})
+	}
+}
+
+// hasFailedLocked says whether a message has failed as often as it may.
+func (g *group) hasFailedLocked(a progress.Attempts) bool {
+	opts := &g.registry.opts
+	return opts.DeadLetter != nil && opts.MaxDeliveries > 0 && int64(a.Failures) >= int64(opts.MaxDeliveries)
+}
+
+func (g *group) delayLocked(m *streams.Message, delay time.Duration) {
+	due := g.registry.now() + delay
+	g.delayed.push(delayed{m, due})
+	g.setAsideBytes += len(m.Payload)
+	g.wakeAtLocked(due)
+}
+
+// A deadLetterAttempt is a message whose dead letter is on its way. Its
+// identity tells it from one of the same message after a move.
+type deadLetterAttempt struct{ message *streams.Message }
+
+// deadLetterLocked has a message made a dead letter. The group is not done with
+// it before that has succeeded.
+func (g *group) deadLetterLocked(m *streams.Message, a progress.Attempts) {
+	if g.deadLettering == nil {
+		g.deadLettering = map[uint64]*deadLetterAttempt{}
+	}
+	attempt := &deadLetterAttempt{m}
+	g.deadLettering[m.Seq] = attempt
+	g.setAsideBytes += len(m.Payload)
+	letter := DeadLetter{g.key, m, int(a.Deliveries), a.Reason}
+	if letter.Reason == "" { // it failed before a restart
+		letter.Reason = fmt.Sprintf("not processed in %d deliveries", a.Failures)
+	}
+	r := g.registry
+	var once sync.Once
+	done := func(err error) {
+		once.Do(func() {
+			defer r.letters.settled()
+			g.deadLetterDone(attempt, err)
+		})
+	}
+	r.letters.add(&r.running, func() { r.opts.DeadLetter(letter, done) })
+}
+
+// deadLetterDone takes the outcome of an attempt. One that a move has overtaken
+// changes nothing, except what is counted.
+func (g *group) deadLetterDone(attempt *deadLetterAttempt, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		g.deadLettered++
+		g.registry.deadLettered.Add(1)
+	}
+	m := attempt.message
+	if g.deadLettering[m.Seq] != attempt {
+		return
+	}
+	delete(g.deadLettering, m.Seq)
+	g.setAsideBytes -= len(m.Payload)
+	switch {
+	case err == nil:
+		g.progress.Add(m.Seq, m.Seq)
+	case g.in != nil:
+		g.delayLocked(m, g.registry.opts.DeadLetterRetry)
+	}
+	g.markLocked()
+	g.wakeIfHeldLocked()
+}
+
+// wakeAtLocked has onTime called at a time, or earlier. The group has members.
+func (g *group) wakeAtLocked(at time.Duration) {
+	if g.timerAt > 0 && g.timerAt <= at {
+		return
+	}
+	g.timerAt = at
+	if wait := at - g.registry.now(); g.timer == nil {
+		g.timer = time.AfterFunc(wait, g.onTime)
+	} else {
+		g.timer.Reset(wait)
+	}
+}
+
+// onTime ends delays that are over, and takes back what was not acknowledged in
+// time.
+func (g *group) onTime() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.in == nil {
+		return
+	}
+	g.timerAt = 0
+	now := g.registry.now()
+	moved := g.endDelaysLocked(now)
+	for _, ms := range g.members {
+		moved = g.expireLocked(ms, now) || moved
+	}
+	if moved {
+		g.markLocked()
+		g.wakeLocked()
+	}
+	g.setTimerLocked()
+}
+
+func (g *group) endDelaysLocked(now time.Duration) (moved bool) {
+	for len(g.delayed) > 0 && g.delayed[0].due <= now {
+		m := g.delayed.pop().message
+		g.setAsideBytes -= len(m.Payload)
+		g.retryQueue.push(queued{m})
+		moved = true
+	}
+	return moved
+}
+
+// expireLocked takes from a member what it should have acknowledged by now. That
+// is no failure of the messages if the member panicked.
+func (g *group) expireLocked(ms *Membership, now time.Duration) (moved bool) {
+	if !ms.flight.explicit {
+		return false
+	}
+	for h := ms.flight.oldest(); h != nil && h.deadline <= now; h = ms.flight.oldest() {
+		taken := ms.flight.takeOldest()
+		ms.bytes -= len(taken.message.Payload)
+		moved = true
+		if ms.state == dead {
+			g.returnLocked(taken)
+			continue
+		}
+		g.failLocked(taken, fmt.Sprintf("not acknowledged within %v", g.registry.opts.AckTimeout), 0)
+		if g.deadLettering[taken.message.Seq] == nil {
+			if g.overdue == nil {
+				g.overdue = map[uint64]*Membership{}
+			}
+			g.overdue[taken.message.Seq] = ms
+		}
+	}
+	return moved
+}
+
+// setTimerLocked sets the timer to what is due next.
+func (g *group) setTimerLocked() {
+	if len(g.delayed) > 0 {
+		g.wakeAtLocked(g.delayed[0].due)
+	}
+	for _, ms := range g.members {
+		if !ms.flight.explicit {
+			continue
+		}
+		if h := ms.flight.oldest(); h != nil && h.deadline < never {
+			g.wakeAtLocked(h.deadline)
+		}
+	}
+}
