@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"log/slog"
+	"strings"
 
 	"seagate/internal/secret"
 )
@@ -25,9 +26,17 @@ type Credentials struct {
 	Secret secret.Text
 }
 
-// LogValue implements slog.LogValuer. It leaves out the secret.
+// loggedBytes is how much the log shows of a client id that nobody can have.
+const loggedBytes = 64
+
+// LogValue implements slog.LogValuer. It leaves out the secret, and keeps only the beginning of a
+// client id that is too long to exist: whoever connects can send one, and it must not fill the log.
 func (c Credentials) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("type", c.Type), slog.String("client", c.ClientID)}
+	id := c.ClientID
+	if len(id) > MaxNameBytes {
+		id = strings.ToValidUTF8(id[:loggedBytes], "") + "…"
+	}
+	attrs := []slog.Attr{slog.String("type", c.Type), slog.String("client", id)}
 	if c.JailID != "" {
 		attrs = append(attrs, slog.String("jail", c.JailID))
 	}

@@ -333,6 +333,14 @@ func TestCredentialsHideTheSecret(t *testing.T) {
 	if text := logged(t, c); !strings.Contains(text, `"client":"abc"`) || !strings.Contains(text, `"jail":"ports"`) {
 		t.Errorf("the log does not say whose credentials: %s", text)
 	}
+	long := protocol.Credentials{ClientID: strings.Repeat("é", 1<<20)}
+	if text := logged(t, long); len(text) > 500 || !strings.Contains(text, "éé…") {
+		t.Errorf("the log has %d bytes of a client id that is too long: %.300s", len(text), text)
+	}
+	valid := strings.Repeat("x", protocol.MaxNameBytes)
+	if text := logged(t, protocol.Credentials{ClientID: valid}); !strings.Contains(text, valid) {
+		t.Errorf("the log cuts a valid client id: %s", text)
+	}
 	if (secret.Text{}).Reveal() != "" || secret.New("x").Reveal() != "x" {
 		t.Error("Reveal does not reveal")
 	}

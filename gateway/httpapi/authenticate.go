@@ -36,10 +36,6 @@ func readCredentials(r *http.Request) (protocol.Credentials, error) {
 		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
 			"the Authorization header is not well formed: send it once, as Basic and the base64 of the client id, a colon and the secret")
 	}
-	if len(id) > protocol.MaxNameBytes {
-		// Nobody has such an id, and it would go into the log whole.
-		id = ""
-	}
 	return protocol.Credentials{
 		Type:     protocol.BasicCredentials,
 		ClientID: id,
