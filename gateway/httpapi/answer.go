@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"compress/gzip"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,9 +14,26 @@ import (
 	"seagate/protocol"
 )
 
-// compressAbove is the size from which gzip is worth its time. Shorter bodies
-// fit into one packet anyhow.
+// compressAbove is the size in bytes above which gzip is worth its time. A
+// shorter body fits into one packet anyhow.
 const compressAbove = 1 << 10
+
+// encode returns the JSON document of an answer: nil for no answer, and text as
+// it is.
+func (q *request) encode(answer any) ([]byte, error) {
+	switch answer := answer.(type) {
+	case nil:
+		return nil, nil
+	case []byte:
+		return answer, nil
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		q.log.Error("an answer could not be encoded", "path", excerpt(q.r.URL.Path), "error", err)
+		return nil, protocol.Errorf(protocol.CodeInternal, "the server failed to encode the answer; its log says why")
+	}
+	return body, nil
+}
 
 // respond writes a success: 200 with a JSON document, or 204 without a body.
 func respond(w http.ResponseWriter, r *http.Request, body []byte) (status int) {
@@ -31,14 +49,14 @@ func respond(w http.ResponseWriter, r *http.Request, body []byte) (status int) {
 			h.Set("Content-Encoding", "gzip")
 			body = compress(body)
 		}
-		// net/http counts short bodies only.
+		// net/http sets the length of short bodies only.
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.Write(body)
 	return http.StatusOK
 }
 
-// A writer of compress/gzip takes a megabyte and a millisecond to make.
+// compressors are reused: a new one takes a megabyte and a millisecond.
 var compressors = sync.Pool{New: func() any {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level exists
 	return w
@@ -49,36 +67,34 @@ func compress(body []byte) []byte {
 	defer compressors.Put(w)
 	var out bytes.Buffer
 	w.Reset(&out)
-	w.Write(body) // a bytes.Buffer takes everything
+	w.Write(body) // writing to a bytes.Buffer does not fail
 	w.Close()
 	return out.Bytes()
 }
 
-// wantsGzip says whether the Accept-Encoding header accepts gzip, and does not
-// rank the body as it is above it (RFC 9110 §12.5.3).
+// wantsGzip reports whether an Accept-Encoding header accepts gzip and does not
+// prefer the uncompressed body (RFC 9110 §12.5.3).
 func wantsGzip(values []string) bool {
-	zipped, plain, rest := -1.0, -1.0, -1.0 // -1: not in the list
-	for _, value := range values {
-		for item := range strings.SplitSeq(value, ",") {
-			coding, params, _ := strings.Cut(item, ";")
-			switch strings.ToLower(strings.TrimSpace(coding)) {
-			case "gzip", "x-gzip":
-				zipped = quality(params)
-			case "identity":
-				plain = quality(params)
-			case "*":
-				rest = quality(params)
-			}
+	zipped, plain, others := -1.0, -1.0, -1.0 // -1: not in the list
+	for item := range elements(values) {
+		coding, params, _ := strings.Cut(item, ";")
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "gzip", "x-gzip":
+			zipped = quality(params)
+		case "identity":
+			plain = quality(params)
+		case "*":
+			others = quality(params)
 		}
 	}
 	if zipped < 0 {
-		zipped = rest
+		zipped = others
 	}
 	return zipped > 0 && zipped >= plain
 }
 
-// quality reads the weight of an item. What is not one counts as a refusal:
-// the body as it is, is always right.
+// quality reads the weight of a content coding. A malformed weight counts as 0,
+// because a client can always read the uncompressed body.
 func quality(params string) float64 {
 	params = strings.TrimSpace(params)
 	if params == "" {
@@ -92,12 +108,16 @@ func quality(params string) float64 {
 	return q
 }
 
-// encode returns the document of an answer.
-func (q *request) encode(answer any) ([]byte, error) {
-	body, err := json.Marshal(answer)
-	if err != nil {
-		q.log.Error("an answer could not be encoded", "path", excerpt(q.r.URL.Path), "error", err)
-		return nil, protocol.Errorf(protocol.CodeInternal, "the server failed to encode the answer; its log says why")
+// elements yields the elements of a header whose value is a list (RFC 9110
+// §5.6.1), without the white space around them.
+func elements(values []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range values {
+			for element := range strings.SplitSeq(value, ",") {
+				if !yield(strings.TrimSpace(element)) {
+					return
+				}
+			}
+		}
 	}
-	return body, nil
 }

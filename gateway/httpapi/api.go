@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +13,8 @@ import (
 	"seagate/internal/origin"
 )
 
-// Options of the API. DefaultOptions returns the default of each.
+// Options of the API. All fields must be set, unless their comment says what
+// their zero value means.
 type Options struct {
 	// WebSocket answers GET /api/v1/streams when it asks for an upgrade. If
 	// nil, that lists the streams like any other GET.
@@ -21,41 +23,42 @@ type Options struct {
 	// Origins says which web pages may use the API from a browser.
 	Origins origin.Set
 
-	MessageBytes      int           // of the largest body, as sent
-	DecompressedBytes int           // of the largest body, once unpacked
-	BatchMessages     int           // in one batch
-	BodyTimeout       time.Duration // in which a body must arrive
+	MessageBytes      int           // size of the largest body, as sent
+	DecompressedBytes int           // size of the largest body, once decompressed
+	BatchMessages     int           // messages in one batch
+	BodyTimeout       time.Duration // how long a body may take to arrive
 
-	// BackupDir is where the copy of everything lies while it is sent. On the
-	// file system of the data it costs no room, since files are linked there. The
-	// API keeps it to itself: New removes what an earlier process left in it.
-	// Default: the folder for temporary files, in which nothing is removed.
+	// BackupDir is the folder that holds the copy of a backup while it is sent.
+	// On the file system of the data the copy takes no space, because files are
+	// hard-linked. Nothing else may use the folder: New removes the copies that
+	// an earlier process left in it. If empty, copies go to the folder for
+	// temporary files, and New removes nothing.
 	BackupDir string
 
-	// BackupStall is for how long a client that downloads a backup may take
-	// nothing of it. Default 1 minute.
+	// BackupStall is how long a client that downloads a backup may read nothing
+	// before its connection is closed.
 	BackupStall time.Duration
 
-	// Version is the server's, for GET /api/v1.
+	// Version is the version of the server that GET /api/v1 shows.
 	Version string
 }
 
-// transport names this one in metrics.
+// transport is the name of this transport in metrics.
 const transport = "http"
 
 type api struct {
 	gateway *gateway.Gateway
 	opts    Options
-	depth   int // of the JSON in a body
+	depth   int // how deep the JSON of a body may nest
 	log     *slog.Logger
 	mux     *http.ServeMux
-	nowhere *endpoint // of the paths that do not exist
+	unknown *endpoint // refuses the paths that do not exist
 
 	backingUp sync.Mutex // held while a backup is made and sent
 }
 
-// New returns the handler of everything under /api/v1, and of the refusals
-// outside of it. It is safe for concurrent use and needs no closing.
+// New returns the handler of all paths under /api/v1. It refuses all other
+// paths. It is safe for concurrent use and needs no closing.
 func New(g *gateway.Gateway, opts Options) http.Handler {
 	a := &api{
 		gateway: g,
@@ -65,13 +68,13 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 		mux:     http.NewServeMux(),
 	}
 	a.removeOldCopies()
-	a.nowhere = a.endpoint("/", route{})
-	a.mux.Handle("/", a.nowhere)
+	a.unknown = a.endpoint("/", route{})
+	a.mux.Handle("/", a.unknown)
 	for _, r := range routes {
 		pattern := base + r.path
 		var h http.Handler = a.endpoint(pattern, r)
 		if r.path == webSocketPath && opts.WebSocket != nil {
-			h = upgrades{to: opts.WebSocket, otherwise: h}
+			h = upgrader{webSocket: opts.WebSocket, otherwise: h}
 		}
 		a.mux.Handle(pattern, h)
 	}
@@ -81,66 +84,57 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
-		// Also where nobody reads the body: net/http reads on behind the
-		// handler, and would wait for a peer that sends a byte now and then.
-		// A writer without deadlines has none behind it to protect.
+		// The deadline is also for bodies that no operation reads: net/http reads
+		// them to the end after the handler, and would wait for a peer that sends
+		// a byte now and then. A writer that has no deadlines has no such peer.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.opts.BodyTimeout))
 	}
-	if !straight(r.URL) {
-		a.nowhere.ServeHTTP(w, r)
+	if !isCanonicalPath(r.URL) {
+		a.unknown.ServeHTTP(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
 }
 
-// straight says whether a path is one that the ServeMux takes as it is. It
-// redirects the others, and clients follow a redirected POST with a GET.
-func straight(u *url.URL) bool {
-	path := u.EscapedPath()
-	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
+// isCanonicalPath reports whether http.ServeMux takes the path as it is. The
+// ServeMux redirects other paths, and clients follow a redirected POST with a
+// GET.
+func isCanonicalPath(u *url.URL) bool {
+	escaped := u.EscapedPath()
+	if u.RawPath != "" && escaped != u.RawPath && strings.Contains(strings.ToUpper(u.RawPath), "%2F") {
+		// The path has bytes that should have been percent-encoded, so net/url
+		// encodes the decoded path anew. There an encoded slash, which is part of
+		// a name, has become a separator.
 		return false
 	}
-	if u.RawPath != "" && path != u.RawPath && strings.Contains(strings.ToUpper(u.RawPath), "%2F") {
-		// Bytes that should have been encoded make net/url forget the path as
-		// it was sent. In what it makes up from the decoded one, the slash
-		// that was part of a name has become a separator.
-		return false
-	}
-	if !strings.Contains(path, "/.") {
-		return true
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			return false
-		}
-	}
-	return true
+	return strings.HasPrefix(escaped, "/") && strings.TrimSuffix(path.Clean(escaped), "/") == strings.TrimSuffix(escaped, "/")
 }
 
-// webSocketPath is where the WebSocket is, below base, with other things.
+// webSocketPath is the path below base that WebSocket handshakes share with the
+// list of streams.
 const webSocketPath = "/streams"
 
-// upgrades hands the requests for a WebSocket to its handler.
-type upgrades struct {
-	to, otherwise http.Handler
+// An upgrader hands WebSocket handshakes to their handler. Requests for another
+// upgrade are common and are answered as if they asked for none: curl asks for
+// h2c by itself.
+type upgrader struct {
+	webSocket, otherwise http.Handler
 }
 
-func (u upgrades) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements http.Handler.
+func (u upgrader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") {
-		u.to.ServeHTTP(w, r)
+		u.webSocket.ServeHTTP(w, r)
 		return
 	}
 	u.otherwise.ServeHTTP(w, r)
 }
 
-// hasToken says whether a header that is a list of tokens has this one. Other
-// upgrades than the WebSocket's are common: curl asks for h2c by itself.
+// hasToken reports whether a header that is a list has the token as an element.
 func hasToken(values []string, token string) bool {
-	for _, value := range values {
-		for item := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(item), token) {
-				return true
-			}
+	for element := range elements(values) {
+		if strings.EqualFold(element, token) {
+			return true
 		}
 	}
 	return false

@@ -4,22 +4,12 @@ import (
 	"net/http"
 	"strings"
 
-	"seagate/gateway"
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
 // challenge is the WWW-Authenticate header (RFC 7617 §2).
 const challenge = `Basic realm="seagate", charset="UTF-8"`
-
-func (q *request) authenticate() error {
-	credentials, err := readCredentials(q.r)
-	if err != nil {
-		return err
-	}
-	q.principal, err = q.gateway.Authenticate(credentials, gateway.PeerAddress(q.r))
-	return err
-}
 
 func readCredentials(r *http.Request) (protocol.Credentials, error) {
 	values := r.Header["Authorization"]
@@ -36,9 +26,5 @@ func readCredentials(r *http.Request) (protocol.Credentials, error) {
 		return protocol.Credentials{}, protocol.Errorf(protocol.CodeCredentialsRequired,
 			"the Authorization header is not well formed: send it once, as Basic and the base64 of the client id, a colon and the secret")
 	}
-	return protocol.Credentials{
-		Type:     protocol.BasicCredentials,
-		ClientID: id,
-		Secret:   secret.New(text),
-	}, nil
+	return protocol.Credentials{Type: protocol.BasicCredentials, ClientID: id, Secret: secret.New(text)}, nil
 }

@@ -21,15 +21,15 @@ import (
 	"seagate/protocol"
 )
 
-// The archive that GET /backup sends is a tar of the files of a data folder's
-// store, and last one that lists them: without it, the archive was cut off.
+// GET /backup sends a tar archive of the files of a store. The last file lists
+// the others; an archive without it is not complete.
 const (
 	backupContents = "seagate-backup.json"
 	backupFormat   = 1
 )
 
-// backupContent is what the last file says. The commands that read it have
-// their own description of it, as other programs do.
+// backupContent is the last file of the archive. The commands that read it
+// declare the format again, as other programs do.
 type backupContent struct {
 	Format    int          `json:"format"`
 	CreatedAt time.Time    `json:"createdAt"`
@@ -42,10 +42,10 @@ type backupFile struct {
 	SHA256 string `json:"sha256"` // in hexadecimal digits
 }
 
-// backup is GET /backup: an archive of everything, as it was at one moment.
-func (q *request) backup() ([]byte, error) {
-	// Gateway.Backup decides who may. Others must not stand in the way until
-	// then, or learn that somebody is at it.
+// backup is GET /backup: an archive of everything at one moment.
+func (q *request) backup() (any, error) {
+	// Gateway.Backup decides who may make a backup. A client that may not must
+	// not block a backup here, or learn that one is being made.
 	if q.principal.May(auth.BackUp) == nil {
 		if !q.backingUp.TryLock() {
 			return nil, protocol.Errorf(protocol.CodeRateLimited, "a backup is being made already, and there is one at a time")
@@ -61,7 +61,7 @@ func (q *request) backup() ([]byte, error) {
 	return nil, nil
 }
 
-// copyPrefix begins the names of the folders in which a copy lies.
+// copyPrefix begins the name of a folder that holds a copy.
 const copyPrefix = "seagate-backup-"
 
 func (a *api) backupDir() string {
@@ -71,8 +71,8 @@ func (a *api) backupDir() string {
 	return a.opts.BackupDir
 }
 
-// removeOldCopies removes what a process left that ended in the middle of a
-// backup, where nobody else may have one.
+// removeOldCopies removes the copies of a process that ended during a backup. It
+// removes nothing from a folder that is not the API's own.
 func (a *api) removeOldCopies() {
 	if a.opts.BackupDir == "" {
 		return
@@ -94,39 +94,39 @@ func (a *api) removeCopy(dir string) {
 	}
 }
 
-// sendCopy sends the archive. When it cannot be completed, the connection is
-// cut off: a client must never take a part for the whole.
+// sendCopy sends the archive. If it cannot complete the archive it closes the
+// connection, so that a client never takes a part for the whole.
 func (q *request) sendCopy(dir string) {
 	q.w.Header().Set("Content-Type", "application/x-tar")
 	q.streaming = true
 	if q.r.Method == http.MethodHead {
 		return
 	}
-	to := &patient{w: q.w, control: http.NewResponseController(q.w), stall: q.opts.BackupStall}
+	to := &stallWriter{w: q.w, control: http.NewResponseController(q.w), stall: q.opts.BackupStall}
 	if err := writeArchive(to, dir, time.Now().UTC()); err != nil {
 		q.log.Error("a backup was cut off", "client", q.principal.ClientID, "address", q.r.RemoteAddr, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// A patient writer has as long as the reader goes on, instead of the time that
-// the server gives an answer as a whole.
-type patient struct {
+// A stallWriter fails when the client reads nothing for the stall time. It
+// replaces the server's deadline for the whole response.
+type stallWriter struct {
 	w       io.Writer
 	control *http.ResponseController
 	stall   time.Duration
 }
 
 // Write implements io.Writer.
-func (p *patient) Write(b []byte) (int, error) {
-	// A writer without deadlines has none to lift.
-	if err := p.control.SetWriteDeadline(time.Now().Add(p.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+func (s *stallWriter) Write(b []byte) (int, error) {
+	// A writer that does not support deadlines has none to replace.
+	if err := s.control.SetWriteDeadline(time.Now().Add(s.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, fmt.Errorf("set a deadline: %w", err)
 	}
-	return p.w.Write(b)
+	return s.w.Write(b)
 }
 
-// writeArchive writes the files below dir, and what they are.
+// writeArchive writes the files below dir, and then the list of them.
 func writeArchive(w io.Writer, dir string, at time.Time) error {
 	t := tar.NewWriter(w)
 	content := backupContent{Format: backupFormat, CreatedAt: at, Files: []backupFile{}}
@@ -159,8 +159,8 @@ func header(name string, size int64, at time.Time) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: at}
 }
 
-// addFile adds a file to the archive. Its size is that of when it was opened:
-// one that changes meanwhile is an error.
+// addFile adds a file to the archive. A file whose size changes meanwhile is an
+// error.
 func addFile(t *tar.Writer, path, name string, at time.Time) (backupFile, error) {
 	file, err := os.Open(path)
 	if err != nil {

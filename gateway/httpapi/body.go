@@ -15,8 +15,8 @@ import (
 	"seagate/protocol"
 )
 
-// body reads the body: not empty, decompressed, within the limits, and in
-// memory that nothing else uses.
+// body reads and decompresses the body. A body that is missing, empty, or over
+// a limit is an error. Nothing else uses the memory of the result.
 func (q *request) body() ([]byte, error) {
 	if q.r.Body == nil || q.r.Body == http.NoBody {
 		return nil, noBody()
@@ -42,7 +42,7 @@ func noBody() error {
 	return protocol.Errorf(protocol.CodeMalformedJSON, "the request has no body; send one that is JSON")
 }
 
-// checkMediaType accepts JSON, and a body that does not say what it is.
+// checkMediaType accepts JSON, and a body without a Content-Type.
 func checkMediaType(h http.Header) error {
 	value := h.Get("Content-Type")
 	if value == "" || value == "application/json" {
@@ -57,19 +57,18 @@ func checkMediaType(h http.Header) error {
 	return nil
 }
 
-// isUTF8 also knows the name without a hyphen, which many clients write.
+// isUTF8 also accepts the name without a hyphen, which many clients send.
 func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// isZipped reads the Content-Encoding. More than one layer is refused: two of
-// gzip make a million from one.
+// isZipped reads the Content-Encoding. It refuses more than one layer of gzip,
+// because two layers can turn one byte into a million.
 func isZipped(h http.Header) (bool, error) {
 	zipped := false
 	for _, value := range h["Content-Encoding"] {
-		for coding := range strings.SplitSeq(value, ",") {
-			coding = strings.ToLower(strings.TrimSpace(coding))
-			switch {
+		for coding := range elements([]string{value}) {
+			switch coding = strings.ToLower(coding); {
 			case coding == "" || coding == "identity":
 			case !zipped && (coding == "gzip" || coding == "x-gzip"):
 				zipped = true
@@ -82,23 +81,25 @@ func isZipped(h http.Header) (bool, error) {
 	return zipped, nil
 }
 
-// receive reads the body as it is sent.
+// receive reads the body as the client sent it, within BodyTimeout.
 func (q *request) receive() ([]byte, error) {
 	length, most := q.r.ContentLength, int64(q.opts.MessageBytes)
 	if length > most {
 		return nil, tooLarge("the body", most)
 	}
-	from := io.Reader(q.r.Body) // which ends after length
+	var body []byte
+	var err error
 	if length < 0 {
-		from = http.MaxBytesReader(q.w, q.r.Body, most)
+		body, err = io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, most))
+	} else {
+		body, err = readExactly(q.r.Body, length)
 	}
-	body, err := readAll(from, length)
 	if err != nil {
 		return nil, q.notReceived(err)
 	}
-	// What the client now waits for may take longer than its body did, and
-	// net/http watches the connection meanwhile: past the deadline it would
-	// take it for broken and cancel the request.
+	// The deadline was for the body alone. net/http watches the connection
+	// during the operation, and would take it for broken past the deadline and
+	// cancel the request.
 	_ = http.NewResponseController(q.w).SetReadDeadline(time.Time{})
 	return body, nil
 }
@@ -118,44 +119,23 @@ func tooLarge(what string, most int64) error {
 	return protocol.Errorf(protocol.CodeMessageTooLarge, "%s has more than %d bytes, which is as many as it may have", what, most)
 }
 
-// onTrust is how much memory a body gets before any of it has come.
-const onTrust = 64 << 10
+// initialBuffer is allocated at most before a byte of the body has come,
+// whatever Content-Length claims.
+const initialBuffer = 64 << 10
 
-// readAll reads to the end, into memory of the right size if the length is
-// known, -1 if it is not.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	size := int64(512)
-	if length >= 0 {
-		size = min(length, onTrust)
+// readExactly reads a body of the given length. It allocates the full length
+// only for a peer that has filled the initial buffer.
+func readExactly(r io.Reader, length int64) ([]byte, error) {
+	body := make([]byte, min(length, initialBuffer))
+	_, err := io.ReadFull(r, body)
+	if err == nil && length > initialBuffer {
+		body = append(make([]byte, 0, length), body...)[:length]
+		_, err = io.ReadFull(r, body[initialBuffer:])
 	}
-	body := make([]byte, 0, size)
-	for int64(len(body)) != length {
-		if len(body) == cap(body) {
-			body = grow(body, length)
-		}
-		n, err := r.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return body, nil
+	return body, err
 }
 
-func grow(body []byte, length int64) []byte {
-	size := 2 * int64(cap(body))
-	if length >= 0 {
-		size = length
-	}
-	larger := make([]byte, len(body), size)
-	copy(larger, body)
-	return larger
-}
-
-// An unzipper is what decompressing takes. It is reused: 40 KiB a time.
+// An unzipper is the state of decompressing, 40 KiB. It is reused.
 type unzipper struct {
 	source bytes.Reader
 	zipped gzip.Reader
@@ -164,19 +144,19 @@ type unzipper struct {
 
 var unzippers = sync.Pool{New: func() any { return new(unzipper) }}
 
-// keepPlain is the largest buffer that waits for the next body.
-const keepPlain = 64 << 10
+// maxPooled is the size of the largest buffer that is reused.
+const maxPooled = 64 << 10
 
 func (u *unzipper) release() {
 	u.source.Reset(nil)
-	if u.plain.Cap() > keepPlain {
+	if u.plain.Cap() > maxPooled {
 		u.plain = bytes.Buffer{}
 	}
 	unzippers.Put(u)
 }
 
-// unzip decompresses a body, all members of it (RFC 1952 §2.2), and stops at
-// most bytes.
+// unzip decompresses all gzip members of a body (RFC 1952 §2.2). It stops, with
+// an error, after most bytes.
 func unzip(body []byte, most int) ([]byte, error) {
 	u := unzippers.Get().(*unzipper)
 	defer u.release()

@@ -1,20 +1,18 @@
 package httpapi
 
-import (
-	"seagate/protocol"
-)
+import "seagate/protocol"
 
-// What pages may send, and read of an answer, beyond what every page may
-// (https://fetch.spec.whatwg.org, CORS-safelisted). Authorization is not
-// covered by a wildcard.
+// The headers that a page may send, and may read in an answer, beside those that
+// every page may (https://fetch.spec.whatwg.org, CORS-safelisted). A wildcard
+// would not include Authorization.
 const (
 	corsRequestHeaders  = "Authorization, Content-Type, Content-Encoding, Idempotency-Key"
 	corsResponseHeaders = "WWW-Authenticate, Retry-After, Allow"
-	corsMaxAge          = "7200" // seconds, as many as any browser heeds
+	corsMaxAge          = "7200" // seconds; no browser keeps a preflight longer
 )
 
-// admitOrigin refuses pages that may not use the API, and lets the others
-// read the answer. Programs that are no browsers send no origin.
+// admitOrigin refuses requests of pages that may not use the API, and lets other
+// pages read the answer. Programs other than browsers send no Origin.
 func (q *request) admitOrigin() error {
 	h := q.w.Header()
 	if !q.opts.Origins.AllowsAny() {
@@ -37,8 +35,8 @@ func (q *request) admitOrigin() error {
 	return nil
 }
 
-// preflight tells what may be done at the endpoint, and a browser that asks
-// on behalf of a page, what the page may.
+// preflight answers OPTIONS with the methods of the endpoint, and tells a
+// browser what a page may send.
 func (p *endpoint) preflight(q *request) {
 	h := q.w.Header()
 	h.Set("Allow", p.allow)

@@ -7,9 +7,9 @@ import (
 	"seagate/schema"
 )
 
-// define is POST /streams/{stream}/define. With ?dryRun=true it changes
-// nothing, and says what it would change.
-func (q *request) define(stream string) ([]byte, error) {
+// define is POST /streams/{stream}/define. With ?dryRun=true it returns what
+// would change, and changes nothing.
+func (q *request) define() (any, error) {
 	dryRun, err := q.dryRun()
 	if err != nil {
 		return nil, err
@@ -19,27 +19,24 @@ func (q *request) define(stream string) ([]byte, error) {
 		return nil, err
 	}
 	if dryRun {
-		return q.planDefine(stream, definition)
+		return q.planDefine(definition)
 	}
-	outcome, err := q.gateway.Define(q.r.Context(), q.principal, stream, definition)
-	if err != nil {
-		return nil, err
-	}
-	return outcome.Definition.AppendJSON(nil), nil
+	outcome, err := q.gateway.Define(q.r.Context(), q.principal, q.stream(), definition)
+	return outcome.Definition, err
 }
 
 func (q *request) dryRun() (bool, error) {
-	query, wrong := q.query("dryRun")
-	text, given := query["dryRun"]
+	query := q.query("dryRun")
+	text, given := query.values["dryRun"]
 	if given && text != "true" && text != "false" {
-		wrong.Add("query", "dryRun must be true or false")
+		query.Add("query", "dryRun must be true or false")
 	}
-	return text == "true", refusal(&wrong)
+	return text == "true", query.err()
 }
 
 // planDefine answers {"change":...,"differences":[...],"definition":{...}}.
-func (q *request) planDefine(stream string, definition []byte) ([]byte, error) {
-	outcome, err := q.gateway.PlanDefine(q.principal, stream, definition)
+func (q *request) planDefine(definition []byte) (any, error) {
+	outcome, err := q.gateway.PlanDefine(q.principal, q.stream(), definition)
 	if err != nil {
 		return nil, err
 	}
@@ -47,70 +44,43 @@ func (q *request) planDefine(stream string, definition []byte) ([]byte, error) {
 	for i, d := range outcome.Differences {
 		differences[i] = d.String()
 	}
-	return q.encode(protocol.DefinitionPlan{
+	return protocol.DefinitionPlan{
 		Change:      string(outcome.Change),
 		Differences: differences,
 		Definition:  outcome.Definition.AppendJSON(nil),
-	})
+	}, nil
 }
 
-// schema is GET /streams/{stream}/schema. The Python client makes an object of
-// the answer, and breaks on a key that it does not know.
-func (q *request) schema(stream string) ([]byte, error) {
-	definition, err := q.gateway.Describe(q.principal, stream)
-	if err != nil {
-		return nil, err
-	}
-	return definition.AppendJSON(nil), nil
+// getSchema is GET /streams/{stream}/schema. The answer must have no other keys
+// than a definition: the Python client fails on a key that it does not know.
+func (q *request) getSchema() (any, error) {
+	return q.gateway.Describe(q.principal, q.stream())
 }
 
-// schemas is GET /streams/{stream}/schemas: {"schemas":[...]}, oldest first.
-func (q *request) schemas(stream string) ([]byte, error) {
-	versions, err := q.gateway.Versions(q.principal, stream)
-	if err != nil {
-		return nil, err
-	}
-	return q.encode(struct {
+// getSchemas is GET /streams/{stream}/schemas: {"schemas":[...]}, oldest first.
+func (q *request) getSchemas() (any, error) {
+	versions, err := q.gateway.Versions(q.principal, q.stream())
+	return struct {
 		Schemas []*schema.Definition `json:"schemas"`
-	}{versions})
+	}{versions}, err
 }
 
-// schemaVersion is GET /streams/{stream}/schemas/{version}.
-func (q *request) schemaVersion(stream string) ([]byte, error) {
-	version := q.r.PathValue("version")
-	if _, err := schema.ParseVersionText(version); err != nil {
-		return nil, invalidRequest("version", err.Error())
-	}
-	definition, err := q.gateway.Version(q.principal, stream, version)
-	if err != nil {
-		return nil, err
-	}
-	return definition.AppendJSON(nil), nil
+// getSchemaVersion is GET /streams/{stream}/schemas/{version}.
+func (q *request) getSchemaVersion() (any, error) {
+	return q.gateway.Version(q.principal, q.stream(), q.r.PathValue("version"))
 }
 
-// versionsVector is POST /schema-versions-vector: {"versionsVector":[...]},
-// in the order of "schemaNames", null where there is no such stream.
-func (q *request) versionsVector() ([]byte, error) {
-	form, err := q.form()
-	if err != nil {
+// versionsVector is POST /schema-versions-vector: {"versionsVector":[...]}, in
+// the order of "schemaNames", with null for a stream that does not exist.
+func (q *request) versionsVector() (any, error) {
+	var names []string
+	if err := q.readForm(func(f *form) { names = f.names("schemaNames") }); err != nil {
 		return nil, err
 	}
-	names := form.names("schemaNames")
-	if err := form.err(); err != nil {
-		return nil, err
-	}
-	vector, err := q.gateway.VersionsVector(q.principal, names)
-	if err != nil {
-		return nil, err
-	}
-	answer := []byte(`{"versionsVector":[`)
-	for i, version := range vector {
-		if i > 0 {
-			answer = append(answer, ',')
-		}
-		answer = append(answer, versionOrNull(version)...)
-	}
-	return append(answer, "]}"...), nil
+	versions, err := q.gateway.VersionsVector(q.principal, names)
+	return struct {
+		Versions []*schema.Version `json:"versionsVector"`
+	}{versions}, err
 }
 
 func versionOrNull(v *schema.Version) jsontext.Value {

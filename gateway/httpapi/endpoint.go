@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"seagate/auth"
@@ -11,17 +12,18 @@ import (
 	"seagate/protocol"
 )
 
-// An operation does what a request asks for. It returns a JSON document, or
-// why it did not.
-type operation func(*request) ([]byte, error)
+// An operation does what a request asks for. It returns the answer, a JSON
+// document as []byte or a value to encode, or an error of package gateway. An
+// answer beside an error is ignored, and need not make sense.
+type operation func(*request) (answer any, err error)
 
-// A request is one HTTP request on its way through an operation.
+// A request is one HTTP request during its operation.
 type request struct {
 	*api
-	w         http.ResponseWriter // for headers; the endpoint writes the rest, unless the operation is streaming
+	w         http.ResponseWriter // for headers, and for the body of an operation that is streaming
 	r         *http.Request
 	principal *auth.Principal // nil at a public route
-	streaming bool            // the operation writes the answer itself, and has begun
+	streaming bool            // the operation has begun to write the answer itself
 }
 
 // An endpoint answers the requests that match one pattern.
@@ -30,10 +32,17 @@ type endpoint struct {
 	route
 	pattern string // of the ServeMux
 	allow   string // the Allow header
+	names   []pathName
 }
 
 func (a *api) endpoint(pattern string, r route) *endpoint {
-	return &endpoint{api: a, route: r, pattern: pattern, allow: r.methods.allow()}
+	e := &endpoint{api: a, route: r, pattern: pattern, allow: r.methods.allow()}
+	for _, name := range pathNames {
+		if strings.Contains(pattern, "{"+name.wildcard+"}") {
+			e.names = append(e.names, name)
+		}
+	}
+	return e
 }
 
 // ServeHTTP implements http.Handler.
@@ -48,12 +57,13 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.logAccess(q, status, code, time.Since(start))
 }
 
-// serve writes the answer, and returns its status and the code of a refusal.
+// serve writes the response. It returns the status, and the code of a refusal.
 func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	body, err := p.attempt(q)
-	if e := p.gateway.Refusal(err); e != nil {
-		p.gateway.Metrics.Refused(transport, e)
-		return refuse(q.w, e), e.Code
+	if err != nil {
+		refusal := p.gateway.Refusal(err)
+		p.gateway.Metrics.Refused(transport, refusal)
+		return refuse(q.w, refusal), refusal.Code
 	}
 	if q.streaming {
 		return http.StatusOK, ""
@@ -61,8 +71,8 @@ func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	return respond(q.w, q.r, body), ""
 }
 
-// logAccess says what came of a request, without anything that may hold a
-// secret: no query, no header, no body.
+// logAccess logs a request and its outcome. It leaves out what may contain a
+// secret: the query, the headers and the body.
 func (p *endpoint) logAccess(q *request, status int, code protocol.Code, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.String("method", excerpt(q.r.Method)),
@@ -80,8 +90,9 @@ func (p *endpoint) logAccess(q *request, status int, code protocol.Code, took ti
 	p.log.LogAttrs(q.r.Context(), slog.LevelDebug, "request", attrs...)
 }
 
-// attempt makes a panic a refusal: nothing has been written by then. An answer
-// that has been begun is cut off, for the client to notice.
+// attempt does the operation and encodes its answer; nil is a response without
+// a body. A panic becomes a refusal, unless the operation is streaming: then
+// the connection is closed, so that the client sees that the answer is cut off.
 func (p *endpoint) attempt(q *request) (body []byte, err error) {
 	defer func() {
 		switch cause := recover(); cause {
@@ -97,11 +108,15 @@ func (p *endpoint) attempt(q *request) (body []byte, err error) {
 			body, err = nil, protocol.Errorf(protocol.CodeInternal, "the server failed; its log says why")
 		}
 	}()
-	return p.answer(q)
+	answer, err := p.answer(q)
+	if err != nil {
+		return nil, err
+	}
+	return q.encode(answer)
 }
 
-// answer returns a nil body for what has none.
-func (p *endpoint) answer(q *request) ([]byte, error) {
+// answer returns a nil answer for a preflight.
+func (p *endpoint) answer(q *request) (answer any, err error) {
 	secure(q.w.Header())
 	if err := q.admitOrigin(); err != nil {
 		return nil, err
@@ -124,51 +139,61 @@ func (p *endpoint) answer(q *request) ([]byte, error) {
 		return nil, protocol.Errorf(protocol.CodeMethodNotAllowed, "the methods here are %s", p.allow)
 	}
 	if !p.public {
-		if err := q.authenticate(); err != nil {
+		credentials, err := readCredentials(q.r)
+		if err != nil {
+			return nil, err
+		}
+		if q.principal, err = p.gateway.Authenticate(credentials, gateway.PeerAddress(q.r)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range p.names {
+		if err := name.check(q.r.PathValue(name.wildcard)); err != nil {
 			return nil, err
 		}
 	}
 	return do(q)
 }
 
-// Values of headers that are shared: to set them allocates nothing.
+// Header values that all responses share, so that setting them allocates
+// nothing.
 var (
 	contentJSON = []string{"application/json"}
 	noSniff     = []string{"nosniff"}
 	noStore     = []string{"no-store"}
 )
 
-// secure keeps browsers from taking an answer for something else, and
-// everybody from keeping it: some answers hold a secret, and all are private.
+// secure keeps browsers from guessing another content type, and caches from
+// storing the response: all responses are private, and some contain a secret.
 func secure(h http.Header) {
 	h["X-Content-Type-Options"] = noSniff
 	h["Cache-Control"] = noStore
 }
 
-// retryAfter is when it makes sense to come back, in seconds.
+// retryAfter is the Retry-After header of a refusal, in seconds.
 var retryAfter = map[protocol.Code]string{
 	protocol.CodeTooManyAttempts: "60",
 	protocol.CodeRateLimited:     "1",
 	protocol.CodeShuttingDown:    "5",
 }
 
-func refuse(w http.ResponseWriter, e *protocol.Error) (status int) {
+func refuse(w http.ResponseWriter, refusal *protocol.Error) (status int) {
 	h := w.Header()
-	if wait, ok := retryAfter[e.Code]; ok {
+	if wait, ok := retryAfter[refusal.Code]; ok {
 		h.Set("Retry-After", wait)
 	}
-	switch e.Code {
+	switch refusal.Code {
 	case protocol.CodeCredentialsRequired, protocol.CodeInvalidCredentials:
 		h.Set("WWW-Authenticate", challenge)
 	case protocol.CodeUnsupportedEncoding: // RFC 9110 §15.5.16
 		h.Set("Accept-Encoding", "gzip")
 	}
-	gateway.WriteProblem(w, e)
-	return protocol.NewProblem(e).Status
+	gateway.WriteProblem(w, refusal)
+	return protocol.NewProblem(refusal).Status
 }
 
-// excerpt is what may be shown or logged of a text that a client sent: errors
-// must not become as long as what caused them.
+// excerpt returns the beginning of a text that a client sent, for an error or
+// the log: neither must become as long as the text.
 func excerpt(text string) string {
 	const most = 64
 	if len(text) <= most {

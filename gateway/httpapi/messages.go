@@ -10,42 +10,35 @@ import (
 )
 
 // readMessages is GET /streams/{stream}/messages?from=&limit=&epoch=.
-func (q *request) readMessages(stream string) ([]byte, error) {
-	from, limit, err := q.readFrom()
-	if err != nil {
+func (q *request) readMessages() (any, error) {
+	query := q.query("from", "limit", "epoch")
+	from, limit := query.position(), query.limit()
+	if epoch, given := query.values["epoch"]; given {
+		if problem := epochProblem(epoch); problem != "" {
+			query.Add("query", "epoch "+problem)
+		}
+		from.Epoch = epoch
+	}
+	if err := query.err(); err != nil {
 		return nil, err
 	}
-	page, err := q.gateway.Messages(q.r.Context(), q.principal, stream, from, limit)
-	if err != nil {
-		return nil, err
-	}
-	return appendPage(nil, page), nil
+	page, err := q.gateway.Messages(q.r.Context(), q.principal, q.stream(), from, limit)
+	return appendPage(nil, page), err
 }
 
-// readFrom returns where a page begins, the oldest message if the query does
-// not say, and how long it may be.
-func (q *request) readFrom() (from gateway.Position, limit int, err error) {
-	query, wrong := q.query("from", "limit", "epoch")
+// position returns where a page begins: without "from" at the oldest message.
+func (q *query) position() (from gateway.Position) {
 	from.Kind = protocol.PositionEarliest
-	if text, given := query["from"]; given {
+	if text, given := q.values["from"]; given {
 		var err error
 		if from.Position, err = protocol.ParsePosition(text); err != nil {
-			wrong.Add("query", "from "+protocol.MustBePosition)
+			q.Add("query", "from "+protocol.MustBePosition)
 		}
 	}
-	limit, problem := pageLimit(query)
-	if problem != "" {
-		wrong.Add("query", problem)
-	}
-	epoch, given := query["epoch"]
-	if problem := epochProblem(epoch); given && problem != "" {
-		wrong.Add("query", "epoch "+problem)
-	}
-	from.Epoch = epoch
-	return from, limit, refusal(&wrong)
+	return from
 }
 
-// epochProblem returns what is wrong with an epoch, "" if nothing is.
+// epochProblem returns what is wrong with an epoch, or "".
 func epochProblem(epoch string) string {
 	switch {
 	case epoch == "":
@@ -56,14 +49,14 @@ func epochProblem(epoch string) string {
 	return ""
 }
 
-// appendPage appends a page of messages. Payloads are as they were published,
-// byte for byte, which no encoder would leave them.
+// appendPage appends a page of messages. It keeps the bytes of each payload as
+// they were published, which an encoder would not.
 //
 //	{"messages":[{"seq":1,"time":"2026-11-21T10:00:00.5Z","payload":{...}}],
 //	 "epoch":"8f14e45f","firstSeq":1,"nextSeq":18,"next":"2","dropped":3}
 //
-// Without "dropped", nothing was. "next" is null at the end, which nextSeq, the
-// number of the message that is not there yet, continues.
+// "next" is where the next page begins, null on the last page. "nextSeq" is the
+// number that the next message will have. "dropped" is left out if it is 0.
 func appendPage(dst []byte, page gateway.Page) []byte {
 	dst = append(dst, `{"messages":[`...)
 	for i, m := range page.Messages {

@@ -8,18 +8,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/gateway"
+	"seagate/internal/jsonscan"
 	"seagate/protocol"
 )
 
 var emptyObject = []byte("{}")
 
 // publish is POST /streams/{stream}/publish. The package comment has its bodies.
-func (q *request) publish(stream string) ([]byte, error) {
+func (q *request) publish() (any, error) {
 	body, err := q.body()
 	if err != nil {
 		return nil, err
 	}
-	messages, batch, err := q.messages(stream, body)
+	messages, batch, err := q.messages(body)
 	if err != nil {
 		return nil, err
 	}
@@ -28,15 +29,12 @@ func (q *request) publish(stream string) ([]byte, error) {
 		return nil, err
 	}
 	t := receipts.Get().(*receipt)
-	q.gateway.Publish(q.principal, gateway.Publication{Stream: stream, Payloads: messages, Batch: batch, ID: id}, t.done)
-	if err := t.wait(q.r.Context()); err != nil {
-		return nil, err
-	}
-	return emptyObject, nil
+	q.gateway.Publish(q.principal, gateway.Publication{Stream: q.stream(), Payloads: messages, Batch: batch, ID: id}, t.done)
+	return emptyObject, t.wait(q.r.Context())
 }
 
-// idempotencyKey is the header of that name, "" if there is none: a repeat with
-// the same one publishes nothing.
+// idempotencyKey returns the header of that name, or "". Messages under a key
+// that was used before are not published again.
 func (q *request) idempotencyKey() (string, error) {
 	values := q.r.Header["Idempotency-Key"]
 	switch {
@@ -51,43 +49,52 @@ func (q *request) idempotencyKey() (string, error) {
 	return values[0], nil
 }
 
-// messages finds the messages in a body, and says whether they are a batch.
-func (q *request) messages(stream string, body []byte) (list []jsontext.Value, batch bool, err error) {
+// messages returns the messages in a body, and whether they are a batch.
+func (q *request) messages(body []byte) (list []jsontext.Value, batch bool, err error) {
 	switch jsontext.Value(body).Kind() {
 	case '{':
-		list, batch, err = q.enveloped(stream, body)
+		list, batch, err = q.enveloped(body)
 	case '[':
 		list, err = q.split(body)
-		list, batch = q.unwrap(stream, list), true
+		list, batch = q.unwrap(list), true
 	default:
-		_, err = readJSON(body, q.depth)
-		if err == nil {
-			err = invalidRequest("body", mustBeMessages)
-		}
+		err = q.wrongKind(body, `must be {"payload": message} or an array of messages`)
 	}
-	return tight(list, body), batch, err
+	return detach(list, body), batch, err
 }
 
-const mustBeMessages = `must be {"payload": message} or an array of messages`
+// wrongKind refuses a body that is malformed, or neither an object nor an array.
+func (q *request) wrongKind(body []byte, mustBe string) error {
+	if _, err := readJSON(body, q.depth); err != nil {
+		return err
+	}
+	return invalidRequest("body", mustBe)
+}
 
 // enveloped reads {"payload": message} and {"payload": [message, ...]}.
-func (q *request) enveloped(stream string, body []byte) ([]jsontext.Value, bool, error) {
+func (q *request) enveloped(body []byte) ([]jsontext.Value, bool, error) {
 	payload, err := q.payload(body)
 	if err != nil {
 		return nil, false, err
 	}
-	if payload.Kind() != '[' {
-		return []jsontext.Value{payload}, false, nil
+	if payload.Kind() == '[' {
+		if defined, _ := q.payloadField(); defined {
+			list, err := q.split(payload)
+			return list, true, err
+		}
 	}
-	if defined, _ := q.gateway.Field(q.principal, stream, "payload"); !defined {
-		return []jsontext.Value{payload}, false, nil
-	}
-	list, err := q.split(payload)
-	return list, true, err
+	return []jsontext.Value{payload}, false, nil
 }
 
-// payload returns the member of that name, which whoever takes it still has to
-// decode strictly. All around it is known to be strict JSON.
+// payloadField reports whether the stream is defined, and whether it has a
+// field named payload.
+func (q *request) payloadField() (defined, has bool) {
+	return q.gateway.Field(q.principal, q.stream(), "payload")
+}
+
+// payload returns the member "payload" of a body that is an object. The rest of
+// the body is checked to be strict JSON; the caller has to decode the payload
+// strictly.
 func (q *request) payload(body []byte) (jsontext.Value, error) {
 	payload, members, err := q.envelope(body)
 	if err != nil || members > 1 {
@@ -101,9 +108,25 @@ func (q *request) payload(body []byte) (jsontext.Value, error) {
 	return payload, nil
 }
 
-// split returns the messages of a batch.
-func (q *request) split(array []byte) ([]jsontext.Value, error) {
-	items, err := q.items(array)
+// envelope reads an object. It returns the value of its member "payload", or
+// nil, and the number of its members.
+func (q *request) envelope(text []byte) (payload jsontext.Value, members int, err error) {
+	_, err = jsonscan.Object(text, q.bodyDepth(), func(quoted, value jsontext.Value) {
+		members++
+		if name, _ := jsonscan.Text(quoted); string(name) == "payload" {
+			payload = value
+		}
+	})
+	return payload, members, err
+}
+
+// split returns the items of an array. The caller has to decode them strictly.
+// It stops reading, with an error, after one item more than a batch may have.
+func (q *request) split(array []byte) (items []jsontext.Value, err error) {
+	_, err = jsonscan.Array(array, q.bodyDepth(), func(item jsontext.Value) bool {
+		items = append(items, item)
+		return len(items) <= q.opts.BatchMessages
+	})
 	if err != nil {
 		if _, err := readJSON(array, q.bodyDepth()); err != nil {
 			return nil, err
@@ -117,10 +140,10 @@ func (q *request) split(array []byte) ([]jsontext.Value, error) {
 	return items, nil
 }
 
-// unwrap returns what is in [{"payload": message}, ...], and any other batch
-// as it is.
-func (q *request) unwrap(stream string, items []jsontext.Value) []jsontext.Value {
-	if _, isField := q.gateway.Field(q.principal, stream, "payload"); isField {
+// unwrap returns the messages in [{"payload": message}, ...], and the items of
+// any other batch as they are.
+func (q *request) unwrap(items []jsontext.Value) []jsontext.Value {
+	if _, isField := q.payloadField(); isField {
 		return items
 	}
 	messages := make([]jsontext.Value, len(items))
@@ -137,13 +160,17 @@ func (q *request) unwrap(stream string, items []jsontext.Value) []jsontext.Value
 	return messages
 }
 
-// slack is how much of a body may be kept in memory beside its messages.
+// bodyDepth is how deep a body may nest. A message may lie two levels deep in
+// it, as in [{"payload": message}].
+func (q *request) bodyDepth() int { return q.depth + 2 }
+
+// slack is how many bytes of a body may stay in memory beside its messages.
 const slack = 64
 
-// tight returns the messages apart from the body, if that has much else in it.
-// A topic keeps messages, and each keeps what it is a part of: a megabyte of
-// white space would be kept along with a small one, and counted by nobody.
-func tight(messages []jsontext.Value, body []byte) []jsontext.Value {
+// detach copies the messages out of a body that has much else in it. A topic
+// keeps its messages in memory, and a slice keeps all of its body: a small
+// message would keep a megabyte of white space, which no limit counts.
+func detach(messages []jsontext.Value, body []byte) []jsontext.Value {
 	used := 0
 	for _, m := range messages {
 		used += len(m)
@@ -157,7 +184,7 @@ func tight(messages []jsontext.Value, body []byte) []jsontext.Value {
 	return messages
 }
 
-// A receipt is where the outcome of a publish arrives. It is reused.
+// A receipt receives the outcome of a publish. It is reused.
 type receipt struct {
 	outcome chan error
 	done    func(error)
@@ -169,14 +196,14 @@ var receipts = sync.Pool{New: func() any {
 	return t
 }}
 
-// wait returns the outcome. The receipt must not be used any more.
+// wait returns the outcome, and gives the receipt back.
 func (t *receipt) wait(ctx context.Context) error {
 	select {
 	case err := <-t.outcome:
 		receipts.Put(t)
 		return err
 	case <-ctx.Done():
-		// Not reused: the outcome may still come.
+		// The outcome may still come, so nobody may use the receipt again.
 		return protocol.Errorf(protocol.CodeStorageUnavailable,
 			"the request ended before its messages were accepted; they may be yet")
 	}

@@ -7,101 +7,117 @@ import (
 	"strings"
 
 	"seagate/protocol"
+	"seagate/schema"
 )
 
-// base is where the API lies.
+// base begins all paths of the API.
 const base = "/api/v1"
 
-// A route is a path, a pattern of http.ServeMux below base, and what can be
-// done there.
+// A route is a path and its operations.
 type route struct {
-	path    string
+	path    string // a pattern of http.ServeMux, below base
 	methods methods
-	public  bool // asks for no credentials
+	public  bool // needs no credentials
 }
 
-// methods are the operations by HTTP method. GET is HEAD, too.
+// methods are the operations by HTTP method. HEAD is served as GET.
 type methods map[string]operation
 
-// On the paths that deployed clients use, what is singular is what they say.
+// routes are all routes. Deployed clients use the paths with a singular noun.
 var routes = []route{
 	{path: "", methods: methods{"GET": (*request).index}, public: true},
 
 	{path: "/streams", methods: methods{"GET": (*request).listStreams}},
 	{path: "/streams/{stream}", methods: methods{
-		"GET":    onStream((*request).stream),
-		"DELETE": onStream((*request).deleteStream),
+		"GET":    (*request).getStream,
+		"DELETE": (*request).deleteStream,
 	}},
-	{path: "/streams/{stream}/publish", methods: methods{"POST": onStream((*request).publish)}},
-	{path: "/streams/{stream}/messages", methods: methods{"GET": onStream((*request).readMessages)}},
+	{path: "/streams/{stream}/publish", methods: methods{"POST": (*request).publish}},
+	{path: "/streams/{stream}/messages", methods: methods{"GET": (*request).readMessages}},
 	{path: "/streams/{stream}/settings", methods: methods{
-		"GET": onStream((*request).settings),
-		"PUT": onStream((*request).setSettings),
+		"GET": (*request).getSettings,
+		"PUT": (*request).setSettings,
 	}},
-	{path: "/streams/{stream}/groups", methods: methods{"GET": onStream((*request).listGroups)}},
+	{path: "/streams/{stream}/groups", methods: methods{"GET": (*request).listGroups}},
 	{path: "/streams/{stream}/groups/{client}/{group}", methods: methods{
-		"GET":    onGroup((*request).group),
-		"DELETE": onGroup((*request).deleteGroup),
+		"GET":    (*request).getGroup,
+		"DELETE": (*request).deleteGroup,
 	}},
-	{path: "/streams/{stream}/groups/{client}/{group}/move", methods: methods{"POST": onGroup((*request).moveGroup)}},
-	{path: "/streams/{stream}/define", methods: methods{"POST": onStream((*request).define)}},
-	{path: "/streams/{stream}/schema", methods: methods{"GET": onStream((*request).schema)}},
-	{path: "/streams/{stream}/schemas", methods: methods{"GET": onStream((*request).schemas)}},
-	{path: "/streams/{stream}/schemas/{version}", methods: methods{"GET": onStream((*request).schemaVersion)}},
+	{path: "/streams/{stream}/groups/{client}/{group}/move", methods: methods{"POST": (*request).moveGroup}},
+	{path: "/streams/{stream}/define", methods: methods{"POST": (*request).define}},
+	{path: "/streams/{stream}/schema", methods: methods{"GET": (*request).getSchema}},
+	{path: "/streams/{stream}/schemas", methods: methods{"GET": (*request).getSchemas}},
+	{path: "/streams/{stream}/schemas/{version}", methods: methods{"GET": (*request).getSchemaVersion}},
 	{path: "/streams/{stream}/header", methods: methods{
-		"GET":    onStream((*request).header),
-		"PUT":    onStream((*request).setHeader),
-		"DELETE": onStream((*request).clearHeader),
+		"GET":    (*request).getHeader,
+		"PUT":    (*request).setHeader,
+		"DELETE": (*request).clearHeader,
 	}},
-	{path: "/streams/{stream}/pause", methods: methods{"POST": onStream((*request).pause)}},
-	{path: "/streams/{stream}/resume", methods: methods{"POST": onStream((*request).resume)}},
+	{path: "/streams/{stream}/pause", methods: methods{"POST": (*request).pause}},
+	{path: "/streams/{stream}/resume", methods: methods{"POST": (*request).resume}},
 	{path: "/schema-versions-vector", methods: methods{"POST": (*request).versionsVector}},
 
 	{path: "/client", methods: methods{"POST": (*request).createClient}},
 	{path: "/client/{client}", methods: methods{
-		"PUT":    onClient((*request).rotateSecret),
-		"DELETE": onClient((*request).deleteClient),
+		"PUT":    (*request).rotateSecret,
+		"DELETE": (*request).deleteClient,
 	}},
-	{path: "/client/{client}/jwt-public-key", methods: methods{"PUT": onClient((*request).setPublicKey)}},
+	{path: "/client/{client}/jwt-public-key", methods: methods{"PUT": (*request).setPublicKey}},
 	{path: "/clients", methods: methods{"GET": (*request).listClients}},
 
 	{path: "/jails", methods: methods{
 		"GET":  (*request).listJails,
 		"POST": (*request).createJail,
 	}},
-	{path: "/jails/{jail}", methods: methods{"DELETE": onJail((*request).deleteJail)}},
+	{path: "/jails/{jail}", methods: methods{"DELETE": (*request).deleteJail}},
 
 	{path: "/backup", methods: methods{"GET": (*request).backup}},
 }
 
-// A namedOperation is one on what the path names.
-type namedOperation func(q *request, name string) ([]byte, error)
-
-func onStream(do namedOperation) operation {
-	return onNamed("stream", protocol.CheckStreamName, do)
+// A pathName is a name in a path and its check. Without the check the answer to
+// a name that nothing can have would only be that there is nothing of this name.
+type pathName struct {
+	wildcard string // of the pattern
+	check    func(string) error
 }
 
-func onClient(do namedOperation) operation {
-	return onNamed("client", protocol.CheckClientID, do)
+// pathNames are checked in this order, after authentication.
+var pathNames = []pathName{
+	{"stream", protocol.CheckStreamName},
+	{"client", protocol.CheckClientID},
+	{"jail", protocol.CheckJailID},
+	{"group", checkGroup},
+	{"version", checkVersion},
 }
 
-func onJail(do namedOperation) operation {
-	return onNamed("jail", protocol.CheckJailID, do)
-}
-
-// onNamed refuses names that nothing can have, with the reason. Otherwise
-// there would just be nothing of that name.
-func onNamed(value string, check func(string) error, do namedOperation) operation {
-	return func(q *request) ([]byte, error) {
-		name := q.r.PathValue(value)
-		if err := check(name); err != nil {
-			return nil, err
-		}
-		return do(q, name)
+func checkVersion(text string) error {
+	if _, err := schema.ParseVersionText(text); err != nil {
+		return invalidRequest("version", err.Error())
 	}
+	return nil
 }
 
-// allow is the value of the Allow header (RFC 9110 §10.2.1).
+// checkGroup accepts a UUID in any case, or "ungrouped".
+func checkGroup(text string) error {
+	if _, err := protocol.ParseGroupID(text); err != nil && text != protocol.Ungrouped {
+		return invalidRequest("group", "must be a UUID, or "+protocol.Ungrouped)
+	}
+	return nil
+}
+
+// The names in the path. Those that the pattern does not have are "".
+func (q *request) stream() string { return q.r.PathValue("stream") }
+func (q *request) client() string { return q.r.PathValue("client") }
+func (q *request) jail() string   { return q.r.PathValue("jail") }
+
+// group returns the id of the group in the path, in lower case as in a
+// subscribe request, or "" for the group without an id.
+func (q *request) group() string {
+	id, _ := protocol.ParseGroupID(q.r.PathValue("group")) // "" if it is "ungrouped"
+	return id
+}
+
+// allow returns the value of the Allow header (RFC 9110 §10.2.1).
 func (m methods) allow() string {
 	list := slices.Collect(maps.Keys(m))
 	if m[http.MethodGet] != nil {

@@ -9,38 +9,28 @@ import (
 	"seagate/streams"
 )
 
-// settings is GET /streams/{stream}/settings: {"set":{...},"effective":{...}}.
-func (q *request) settings(stream string) ([]byte, error) {
-	policy, err := q.gateway.Policy(q.principal, stream)
-	if err != nil {
-		return nil, err
-	}
-	return q.showSettings(policy)
+// getSettings is GET /streams/{stream}/settings: {"set":{...},"effective":{...}}.
+func (q *request) getSettings() (any, error) {
+	policy, err := q.gateway.Policy(q.principal, q.stream())
+	return policyView(policy), err
 }
 
-// setSettings is PUT /streams/{stream}/settings. What the body leaves out, or
-// has as null, is as it is for all streams.
-func (q *request) setSettings(stream string) ([]byte, error) {
-	form, err := q.form()
-	if err != nil {
+// setSettings is PUT /streams/{stream}/settings. A setting that is missing in
+// the body, or null, is as the configuration has it for all streams.
+func (q *request) setSettings() (any, error) {
+	var set streams.Overrides
+	if err := q.readForm(func(f *form) { set = f.overrides() }); err != nil {
 		return nil, err
 	}
-	set := form.overrides()
-	if err := form.err(); err != nil {
-		return nil, err
-	}
-	policy, err := q.gateway.SetPolicy(q.r.Context(), q.principal, stream, set)
-	if err != nil {
-		return nil, err
-	}
-	return q.showSettings(policy)
+	policy, err := q.gateway.SetPolicy(q.r.Context(), q.principal, q.stream(), set)
+	return policyView(policy), err
 }
 
-func (q *request) showSettings(p gateway.StreamPolicy) ([]byte, error) {
-	return q.encode(protocol.AppliedSettings{Set: settingsView(p.Set), Effective: settingsView(overridesOf(p.Holds))})
+func policyView(p gateway.StreamPolicy) protocol.AppliedSettings {
+	return protocol.AppliedSettings{Set: settingsView(p.Set), Effective: settingsView(overridesOf(p.Holds))}
 }
 
-// overridesOf returns the overrides that say all of a policy.
+// overridesOf returns the overrides that set all of a policy.
 func overridesOf(p streams.Policy) streams.Overrides {
 	age, size := max(p.Retention.Age, 0), max(p.Retention.Bytes, 0)
 	return streams.Overrides{Durability: &p.Durability, Age: &age, Bytes: &size, Messages: &p.Retention.Messages}
@@ -54,22 +44,22 @@ func settingsView(o streams.Overrides) protocol.StreamSettings {
 }
 
 // overrides reads {"durability":...,"retention":{"age","bytes","messages"}}.
-func (f *form) overrides() streams.Overrides {
+func (f *form) overrides() (set streams.Overrides) {
 	f.only("durability", "retention")
-	set := streams.Overrides{Durability: f.durability("durability")}
-	retention := f.object("retention")
-	retention.only("age", "bytes", "messages")
-	set.Age = retention.age("age")
-	set.Bytes = retention.count("bytes")
-	if n := retention.count("messages"); n != nil {
-		messages := uint64(*n)
-		set.Messages = &messages
-	}
-	f.within("retention", retention)
+	set.Durability = f.durability("durability")
+	f.object("retention", func(f *form) {
+		f.only("age", "bytes", "messages")
+		set.Age = f.age("age")
+		set.Bytes = f.count("bytes")
+		if n := f.count("messages"); n != nil {
+			messages := uint64(*n)
+			set.Messages = &messages
+		}
+	})
 	return set
 }
 
-// durability returns the member, nil if it is not there or null.
+// durability returns the member, or nil if it is missing or null.
 func (f *form) durability(name string) *streams.Durability {
 	value := f.members[name]
 	if value == nil {
@@ -84,7 +74,7 @@ func (f *form) durability(name string) *streams.Durability {
 }
 
 // age returns the member, a duration as text or a number of seconds, or nil if
-// it is not there or null.
+// it is missing or null.
 func (f *form) age(name string) *time.Duration {
 	var age time.Duration
 	ok := false

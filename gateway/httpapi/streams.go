@@ -7,18 +7,18 @@ import (
 	"seagate/protocol"
 )
 
-// index is GET /api/v1, for people who look what is there.
-func (q *request) index() ([]byte, error) {
+// index is GET /api/v1, for people who explore the API.
+func (q *request) index() (any, error) {
 	type links struct {
 		Streams string `json:"streams"`
 		Clients string `json:"clients"`
 		Jails   string `json:"jails"`
 	}
-	return q.encode(struct {
+	return struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 		Links   links  `json:"links"`
-	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails"}})
+	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails"}}, nil
 }
 
 func streamView(s gateway.StreamInfo) protocol.StreamInfo {
@@ -39,56 +39,38 @@ func streamView(s gateway.StreamInfo) protocol.StreamInfo {
 }
 
 // listStreams is GET /streams?after=&limit=.
-func (q *request) listStreams() ([]byte, error) {
-	after, limit, err := q.page()
-	if err != nil {
-		return nil, err
-	}
-	list, more, err := q.gateway.Streams(q.principal, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	states := make([]protocol.StreamInfo, len(list))
-	last := ""
-	for i, s := range list {
-		states[i], last = streamView(s), s.Name
-	}
-	return q.encode(struct {
+func (q *request) listStreams() (any, error) {
+	page, next, err := readPage(q, q.gateway.Streams, func(s gateway.StreamInfo) (protocol.StreamInfo, string) {
+		return streamView(s), s.Name
+	})
+	return struct {
 		Streams []protocol.StreamInfo `json:"streams"`
-		Next    *string               `json:"next"`
-	}{states, next(last, more)})
+		Next    protocol.Nullable     `json:"next"`
+	}{page, next}, err
 }
 
-// stream is GET /streams/{stream}.
-func (q *request) stream(stream string) ([]byte, error) {
-	info, err := q.gateway.Stream(q.principal, stream)
-	if err != nil {
-		return nil, err
-	}
-	return q.encode(streamView(info))
+// getStream is GET /streams/{stream}.
+func (q *request) getStream() (any, error) {
+	info, err := q.gateway.Stream(q.principal, q.stream())
+	return streamView(info), err
 }
 
 // deleteStream is DELETE /streams/{stream}.
-func (q *request) deleteStream(stream string) ([]byte, error) {
-	if err := q.gateway.DeleteStream(q.r.Context(), q.principal, stream); err != nil {
-		return nil, err
-	}
-	return q.encode(struct {
+func (q *request) deleteStream() (any, error) {
+	return struct {
 		Name string `json:"name"`
-	}{stream})
+	}{q.stream()}, q.gateway.DeleteStream(q.r.Context(), q.principal, q.stream())
 }
 
-// header is GET /streams/{stream}/header: {"payload":...}.
-func (q *request) header(stream string) ([]byte, error) {
-	header, err := q.gateway.Header(q.principal, stream)
-	if err != nil {
-		return nil, err
-	}
-	return append(append([]byte(`{"payload":`), header...), '}'), nil
+// getHeader is GET /streams/{stream}/header: {"payload":...}, with the bytes of
+// the header as they were set.
+func (q *request) getHeader() (any, error) {
+	header, err := q.gateway.Header(q.principal, q.stream())
+	return append(append([]byte(`{"payload":`), header...), '}'), err
 }
 
 // setHeader is PUT /streams/{stream}/header.
-func (q *request) setHeader(stream string) ([]byte, error) {
+func (q *request) setHeader() (any, error) {
 	body, err := q.body()
 	if err != nil {
 		return nil, err
@@ -97,51 +79,35 @@ func (q *request) setHeader(stream string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := q.gateway.SetHeader(q.r.Context(), q.principal, stream, header); err != nil {
-		return nil, err
-	}
-	return emptyObject, nil
+	return emptyObject, q.gateway.SetHeader(q.r.Context(), q.principal, q.stream(), header)
 }
 
 // headerIn returns the header that a body sets.
 func (q *request) headerIn(body []byte) (jsontext.Value, error) {
 	if jsontext.Value(body).Kind() != '{' {
-		if _, err := readJSON(body, q.depth); err != nil {
-			return nil, err
-		}
-		return nil, invalidRequest("body", `must be {"payload": header}`)
+		return nil, q.wrongKind(body, `must be {"payload": header}`)
 	}
 	header, err := q.payload(body)
 	if err != nil {
 		return nil, err
 	}
-	return tight([]jsontext.Value{header}, body)[0], nil
+	return detach([]jsontext.Value{header}, body)[0], nil
 }
 
 // clearHeader is DELETE /streams/{stream}/header.
-func (q *request) clearHeader(stream string) ([]byte, error) {
-	if err := q.gateway.ClearHeader(q.r.Context(), q.principal, stream); err != nil {
-		return nil, err
-	}
-	return emptyObject, nil
+func (q *request) clearHeader() (any, error) {
+	return emptyObject, q.gateway.ClearHeader(q.r.Context(), q.principal, q.stream())
 }
 
 // pause is POST /streams/{stream}/pause.
-func (q *request) pause(stream string) ([]byte, error) {
-	return q.setPaused(stream, true)
-}
+func (q *request) pause() (any, error) { return q.setPaused(true) }
 
 // resume is POST /streams/{stream}/resume.
-func (q *request) resume(stream string) ([]byte, error) {
-	return q.setPaused(stream, false)
-}
+func (q *request) resume() (any, error) { return q.setPaused(false) }
 
-func (q *request) setPaused(stream string, paused bool) ([]byte, error) {
-	if err := q.gateway.SetPaused(q.r.Context(), q.principal, stream, paused); err != nil {
-		return nil, err
-	}
-	return q.encode(struct {
+func (q *request) setPaused(paused bool) (any, error) {
+	return struct {
 		Name   string `json:"name"`
 		Paused bool   `json:"paused"`
-	}{stream, paused})
+	}{q.stream(), paused}, q.gateway.SetPaused(q.r.Context(), q.principal, q.stream(), paused)
 }

@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"seagate/auth"
+	"seagate/protocol"
+)
+
+// A query is the parameters of a request. Its methods add a problem if a
+// parameter is not as it must be.
+type query struct {
+	values map[string]string
+	refusal
+}
+
+// query reads the parameters, each at most once. An unknown parameter is
+// refused: to ignore a mistyped dryRun would be to define the stream.
+func (q *request) query(known ...string) *query {
+	parameters := &query{}
+	if q.r.URL.RawQuery == "" {
+		return parameters
+	}
+	parsed, err := url.ParseQuery(q.r.URL.RawQuery)
+	if err != nil {
+		parameters.Add("query", "it is not well formed")
+		return parameters
+	}
+	parameters.values = make(map[string]string, len(parsed))
+	for _, name := range slices.Sorted(maps.Keys(parsed)) {
+		list := parsed[name]
+		switch {
+		case !slices.Contains(known, name):
+			parameters.Addf("query", "there is no parameter %q here; there is %s", excerpt(name), strings.Join(known, ", "))
+		case len(list) > 1:
+			parameters.Addf("query", "%s is there more than once", name)
+		}
+		parameters.values[name] = list[0]
+	}
+	return parameters
+}
+
+// Page sizes of the lists.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// limit returns the largest number of items that a page may have.
+func (q *query) limit() int {
+	text, given := q.values["limit"]
+	if !given {
+		return defaultPage
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxPage {
+		q.Add("query", fmt.Sprintf("limit must be an integer from 1 to %d", maxPage))
+	}
+	return limit
+}
+
+// page returns the name after which a page of a list begins, and its limit.
+func (q *request) page() (after string, limit int, err error) {
+	query := q.query("after", "limit")
+	after, limit = query.values["after"], query.limit()
+	return after, limit, query.err()
+}
+
+// readPage returns a page of a list that is in the order of names, and the name
+// after which the next page begins, "" if there is none. view returns how an
+// item is shown, and its name.
+func readPage[Item, View any](
+	q *request,
+	list func(p *auth.Principal, after string, limit int) (items []Item, more bool, err error),
+	view func(Item) (v View, name string),
+) (page []View, next protocol.Nullable, err error) {
+	after, limit, err := q.page()
+	if err != nil {
+		return nil, "", err
+	}
+	items, more, err := list(q.principal, after, limit)
+	page = make([]View, len(items))
+	last := ""
+	for i, item := range items {
+		page[i], last = view(item)
+	}
+	if more {
+		next = protocol.Nullable(last)
+	}
+	return page, next, err
+}
