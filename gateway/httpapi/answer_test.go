@@ -13,7 +13,7 @@ import (
 	"seagate/protocol"
 )
 
-// TestGzipAnswers: those that are worth it, for those who want it.
+// Large answers are compressed for clients that accept gzip.
 func TestGzipAnswers(t *testing.T) {
 	s := newServer(t)
 	s.ok("POST", "/api/v1/streams/small/define", `{"version":1,"fields":[]}`)
@@ -71,8 +71,8 @@ func TestGzipAnswers(t *testing.T) {
 	}
 }
 
-// TestHeaders: nothing is kept by caches, and nothing is guessed by browsers.
-func TestHeaders(t *testing.T) {
+// No cache keeps an answer, and no browser guesses its type.
+func TestSecurityHeaders(t *testing.T) {
 	s := newServer(t)
 	for _, a := range []answer{
 		s.do(call{method: "POST", path: "/api/v1/client", body: `{"clientId":"x"}`}),
@@ -86,7 +86,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestPanic: what goes wrong in one request is that request's problem.
+// A panic fails one request and nothing else.
 func TestPanic(t *testing.T) {
 	s := newServer(t)
 	directory := s.gateway.Directory
@@ -109,7 +109,7 @@ func TestPanic(t *testing.T) {
 	s.ok("GET", "/api/v1/streams", "")
 }
 
-// TestAccessLog says who did what, and nothing that is secret.
+// The access log says who did what, and contains no secret.
 func TestAccessLog(t *testing.T) {
 	s := newServer(t)
 	tenant := s.newJail("tenant", "boss")
@@ -211,8 +211,7 @@ func TestOrigins(t *testing.T) {
 	})
 }
 
-// TestUpgrades: what asks for a WebSocket gets its handler, and nothing else
-// does.
+// Only WebSocket handshakes reach the handler of the WebSocket.
 func TestUpgrades(t *testing.T) {
 	s := newServer(t, func(s *setup) {
 		s.options.Origins = origin.Set{}

@@ -19,10 +19,10 @@ import (
 	"seagate/protocol"
 )
 
-// A copied is a folder of files, by name, that a checkpoint makes.
-type copied map[string]string
+// A folder is the files, by name, that a checkpoint writes.
+type folder map[string]string
 
-func (c copied) checkpoint(_ context.Context, dir string) error {
+func (c folder) checkpoint(_ context.Context, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -38,8 +38,8 @@ func (c copied) checkpoint(_ context.Context, dir string) error {
 	return nil
 }
 
-// newBackupServer returns a server whose checkpoints do this, and the folder in
-// which they lie.
+// newBackupServer returns a server with this checkpoint function, and the folder
+// that holds the copies.
 func newBackupServer(t *testing.T, do func(context.Context, string) error, change ...func(*setup)) (*server, string) {
 	dir := t.TempDir()
 	s := newServer(t, append(change, func(s *setup) { s.checkpoint, s.options.BackupDir = do, dir })...)
@@ -52,7 +52,7 @@ func wantEmpty(t *testing.T, dir string) {
 }
 
 func TestBackup(t *testing.T) {
-	files := copied{"a": "one", "deep/er/b": strings.Repeat("two", 100_000), "empty": ""}
+	files := folder{"a": "one", "deep/er/b": strings.Repeat("two", 100_000), "empty": ""}
 	s, dir := newBackupServer(t, files.checkpoint)
 	a := s.do(call{method: "GET", path: "/api/v1/backup"})
 	if a.status != 200 || a.header.Get("Content-Type") != "application/x-tar" || a.header.Get("Cache-Control") != "no-store" {
@@ -66,9 +66,8 @@ func TestBackup(t *testing.T) {
 	wantEmpty(t, dir)
 }
 
-// wantArchive checks that an archive has these files, and last the list of
-// them.
-func wantArchive(t *testing.T, r io.Reader, files copied) {
+// wantArchive checks that an archive has these files and ends with their list.
+func wantArchive(t *testing.T, r io.Reader, files folder) {
 	t.Helper()
 	var list struct {
 		Format    int       `json:"format"`
@@ -80,7 +79,7 @@ func wantArchive(t *testing.T, r io.Reader, files copied) {
 		} `json:"files"`
 	}
 	archive := tar.NewReader(r)
-	got := copied{}
+	got := folder{}
 	for list.Format == 0 {
 		h, err := archive.Next()
 		check(t, err)
@@ -108,8 +107,8 @@ func wantArchive(t *testing.T, r io.Reader, files copied) {
 	}
 }
 
-func TestBackupRefused(t *testing.T) {
-	s, dir := newBackupServer(t, copied{"a": "one"}.checkpoint)
+func TestFailedBackupLeavesNoCopy(t *testing.T) {
+	s, dir := newBackupServer(t, folder{"a": "one"}.checkpoint)
 	tenant := s.newJail("tenant", "boss")
 	s.refused(protocol.CodeForbidden, call{method: "GET", path: "/api/v1/backup", as: &tenant})
 	s.refused(protocol.CodeCredentialsRequired, call{method: "GET", path: "/api/v1/backup", anonymous: true})
@@ -122,13 +121,13 @@ func TestBackupRefused(t *testing.T) {
 	wantEmpty(t, dir)
 }
 
-// TestOneBackupAtATime, and who may have none does not learn of it.
+// A client that may not make backups does not learn that one is being made.
 func TestOneBackupAtATime(t *testing.T) {
 	begun, goOn := make(chan bool), make(chan bool)
 	s, _ := newBackupServer(t, func(ctx context.Context, dir string) error {
 		begun <- true
 		<-goOn
-		return copied{"a": "one"}.checkpoint(ctx, dir)
+		return folder{"a": "one"}.checkpoint(ctx, dir)
 	})
 	tenant := s.newJail("tenant", "boss")
 	first := make(chan answer)
@@ -140,16 +139,15 @@ func TestOneBackupAtATime(t *testing.T) {
 	}
 	s.refused(protocol.CodeForbidden, call{method: "GET", path: "/api/v1/backup", as: &tenant})
 	close(goOn)
-	wantArchive(t, strings.NewReader((<-first).body), copied{"a": "one"})
+	wantArchive(t, strings.NewReader((<-first).body), folder{"a": "one"})
 	go func() { <-begun }()
-	wantArchive(t, strings.NewReader(s.do(call{method: "GET", path: "/api/v1/backup"}).body), copied{"a": "one"})
+	wantArchive(t, strings.NewReader(s.do(call{method: "GET", path: "/api/v1/backup"}).body), folder{"a": "one"})
 }
 
-// TestBackupCutOff: an archive that cannot be completed does not end like one
-// that is complete.
-func TestBackupCutOff(t *testing.T) {
+// A client must be able to tell that an archive is not complete.
+func TestIncompleteBackupClosesTheConnection(t *testing.T) {
 	s, dir := newBackupServer(t, func(ctx context.Context, dir string) error {
-		if err := (copied{"a": strings.Repeat("x", 1<<20)}).checkpoint(ctx, dir); err != nil {
+		if err := (folder{"a": strings.Repeat("x", 1<<20)}).checkpoint(ctx, dir); err != nil {
 			return err
 		}
 		return os.Symlink("/nowhere", filepath.Join(dir, "b"))
@@ -168,11 +166,11 @@ func TestBackupCutOff(t *testing.T) {
 	}
 }
 
-// TestBackupOutlivesTheWriteDeadline of the server, as long as the client reads.
+// The server's deadline for an answer does not apply while the client reads.
 func TestBackupOutlivesTheWriteDeadline(t *testing.T) {
-	files := copied{"a": strings.Repeat("x", 8<<20)}
+	files := folder{"a": strings.Repeat("x", 8<<20)}
 	s, _ := newBackupServer(t, files.checkpoint)
-	late := httptestServer(t, s, time.Nanosecond)
+	late := withWriteTimeout(t, s, time.Nanosecond)
 	r := must(http.NewRequest("GET", late+"/api/v1/backup", nil))
 	r.SetBasicAuth(s.root.id, s.root.secret)
 	response := must(plain.Do(r))
@@ -180,10 +178,9 @@ func TestBackupOutlivesTheWriteDeadline(t *testing.T) {
 	wantArchive(t, response.Body, files)
 }
 
-// TestBackupStalls: a client that takes nothing does not keep others from
-// backing up for ever.
-func TestBackupStalls(t *testing.T) {
-	files := copied{"a": strings.Repeat("x", 64<<20)} // more than the buffers of a socket
+// A client that reads nothing would otherwise block the backups of others.
+func TestStalledBackupIsCutOff(t *testing.T) {
+	files := folder{"a": strings.Repeat("x", 64<<20)} // more than the buffers of a socket
 	s, dir := newBackupServer(t, files.checkpoint, func(s *setup) { s.options.BackupStall = 50 * time.Millisecond })
 	r := must(http.NewRequest("GET", s.url+"/api/v1/backup", nil))
 	r.SetBasicAuth(s.root.id, s.root.secret)
@@ -193,8 +190,8 @@ func TestBackupStalls(t *testing.T) {
 	wantEmpty(t, dir)
 }
 
-// TestOldCopies are removed at the start, and nothing else.
-func TestOldCopies(t *testing.T) {
+// New removes the copies of an earlier process and nothing else.
+func TestOldCopiesAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"seagate-backup-X/a", "store/a", "seagate-backups/a"} {
 		check(t, os.MkdirAll(filepath.Join(dir, name), 0o700))

@@ -43,7 +43,7 @@ func TestMediaTypes(t *testing.T) {
 			s.refused(protocol.CodeUnsupportedMediaType, c)
 		}
 	}
-	// Who has nothing to say may say it in any language.
+	// Without a body these headers do not matter.
 	for _, method := range []string{"GET", "DELETE"} {
 		c := call{method: method, path: "/api/v1/streams/a", header: map[string]string{"Content-Type": "text/plain", "Content-Encoding": "br"}}
 		if a := s.do(c); a.status != 200 {
@@ -99,9 +99,8 @@ func TestContentEncodings(t *testing.T) {
 	}
 }
 
-// TestSizes: at the limits and one byte past them, in every way that a body
-// can come.
-func TestSizes(t *testing.T) {
+// Bodies at the limits and one byte over them: plain, compressed and chunked.
+func TestBodySizes(t *testing.T) {
 	const most, unpacked = 1000, 3000
 	s := newServer(t, func(s *setup) {
 		s.options.MessageBytes = most
@@ -149,8 +148,8 @@ func chunked(body string) string {
 	return b.String() + "0\r\n\r\n"
 }
 
-// TestBombCostsLittle: a megabyte that unpacks to a gigabyte is not unpacked.
-func TestBombCostsLittle(t *testing.T) {
+// A megabyte that decompresses to a gigabyte is not decompressed.
+func TestDecompressionBombCostsLittleMemory(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
 	member := zipped(strings.Repeat(" ", 1<<20))
@@ -163,7 +162,7 @@ func TestBombCostsLittle(t *testing.T) {
 	}
 }
 
-// TestTruncatedBody: the peer announced more than it sent.
+// The client closes its side before it has sent all that it announced.
 func TestTruncatedBody(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -181,8 +180,7 @@ func TestTruncatedBody(t *testing.T) {
 	}
 }
 
-// TestExpectContinue: a client that waits to be asked for its body is asked if
-// the body is wanted, and not if it is not.
+// A client that waits for 100 Continue gets it only if the body is needed.
 func TestExpectContinue(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -214,9 +212,8 @@ func TestExpectContinue(t *testing.T) {
 	problemOf(t, protocol.CodeCredentialsRequired, s.raw("POST", head+"\r\n"))
 }
 
-// TestUnwantedBody: a body where none is wanted is passed over, and the
-// connection goes on.
-func TestUnwantedBody(t *testing.T) {
+// A body that the operation does not need is skipped, and the connection stays.
+func TestUnneededBodyIsSkipped(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
 	for _, method := range []string{"GET", "DELETE"} {
@@ -228,7 +225,8 @@ func TestUnwantedBody(t *testing.T) {
 	}
 }
 
-// A pipeServer serves a world over pipes, which synctest can follow.
+// A pipeServer serves a world over pipes, since a bubble of testing/synctest
+// cannot wait for a socket.
 type pipeServer struct {
 	*world
 	connections chan net.Conn
@@ -268,12 +266,11 @@ func (s *pipeServer) send(t *testing.T, text string) net.Conn {
 	return here
 }
 
-// TestSlowBody: a body that does not come is waited for so long, and no
-// longer, whether the handler wants it or not.
+// The server waits BodyTimeout for a body, whether the operation reads it or not.
 func TestSlowBody(t *testing.T) {
 	for _, request := range []string{
 		"POST /api/v1/streams/a/publish",
-		"POST /api/v1/streams/a/pause", // nobody reads it
+		"POST /api/v1/streams/a/pause", // reads no body
 		"GET /nowhere",
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -293,7 +290,7 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestSlowOperation: the time for the body is not the time for the answer.
+// The deadline for the body does not apply to the operation after it.
 func TestSlowOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		records := &slowRecords{Records: memory.New()}
@@ -309,7 +306,7 @@ func TestSlowOperation(t *testing.T) {
 	})
 }
 
-// slowRecords takes its time to write, and gives up when the request ends.
+// slowRecords delays each write, and fails it if the request ends meanwhile.
 type slowRecords struct {
 	storage.Records
 	delay time.Duration

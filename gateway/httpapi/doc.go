@@ -1,27 +1,27 @@
 // Package httpapi is the HTTP transport: everything under /api/v1. It decodes
 // requests, hands them to the operations of package gateway, which authorize
-// them, and encodes what comes of it.
+// them, and encodes the results.
 //
 // # Answers
 //
-// Every success is exactly 200 with a JSON body, because deployed clients take
-// any other code for a failure; only a preflight is answered 204. Every
-// refusal is a problem document (RFC 9457) with a code of package protocol,
-// unknown paths and methods included. Nothing is redirected. What net/http
-// refuses by itself, before a handler sees it, is out of reach and stays plain
-// text: a request that is not HTTP, a path with a broken percent-escape,
-// headers that are too large, an unknown transfer coding or expectation.
+// A success is 200 with a JSON body, because deployed clients take any other
+// status for a failure; only a preflight is answered 204. A refusal is a problem
+// document (RFC 9457) with a code of package protocol, also for unknown paths
+// and methods. Nothing is redirected. net/http refuses some requests, in plain
+// text, before the handler sees them: what is not HTTP, a path with a broken
+// percent-escape, headers that are too large, an unknown transfer coding or
+// expectation.
 //
 // # Requests
 //
-// Each request brings HTTP Basic credentials. Names in a path are
-// percent-decoded exactly once. Bodies are strict JSON, as they are or
-// compressed with gzip; members that nobody knows are ignored, except where one
-// that is left out would do something else than what was meant: in the settings
-// of a stream and in the move of a group they are refused. The handler bounds a
-// body's size, before and after decompression, its nesting, and the time that it
-// takes to arrive; the time for headers, for idle connections and for writing
-// belongs to the http.Server. A body where none is wanted is not looked at.
+// Each request carries HTTP Basic credentials. Names in a path are
+// percent-decoded exactly once. Bodies are strict JSON, plain or compressed with
+// gzip. Unknown members are ignored, except in the settings of a stream and in
+// the move of a group: there a mistyped member would do something else than the
+// client meant, so it is refused. The handler bounds the size of a body, before
+// and after decompression, its nesting, and the time that it takes to arrive.
+// The http.Server bounds the time for headers, for idle connections and for
+// writing. An operation that needs no body does not read one.
 //
 // # Publishing
 //
@@ -32,24 +32,24 @@
 //	[message, ...]
 //	[{"payload": message}, ...]
 //
-// In the last form every item has the one member "payload" and nothing else,
-// and the stream has no field of that name; otherwise the items are the
-// messages. Only a stream that nobody defined can take an array for a message,
-// in the first form.
+// The last form applies if every item has the member "payload" and no other, and
+// the stream has no field of that name; otherwise the items are the messages. A
+// message can be an array only on a stream that nobody defined, in the first
+// form.
 //
 // With an Idempotency-Key the messages of a request are published once, however
-// often it is repeated.
+// often the request is repeated.
 //
 // # Backups
 //
-// GET /backup is the one answer that is not JSON and not of a bounded size: an
-// archive (tar) of everything, of which the last file lists the others with
-// their sums. It is written as long as the client goes on reading. When it
-// cannot be completed, the connection is cut off. There is one at a time.
+// GET /backup is the only answer that is neither JSON nor bounded in size: a tar
+// archive of everything, whose last file lists the others with their checksums.
+// It is sent as long as the client goes on reading. If it cannot be completed,
+// the connection is closed. Backups are made one at a time.
 //
 // # Browsers
 //
-// A request with the Origin of a page that is not allowed is refused with 403;
-// the others may be read by their page. There are no cookies, so a page can do
-// nothing that it does not have the credentials for.
+// A request with an Origin that is not allowed is refused with 403. Pages of
+// other origins may read the answer. There are no cookies, so a page can do
+// nothing without credentials of its own.
 package httpapi

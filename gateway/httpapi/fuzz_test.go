@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// FuzzPublishBody: what is accepted is strict JSON, and what is published is
-// what another reader of it finds there.
+// FuzzPublishBody checks that only strict JSON is accepted, and that the messages
+// published are those that a plain JSON decoder finds in the body.
 func FuzzPublishBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"payload":{"n":1}}`, `[{"n":1},{"n":2}]`, `[{"payload":{"n":1}}]`, `{"payload":[1,[2]]}`, ` { "x" : [ ] , "payload" : "\ud83d\ude00" } `,
@@ -47,7 +47,7 @@ func FuzzPublishBody(f *testing.F) {
 	})
 }
 
-// reference is the plain way to read the messages in a body.
+// reference reads the messages in a body with a plain JSON decoder.
 func reference(body string) (messages []string, ok bool) {
 	var list []jsontext.Value
 	if json.Unmarshal([]byte(body), &list) == nil {
@@ -83,8 +83,8 @@ func compacted(v jsontext.Value) string {
 	return string(v)
 }
 
-// FuzzSettings: whatever settings are sent, they are refused, or in force and
-// what they are when they are sent again.
+// FuzzSettings checks that settings are refused, or are the same when what the
+// answer shows is set again.
 func FuzzSettings(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"durability":"memory","retention":{"age":"168h","bytes":1,"messages":0}}`, `{"retention":{"age":1e9}}`, `{"retention":{"age":"-1s"}}`,

@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/gateway"
-	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -22,23 +21,16 @@ const (
 // message.
 func (s *server) join(group string) {
 	s.t.Helper()
-	p, e := s.gateway.Authenticate(protocol.Credentials{
-		Type: protocol.BasicCredentials, ClientID: s.root.id, Secret: secret.New(s.root.secret),
-	}, anywhere)
-	if e != nil {
-		s.t.Fatal(e)
-	}
 	from := gateway.Position{Position: protocol.Position{Kind: protocol.PositionEarliest}}
-	subscription, e := s.gateway.Subscribe(s.t.Context(), p, gateway.Request{Stream: "a", Group: group, From: from}, make(sink, 100))
-	if e != nil {
-		s.t.Fatal(e)
-	}
+	request := gateway.Request{Stream: "a", Group: group, From: from}
+	subscription, err := s.gateway.Subscribe(s.t.Context(), s.principal(s.t, s.root), request, make(sink, 100))
+	check(s.t, err)
 	s.t.Cleanup(subscription.Close)
 }
 
 var groupTimes = regexp.MustCompile(`"lagSeconds":[0-9.e-]+|"20\d\d-[-\d]+T[\d:.]+Z"`)
 
-// groupJSON is an answer without its times.
+// groupJSON returns an answer with placeholders for its times.
 func groupJSON(body string) string {
 	return groupTimes.ReplaceAllStringFunc(body, func(text string) string {
 		if strings.HasPrefix(text, `"lag`) {
@@ -96,7 +88,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestUngrouped is the group of those that name none.
+// Subscriptions that name no group share the group "ungrouped".
 func TestUngrouped(t *testing.T) {
 	s := newServer(t, func(s *setup) { s.settings.UngroupedShare = true })
 	s.define("a")

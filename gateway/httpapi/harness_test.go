@@ -36,7 +36,7 @@ import (
 	"seagate/streams"
 )
 
-// A setup is what a test may change of a world.
+// A setup is the part of a world that a test may change.
 type setup struct {
 	records  storage.Records
 	auth     auth.Options
@@ -113,7 +113,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// A logbook is a log that a test can read.
+// A logbook is the output of a logger, which a test can read.
 type logbook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -149,8 +149,7 @@ func newServer(t testing.TB, change ...func(*setup)) *server {
 	return &server{world: w, t: t, url: s.URL, addr: s.Listener.Addr().String()}
 }
 
-// A call is a request as a test writes it; the root client's, if it says
-// nothing else.
+// A call is a request, by default of the root client.
 type call struct {
 	method, path string
 	body         string
@@ -242,7 +241,7 @@ func problemOf(t testing.TB, code protocol.Code, a answer) protocol.Problem {
 	return p
 }
 
-// raw sends bytes on a connection of their own and reads one answer.
+// raw sends bytes on a new connection and reads one answer.
 func (s *server) raw(method, request string) answer {
 	s.t.Helper()
 	c, err := net.Dial("tcp", s.addr)
@@ -263,7 +262,7 @@ func (c credentials) authorization() string {
 	return "Authorization: " + r.Header.Get("Authorization") + "\r\n"
 }
 
-// newJail makes a jail with a client and returns that.
+// newJail creates a jail with a client and returns the client's credentials.
 func (s *server) newJail(id, client string) credentials {
 	s.t.Helper()
 	body := s.ok("POST", "/api/v1/jails", `{"newJailId":"`+id+`","newJailName":"","newClientId":"`+client+`"}`)
@@ -275,7 +274,7 @@ func (s *server) newJail(id, client string) credentials {
 	return credentials{made.ID, made.Secret}
 }
 
-// define makes a stream of the root jail with one integer field, n.
+// define defines a stream of the root jail with one integer field, n.
 func (s *server) define(stream string) {
 	s.t.Helper()
 	s.ok("POST", "/api/v1/streams/"+stream+"/define", `{"version":1,"fields":[{"name":"n","type":"integer"}]}`)
@@ -299,20 +298,22 @@ func (w *world) refusals(t testing.TB, code protocol.Code) (n float64) {
 	return n
 }
 
-// messages subscribes as somebody and returns what comes.
-func (w *world) messages(t testing.TB, who credentials, stream string) <-chan string {
+// principal authenticates a client.
+func (w *world) principal(t testing.TB, who credentials) *auth.Principal {
 	t.Helper()
-	p, e := w.gateway.Authenticate(protocol.Credentials{
+	p, err := w.gateway.Authenticate(protocol.Credentials{
 		Type: protocol.BasicCredentials, ClientID: who.id, Secret: secret.New(who.secret),
 	}, anywhere)
-	if e != nil {
-		t.Fatal(e)
-	}
+	check(t, err)
+	return p
+}
+
+// messages subscribes as a client and returns the messages that it receives.
+func (w *world) messages(t testing.TB, who credentials, stream string) <-chan string {
+	t.Helper()
 	sink := make(sink, 20_000)
-	subscription, e := w.gateway.Subscribe(t.Context(), p, gateway.Request{Stream: stream}, sink)
-	if e != nil {
-		t.Fatal(e)
-	}
+	subscription, err := w.gateway.Subscribe(t.Context(), w.principal(t, who), gateway.Request{Stream: stream}, sink)
+	check(t, err)
 	t.Cleanup(subscription.Close)
 	subscription.Start()
 	return sink
@@ -343,7 +344,7 @@ func (s sink) End(e *protocol.Error) bool {
 	return true
 }
 
-// next returns the next of the messages.
+// next waits for the next message.
 func next(t testing.TB, messages <-chan string) string {
 	t.Helper()
 	select {
@@ -372,15 +373,15 @@ func unzipped(t testing.TB, text string) string {
 	return string(plain)
 }
 
-// isJSON says whether a text is strict JSON.
+// isJSON reports whether a text is strict JSON.
 func isJSON(text string) bool {
 	return jsontext.Value(text).IsValid()
 }
 
 var anywhere = netip.MustParseAddr("192.0.2.1")
 
-// httptestServer serves the same world with a deadline for every answer.
-func httptestServer(t testing.TB, s *server, deadline time.Duration) (url string) {
+// withWriteTimeout serves the same world with a deadline for every answer.
+func withWriteTimeout(t testing.TB, s *server, deadline time.Duration) (url string) {
 	again := httptest.NewUnstartedServer(s.handler)
 	again.Config.WriteTimeout = deadline
 	again.Start()

@@ -7,9 +7,8 @@ import (
 	"seagate/protocol"
 )
 
-// TestJails: two tenants with the same names for everything never see each
-// other.
-func TestJails(t *testing.T) {
+// Two tenants use the same names for everything and never see each other.
+func TestJailsAreIsolated(t *testing.T) {
 	s := newServer(t)
 	one, two := s.newJail("one", "boss"), s.newJail("two", "boss")
 
@@ -54,7 +53,7 @@ func TestJails(t *testing.T) {
 	s.okAs(two, "DELETE", "/api/v1/streams/a", "")
 	s.okAs(one, "GET", "/api/v1/streams/a/schema", "")
 
-	// The jail goes with all that is in it, and the next of its name is empty.
+	// A jail is deleted with everything in it; a new one of its name is empty.
 	s.ok("DELETE", "/api/v1/jails/one", "")
 	again := s.newJail("one", "boss")
 	if got := s.okAs(again, "GET", "/api/v1/streams", ""); got != `{"streams":[],"next":null}` {

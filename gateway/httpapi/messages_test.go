@@ -33,7 +33,7 @@ func (s *server) page(query string) (p page) {
 	return p
 }
 
-// numbers is the n of the messages of a page.
+// numbers returns the n of each message of a page.
 func (p page) numbers() string {
 	var list []string
 	for _, m := range p.Messages {
@@ -54,7 +54,7 @@ func TestMessages(t *testing.T) {
 	s.ok("POST", "/api/v1/streams/a/publish", `[{"n":1},{"n":2.0},{"n":3},{"n":4},{"n":5}]`)
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	for _, c := range []struct{ query, numbers, next string }{
-		{"", "1 2.0 3 4 5", ""}, // as it was spelled
+		{"", "1 2.0 3 4 5", ""}, // 2.0 as it was published
 		{"?limit=2", "1 2.0", "3"},
 		{"?limit=2&from=3", "3 4", "5"},
 		{"?limit=2&from=5", "5", ""},
@@ -84,8 +84,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestMessagesAreSpelled compares a whole answer.
-func TestMessagesAreSpelled(t *testing.T) {
+// Payloads keep the bytes with which they were published.
+func TestMessagesToTheByte(t *testing.T) {
 	s := newServer(t, func(s *setup) { s.settings.AcceptUndefined = true })
 	s.ok("POST", "/api/v1/streams/a/publish", "{\"payload\":\"\\u00e9é\\/\"}")
 	got := s.ok("GET", "/api/v1/streams/a/messages", "")
@@ -128,8 +128,8 @@ func TestMessagesRefused(t *testing.T) {
 	s.refused(protocol.CodeStreamNotFound, call{method: "GET", path: "/api/v1/streams/a/messages", as: &tenant})
 }
 
-// TestDroppedMessages: who asks for what retention has taken is told how much
-// is missing, and gets what is left.
+// A page that would begin with messages that retention removed begins with the
+// oldest that is kept, and says how many are missing.
 func TestDroppedMessages(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -151,7 +151,7 @@ func eventually(t testing.TB, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !holds(); {
 		if time.Now().After(end) {
-			t.Fatal("it did not come to be")
+			t.Fatal("the condition does not become true")
 		}
 	}
 }

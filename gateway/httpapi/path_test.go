@@ -11,7 +11,7 @@ import (
 	"seagate/protocol"
 )
 
-// TestPaths sends paths as they are, which no client library would.
+// TestPaths sends paths byte for byte, unlike a client library.
 func TestPaths(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -31,12 +31,12 @@ func TestPaths(t *testing.T) {
 		"/api/v1/streams/%2E/schema":                  protocol.CodeInvalidName,
 		"/api/v1/streams/%2e%2e/schema":               protocol.CodeInvalidName,
 		"/api/v1/streams/..%2F..%2Fclients/schema":    protocol.CodeInvalidName,
-		"/api/v1/streams/a%252Fb/schema":              protocol.CodeInvalidName, // once: a%2Fb
+		"/api/v1/streams/a%252Fb/schema":              protocol.CodeInvalidName, // decoded once: a%2Fb
 		"/api/v1/streams/a%20b/schema":                protocol.CodeInvalidName,
 		"/api/v1/streams/a%00/schema":                 protocol.CodeInvalidName,
 		"/api/v1/streams/%0d%0aSet-Cookie:x/schema":   protocol.CodeInvalidName,
 		"/api/v1/streams/%ff/schema":                  protocol.CodeInvalidName,
-		"/api/v1/streams/gro%CC%88%C3%9Fe/schema":     protocol.CodeInvalidName, // not in form C
+		"/api/v1/streams/gro%CC%88%C3%9Fe/schema":     protocol.CodeInvalidName, // not in NFC
 		"/api/v1/streams/" + long + "/schema":         protocol.CodeInvalidName,
 		"/api/v1/streams/%24internal/schema":          protocol.CodeInvalidName,
 		"/api/v1/streams/ö%2Fschema":                  protocol.CodePathNotFound,
@@ -79,8 +79,8 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestEncodedSlashNeverSeparates: what looks like a name with a slash is not
-// taken for a longer path, whatever else is in it.
+// A name with an encoded slash is never taken for a longer path, whatever other
+// bytes the path has.
 func TestEncodedSlashNeverSeparates(t *testing.T) {
 	s := newServer(t)
 	s.ok("POST", "/api/v1/client", `{"clientId":"x"}`)
@@ -90,7 +90,7 @@ func TestEncodedSlashNeverSeparates(t *testing.T) {
 	problemOf(t, protocol.CodePathNotFound, a)
 }
 
-// TestMethods: each path says what can be done there.
+// Each path refuses other methods, and its Allow header lists those it has.
 func TestMethods(t *testing.T) {
 	s := newServer(t)
 	for path, allow := range map[string]string{
@@ -137,7 +137,7 @@ func TestMethods(t *testing.T) {
 	problemOf(t, protocol.CodePathNotFound, s.do(call{method: "OPTIONS", path: "/api/v1/nothing", anonymous: true}))
 }
 
-// TestHead answers like GET, without the body.
+// HEAD is answered like GET, without the body.
 func TestHead(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -154,8 +154,9 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// FuzzPath: whatever the path, the answer is this API's own JSON, no redirect
-// and no failure; and a stream is found under its own name alone.
+// FuzzPath checks that every path is answered with the JSON of this API, without
+// a redirect or a failure of the server, and that no invalid stream name is
+// accepted.
 func FuzzPath(f *testing.F) {
 	w := newWorld(f, quiet)
 	for _, seed := range []string{
@@ -180,7 +181,7 @@ func FuzzPath(f *testing.F) {
 			if answer.Code != 204 && !isJSON(answer.Body.String()) {
 				t.Fatalf("%s %q: %d %v %s", method, path, answer.Code, answer.Header(), answer.Body)
 			}
-			if e := protocol.CheckStreamName(r.PathValue("stream")); r.PathValue("stream") != "" && e != nil && answer.Code == 200 {
+			if err := protocol.CheckStreamName(r.PathValue("stream")); r.PathValue("stream") != "" && err != nil && answer.Code == 200 {
 				t.Fatalf("%s %q: the stream %q was let through", method, path, r.PathValue("stream"))
 			}
 		}

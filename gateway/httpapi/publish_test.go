@@ -10,8 +10,7 @@ import (
 	"seagate/protocol"
 )
 
-// TestPublishBodies: what each form of a body means, on a stream whose
-// messages have the integer n.
+// Each form of a body, on a stream whose messages have the integer n.
 func TestPublishBodies(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -48,8 +47,7 @@ func TestPublishBodies(t *testing.T) {
 	}
 }
 
-// TestPayloadField: where "payload" is a field, {"payload":...} in an array is
-// the message.
+// On a stream with a field "payload", {"payload":...} in an array is a message.
 func TestPayloadField(t *testing.T) {
 	s := newServer(t)
 	s.ok("POST", "/api/v1/streams/a/define", `{"version":1,"fields":[{"name":"payload","type":"integer"}]}`)
@@ -64,7 +62,7 @@ func TestPayloadField(t *testing.T) {
 	s.refused(protocol.CodeInvalidPayload, call{method: "POST", path: "/api/v1/streams/a/publish", body: `{"payload":3}`})
 }
 
-// TestUndefinedStream takes any JSON value for a message, an array too.
+// On a stream that nobody defined, any JSON value is a message, also an array.
 func TestUndefinedStream(t *testing.T) {
 	s := newServer(t, func(s *setup) { s.settings.AcceptUndefined = true })
 	messages := s.messages(t, s.root, "a")
@@ -91,8 +89,8 @@ func TestUndefinedStream(t *testing.T) {
 	}
 }
 
-// TestBadMessages: what means different things to different readers is
-// refused, wherever it stands, and nothing of it is published.
+// A body that two JSON decoders could read differently is refused, wherever the
+// ambiguity is, and nothing of it is published.
 func TestBadMessages(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -152,8 +150,7 @@ func TestBadMessages(t *testing.T) {
 	}
 }
 
-// TestNestingAtTheLimit: as deep as the setting says, counted from the message
-// on, in every form.
+// The limit of nesting counts from the message, in every form of a body.
 func TestNestingAtTheLimit(t *testing.T) {
 	s := newServer(t, func(s *setup) {
 		s.settings.AcceptUndefined = true
@@ -172,8 +169,7 @@ func TestNestingAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestBatchIsAllOrNothing: what is wrong is listed by index, and nothing comes
-// of the rest.
+// Problems of a batch are listed by index, and none of its messages is published.
 func TestBatchIsAllOrNothing(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -209,9 +205,8 @@ func TestBatchLimit(t *testing.T) {
 	}
 }
 
-// TestMessagesKeepNothingElse: a topic that keeps small messages does not keep
-// the large bodies that they came in.
-func TestMessagesKeepNothingElse(t *testing.T) {
+// A topic that keeps small messages does not keep their large bodies in memory.
+func TestMessagesAreDetachedFromLargeBodies(t *testing.T) {
 	s := newServer(t, quiet)
 	s.define("a")
 	junk := strings.Repeat(" ", 500_000)
@@ -232,7 +227,7 @@ func TestMessagesKeepNothingElse(t *testing.T) {
 
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what a pool held goes with the second
+	runtime.GC() // the second frees what pools held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc

@@ -15,8 +15,8 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// TestRefusals: each code, its status, its words where they are promised, and
-// that it is counted.
+// Each code has its status and is counted. Messages that clients compare are
+// checked as a whole.
 func TestRefusals(t *testing.T) {
 	s := newServer(t, func(s *setup) {
 		s.settings.HeaderBytes = 100
@@ -129,7 +129,7 @@ func TestProblemsAreBounded(t *testing.T) {
 	}
 }
 
-func TestLimitsOnHowMuch(t *testing.T) {
+func TestLimitsOfJails(t *testing.T) {
 	s := newServer(t, func(s *setup) {
 		s.auth.MaxJails, s.auth.MaxClientsPerJail = 2, 1
 		s.streams = 1
@@ -206,8 +206,8 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
-// TestTooManyAttempts: a guesser is turned away, and so is everybody from its
-// address, but told when to come back.
+// After too many wrong secrets all attempts from an address are refused, with a
+// time to come back.
 func TestTooManyAttempts(t *testing.T) {
 	s := newServer(t, func(s *setup) { s.auth.AddressAttempts = 3 })
 	wrong := credentials{"admin", auth.NewSecret().Reveal()}
@@ -221,9 +221,8 @@ func TestTooManyAttempts(t *testing.T) {
 	}
 }
 
-// TestRevokedMeanwhile: what a deleted client's credentials were good for is
-// over at once.
-func TestRevokedMeanwhile(t *testing.T) {
+// The credentials of a deleted client stop working at once.
+func TestDeletedClientIsRefused(t *testing.T) {
 	s := newServer(t)
 	tenant := s.newJail("tenant", "boss")
 	s.okAs(tenant, "GET", "/api/v1/streams", "")
@@ -231,8 +230,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 	s.refused(protocol.CodeInvalidCredentials, call{method: "GET", path: "/api/v1/streams", as: &tenant})
 }
 
-// TestShuttingDown: what cannot be kept any more is refused, with when to come
-// back.
+// A change that storage no longer accepts is refused, with a time to come back.
 func TestShuttingDown(t *testing.T) {
 	engine := memory.New()
 	s := newServer(t, func(s *setup) { s.records = engine })

@@ -90,7 +90,7 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
-// TestDurabilityIsFixed once there is a message.
+// A stream that has had a message keeps its durability.
 func TestDurabilityIsFixed(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -103,7 +103,7 @@ func TestDurabilityIsFixed(t *testing.T) {
 	}
 }
 
-// Ages below what a duration can hold were taken for none.
+// A negative age that overflows a duration must not count as no bound.
 func TestNegativeAgeIsRefused(t *testing.T) {
 	s := newServer(t)
 	s.define("a")

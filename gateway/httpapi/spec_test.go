@@ -16,10 +16,9 @@ import (
 	"seagate/protocol"
 )
 
-// TestSpecifiedCalls goes through the calls that deployed clients make, in an
-// order in which they make sense, and compares whole answers. «secret» stands
-// for any generated secret.
-func TestSpecifiedCalls(t *testing.T) {
+// TestStreamSeaCalls makes the calls of the original API in a sensible order and
+// compares whole answers. «secret» stands for any generated secret.
+func TestStreamSeaCalls(t *testing.T) {
 	s := newServer(t)
 	key := publicKey()
 	for _, c := range []struct{ method, path, body, want string }{
@@ -71,7 +70,7 @@ var publicKey = sync.OnceValue(func() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 })
 
-// TestRotatedSecret: the new secret works and the old one no more.
+// After a rotation only the new secret works.
 func TestRotatedSecret(t *testing.T) {
 	s := newServer(t)
 	first := secretIn(t, s.ok("POST", "/api/v1/client", `{"clientId":"worker"}`))
@@ -89,8 +88,8 @@ func secretIn(t *testing.T, body string) string {
 	return made.Secret
 }
 
-// TestMoreCalls goes through what the API has beyond that.
-func TestMoreCalls(t *testing.T) {
+// TestExtensionCalls makes the calls that are extensions of the original API.
+func TestExtensionCalls(t *testing.T) {
 	s := newServer(t)
 	s.ok("POST", "/api/v1/streams/a/define", `{"version":1,"fields":[{"name":"n","type":"integer"}]}`)
 	s.ok("POST", "/api/v1/streams/a/define", `{"version":"2.0","fields":[]}`)
@@ -127,8 +126,8 @@ func TestMoreCalls(t *testing.T) {
 
 var anEpoch = regexp.MustCompile(`"epoch":"[0-9A-Za-z]{1,32}"`)
 
-// TestDryRun says what would change, changes nothing, and refuses what the
-// definition itself would be refused for.
+// A dry run says what would change, changes nothing, and refuses the definitions
+// that define refuses.
 func TestDryRun(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
@@ -150,7 +149,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestPages: every list is paged, and shows no secrets.
+// Every list has pages, and shows no secrets.
 func TestPages(t *testing.T) {
 	s := newServer(t)
 	for _, name := range []string{"a", "b", "c"} {
@@ -188,7 +187,7 @@ func TestPages(t *testing.T) {
 
 var listed = regexp.MustCompile(`"(id|name|next)":("[^"]*"|null)`)
 
-// TestDeployedClients replays, byte for byte, how each client speaks.
+// TestDeployedClients sends the requests of each client byte for byte.
 func TestDeployedClients(t *testing.T) {
 	s := newServer(t)
 	auth := s.root.authorization()
@@ -196,7 +195,7 @@ func TestDeployedClients(t *testing.T) {
 	schema := `{"name":"boiler","version":"1.0.0","fields":[{"name":"t","type":"float"}]}`
 	for _, c := range []struct{ name, method, path, header, body, want string }{
 		{"Python defines", "POST", "/streams/boiler/define", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(define), schema},
-		// It says so on its GETs, too, which have no body.
+		// It sends Content-Encoding on GET requests too, which have no body.
 		{"Python describes", "GET", "/streams/boiler/schema", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", "", schema},
 		{"Python publishes", "POST", "/streams/boiler/publish", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"payload": {"t": 91.5}}`), `{}`},
 		{"Python asks for versions", "POST", "/schema-versions-vector", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"schemaNames": ["boiler", "none"]}`), `{"versionsVector":["1.0.0",null]}`},
