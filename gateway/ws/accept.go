@@ -1,7 +1,7 @@
 package ws
 
-// This is the one file that knows the WebSocket library. Its continuation is
-// github.com/coder/websocket; to move there is to change this file.
+// This is the only file that imports the WebSocket library. The library goes on
+// as github.com/coder/websocket; only this file has to change to move there.
 
 //lint:file-ignore SA1019 the library is deprecated in favor of its continuation, and kept on purpose: docs/architecture.md
 
@@ -22,7 +22,7 @@ import (
 	"seagate/protocol"
 )
 
-// errBinary: the client sent a binary message.
+// errBinary reports a binary message from the client.
 var errBinary = errors.New("ws: a binary message")
 
 // A socket reads the messages of one connection. Owned by its reader.
@@ -30,15 +30,15 @@ type socket struct {
 	conn *websocket.Conn
 }
 
-// Buffers of the library, in bytes. The write buffer holds one control frame
-// exactly, so that each reaches the stream in one Write.
+// Sizes of the library's buffers, in bytes. The write buffer holds exactly one
+// control frame, so that each frame reaches the stream in one Write.
 const (
 	readBuffer  = 512
 	writeBuffer = maxControl + 2 + 1
 )
 
-// accept answers the handshake and puts a stream between library and socket.
-// If it returns an error, it has written the response.
+// accept completes the handshake and puts a stream between the library and the
+// network connection. When it returns an error it has written the response.
 func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
 	h := &hijacker{ResponseWriter: rw, server: s, from: gateway.PeerAddress(r)}
 	library, err := websocket.Accept(h, r, &websocket.AcceptOptions{
@@ -51,18 +51,18 @@ func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
 		}
 		return nil, err
 	}
-	// The sniffer refuses what is over the limit, with the code that we
-	// document. The library's own limit must not be lower.
+	// The sniffer enforces the limit and closes with the documented code. The
+	// limit of the library must not be lower.
 	library.SetReadLimit(int64(s.opts.MessageBytes))
 	h.conn.socket = &socket{library}
 	return h.conn, nil
 }
 
 // next waits for the next text message and returns a reader of it. An error
-// ends the connection: errBinary, or whatever stopped the stream.
+// ends the connection: errBinary, or an error of the stream.
 func (s *socket) next() (io.Reader, error) {
-	// A context with an end would make every frame of every connection take
-	// one common lock. Deadlines are set on the socket.
+	// With a context that can end, every frame of every connection would take
+	// one common lock. The deadlines are those of the network connection.
 	kind, r, err := s.conn.Reader(context.Background())
 	if err == nil && kind != websocket.MessageText {
 		err = errBinary
@@ -70,20 +70,20 @@ func (s *socket) next() (io.Reader, error) {
 	return r, err
 }
 
-// release frees what the library holds. The socket stays open.
+// release frees the memory of the library. The network connection stays open.
 func (s *socket) release() { s.conn.CloseNow() }
 
-// closedByPeer says whether a read ended because the peer closed in order.
+// closedByPeer reports whether a read ended with the peer's close frame.
 func closedByPeer(err error) bool { return websocket.CloseStatus(err) != -1 }
 
-// A hijacker gives the library a stream where it asks for the socket. It keeps
-// what the library answers to a bad handshake, because that is not JSON.
+// A hijacker gives the library a stream in place of the network connection. It
+// holds back the library's response to a bad handshake, which is not JSON.
 type hijacker struct {
 	http.ResponseWriter
 	server *Server
 	from   netip.Addr
 	conn   *conn  // nil before Hijack
-	reason string // why the handshake is bad
+	reason string // the held back response: what is wrong with the handshake
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -93,7 +93,7 @@ func (h *hijacker) WriteHeader(status int) {
 	}
 }
 
-// Write implements http.ResponseWriter.
+// Write implements http.ResponseWriter. It keeps the text as the reason.
 func (h *hijacker) Write(b []byte) (int, error) {
 	h.reason += strings.TrimSpace(string(b))
 	return len(b), nil

@@ -21,23 +21,23 @@ import (
 	"seagate/protocol"
 )
 
-// A conn is one client's connection: the socket with its outbox, and the
-// session that speaks over it.
+// A conn is one client's connection: the network connection with its outbox, and
+// the session on top. It implements session.Link.
 type conn struct {
 	server  *Server
 	id      uint64
 	address netip.Addr
 	nc      net.Conn
-	stream  *stream // nc, as the library sees it
-	socket  *socket // the library; set before run
+	stream  *stream // what the library uses in place of nc
+	socket  *socket // set before run
 	out     *outbox.Outbox
 	session *session.Session
 
-	ended atomic.Pointer[protocol.Error] // why the server ended the connection
+	ended atomic.Pointer[protocol.Error] // why the server ended the connection, or nil
 }
 
-// newConn returns a connection over nc, of which the HTTP server has read some
-// early bytes already.
+// newConn returns a connection over nc. The HTTP server has already read the
+// early bytes from it.
 func newConn(s *Server, nc net.Conn, early []byte, from netip.Addr) *conn {
 	c := &conn{server: s, id: s.ids.Add(1), address: from, nc: nc}
 	c.out = outbox.New(nc, outbox.Options{
@@ -65,16 +65,18 @@ func (c *conn) run() {
 	c.out.Close(c.server.opts.LingerTimeout, peerDone)
 }
 
-// read handles messages until the connection ends. It returns whether the peer
-// need not be waited for: it has sent its close frame, or had the time to.
+// read handles messages until the connection ends. It returns true if the peer
+// gets no more time to close: it has sent its close frame, or has had the time.
 func (c *conn) read() (peerDone bool) {
 	defer c.containPanic()
 	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
-	err := c.readAll()
-	// A peer that did not close in the time that end gave it gets no more.
-	late := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
-	c.explain(err)
-	return closedByPeer(err) || late
+	var err error
+	for err == nil {
+		err = c.readOne()
+	}
+	timedOut := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
+	c.endAfter(err)
+	return closedByPeer(err) || timedOut
 }
 
 // containPanic ends a connection that panicked, and nothing else.
@@ -85,20 +87,13 @@ func (c *conn) containPanic() {
 	}
 }
 
-func (c *conn) readAll() error {
-	for {
-		if err := c.readOne(); err != nil {
-			return err
-		}
-	}
-}
-
 var messageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// maxPooled keeps what one large message took out of the pool.
+// maxPooled is the size of the largest buffer that is reused.
 const maxPooled = 64 << 10
 
-// errEnded: the server has ended the connection. What else comes is ignored.
+// errEnded reports that the server has ended the connection. Messages that still
+// come are ignored.
 var errEnded = errors.New("ws: ended")
 
 // readOne reads a message and lets the session handle it.
@@ -114,53 +109,45 @@ func (c *conn) readOne() error {
 		}
 	}()
 	buf.Reset()
+	// The sniffer cannot check this limit: it sees what a client sends right
+	// behind its credentials before the session has checked them.
 	limit := c.messageLimit()
-	// The limit is checked here and not by the sniffer, because the sniffer
-	// sees what a client sends right behind its credentials before these have
-	// been checked.
 	if _, err := buf.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
 		return err
 	}
 	if buf.Len() > limit {
 		return errMessageTooLarge
 	}
+	if c.ended.Load() == nil && c.session.State() != session.Refused {
+		c.out.AwaitRoom()
+	}
 	if c.ended.Load() != nil {
 		return errEnded
 	}
-	if c.session.State() != session.Refused {
-		c.out.AwaitRoom()
-		if c.ended.Load() != nil {
-			return errEnded
-		}
-	}
 	return c.handle(buf.Bytes())
-}
-
-// handle gives a message to the session, and the peer the time that it has for
-// the next one.
-func (c *conn) handle(message []byte) error {
-	before := c.session.State()
-	c.out.SetBusy(true)
-	defer c.out.SetBusy(false)
-	err := c.session.Handle(message)
-	if after := c.session.State(); after != before {
-		c.setReadDeadline(timeFor(after))
-	}
-	return err
 }
 
 // refusalGrace is how long a client that was refused may take to close.
 const refusalGrace = time.Second
 
-// timeFor returns how long the reader waits for the next message; 0 is forever.
-func timeFor(s session.State) time.Duration {
-	if s == session.Refused {
-		return refusalGrace
+// handle gives a message to the session. When that changes the session's state,
+// the read deadline changes with it.
+func (c *conn) handle(message []byte) error {
+	before := c.session.State()
+	c.out.SetBusy(true)
+	defer c.out.SetBusy(false)
+	err := c.session.Handle(message)
+	switch after := c.session.State(); {
+	case after == before:
+	case after == session.Refused:
+		c.setReadDeadline(refusalGrace)
+	default:
+		c.setReadDeadline(0)
 	}
-	return 0
+	return err
 }
 
-// messageLimit is how large the client's next message may be, in bytes.
+// messageLimit returns how many bytes the next message may have.
 func (c *conn) messageLimit() int {
 	if c.session.State() != session.Authenticated {
 		return c.server.strangerBytes()
@@ -168,9 +155,9 @@ func (c *conn) messageLimit() int {
 	return c.server.opts.MessageBytes
 }
 
-// explain ends the connection for the reason that reading ended, unless the
-// peer wanted it to end.
-func (c *conn) explain(err error) {
+// endAfter ends the connection after a read error, with the reason as its close
+// code. It does nothing if the peer or the server has ended it already.
+func (c *conn) endAfter(err error) {
 	var violation *protocol.Violation
 	switch {
 	case errors.As(err, &violation):
@@ -202,15 +189,16 @@ func isBroken(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// writeFailed notes that the peer is gone, or has read nothing for too long.
+// writeFailed drops a peer that has read nothing for too long. After any other
+// error the connection is broken, which its reader sees too.
 func (c *conn) writeFailed(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.drop(protocol.Errorf(protocol.CodePeerGone, "the peer has read nothing for %v", c.server.opts.StallTimeout))
 	}
 }
 
-// setReadDeadline bounds how long the next read may take; 0 is no bound. The
-// deadline of a connection that has ended meanwhile stays.
+// setReadDeadline bounds how long the next reads may take; 0 is no bound. A
+// connection that has ended meanwhile keeps the deadline that End gave it.
 func (c *conn) setReadDeadline(d time.Duration) {
 	deadline := time.Time{}
 	if d > 0 {
@@ -222,9 +210,10 @@ func (c *conn) setReadDeadline(d time.Duration) {
 	}
 }
 
-// pong acknowledges what the peer has read. The sniffer calls it.
+// pong handles a pong from the peer, and reports whether it answers a ping. It
+// acknowledges what the peer has read. The sniffer calls it.
 func (c *conn) pong(payload []byte) (solicited bool) {
-	if len(payload) != 8 { // a heartbeat: our pings have eight bytes
+	if len(payload) != 8 { // not the answer to a ping of ours
 		return false
 	}
 	tag := binary.BigEndian.Uint64(payload)
@@ -243,8 +232,8 @@ func (c *conn) BeginFrame(dst []byte) []byte { return beginText(dst) }
 // EndFrame implements session.Link.
 func (c *conn) EndFrame(dst []byte, start int) []byte { return endText(dst, start) }
 
-// End closes the connection for the reason given. It implements session.Link,
-// and is safe to call at any time, from any goroutine.
+// End implements session.Link. Any goroutine may call it at any time; only the
+// first call has an effect.
 func (c *conn) End(reason *protocol.Error) (told bool) {
 	if !c.ended.CompareAndSwap(nil, reason) {
 		return false
@@ -259,11 +248,11 @@ func (c *conn) End(reason *protocol.Error) (told bool) {
 	return told
 }
 
-// closePolicyViolation is RFC 6455's code for reasons that have none of their
-// own.
+// closePolicyViolation is the close code for reasons that have no code of their
+// own (RFC 6455 §7.4.1).
 const closePolicyViolation = 1008
 
-// drop closes the socket of a peer that is gone.
+// drop closes the network connection of a peer that is gone.
 func (c *conn) drop(reason *protocol.Error) {
 	if c.ended.CompareAndSwap(nil, reason) {
 		c.noteEnd(reason)
@@ -275,7 +264,7 @@ func (c *conn) noteEnd(reason *protocol.Error) {
 	c.server.gateway.Metrics.Ended(reason.Code)
 	level := slog.LevelInfo
 	if reason.Code == protocol.CodeServerShutdown {
-		level = slog.LevelDebug // all connections at once, and no news
+		level = slog.LevelDebug // all connections end at once, as the operator wants
 	}
 	attributes := []any{"address", c.address, "code", reason.Code, "reason", reason.Message}
 	if p := c.session.Client(); p != nil {

@@ -21,7 +21,7 @@ const (
 	maxControl = 125
 )
 
-// appendHeader appends the header of a server's frame: final, and not masked.
+// appendHeader appends the header of a server's frame, final and not masked.
 //
 //	0               1               2
 //	+-+-----+-------+-+-------------+----------------------+
@@ -42,25 +42,26 @@ func appendHeader(dst []byte, opcode byte, length int) []byte {
 // maxHeader is the size of the largest header of a server's frame.
 const maxHeader = 10
 
-// beginText appends room for the header of a text frame, whose size depends on
-// the length of the message. endText puts the header of the frame that begins
-// at start in place and removes the room that it did not need.
+// beginText appends space for the header of a text frame. The size of the header
+// depends on the length of the message, which is not known yet.
 func beginText(dst []byte) []byte {
-	var room [maxHeader]byte
-	return append(dst, room[:]...)
+	var space [maxHeader]byte
+	return append(dst, space[:]...)
 }
 
+// endText writes the header of the frame that begins at start, and removes the
+// space that the header does not need.
 func endText(dst []byte, start int) []byte {
 	length := len(dst) - start - maxHeader
-	var room [maxHeader]byte
-	header := appendHeader(room[:0], opText, length)
+	var space [maxHeader]byte
+	header := appendHeader(space[:0], opText, length)
 	copy(dst[start:], header)
 	copy(dst[start+len(header):], dst[start+maxHeader:])
 	return dst[:start+len(header)+length]
 }
 
-// closeFrame returns the frame that ends a connection. The reason is cut, on a
-// character, to what a control frame holds.
+// closeFrame returns a close frame. A reason that is longer than a control frame
+// allows is cut between two characters.
 func closeFrame(code int, reason string) []byte {
 	for len(reason) > maxControl-2 || !utf8.ValidString(reason) {
 		reason = reason[:min(len(reason)-1, maxControl-2)]
@@ -70,7 +71,7 @@ func closeFrame(code int, reason string) []byte {
 	return append(frame, reason...)
 }
 
-// appendPing appends a ping with a tag, the probe of package outbox.
+// appendPing appends a ping with a tag: a probe of package outbox.
 func appendPing(dst []byte, tag uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendHeader(dst, opPing, 8), tag)
 }

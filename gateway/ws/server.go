@@ -19,25 +19,26 @@ import (
 
 // Options of a Server. All fields must be set.
 type Options struct {
-	Connections           int           // open at once, over all clients
-	MessageBytes          int           // largest message from a client
-	QueuedBytes           int           // waiting to be written per connection before its subscriptions are left behind
-	FramesPerSecond       int           // control and empty frames from a client, beyond the answers to pings
-	PublishesInFlight     int           // publishes of one connection that are not answered yet
-	PingInterval          time.Duration // a peer that leaves a ping unanswered for as long is dropped
-	AuthenticationTimeout time.Duration
-	StallTimeout          time.Duration // a peer that reads nothing for so long is dropped
-	LingerTimeout         time.Duration // how long a peer may take to close after we did
+	Connections           int           // connections that may be open at once
+	MessageBytes          int           // size of the largest message from a client
+	QueuedBytes           int           // bytes queued for a connection above which its subscriptions are parked
+	FramesPerSecond       int           // control and empty frames from a client, without the answers to pings
+	PublishesInFlight     int           // unanswered publishes of one connection
+	PingInterval          time.Duration // each peer is pinged so often, and dropped if it does not answer
+	AuthenticationTimeout time.Duration // how long a client may take to authenticate
+	StallTimeout          time.Duration // a peer that reads nothing for this long is dropped
+	LingerTimeout         time.Duration // how long a peer may take to close after the server's close frame
 
 	// LiteralActions makes answers and deliveries of a subscription carry the
-	// request's action, "subscribe". The clients in use expect "subscription".
+	// action of the request, "subscribe". Deployed clients expect "subscription".
 	LiteralActions bool
 
 	// Origins says which web pages may connect.
 	Origins origin.Set
 }
 
-// A Server is the endpoint and its connections. Safe for concurrent use.
+// A Server is the WebSocket endpoint with its connections. It is safe for
+// concurrent use.
 type Server struct {
 	gateway *gateway.Gateway
 	opts    Options
@@ -46,10 +47,10 @@ type Server struct {
 	ids     atomic.Uint64
 
 	mu       sync.Mutex                    // guards what follows
-	conns    [pingSlots]map[*conn]struct{} // by when they are pinged
-	open     int                           // connections, and handshakes that were admitted
-	draining bool
-	gone     sync.WaitGroup // one per connection, and the keep-alive
+	conns    [pingSlots]map[*conn]struct{} // by ping slot
+	open     int                           // connections and admitted handshakes
+	draining bool                          // Shutdown was called
+	gone     sync.WaitGroup                // connections, admitted handshakes and keepAlive
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -81,51 +82,52 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 	return s
 }
 
-// strangerBytes bounds a message of a client that has not authenticated: enough
-// for the largest token, and not what anybody could make the server hold.
+// strangerBytes returns the size of the largest message before authentication.
+// It is enough for the largest token. Without it anybody could make the server
+// hold MessageBytes for each connection.
 func (s *Server) strangerBytes() int {
-	return min(s.opts.MessageBytes, s.session.Limits.TokenBytes+strangerSlack)
+	const aroundToken = 8 << 10
+	return min(s.opts.MessageBytes, s.session.Limits.TokenBytes+aroundToken)
 }
 
-const strangerSlack = 8 << 10 // for the message around the token
-
-// ServeHTTP accepts a connection. The request must be a WebSocket handshake
-// from an allowed origin; the caller has seen to the path.
+// ServeHTTP accepts a connection, whatever the path of the request. It refuses
+// what is not a WebSocket handshake from an allowed origin.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.admit(r); err != nil {
 		s.refuse(w, err)
 		return
 	}
-	defer s.gone.Done() // of admit: from here on the connection counts
+	defer s.gone.Done() // for the handshake; add counts the connection
 	c, err := accept(w, r, s)
 	if err != nil {
-		s.releasePlace()
+		s.releaseSlot()
 		s.log.Debug("handshake refused", "address", r.RemoteAddr, "error", err)
 		return
 	}
 	if !s.add(c) {
 		c.End(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down"))
 	}
-	// The handler returns, so that what the HTTP server holds for a request
-	// is freed; the goroutine takes nothing of it along.
+	// The handler returns, so that the HTTP server frees the memory of the
+	// request, of which the goroutine uses nothing.
 	go c.run()
 }
 
-// maxLoggedOrigin keeps strangers from filling the log.
+// maxLoggedOrigin keeps an Origin header from filling the log.
 const maxLoggedOrigin = 256
 
-// transport names this one in metrics.
+// transport is the name of this transport in metrics.
 const transport = "websocket"
 
 // refuse answers a handshake that is not accepted.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
-	e := s.gateway.Refusal(err)
-	s.gateway.Metrics.Refused(transport, e)
-	gateway.WriteProblem(w, e)
+	refusal := s.gateway.Refusal(err)
+	s.gateway.Metrics.Refused(transport, refusal)
+	gateway.WriteProblem(w, refusal)
 }
 
-// admit reserves a place for the connection, which releasePlace or remove gives
-// back.
+// admit checks a handshake and reserves a slot for its connection. The caller
+// calls gone.Done at the end of the handshake; releaseSlot or remove gives the
+// slot back.
 func (s *Server) admit(r *http.Request) error {
 	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allows(origin, r.Host) {
 		s.log.Warn("origin refused", "origin", origin[:min(len(origin), maxLoggedOrigin)], "address", r.RemoteAddr,
@@ -141,19 +143,19 @@ func (s *Server) admit(r *http.Request) error {
 		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.opts.Connections)
 	}
 	s.open++
-	s.gone.Add(1) // here, so that Shutdown waits for handshakes under way
+	s.gone.Add(1) // Shutdown waits for handshakes too
 	return nil
 }
 
-// releasePlace releases the place of a handshake that failed.
-func (s *Server) releasePlace() {
+// releaseSlot releases the slot of a failed handshake.
+func (s *Server) releaseSlot() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
 }
 
-// add registers a connection. It returns false if the server shuts down, but
-// waits for the connection all the same.
+// add registers a connection. It returns false if the server is shutting down;
+// Shutdown waits for the connection anyway.
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,15 +192,15 @@ func (s *Server) inSlot(slot int) []*conn {
 	return slices.Collect(maps.Keys(s.conns[slot]))
 }
 
-// slot is when, of the pings of an interval, the connection gets its own.
+// slot returns the part of the ping interval in which the connection is pinged.
 func (c *conn) slot() int { return int(c.id % pingSlots) }
 
 // pingSlots spreads the pings of all connections over the interval.
 const pingSlots = 20
 
-// keepAlive pings each connection once per interval and drops those that do
-// not answer. One goroutine does it for all: a timer each would cost more than
-// the rest of an idle connection's state.
+// keepAlive pings each connection once per interval, and drops those that do not
+// answer. One goroutine serves all connections: a timer for each would take more
+// memory than the rest of an idle connection.
 func (s *Server) keepAlive() {
 	tick := time.NewTicker(s.opts.PingInterval / pingSlots)
 	defer tick.Stop()
@@ -216,17 +218,18 @@ func (s *Server) keepAlive() {
 	}
 }
 
-// ErrNotDrained: Shutdown's context ended before all connections had.
+// ErrNotDrained reports that Shutdown closed connections before they ended.
 var ErrNotDrained = errors.New("ws: connections were cut off")
 
-// Shutdown takes no more connections and ends those there are, one after the
-// other over the time given, so that their clients do not all come back at
-// once. It waits for them until the context ends, and then cuts them off.
+// Shutdown accepts no more connections and ends the existing ones. It spreads
+// their ends over the given time, so that clients do not all reconnect at once.
+// It waits until all have ended. When the context ends first, it closes the rest
+// and returns ErrNotDrained.
 func (s *Server) Shutdown(ctx context.Context, over time.Duration) error {
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
-	s.endAll(ctx, over) // those whose turn is late are kept alive meanwhile
+	s.endAll(ctx, over) // keepAlive goes on meanwhile
 	s.stopOnce.Do(func() { close(s.stop) })
 	done := make(chan struct{})
 	go func() { s.gone.Wait(); close(done) }()

@@ -6,35 +6,33 @@ import (
 	"time"
 )
 
-// Errors of the sniffer. After one the connection reads nothing more.
+// Errors of the sniffer. After an error nothing more is read.
 var (
 	errMessageTooLarge = errors.New("ws: the client's message is over the limit")
 	errTooManyFrames   = errors.New("ws: the client sends too many control or empty frames")
 )
 
-// A sniffer follows the frames that a client sends, as they pass by in pieces
-// of any size. It refuses a frame by its header, before anything of it is
-// read: one that announces 2^40 bytes would otherwise hold its connection for
-// ever. And it counts frames that carry nothing, which the library answers or
-// swallows without a bound. Owned by the goroutine that reads.
-//
-// What is malformed otherwise it leaves to the library to refuse.
+// A sniffer follows the frames that a client sends, in pieces of any size. It
+// refuses a frame that is too large by its header: one that announces 2^40 bytes
+// would otherwise occupy its connection for ever. It also bounds the rate of
+// control frames and of empty frames, which the library does not. Other
+// malformed frames are left to the library. Owned by the goroutine that reads.
 type sniffer struct {
 	maxMessage uint64
 	flood      bucket
 	onPong     func(payload []byte) (solicited bool)
 
-	header    [14]byte // of the frame under way, as far as it came
-	have      int      // bytes of header
-	left      uint64   // bytes of payload to come
-	message   uint64   // bytes of the message under way, over its frames
-	inPayload bool
-	control   [maxControl]byte // payload of a pong, as far as it came
-	controlN  int
+	header    [14]byte         // of the current frame, as far as it has come
+	have      int              // bytes in header
+	left      uint64           // bytes of payload that have not come yet
+	message   uint64           // bytes of the current message, in all its frames
+	inPayload bool             // the header is complete
+	control   [maxControl]byte // payload of a pong, as far as it has come
+	controlN  int              // bytes in control
 }
 
-// follow takes the next bytes of the stream, and returns how many of them may
-// be read: all, or with an error those before the frame that is refused.
+// follow processes the next bytes of the stream. It returns how many of them the
+// library may read: all, or with an error those before the refused frame.
 func (s *sniffer) follow(b []byte, now time.Time) (good int, err error) {
 	for p := b; len(p) > 0; {
 		if s.inPayload {
@@ -60,7 +58,7 @@ func (s *sniffer) follow(b []byte, now time.Time) (good int, err error) {
 	return len(b), nil
 }
 
-// headerSize is how long the header is, as far as that is known.
+// headerSize returns the size of the header, as far as it is known.
 func (s *sniffer) headerSize() int {
 	if s.have < 2 {
 		return 2
@@ -81,7 +79,7 @@ func (s *sniffer) headerSize() int {
 func (s *sniffer) opcode() byte    { return s.header[0] & opcodeMask }
 func (s *sniffer) isControl() bool { return s.header[0]&0x8 != 0 }
 
-// beginFrame looks at a complete header.
+// beginFrame handles a complete header.
 func (s *sniffer) beginFrame(now time.Time) error {
 	s.inPayload, s.controlN = true, 0
 	s.left = uint64(s.header[1] & lengthMask)
@@ -107,7 +105,7 @@ func (s *sniffer) beginFrame(now time.Time) error {
 	return nil
 }
 
-// followPayload takes what belongs to the frame's payload and returns the rest.
+// followPayload processes the payload of the frame and returns the bytes after it.
 func (s *sniffer) followPayload(p []byte) []byte {
 	n := int(min(uint64(len(p)), s.left))
 	if s.opcode() == opPong {
@@ -117,7 +115,7 @@ func (s *sniffer) followPayload(p []byte) []byte {
 	return p[n:]
 }
 
-// endFrame looks at a complete frame.
+// endFrame handles a complete frame.
 func (s *sniffer) endFrame(now time.Time) error {
 	pong := s.unmaskedControl()
 	s.inPayload, s.have = false, 0
@@ -142,13 +140,14 @@ func (s *sniffer) unmaskedControl() []byte {
 	return payload
 }
 
-// A bucket lets through perSecond events a second, and twice as many at once.
+// A bucket admits perSecond events a second, and twice as many in a burst.
 type bucket struct {
 	perSecond float64
-	level     float64 // events used up
+	level     float64 // events that count against the burst
 	last      time.Time
 }
 
+// take reports whether an event is admitted.
 func (b *bucket) take(now time.Time) bool {
 	b.level = max(0, b.level-now.Sub(b.last).Seconds()*b.perSecond)
 	b.last = now

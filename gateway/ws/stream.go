@@ -8,17 +8,17 @@ import (
 	"seagate/gateway/outbox"
 )
 
-// A stream is the net.Conn that the library sees in place of the socket. What
-// the client sends passes the sniffer on its way to the library; what the
-// library sends joins the outbox.
+// A stream is the net.Conn that the library uses. What the client sends passes
+// through the sniffer to the library; what the library writes goes to the
+// outbox.
 type stream struct {
 	net.Conn
 	out     *outbox.Outbox
 	sniffer sniffer
 
 	// Owned by the reader.
-	early   []byte // what came with the handshake
-	refused error  // what the sniffer stopped at
+	early   []byte // bytes that the HTTP server has read already
+	refused error  // the sniffer's error; every Read returns it
 }
 
 // Read implements net.Conn.
@@ -43,7 +43,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Write implements net.Conn. The library writes control frames, one at a time.
+// Write implements net.Conn. The library writes one control frame at a time.
 func (s *stream) Write(frame []byte) (int, error) {
 	if len(frame) == 0 {
 		return 0, nil
@@ -59,6 +59,6 @@ func (s *stream) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// Close implements net.Conn. It leaves the socket open, since what is queued is
-// still to be written: Outbox.Close closes it.
+// Close implements net.Conn. It does nothing, because the outbox still has to
+// write what is queued: Outbox.Close closes the network connection.
 func (s *stream) Close() error { return nil }
