@@ -1,46 +1,19 @@
 package ws_test
 
 import (
-	"crypto/tls"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
-	"seagate/groups"
 	"seagate/streams"
 )
-
-// tls returns a way to connect to the bench by TLS, where no frame can be
-// handed to the kernel directly.
-func (b *bench) tls() (dial func() *wstest.Conn) {
-	b.t.Helper()
-	h := httptest.NewTLSServer(b.server)
-	b.t.Cleanup(h.Close)
-	trust := h.Client().Transport.(*http.Transport).TLSClientConfig
-	return func() *wstest.Conn {
-		b.t.Helper()
-		raw, err := net.Dial("tcp", h.Listener.Addr().String())
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		raw.(*net.TCPConn).SetReadBuffer(256 << 10)
-		nc := tls.Client(raw, &tls.Config{RootCAs: trust.RootCAs, ServerName: "example.com"})
-		b.t.Cleanup(func() { raw.Close() })
-		c, _ := wstest.Over(b.t, nc, "/api/v1/streams")
-		return c
-	}
-}
 
 func TestTLSSubscribeAndReceive(t *testing.T) {
 	b := newBench(t, setup{})
 	c := b.authenticate(b.tls()())
-	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
-	c.Want(subscribed(2, "boiler"))
+	b.subscribe(c, 2, "boiler", "")
 	for n := range 100 {
 		b.publish("boiler", fmt.Sprintf(`{"n":%d}`, n))
 	}
@@ -61,8 +34,7 @@ func TestTLSGroupSharesAndRedelivers(t *testing.T) {
 	for range 2 {
 		c := b.authenticate(dial())
 		c.AutoPong = false
-		c.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + groupID + `}`)
-		c.Want(subscribed(2, "boiler"))
+		b.subscribe(c, 2, "boiler", inGroup)
 		members = append(members, c)
 	}
 	stays, leaves := members[0], members[1]
@@ -82,45 +54,21 @@ func TestTLSGroupSharesAndRedelivers(t *testing.T) {
 }
 
 func TestTLSSlowReaderGetsEverythingWithinTheTail(t *testing.T) {
-	for kind, extra := range map[string]string{"own": "", "group": "," + groupID} {
-		t.Run(kind, func(t *testing.T) {
-			b := newBench(t, setup{
-				network: streams.Options{TailMessages: 1000, TailBytes: 1 << 30},
-				credit:  groups.Credit{Messages: 1 << 20, Bytes: 1 << 30},
-			})
-			b.wide()
-			c := b.authenticate(b.tls()())
-			c.Send(`{"id":2,"action":"subscribe","payload":"wide"` + extra + `}`)
-			c.Want(subscribed(2, "wide"))
-			sizes := []int{10, 8 << 10, 40 << 10, 100 << 10} // to the kernel's buffers and beyond
-			const total = 100
-			for n := range total {
-				b.publish("wide", wide(n, sizes[n%len(sizes)]))
-			}
-			for n := range total {
-				c.Want(delivery(2, "wide", wide(n, sizes[n%len(sizes)])))
-			}
-		})
-	}
+	sizes := []int{10, 8 << 10, 40 << 10, 100 << 10} // up to the kernel's buffers and beyond
+	testLargeFrames(t, sizes, func(b *bench) *wstest.Conn { return b.tls()() })
 }
 
-// The end of TLS waited for the flusher, and that for a peer which read
-// nothing: a client that was revoked stayed until the stall timeout.
-func TestTLSRevokedClientThatReadsNothingIsCutOff(t *testing.T) {
+// Closing TLS waits for the flusher, and the flusher for the peer. A revoked
+// client still does not stay until the stall timeout.
+func TestTLSRevokedClientThatReadsNothingIsDropped(t *testing.T) {
 	b := newBench(t, setup{
 		options: func(o *ws.Options) { o.StallTimeout, o.LingerTimeout = time.Hour, 50*time.Millisecond },
 		network: streams.Options{TailMessages: 10_000, TailBytes: 1 << 30},
 	})
 	b.wide()
-	_, secret, e := b.gateway.CreateClient(t.Context(), b.root, "app", "")
-	if e != nil {
-		t.Fatal(e)
-	}
 	c := b.tls()()
-	c.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"app","clientSecret":%q}}`, secret.Reveal()))
-	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
-	c.Send(`{"id":2,"action":"subscribe","payload":"wide"}`)
-	c.Want(subscribed(2, "wide"))
+	b.authenticateApp(c)
+	b.subscribe(c, 2, "wide", "")
 	for n := range 700 { // 11 MiB: more than the sockets' buffers
 		b.publish("wide", wide(n, 16<<10))
 	}
@@ -133,8 +81,6 @@ func TestTLSRevokedClientThatReadsNothingIsCutOff(t *testing.T) {
 		}
 		return polls >= 50 && value(b.gateway.Metrics.QueueBytes) > 0
 	})
-	if _, _, e := b.gateway.RotateSecret(t.Context(), b.root, "app"); e != nil {
-		t.Fatal(e)
-	}
+	b.revokeApp()
 	b.await("the connection is gone", func() bool { return b.open() == 0 })
 }

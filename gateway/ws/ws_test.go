@@ -6,144 +6,25 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/go-json-experiment/json/jsontext"
 
-	"seagate/auth"
 	"seagate/gateway"
-	"seagate/gateway/gatewaytest"
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
-	"seagate/groups"
 	"seagate/internal/origin"
 	"seagate/storage"
 	"seagate/streams"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// A bench is a gateway with a WebSocket endpoint, its root client and a
-// stream.
-type bench struct {
-	t       testing.TB
-	dir     *auth.Directory
-	gateway *gateway.Gateway
-	server  *ws.Server
-	addr    string
-	secret  string
-	root    *auth.Principal
-}
-
-type setup struct {
-	settings func(*gateway.Settings)
-	options  func(*ws.Options)
-	network  streams.Options
-	credit   groups.Credit
-	listener net.Listener // nil for a real one
-}
-
-const definition = `{"version":1,"fields":[{"name":"n","type":"integer"}]}`
-
-func newBench(t testing.TB, with setup) *bench {
-	t.Helper()
-	b := &bench{t: t}
-	g := gatewaytest.New(t, func(o *gatewaytest.Options) {
-		o.Network = with.network
-		if with.settings != nil {
-			with.settings(&o.Settings)
-		}
-		if with.credit != (groups.Credit{}) {
-			o.Groups.Credit = with.credit
-		}
-	})
-	b.gateway, b.dir = g.Gateway, g.Directory
-	root, secret := g.Root("root")
-	b.root, b.secret = root, secret.Reveal()
-	options := ws.OptionsForTest()
-	options.LingerTimeout = time.Second
-	if with.options != nil {
-		with.options(&options)
-	}
-	b.server = ws.NewServer(b.gateway, options)
-	h := httptest.NewUnstartedServer(b.server)
-	if with.listener != nil {
-		h.Listener.Close()
-		h.Listener = with.listener
-	}
-	h.Start()
-	b.addr = h.Listener.Addr().String()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		b.server.Shutdown(ctx, 0)
-		h.Close()
-	})
-	b.define("boiler")
-	return b
-}
-
-// on returns the bench for a subtest.
-func (b *bench) on(t testing.TB) *bench {
-	sub := *b
-	sub.t = t
-	return &sub
-}
-
-func (b *bench) define(stream string) {
-	b.t.Helper()
-	if _, e := b.gateway.Define(context.Background(), b.root, stream, []byte(definition)); e != nil {
-		b.t.Fatal(e)
-	}
-}
-
-func (b *bench) publish(stream, payload string) {
-	b.t.Helper()
-	b.gateway.Publish(b.root, gateway.Publication{Stream: stream, Payloads: []jsontext.Value{jsontext.Value(payload)}}, func(e error) {
-		if e != nil {
-			b.t.Errorf("publish %s: %v", payload, e)
-		}
-	})
-}
-
-func (b *bench) dial() *wstest.Conn {
-	b.t.Helper()
-	return wstest.Dial(b.t, b.addr, "/api/v1/streams")
-}
-
-// login returns an authenticated connection.
-func (b *bench) login() *wstest.Conn {
-	b.t.Helper()
-	return b.authenticate(b.dial())
-}
-
-func (b *bench) authenticate(c *wstest.Conn) *wstest.Conn {
-	b.t.Helper()
-	c.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
-	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
-	return c
-}
-
-func subscribed(id int, stream string) string {
-	return fmt.Sprintf(`{"id":%d,"action":"subscription","success":true,"streamName":%q,"payload":%d}`, id, stream, id)
-}
-
-func delivery(id int, stream, payload string) string {
-	return fmt.Sprintf(`{"id":%d,"action":"subscription","streamName":%q,"payload":%s}`, id, stream, payload)
-}
 
 func TestSubscribeAndReceive(t *testing.T) {
 	b := newBench(t, setup{})
 	c := b.login()
-	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
-	c.Want(subscribed(2, "boiler"))
-	c.Send(`{"id":3,"action":"subscribe","payload":"boiler"}`)
-	c.Want(subscribed(3, "boiler"))
+	b.subscribe(c, 2, "boiler", "")
+	b.subscribe(c, 3, "boiler", "")
 	b.publish("boiler", `{ "n": 1 }`)
 	got := map[string]bool{}
 	for range 2 {
@@ -164,15 +45,13 @@ func TestSubscribeAndReceive(t *testing.T) {
 
 func TestHeaderComesFirst(t *testing.T) {
 	b := newBench(t, setup{})
-	if e := b.gateway.SetHeader(t.Context(), b.root, "boiler", jsontext.Value(`{"n":0}`)); e != nil {
-		t.Fatal(e)
+	if err := b.gateway.SetHeader(t.Context(), b.root, "boiler", jsontext.Value(`{"n":0}`)); err != nil {
+		t.Fatal(err)
 	}
 	c := b.login()
-	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
-	c.Want(subscribed(2, "boiler"))
+	b.subscribe(c, 2, "boiler", "")
 	c.Want(delivery(2, "boiler", `{"n":0}`))
-	c.Send(`{"id":3,"action":"subscribe","payload":"boiler","groupId":"4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"}`)
-	c.Want(subscribed(3, "boiler"))
+	b.subscribe(c, 3, "boiler", inGroup)
 	b.publish("boiler", `{"n":1}`)
 	for range 2 {
 		if m, closed := c.Next(); closed != nil || !strings.HasSuffix(m, `"payload":{"n":1}}`) {
@@ -205,12 +84,11 @@ func TestPublishIsPipelinedAndAnsweredInOrder(t *testing.T) {
 	}
 }
 
-// Messages are read into buffers that are used again.
-func TestPublishedPayloadsAreKeptApart(t *testing.T) {
+// Messages are read into buffers that are reused.
+func TestPublishedPayloadsAreCopied(t *testing.T) {
 	b := newBench(t, setup{})
 	reader, writer := b.login(), b.login()
-	reader.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
-	reader.Want(subscribed(2, "boiler"))
+	b.subscribe(reader, 2, "boiler", "")
 	var all []byte
 	for id := 2; id < 300; id++ {
 		all = append(all, wstest.Frame(true, wstest.Text, fmt.Appendf(nil, `{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":%d}}`, id, id))...)
@@ -226,11 +104,9 @@ func TestPublishedPayloadsAreKeptApart(t *testing.T) {
 
 func TestGroupSharesAndRedelivers(t *testing.T) {
 	b := newBench(t, setup{})
-	group := `"groupId":"4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"`
 	dead := b.login()
 	dead.AutoPong = false
-	dead.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + group + `}`)
-	dead.Want(subscribed(2, "boiler"))
+	b.subscribe(dead, 2, "boiler", inGroup)
 	for n := range 5 {
 		b.publish("boiler", fmt.Sprintf(`{"n":%d}`, n))
 	}
@@ -238,28 +114,23 @@ func TestGroupSharesAndRedelivers(t *testing.T) {
 		dead.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, n)))
 	}
 	other := b.login()
-	other.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + group + `}`)
-	other.Want(subscribed(2, "boiler"))
+	b.subscribe(other, 2, "boiler", inGroup)
 	dead.Net.Close()
 	for n := range 5 {
 		other.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, n)))
 	}
-	// What was acknowledged by a pong is not delivered again.
+	// A message that a pong acknowledged is not delivered again.
 	third := b.login()
-	third.Send(`{"id":2,"action":"subscribe","payload":"boiler",` + group + `}`)
-	third.Want(subscribed(2, "boiler"))
-	other.Send(`{"id":3,"action":"describe","payload":"boiler"}`) // read after the pongs before it
-	if m, closed := other.Next(); closed != nil || !strings.HasPrefix(m, `{"id":3`) {
-		t.Fatalf("got %s, %v", m, closed)
-	}
+	b.subscribe(third, 2, "boiler", inGroup)
+	settle(t, other)
 	other.Net.Close()
 	b.publish("boiler", `{"n":77}`)
 	third.Want(delivery(2, "boiler", `{"n":77}`))
 }
 
-// A gap of a group is told again if the connection it was told on broke before
-// it can have arrived.
-func TestAGroupHearsOfItsGaps(t *testing.T) {
+// A group is told of a gap again if the connection ends before a pong confirms
+// that the gap arrived.
+func TestAGroupIsToldOfItsGaps(t *testing.T) {
 	b := newBench(t, setup{network: streams.Options{
 		TailMessages: 1, Policy: streams.Policy{Retention: storage.Retention{Messages: 1}}, RetentionInterval: time.Millisecond,
 	}})
@@ -267,8 +138,8 @@ func TestAGroupHearsOfItsGaps(t *testing.T) {
 		b.publish("boiler", fmt.Sprintf(`{"n":%d}`, n))
 	}
 	b.await("two messages are dropped", func() bool {
-		page, e := b.gateway.Messages(t.Context(), b.root, "boiler", gateway.Position{}, 1)
-		return e == nil && page.Bounds.First == 3
+		page, err := b.gateway.Messages(t.Context(), b.root, "boiler", gateway.Position{}, 1)
+		return err == nil && page.Bounds.First == 3
 	})
 	join := func(autoPong bool) *wstest.Conn {
 		c := b.login()
@@ -288,10 +159,7 @@ func TestAGroupHearsOfItsGaps(t *testing.T) {
 	if m, closed := heard.Next(); closed != nil || !strings.Contains(m, `"seq":3`) {
 		t.Fatalf("got %s, %v", m, closed)
 	}
-	heard.Send(`{"id":3,"action":"describe","payload":"boiler"}`) // read after the pongs before it
-	if m, closed := heard.Next(); closed != nil || !strings.HasPrefix(m, `{"id":3`) {
-		t.Fatalf("got %s, %v", m, closed)
-	}
+	settle(t, heard)
 	heard.Net.Close()
 	b.await("it is gone", func() bool { return b.open() == 0 })
 	last := join(true)
@@ -304,8 +172,7 @@ func TestAGroupHearsOfItsGaps(t *testing.T) {
 func TestSlowReaderGetsEverythingWithinTheTail(t *testing.T) {
 	b := newBench(t, setup{options: func(o *ws.Options) { o.QueuedBytes = 4 << 10 }})
 	c := b.login()
-	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
-	c.Want(subscribed(2, "boiler"))
+	b.subscribe(c, 2, "boiler", "")
 	c.Net.(*net.TCPConn).SetReadBuffer(4 << 10)
 	const total = 3_000
 	for n := range total {
@@ -316,17 +183,14 @@ func TestSlowReaderGetsEverythingWithinTheTail(t *testing.T) {
 	}
 }
 
-func TestFallenBehindWhatIsKeptIsClosedWithItsOwnCode(t *testing.T) {
+func TestFallingBehindRetentionClosesWithMessagesLost(t *testing.T) {
 	b := newBench(t, setup{
 		options: func(o *ws.Options) { o.QueuedBytes = 1 << 10 },
 		network: streams.Options{TailMessages: 100, Policy: streams.Policy{Retention: storage.Retention{Messages: 100}}},
 	})
-	if _, e := b.gateway.Define(t.Context(), b.root, "wide", []byte(`{"version":1,"fields":[{"name":"s","type":"string"}]}`)); e != nil {
-		t.Fatal(e)
-	}
+	b.wide()
 	c := b.login()
-	c.Send(`{"id":2,"action":"subscribe","payload":"wide"}`)
-	c.Want(subscribed(2, "wide"))
+	b.subscribe(c, 2, "wide", "")
 	payload := func(n int) string { return fmt.Sprintf(`{"s":"%08d%s"}`, n, strings.Repeat("x", 8<<10)) }
 	for n := range 4_000 { // 32 MiB: more than the socket's buffers
 		b.publish("wide", payload(n))
@@ -335,7 +199,7 @@ func TestFallenBehindWhatIsKeptIsClosedWithItsOwnCode(t *testing.T) {
 		m, closed := c.Next()
 		if closed == nil {
 			if want := delivery(2, "wide", payload(n)); m != want {
-				t.Fatalf("message %d is not the one", n)
+				t.Fatalf("message %d is another one", n)
 			}
 			continue
 		}
@@ -399,7 +263,7 @@ func TestAuthenticationHasATimeout(t *testing.T) {
 	b.dial().WantClose(1008, "authentication_timeout")
 }
 
-func TestPeerThatAnswersNoPingIsDropped(t *testing.T) {
+func TestAPeerThatAnswersNoPingIsDropped(t *testing.T) {
 	b := newBench(t, setup{options: func(o *ws.Options) { o.PingInterval = 200 * time.Millisecond }})
 	c := b.login()
 	c.AutoPong = false
@@ -466,7 +330,7 @@ func TestFloodsOfEmptyFrames(t *testing.T) {
 				c.SendRaw(wstest.Frame(false, wstest.Text, []byte("{")))
 			}
 			for range 60 {
-				c.Net.Write(frame) // may fail once the server has had enough
+				c.Net.Write(frame) // may fail once the server has closed
 			}
 			c.WantClose(1008, "too_many_frames")
 		})
@@ -484,7 +348,7 @@ func TestFragmentsMakeOneMessage(t *testing.T) {
 	c.Want(subscribed(2, "boiler"))
 }
 
-// The library's Close would wait for this client for ever.
+// The library's Close would wait for this peer for ever.
 func TestACloseHandshakeThatNeverCompletes(t *testing.T) {
 	b := newBench(t, setup{options: func(o *ws.Options) { o.LingerTimeout = 100 * time.Millisecond }})
 	c := b.login()
@@ -492,23 +356,16 @@ func TestACloseHandshakeThatNeverCompletes(t *testing.T) {
 	c.SendRaw([]byte{0x81, 0xFE, 0x10, 0x00, 1, 2, 3, 4}) // a frame that never comes
 	for {
 		if _, closed := c.Next(); closed != nil && closed.Code == 0 {
-			return // the socket is gone though we never closed
+			return // without a close frame from us
 		}
 	}
 }
 
-func TestARevokedClientIsCutOff(t *testing.T) {
+func TestARevokedClientIsClosed(t *testing.T) {
 	b := newBench(t, setup{})
-	_, secret, e := b.gateway.CreateClient(t.Context(), b.root, "app", "")
-	if e != nil {
-		t.Fatal(e)
-	}
 	c := b.dial()
-	c.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"app","clientSecret":%q}}`, secret.Reveal()))
-	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
-	if _, _, e := b.gateway.RotateSecret(t.Context(), b.root, "app"); e != nil {
-		t.Fatal(e)
-	}
+	b.authenticateApp(c)
+	b.revokeApp()
 	c.WantClose(1008, "credentials_revoked")
 }
 
@@ -516,12 +373,10 @@ func TestDeletedStreamEndsItsSubscriptions(t *testing.T) {
 	b := newBench(t, setup{})
 	b.define("other")
 	c := b.login()
-	c.Send(`{"id":2,"action":"subscribe","payload":"boiler"}`)
-	c.Want(subscribed(2, "boiler"))
-	c.Send(`{"id":3,"action":"subscribe","payload":"other"}`)
-	c.Want(subscribed(3, "other"))
-	if e := b.gateway.DeleteStream(t.Context(), b.root, "boiler"); e != nil {
-		t.Fatal(e)
+	b.subscribe(c, 2, "boiler", "")
+	b.subscribe(c, 3, "other", "")
+	if err := b.gateway.DeleteStream(t.Context(), b.root, "boiler"); err != nil {
+		t.Fatal(err)
 	}
 	c.Want(`{"id":2,"action":"subscribe","success":false,"streamName":"boiler","error":{"code":"stream_deleted","message":"the stream boiler was deleted"}}`)
 	b.publish("other", `{"n":1}`)
@@ -547,7 +402,7 @@ func TestLimitsOfSubscriptionsAndConnections(t *testing.T) {
 	second.WantClose(1008, "too_many_connections")
 	second.Net.Close()
 
-	for range 50 { // the second one is counted until it is gone
+	for range 50 { // the second connection counts until it has ended
 		_, response := wstest.Handshake(t, b.addr, "/api/v1/streams")
 		if response.StatusCode == http.StatusTooManyRequests {
 			return
@@ -577,7 +432,7 @@ func TestShutdownTellsEveryone(t *testing.T) {
 	}
 }
 
-func TestOriginsAreTheOperatorsChoice(t *testing.T) {
+func TestOriginsAreChecked(t *testing.T) {
 	b := newBench(t, setup{options: func(o *ws.Options) {
 		o.Origins, _ = origin.Parse([]string{"https://app.example.com"})
 	}})
