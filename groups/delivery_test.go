@@ -350,3 +350,22 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 		}
 	})
 }
+
+// A window that is full, and a member that refuses one of the messages in it:
+// handing that one to somebody else must not let the group forget that it waits
+// for room.
+func TestAFullWindowIsNotForgottenWhenARefusedMessageIsHandedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{Window: 4}, streams.Options{})
+		a := f.join(t, "c", "g", &member{room: 1})
+		b := f.join(t, "c", "g", all())
+		f.send(numbers(1, 8)...)
+		synctest.Wait()
+		a.want(t, "1")
+		b.want(t, "2", "4", "3")
+		a.ms.Ack(a.tag)
+		b.ms.Ack(b.tag)
+		synctest.Wait()
+		b.want(t, "2", "4", "3", "5", "6", "7", "8")
+	})
+}

@@ -203,7 +203,9 @@ func (g *group) assignLocked(b *streams.Batch, fresh bool) (assigned int) {
 	if len(g.members) == 0 {
 		return 0
 	}
-	g.heldAt = 0
+	if fresh { // while others are handed out again, the topic's next message still waits
+		g.heldAt = 0
+	}
 	for i, m := range b.Messages {
 		if fresh && !g.hasRoomLocked(m.Seq) {
 			g.heldAt = m.Seq
