@@ -369,3 +369,29 @@ func TestAFullWindowIsNotForgottenWhenARefusedMessageIsHandedOn(t *testing.T) {
 		b.want(t, "2", "4", "3", "5", "6", "7", "8")
 	})
 }
+
+// A member that has started while the worker was busy waits to be told of a
+// gap. A move in that moment must not leave it waiting for ever.
+func TestAMemberThatStartsWhenTheGroupMovesIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, smallTail)
+		f.join(t, "c", "g", &member{room: -1, mayMiss: true}).ms.Leave()
+		f.sendNumbers(1, 5)
+		f.trim(t, 3)
+		a := f.joinSlow(t, &slow{member: &member{room: -1, mayMiss: true}, inDeliver: make(chan struct{})}, false)
+		if a.told() != "gap 1-2" {
+			t.Fatalf("told %q", a.told())
+		}
+		b := f.join(t, "c", "g", &member{room: -1, mayMiss: true}) // the worker is with a
+		if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != nil {
+			t.Fatal(err)
+		}
+		close(a.inDeliver)
+		synctest.Wait()
+		f.sendNumbers(6, 9)
+		synctest.Wait()
+		if len(a.got) != 5 || b.count() != 2 {
+			t.Errorf("handed out %q and %q", a.got, b.got)
+		}
+	})
+}

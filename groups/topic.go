@@ -269,6 +269,7 @@ func (g *group) goOn(in *streams.InTopic, rd *reader, r record) {
 	g.in.Close()
 	g.in, g.reader = in, rd
 	in.Start()
+	g.wakeLocked() // the former reader may not have seen what it was woken for
 }
 
 // cutLocked forgets what the log does not have.
