@@ -1,6 +1,6 @@
-// Package admin is the operator's listener: liveness, readiness, metrics and,
-// if asked for, profiles. It has no authentication and belongs on loopback or
-// on a network of the operator's own.
+// Package admin serves liveness, readiness, metrics and, if enabled, profiles to
+// the operator. It has no authentication, so it belongs on loopback or on a
+// private network.
 package admin
 
 import (
@@ -17,21 +17,20 @@ import (
 
 // Options of a Handler.
 type Options struct {
-	// Probe does what a client would do, and returns an error if it does not
-	// work.
+	// Probe checks that the server works for clients. Its error is shown.
 	Probe func(context.Context) error
-	// Metrics is what /metrics shows.
+	// Metrics are shown at /metrics.
 	Metrics prometheus.Gatherer
-	// Pprof adds /debug/pprof/.
+	// Pprof enables /debug/pprof/.
 	Pprof bool
 }
 
 // A Handler serves
 //
-//	/livez        200 while the process answers
-//	/readyz       200 while clients should be sent here
+//	/livez        200 as long as the process answers
+//	/readyz       200 as long as clients should be sent here
 //	/metrics      Prometheus text format
-//	/debug/pprof/ if asked for
+//	/debug/pprof/ if Options.Pprof is set
 type Handler struct {
 	mux      *http.ServeMux
 	opts     Options
@@ -57,13 +56,14 @@ func New(opts Options) *Handler {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
-// Drain makes readiness fail from now on, so that no new clients are sent here.
+// Drain makes readiness fail from now on, so that load balancers send no new
+// clients here.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
 func (h *Handler) live(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
-// probeTimeout is how long a message to oneself may take before clients are
-// better sent elsewhere.
+// probeTimeout is how long the probe may take. A server that takes longer is not
+// ready.
 const probeTimeout = 2 * time.Second
 
 func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {

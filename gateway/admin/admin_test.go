@@ -19,7 +19,7 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestReadinessIsWhatTheProbeSaysUntilDrained(t *testing.T) {
+func TestReadinessFollowsTheProbeUntilDrain(t *testing.T) {
 	var broken error
 	h := admin.New(admin.Options{
 		Metrics: prometheus.NewRegistry(),
@@ -57,7 +57,7 @@ func TestMetricsAndProfiles(t *testing.T) {
 		t.Errorf("metrics: %s", w.Body)
 	}
 	if w := get(h, "/debug/pprof/"); w.Code != 404 {
-		t.Errorf("profiles unasked: %d", w.Code)
+		t.Errorf("profiles that are not enabled: %d", w.Code)
 	}
 	h = admin.New(admin.Options{Metrics: r, Pprof: true})
 	if w := get(h, "/debug/pprof/"); w.Code != 200 {

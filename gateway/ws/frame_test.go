@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestHeadersGrowWithTheLength(t *testing.T) {
+func TestHeader(t *testing.T) {
 	for length, want := range map[int][]byte{
 		0:       {0x81, 0},
 		125:     {0x81, 125},
@@ -27,7 +27,7 @@ func TestHeadersGrowWithTheLength(t *testing.T) {
 	}
 }
 
-func TestATextFrameIsHeaderAndMessage(t *testing.T) {
+func TestTextFrame(t *testing.T) {
 	for _, length := range []int{0, 1, 125, 126, 127, 65535, 65536, 100_000} {
 		message := bytes.Repeat([]byte("x"), length)
 		frame := func(dst []byte) []byte { return endText(append(beginText(dst), message...), len(dst)) }
@@ -35,14 +35,14 @@ func TestATextFrameIsHeaderAndMessage(t *testing.T) {
 		if got := frame([]byte("before")); !bytes.Equal(got, want) {
 			t.Errorf("%d bytes: another frame than header and message: %.20q", length, got)
 		}
-		// Whatever of it is built where there was room already.
+		// The same in a slice that has enough capacity.
 		if got := frame(make([]byte, 0, length+maxHeader)); !bytes.Equal(got, want[6:]) {
 			t.Errorf("%d bytes with room: another frame than header and message: %.20q", length, got)
 		}
 	}
 }
 
-func TestCloseReasonsAreCutOnACharacter(t *testing.T) {
+func TestCloseReasonsAreCutBetweenCharacters(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		keep   int
@@ -71,7 +71,7 @@ func TestCloseReasonsAreCutOnACharacter(t *testing.T) {
 	}
 }
 
-func TestAPingNamesHowManyCameBefore(t *testing.T) {
+func TestPingCarriesItsTag(t *testing.T) {
 	if got, want := appendPing(nil, 0x102), []byte{0x89, 8, 0, 0, 0, 0, 0, 0, 1, 2}; !bytes.Equal(got, want) {
 		t.Errorf("ping % x, want % x", got, want)
 	}

@@ -11,7 +11,7 @@ import (
 	"seagate/gateway/ws/wstest"
 )
 
-// sniffed is what came of a stream of bytes.
+// sniffed is the result of following a stream of bytes.
 type sniffed struct {
 	passed int // bytes
 	pongs  []string
@@ -20,11 +20,11 @@ type sniffed struct {
 
 const (
 	testLimit = 100
-	testBurst = 10 // events that a test's sniffer lets through at once
+	testBurst = 10 // events that the sniffer of a test admits at once
 )
 
-// sniff lets a sniffer follow the bytes in pieces of the given sizes and then
-// the rest at once. Pongs are solicited if they begin with an "a".
+// sniff follows the bytes in pieces of the given sizes, and then the rest in one
+// piece. Pongs that begin with "a" are solicited.
 func sniff(b []byte, sizes ...byte) (out sniffed) {
 	s := sniffer{maxMessage: testLimit, flood: bucket{perSecond: testBurst / 2}}
 	s.onPong = func(payload []byte) bool {
@@ -109,7 +109,7 @@ func TestSniffer(t *testing.T) {
 	}
 }
 
-func TestTheBucketFillsAgain(t *testing.T) {
+func TestBucket(t *testing.T) {
 	b := bucket{perSecond: 2}
 	at := func(ms int) bool { return b.take(time.Unix(1_000_000, 0).Add(time.Duration(ms) * time.Millisecond)) }
 	var got []bool
@@ -122,8 +122,8 @@ func TestTheBucketFillsAgain(t *testing.T) {
 	}
 }
 
-// However the network cuts a stream, the sniffer sees the same in it, and lets
-// no message over the limit through.
+// FuzzSniffer checks that the result does not depend on how the network cuts a
+// stream into pieces, and that no message over the limit passes.
 func FuzzSniffer(f *testing.F) {
 	everything := slices.Concat(text(0), text(5), part(wstest.Text, 60), ping("between"), last(40), pong("answer"),
 		pong("unasked"), wstest.Frame(true, wstest.Binary, make([]byte, 3)))
@@ -138,7 +138,7 @@ func FuzzSniffer(f *testing.F) {
 		if whole.err != cut.err || !slices.Equal(whole.pongs, cut.pongs) {
 			t.Errorf("at once %v, pongs %q; in pieces %v, pongs %q", whole.err, whole.pongs, cut.err, cut.pongs)
 		}
-		// Of the frame that is refused, pieces may pass before that is known.
+		// A piece of a frame may pass before the sniffer can refuse the frame.
 		if whole.passed > cut.passed || whole.err == nil && cut.passed != len(b) {
 			t.Errorf("of %d bytes %d passed at once, %d in pieces", len(b), whole.passed, cut.passed)
 		}
@@ -148,8 +148,8 @@ func FuzzSniffer(f *testing.F) {
 	})
 }
 
-// largestMessage is how many bytes the frames of b announce for one message at
-// most. A frame without its whole header announces nothing.
+// largestMessage returns the size of the largest message that the frames of b
+// announce. A frame without its whole header announces nothing.
 func largestMessage(b []byte) (largest uint64) {
 	message := uint64(0)
 	for len(b) >= 2 {

@@ -16,8 +16,8 @@ import (
 	"seagate/protocol"
 )
 
-// overPipe returns a connection whose peer is the other end of a pipe. Nobody
-// reads from it.
+// overPipe returns a connection over a pipe, and the peer's end of the pipe. No
+// goroutine reads the connection.
 func overPipe(t *testing.T) (*conn, net.Conn) {
 	t.Helper()
 	g := &gateway.Gateway{Parts: gateway.Parts{
@@ -29,9 +29,9 @@ func overPipe(t *testing.T) (*conn, net.Conn) {
 	return newConn(&Server{gateway: g, opts: OptionsForTest(), log: g.Log}, nc, nil, netip.Addr{}), peer
 }
 
-// A pong waits behind the message that the peer is sending. One on a slow line
-// was dropped in the middle of it.
-func TestAPeerThatIsSendingIsNotGone(t *testing.T) {
+// On a slow line the pong waits behind the message that the peer is sending. The
+// bytes of the message show that the peer is alive.
+func TestAPeerThatIsSendingIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const patience = time.Second
 		c, peer := overPipe(t)

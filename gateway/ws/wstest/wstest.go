@@ -1,6 +1,6 @@
-// Package wstest is a WebSocket client for tests that need every byte in their
-// own hands: frames that no library would send, reads that never happen, and
-// answers compared to the byte.
+// Package wstest is a WebSocket client for tests that need control over every
+// byte: they send frames that no library would send, stop reading, and compare
+// answers to the byte.
 package wstest
 
 import (
@@ -25,11 +25,12 @@ const (
 	Pong         = 0xA
 )
 
-// Timeout is how long a read or a write may take. It is long because machines
-// that run tests are busy.
+// Timeout is how long a read or a write may take. It is long because the machine
+// may be busy.
 const Timeout = time.Minute
 
-// A Conn is a client's end. Used by one goroutine at a time.
+// A Conn is the client's end of a connection. Except for Write it must be used by
+// one goroutine at a time.
 type Conn struct {
 	t   testing.TB
 	Net net.Conn
@@ -38,8 +39,8 @@ type Conn struct {
 	AutoPong bool
 }
 
-// Dial connects to addr and makes the handshake at the path with the extra
-// header lines. The connection is closed when the test ends.
+// Dial connects to addr and completes the handshake at the path, with the extra
+// header lines. The connection is closed at the end of the test.
 func Dial(t testing.TB, addr, path string, header ...string) *Conn {
 	t.Helper()
 	c, response := Handshake(t, addr, path, header...)
@@ -50,7 +51,7 @@ func Dial(t testing.TB, addr, path string, header ...string) *Conn {
 	return c
 }
 
-// Handshake is Dial for handshakes that may be refused.
+// Handshake is Dial for a handshake that may be refused.
 func Handshake(t testing.TB, addr, path string, header ...string) (*Conn, *http.Response) {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
@@ -61,8 +62,7 @@ func Handshake(t testing.TB, addr, path string, header ...string) (*Conn, *http.
 	return Over(t, nc, path, header...)
 }
 
-// Over is Handshake on a connection that the test made itself: of TLS, or one
-// that a fake clock can wait for.
+// Over is Handshake on a connection of the test's own, such as TLS or a pipe.
 func Over(t testing.TB, nc net.Conn, path string, header ...string) (*Conn, *http.Response) {
 	t.Helper()
 	lines := append([]string{
@@ -91,11 +91,11 @@ func (c *Conn) SendRaw(b []byte) {
 	}
 }
 
-// Write is SendRaw for writes that may fail. Safe for concurrent use.
+// Write is SendRaw for writes that may fail. It is safe for concurrent use.
 //
-// Write sets the deadline anew each time. A deadline outlives the write that
-// it was set for: a pong written later than Timeout after the last message
-// would fail, and the server would drop a client that is alive.
+// Write sets a new deadline each time. An old one would make a pong fail that is
+// written later than Timeout after the last message, and the server would drop
+// the client.
 func (c *Conn) Write(b []byte) error {
 	c.Net.SetWriteDeadline(time.Now().Add(Timeout))
 	_, err := c.Net.Write(b)
@@ -130,7 +130,7 @@ func Frame(fin bool, opcode byte, payload []byte) []byte {
 	return b
 }
 
-// ReadFrame returns the next frame, or an error when the server has closed.
+// ReadFrame returns the next frame, or an error if the connection has ended.
 func (c *Conn) ReadFrame() (opcode byte, payload []byte, err error) {
 	c.Net.SetReadDeadline(time.Now().Add(Timeout))
 	var h [2]byte
@@ -159,8 +159,8 @@ func (c *Conn) ReadFrame() (opcode byte, payload []byte, err error) {
 	return h[0] & 0x0f, payload, err
 }
 
-// Next returns the next message, or the close code and reason. Pings are
-// answered on the way if AutoPong is set, and passed over.
+// Next returns the next message, or how the connection ended. It skips pings,
+// and answers them if AutoPong is set.
 func (c *Conn) Next() (message string, closed *CloseError) {
 	c.t.Helper()
 	for {
@@ -188,7 +188,7 @@ func (c *Conn) Next() (message string, closed *CloseError) {
 	}
 }
 
-// A CloseError is how a connection ended; Code is 0 if without a close frame.
+// A CloseError says how a connection ended. Code is 0 if there was no close frame.
 type CloseError struct {
 	Code   int
 	Reason string
@@ -196,7 +196,7 @@ type CloseError struct {
 
 func (e *CloseError) Error() string { return fmt.Sprintf("closed: %d %s", e.Code, e.Reason) }
 
-// Want reads the next message and compares it to the byte.
+// Want reads the next message and compares it byte for byte.
 func (c *Conn) Want(message string) {
 	c.t.Helper()
 	got, closed := c.Next()
@@ -208,8 +208,8 @@ func (c *Conn) Want(message string) {
 	}
 }
 
-// WantClose reads until the server closes and compares the code, and whether
-// the reason begins as given. Messages on the way are a failure.
+// WantClose expects a close frame with the code, and with a reason that begins
+// as given, before any message.
 func (c *Conn) WantClose(code int, reason string) {
 	c.t.Helper()
 	message, closed := c.Next()
