@@ -74,7 +74,7 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 		pattern := base + r.path
 		var h http.Handler = a.endpoint(pattern, r)
 		if r.path == webSocketPath && opts.WebSocket != nil {
-			h = upgrader{webSocket: opts.WebSocket, otherwise: h}
+			h = upgradeTo(opts.WebSocket, h)
 		}
 		a.mux.Handle(pattern, h)
 	}
@@ -114,20 +114,17 @@ func isCanonicalPath(u *url.URL) bool {
 // list of streams.
 const webSocketPath = "/streams"
 
-// An upgrader hands WebSocket handshakes to their handler. Requests for another
-// upgrade are common and are answered as if they asked for none: curl asks for
-// h2c by itself.
-type upgrader struct {
-	webSocket, otherwise http.Handler
-}
-
-// ServeHTTP implements http.Handler.
-func (u upgrader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet && hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") {
-		u.webSocket.ServeHTTP(w, r)
-		return
-	}
-	u.otherwise.ServeHTTP(w, r)
+// upgradeTo hands WebSocket handshakes to the one handler and other requests to
+// the other. Requests for another upgrade are common and are answered as if they
+// asked for none: curl asks for h2c by itself.
+func upgradeTo(webSocket, otherwise http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") {
+			webSocket.ServeHTTP(w, r)
+			return
+		}
+		otherwise.ServeHTTP(w, r)
+	})
 }
 
 // hasToken reports whether a header that is a list has the token as an element.
