@@ -97,6 +97,9 @@ func (c *Catalog) Open(id streams.ID) (*Stream, error) {
 	for {
 		s := c.add(id)
 		_, err := s.Out()
+		if err != nil {
+			s.tryRemoveUnused()
+		}
 		if err != streams.ErrDeleted || !s.isRemoved() {
 			return s, err
 		}

@@ -556,6 +556,58 @@ func TestJails(t *testing.T) {
 	}
 }
 
+// A name that nothing came of is not kept: clients could fill the memory with
+// such names, which no bound counts.
+func TestNamesThatNothingCameOfAreForgotten(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	failed := errors.New("no answer")
+	wantNone := func(t *testing.T, r *registry) {
+		t.Helper()
+		if jails := r.Jails(); len(jails) > 0 {
+			t.Errorf("jails: %v", jails)
+		}
+	}
+	t.Run("cancelled", func(t *testing.T) {
+		r := open(t, &gate{Records: memory.New(), fail: failed, lose: true})
+		for i := range 100 { // whether a free turn is taken must not be left to chance
+			name := fmt.Sprint("s", i)
+			if _, err := r.Define(cancelled, jail, name, parse(t, name, `1`, ``)); err == nil {
+				t.Error("defined")
+			}
+			if err := r.Delete(cancelled, jail, name); err == nil {
+				t.Error("deleted")
+			}
+		}
+		wantNone(t, r)
+	})
+	t.Run("deletion fails", func(t *testing.T) {
+		records := memory.New()
+		r := open(t, records)
+		records.Close()
+		if err := r.Delete(t.Context(), jail, "s"); !errors.Is(err, storage.ErrClosed) {
+			t.Error(err)
+		}
+		wantNone(t, r)
+	})
+	t.Run("too many topics", func(t *testing.T) {
+		r, err := openOver(t, memory.New(), options(), streams.Options{TopicsPerSpace: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Open(id(jail, "first")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Open(id(jail, "second")); err != streams.ErrTooManyTopics {
+			t.Error(err)
+		}
+		if err := r.Delete(t.Context(), jail, "first"); err != nil {
+			t.Error(err)
+		}
+		wantNone(t, r)
+	})
+}
+
 func TestClosedStorage(t *testing.T) {
 	records := memory.New()
 	r := open(t, records)
@@ -673,8 +725,14 @@ func options() catalog.Options {
 
 func openWith(t testing.TB, records storage.Records, opts catalog.Options) (*registry, error) {
 	t.Helper()
+	return openOver(t, records, opts, streams.Options{})
+}
+
+func openOver(t testing.TB, records storage.Records, opts catalog.Options, of streams.Options) (*registry, error) {
+	t.Helper()
 	engine := memory.New()
-	network, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamstest.Options(streams.Options{Workers: 1}))
+	of.Workers = 1
+	network, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamstest.Options(of))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,11 @@ func (c *Catalog) Delete(ctx context.Context, id streams.ID) error {
 	defer give()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
 	defer cancel()
-	return s.delete(ctx)
+	if err := s.delete(ctx); err != nil {
+		s.removeUnused()
+		return err
+	}
+	return nil
 }
 
 // delete deletes a stream whose turn the caller has.

@@ -110,11 +110,19 @@ func (s *Stream) Info() streams.Info {
 }
 
 // take waits for the turn to write the stream's record, or to delete the
-// stream, until give is called.
+// stream, until give is called. It returns an error only if somebody else has
+// the turn when ctx ends. So whoever has put the stream into the catalog may
+// leave it: a stream that is not used is removed by the one that has the turn.
 func (s *Stream) take(ctx context.Context) (give func(), err error) {
+	give = func() { <-s.turn }
 	select {
 	case s.turn <- struct{}{}:
-		return func() { <-s.turn }, nil
+		return give, nil
+	default:
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return give, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -153,5 +161,16 @@ func (s *Stream) removeUnused() {
 	if s.Schema() == nil && !s.IsOpen() {
 		s.removed = true
 		s.catalog.remove(s)
+	}
+}
+
+// tryRemoveUnused is removeUnused, unless somebody has the turn. Whoever has it
+// leaves no unused stream either.
+func (s *Stream) tryRemoveUnused() {
+	select {
+	case s.turn <- struct{}{}:
+		s.removeUnused()
+		<-s.turn
+	default:
 	}
 }
