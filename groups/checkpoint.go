@@ -10,9 +10,9 @@ import (
 
 // changes is what waits for the next checkpoint.
 type changes struct {
-	mu     sync.Mutex // guards what follows; no other lock is taken with it
-	dirty  []*group   // their records are to be written
-	doomed []*group   // they are to be deleted: see removeDoomed
+	mu       sync.Mutex // guards what follows; no other lock is taken with it
+	dirty    []*group   // their records are to be written
+	toDelete []*group   // they are to be deleted: see removeUnused
 }
 
 func (c *changes) note(g *group) {
@@ -21,18 +21,18 @@ func (c *changes) note(g *group) {
 	c.dirty = append(c.dirty, g)
 }
 
-func (c *changes) doom(g *group) {
+func (c *changes) deleteLater(g *group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.doomed = append(c.doomed, g)
+	c.toDelete = append(c.toDelete, g)
 }
 
-func (c *changes) take() (dirty, doomed []*group) {
+func (c *changes) take() (dirty, toDelete []*group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	dirty, doomed = c.dirty, c.doomed
-	c.dirty, c.doomed = nil, nil
-	return dirty, doomed
+	dirty, toDelete = c.dirty, c.toDelete
+	c.dirty, c.toDelete = nil, nil
+	return dirty, toDelete
 }
 
 // sweepInterval is how often the keeper looks for idle groups.
@@ -57,19 +57,19 @@ func (r *Registry) keep(life context.Context) {
 	}
 }
 
-// checkpoint writes the groups that changed and deletes those that are doomed.
+// checkpoint writes the groups that changed and deletes those that are toDelete.
 // What fails is tried again by the next one.
 func (r *Registry) checkpoint(ctx context.Context) error {
-	dirty, doomed := r.changes.take()
+	dirty, toDelete := r.changes.take()
 	return errors.Join(
 		r.each(dirty, func(g *group) error { return g.save(ctx) }),
-		r.each(doomed, (*group).removeDoomed),
+		r.each(toDelete, (*group).removeUnused),
 	)
 }
 
-// removeDoomed deletes a group whose topic was deleted, or that could not begin
+// removeUnused deletes a group whose topic was deleted, or that could not begin
 // and has not since.
-func (g *group) removeDoomed() error {
+func (g *group) removeUnused() error {
 	if s := g.currentState(); s != fresh && s != ended {
 		return nil
 	}

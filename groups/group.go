@@ -124,8 +124,8 @@ func (g *group) removeMemberLocked(ms *Membership) {
 // is no failure of the messages.
 func (g *group) endMembershipLocked(ms *Membership) {
 	ms.state = left
-	for ms.flight.oldest() != nil {
-		g.returnLocked(ms.flight.takeOldest())
+	for ms.inFlight.oldest() != nil {
+		g.requeueLocked(ms.inFlight.takeOldest())
 	}
 	ms.bytes = 0
 	isOf := func(_ uint64, who *Membership) bool { return who == ms }

@@ -106,7 +106,7 @@ func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
 		member:   m,
 		position: g.progress.Position(),
 		credit:   opts.credit(g.registry.opts.Credit.Messages),
-		flight:   inFlight{explicit: opts.Explicit},
+		inFlight: inFlight{explicit: opts.Explicit},
 	}
 	g.addMemberLocked(ms)
 	if g.state != fresh && !g.rejoined {
@@ -134,7 +134,7 @@ func (g *group) replace(topic *streams.Topic) error {
 func (g *group) abandon() {
 	if err := g.erase(); err != nil {
 		g.registry.opts.OnError(g.key, err)
-		g.registry.changes.doom(g)
+		g.registry.changes.deleteLater(g)
 	}
 }
 

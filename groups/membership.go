@@ -20,7 +20,7 @@ type Membership struct {
 	// Guarded by group.mu.
 	state    memberState
 	ended    error // why nothing follows, if the member is to be told
-	flight   inFlight
+	inFlight inFlight
 	bytes    int       // payload in flight
 	told     []telling // gaps, in the order of their tags, of which it has not said that it heard
 	resumed  bool      // Resume was called since the member was last called
@@ -102,14 +102,14 @@ func (ms *Membership) Ack(tag uint64) {
 
 func (ms *Membership) ackLocked(tag uint64) {
 	ms.heardLocked(tag)
-	if ms.flight.explicit {
+	if ms.inFlight.explicit {
 		return
 	}
 	had, acked := ms.hasCreditLocked(), 0
 	var run progress.Span // of neighbours, which are noted together
-	for h := ms.flight.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.flight.oldest() {
+	for h := ms.inFlight.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.inFlight.oldest() {
 		m := h.message
-		ms.flight.remove(ms.flight.head)
+		ms.inFlight.remove(ms.inFlight.head)
 		ms.bytes -= len(m.Payload)
 		if acked == 0 || m.Seq != run.Last+1 {
 			ms.group.progress.Add(run.First, run.Last)
@@ -139,7 +139,7 @@ func (ms *Membership) AckSeqs(seqs []uint64) (acked int, err error) {
 func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
-	seqs := ms.flight.upTo(seq)
+	seqs := ms.inFlight.upTo(seq)
 	for n, who := range ms.group.overdue {
 		if who == ms && n <= seq {
 			seqs = append(seqs, n)
@@ -150,12 +150,12 @@ func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 }
 
 func (ms *Membership) ackSeqsLocked(seqs []uint64) (acked int, err error) {
-	if !ms.flight.explicit {
+	if !ms.inFlight.explicit {
 		return 0, ErrNotExplicit
 	}
 	had := ms.hasCreditLocked()
 	for _, seq := range seqs {
-		if h, ok := ms.flight.take(seq); ok {
+		if h, ok := ms.inFlight.take(seq); ok {
 			ms.doneLocked(h)
 			acked++
 		} else if ms.group.overdue[seq] == ms {
@@ -177,11 +177,11 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 	g := ms.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !ms.flight.explicit {
+	if !ms.inFlight.explicit {
 		return 0, ErrNotExplicit
 	}
 	for _, seq := range seqs {
-		if h, ok := ms.flight.take(seq); ok {
+		if h, ok := ms.inFlight.take(seq); ok {
 			ms.bytes -= len(h.message.Payload)
 			g.failLocked(h, reason, delay)
 			nacked++
@@ -227,7 +227,7 @@ func (ms *Membership) settledLocked(had bool, acked int) {
 // hasCreditLocked says whether the member may be handed a message. One is
 // always allowed, however large.
 func (ms *Membership) hasCreditLocked() bool {
-	n := ms.flight.live
+	n := ms.inFlight.live
 	return ms.state == ready && (n == 0 || n < ms.credit && ms.bytes < ms.group.registry.opts.Credit.Bytes)
 }
 
@@ -241,7 +241,7 @@ func (ms *Membership) assignLocked(m *streams.Message, i int, attempt uint32) {
 		ms.acked, ms.ackedTag, ms.resumed = false, 0, false
 	}
 	*ms.share = append(*ms.share, Share{i, int(attempt)})
-	ms.flight.add(handOut{m, untagged, attempt, never})
+	ms.inFlight.add(handOut{m, untagged, attempt, never})
 	ms.bytes += len(m.Payload)
 }
 

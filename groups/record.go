@@ -134,7 +134,7 @@ func (g *group) triedLocked() []tried {
 		all = append(all, tried{seq, a.Deliveries, a.Failures})
 	}
 	for _, ms := range g.members {
-		ms.flight.all(func(h *handOut) {
+		ms.inFlight.all(func(h *handOut) {
 			seq := h.message.Seq
 			all = append(all, tried{seq, h.attempt + 1, g.progress.Attempts(seq).Failures})
 		})

@@ -51,8 +51,8 @@ func TestRecordRoundTrip(t *testing.T) {
 func TestARecordCountsWhatIsHandedOut(t *testing.T) {
 	g := testGroup()
 	ms := &Membership{group: g}
-	ms.flight.add(handOut{message: &streams.Message{Seq: 5}, attempt: 1})
-	ms.flight.add(handOut{message: &streams.Message{Seq: 6}})
+	ms.inFlight.add(handOut{message: &streams.Message{Seq: 5}, attempt: 1})
+	ms.inFlight.add(handOut{message: &streams.Message{Seq: 6}})
 	g.members = append(g.members, ms)
 	want := [][4]uint64{{5, 5, 2, 0}, {6, 6, 1, 0}, {15, 17, 2, 1}}
 	if r := g.recordLocked(); !reflect.DeepEqual(r.Tried, want) || !r.HasMembers {

@@ -9,9 +9,9 @@ import (
 	"seagate/streams"
 )
 
-// returnLocked lets somebody else have a message that was in flight. That is no
+// requeueLocked lets somebody else have a message that was in flight. That is no
 // failure.
-func (g *group) returnLocked(h handOut) {
+func (g *group) requeueLocked(h handOut) {
 	a := g.progress.Attempts(h.message.Seq)
 	a.Deliveries = h.attempt + 1
 	g.progress.SetAttempts(h.message.Seq, a)
@@ -151,15 +151,15 @@ func (g *group) endDelaysLocked(now time.Duration) (moved bool) {
 // expireLocked takes from a member what it should have acknowledged by now. That
 // is no failure of the messages if the member panicked.
 func (g *group) expireLocked(ms *Membership, now time.Duration) (moved bool) {
-	if !ms.flight.explicit {
+	if !ms.inFlight.explicit {
 		return false
 	}
-	for h := ms.flight.oldest(); h != nil && h.deadline <= now; h = ms.flight.oldest() {
-		taken := ms.flight.takeOldest()
+	for h := ms.inFlight.oldest(); h != nil && h.deadline <= now; h = ms.inFlight.oldest() {
+		taken := ms.inFlight.takeOldest()
 		ms.bytes -= len(taken.message.Payload)
 		moved = true
 		if ms.state == dead {
-			g.returnLocked(taken)
+			g.requeueLocked(taken)
 			continue
 		}
 		g.failLocked(taken, fmt.Sprintf("not acknowledged within %v", g.registry.opts.AckTimeout), 0)
@@ -179,10 +179,10 @@ func (g *group) setTimerLocked() {
 		g.wakeAtLocked(g.delayed[0].due)
 	}
 	for _, ms := range g.members {
-		if !ms.flight.explicit {
+		if !ms.inFlight.explicit {
 			continue
 		}
-		if h := ms.flight.oldest(); h != nil && h.deadline < never {
+		if h := ms.inFlight.oldest(); h != nil && h.deadline < never {
 			g.wakeAtLocked(h.deadline)
 		}
 	}

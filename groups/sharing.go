@@ -79,7 +79,7 @@ func (rd *reader) dismiss(err error) (told []*Membership) {
 	}
 	if err == streams.ErrDeleted && g.state == reading {
 		g.state = ended
-		g.registry.changes.doom(g)
+		g.registry.changes.deleteLater(g)
 	}
 	return g.dismissLocked(err)
 }
@@ -278,15 +278,15 @@ func (g *group) settleLocked(ms *Membership) {
 	}
 	n := len(*ms.share)
 	ms.recycle()
-	if first := len(ms.flight.list) - n; first >= 0 {
+	if first := len(ms.inFlight.list) - n; first >= 0 {
 		deadline := g.deadlineLocked(ms)
 		for i := range ms.taken {
-			g.tagLocked(&ms.flight.list[first+i], ms.tag, deadline)
+			g.tagLocked(&ms.inFlight.list[first+i], ms.tag, deadline)
 		}
-		for i := first + ms.taken; i < first+n && ms.flight.live > 0; i++ {
-			if h, ok := ms.flight.takeAt(i); ok {
+		for i := first + ms.taken; i < first+n && ms.inFlight.live > 0; i++ {
+			if h, ok := ms.inFlight.takeAt(i); ok {
 				ms.bytes -= len(h.message.Payload)
-				g.untakenLocked(h)
+				g.requeueUntakenLocked(h)
 			}
 		}
 	}
@@ -302,7 +302,7 @@ func (g *group) settleLocked(ms *Membership) {
 // deadlineLocked returns by when a member has to acknowledge what it just
 // took, and sees to it that the group is woken then.
 func (g *group) deadlineLocked(ms *Membership) time.Duration {
-	if !ms.flight.explicit || ms.taken == 0 {
+	if !ms.inFlight.explicit || ms.taken == 0 {
 		return never
 	}
 	deadline := g.registry.now() + g.registry.opts.AckTimeout
@@ -322,9 +322,9 @@ func (g *group) tagLocked(h *handOut, tag uint64, deadline time.Duration) {
 	}
 }
 
-// untakenLocked lets others have a message that a member had no room for. It
+// requeueUntakenLocked lets others have a message that a member had no room for. It
 // was not handed out.
-func (g *group) untakenLocked(h handOut) {
+func (g *group) requeueUntakenLocked(h handOut) {
 	g.retryQueue.push(queued{h.message})
 	moveEntry(&g.overdue, g.offered, h.message.Seq)
 }

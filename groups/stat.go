@@ -48,7 +48,7 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 	}
 	s.InFlight = g.inFlightLocked()
 	for _, ms := range g.members {
-		if ms.flight.explicit {
+		if ms.inFlight.explicit {
 			s.Explicit++
 		}
 	}
@@ -79,7 +79,7 @@ func (g *group) lagLocked(b storage.Bounds) (position, lag uint64) {
 // inFlightLocked is how many messages members have been handed.
 func (g *group) inFlightLocked() (n int) {
 	for _, ms := range g.members {
-		n += ms.flight.live
+		n += ms.inFlight.live
 	}
 	return n
 }

@@ -165,7 +165,7 @@ func (g *group) delete() error {
 func (g *group) remove() error {
 	err := g.eraseIf(func(g *group) bool { return g.state != deleted })
 	if err != nil {
-		g.registry.changes.doom(g)
+		g.registry.changes.deleteLater(g)
 	}
 	return err
 }
@@ -243,13 +243,13 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 		g.markUncertain()
 		return err
 	}
-	g.goOn(in, rd, r)
+	g.applyMove(in, rd, r)
 	return nil
 }
 
 // goOn makes a record the group's progress and forgets everything before. If
 // there are members it reads on with in.
-func (g *group) goOn(in *streams.InTopic, rd *reader, r record) {
+func (g *group) applyMove(in *streams.InTopic, rd *reader, r record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.log != r.Log {
@@ -257,7 +257,7 @@ func (g *group) goOn(in *streams.InTopic, rd *reader, r record) {
 	}
 	g.progress, g.log, g.partial = r.progress(), r.Log, false
 	for _, ms := range g.members {
-		ms.flight.clear()
+		ms.inFlight.clear()
 		ms.bytes = 0
 	}
 	g.clearQueuesLocked()
