@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// changes is what waits for the next checkpoint.
+// changes is the groups that the next checkpoint writes or deletes.
 type changes struct {
 	mu       sync.Mutex // guards what follows; no other lock is taken with it
-	dirty    []*group   // their records are to be written
-	toDelete []*group   // they are to be deleted: see removeUnused
+	dirty    []*group   // write their records
+	toDelete []*group   // delete them: see removeUnused
 }
 
 func (c *changes) note(g *group) {
@@ -38,8 +38,8 @@ func (c *changes) take() (dirty, toDelete []*group) {
 // sweepInterval is how often the keeper looks for idle groups.
 const sweepInterval = time.Minute
 
-// keep writes what changed, and deletes groups that were idle for too long,
-// until life ends.
+// keep runs checkpoints, and deletes groups that were idle for too long, until
+// life ends.
 func (r *Registry) keep(life context.Context) {
 	checkpoint := time.NewTicker(r.opts.Checkpoint)
 	defer checkpoint.Stop()
@@ -50,15 +50,15 @@ func (r *Registry) keep(life context.Context) {
 		case <-life.Done():
 			return
 		case <-checkpoint.C:
-			_ = r.checkpoint(r.writing) // OnError has been told
+			_ = r.checkpoint(r.writing) // OnError was called
 		case <-sweep.C:
 			r.sweep()
 		}
 	}
 }
 
-// checkpoint writes the groups that changed and deletes those that are toDelete.
-// What fails is tried again by the next one.
+// checkpoint writes the groups that changed, and deletes those that wait for it.
+// If one fails, the next checkpoint tries again.
 func (r *Registry) checkpoint(ctx context.Context) error {
 	dirty, toDelete := r.changes.take()
 	return errors.Join(
@@ -67,8 +67,8 @@ func (r *Registry) checkpoint(ctx context.Context) error {
 	)
 }
 
-// removeUnused deletes a group whose topic was deleted, or that could not begin
-// and has not since.
+// removeUnused deletes a group whose topic was deleted, or whose first member could
+// not join and no other has joined since.
 func (g *group) removeUnused() error {
 	if s := g.currentState(); s != fresh && s != ended {
 		return nil
@@ -76,8 +76,8 @@ func (g *group) removeUnused() error {
 	return g.remove()
 }
 
-// returnTime is how long members have to come back after the registry was
-// opened, however long it was closed before.
+// returnTime is how long sweep waits after the registry was opened, so that members
+// can return however long it was closed.
 const returnTime = 10 * time.Minute
 
 // sweep deletes the groups that were idle for too long.
@@ -98,12 +98,12 @@ func (r *Registry) sweep() {
 	_ = r.each(idle, func(g *group) error { return g.eraseIf(isIdleLocked) })
 }
 
-// writers is how many records are written at a time. An engine that makes many
-// writes durable with one sync is slow with fewer.
+// writers is how many records are written at a time. An engine makes many waiting
+// writes durable with one sync, so fewer writers would be slow.
 const writers = 64
 
-// each calls f for all groups, some at a time, and returns and reports the
-// errors.
+// each calls f for all groups, at most writers at a time. It passes each error to
+// Options.OnError, and returns them all.
 func (r *Registry) each(groups []*group, f func(*group) error) error {
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -126,7 +126,7 @@ func (r *Registry) each(groups []*group, f func(*group) error) error {
 	return errors.Join(errs...)
 }
 
-// save writes the record, unless nothing changed since the last time.
+// save writes the record if it has changed.
 func (g *group) save(ctx context.Context) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
@@ -145,7 +145,7 @@ func (g *group) save(ctx context.Context) error {
 	return nil
 }
 
-// takeChange returns the record that is to be written, if one is.
+// takeChange returns the record to write, if it has changed, and clears dirty.
 func (g *group) takeChange() (r record, changed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// deadLetters hands messages to Options.DeadLetter, one after the other, from a
-// goroutine that lives as long as there are any. There are never more of them
-// than messages that groups have set aside.
+// deadLetters calls Options.DeadLetter, one call after the other, from a goroutine
+// that ends when the queue is empty. Options.SetAsideBytes of each group bounds
+// the queue.
 type deadLetters struct {
 	mu      sync.Mutex // guards what follows; no other lock is taken with it
-	queue   []func()   // calls of Options.DeadLetter to come
-	sending bool       // the goroutine is there
+	queue   []func()   // future calls of Options.DeadLetter
+	sending bool       // the goroutine is running
 	closed  bool
-	pending int           // letters that were handed over and have no outcome yet
+	pending int           // calls that began and whose done was not called yet
 	none    chan struct{} // closed when pending becomes 0; nil if nobody waits
 }
 
-// add has send called. The goroutine counts as one of running.
+// add queues a call of send. running waits for the goroutine. After close, add does
+// nothing.
 func (d *deadLetters) add(running *sync.WaitGroup, send func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -38,7 +39,7 @@ func (d *deadLetters) send() {
 	}
 }
 
-// next returns the next call, or nil, upon which the goroutine ends.
+// next returns the next call, or nil: then the goroutine must end.
 func (d *deadLetters) next() (send func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,7 +54,7 @@ func (d *deadLetters) next() (send func()) {
 	return send
 }
 
-// settled notes the outcome of a letter.
+// settled counts a call whose outcome is known.
 func (d *deadLetters) settled() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,8 +74,8 @@ func (d *deadLetters) close() {
 // outcomeTime is how long Close waits for the outcomes of dead letters.
 const outcomeTime = 5 * time.Second
 
-// wait waits until all letters have an outcome, so that they need not be sent
-// again; but no longer than outcomeTime, and until ctx ends.
+// wait waits until the outcome of all dead letters is known, so that none needs to
+// be sent again. It waits for outcomeTime at most, and returns when ctx ends.
 func (d *deadLetters) wait(ctx context.Context) {
 	d.mu.Lock()
 	if d.pending == 0 {

@@ -1,86 +1,88 @@
 // Package groups shares a topic's messages out among the members of consumer
-// groups: each message goes to one member of each group, at least once. A
-// member is a way to hand messages over; the package knows nothing else of it.
+// groups: each message goes to one member of each group, at least once. The
+// package knows a member only by the interface Member, which takes messages.
 //
 // # Sharing
 //
 // The members that accept a message and have credit take turns. A member's
 // credit is how many messages, and how many bytes, it may have in flight: handed
-// over and not acknowledged. A member alone gets everything, in order. A message
-// that no present member accepts is passed over for good, so that it does not
-// hold up the others.
+// over and not acknowledged. A single member gets everything, in order. A group
+// skips a message for good if no present member accepts it, so that the message
+// does not hold up the others.
 //
 // # Done
 //
-// A group is done with a message that was acknowledged, passed over, made a
-// dead letter, or lost to retention. Its position is the lowest number that it
-// is not done with; beyond that it keeps the spans of numbers that it is done
-// with: see package progress. It reads at most Options.Window messages beyond
-// its position, so a message that nobody acknowledges holds up those that come
-// later in the end.
+// A group is done with a message that was acknowledged, skipped, dead-lettered,
+// or lost to retention. Its position is the lowest sequence number that it is
+// not done with. Above the position it keeps the spans of numbers that it is
+// done with: see package progress. It reads at most Options.Window numbers
+// from its position on, so a message that nobody acknowledges eventually stops
+// the group.
 //
 // # Acknowledgement and redelivery
 //
-// Deliver tags what it hands over; Ack of a tag acknowledges everything up to
-// it. A member that joined explicitly acknowledges by numbers instead, and has
-// Options.AckTimeout for each message. What it does not acknowledge by then, or
-// gives back with Nack, has failed and is handed out again. Until somebody else
-// has taken it, a late acknowledgement counts. What a member has in flight when
-// it leaves goes to the other members at once, oldest first, or waits for the
-// next one; that is no failure. Members of both kinds may share a group.
+// Member.Deliver returns a tag for the messages that the member took. Ack of a
+// tag acknowledges everything up to it. An explicit member (JoinOptions.Explicit)
+// acknowledges sequence numbers instead, and has Options.AckTimeout for each
+// message. If it does not acknowledge a message in time, or returns it with
+// Nack, the message has failed and is handed out again. A late acknowledgement
+// counts until another member has taken the message. When a member leaves, its
+// messages in flight go to the other members at once, oldest first, or wait for
+// the next member. This does not count as a failure. A group may have members
+// of both kinds.
 //
-// Share.Attempt is how often a message was handed out before.
+// Share.Attempt is the number of earlier deliveries of a message.
 //
-// A message that failed Options.MaxDeliveries times is handed to
-// Options.DeadLetter. Until that has succeeded the group is not done with it:
-// it is tried again, and after a restart too. What waits for its dead letter,
-// or for the delay of a Nack, is bounded by Options.SetAsideBytes; while there
-// is more, nothing new is handed out.
+// A message that failed Options.MaxDeliveries times is passed to
+// Options.DeadLetter. The group is not done with the message until DeadLetter
+// has succeeded, and retries it, also after a restart. Options.SetAsideBytes
+// bounds the messages that wait for DeadLetter or for the delay of a Nack. While
+// they exceed it, nothing new is handed out.
 //
 // # Gaps
 //
-// All members are told of messages that were lost to retention. If they leave
-// before one of them says that it heard, those that come after them are told.
-// So a gap may be told more than once, also after a crash. A group remembers up
-// to 1,024 gaps of which nobody has heard.
+// A gap is a span of messages that were lost to retention. All members are told
+// of it. If they leave before one of them acknowledges the gap, later members are
+// told. So a gap may be told more than once, also after a crash. A group remembers
+// up to 1,024 gaps that nobody has acknowledged. Beyond that it forgets the oldest.
 //
 // # Life
 //
-// A group begins with its first member, where that one asked for, and Join
-// returns once this is durable. It ends when it is deleted, when its topic is,
-// or when it had no members for Options.IdleTimeout. Without members it costs
-// some hundred bytes of memory; the next member goes on where it was.
+// The first member creates the group, and chooses where it begins. Join returns
+// once the group is durable. A group is deleted by Delete, with its topic, or
+// after it had no members for Options.IdleTimeout. A group without members keeps
+// its position and takes some hundred bytes of memory.
 //
-// What a group is done with, and how often it handed out the rest, is written
-// every Options.Checkpoint if it changed, and by Registry.Close. So after a
-// crash, messages come again that were acknowledged within the last interval
-// and the time that the write took, and no others; attempts are those that were
-// written. A record is never ahead of what is done.
+// Each group has a record: what it is done with, and how often it handed out the
+// rest. A changed record is written every Options.Checkpoint, and by
+// Registry.Close. After a crash, the group redelivers the messages that were
+// acknowledged since the last complete checkpoint began, and no other acknowledged
+// messages. The counts of attempts are those of the record. A record never counts a message as done before the group does.
 //
-// A log that was made anew while the registry was closed is read from its first
-// message. If a log came back shorter than the group had read, the group goes
-// on behind its end.
+// If a log was recreated while the registry was closed, the group reads it from
+// its first message. If a log lost messages at its end that the group had read,
+// the group continues with the next message of the log.
 //
 // # Delivery
 //
-// A group is one consumer of its topic, and only the topic's worker hands
-// messages and gaps to members, one call at a time and without locks. Whoever
-// acknowledges, gives back, joins or leaves changes the group's state, wakes the
-// worker, and returns. A message that is being handed over is in flight from the
-// moment that it is assigned: what happens to it before the member's call
-// returns (an acknowledgement, a member that leaves, a move) counts.
+// A group is one consumer of its topic. Only the topic's worker hands messages
+// and gaps to members, one call at a time and without locks. Ack, Nack, Join,
+// Start and Leave change the group's state, wake the worker if it has something
+// to do, and return. A message is in flight as soon as it is assigned to a
+// member. So an acknowledgement, a Leave or a Move counts, even if it comes
+// before Member.Deliver returns.
 //
 // # Locks
 //
-// A group's recordMu, which is held while its record is read or written, is
-// taken before Registry.mu, that before Topic.mu, and that before the group's
-// mu. The locks of changes and deadLetters, and those of streams, come last.
-// Nothing is read or written, and no member is called, with a group's mu held.
-// So a Member may call its Membership from its methods.
+// The order of locks is group.recordMu, Registry.mu, Topic.mu, group.mu. The
+// locks of changes and deadLetters, and those of streams, come last. recordMu is
+// held while the group's record is read or written. While group.mu is held, no
+// storage is used and no member is called. So a Member may call its Membership
+// from its methods.
 //
 // # Goroutines
 //
-// A Registry has a keeper, which writes and deletes records, and a goroutine
-// that hands over dead letters as long as there are any. Close waits for both.
-// Groups with delays or deadlines have a timer of the runtime.
+// A Registry has two goroutines: the keeper writes and deletes records, and
+// another one calls Options.DeadLetter while there are dead letters. Close waits
+// for both. A group with delays or deadlines has a runtime timer.
 package groups

@@ -12,61 +12,61 @@ import (
 	"seagate/streams"
 )
 
-// A group is what is kept of a consumer group, and, while it has members, how
-// they share its place in the topic.
+// A group is a consumer group: its progress and counts, and while it has members,
+// also their messages in flight and its reader of the topic.
 type group struct {
 	registry *Registry
 	key      Key
 
-	// recordMu is held while the record is read, written or deleted, and while
-	// the group begins to read its topic. It is taken before Registry.mu.
+	// recordMu is held while the record is read, written or deleted, while the
+	// first member joins, and during a move. It is taken before Registry.mu.
 	recordMu sync.Mutex
 
 	mu           sync.Mutex // guards what follows
 	state        groupState
 	progress     progress.Progress
-	partial      bool   // progress is a Summary, and the record has the rest
-	dirty        bool   // the record is to be written
-	log          string // the ID of the log that the numbers are of
+	partial      bool   // progress is only a Summary; the record has the rest
+	dirty        bool   // the record must be written
+	log          string // ID of the log that progress and losses refer to
 	createdAt    time.Time
 	lastActive   time.Time // when the last member left
-	rejoined     bool      // a second member has joined, at any time
-	losses       []*loss   // gaps of which no member is known to have heard
+	rejoined     bool      // a member has joined after the first one; the group is never evicted
+	losses       []*loss   // gaps that no member has acknowledged
 	redelivered  uint64
 	deadLettered uint64
 	lost         uint64
 
-	// What follows is for groups with members, except deadLettering and, with
-	// it, setAsideBytes.
+	// What follows is unset while the group has no members, except that
+	// deadLettering remains, and its part of setAsideBytes.
 	in      *streams.InTopic
 	reader  *reader
-	members []*Membership // copied on each change: the worker reads it without the lock
+	members []*Membership // replaced on each change, because the worker reads it without the lock
 	turn    int           // index of the member whose turn it is
 
-	// retryQueue holds what came back from a member. While there is any, nothing
-	// is taken from the topic.
+	// retryQueue holds messages that must be handed out again. While there are
+	// any, the group takes nothing from the topic.
 	retryQueue    heap[queued]
 	delayed       heap[delayed]
 	deadLettering map[uint64]*deadLetterAttempt
 	setAsideBytes int                    // payload in delayed and deadLettering
-	overdue       map[uint64]*Membership // who was handed what timed out and nobody else has taken
-	offered       map[uint64]*Membership // those of overdue that are just being handed to others
-	heldAt        uint64                 // the message for which the window is full, or too much is set aside; 0: none
-	timer         *time.Timer            // for delays and acknowledgements that are due; nil: none
+	overdue       map[uint64]*Membership // for messages that timed out and that no other member has taken: the member that had them
+	offered       map[uint64]*Membership // entries of overdue whose messages are now being delivered to other members
+	heldAt        uint64                 // the topic's next message, if it waits for the window or SetAsideBytes; 0: none
+	timer         *time.Timer            // for delays and acknowledgement deadlines; nil: none
 	timerAt       time.Duration          // when it fires, by Registry.now; 0: never
 
-	pass uint64 // counts the batches that were shared out; owned by the worker
+	pass uint64 // number of batches shared out so far; owned by the worker
 }
 
-// A groupState says what there is of a group.
+// A groupState is the state of a group in its life.
 type groupState uint8
 
 const (
-	fresh   groupState = iota // made for a member that joins; it has no record yet
+	fresh   groupState = iota // its first member is joining; it may have no record yet
 	resting                   // it has a record and no members
 	reading                   // it has members, and reads its topic
-	ended                     // its topic was deleted; it will be
-	deleted                   // it has no record and is not in the registry; there may be members that have yet to hear of it
+	ended                     // its topic was deleted; the keeper will delete the group
+	deleted                   // it has no record and is not in the registry; members may not have been told yet
 )
 
 func (g *group) currentState() groupState {
@@ -75,26 +75,26 @@ func (g *group) currentState() groupState {
 	return g.state
 }
 
-// existsLocked says whether others may see the group.
+// existsLocked reports whether the group is visible to callers and has a record.
 func (g *group) existsLocked() bool { return g.state == resting || g.state == reading }
 
-// wakeLocked has the worker call reader.Resumed and then read on.
+// wakeLocked makes the worker call reader.Resumed and then continue reading.
 func (g *group) wakeLocked() {
 	if g.in != nil {
 		g.in.Resume()
 	}
 }
 
-// wakeIfHeldLocked wakes the worker if there is room for the message that it
-// waits with.
+// wakeIfHeldLocked wakes the worker if the group held a message back and now has
+// room for it.
 func (g *group) wakeIfHeldLocked() {
 	if g.heldAt > 0 && g.hasRoomLocked(g.heldAt) {
 		g.wakeLocked()
 	}
 }
 
-// hasRoomLocked says whether a message is within the window, and little enough
-// is set aside.
+// hasRoomLocked reports whether a message is within the window, and less than
+// Options.SetAsideBytes is set aside.
 func (g *group) hasRoomLocked(seq uint64) bool {
 	opts := &g.registry.opts
 	return seq < g.progress.Position()+uint64(opts.Window) && g.setAsideBytes < opts.SetAsideBytes
@@ -120,8 +120,8 @@ func (g *group) removeMemberLocked(ms *Membership) {
 	g.wakeLocked()
 }
 
-// endMembershipLocked takes from a member what it has not acknowledged, which
-// is no failure of the messages.
+// endMembershipLocked ends a membership and queues the member's unacknowledged
+// messages to be handed out again. They do not count as failed.
 func (g *group) endMembershipLocked(ms *Membership) {
 	ms.state = left
 	for ms.inFlight.oldest() != nil {
@@ -134,8 +134,8 @@ func (g *group) endMembershipLocked(ms *Membership) {
 	ms.forgetTold()
 }
 
-// dismiss ends all memberships of a group, if it has any. The caller tells
-// those that it returns, with endAll.
+// dismiss ends all memberships of a group, if it has any. The caller must pass
+// those that it returns to endAll. why is nil if the members are not told.
 func (g *group) dismiss(why error) (told []*Membership) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -160,15 +160,15 @@ func (g *group) dismissLocked(why error) (told []*Membership) {
 	return told
 }
 
-// endAll tells members that nothing follows. why is nil if they are not told.
+// endAll calls Member.End of the memberships, unless why is nil. No locks are held.
 func endAll(memberships []*Membership, why error) {
 	for _, ms := range memberships {
 		ms.end(why)
 	}
 }
 
-// restLocked stops reading the topic when there are no members any more. What
-// was not acknowledged is read again for the next one.
+// restLocked stops reading the topic after the last member has left. The next
+// member's reader reads the unacknowledged messages again.
 func (g *group) restLocked() {
 	if g.state == reading {
 		g.state = resting
@@ -192,7 +192,7 @@ func (g *group) clearQueuesLocked() {
 	g.retryQueue, g.delayed, g.overdue, g.offered, g.heldAt = nil, nil, nil, nil, 0
 }
 
-// markLocked has the record written with the next checkpoint.
+// markLocked marks the record to be written by the next checkpoint.
 func (g *group) markLocked() {
 	if g.dirty || !g.existsLocked() {
 		return
@@ -201,8 +201,9 @@ func (g *group) markLocked() {
 	g.registry.changes.note(g)
 }
 
-// markUncertain has the record written again after a write that failed, and may
-// have happened. If progress is partial the record is right either way.
+// markUncertain marks the record to be written after a failed write, since nobody
+// knows whether that write took effect. If progress is partial, nothing has
+// changed, so the record is right in both cases and must not be replaced.
 func (g *group) markUncertain() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -211,11 +212,11 @@ func (g *group) markUncertain() {
 	}
 }
 
-// erase deletes the record, and then the group. Members that there are go on
-// until they hear of it. g.recordMu is held.
+// erase deletes the record, and then the group. It does not end memberships: the
+// caller or the topic does. g.recordMu is held.
 func (g *group) erase() error {
-	// Not under a caller's context: a deletion that nobody waits for any more
-	// may still happen.
+	// A caller's context must not cut the deletion short: it might take effect
+	// although the caller was told that it failed.
 	err := g.registry.records.Delete(g.registry.writing, groupsTable, g.key.recordKey(), storage.Always())
 	if err != nil {
 		g.markUncertain()

@@ -6,8 +6,8 @@ import (
 	"seagate/streams"
 )
 
-// A heap is a priority queue of items that know which of them comes first. The
-// zero value is empty; an empty heap holds no memory.
+// A heap is a priority queue; Before decides the order. The zero value is empty.
+// An empty heap holds no memory.
 type heap[T interface{ Before(T) bool }] []T
 
 func (h *heap[T]) push(item T) {
@@ -23,7 +23,7 @@ func (h *heap[T]) push(item T) {
 	}
 }
 
-// pop removes and returns the item that comes first. There has to be one.
+// pop removes and returns the first item. The heap must not be empty.
 func (h *heap[T]) pop() T {
 	items := *h
 	first, last := items[0], len(items)-1
@@ -49,19 +49,19 @@ func (h *heap[T]) pop() T {
 	return first
 }
 
-// queued is a message that waits to be handed out again. The oldest comes
-// first. It is a heap since a list in order would be gone through for each of a
-// thousand members that leave at once.
+// queued is a message that waits to be handed out again. The lowest sequence
+// number comes first. The queue is a heap, because a sorted list would be
+// searched again for each of a thousand members that leave at once.
 type queued struct{ *streams.Message }
 
-// Before says which of two messages is handed out first.
+// Before reports whether q is handed out before other.
 func (q queued) Before(other queued) bool { return q.Seq < other.Seq }
 
-// delayed is a message that is handed out again at a time, by Registry.now.
+// delayed is a message that is handed out again at due, in terms of Registry.now.
 type delayed struct {
 	message *streams.Message
 	due     time.Duration
 }
 
-// Before says which of two messages is due first.
+// Before reports whether d is due before other.
 func (d delayed) Before(other delayed) bool { return d.due < other.due }

@@ -8,41 +8,42 @@ import (
 	"seagate/streams"
 )
 
-// A handOut is a message in flight: a member was handed it, or is being handed
-// it, and has not acknowledged it.
+// A handOut is a message in flight: it is assigned to a member, which has not
+// acknowledged it.
 type handOut struct {
 	message  *streams.Message // nil once it is no longer in flight
-	tag      uint64           // untagged until the member has taken it
-	attempt  uint32           // how often it was handed out before
-	deadline time.Duration    // by Registry.now
+	tag      uint64           // untagged until Member.Deliver has returned
+	attempt  uint32           // number of earlier deliveries
+	deadline time.Duration    // for the acknowledgement, in terms of Registry.now; or never
 }
 
-// What is being handed over has no tag yet, and no deadline: Ack does not reach
-// it, and it does not time out.
+// A message has neither a tag nor a deadline until Member.Deliver returns. So Ack
+// does not acknowledge it, and it does not time out.
 const (
 	untagged = math.MaxUint64
 	never    = time.Duration(math.MaxInt64)
 )
 
-// inFlight is what a member was handed and has not acknowledged, in the order
-// in which it was handed over, which is that of tags and deadlines. At the end
-// stands what is being handed over.
+// inFlight is the messages that a member has in flight, in the order in which
+// they were assigned. Tags and deadlines never go down in this order. The
+// messages of the present Member.Deliver call are at the end. The group's mu
+// guards it.
 type inFlight struct {
 	list []handOut
-	box  *[]handOut // what list goes back to lists in; nil with list
-	head int        // those before it are no longer in flight
-	live int        // how many are in flight
+	box  *[]handOut // returns list to the pool lists; nil if list is nil
+	head int        // entries before it are no longer in flight
+	live int        // number of messages in flight
 
-	// at is where in the list a number is. Only for explicit members.
+	// at maps a sequence number to its index in list. Only explicit members use it.
 	at       map[uint64]int
 	explicit bool
 }
 
-// lists are those of members that have nothing in flight. With bursts of
-// messages that are acknowledged at once each burst would grow a new one.
+// lists is a pool, because otherwise each burst of messages that is acknowledged
+// at once would grow a new list.
 var lists = sync.Pool{New: func() any { return new([]handOut) }}
 
-// maxList is the largest list that is used again, in messages.
+// maxList is the largest list that returns to the pool, in messages.
 const maxList = 4096
 
 func (f *inFlight) add(h handOut) {
@@ -68,7 +69,7 @@ func (f *inFlight) index(i int) {
 	f.at[f.list[i].message.Seq] = i
 }
 
-// compact moves what is in flight to the front.
+// compact moves the messages in flight to the front of the list.
 func (f *inFlight) compact() {
 	kept := f.list[:0]
 	for _, h := range f.list[f.head:] {
@@ -81,7 +82,8 @@ func (f *inFlight) compact() {
 	f.list, f.head = kept, 0
 }
 
-// oldest returns what was handed over first, or nil.
+// oldest returns the message that was assigned first, or nil. The pointer is valid
+// until the next change.
 func (f *inFlight) oldest() *handOut {
 	if f.live == 0 {
 		return nil
@@ -92,13 +94,13 @@ func (f *inFlight) oldest() *handOut {
 	return &f.list[f.head]
 }
 
-// takeOldest removes what oldest returns.
+// takeOldest removes and returns the oldest message. There must be one.
 func (f *inFlight) takeOldest() handOut {
 	f.oldest()
 	return f.remove(f.head)
 }
 
-// take removes a message by its number, from those of an explicit member.
+// take removes a message of an explicit member by its sequence number.
 func (f *inFlight) take(seq uint64) (h handOut, ok bool) {
 	i, ok := f.at[seq]
 	if !ok {
@@ -107,7 +109,7 @@ func (f *inFlight) take(seq uint64) (h handOut, ok bool) {
 	return f.remove(i), true
 }
 
-// takeAt removes the i-th of the list, if it is in flight.
+// takeAt removes the i-th entry of the list, if it is in flight.
 func (f *inFlight) takeAt(i int) (h handOut, ok bool) {
 	if f.live == 0 || f.list[i].message == nil {
 		return handOut{}, false
@@ -127,8 +129,8 @@ func (f *inFlight) remove(i int) handOut {
 	return h
 }
 
-// recycle gives the list back, so that a member with nothing in flight holds no
-// memory.
+// recycle returns the list to the pool, so that a member with nothing in flight
+// holds no memory.
 func (f *inFlight) recycle() {
 	if cap(f.list) <= maxList {
 		clear(f.list)
@@ -140,7 +142,7 @@ func (f *inFlight) recycle() {
 
 func (f *inFlight) clear() { *f = inFlight{explicit: f.explicit} }
 
-// upTo returns the numbers up to seq, of an explicit member.
+// upTo returns an explicit member's sequence numbers up to seq, in any order.
 func (f *inFlight) upTo(seq uint64) (seqs []uint64) {
 	for n := range f.at {
 		if n <= seq {
@@ -150,7 +152,7 @@ func (f *inFlight) upTo(seq uint64) (seqs []uint64) {
 	return seqs
 }
 
-// all calls f with each message in flight.
+// all calls do with each message in flight.
 func (f *inFlight) all(do func(*handOut)) {
 	for i := f.head; i < len(f.list); i++ {
 		if f.list[i].message != nil {

@@ -11,22 +11,21 @@ import (
 
 // JoinOptions is how a member joins.
 type JoinOptions struct {
-	// From is where the group begins if it is new. Otherwise it does not
-	// matter.
+	// From is where a new group begins. It is ignored if the group exists.
 	From streams.StartAt
 
-	// Explicit: the member acknowledges by numbers, message by message, each
-	// within Options.AckTimeout. Otherwise its tags acknowledge.
+	// Explicit means that the member acknowledges sequence numbers, each within
+	// Options.AckTimeout. Otherwise it acknowledges tags.
 	Explicit bool
 
 	// Credit is how many messages the member may have in flight, at most
-	// Options.Credit. 0 is Options.Credit or, for an explicit member, 100 if
-	// that is less.
+	// Options.Credit.Messages. 0 means Options.Credit.Messages, but at most 100
+	// for an explicit member.
 	Credit int
 }
 
-// credit returns how many messages the member may have in flight, of so many at
-// most.
+// credit returns how many messages the member may have in flight; most is the
+// limit of Options.
 func (o JoinOptions) credit(most int) int {
 	switch {
 	case o.Credit > 0:
@@ -40,16 +39,16 @@ func (o JoinOptions) credit(most int) int {
 // errGone reports that the group was deleted before it could be joined.
 var errGone = errors.New("groups: the group is gone")
 
-// Join makes m a member of the group of that name. A group that does not exist
-// is made, and Join returns once that is durable. A client that has as many
-// groups as it may loses the one that is idle for the longest time, of those
-// that no second member ever joined: clients that want everything make a group
-// for each subscription, and never come back.
+// Join makes m a member of the named group. If the group does not exist, Join
+// creates it, and returns once it is durable. If the client already has
+// Options.PerClient groups, a new group evicts the client's longest-idle group
+// among those that never had a second member. The reason: some clients create
+// a new group for each subscription, and never return to it.
 //
-// topic is the topic that t is of. Nothing is handed over before
-// Membership.Start. Join returns ErrTooManyGroups, ErrClosed, an error of
-// streams.Topic.In or one of the store. It may read and write, and must be
-// called without locks.
+// topic must be the current topic with the ID of t. No messages are delivered
+// before Membership.Start. Join returns ErrTooManyGroups, ErrClosed, an error of
+// streams.Topic.In or one of the store. It may read and write, and must be called
+// without locks.
 func (t *Topic) Join(ctx context.Context, topic *streams.Topic, name Name, opts JoinOptions, m Member) (*Membership, error) {
 	for {
 		if t.registry.closed.Load() {
@@ -65,8 +64,8 @@ func (t *Topic) Join(ctx context.Context, topic *streams.Topic, name Name, opts 
 	}
 }
 
-// enter adds a member, and if it is the first, begins to read the topic. It
-// returns errGone if the group has to be looked up again.
+// enter adds a member. If it is the first, the group begins to read the topic.
+// enter returns errGone if the caller has to look the group up again.
 func (g *group) enter(ctx context.Context, topic *streams.Topic, opts JoinOptions, m Member) (*Membership, error) {
 	if ms := g.joinOthers(topic, opts, m); ms != nil {
 		return ms, nil
@@ -79,7 +78,7 @@ func (g *group) enter(ctx context.Context, topic *streams.Topic, opts JoinOption
 	switch g.currentState() {
 	case deleted:
 		return nil, errGone
-	case reading, ended: // with a topic that was deleted
+	case reading, ended: // its topic was deleted
 		return nil, g.replace(topic)
 	}
 	ms, err := g.begin(ctx, topic, opts, m)
@@ -89,7 +88,7 @@ func (g *group) enter(ctx context.Context, topic *streams.Topic, opts JoinOption
 	return ms, err
 }
 
-// joinOthers adds a member to a group that has some already, and reads topic.
+// joinOthers adds a member to a group that already has members and reads topic.
 // Otherwise it returns nil.
 func (g *group) joinOthers(topic *streams.Topic, opts JoinOptions, m Member) *Membership {
 	g.mu.Lock()
@@ -116,8 +115,9 @@ func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
 	return ms
 }
 
-// replace deletes a group whose topic was deleted and made anew, before the
-// keeper comes to it. It returns errGone if it did. g.recordMu is held.
+// replace deletes a group whose topic was deleted and recreated, if the keeper has
+// not deleted it yet. It returns errGone if it did, and streams.ErrDeleted if
+// topic is not the current one. g.recordMu is held.
 func (g *group) replace(topic *streams.Topic) error {
 	if current, ok := g.registry.lookup(g.key.Topic); !ok || current != topic {
 		return streams.ErrDeleted
@@ -128,9 +128,9 @@ func (g *group) replace(topic *streams.Topic) error {
 	return errGone
 }
 
-// abandon takes out a new group that could not begin, with the record that it
-// may have all the same. If that cannot be deleted the keeper tries again.
-// g.recordMu is held.
+// abandon deletes a new group that could not begin. It also deletes the record,
+// which may exist although its write failed. If this fails, the keeper tries
+// again. g.recordMu is held.
 func (g *group) abandon() {
 	if err := g.erase(); err != nil {
 		g.registry.opts.OnError(g.key, err)
@@ -138,8 +138,8 @@ func (g *group) abandon() {
 	}
 }
 
-// begin reads on from the group's position, or from where a new group begins,
-// for its first member. g.recordMu is held.
+// begin adds the first member, and reads the topic from the group's position or,
+// for a new group, from opts.From. g.recordMu is held.
 func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOptions, m Member) (*Membership, error) {
 	isNew := g.currentState() == fresh
 	from := opts.From
@@ -168,8 +168,8 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 	return ms, nil
 }
 
-// resumeAt returns the number from which a group reads on. In a log that was
-// made anew that is the first; in one that came back shorter, the next.
+// resumeAt returns the sequence number at which a group continues. In a recreated
+// log that is the first; in one that ends before the position, the next.
 func (g *group) resumeAt(b storage.Bounds) uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -179,19 +179,20 @@ func (g *group) resumeAt(b storage.Bounds) uint64 {
 	return min(g.progress.Position(), b.Next)
 }
 
-// store writes the record of a new group, so that a crash does not move it.
+// store writes the record of a new group. So the group keeps its start position
+// in a crash.
 func (g *group) store(joined streams.Joined) error {
 	g.mu.Lock()
 	g.progress, g.log = progress.At(joined.Next), joined.Bounds.ID
 	r := g.recordLocked()
 	g.mu.Unlock()
-	// Not under a caller's context: a write that nobody waits for any more may
-	// still happen.
+	// A caller's context must not cut the write short: it might take effect
+	// although the caller was told that it failed.
 	return g.put(g.registry.writing, r)
 }
 
-// startReading lets the group share out what in delivers, from where resumeAt
-// said. The group has a record.
+// startReading starts in, and adds the first member. The group has a record. rd
+// receives what in delivers.
 func (g *group) startReading(in *streams.InTopic, rd *reader, b storage.Bounds, opts JoinOptions, m Member) (*Membership, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -205,7 +206,7 @@ func (g *group) startReading(in *streams.InTopic, rd *reader, b storage.Bounds, 
 	g.cutLocked(b)
 	ms := g.joinLocked(opts, m)
 	g.state, g.in, g.reader = reading, in, rd
-	g.markLocked() // it has members now
+	g.markLocked() // the record says that the group has members
 	in.Start()
 	return ms, nil
 }

@@ -6,25 +6,25 @@ import (
 	"seagate/groups/progress"
 )
 
-// A loss is a gap of which no member is known to have heard. What a member was
-// told just before its connection broke has not arrived.
+// A loss is a gap that no member has acknowledged. A member that was told may not
+// have received it, for example because its connection broke.
 type loss struct {
 	progress.Span
-	pending int // members that were told and have yet to say that they heard
+	pending int // number of members that were told and have not acknowledged it yet
 }
 
-// A telling is a gap that a member was told of.
+// A telling is a gap that a member was told of. Ack of the tag acknowledges it.
 type telling struct {
 	loss *loss
 	tag  uint64
 }
 
-// maxLosses bounds how many gaps a group remembers. There can be many only if
-// members come, acknowledge what lies between them, and never hear of one.
+// maxLosses bounds how many gaps a group remembers. There are many only if members
+// acknowledge the messages between the gaps, but never a gap.
 const maxLosses = 1024
 
-// loseLocked remembers a gap. Beyond what may be remembered the oldest is
-// forgotten.
+// loseLocked remembers a gap. If there are maxLosses already, it forgets the
+// oldest.
 func (g *group) loseLocked(s progress.Span) {
 	if n := len(g.losses); n > 0 && g.losses[n-1].pending == 0 && g.losses[n-1].Last+1 == s.First {
 		g.losses[n-1].Last = s.Last
@@ -36,8 +36,8 @@ func (g *group) loseLocked(s progress.Span) {
 	g.losses = append(g.losses, &loss{Span: s})
 }
 
-// tellLosses lets those members have messages that have started, and tells all
-// of the gaps that nobody is about to hear of.
+// tellLosses makes starting members ready, and tells all ready or full members of
+// the gaps for which no acknowledgement is pending.
 func (rd *reader) tellLosses() {
 	members, losses := rd.untold()
 	for _, l := range losses {
@@ -58,7 +58,7 @@ func (rd *reader) untold() (members []*Membership, losses []*loss) {
 	if g.reader != rd {
 		return nil, nil
 	}
-	rd.members = g.members // those that left are not held on to
+	rd.members = g.members // so that members that left can be freed
 	for _, ms := range g.members {
 		if ms.state == starting {
 			ms.state = ready
@@ -75,7 +75,7 @@ func (rd *reader) untold() (members []*Membership, losses []*loss) {
 	return members, losses
 }
 
-// tellLoss returns whether the member could be told.
+// tellLoss tells a member of a gap, and reports whether it could be told.
 func (ms *Membership) tellLoss(l *loss) bool {
 	first, last, ok := ms.beginTelling(l)
 	if !ok {
@@ -91,7 +91,7 @@ func (ms *Membership) tellLoss(l *loss) bool {
 		l.pending++
 		ms.told = append(ms.told, telling{l, tag})
 	}
-	if ms.acked { // perhaps before the call returned
+	if ms.acked { // Ack may have been called before Member.Gap returned
 		ms.heardLocked(ms.ackedTag)
 	}
 	return true
@@ -104,8 +104,8 @@ func (ms *Membership) beginTelling(l *loss) (first, last uint64, ok bool) {
 	return l.First, l.Last, ms.state == ready || ms.state == full
 }
 
-// heard notes that a gap was heard of, unless members that were told have yet to
-// say so.
+// heard forgets a gap that some member was told of, unless an acknowledgement is
+// still pending.
 func (g *group) heard(l *loss) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -114,7 +114,7 @@ func (g *group) heard(l *loss) {
 	}
 }
 
-// heardLocked takes a member's word that it heard of all gaps up to the tag.
+// heardLocked forgets the gaps that the member acknowledges with the tag.
 func (ms *Membership) heardLocked(tag uint64) {
 	for len(ms.told) > 0 && ms.told[0].tag <= tag {
 		ms.group.heardLocked(ms.told[0].loss)
@@ -129,7 +129,8 @@ func (g *group) heardLocked(l *loss) {
 	}
 }
 
-// forgetTold is called for a member that leaves.
+// forgetTold is called when a member leaves: its gaps are told to others again.
+// The group's mu is held.
 func (ms *Membership) forgetTold() {
 	for _, t := range ms.told {
 		t.loss.pending--
@@ -137,7 +138,7 @@ func (ms *Membership) forgetTold() {
 	ms.told = nil
 }
 
-// cutLosses forgets gaps from next on.
+// cutLosses forgets the parts of gaps from next on. The group's mu is held.
 func (g *group) cutLosses(next uint64) {
 	g.losses = slices.DeleteFunc(g.losses, func(l *loss) bool { return l.First >= next })
 	for _, l := range g.losses {

@@ -9,8 +9,8 @@ import (
 	"seagate/streams"
 )
 
-// A Membership is one member's place in a group. Its methods return quickly and
-// deliver nothing: the topic's worker does. Safe for concurrent use.
+// A Membership is one member's place in a group. Its methods return quickly: only
+// the topic's worker delivers messages. Safe for concurrent use.
 type Membership struct {
 	group    *group
 	member   Member
@@ -19,55 +19,55 @@ type Membership struct {
 
 	// Guarded by group.mu.
 	state    memberState
-	ended    error // why nothing follows, if the member is to be told
+	ended    error // what Start passes to Member.End; nil: nothing
 	inFlight inFlight
 	bytes    int       // payload in flight
-	told     []telling // gaps, in the order of their tags, of which it has not said that it heard
-	resumed  bool      // Resume was called since the member was last called
-	acked    bool      // Ack was called since then
-	ackedTag uint64    // with this tag, the highest
+	told     []telling // gaps that it was told of and has not acknowledged, in the order of their tags
+	resumed  bool      // Resume was called since the last call of Deliver began
+	acked    bool      // Ack was called since the last call of Deliver or Gap began
+	ackedTag uint64    // the highest tag of these calls
 
 	// Owned by the worker.
 	panicked bool
-	asked    uint64   // group.pass when visible was right
-	visible  []int    // which messages of the batch it accepts; nil: all
-	seen     int      // how many of visible are behind the message in question
-	share    *[]Share // what it was assigned of the batch; nil: nothing
+	asked    uint64   // the group.pass that visible belongs to
+	visible  []int    // what Member.Visible returned; nil: all messages of the batch
+	seen     int      // accepts has passed so many entries of visible
+	share    *[]Share // the messages of the batch that it was assigned; nil: none
 	taken    int      // what Deliver returned
 	tag      uint64
 }
 
-// A memberState says what a member may be handed.
+// A memberState determines what a member may be handed.
 type memberState uint8
 
 const (
 	joined   memberState = iota // nothing until Start
-	starting                    // nothing until the worker has told it of losses
+	starting                    // nothing until the worker has told it of gaps
 	ready                       // messages, if it has credit
 	full                        // nothing until Resume: it took fewer than it was handed
 	dead                        // nothing any more: it panicked
-	left                        // nothing any more: it left, or was told that nothing follows
+	left                        // nothing any more: it left, or the group ended its membership
 )
 
-// Position is the number of the first message that the group was not done
-// with when the member joined.
+// Position returns the sequence number of the first message that the group was not
+// done with when the member joined.
 func (ms *Membership) Position() uint64 { return ms.position }
 
-// Start begins delivery.
+// Start begins delivery. If the membership has ended since Join, Start calls
+// Member.End instead.
 func (ms *Membership) Start() {
 	if why := ms.start(); why != nil {
 		ms.end(why)
 	}
 }
 
-// start returns why the membership ended before it began, if it did.
+// start returns what Start passes to Member.End; nil: nothing.
 func (ms *Membership) start() (why error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
 	switch ms.state {
 	case joined:
-		// At once where nothing has to be told first: the member takes its
-		// turn with the next message.
+		// If there are no gaps to tell first, the member takes part at once.
 		ms.state = ready
 		if len(ms.group.losses) > 0 {
 			ms.state = starting
@@ -79,8 +79,8 @@ func (ms *Membership) start() (why error) {
 	return why
 }
 
-// Resume says that a member that took fewer messages than it was handed has
-// room again.
+// Resume must be called when a member has room again, after Member.Deliver took
+// fewer messages than it was handed.
 func (ms *Membership) Resume() {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
@@ -91,8 +91,8 @@ func (ms *Membership) Resume() {
 	ms.group.wakeLocked()
 }
 
-// Ack acknowledges all that was handed over up to the tag. Of a member that
-// acknowledges explicitly it says only which gaps it has heard of.
+// Ack acknowledges all messages and gaps up to a tag that Member.Deliver or
+// Member.Gap returned. For an explicit member, it acknowledges only gaps.
 func (ms *Membership) Ack(tag uint64) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
@@ -106,7 +106,7 @@ func (ms *Membership) ackLocked(tag uint64) {
 		return
 	}
 	had, acked := ms.hasCreditLocked(), 0
-	var run progress.Span // of neighbours, which are noted together
+	var run progress.Span // consecutive numbers, which are added in one step
 	for h := ms.inFlight.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.inFlight.oldest() {
 		m := h.message
 		ms.inFlight.remove(ms.inFlight.head)
@@ -124,18 +124,17 @@ func (ms *Membership) ackLocked(tag uint64) {
 	ms.settledLocked(had, acked)
 }
 
-// AckSeqs acknowledges the messages with these numbers and returns how many of
-// them it could: those that the member was handed and has neither acknowledged
-// nor given back, and those that were taken back from it because its time was
-// up and have not been handed out again. It returns ErrNotExplicit if the
-// member's tags acknowledge.
+// AckSeqs acknowledges the messages with these sequence numbers, and returns how many
+// it acknowledged. It ignores numbers that are neither in flight to this member nor
+// timed out at it; after a timeout, it ignores a message that another member has
+// taken. It returns ErrNotExplicit if the member acknowledges tags.
 func (ms *Membership) AckSeqs(seqs []uint64) (acked int, err error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
 	return ms.ackSeqsLocked(seqs)
 }
 
-// AckUpTo is AckSeqs of all messages up to a number.
+// AckUpTo calls AckSeqs with all of the member's messages up to seq, inclusive.
 func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
@@ -145,7 +144,7 @@ func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 			seqs = append(seqs, n)
 		}
 	}
-	slices.Sort(seqs) // one span, mostly, for progress
+	slices.Sort(seqs) // progress is fast with consecutive numbers
 	return ms.ackSeqsLocked(seqs)
 }
 
@@ -168,11 +167,11 @@ func (ms *Membership) ackSeqsLocked(seqs []uint64) (acked int, err error) {
 	return acked, nil
 }
 
-// Nack gives messages back that could not be processed, which counts as a
-// failure of theirs, and returns how many of the numbers it had been handed.
-// They are handed out again, perhaps to the same member, at once or after a
-// delay; the delay is forgotten when the group has no members. It returns
-// ErrNotExplicit if the member's tags acknowledge.
+// Nack returns messages that could not be processed, and returns how many of the
+// numbers were in flight to this member. Each of these counts as a failure. The
+// group hands them out again, perhaps to the same member, at once or after delay.
+// The delay is forgotten when the group has no members. Nack returns
+// ErrNotExplicit if the member acknowledges tags.
 func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (nacked int, err error) {
 	g := ms.group
 	g.mu.Lock()
@@ -194,10 +193,9 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 	return nacked, nil
 }
 
-// Leave ends the membership. What was not acknowledged goes to the other
-// members, or waits for the next one. A call of the member that is under way
-// may return after Leave; what it takes does not count. It is safe to call
-// twice.
+// Leave ends the membership. Its unacknowledged messages go to the other members, or
+// wait for the next one. A call of the Member that began before may return after
+// Leave; messages that it takes count as not taken. Leave is safe to call twice.
 func (ms *Membership) Leave() {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
@@ -209,8 +207,8 @@ func (ms *Membership) doneLocked(h handOut) {
 	ms.group.progress.Add(h.message.Seq, h.message.Seq)
 }
 
-// settledLocked goes on after messages were acknowledged by a member that had
-// credit before, or had none.
+// settledLocked wakes the worker if acknowledged messages made a delivery possible.
+// had is whether the member had credit before, acked the number of messages.
 func (ms *Membership) settledLocked(had bool, acked int) {
 	if acked == 0 {
 		return
@@ -224,17 +222,17 @@ func (ms *Membership) settledLocked(had bool, acked int) {
 	g.wakeIfHeldLocked()
 }
 
-// hasCreditLocked says whether the member may be handed a message. One is
-// always allowed, however large.
+// hasCreditLocked reports whether the member may be handed another message. A member
+// with nothing in flight always may, however large the message is.
 func (ms *Membership) hasCreditLocked() bool {
 	n := ms.inFlight.live
 	return ms.state == ready && (n == 0 || n < ms.credit && ms.bytes < ms.group.registry.opts.Credit.Bytes)
 }
 
-// Slices of shares are needed during a pass only.
+// shares is a pool, because a share is needed only while a batch is shared out.
 var shares = sync.Pool{New: func() any { return new([]Share) }}
 
-// assignLocked puts a message, the i-th of its batch, in flight.
+// assignLocked adds a message, the i-th of its batch, to those in flight.
 func (ms *Membership) assignLocked(m *streams.Message, i int, attempt uint32) {
 	if ms.share == nil {
 		ms.share = shares.Get().(*[]Share)
@@ -251,7 +249,7 @@ func (ms *Membership) recycle() {
 	ms.share = nil
 }
 
-// ask asks the member what it may be handed, unless it is beyond asking.
+// ask calls Member.Visible. A member that has panicked accepts nothing.
 func (ms *Membership) ask(b *streams.Batch) {
 	ms.visible, ms.seen = []int{}, 0
 	if ms.panicked {
@@ -261,8 +259,8 @@ func (ms *Membership) ask(b *streams.Batch) {
 	ms.visible = ms.member.Visible(b)
 }
 
-// accepts says whether the member may be handed the i-th message. i never goes
-// down within a batch.
+// accepts reports whether the member accepts the i-th message of the batch. i must
+// never go down within a batch.
 func (ms *Membership) accepts(i int) bool {
 	if ms.visible == nil {
 		return true
@@ -273,7 +271,8 @@ func (ms *Membership) accepts(i int) bool {
 	return ms.seen < len(ms.visible) && ms.visible[ms.seen] == i
 }
 
-// deliver hands the member its share. One that panics has taken nothing.
+// deliver calls Member.Deliver with the share, if there is one. If the member panics,
+// it has taken nothing.
 func (ms *Membership) deliver(b *streams.Batch) {
 	if ms.share == nil {
 		return
@@ -283,13 +282,13 @@ func (ms *Membership) deliver(b *streams.Batch) {
 	ms.taken, ms.tag = ms.member.Deliver(b, *ms.share)
 }
 
-// gap tells the member of a gap, unless it is beyond that.
+// gap calls Member.Gap. If the member panics, it was not told.
 func (ms *Membership) gap(first, last uint64) (tag uint64, told bool) {
 	defer ms.containPanic()
 	return ms.member.Gap(first, last)
 }
 
-// end tells the member that nothing follows.
+// end calls Member.End, unless why is nil.
 func (ms *Membership) end(why error) {
 	if why == nil {
 		return
@@ -302,7 +301,8 @@ func (ms *Membership) end(why error) {
 	ms.member.End(why)
 }
 
-// containPanic keeps one member's failure from the others, and from the worker.
+// containPanic recovers from a panic of a member, so that the worker and the other
+// members continue. It must be deferred.
 func (ms *Membership) containPanic() {
 	v := recover()
 	if v == nil {

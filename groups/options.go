@@ -9,28 +9,28 @@ import (
 )
 
 var (
-	// ErrTooManyGroups reports that the client has as many groups as Options
-	// allow, and none of them may be evicted.
+	// ErrTooManyGroups reports that the client already has Options.PerClient
+	// groups, and none of them can be evicted.
 	ErrTooManyGroups = errors.New("groups: the client has too many groups")
 	// ErrNotFound reports that there is no such group.
 	ErrNotFound = errors.New("groups: no such group")
-	// ErrNotExplicit reports that the member acknowledges by tags, not by
+	// ErrNotExplicit reports that the member acknowledges tags, not sequence
 	// numbers.
 	ErrNotExplicit = errors.New("groups: the member does not acknowledge explicitly")
 	// ErrClosed reports that the registry was closed before the call.
 	ErrClosed = errors.New("groups: closed")
 )
 
-// A Key names a group. A group id means nothing outside its client, and a
-// client nothing outside its space. Space, topic and client contain no slash.
+// A Key names a group among all groups. Each client has its own group names, and
+// each space its own clients. Space, topic and client must not contain a slash.
 type Key struct {
 	Topic  streams.ID
 	Client string
 	Group  string
 }
 
-// A Name names a group among those of its topic. Names are in the order of
-// their clients, and then of their groups.
+// A Name names a group among those of its topic. Names are sorted by client, and
+// then by group.
 type Name struct{ Client, Group string }
 
 // Name returns the group's name among those of its topic.
@@ -44,52 +44,53 @@ type Credit struct {
 	Bytes    int // of payload; at least 1
 }
 
-// explicitCredit is how many messages a member may have in flight that
-// acknowledges explicitly and does not ask for a number. Options.AckTimeout
-// runs for all that a member holds: with many more, a member that takes its
-// time with each would fail messages that it has not looked at.
+// explicitCredit is the default credit of an explicit member, in messages.
+// Options.AckTimeout runs for all its messages at once. With more credit, a slow
+// member would let messages time out before it has looked at them.
 const explicitCredit = 100
 
-// MaxWindow is the largest Options.Window: the record of a group, at its
-// largest, has to fit into one value of the store.
+// MaxWindow is the largest Options.Window, in messages. With it, the largest record
+// of a group still fits into one value of the store.
 const MaxWindow = 140_000
 
-// A DeadLetter is a message that failed as often as it may.
+// A DeadLetter is a message that failed Options.MaxDeliveries times.
 type DeadLetter struct {
 	Key        Key
 	Message    *streams.Message
-	Deliveries int    // how often it was handed out
-	Reason     string // of the last failure, in the member's words if it gave any
+	Deliveries int    // how often the message was handed out
+	Reason     string // of the last failure: that of the Nack, or a text of this package
 }
 
-// Options of a Registry. Every field has to be set, unless it says otherwise.
+// Options of a Registry. Every field must be set, unless its comment says otherwise.
 type Options struct {
-	// Credit is that of each member.
+	// Credit is the limit of each member.
 	Credit Credit
 
 	// PerClient is how many groups a client may have, at least 1. See
 	// Topic.Join.
 	PerClient int
 
-	// Window is how many messages beyond its position a group reads, from 1 to
-	// MaxWindow. A message that nobody acknowledges holds up those that come so
-	// many numbers after it.
+	// Window is how many sequence numbers a group reads from its position on, from
+	// 1 to MaxWindow. The group stops when the window is full, so a message that
+	// nobody acknowledges holds up all messages after the window.
 	Window int
 
-	// SetAsideBytes is how much payload of a group may wait for a delay or for
-	// its dead letter, at least 1. While it is more, nothing new is handed out.
+	// SetAsideBytes bounds the payload of a group that waits for a delay or for
+	// DeadLetter, in bytes, at least 1. While it is reached, nothing new is handed
+	// out; messages that are already in flight may still exceed it.
 	SetAsideBytes int
 
-	// Checkpoint is how often the records of groups that changed are written,
-	// more than 0. What was acknowledged since may be delivered again after a
-	// crash.
+	// Checkpoint is the interval at which changed groups are written, more than 0.
+	// After a crash, messages that were acknowledged since the last checkpoint may
+	// be delivered again.
 	Checkpoint time.Duration
 
-	// IdleTimeout is after how long without members a group is deleted, more
-	// than 0. It may take a minute longer.
+	// IdleTimeout is the time without members after which a group is deleted, more
+	// than 0. The deletion may come a minute later, and not in the first ten
+	// minutes after Open, or IdleTimeout if that is shorter.
 	IdleTimeout time.Duration
 
-	// AckTimeout is how long a member that acknowledges explicitly has for each
+	// AckTimeout is the time in which an explicit member must acknowledge each
 	// message, more than 0.
 	AckTimeout time.Duration
 
@@ -97,30 +98,33 @@ type Options struct {
 	// dead-lettered; 0 disables it.
 	MaxDeliveries int
 
-	// DeadLetter takes a message that failed MaxDeliveries times, and calls
-	// done once, at any time and from any goroutine: with nil when the letter
-	// is safe, upon which the group is done with the message, or with an error,
-	// upon which it is tried again after DeadLetterRetry. It is called by one
-	// goroutine at a time, without locks. It may block, which holds up other
-	// dead letters and nothing else. After a crash a letter may come again.
+	// DeadLetter takes a message that failed MaxDeliveries times. It must call
+	// done once, at any time and from any goroutine. done(nil) means that the
+	// dead letter is durable: the group is done with the message. An error means
+	// that DeadLetter is called again after DeadLetterRetry. It is called by one
+	// goroutine at a time, without locks. If it blocks, it delays only other dead
+	// letters. After a crash it may be called again with the same message.
 	// nil disables dead letters.
 	DeadLetter func(letter DeadLetter, done func(error))
 
-	// DeadLetterRetry is how long a dead letter waits that was refused, more
+	// DeadLetterRetry is the delay before a failed dead letter is retried, more
 	// than 0.
 	DeadLetterRetry time.Duration
 
-	// OnPanic is told of a member that panicked. It is handed nothing any more
-	// and should leave. It is called without locks, from whichever goroutine
+	// OnPanic is called when a method of a member panicked, with the value of
+	// recover. The member gets no more messages; its owner should call
+	// Membership.Leave. OnPanic is called without locks, in the goroutine that
 	// called the member, and must not block.
 	OnPanic func(m Member, value any)
 
-	// OnError is told of a record that could not be written or deleted, which
-	// is tried again. It is called without locks and from several goroutines.
+	// OnError is called when a record could not be written or deleted. The
+	// registry tries again. OnError is called from several goroutines at once,
+	// and perhaps while the group's record is locked, so it must not call the
+	// registry.
 	OnError func(key Key, err error)
 }
 
-// check returns what is wrong with the options.
+// check returns an error if a field is out of its range.
 func (o *Options) check() error {
 	for name, n := range map[string]int64{
 		"Credit.Messages": int64(o.Credit.Messages),
@@ -134,16 +138,16 @@ func (o *Options) check() error {
 		"DeadLetterRetry": int64(o.DeadLetterRetry),
 	} {
 		if n < 1 {
-			return fmt.Errorf("groups: Options.%s is %d, at least 1 is needed", name, n)
+			return fmt.Errorf("groups: Options.%s is %d, must be at least 1", name, n)
 		}
 	}
 	switch {
 	case o.Window > MaxWindow:
-		return fmt.Errorf("groups: a window of %d messages, at most %d are allowed", o.Window, MaxWindow)
+		return fmt.Errorf("groups: Options.Window is %d, must be at most %d", o.Window, MaxWindow)
 	case o.MaxDeliveries < 0:
-		return fmt.Errorf("groups: Options.MaxDeliveries is %d", o.MaxDeliveries)
+		return fmt.Errorf("groups: Options.MaxDeliveries is %d, must not be negative", o.MaxDeliveries)
 	case o.OnPanic == nil || o.OnError == nil:
-		return errors.New("groups: Options.OnPanic and OnError are needed")
+		return errors.New("groups: Options.OnPanic and Options.OnError must be set")
 	}
 	return nil
 }

@@ -16,16 +16,16 @@ import (
 	"seagate/streams"
 )
 
-// groupsTable holds, under <space>/<topic>/<client>/<group>, what outlives the
-// process of each group.
+// groupsTable holds one record per group, under <space>/<topic>/<client>/<group>.
 const groupsTable = "groups"
 
-// record is what is stored of a group. The runs of Tried are first, last,
-// deliveries and failures of messages that were handed out and are not done.
+// record is the stored form of a group. Each run of Tried is {first, last,
+// deliveries, failures}, of messages that were handed out and are not done. Spans
+// are {first, last}. All numbers are sequence numbers, both ends included.
 type record struct {
-	Log          string      `json:"log"` // the ID of the log that the numbers are of
+	Log          string      `json:"log"` // ID of the log that the sequence numbers refer to
 	Position     uint64      `json:"position"`
-	Done         [][2]uint64 `json:"done,omitzero"` // above the position, from and to
+	Done         [][2]uint64 `json:"done,omitzero"` // spans above the position
 	Tried        [][4]uint64 `json:"tried,omitzero"`
 	HasMembers   bool        `json:"hasMembers,omitzero"`
 	ReturnedTo   bool        `json:"returnedTo,omitzero"`
@@ -34,7 +34,7 @@ type record struct {
 	Redelivered  uint64      `json:"redelivered,omitzero"`
 	DeadLettered uint64      `json:"deadLettered,omitzero"`
 	Lost         uint64      `json:"lost,omitzero"`
-	Untold       [][2]uint64 `json:"untold,omitzero"` // gaps of which nobody heard, from and to
+	Untold       [][2]uint64 `json:"untold,omitzero"` // gaps that nobody has acknowledged
 }
 
 func (k Key) recordKey() string {
@@ -44,7 +44,7 @@ func (k Key) recordKey() string {
 func parseKey(recordKey string) (Key, error) {
 	parts := strings.SplitN(recordKey, "/", 4)
 	if len(parts) < 4 {
-		return Key{}, fmt.Errorf("groups: %q is not the key of a group", recordKey)
+		return Key{}, fmt.Errorf("groups: %q is not a key <space>/<topic>/<client>/<group>", recordKey)
 	}
 	return Key{streams.ID{Space: parts[0], Name: parts[1]}, parts[2], parts[3]}, nil
 }
@@ -57,28 +57,28 @@ func parseRecord(value []byte) (record, error) {
 	return r, r.check()
 }
 
-// check refuses what no group has written.
+// check returns an error for a record that no group can have written.
 func (r record) check() error {
 	if r.Position == 0 {
-		return errors.New("position 0")
+		return errors.New("position is 0, must be at least 1")
 	}
 	for _, s := range r.Done {
 		if s[0] > s[1] || s[0] < r.Position || s[1] == math.MaxUint64 {
-			return fmt.Errorf("%d to %d are done beside position %d", s[0], s[1], r.Position)
+			return fmt.Errorf("invalid done span %d to %d at position %d", s[0], s[1], r.Position)
 		}
 	}
 	for _, s := range r.Untold {
 		if s[0] == 0 || s[0] > s[1] {
-			return fmt.Errorf("%d to %d are a gap", s[0], s[1])
+			return fmt.Errorf("invalid gap %d to %d", s[0], s[1])
 		}
 	}
 	tried := uint64(0)
 	for _, t := range r.Tried {
 		if t[0] > t[1] || t[0] < r.Position || t[2] > math.MaxUint32 || t[3] > math.MaxUint32 {
-			return fmt.Errorf("%d to %d were tried beside position %d", t[0], t[1], r.Position)
+			return fmt.Errorf("invalid run of attempts %d to %d at position %d", t[0], t[1], r.Position)
 		}
 		if n := t[1] - t[0]; n >= MaxWindow || tried+n+1 > MaxWindow {
-			return errors.New("too many messages were tried")
+			return fmt.Errorf("attempts of more than %d messages", MaxWindow)
 		} else {
 			tried += n + 1
 		}
@@ -99,8 +99,8 @@ func (r record) progress() progress.Progress {
 	return p
 }
 
-// recordLocked returns the group as it is now. What is handed out counts as
-// tried: after a crash it is delivered again.
+// recordLocked returns the record of the group's present state. A message in flight
+// counts as one more delivery, because after a crash it is delivered again.
 func (g *group) recordLocked() record {
 	r := record{
 		Log:          g.log,
@@ -126,7 +126,8 @@ func (g *group) recordLocked() record {
 	return r
 }
 
-// triedLocked returns the attempts of all messages, in their order.
+// triedLocked returns the attempts of all messages that are not done, sorted by
+// sequence number.
 func (g *group) triedLocked() []tried {
 	attempts, n := g.progress.AllAttempts()
 	all := make([]tried, 0, n)
@@ -139,12 +140,12 @@ func (g *group) triedLocked() []tried {
 			all = append(all, tried{seq, h.attempt + 1, g.progress.Attempts(seq).Failures})
 		})
 	}
-	// What is handed out again is there twice; the higher count holds.
+	// A message that is in flight again is there twice; the higher count remains.
 	slices.SortFunc(all, tried.compare)
 	return slices.CompactFunc(all, func(a, b tried) bool { return a.seq == b.seq })
 }
 
-// tried is a message with its attempts.
+// tried is the attempts of one message.
 type tried struct {
 	seq                  uint64
 	deliveries, failures uint32
@@ -160,7 +161,7 @@ func (t tried) compare(other tried) int {
 	return int(other.deliveries) - int(t.deliveries)
 }
 
-// runs puts neighbours with the same counts together.
+// runs joins consecutive messages with the same counts.
 func runs(all []tried) (runs [][4]uint64) {
 	for _, t := range all {
 		n := len(runs) - 1
@@ -185,8 +186,8 @@ func (g *group) put(ctx context.Context, r record) error {
 	return nil
 }
 
-// load makes the progress whole, from the record if need be. g.recordMu is
-// held, and the group has no members.
+// load reads the whole progress from the record, if the group holds only a
+// summary. g.recordMu is held, and the group has no members.
 func (g *group) load(ctx context.Context) error {
 	g.mu.Lock()
 	partial, whole, log := g.partial, progress.At(g.progress.Position()), g.log
@@ -196,7 +197,7 @@ func (g *group) load(ctx context.Context) error {
 	}
 	stored, err := g.registry.records.Get(ctx, groupsTable, g.key.recordKey())
 	switch {
-	case errors.Is(err, storage.ErrNotFound): // a deletion that failed has happened all the same
+	case errors.Is(err, storage.ErrNotFound): // a deletion that reported an error took effect
 	case err != nil:
 		return fmt.Errorf("load group %q: %w", g.key.Group, err)
 	default:
@@ -212,8 +213,8 @@ func (g *group) load(ctx context.Context) error {
 	return nil
 }
 
-// shrinkLocked leaves of a group without members what lists and overviews need,
-// once its record has the rest.
+// shrinkLocked saves memory: it keeps only what List and Overview need of a group
+// without members, if its record has the rest.
 func (g *group) shrinkLocked() {
 	if g.state != resting || len(g.deadLettering) > 0 || g.dirty || g.partial {
 		return
@@ -222,7 +223,7 @@ func (g *group) shrinkLocked() {
 	g.progress, g.partial = summary, !whole
 }
 
-// fromRecord makes a group as it was written.
+// fromRecord returns the group that a record describes.
 func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
 	key, err := parseKey(stored.Key)
 	if err != nil {
@@ -248,7 +249,7 @@ func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
 	for _, s := range rec.Untold {
 		g.loseLocked(progress.Span{First: s[0], Last: s[1]})
 	}
-	if rec.HasMembers { // until the crash, whenever that was
+	if rec.HasMembers { // until a crash, whose time is unknown
 		g.lastActive = time.Now().UTC()
 		g.markLocked()
 	}

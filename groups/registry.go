@@ -19,13 +19,13 @@ type Registry struct {
 	lookup  func(streams.ID) (*streams.Topic, bool)
 	began   time.Time
 
-	// Since the registry was opened.
+	// Totals since the registry was opened.
 	redelivered, deadLettered, lost atomic.Uint64
 
 	mu      sync.Mutex // guards what follows; taken before Topic.mu
 	topics  map[streams.ID]*Topic
-	clients map[client]map[*group]struct{} // the groups of each
-	count   int                            // groups
+	clients map[client]map[*group]struct{} // groups by client
+	count   int                            // number of groups
 
 	changes changes
 	letters deadLetters
@@ -33,21 +33,22 @@ type Registry struct {
 	stop    context.CancelFunc // ends the keeper
 	running sync.WaitGroup
 
-	writing   context.Context // of writes that no caller's context may cut short
+	writing   context.Context // context of all writes; a caller's context must not cut them short
 	cutWrites context.CancelFunc
 	closed    atomic.Bool // set before any group loses its members
 	closing   sync.Once
 	closeErr  error
 }
 
-// A client is one of its space.
+// A client identifies a client within its space.
 type client struct{ space, client string }
 
-// Open returns the registry of all groups that have a record. lookup finds the
-// topic of a group, if there is one; it is called without locks and must not
-// block. It has to know all topics already, and nobody may send to them yet: if
-// a log came back shorter than a group had read, the group forgets what is no
-// longer there.
+// Open loads all groups that have a record. lookup finds the topic of a group, if
+// there is one. It must not block and must not call the registry. It must know
+// all topics already, and nobody may send to them before Open returns: if a log
+// is shorter than a group had read, Open removes the missing messages from the
+// group's progress. Otherwise new messages with the same numbers would count as
+// done. The caller must call Close.
 func Open(ctx context.Context, records storage.Records, lookup func(streams.ID) (*streams.Topic, bool), opts Options) (*Registry, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func Open(ctx context.Context, records storage.Records, lookup func(streams.ID) 
 }
 
 func (r *Registry) loadAll(ctx context.Context) error {
-	logs := map[string]string{} // so that all groups of a log share its name
+	logs := map[string]string{} // saves memory: all groups of a log share one string
 	for stored, err := range r.records.List(ctx, groupsTable, "") {
 		if err != nil {
 			return fmt.Errorf("load groups: %w", err)
@@ -97,7 +98,7 @@ func (r *Registry) loadAll(ctx context.Context) error {
 func (r *Registry) addLocked(g *group) {
 	t := r.topicLocked(g.key.Topic)
 	t.mu.Lock()
-	g.key.Topic = t.id // all groups of a topic share its name
+	g.key.Topic = t.id // saves memory: all groups of a topic share its strings
 	t.groups[g.key.Name()] = g
 	t.mu.Unlock()
 	of := r.clients[g.key.client()]
@@ -109,7 +110,7 @@ func (r *Registry) addLocked(g *group) {
 	r.count++
 }
 
-// forget takes a group out, if it is in.
+// forget removes a group from the registry, if it is there.
 func (r *Registry) forget(g *group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,8 +129,8 @@ func (r *Registry) forget(g *group) {
 	delete(t.groups, g.key.Name())
 }
 
-// all returns the groups of all topics that wanted accepts, those of a topic
-// together. nil accepts every topic.
+// all returns the groups of the topics that wanted accepts. The groups of a topic
+// are next to each other. A nil wanted accepts every topic.
 func (r *Registry) all(wanted func(streams.ID) bool) []*group {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,10 +156,11 @@ func (r *Registry) groupsOf(c client) []*group {
 	return all
 }
 
-// now is the time since the registry was opened, and never 0.
+// now returns the time since the registry was opened, by the monotonic clock. It is
+// never 0, which means "none" in group.timerAt.
 func (r *Registry) now() time.Duration { return time.Since(r.began) + 1 }
 
-// DeleteSpace is Topic.DeleteAll of all topics of a space.
+// DeleteSpace calls Topic.DeleteAll for all topics of a space.
 func (r *Registry) DeleteSpace(space string) error {
 	return r.deleteTopics(func(id streams.ID) bool { return id.Space == space })
 }
@@ -186,10 +188,10 @@ func (r *Registry) DeleteClient(space, id string) error {
 	})
 }
 
-// Close ends all memberships, whose members are not told, waits for the
-// goroutines, and writes what changed. It returns what could not be written
-// before ctx ended. Join and Move return ErrClosed after it. It is safe to call
-// twice.
+// Close ends all memberships without calling Member.End, waits for the goroutines,
+// and writes all changed groups. It returns an error if not all could be written
+// before ctx ended. After Close, Join and Move return ErrClosed. It is safe to
+// call twice.
 func (r *Registry) Close(ctx context.Context) error {
 	r.closing.Do(func() { r.closeErr = r.close(ctx) })
 	return r.closeErr

@@ -9,8 +9,8 @@ import (
 	"seagate/streams"
 )
 
-// requeueLocked lets somebody else have a message that was in flight. That is no
-// failure.
+// requeueLocked queues a message that was in flight, to be handed out again. It
+// counts as a delivery, but not as a failure.
 func (g *group) requeueLocked(h handOut) {
 	a := g.progress.Attempts(h.message.Seq)
 	a.Deliveries = h.attempt + 1
@@ -18,8 +18,8 @@ func (g *group) requeueLocked(h handOut) {
 	g.retryQueue.push(queued{h.message})
 }
 
-// failLocked takes back what a member failed to process. It is handed out again,
-// at once or after a delay, or becomes a dead letter.
+// failLocked counts a failure of a message that was in flight. The message is handed
+// out again, at once or after a delay, or becomes a dead letter.
 func (g *group) failLocked(h handOut, reason string, delay time.Duration) {
 	a := g.progress.Attempts(h.message.Seq)
 	a.Deliveries, a.Failures = h.attempt+1, a.Failures+1
@@ -38,7 +38,7 @@ func (g *group) failLocked(h handOut, reason string, delay time.Duration) {
 	}
 }
 
-// hasFailedLocked says whether a message has failed as often as it may.
+// hasFailedLocked reports whether a message has failed Options.MaxDeliveries times.
 func (g *group) hasFailedLocked(a progress.Attempts) bool {
 	opts := &g.registry.opts
 	return opts.DeadLetter != nil && opts.MaxDeliveries > 0 && int64(a.Failures) >= int64(opts.MaxDeliveries)
@@ -51,12 +51,13 @@ func (g *group) delayLocked(m *streams.Message, delay time.Duration) {
 	g.wakeAtLocked(due)
 }
 
-// A deadLetterAttempt is a message whose dead letter is on its way. Its
-// identity tells it from one of the same message after a move.
+// A deadLetterAttempt is a message that was passed to Options.DeadLetter, or waits
+// for it. After a move there may be a new attempt for the same message; the
+// pointers tell them apart.
 type deadLetterAttempt struct{ message *streams.Message }
 
-// deadLetterLocked has a message made a dead letter. The group is not done with
-// it before that has succeeded.
+// deadLetterLocked queues a call of Options.DeadLetter. The group is done with the
+// message when the call has succeeded.
 func (g *group) deadLetterLocked(m *streams.Message, a progress.Attempts) {
 	if g.deadLettering == nil {
 		g.deadLettering = map[uint64]*deadLetterAttempt{}
@@ -65,7 +66,7 @@ func (g *group) deadLetterLocked(m *streams.Message, a progress.Attempts) {
 	g.deadLettering[m.Seq] = attempt
 	g.setAsideBytes += len(m.Payload)
 	letter := DeadLetter{g.key, m, int(a.Deliveries), a.Reason}
-	if letter.Reason == "" { // it failed before a restart
+	if letter.Reason == "" { // unknown, because the message failed before a restart
 		letter.Reason = fmt.Sprintf("not processed in %d deliveries", a.Failures)
 	}
 	r := g.registry
@@ -79,8 +80,8 @@ func (g *group) deadLetterLocked(m *streams.Message, a progress.Attempts) {
 	r.letters.add(&r.running, func() { r.opts.DeadLetter(letter, done) })
 }
 
-// deadLetterDone takes the outcome of an attempt. One that a move has overtaken
-// changes nothing, except what is counted.
+// deadLetterDone handles the outcome of an attempt. After a move, the outcome of an
+// old attempt changes only the counters.
 func (g *group) deadLetterDone(attempt *deadLetterAttempt, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -104,7 +105,8 @@ func (g *group) deadLetterDone(attempt *deadLetterAttempt, err error) {
 	g.wakeIfHeldLocked()
 }
 
-// wakeAtLocked has onTime called at a time, or earlier. The group has members.
+// wakeAtLocked sets the timer to call onTime no later than at, in terms of
+// Registry.now. The group has members.
 func (g *group) wakeAtLocked(at time.Duration) {
 	if g.timerAt > 0 && g.timerAt <= at {
 		return
@@ -117,8 +119,8 @@ func (g *group) wakeAtLocked(at time.Duration) {
 	}
 }
 
-// onTime ends delays that are over, and takes back what was not acknowledged in
-// time.
+// onTime queues the messages whose delay is over, and those whose acknowledgement
+// is late. The timer calls it.
 func (g *group) onTime() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -148,8 +150,8 @@ func (g *group) endDelaysLocked(now time.Duration) (moved bool) {
 	return moved
 }
 
-// expireLocked takes from a member what it should have acknowledged by now. That
-// is no failure of the messages if the member panicked.
+// expireLocked takes messages from a member that did not acknowledge them in time.
+// They count as failed, unless the member panicked.
 func (g *group) expireLocked(ms *Membership, now time.Duration) (moved bool) {
 	if !ms.inFlight.explicit {
 		return false
@@ -173,7 +175,7 @@ func (g *group) expireLocked(ms *Membership, now time.Duration) (moved bool) {
 	return moved
 }
 
-// setTimerLocked sets the timer to what is due next.
+// setTimerLocked sets the timer for the next delay or deadline.
 func (g *group) setTimerLocked() {
 	if len(g.delayed) > 0 {
 		g.wakeAtLocked(g.delayed[0].due)

@@ -6,19 +6,19 @@ import (
 	"seagate/streams"
 )
 
-// A reader is a group as its topic sees it, from the joining of the first
-// member to the leaving of the last, or to a move. Its methods run on the
-// topic's worker: the readers of one group are never served at the same time.
-// A call that is under way when the reader ends finds that it is no longer the
-// group's.
+// A reader is the streams.Consumer of a group. It lives from the first Join to the
+// last Leave, or to a move, which replaces it. The topic's worker calls its
+// methods, and never those of two readers of one group at the same time. A call
+// may be running when the reader is replaced. So each method checks under the
+// lock that g.reader is still this reader, and otherwise changes nothing.
 type reader struct {
 	group *group
 
-	// members are the group's when the worker last looked. Owned by the worker.
+	// members is a copy of group.members as the worker last saw it. Owned by the worker.
 	members []*Membership
 }
 
-// Deliver shares out what comes from the topic.
+// Deliver implements streams.Consumer: it shares out new messages of the topic.
 func (rd *reader) Deliver(b *streams.Batch) int {
 	assigned, more := rd.share(b, true)
 	if more {
@@ -27,18 +27,18 @@ func (rd *reader) Deliver(b *streams.Batch) int {
 	return assigned
 }
 
-// State implements streams.Consumer; members are not told.
+// State implements streams.Consumer. Members are not told of the topic's state.
 func (rd *reader) State(streams.State) {}
 
-// Resumed goes on after something has changed: a member started, has room or
-// credit again, or a message came back. Whoever changes the group calls
-// wakeLocked and delivers nothing itself.
+// Resumed implements streams.Consumer. The worker calls it after wakeLocked, when
+// the group has changed: a member started, has room or credit again, or a message
+// must be handed out again.
 func (rd *reader) Resumed() {
 	rd.tellLosses()
 	rd.retry()
 }
 
-// Gap notes that the group is done with what it will not see, and tells its
+// Gap implements streams.Consumer. It marks the lost messages as done, and tells the
 // members.
 func (rd *reader) Gap(first, last uint64) {
 	if rd.lose(first, last) {
@@ -63,9 +63,9 @@ func (rd *reader) lose(first, last uint64) bool {
 	return true
 }
 
-// End ends the group with its topic: the registry's keeper deletes it, since a
-// worker does not wait for storage. After any other error all members go, and
-// who joins next tries again.
+// End implements streams.Consumer. If the topic was deleted, the registry's keeper
+// deletes the group, because a worker must not wait for storage. Any other error
+// ends all memberships, and the next Join tries to read the topic again.
 func (rd *reader) End(err error) {
 	endAll(rd.dismiss(err), err)
 }
@@ -84,13 +84,13 @@ func (rd *reader) dismiss(err error) (told []*Membership) {
 	return g.dismissLocked(err)
 }
 
-// retryMessages bounds a batch of messages that are handed out again. Filters
-// decode a whole batch, and many may wait here while members have little
-// credit.
+// retryMessages bounds a batch of messages that are handed out again. A filter
+// decodes a whole batch, even if the members have credit for only a few of many
+// waiting messages.
 const retryMessages = 256
 
-// retry shares out what waits to be handed out again, until no member has
-// credit.
+// retry shares out the messages of the retry queue, until it is empty or no member
+// can take its next message.
 func (rd *reader) retry() {
 	for {
 		b := &streams.Batch{Messages: rd.takeRetries()}
@@ -107,7 +107,8 @@ func (rd *reader) retry() {
 	}
 }
 
-// oldestRetriesLocked takes messages out of the queue, the oldest first.
+// oldestRetriesLocked removes up to retryMessages messages from the queue, the oldest
+// first.
 func (g *group) oldestRetriesLocked() []*streams.Message {
 	messages := make([]*streams.Message, min(retryMessages, len(g.retryQueue)))
 	for i := range messages {
@@ -116,8 +117,8 @@ func (g *group) oldestRetriesLocked() []*streams.Message {
 	return messages
 }
 
-// takeRetries takes the oldest messages out of the queue. They are the worker's
-// until they are assigned or put back.
+// takeRetries removes the oldest messages from the queue. The worker must assign them
+// or put them back.
 func (rd *reader) takeRetries() []*streams.Message {
 	g := rd.group
 	g.mu.Lock()
@@ -132,7 +133,7 @@ func (rd *reader) putBack(messages []*streams.Message) {
 	g := rd.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.reader != rd { // the next reader reads them again
+	if g.reader != rd { // the next reader reads them from the topic again
 		return
 	}
 	for _, m := range messages {
@@ -140,15 +141,15 @@ func (rd *reader) putBack(messages []*streams.Message) {
 	}
 }
 
-// share hands out the messages of a batch, in order, until one finds no member
-// with credit. It returns how many were assigned, and whether messages wait to
-// be handed out again, for example because a member had no room. fresh says
-// that the messages come from the topic.
+// share hands out the messages of a batch, in order, until no member has credit for
+// the next one. It returns how many messages need no further delivery, and whether
+// the retry queue has messages, for example because a member had no room. fresh
+// means that the messages come from the topic, not from the retry queue.
 //
-// Members are asked and served without the lock. What is assigned is in flight
-// at once, so that credit and records are right at every moment; its tags
-// follow when the members have taken it. What happens to it in between (an
-// acknowledgement, a member that leaves, a move) counts.
+// Members are asked and served without the lock. A message is in flight as soon as
+// it is assigned, so credit and records are right at every moment. It gets its tag
+// after the member has taken it. An acknowledgement, a Leave or a move in between
+// counts.
 func (rd *reader) share(b *streams.Batch, fresh bool) (assigned int, more bool) {
 	g := rd.group
 	g.pass++
@@ -182,12 +183,13 @@ func (rd *reader) share(b *streams.Batch, fresh bool) (assigned int, more bool) 
 	return assigned, g.reader == rd && len(g.retryQueue) > 0
 }
 
-// sameMembers compares by identity: members are copied on each change.
+// sameMembers reports whether a and b are the same slice. Each change of group.members
+// makes a new one.
 func sameMembers(a, b []*Membership) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// ask asks the members that were not asked yet which messages they may have.
+// ask calls Member.Visible of the members that were not asked about this batch yet.
 func (rd *reader) ask(b *streams.Batch) {
 	for _, ms := range rd.members {
 		if ms.asked != rd.group.pass {
@@ -197,13 +199,13 @@ func (rd *reader) ask(b *streams.Batch) {
 	}
 }
 
-// assignLocked assigns the messages of a batch, in order, until one has to wait,
-// and returns how many it is done with.
+// assignLocked assigns the messages of a batch, in order, until one has to wait. It
+// returns how many did not have to wait.
 func (g *group) assignLocked(b *streams.Batch, fresh bool) (assigned int) {
 	if len(g.members) == 0 {
 		return 0
 	}
-	if fresh { // while others are handed out again, the topic's next message still waits
+	if fresh { // retries do not change that the topic's next message waits
 		g.heldAt = 0
 	}
 	for i, m := range b.Messages {
@@ -222,8 +224,9 @@ func (g *group) assignLocked(b *streams.Batch, fresh bool) (assigned int) {
 	return assigned
 }
 
-// assignOneLocked decides who is handed the message, the i-th of its batch, if
-// anybody. It returns false if the message has to wait.
+// assignOneLocked assigns a message, the i-th of its batch, to a member. If nobody
+// needs it, it does nothing or skips the message. It returns false if the message
+// has to wait.
 func (g *group) assignOneLocked(m *streams.Message, i int) bool {
 	if g.progress.Has(m.Seq) || g.deadLettering[m.Seq] != nil {
 		return true
@@ -240,7 +243,7 @@ func (g *group) assignOneLocked(m *streams.Message, i int) bool {
 		moveEntry(&g.offered, g.overdue, m.Seq)
 	case accepted:
 		return false
-	default: // passed over
+	default: // nobody accepts it: skip it
 		g.progress.Add(m.Seq, m.Seq)
 		delete(g.overdue, m.Seq)
 	}
@@ -248,12 +251,12 @@ func (g *group) assignOneLocked(m *streams.Message, i int) bool {
 }
 
 // pickLocked returns the next member in turn that accepts the i-th message and
-// has credit. accepted says whether any member would accept it.
+// has credit. accepted reports whether any member accepts it.
 func (g *group) pickLocked(i int) (ms *Membership, accepted bool) {
 	for k := range g.members {
 		n := (g.turn + k) % len(g.members)
 		candidate := g.members[n]
-		if candidate.state == dead { // until it leaves, nobody knows what it would have accepted
+		if candidate.state == dead { // it panicked, so it may have accepted the message
 			accepted = true
 			continue
 		}
@@ -269,9 +272,9 @@ func (g *group) pickLocked(i int) (ms *Membership, accepted bool) {
 	return nil, accepted
 }
 
-// settleLocked notes what a member took of what it was assigned, and lets others
-// have what it had no room for. What is no longer in flight was acknowledged
-// meanwhile, or taken back; it stays as it is.
+// settleLocked runs after Member.Deliver. It tags the messages that the member took,
+// and queues the others to be handed out again. Messages that are no longer in
+// flight were acknowledged or returned during the call, and are left alone.
 func (g *group) settleLocked(ms *Membership) {
 	if ms.share == nil {
 		return
@@ -299,8 +302,8 @@ func (g *group) settleLocked(ms *Membership) {
 	}
 }
 
-// deadlineLocked returns by when a member has to acknowledge what it just
-// took, and sees to it that the group is woken then.
+// deadlineLocked returns the deadline for the messages that a member just took, and
+// sets the timer for it.
 func (g *group) deadlineLocked(ms *Membership) time.Duration {
 	if !ms.inFlight.explicit || ms.taken == 0 {
 		return never
@@ -310,7 +313,7 @@ func (g *group) deadlineLocked(ms *Membership) time.Duration {
 	return deadline
 }
 
-// tagLocked notes that a message was taken.
+// tagLocked sets the tag and deadline of a message that was taken.
 func (g *group) tagLocked(h *handOut, tag uint64, deadline time.Duration) {
 	if h.message == nil {
 		return
@@ -322,14 +325,14 @@ func (g *group) tagLocked(h *handOut, tag uint64, deadline time.Duration) {
 	}
 }
 
-// requeueUntakenLocked lets others have a message that a member had no room for. It
-// was not handed out.
+// requeueUntakenLocked queues a message that the member did not take. This does not
+// count as a delivery.
 func (g *group) requeueUntakenLocked(h handOut) {
 	g.retryQueue.push(queued{h.message})
 	moveEntry(&g.overdue, g.offered, h.message.Seq)
 }
 
-// moveEntry moves an entry, if it is there.
+// moveEntry moves the entry of seq between two maps, if it exists.
 func moveEntry(to *map[uint64]*Membership, from map[uint64]*Membership, seq uint64) {
 	ms, ok := from[seq]
 	if !ok {

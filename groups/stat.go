@@ -11,17 +11,17 @@ import (
 	"seagate/streams"
 )
 
-// A Stat is a group at one moment.
+// A Stat is a snapshot of a group.
 type Stat struct {
 	Key      Key
 	Members  int
-	Explicit int // those of the members that acknowledge explicitly
+	Explicit int // how many of the members are explicit
 
 	// Position is the number of the first message that the group is not done
-	// with, or that of the next one. Lag is how many messages it is not done
-	// with, those included that it was handed, or lost and has not noticed;
-	// LagTime the age of the oldest of them that is still there, 0 if there
-	// is none.
+	// with; it may be the number of the next message. Lag is how many messages
+	// the group is not done with. That includes messages in flight, and those that
+	// retention removed without the group having noticed yet. LagTime is the age
+	// of the oldest of them that still exists, or 0 if there is none.
 	Position uint64
 	Lag      uint64
 	LagTime  time.Duration
@@ -34,8 +34,8 @@ type Stat struct {
 	LastActive   time.Time // when it last had members
 }
 
-// statLocked returns what can be said without reading messages, of a topic
-// with these bounds.
+// statLocked returns everything except LagTime, which needs a message to be read. b
+// is the bounds of the topic.
 func (g *group) statLocked(b storage.Bounds) Stat {
 	s := Stat{
 		Key:          g.key,
@@ -59,8 +59,8 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 	return s
 }
 
-// lagLocked returns the position and how far it is behind. A group without
-// members finds out when it is joined that its log is another one.
+// lagLocked returns Stat.Position and Stat.Lag. A group without members whose log was
+// recreated notices it only at the next Join, so lagLocked already counts from 1.
 func (g *group) lagLocked(b storage.Bounds) (position, lag uint64) {
 	position, above := g.progress.Position(), g.progress.DoneAbove()
 	if b.ID == "" { // there is no topic
@@ -76,7 +76,7 @@ func (g *group) lagLocked(b storage.Bounds) (position, lag uint64) {
 	return position, lag - above
 }
 
-// inFlightLocked is how many messages members have been handed.
+// inFlightLocked returns how many messages the members have in flight.
 func (g *group) inFlightLocked() (n int) {
 	for _, ms := range g.members {
 		n += ms.inFlight.live
@@ -92,8 +92,8 @@ func (r *Registry) bounds(id streams.ID) (*streams.Topic, storage.Bounds) {
 	return topic, topic.Bounds()
 }
 
-// stat returns a Stat with everything. It returns ErrNotFound if there is no
-// such group any more.
+// stat returns a complete Stat. It returns ErrNotFound if the group no longer
+// exists.
 func (g *group) stat(ctx context.Context, topic *streams.Topic, b storage.Bounds) (Stat, error) {
 	g.mu.Lock()
 	s, exists := g.statLocked(b), g.existsLocked()
@@ -114,7 +114,8 @@ func (g *group) stat(ctx context.Context, topic *streams.Topic, b storage.Bounds
 	return s, nil
 }
 
-// timeOf returns the time of a message, or of the first that is there.
+// timeOf returns the time of a message, or of the first that exists if it was
+// trimmed. It returns the zero time if there is none.
 func timeOf(ctx context.Context, topic *streams.Topic, seq uint64, b storage.Bounds) (time.Time, error) {
 	if seq <= b.First {
 		return b.FirstTime, nil
@@ -133,7 +134,8 @@ func timeOf(ctx context.Context, topic *streams.Topic, seq uint64, b storage.Bou
 	return run[0].Time, nil
 }
 
-// Get returns a group as it is now, or ErrNotFound. It may read a message.
+// Get returns a snapshot of a group, or ErrNotFound. It may read a message from the
+// store.
 func (t *Topic) Get(ctx context.Context, name Name) (Stat, error) {
 	g := t.find(name)
 	if g == nil {
@@ -149,13 +151,13 @@ func (n Name) compare(other Name) int {
 
 func compareNames(a, b *group) int { return a.key.Name().compare(b.key.Name()) }
 
-// MaxPage is the most groups that List returns at a time.
+// MaxPage is the largest number of groups that one call of List returns.
 const MaxPage = 1000
 
-// List returns the groups of a topic in the order of their names: those behind
-// after, or from the first on if it is nil. It returns at most limit of them,
-// and never more than MaxPage; with a limit that is not positive, MaxPage. more
-// says whether there are others. It may read a message of each.
+// List returns the groups of a topic sorted by name: those whose name is greater
+// than after, or all if after is nil. It returns at most limit groups, and at most
+// MaxPage; a limit of 0 or less means MaxPage. more reports whether other groups
+// follow. List may read one message per group from the store.
 func (t *Topic) List(ctx context.Context, after *Name, limit int) (page []Stat, more bool, err error) {
 	if limit <= 0 || limit > MaxPage {
 		limit = MaxPage
@@ -183,7 +185,7 @@ func (t *Topic) List(ctx context.Context, after *Name, limit int) (page []Stat, 
 	return page, false, nil
 }
 
-// least keeps the n least of many items, in order.
+// least keeps the n lowest of the items that were added, sorted.
 type least[T any] struct {
 	n       int
 	compare func(a, b T) int
@@ -201,28 +203,28 @@ func (l *least[T]) add(item T) {
 	l.items = slices.Insert(l.items, i, item)
 }
 
-// An Overview is all groups at one moment, for whoever watches them.
+// An Overview is a summary of all groups, for metrics.
 type Overview struct {
 	Groups   int
 	Members  int
 	InFlight int // messages handed out and not acknowledged
 
-	// Since the registry was opened.
+	// Totals since the registry was opened.
 	Redelivered, DeadLettered, Lost uint64
 
-	// Worst are those of the groups that lag with the highest lag, the highest
-	// first, without their LagTime.
+	// Worst is the groups with the highest lag, highest first. Groups without lag
+	// are left out. LagTime is not set.
 	Worst []Stat
 }
 
-// Overview returns the totals, and the n groups with the highest lag. It reads
-// no messages, and takes some hundred nanoseconds for each group.
+// Overview returns the totals, and the n groups with the highest lag. It reads no
+// messages, and takes some hundred nanoseconds per group.
 func (r *Registry) Overview(n int) Overview {
 	o := Overview{Redelivered: r.redelivered.Load(), DeadLettered: r.deadLettered.Load(), Lost: r.lost.Load()}
 	worst := least[lagging]{n: max(n, 0), compare: func(a, b lagging) int {
 		return cmp.Or(cmp.Compare(b.lag, a.lag), compareNames(a.group, b.group))
 	}}
-	var of streams.ID // whose bounds are b; those of a topic come together
+	var of streams.ID // the topic of b: the groups of a topic are next to each other
 	var b storage.Bounds
 	for _, g := range r.all(nil) {
 		if g.key.Topic != of {
@@ -248,7 +250,7 @@ type lagging struct {
 	bounds storage.Bounds
 }
 
-// count adds a group, if it is there, to the totals and returns its lag.
+// count adds a group to the totals, if it exists, and returns its lag.
 func (o *Overview) count(g *group, b storage.Bounds) (lag uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

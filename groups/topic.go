@@ -9,15 +9,15 @@ import (
 	"seagate/streams"
 )
 
-// A Topic is the groups of one topic. Safe for concurrent use. It may be kept:
-// it also means what is made anew after DeleteAll.
+// A Topic is the groups of one topic. Safe for concurrent use. Callers may keep it:
+// after DeleteAll, it stands for the groups of a recreated topic.
 type Topic struct {
 	registry *Registry
 	id       streams.ID
 
 	mu      sync.Mutex // guards what follows
 	groups  map[Name]*group
-	dropped bool // another Topic stands in its place in the registry
+	dropped bool // it is no longer in the registry; another Topic may be
 }
 
 // Topic returns the groups of a topic.
@@ -36,7 +36,8 @@ func (r *Registry) topicLocked(id streams.ID) *Topic {
 	return t
 }
 
-// lockCurrent returns the Topic that stands in the registry, with its lock held.
+// lockCurrent returns the Topic that is in the registry, with its lock held. The
+// caller must unlock it.
 func (t *Topic) lockCurrent() *Topic {
 	for {
 		t.mu.Lock()
@@ -70,8 +71,9 @@ func (t *Topic) appendGroups(all []*group) []*group {
 	return all
 }
 
-// findOrCreate returns the group of that name. A new one has no record yet. A
-// client that has as many groups as it may loses one, if one may be evicted.
+// findOrCreate returns the named group. A new one has no record yet. If the client
+// has Options.PerClient groups, findOrCreate evicts one, or returns
+// ErrTooManyGroups.
 func (t *Topic) findOrCreate(name Name) (*group, error) {
 	for {
 		if g := t.find(name); g != nil {
@@ -112,7 +114,7 @@ func (r *Registry) evict(c client) bool {
 		r.opts.OnError(g.key, err)
 		return false
 	}
-	return true // unless a member has just come back, and then another one is evicted
+	return true // if a member has just joined it, the caller evicts another one
 }
 
 func (r *Registry) evictionCandidate(c client) (candidate *group) {
@@ -129,9 +131,9 @@ func (r *Registry) evictionCandidate(c client) (candidate *group) {
 
 func (g *group) isEvictableLocked() bool { return g.state == resting && !g.rejoined }
 
-// Delete deletes a group, durably; its members are told. It returns ErrNotFound
-// if there is none. It waits for the store for as long as that takes, as
-// DeleteAll does: what nobody waits for would happen all the same.
+// Delete deletes a group durably, and ends its memberships with ErrNotFound. It
+// returns ErrNotFound if there is no such group. It waits for the store without a
+// limit: a deletion cannot be cancelled once it has been passed to the store.
 func (t *Topic) Delete(name Name) error {
 	g := t.find(name)
 	if g == nil {
@@ -140,8 +142,9 @@ func (t *Topic) Delete(name Name) error {
 	return g.delete()
 }
 
-// DeleteAll deletes all groups of a topic that was deleted, durably. Members
-// hear of it by End, after what they had not been handed yet.
+// DeleteAll durably deletes all groups of a deleted topic. It does not end their
+// memberships: members first get the messages that they have not been handed yet,
+// and then Member.End. Like Delete, it waits for the store without a limit.
 func (t *Topic) DeleteAll() error {
 	return t.registry.deleteTopics(func(id streams.ID) bool { return id == t.id })
 }
@@ -160,8 +163,8 @@ func (g *group) delete() error {
 	return nil
 }
 
-// remove deletes a group whose members are not told. If that fails the keeper
-// tries again.
+// remove deletes a group without telling its members. If it fails, the keeper tries
+// again.
 func (g *group) remove() error {
 	err := g.eraseIf(func(g *group) bool { return g.state != deleted })
 	if err != nil {
@@ -170,8 +173,8 @@ func (g *group) remove() error {
 	return err
 }
 
-// eraseIf deletes a group if, once nobody else reads or writes its record, that
-// is still to be done.
+// eraseIf locks the group's record, and deletes the group if isDueLocked still holds
+// then.
 func (g *group) eraseIf(isDueLocked func(*group) bool) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
@@ -184,18 +187,18 @@ func (g *group) eraseIf(isDueLocked func(*group) bool) error {
 	return g.erase()
 }
 
-// A MoveResult is what a move did, or would do.
+// A MoveResult is the outcome of a move, or of a dry run.
 type MoveResult struct {
-	Was      uint64 // the position before
+	Was      uint64 // position before the move
 	Position uint64
-	Lag      uint64 // messages that come then
+	Lag      uint64 // messages from the new position to the end of the log
 }
 
-// Move lets a group go on at another place of its topic, durably, or with
-// dryRun only says where that would be. Members that there are stay: what they
-// were handed is forgotten, acknowledging it does nothing any more, and they
-// are handed what comes from there. Counts of attempts begin anew. It returns
-// ErrNotFound, ErrClosed, streams.ErrPosition, or an error of the store.
+// Move durably sets the position of a group. With dryRun it changes nothing and only
+// returns what it would do. Members stay in the group. Their messages in flight are
+// forgotten, and acknowledging them has no effect any more; delivery continues at
+// the new position. Counts of attempts are reset. Move returns ErrNotFound,
+// ErrClosed, streams.ErrPosition, or an error of the store.
 func (t *Topic) Move(ctx context.Context, topic *streams.Topic, name Name, from streams.StartAt, dryRun bool) (MoveResult, error) {
 	if t.registry.closed.Load() {
 		return MoveResult{}, ErrClosed
@@ -247,8 +250,8 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 	return nil
 }
 
-// goOn makes a record the group's progress and forgets everything before. If
-// there are members it reads on with in.
+// applyMove replaces the group's progress with that of r, and forgets all messages in
+// flight or waiting. If there are members, it continues to read with in.
 func (g *group) applyMove(in *streams.InTopic, rd *reader, r record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -269,13 +272,13 @@ func (g *group) applyMove(in *streams.InTopic, rd *reader, r record) {
 	g.in.Close()
 	g.in, g.reader = in, rd
 	in.Start()
-	g.wakeLocked() // the former reader may not have seen what it was woken for
+	g.wakeLocked() // the old reader may not have acted on an earlier wake
 }
 
-// cutLocked forgets what the log does not have.
+// cutLocked forgets the messages that the log no longer has at its end.
 func (g *group) cutLocked(b storage.Bounds) {
 	if g.log != b.ID {
-		return // another log: see resumeAt
+		return // another log: startReading resets the progress
 	}
 	if g.progress.End() > b.Next {
 		g.progress.Cut(b.Next)

@@ -10,8 +10,9 @@ import (
 	"seagate/groups"
 )
 
-// Options returns o with each field set that is zero, except MaxDeliveries and
-// DeadLetter: without them there are no dead letters. What goes wrong is logged.
+// Options returns o with a default for each field that is zero, except
+// MaxDeliveries and DeadLetter. So by default there are no dead letters. Panics
+// of members and errors of records are logged.
 func Options(o groups.Options) groups.Options {
 	o.Credit.Messages = cmp.Or(o.Credit.Messages, 1024)
 	o.Credit.Bytes = cmp.Or(o.Credit.Bytes, 1<<20)

@@ -1,6 +1,6 @@
-// Package progress keeps account of a consumer group: with which messages of a
-// log it is done, and how often it handed out the others. It is arithmetic on
-// the messages' numbers; it knows no time, no locks and no storage.
+// Package progress records which messages of a log a consumer group is done with,
+// and how often it handed out the others. It computes with sequence numbers only:
+// it has no clock, no locks and no storage.
 package progress
 
 import (
@@ -14,32 +14,32 @@ import (
 // A Span is the numbers from First to Last, both included.
 type Span struct{ First, Last uint64 }
 
-// Size is how many numbers there are, unless they are all that there can be.
+// Size returns how many numbers the span has. It is 0 for a span of all 2^64 numbers.
 func (s Span) Size() uint64 { return s.Last - s.First + 1 }
 
-// Attempts is how often a message was handed out, and how often that failed.
+// Attempts counts how often a message was handed out, and how often it failed.
 type Attempts struct {
 	Deliveries, Failures uint32
-	Reason               string // why it failed the last time; "" if it did not, or that is not known
+	Reason               string // of the last failure; "" if there was none or the reason is unknown
 }
 
-// Progress says with which messages a group is done. At returns a useful one.
-// It is not safe for concurrent use.
+// Progress is the set of messages that a group is done with. Use At to make one. It
+// is not safe for concurrent use.
 type Progress struct {
 	position  uint64 // the lowest number that is not done
-	doneAbove uint64 // how many are done above it
+	doneAbove uint64 // how many messages above the position are done
 
-	// spans are what is done above the position, in order, with at least one
-	// number between two of them. They are the rear part of buf, whose front is
-	// used again: members take turns, and what one of them acknowledges often
-	// fills the first hole.
+	// spans are the done messages above the position, in order, with at least one
+	// number between two of them. spans is the rear part of buf. Its front is
+	// reused without an allocation, because the first span is removed often:
+	// members take turns, and an acknowledgement often fills the first hole.
 	spans, buf []Span
 
-	// attempts holds messages that are not done. nil if there are none.
+	// attempts holds messages that were handed out and are not done; nil if none.
 	attempts map[uint64]Attempts
 }
 
-// At returns the progress of a group that is done with all before position.
+// At returns the progress of a group that is done with all messages before position.
 func At(position uint64) Progress { return Progress{position: position} }
 
 // Position is the lowest number that is not done.
@@ -48,11 +48,11 @@ func (p *Progress) Position() uint64 { return p.position }
 // DoneAbove is how many messages above the position are done.
 func (p *Progress) DoneAbove() uint64 { return p.doneAbove }
 
-// Spans returns what is done above the position, in order. The slice is good
-// until the next change.
+// Spans returns the spans that are done above the position, in order. The slice is
+// valid until the next change, and must not be modified.
 func (p *Progress) Spans() []Span { return p.spans }
 
-// End is the number behind the last one that is done.
+// End returns the number after the last message that is done.
 func (p *Progress) End() uint64 {
 	if n := len(p.spans); n > 0 {
 		return p.spans[n-1].Last + 1
@@ -60,13 +60,13 @@ func (p *Progress) End() uint64 {
 	return p.position
 }
 
-// Summary returns p without what takes memory: with Position and DoneAbove, and
-// nothing else that is right. whole says whether there was nothing else.
+// Summary returns a copy of p without spans and attempts. Only its Position and
+// DoneAbove are right. whole reports whether p had no spans and no attempts.
 func (p *Progress) Summary() (summary Progress, whole bool) {
 	return Progress{position: p.position, doneAbove: p.doneAbove}, len(p.spans) == 0 && len(p.attempts) == 0
 }
 
-// Has says whether a message is done.
+// Has reports whether a message is done.
 func (p *Progress) Has(seq uint64) bool {
 	if seq < p.position {
 		return true
@@ -83,8 +83,8 @@ func (p *Progress) find(seq uint64) int {
 	return sort.Search(len(p.spans), func(i int) bool { return p.spans[i].Last >= seq })
 }
 
-// Add notes that the messages from first to last are done. last is lower than
-// the largest number that there is.
+// Add records that the messages from first to last are done. last must be lower than
+// math.MaxUint64.
 func (p *Progress) Add(first, last uint64) {
 	first = max(first, p.position)
 	if last < first {
@@ -110,8 +110,8 @@ func (p *Progress) Add(first, last uint64) {
 	p.replace(i, j, Span{first, last})
 }
 
-// touching returns the index of the first span that ends at the number before
-// first or later.
+// touching returns the index of the first span that ends at first-1 or later. first
+// is at least 1.
 func (p *Progress) touching(first uint64) int {
 	if n := len(p.spans); n == 0 || p.spans[n-1].Last+1 < first {
 		return n
@@ -119,7 +119,7 @@ func (p *Progress) touching(first uint64) int {
 	return p.find(first - 1)
 }
 
-// replace puts s in the place of the spans from i to before j.
+// replace replaces the spans [i, j) with s.
 func (p *Progress) replace(i, j int, s Span) {
 	if i < j {
 		p.spans[i] = s
@@ -132,8 +132,8 @@ func (p *Progress) replace(i, j int, s Span) {
 	p.spans = slices.Insert(p.spans, i, s)
 }
 
-// grow moves the spans to the front of their buffer, if that gains as much as a
-// larger buffer would.
+// grow makes room for one more span. It moves the spans to the front of buf if that
+// frees at least half of it. Otherwise it allocates a larger buffer.
 func (p *Progress) grow() {
 	buf := p.buf
 	if n := len(p.spans); cap(buf) < max(2*n, 1) {
@@ -143,8 +143,8 @@ func (p *Progress) grow() {
 	p.buf = p.spans
 }
 
-// reuse lets an empty list begin at the front of its buffer, and drops a buffer
-// that is large.
+// reuse resets an empty list of spans to the front of buf, or frees buf if it is
+// large.
 func (p *Progress) reuse() {
 	const small = 64
 	switch {
@@ -156,8 +156,8 @@ func (p *Progress) reuse() {
 	}
 }
 
-// Missing returns those parts of the numbers from first to last that are not
-// done.
+// Missing returns the parts of the span from first to last that are not done, in
+// order.
 func (p *Progress) Missing(first, last uint64) (missing []Span) {
 	first = max(first, p.position)
 	for _, s := range p.spans[p.find(first):] {
@@ -175,7 +175,7 @@ func (p *Progress) Missing(first, last uint64) (missing []Span) {
 	return missing
 }
 
-// Cut forgets everything from next on: the log has no such messages.
+// Cut forgets everything from next on, because the log no longer has these messages.
 func (p *Progress) Cut(next uint64) {
 	p.position = min(p.position, next)
 	p.forget(next, math.MaxUint64)
@@ -190,17 +190,17 @@ func (p *Progress) Cut(next uint64) {
 	}
 }
 
-// Attempts returns the attempts of a message; none if it is done.
+// Attempts returns the attempts of a message. They are zero if it is done.
 func (p *Progress) Attempts(seq uint64) Attempts { return p.attempts[seq] }
 
-// AllAttempts goes through the messages that were handed out and are not done,
-// in any order. It returns how many there are beside.
+// AllAttempts returns the messages that were handed out and are not done, in any
+// order, and their number.
 func (p *Progress) AllAttempts() (all iter.Seq2[uint64, Attempts], count int) {
 	return maps.All(p.attempts), len(p.attempts)
 }
 
-// SetAttempts notes how often a message was handed out. Of a message that is
-// done it notes nothing.
+// SetAttempts records the attempts of a message. It does nothing if the message is
+// done.
 func (p *Progress) SetAttempts(seq uint64, a Attempts) {
 	if p.Has(seq) {
 		return
@@ -211,8 +211,8 @@ func (p *Progress) SetAttempts(seq uint64, a Attempts) {
 	p.attempts[seq] = a
 }
 
-// forget drops the attempts of messages. It goes through those that there are,
-// or through the numbers, whichever are fewer.
+// forget removes the attempts of the messages from first to last. To be fast, it
+// goes through the numbers or through the map, whichever has fewer entries.
 func (p *Progress) forget(first, last uint64) {
 	if last-first < uint64(len(p.attempts)) {
 		for seq := first; seq <= last; seq++ {
