@@ -40,7 +40,7 @@ func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, e
 // outcome is durable and Stream.Schema shows it or a later one. Its errors are
 // *schema.OlderVersionError, *schema.ConflictError, schema.ErrHistoryFull,
 // ErrTooManyStreams, ErrBadName, and storage's. After one of storage's the
-// definition may or may not be there; to define it once more is safe.
+// definition may or may not be stored; it is safe to call Define again.
 func (c *Catalog) Define(ctx context.Context, id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err

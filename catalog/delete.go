@@ -11,8 +11,8 @@ import (
 	"seagate/streams"
 )
 
-// deleteTime is how long a deletion may take once it has begun. It goes on if
-// whoever asked for it stops waiting: half a deletion is of use to nobody.
+// deleteTime bounds a deletion that has begun. It continues when the caller's context
+// ends, because a half-deleted stream is useless.
 const deleteTime = 2 * time.Minute
 
 // Delete deletes a stream with its messages, groups and definitions, durably.

@@ -209,7 +209,7 @@ func TestMoveWhileMembersAreConnected(t *testing.T) {
 	})
 }
 
-func TestMoveToNowhere(t *testing.T) {
+func TestMoveToAnInvalidPosition(t *testing.T) {
 	f := newFixture(t, groups.Options{}, streams.Options{})
 	if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != groups.ErrNotFound {
 		t.Errorf("no group: %v", err)

@@ -13,8 +13,8 @@ import (
 	"seagate/streams"
 )
 
-// morgue takes dead letters, and answers with what it is told to.
-type morgue struct {
+// deadLetterSink records dead letters. It calls done with err, or keeps done in hold.
+type deadLetterSink struct {
 	mu      sync.Mutex
 	letters []string
 	err     error
@@ -22,7 +22,7 @@ type morgue struct {
 	holding bool
 }
 
-func (m *morgue) take(l groups.DeadLetter, done func(error)) {
+func (m *deadLetterSink) take(l groups.DeadLetter, done func(error)) {
 	m.mu.Lock()
 	m.letters = append(m.letters, fmt.Sprintf("%s of %s/%s after %d: %s", l.Message.Payload, l.Key.Client, l.Key.Group, l.Deliveries, l.Reason))
 	err, holding := m.err, m.holding
@@ -36,13 +36,13 @@ func (m *morgue) take(l groups.DeadLetter, done func(error)) {
 	}
 }
 
-func (m *morgue) set(err error) {
+func (m *deadLetterSink) set(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.err = err
 }
 
-func (m *morgue) want(t *testing.T, letters ...string) {
+func (m *deadLetterSink) want(t *testing.T, letters ...string) {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -51,13 +51,13 @@ func (m *morgue) want(t *testing.T, letters ...string) {
 	}
 }
 
-func mortal(m *morgue) groups.Options {
+func mortal(m *deadLetterSink) groups.Options {
 	return groups.Options{MaxDeliveries: 3, DeadLetter: m.take}
 }
 
-// buryOne lets a member acknowledge the second of two messages, and give back
-// the first, which may fail once.
-func buryOne(t *testing.T, m *morgue) (*fixture, *member) {
+// failOne makes a member acknowledge the second of two messages, and nack the first,
+// which becomes a dead letter after one failure.
+func failOne(t *testing.T, m *deadLetterSink) (*fixture, *member) {
 	t.Helper()
 	opts := mortal(m)
 	opts.MaxDeliveries = 1
@@ -82,7 +82,7 @@ func TestAMessageThatFailsTooOftenBecomesADeadLetter(t *testing.T) {
 	for name, test := range fail {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var m morgue
+				var m deadLetterSink
 				f := newFixture(t, mortal(&m), streams.Options{})
 				a := f.joinExplicitly(t, all())
 				f.send("1")
@@ -109,9 +109,9 @@ func TestAMessageThatFailsTooOftenBecomesADeadLetter(t *testing.T) {
 }
 
 // Leaving is no failure, and members that acknowledge by tags have none.
-func TestWhatIsNoFailure(t *testing.T) {
+func TestWhatDoesNotCountAsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var m morgue
+		var m deadLetterSink
 		f := newFixture(t, mortal(&m), streams.Options{})
 		f.send("0")
 		for i := range 5 {
@@ -131,7 +131,7 @@ func TestWhatIsNoFailure(t *testing.T) {
 }
 
 func TestWithoutDeadLettersAMessageIsTriedForEver(t *testing.T) {
-	var m morgue
+	var m deadLetterSink
 	for name, opts := range map[string]groups.Options{
 		"no limit": {DeadLetter: m.take},
 		"no place": {MaxDeliveries: 2},
@@ -155,8 +155,8 @@ func TestWithoutDeadLettersAMessageIsTriedForEver(t *testing.T) {
 
 func TestADeadLetterThatIsRefusedIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := morgue{err: errors.New("full")}
-		f, a := buryOne(t, &m)
+		m := deadLetterSink{err: errors.New("full")}
+		f, a := failOne(t, &m)
 		const letter = "1 of c/g after 1: bad"
 		synctest.Wait()
 		m.want(t, letter)
@@ -186,8 +186,8 @@ func TestADeadLetterOutlivesMembersAndTheProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := morgue{err: errors.New("full")}
-				f, a := buryOne(t, &m)
+				m := deadLetterSink{err: errors.New("full")}
+				f, a := failOne(t, &m)
 				a.ms.Leave()
 				synctest.Wait()
 				happen(t, f)
@@ -203,7 +203,7 @@ func TestADeadLetterOutlivesMembersAndTheProcess(t *testing.T) {
 	}
 }
 
-// The outcome of a burial may come when nobody is there, or the group has
+// The outcome of a dead letter may come when nobody is there, or the group has
 // moved, or is gone.
 func TestOutcomesThatComeLate(t *testing.T) {
 	tests := []struct {
@@ -232,8 +232,8 @@ func TestOutcomesThatComeLate(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := morgue{holding: true}
-				f, a := buryOne(t, &m)
+				m := deadLetterSink{holding: true}
+				f, a := failOne(t, &m)
 				synctest.Wait()
 				test.happen(t, f, a)
 				m.hold[0](nil)
@@ -259,7 +259,7 @@ func TestOutcomesThatComeLate(t *testing.T) {
 // nobody can acknowledge them any more.
 func TestDeadLettersThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := morgue{holding: true}
+		m := deadLetterSink{holding: true}
 		opts := mortal(&m)
 		opts.MaxDeliveries, opts.SetAsideBytes = 1, 2
 		f := newFixture(t, opts, streams.Options{})

@@ -57,7 +57,8 @@
 // rest. A changed record is written every Options.Checkpoint, and by
 // Registry.Close. After a crash, the group redelivers the messages that were
 // acknowledged since the last complete checkpoint began, and no other acknowledged
-// messages. The counts of attempts are those of the record. A record never counts a message as done before the group does.
+// messages. The counts of attempts are those of the record. A record never counts a
+// message as done before the group does.
 //
 // If a log was recreated while the registry was closed, the group reads it from
 // its first message. If a log lost messages at its end that the group had read,

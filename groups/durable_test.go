@@ -48,7 +48,7 @@ func TestANewGroupIsDurableBeforeJoinReturns(t *testing.T) {
 	})
 }
 
-func TestAGroupThatCannotBeStoredIsNone(t *testing.T) {
+func TestAGroupThatCannotBeStoredDoesNotExist(t *testing.T) {
 	broken := errors.New("broken")
 	stored := newRecords()
 	f := newFixtureOn(t, memory.New(), stored, groups.Options{PerClient: 1}, streams.Options{})
@@ -102,7 +102,7 @@ func TestFromCountsForANewGroupOnly(t *testing.T) {
 	}
 }
 
-func TestAPositionThatIsNoneMakesNoGroup(t *testing.T) {
+func TestAnInvalidPositionCreatesNoGroup(t *testing.T) {
 	f := newFixture(t, groups.Options{}, streams.Options{})
 	_, err := f.groups().Join(t.Context(), f.out.Topic(), theGroup, groups.JoinOptions{From: streams.At(9)}, all())
 	if !errors.Is(err, streams.ErrPosition) {
@@ -134,7 +134,7 @@ func TestAClientHasNoMoreGroupsThanItMay(t *testing.T) {
 
 // A client that wants everything makes a group for each of its subscriptions,
 // and must not be shut out by those that it left.
-func TestAGroupThatNobodyCameBackToMakesRoom(t *testing.T) {
+func TestTheLongestIdleGroupIsEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{PerClient: 4}, streams.Options{})
 		f.join(t, "other", "first", all()).ms.Leave()
@@ -322,7 +322,7 @@ func TestCloseWritesWhatChanged(t *testing.T) {
 
 // A topic that was deleted and made anew while the groups were not there has
 // none of the messages that they know.
-func TestALogThatWasMadeAnewIsReadFromItsBeginning(t *testing.T) {
+func TestARecreatedLogIsReadFromItsBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
 		a := f.joinExplicitly(t, all())

@@ -90,7 +90,8 @@ func TestCreditOfExplicitMembers(t *testing.T) {
 	})
 }
 
-// At 30 s, not before, a message is taken back, and given to the next in turn.
+// A member may ask for less credit than Options allow. By default, an explicit
+// member gets 100 messages.
 func TestMembersAskForTheirCredit(t *testing.T) {
 	for name, test := range map[string]struct {
 		opts groups.JoinOptions
@@ -117,6 +118,8 @@ func TestMembersAskForTheirCredit(t *testing.T) {
 	}
 }
 
+// The group takes a message back after AckTimeout, which is 30 s here, and not
+// before. The next member in turn gets it.
 func TestWhatIsNotAcknowledgedInTimeGoesToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -293,8 +296,8 @@ func TestWhatIsPassedOverIsDone(t *testing.T) {
 	})
 }
 
-// One goroutine rings for all groups, whatever the order in which they are due.
-func TestAlarmsOfManyGroups(t *testing.T) {
+// Each timer fires in time, whatever the order in which the groups are due.
+func TestTimersOfManyGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
 		var members []*member
@@ -323,7 +326,7 @@ func TestAlarmsOfManyGroups(t *testing.T) {
 // explicitly, for their time; that is no failure.
 func TestWhatAPanickedExplicitMemberHeldIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var m morgue
+		var m deadLetterSink
 		opts, _ := watch(t)
 		opts.MaxDeliveries, opts.DeadLetter = 1, m.take
 		f := newFixtureOn(t, memory.New(), memory.New(), opts, streams.Options{})

@@ -49,7 +49,7 @@ type group struct {
 	delayed       heap[delayed]
 	deadLettering map[uint64]*deadLetterAttempt
 	setAsideBytes int                    // payload in delayed and deadLettering
-	overdue       map[uint64]*Membership // for messages that timed out and that no other member has taken: the member that had them
+	overdue       map[uint64]*Membership // who had a message that timed out, until another member takes it
 	offered       map[uint64]*Membership // entries of overdue whose messages are now being delivered to other members
 	heldAt        uint64                 // the topic's next message, if it waits for the window or SetAsideBytes; 0: none
 	timer         *time.Timer            // for delays and acknowledgement deadlines; nil: none

@@ -192,7 +192,7 @@ func TestAGroupOfADeletedTopicIsReplaced(t *testing.T) {
 
 // Members of random appetite that acknowledge late, or never and leave: while
 // one stays, the union of what was handed out is everything.
-func TestTheUnionIsCompleteWhileMembersComeAndGo(t *testing.T) {
+func TestEveryMessageIsDeliveredWhileMembersComeAndGo(t *testing.T) {
 	const total = 2000
 	f := newFixture(t, groups.Options{Credit: groups.Credit{Messages: 8, Bytes: 1 << 20}}, streams.Options{})
 	var mu sync.Mutex
@@ -272,7 +272,7 @@ func (a *acker) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 
 // Who joined a group between its topic's deletion and the leaving of its
 // members was told nothing, for ever.
-func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
+func TestNobodyJoinsAGroupWhoseTopicWasDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
 		f.join(t, "c", "g", all())
@@ -281,7 +281,7 @@ func TestNobodyJoinsAGroupThatIsOver(t *testing.T) {
 		}
 		synctest.Wait()
 		if _, err := f.join0(t, "c", "g", all()); err != streams.ErrDeleted {
-			t.Errorf("joined a group that is over: %v", err)
+			t.Errorf("joined a group whose topic was deleted: %v", err)
 		}
 	})
 }

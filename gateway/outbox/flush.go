@@ -17,7 +17,7 @@ func (o *Outbox) writeNowLocked(b []byte) (written int) {
 	var failed error
 	err := o.raw.Write(func(fd uintptr) bool {
 		written, failed = writeOnce(int(fd), b)
-		return true // whatever came of it: false would wait
+		return true // false would block until the socket is writable
 	})
 	if err = errors.Join(err, failed); err != nil {
 		o.breakLocked()
@@ -97,13 +97,12 @@ func (o *Outbox) batchDone(n int, err error) {
 	}
 }
 
-// writeStep is what has to get through within the stall timeout. It is small
-// enough for a slow line, so only a peer that stopped reading fails it.
+// writeStep is the number of bytes that must be written within the stall timeout. It
+// is small enough for a slow line, so only a peer that stopped reading fails.
 const writeStep = 32 << 10
 
-// roomWait is how long a write takes at least if it had to wait for the peer
-// to make room. A write that the kernel takes at once says nothing about the
-// peer.
+// roomWait is the shortest time of a write that waited for the peer to read. A faster
+// write only filled the kernel's buffer, and proves nothing about the peer.
 const roomWait = 5 * time.Millisecond
 
 func (o *Outbox) writeAll(b []byte) error {
@@ -122,8 +121,8 @@ func (o *Outbox) writeAll(b []byte) error {
 	return nil
 }
 
-// breakLocked gives the socket up: nothing is written any more, and whoever
-// reads from the connection is stopped.
+// breakLocked gives up the socket: the outbox drops its queue and writes nothing more,
+// and reads from the connection fail.
 func (o *Outbox) breakLocked() {
 	o.opts.Metrics.QueueBytes.Sub(float64(len(o.queue)))
 	o.queue, o.ended = nil, true
@@ -133,9 +132,9 @@ func (o *Outbox) breakLocked() {
 
 // Close lets the last frames reach the peer, for at most d, and closes the
 // socket. A socket that is closed while it has unread bytes resets the
-// connection, and a reset discards what the peer has not read yet. So the peer
-// gets as long again to close first, unless peerDone says that it need not be
-// waited for, or it did not even read what was queued.
+// connection, and a reset discards what the peer has not read yet. So Close
+// then waits up to d again for the peer to close first. It does not wait if
+// peerDone is true, or if the peer did not read the queued frames in time.
 func (o *Outbox) Close(d time.Duration, peerDone bool) {
 	half, ok := o.conn.(interface{ CloseWrite() error })
 	if o.awaitFlush(d) && ok && !peerDone && half.CloseWrite() == nil {
@@ -152,8 +151,8 @@ func (o *Outbox) Close(d time.Duration, peerDone bool) {
 // sending.
 const discardedBytes = 1 << 20
 
-// awaitFlush waits until the queue is written, for at most d, and returns
-// whether it is.
+// awaitFlush waits until the queue is written, for at most d, and reports whether it
+// was.
 func (o *Outbox) awaitFlush(d time.Duration) bool {
 	o.mu.Lock()
 	if !o.flushing {
@@ -178,7 +177,7 @@ func (o *Outbox) awaitFlush(d time.Duration) bool {
 // Buffers of queues are pooled, so that an idle connection holds none.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
-// maxPooled keeps what one large message took out of the pool.
+// maxPooled is the largest buffer that returns to the pool, in bytes.
 const maxPooled = 64 << 10
 
 func takeBuffer() []byte { return (*buffers.Get().(*[]byte))[:0] }

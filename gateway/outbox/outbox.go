@@ -33,8 +33,8 @@ type Options struct {
 	Metrics *gateway.Metrics
 }
 
-// An Outbox is what one connection has still to write. Safe for concurrent
-// use.
+// An Outbox is the queue of frames that one connection has to write. Safe for
+// concurrent use.
 type Outbox struct {
 	opts Options
 	conn net.Conn

@@ -2,8 +2,8 @@ package session
 
 import "sync"
 
-// answers sends the answers to publishes in the order of the requests, in whatever
-// order they become known.
+// answers sends the answers to publishes in the order of the requests, although they
+// may become known in another order.
 type answers struct {
 	send func([]byte)
 
@@ -22,7 +22,8 @@ func newAnswers(send func([]byte)) *answers {
 	return a
 }
 
-// reserve takes the next place. It waits while limit places are taken.
+// reserve takes the next place. It waits while limit places are taken. The caller must
+// call fill once, or the answers after it are never sent.
 func (a *answers) reserve(limit int) *answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -51,7 +52,7 @@ func (a *answers) fill(place *answer, frame []byte) {
 	a.ready.Broadcast()
 }
 
-// settle waits until every answer is sent, so that the next one may go out
+// settle waits until every answer is sent, so that the caller may send the next one
 // directly.
 func (a *answers) settle() {
 	a.mu.Lock()

@@ -1,4 +1,4 @@
-// Package session is the stream-sea dialogue with one client, over any
+// Package session implements the stream-sea dialogue with one client, over any
 // connection: numbered requests and their answers, subscriptions and their
 // deliveries. It knows neither frames nor sockets. The transport hands it whole
 // messages and an outbox, and frames what it sends (see Link).
@@ -13,8 +13,8 @@
 //
 // The workers of the topic network call the sink of each subscription. What a
 // message looks like depends on the subscription's id and on little else, so
-// frames are encoded once for a batch and shared by the subscriptions that look
-// the same.
+// frames are encoded once per batch, and shared by the subscriptions whose frames
+// are equal.
 //
 // # Acknowledgement
 //

@@ -8,25 +8,25 @@ import (
 	"seagate/streams"
 )
 
-// frames are the frames of a batch's messages, for subscriptions whose frames
-// look the same. Each is encoded when it is first needed. Used by the batch's
-// goroutine.
+// frames holds the frames of a batch's messages, for subscriptions whose frames are
+// equal. Each frame is encoded when it is first needed. Only the goroutine that
+// delivers the batch uses it.
 type frames struct {
 	bytes []byte
 	of    []frame // by message
-	ends  []int   // where each ends, as long as they were encoded in order
+	ends  []int   // ends of the first frames, as far as they lie in message order
 }
 
 type frame struct{ start, end int } // in bytes; end is 0 before it is encoded
 
-// maxShared bounds for how many appearances the frames of a batch are kept. A
-// client with a thousand subscriptions to one stream would have each message
-// encoded and kept a thousand times.
+// maxShared bounds the appearances for which a batch keeps frames. Without it, a client
+// with a thousand subscriptions to one stream would make the batch keep each message
+// a thousand times.
 const maxShared = 8
 
-// An appearance is what a subscription's frames depend on beside the message.
-// Most clients have few subscriptions, so most subscribers of a stream share an
-// id, and with it the very bytes that they are sent.
+// An appearance is everything that a frame depends on, except the message. Most
+// clients have few subscriptions and number them alike. So most subscribers of a
+// stream have the same id, and can be sent the same bytes.
 type appearance struct {
 	id   int64
 	meta bool
@@ -62,8 +62,8 @@ func (f *frames) frame(sub *subscription, b *streams.Batch, i int) []byte {
 	return f.bytes[at.start:at.end]
 }
 
-// all encodes what is not encoded yet, and returns whether all frames lie in
-// the order of their messages, one behind the other.
+// all encodes the frames that are not encoded yet, and reports whether all frames lie
+// one after the other in message order.
 func (f *frames) all(sub *subscription, b *streams.Batch) (inOrder bool) {
 	for i := len(f.ends); i < len(b.Messages); i++ {
 		f.frame(sub, b, i)
@@ -79,7 +79,7 @@ type picked struct {
 
 var pickedPool = sync.Pool{New: func() any { return new(picked) }}
 
-// maxPooled keeps what large messages took out of the pool.
+// maxPooled is the largest buffer that returns to the pool, in bytes.
 const maxPooled = 64 << 10
 
 func (p *picked) release() {
@@ -118,8 +118,8 @@ func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, offer f
 	offer(p.bytes, p.ends)
 }
 
-// isWhole reports whether a share is the whole batch, and looks like the frames
-// of everybody else.
+// isWhole reports whether a share is the whole batch, and its frames are the shared
+// ones, without attempts.
 func (sub *subscription) isWhole(b *streams.Batch, share []groups.Share) bool {
 	if share == nil {
 		return true

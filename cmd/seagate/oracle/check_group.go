@@ -9,9 +9,9 @@ import (
 	"seagate/client"
 )
 
-// ackGrace is how long it may take until the acknowledgement of a delivery, by
-// a pong, has arrived and lasts. The gateway promises about a second; members
-// that read slowly, and slow machines, take longer.
+// ackGrace is how long an acknowledgement by a pong may take to arrive and become
+// durable. The gateway promises about a second. Slow members and slow machines
+// need longer.
 const ackGrace = 15 * time.Second
 
 // A delivery is one delivery of a message to a member.
@@ -20,20 +20,20 @@ type delivery struct {
 	event   Event
 }
 
-// A groupCheck is what is known of one group.
+// A groupCheck checks one group.
 type groupCheck struct {
 	*streamCheck
 	*Group
 	history    *History
 	who        string
 	deliveries map[uint64][]delivery
-	told       map[uint64]bool // as missing
+	told       map[uint64]bool // numbers that members were told are missing
 	overtaken  bool            // a member without meta was closed because it lost messages
 	letters    map[uint64]bool // numbers that have a dead letter
 }
 
-// checkGroup checks that each message of a group was delivered to a member, and
-// again only if there was a reason.
+// checkGroup checks that each message was delivered to a member of the group, and
+// redelivered only for a reason.
 func (c *streamCheck) checkGroup(group *Group, h *History) {
 	g := &groupCheck{streamCheck: c, Group: group, history: h, who: "group " + group.Name,
 		deliveries: map[uint64][]delivery{}, told: map[uint64]bool{}, letters: map[uint64]bool{}}
@@ -93,7 +93,7 @@ func (g *groupCheck) checkMessage(seq uint64) {
 			g.add(Unsettled, "%s received %d (message %v) and nobody acknowledged it", g.who, seq, id)
 		}
 	case g.told[seq], dropped && g.overtaken:
-	case g.letters[seq]: // it timed out, each time before the member had looked at it
+	case g.letters[seq]: // it timed out each time before the member received it
 	case dropped:
 		g.add(Untold, "no member of %s received %d, and none was told", g.who, seq)
 	default:
@@ -104,8 +104,9 @@ func (g *groupCheck) checkMessage(seq uint64) {
 	}
 }
 
-// checkRepeats checks that each delivery after the first one has a reason in
-// another one, whose member left, gave the message back or kept it too long.
+// checkRepeats checks that there is a reason for each delivery after the first: the
+// member of another delivery left, returned the message with a nack, or kept it for
+// longer than the acknowledgement timeout.
 func (g *groupCheck) checkRepeats(seq uint64) {
 	deliveries, id := g.deliveries[seq], g.bySeq[seq].ID
 	reasons, firsts, latest := 0, 0, Instant(0)
@@ -133,14 +134,14 @@ func (g *groupCheck) checkRepeats(seq uint64) {
 		}
 	}
 	if firsts > 1 && len(g.history.Disturbed) == 0 {
-		g.add(Repeat, "%s received %d (message %v) %d times with the statement that it is the first time", g.who, seq, id, firsts)
+		g.add(Repeat, "%s received %d (message %v) %d times, each marked as the first delivery", g.who, seq, id, firsts)
 	}
 }
 
 // maxDescribed is how many deliveries a violation shows.
 const maxDescribed = 10
 
-// describe says what became of each delivery of a message.
+// describe returns what happened to each delivery of a message, at most maxDescribed.
 func (g *groupCheck) describe(seq uint64) string {
 	var b strings.Builder
 	deliveries := g.deliveries[seq]
@@ -161,13 +162,13 @@ func (g *groupCheck) describe(seq uint64) string {
 	return b.String()
 }
 
-// reasons counts why the gateway may have taken a message from a member and
-// delivered it again, for the last time at latest.
+// reasons counts the reasons that delivery d gave the gateway to deliver the message
+// again. latest is the time of the last delivery.
 func (g *groupCheck) reasons(seq uint64, d delivery, latest Instant) int {
 	s := d.session
 	n := s.Nacks[seq]
-	// At the end of a run one member is the first to leave. The
-	// acknowledgement of one that leaves soon need not have lasted.
+	// If a member leaves soon after a delivery, its acknowledgement may be lost.
+	// At the end of a run, a member that stayed also leaves, before the others.
 	soon := s.EndedAt < d.event.At.after(ackGrace) || s.Explicit && s.Acks[seq].Answered == 0
 	if soon && (s.End != Stayed || s.EndedAt < latest) {
 		n++
@@ -178,15 +179,17 @@ func (g *groupCheck) reasons(seq uint64, d delivery, latest Instant) int {
 	return n
 }
 
-// heldTooLong reports whether the gateway may have taken a message back. Nobody
-// knows when it sent the message, but not before the member joined.
+// heldTooLong reports whether the acknowledgement timeout of a message may have
+// expired. The time when the gateway sent the message is unknown, except that it is
+// after the member joined.
 func (g *groupCheck) heldTooLong(seq uint64, d delivery) bool {
 	ack, timeout := d.session.Acks[seq], g.history.AckTimeout
 	return ack.Answered == 0 || timeout != 0 && ack.Answered > d.session.JoinedAt.after(timeout/2)
 }
 
-// checkAckedAgain checks that a member does not receive what was acknowledged
-// before it joined, unless a disturbance followed the acknowledgement soon.
+// checkAckedAgain checks that a member does not receive a message that was
+// acknowledged before the member joined, unless a disturbance soon after the
+// acknowledgement excuses it.
 func (g *groupCheck) checkAckedAgain(seq uint64) {
 	for _, d := range g.deliveries[seq] {
 		ack := d.session.Acks[seq]
@@ -202,9 +205,9 @@ func (g *groupCheck) checkAckedAgain(seq uint64) {
 	}
 }
 
-// excused reports whether a disturbance followed an acknowledgement so soon
-// that the gateway may have forgotten it. The gateway had it at some time before
-// the member read the answer.
+// excused reports whether the gateway may have lost an acknowledgement, because a
+// disturbance followed within ackGrace. The gateway received the acknowledgement
+// before the member read the answer.
 func (g *groupCheck) excused(ack Ack, again Instant) bool {
 	return slices.ContainsFunc(g.history.Disturbed, func(at Instant) bool {
 		return at > ack.Asked && at < again && at < ack.Answered.after(ackGrace)
@@ -226,7 +229,7 @@ func checkLetters(r *Report, checks map[string]*streamCheck, h *History) {
 		add := func(format string, args ...any) { r.add(DeadLetter, letter.Stream, format, args...) }
 		switch {
 		case c == nil || g == nil:
-			add("number %d comes from group %s, which is none of the run", letter.Seq, letter.Group)
+			add("number %d comes from group %s, which does not belong to the run", letter.Seq, letter.Group)
 		case c.bySeq[letter.Seq].ID != letter.Payload.ID && !c.trims:
 			add("number %d is message %v, and the letter has %v", letter.Seq, c.bySeq[letter.Seq].ID, letter.Payload.ID)
 		case letter.Deliveries < h.MaxDeliveries:
@@ -242,8 +245,8 @@ func checkLetters(r *Report, checks map[string]*streamCheck, h *History) {
 	}
 }
 
-// countFailures returns how often each message may have failed, as far as
-// explicit members saw it.
+// countFailures returns how often each message may have failed, judged by what the
+// explicit members received.
 func countFailures(g *Group) map[uint64]int {
 	failures := map[uint64]int{}
 	for _, s := range g.Sessions {
@@ -261,8 +264,8 @@ func countFailures(g *Group) map[uint64]int {
 	return failures
 }
 
-// countBroken counts the sessions that may not have seen all that failed in
-// them.
+// countBroken counts the explicit sessions whose connection broke. Messages may have
+// failed in them that the member never received.
 func countBroken(g *Group) (n int) {
 	for _, s := range g.Sessions {
 		if s.Explicit && s.End == Broken {

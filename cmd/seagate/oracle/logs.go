@@ -11,11 +11,11 @@ import (
 	"seagate/protocol"
 )
 
-// deadSuffix is what the gateway puts after a stream's name for that of its
-// dead-letter stream, unless it is set to something else.
+// deadSuffix is the gateway's default suffix: the name of a dead-letter stream is the
+// name of the stream with this suffix.
 const deadSuffix = ".dead"
 
-// readLogs reads the final logs: nobody publishes any more.
+// readLogs reads the final logs. It must be called after publishing has stopped.
 func (o *Oracle) readLogs() error {
 	for _, stream := range o.streams {
 		log := &Log{Stream: stream}
@@ -41,8 +41,8 @@ func (o *Oracle) readLogs() error {
 	return nil
 }
 
-// readLastSent finds when the last message of each final log was sent. A live
-// subscription that began later has nothing to wait for.
+// readLastSent finds the time at which the last message of each final log was sent. A
+// live subscription that began later does not wait for messages.
 func (o *Oracle) readLastSent(publishes []Publish) {
 	there := map[ID]bool{}
 	for _, log := range o.logs {
@@ -57,7 +57,7 @@ func (o *Oracle) readLastSent(publishes []Publish) {
 	}
 }
 
-// readFirsts notes what retention dropped since the logs were read.
+// readFirsts removes from the logs the messages that retention dropped since readLogs.
 func (o *Oracle) readFirsts() error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.options.Patience)
 	defer cancel()
@@ -73,7 +73,7 @@ func (o *Oracle) readFirsts() error {
 	return nil
 }
 
-// pages reads from a position to the end.
+// pages reads a stream from a position to the end, and calls take for each page.
 func (o *Oracle) pages(ctx context.Context, stream string, from client.Position, take func(client.MessagePage) error) error {
 	for {
 		page, err := o.page(ctx, o.control, stream, from, 1000, "")
@@ -90,7 +90,7 @@ func (o *Oracle) pages(ctx context.Context, stream string, from client.Position,
 	}
 }
 
-// page reads one page, and tries again while the gateway is away.
+// page reads one page, and retries while the gateway is unavailable.
 func (o *Oracle) page(ctx context.Context, l *link, stream string, from client.Position, limit int, epoch string) (client.MessagePage, error) {
 	var wait backoff
 	for {
@@ -101,7 +101,7 @@ func (o *Oracle) page(ctx context.Context, l *link, stream string, from client.P
 	}
 }
 
-// A letterReader follows the dead-letter streams while groups finish.
+// A letterReader reads the dead-letter streams until the groups have finished.
 type letterReader struct {
 	*Oracle
 	ctx     context.Context
@@ -157,8 +157,8 @@ func (r *letterReader) letter(m client.Message) error {
 	return nil
 }
 
-// startConsumers starts every kind of consumer on each stream. When it returns,
-// all groups exist that begin with the first message.
+// startConsumers starts every kind of consumer on each stream. It returns once all
+// groups exist, except late ones, so that these groups start with the first message.
 func (o *Oracle) startConsumers() error {
 	for _, stream := range o.streams {
 		if err := o.startFollowers(stream); err != nil {
@@ -175,7 +175,7 @@ func (o *Oracle) startConsumers() error {
 			continue
 		}
 		select {
-		case <-g.founded:
+		case <-g.created:
 		case <-o.consuming.Done():
 		}
 	}

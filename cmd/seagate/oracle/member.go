@@ -12,20 +12,20 @@ import (
 	"seagate/client"
 )
 
-// A groupRun is a consumer group at work.
+// A groupRun runs one consumer group.
 type groupRun struct {
 	*Oracle
 	*Group
 	spec groupSpec
 
 	once    sync.Once
-	founded chan struct{} // closed once the group exists, and Start is set
+	created chan struct{} // closed once the group exists, and Start is set
 	asked   Instant       // when its first member first asked; owned by that member
 
 	mu        sync.Mutex      // guards what follows, and what is in Group
 	settled   map[ID]bool     // received, or acknowledged by explicit members
 	accounted map[uint64]bool // numbers that are settled, missing, or have a dead letter
-	open      map[uint64]bool // numbers that are not yet; nil until the final log is known
+	open      map[uint64]bool // numbers not in accounted; nil until the final log is known
 	final     map[ID]uint64   // the numbers in the final log
 }
 
@@ -34,7 +34,7 @@ type groupSpec struct {
 	from     client.Position
 	meta     bool
 	explicit func(member int) bool
-	late     bool // it begins some time after the run
+	late     bool // it begins up to a second after the run does
 	slow     bool // its first member sometimes stops reading
 	ungroup  bool // its members subscribe without a group
 }
@@ -51,7 +51,7 @@ func (o *Oracle) groupSpecs() []groupSpec {
 		{from: client.Earliest(), meta: true, explicit: half},
 	}
 	if o.options.Keep > 0 {
-		specs[0].meta = true // or nobody could say what is missing
+		specs[0].meta = true // without meta, members are not told what is missing
 	}
 	if o.options.Shared {
 		specs = append(specs, groupSpec{meta: true, explicit: nobody, ungroup: true})
@@ -60,7 +60,7 @@ func (o *Oracle) groupSpecs() []groupSpec {
 }
 
 func (o *Oracle) newGroup(stream string, spec groupSpec) *groupRun {
-	g := &groupRun{Oracle: o, spec: spec, founded: make(chan struct{}), settled: map[ID]bool{}, accounted: map[uint64]bool{},
+	g := &groupRun{Oracle: o, spec: spec, created: make(chan struct{}), settled: map[ID]bool{}, accounted: map[uint64]bool{},
 		Group: &Group{Stream: stream, Members: o.options.Members, Explicit: spec.explicit(0)}}
 	if !spec.ungroup {
 		g.Name = uuid.NewString()
@@ -68,13 +68,13 @@ func (o *Oracle) newGroup(stream string, spec groupSpec) *groupRun {
 	return g
 }
 
-// A member is one of a group.
+// A member is one member of a group. It implements role.
 type member struct {
 	*consumer
 	group    *groupRun
 	index    int
 	explicit bool
-	pending  []Entry // to be acknowledged with one of the next
+	pending  []Entry // received, and not acknowledged yet
 }
 
 func (g *groupRun) newMember(index int) (*member, error) {
@@ -85,7 +85,8 @@ func (g *groupRun) newMember(index int) (*member, error) {
 	return &member{consumer: c, group: g, index: index, explicit: g.spec.explicit(index)}, nil
 }
 
-// run has sessions until the group is done. The first member makes the group.
+// run repeats sessions until the group is done. The first member creates the group,
+// and the others wait for it.
 func (m *member) run() {
 	g := m.group
 	if m.index == 0 {
@@ -95,7 +96,7 @@ func (m *member) run() {
 		g.asked = m.clock.now()
 	} else {
 		select {
-		case <-g.founded:
+		case <-g.created:
 		case <-m.consuming.Done():
 			m.link.close()
 			return
@@ -115,7 +116,7 @@ func (m *member) failed(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.Failure = err.Error()
-	g.once.Do(func() { close(g.founded) })
+	g.once.Do(func() { close(g.created) })
 }
 
 func (m *member) began(l *listening) {
@@ -129,7 +130,7 @@ func (m *member) began(l *listening) {
 		if l.Meta {
 			g.Group.Start = l.Joined.Next
 		}
-		close(g.founded)
+		close(g.created)
 	})
 }
 
@@ -152,8 +153,8 @@ func (m *member) take(l *listening, e *Event) {
 	}
 }
 
-// settleUpTo settles a message that the session will not acknowledge, if the
-// acknowledgement of a later one may have included it.
+// settleUpTo settles a message that the session does not acknowledge itself, if an
+// earlier AckUpTo included it.
 func (m *member) settleUpTo(l *listening, e Entry) {
 	if e.Seq > l.UpTo {
 		return
@@ -169,7 +170,7 @@ func (m *member) complete(l *listening) bool {
 	return m.group.done(m.logs[m.stream])
 }
 
-// What explicit members do now and then.
+// How often explicit members do something special, once in so many messages.
 const (
 	busyEvery   = 41  // give a message back
 	forgetEvery = 131 // leave a message unacknowledged
@@ -177,14 +178,14 @@ const (
 	pendingMax  = 32
 )
 
-// handle does with a message what an explicit member does.
+// handle acknowledges, returns or ignores a message, as an explicit member does.
 func (m *member) handle(l *listening, e Event) {
 	fresh := e.Seq > l.UpTo && l.Acks[e.Seq].Asked == 0
 	if fresh && m.options.MaxDeliveries > 0 && poisonous(e.ID) && m.group.Explicit {
 		m.nack(l, e.Seq, poisonReason, 0)
 		return
 	}
-	if fresh && l.Nacks[e.Seq] == 0 && !m.options.Calm && m.mistreat(l, e.Seq) {
+	if fresh && l.Nacks[e.Seq] == 0 && !m.options.Calm && m.failSometimes(l, e.Seq) {
 		return
 	}
 	m.pending = append(m.pending, e.Entry)
@@ -193,8 +194,9 @@ func (m *member) handle(l *listening, e Event) {
 	}
 }
 
-// mistreat gives a message back or forgets it, now and then.
-func (m *member) mistreat(l *listening, seq uint64) bool {
+// failSometimes returns some messages with a nack, and leaves some unacknowledged. It
+// reports whether it did.
+func (m *member) failSometimes(l *listening, seq uint64) bool {
 	switch {
 	case m.random.IntN(busyEvery) == 0:
 		m.nack(l, seq, "busy", time.Duration(m.random.Int64N(int64(pollEvery))))
@@ -212,7 +214,7 @@ func (m *member) nack(l *listening, seq uint64, reason string, delay time.Durati
 	m.note(l.sub.Nack(ctx, client.NackOptions{Reason: reason, Delay: delay}, seq))
 }
 
-// flush acknowledges what is pending, unless the connection has ended.
+// flush acknowledges the pending messages, unless the connection has ended.
 func (m *member) flush(l *listening) {
 	if len(m.pending) == 0 || l.conn.Err() != nil {
 		return
@@ -239,9 +241,9 @@ func (m *member) flush(l *listening) {
 	}
 }
 
-// ackUpTo acknowledges everything up to a number, also messages that the member
-// forgot or has not received yet. So it is not for groups in which messages
-// become dead letters.
+// ackUpTo acknowledges everything up to a number. That includes messages that the
+// member left unacknowledged or has not received yet. So it must not be used in
+// groups whose messages become dead letters.
 func (m *member) ackUpTo(ctx context.Context, l *listening, seq uint64) {
 	asked := m.clock.now()
 	l.UpTo = max(l.UpTo, seq)
@@ -265,7 +267,7 @@ func (m *member) note(err error) {
 	}
 }
 
-// settle notes that a message needs no member any more.
+// settle records that the group needs no further delivery of a message.
 func (g *groupRun) settle(e Entry) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -276,8 +278,8 @@ func (g *groupRun) settle(e Entry) {
 	g.accountLocked(e.Seq, e.Seq)
 }
 
-// account notes that no member will settle some numbers: their messages are
-// missing, or dead letters.
+// account records that no member will settle the numbers from first to last, because
+// their messages are missing or dead letters.
 func (g *groupRun) account(first, last uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -292,7 +294,7 @@ func (g *groupRun) accountLocked(first, last uint64) {
 }
 
 // done reports whether every number up to the end of the final log is accounted
-// for. Members are told of those that the log has dropped.
+// for. Numbers that the log has dropped count when a member is told of them.
 func (g *groupRun) done(log *Log) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -313,7 +315,7 @@ func (g *groupRun) done(log *Log) bool {
 	return len(g.open) == 0
 }
 
-// close notes which numbers are still open, in order.
+// close stores the numbers that are still open in Group.Open, sorted.
 func (g *groupRun) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -12,27 +12,27 @@ type Kind string
 
 const (
 	Lost         Kind = "lost"           // an acknowledged message is not in the log
-	RefusedThere Kind = "refused"        // a refused one is
+	RefusedThere Kind = "refused"        // a refused message is in the log
 	Twice        Kind = "twice"          // a message has two numbers
-	Invented     Kind = "invented"       // a message that nobody sent to this stream
-	Numbering    Kind = "numbering"      // a number is missing or there twice
+	Invented     Kind = "invented"       // the log has a message that nobody sent to this stream
+	Numbering    Kind = "numbering"      // a sequence number is missing, or occurs twice
 	Conflict     Kind = "conflict"       // one number was seen with two messages
-	OtherEpoch   Kind = "epoch"          // the stream became another one
-	Order        Kind = "order"          // not as they were sent on one connection
+	OtherEpoch   Kind = "epoch"          // the stream changed its epoch
+	Order        Kind = "order"          // messages are not in the order in which one connection sent them
 	TornBatch    Kind = "batch"          // a batch has others in between, or a part of it is missing
 	WrongStart   Kind = "start"          // a subscription began where it should not have
 	Hole         Kind = "hole"           // a follower lacks a message
-	Repeat       Kind = "repeat"         // it was delivered again for no reason
-	Filtered     Kind = "filter"         // a message that the filter keeps back
-	FalseGap     Kind = "false gap"      // told as missing, and it is not
-	Untold       Kind = "untold gap"     // missing and not told
+	Repeat       Kind = "repeat"         // a message was redelivered for no reason
+	Filtered     Kind = "filter"         // a consumer received a message that its filter rejects
+	FalseGap     Kind = "false gap"      // a consumer was told that a message is missing, but it is not
+	Untold       Kind = "untold gap"     // a message is missing, and the consumer was not told
 	Incomplete   Kind = "incomplete"     // a consumer that stayed did not get the end
 	GroupHole    Kind = "group hole"     // no member of the group got the message
-	Unsettled    Kind = "unsettled"      // explicit members got it, and nothing came of it
-	AckedAgain   Kind = "acked again"    // acknowledged long ago, and delivered again
-	DeadLetter   Kind = "dead letter"    // one that has no reason, or says what is wrong
-	NoDeadLetter Kind = "no dead letter" // a message failed for good, and there is none
-	Surprise     Kind = "surprise"       // an answer that should have been another one
+	Unsettled    Kind = "unsettled"      // explicit members got a message, but it was neither acknowledged nor dead-lettered
+	AckedAgain   Kind = "acked again"    // a message was redelivered long after its acknowledgement
+	DeadLetter   Kind = "dead letter"    // a dead letter has no cause, or wrong contents
+	NoDeadLetter Kind = "no dead letter" // a message always failed, and there is no dead letter
+	Surprise     Kind = "surprise"       // the gateway gave a wrong answer
 )
 
 // A Violation is one promise broken once.
@@ -88,7 +88,7 @@ func (r *Report) add(kind Kind, stream, format string, args ...any) {
 // OK reports whether the gateway kept every promise.
 func (r *Report) OK() bool { return len(r.Violations) == 0 }
 
-// WriteTo writes the report for people.
+// WriteTo writes the report as text.
 func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	var written int64
 	line := func(format string, args ...any) error {
