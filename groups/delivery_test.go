@@ -96,6 +96,25 @@ func TestAnAcknowledgementDoesNotReachWhatIsHandedOverLater(t *testing.T) {
 	})
 }
 
+// A member that acknowledges everything up to a high number, while it is handed
+// messages, was taken at its word for those that it then had no room for.
+func TestAckUpToDoesNotCoverWhatIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		s := &slow{member: &member{room: 1}}
+		s.deliver = func(*streams.Batch, []groups.Share) { _, _ = s.ms.AckUpTo(1000) }
+		f.joinSlow(t, s, true)
+		f.send(numbers(1, 3)...)
+		synctest.Wait()
+		s.want(t, "1")
+		f.wantAt(t, 2, 2)
+		s.giveRoom(2)
+		synctest.Wait()
+		s.want(t, numbers(1, 3)...)
+		f.wantAt(t, 4, 0)
+	})
+}
+
 // A member that makes room while it refuses messages is not forgotten.
 func TestResumeBeforeDeliverReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

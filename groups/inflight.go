@@ -142,10 +142,11 @@ func (f *inFlight) recycle() {
 
 func (f *inFlight) clear() { *f = inFlight{explicit: f.explicit} }
 
-// upTo returns an explicit member's sequence numbers up to seq, in any order.
+// upTo returns the sequence numbers up to seq that an explicit member has taken, in
+// any order.
 func (f *inFlight) upTo(seq uint64) (seqs []uint64) {
-	for n := range f.at {
-		if n <= seq {
+	for n, i := range f.at {
+		if n <= seq && f.list[i].tag != untagged {
 			seqs = append(seqs, n)
 		}
 	}

@@ -27,6 +27,10 @@ type Membership struct {
 	acked    bool      // Ack was called since the last call of Deliver or Gap began
 	ackedTag uint64    // the highest tag of these calls
 
+	// ackedUpTo is the highest number that AckUpTo was called with since the last
+	// call of Deliver began; 0: none.
+	ackedUpTo uint64
+
 	// Owned by the worker.
 	panicked bool
 	asked    uint64   // the group.pass that visible belongs to
@@ -135,9 +139,16 @@ func (ms *Membership) AckSeqs(seqs []uint64) (acked int, err error) {
 }
 
 // AckUpTo calls AckSeqs with all of the member's messages up to seq, inclusive.
+// Those that the member is being handed are acknowledged once it has taken them,
+// and are not counted.
 func (ms *Membership) AckUpTo(seq uint64) (acked int, err error) {
 	ms.group.mu.Lock()
 	defer ms.group.mu.Unlock()
+	ms.ackedUpTo = max(ms.ackedUpTo, seq)
+	return ms.ackUpToLocked(seq)
+}
+
+func (ms *Membership) ackUpToLocked(seq uint64) (acked int, err error) {
 	seqs := ms.inFlight.upTo(seq)
 	for n, who := range ms.group.overdue {
 		if who == ms && n <= seq {
@@ -236,7 +247,7 @@ var shares = sync.Pool{New: func() any { return new([]Share) }}
 func (ms *Membership) assignLocked(m *streams.Message, i int, attempt uint32) {
 	if ms.share == nil {
 		ms.share = shares.Get().(*[]Share)
-		ms.acked, ms.ackedTag, ms.resumed = false, 0, false
+		ms.acked, ms.ackedTag, ms.ackedUpTo, ms.resumed = false, 0, 0, false
 	}
 	*ms.share = append(*ms.share, Share{i, int(attempt)})
 	ms.inFlight.add(handOut{m, untagged, attempt, never})

@@ -300,6 +300,9 @@ func (g *group) settleLocked(ms *Membership) {
 	if ms.acked {
 		ms.ackLocked(ms.ackedTag)
 	}
+	if ms.ackedUpTo > 0 && ms.inFlight.explicit {
+		ms.ackUpToLocked(ms.ackedUpTo)
+	}
 }
 
 // deadlineLocked returns the deadline for the messages that a member just took, and
