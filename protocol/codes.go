@@ -81,7 +81,7 @@ const (
 )
 
 // The server ends a WebSocket connection, or, for CodeStreamDeleted, a
-// subscription.
+// subscription with meta.
 const (
 	CodeProtocolViolation     Code = "protocol_violation"
 	CodeAuthenticationTimeout Code = "authentication_timeout"

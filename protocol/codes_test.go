@@ -69,7 +69,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 		if info.Status != 0 && (info.Status < 400 || http.StatusText(info.Status) == "") {
 			t.Errorf("%s has status %d", info.Code, info.Status)
 		}
-		if !slices.Contains([]int{0, 1001, 1007, 1008, 1009, 1011, 4008}, info.Close) {
+		if !slices.Contains([]int{0, 1001, 1007, 1008, 1009, 1011, 4008, 4009, 4010}, info.Close) {
 			t.Errorf("%s has close code %d", info.Code, info.Close)
 		}
 		if info.Title == "" || !strings.HasSuffix(info.Advice, ".") || strings.Contains(info.Advice, ". ") {
@@ -95,13 +95,13 @@ func TestCodeNumbers(t *testing.T) {
 		"too_many_connections": {429, 1008}, "too_many_keys": {409, 0}, "too_many_streams": {429, 0},
 		"too_many_versions": {409, 0}, "too_many_clients": {429, 0}, "too_many_jails": {429, 0},
 		"origin_not_allowed": {403, 0},
-		"group_not_found":    {404, 0}, "durability_fixed": {409, 0}, "not_explicit": {409, 0},
+		"group_not_found":    {404, 4010}, "durability_fixed": {409, 0}, "not_explicit": {409, 0},
 		"position_lost": {410, 0}, "idempotency_key_reused": {422, 0}, "too_many_message_ids": {429, 0},
 		"too_many_groups": {429, 0}, "insufficient_storage": {507, 0}, "messages_lost": {0, 4008},
 		"internal": {500, 1011}, "shutting_down": {503, 0}, "storage_unavailable": {503, 0},
 		"protocol_violation": {0, 1008}, "authentication_timeout": {0, 1008}, "token_expired": {0, 1008},
 		"credentials_revoked": {0, 1008}, "too_many_frames": {0, 1008},
-		"peer_gone": {0, 0}, "server_shutdown": {0, 1001}, "stream_deleted": {0, 0},
+		"peer_gone": {0, 0}, "server_shutdown": {0, 1001}, "stream_deleted": {0, 4009},
 	}
 	for _, info := range protocol.Codes() {
 		if want, ok := numbers[info.Code]; !ok || want != [2]int{info.Status, info.Close} {

@@ -1,8 +1,8 @@
 package protocol
 
 // codeTable maps each code to its HTTP status, its close code and its words, and
-// nothing else does. RFC 6455 §7.4.1 defines the close codes 1001 to 1011; 4008
-// is our own. A test compares the table with docs/protocol.md.
+// nothing else does. RFC 6455 §7.4.1 defines the close codes 1001 to 1011; those
+// from 4000 on are our own. A test compares the table with docs/protocol.md.
 var codeTable = []CodeInfo{
 	{CodeMalformedJSON, 400, 0, "Malformed JSON",
 		"Send one JSON value in which no object repeats a key and every surrogate escape is part of a pair."},
@@ -40,7 +40,7 @@ var codeTable = []CodeInfo{
 		"List the jails and check the id."},
 	{CodeHeaderNotFound, 404, 0, "Stream has no header",
 		"Set the stream's header before reading it."},
-	{CodeGroupNotFound, 404, 0, "Group not found",
+	{CodeGroupNotFound, 404, 4010, "Group not found",
 		"List the groups of the stream and check the client id and the group id."},
 	{CodeSubscriptionNotFound, 404, 0, "Subscription not found",
 		"Send the id of a subscribe request of this connection whose subscription is still running."},
@@ -123,6 +123,6 @@ var codeTable = []CodeInfo{
 		"Connect again: the server's pings were not answered, so it dropped the connection."},
 	{CodeServerShutdown, 0, 1001, "Server shutdown",
 		"Connect again after a few seconds."},
-	{CodeStreamDeleted, 0, 0, "Stream deleted",
+	{CodeStreamDeleted, 0, 4009, "Stream deleted",
 		"Subscribe again once the stream has been defined anew."},
 }

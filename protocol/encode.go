@@ -66,8 +66,8 @@ func AppendRefusal(dst []byte, id int64, action string, e *Error) []byte {
 	return append(appendError(dst, e), '}')
 }
 
-// AppendStreamEnded appends the last message of a subscription that the server
-// ends because its stream was deleted. The connection stays open.
+// AppendStreamEnded appends the last message of a subscription with meta that the
+// server ends because its stream or group was deleted. The connection stays open.
 //
 //	{"id":2,"action":"subscribe","success":false,"streamName":"boiler_data","error":{...}}
 func AppendStreamEnded(dst []byte, id int64, stream string, e *Error) []byte {

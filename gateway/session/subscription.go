@@ -191,11 +191,13 @@ func (sub *subscription) Gap(first, last uint64) (tag uint64, told bool) {
 	}
 }
 
-// End implements gateway.Sink. The end of a stream or of a group ends the
-// subscription. Anything else ends the connection, so that the client connects
-// again.
+// End implements gateway.Sink. It ends the connection, so that the client connects
+// again. Only a subscription with meta ends alone if its stream or group ends: its
+// client knows the message that says so. Deployed clients without meta take every
+// message under the subscription's id for a delivery.
 func (sub *subscription) End(reason *protocol.Error) (told bool) {
-	if reason.Code != protocol.CodeStreamDeleted && reason.Code != protocol.CodeGroupNotFound {
+	over := reason.Code == protocol.CodeStreamDeleted || reason.Code == protocol.CodeGroupNotFound
+	if !over || !sub.meta {
 		sub.mu.Lock()
 		defer sub.mu.Unlock()
 		return !sub.ended && sub.session.link.End(reason)

@@ -369,11 +369,14 @@ func TestARevokedClientIsClosed(t *testing.T) {
 	c.WantClose(1008, "credentials_revoked")
 }
 
-func TestDeletedStreamEndsItsSubscriptions(t *testing.T) {
+func TestTheEndOfAStreamEndsASubscriptionWithMeta(t *testing.T) {
 	b := newBench(t, setup{})
 	b.define("other")
 	c := b.login()
-	b.subscribe(c, 2, "boiler", "")
+	c.Send(`{"id":2,"action":"subscribe","payload":"boiler","meta":true}`)
+	if m, closed := c.Next(); closed != nil || !strings.HasPrefix(m, `{"id":2,"action":"subscription","success":true,`) {
+		t.Fatalf("got %s, %v", m, closed)
+	}
 	b.subscribe(c, 3, "other", "")
 	if err := b.gateway.DeleteStream(t.Context(), b.root, "boiler"); err != nil {
 		t.Fatal(err)
