@@ -74,7 +74,7 @@ func TestHTTPCalls(t *testing.T) {
 				plan, err := c.PlanDefine(ctx, "s", jsontext.Value(`{"version":2}`))
 				return fmt.Sprint(plan, err)
 			}, `{replaced [a: gone] {}} <nil>`},
-		{"schema", `GET /streams/s/schema `, `{"name":"s"}`,
+		{"schema", `GET /streams/s/schemas/current `, `{"name":"s"}`,
 			func(ctx context.Context, c *client.Client) string {
 				raw, err := c.Schema(ctx, "s")
 				return fmt.Sprint(raw, err)

@@ -137,10 +137,15 @@ func (c *Client) PlanDefine(ctx context.Context, stream string, definition any) 
 	return plan, err
 }
 
-// Schema returns the stream's definition, {"name", "version", "fields"}.
+// Schema returns the stream's definition, {"name", "version", "fields"} and the
+// extensions that it uses.
 func (c *Client) Schema(ctx context.Context, stream string) (jsontext.Value, error) {
+	r, err := streamCall("describe", http.MethodGet, stream, "schemas", "current")
+	if err != nil {
+		return nil, err
+	}
 	var definition jsontext.Value
-	err := c.onStream(ctx, "describe", http.MethodGet, stream, "schema", nil, &definition)
+	err = c.do(ctx, r, &definition)
 	return definition, err
 }
 

@@ -63,17 +63,25 @@ type Definition struct {
 	UnknownFields Policy  // empty if the server's Rules decide
 }
 
-// AppendJSON appends the definition as deployed clients expect it. They know the
-// keys name, version and fields, and fail on any other. So an extension appears
-// only if the definition uses it.
+// AppendJSON appends the whole definition. An extension of stream-sea appears only
+// if the definition uses it.
 func (d *Definition) AppendJSON(b []byte) []byte {
-	b = appendQuoted(append(b, `{"name":`...), d.Name)
-	b = d.Version.AppendJSON(append(b, `,"version":`...))
-	b = appendFields(append(b, `,"fields":`...), d.Fields)
+	b = d.appendKnown(b)
 	if d.UnknownFields != "" {
 		b = appendQuoted(append(b, `,"unknownFields":`...), string(d.UnknownFields))
 	}
 	return append(b, '}')
+}
+
+// AppendThreeKeys appends what deployed clients know of a definition: name, version
+// and fields. The Python client fails on any other key.
+func (d *Definition) AppendThreeKeys(b []byte) []byte { return append(d.appendKnown(b), '}') }
+
+// appendKnown appends the definition without its extensions and the closing brace.
+func (d *Definition) appendKnown(b []byte) []byte {
+	b = appendQuoted(append(b, `{"name":`...), d.Name)
+	b = d.Version.AppendJSON(append(b, `,"version":`...))
+	return appendFields(append(b, `,"fields":`...), d.Fields)
 }
 
 // MarshalJSON implements json.Marshaler with AppendJSON.

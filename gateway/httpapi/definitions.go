@@ -51,10 +51,14 @@ func (q *request) planDefine(definition []byte) (any, error) {
 	}, nil
 }
 
-// getSchema is GET /streams/{stream}/schema. The answer must have no other keys
-// than a definition: the Python client fails on a key that it does not know.
+// getSchema is GET /streams/{stream}/schema. The Python client fails on a key that
+// it does not know, so what extensions add is only in the answers of schemas.
 func (q *request) getSchema() (any, error) {
-	return q.gateway.Describe(q.principal, q.stream())
+	definition, err := q.gateway.Describe(q.principal, q.stream())
+	if err != nil {
+		return nil, err
+	}
+	return definition.AppendThreeKeys(nil), nil
 }
 
 // getSchemas is GET /streams/{stream}/schemas: {"schemas":[...]}, oldest first.
@@ -65,9 +69,16 @@ func (q *request) getSchemas() (any, error) {
 	}{versions}, err
 }
 
+// currentVersion stands for the version in force.
+const currentVersion = "current"
+
 // getSchemaVersion is GET /streams/{stream}/schemas/{version}.
 func (q *request) getSchemaVersion() (any, error) {
-	return q.gateway.Version(q.principal, q.stream(), q.r.PathValue("version"))
+	version := q.r.PathValue("version")
+	if version == currentVersion {
+		return q.gateway.Describe(q.principal, q.stream())
+	}
+	return q.gateway.Version(q.principal, q.stream(), version)
 }
 
 // versionsVector is POST /schema-versions-vector: {"versionsVector":[...]}, in

@@ -91,6 +91,9 @@ var pathNames = []pathName{
 }
 
 func checkVersion(text string) error {
+	if text == currentVersion {
+		return nil
+	}
 	if _, err := schema.ParseVersionText(text); err != nil {
 		return invalidRequest("version", err.Error())
 	}

@@ -102,6 +102,7 @@ func TestExtensionCalls(t *testing.T) {
 		{"GET", "/streams/a/schemas", "", `{"schemas":[{"name":"a","version":1,"fields":[{"name":"n","type":"integer"}]},{"name":"a","version":"2.0","fields":[]}]}`},
 		{"GET", "/streams/a/schemas/1.0.0", "", `{"name":"a","version":1,"fields":[{"name":"n","type":"integer"}]}`},
 		{"GET", "/streams/a/schemas/2", "", `{"name":"a","version":"2.0","fields":[]}`},
+		{"GET", "/streams/a/schemas/current", "", `{"name":"a","version":"2.0","fields":[]}`},
 		{"PUT", "/streams/b/header", `{"payload": {"n": 7}}`, `{}`},
 		{"GET", "/streams/b/header", "", `{"payload":{"n":7}}`},
 		{"POST", "/streams/b/publish", `{"payload":{"n":8}}`, `{}`},

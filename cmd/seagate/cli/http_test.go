@@ -63,13 +63,13 @@ func TestCommands(t *testing.T) {
 			answer: `{"change":"unchanged","differences":[],"definition":{}}`, request: " " + boiler,
 			out: `{"change":"unchanged","differences":[],"definition":{}}` + "\n"},
 
-		{args: "describe port", route: "GET /streams/port/schema", answer: nested, notes: "port, version 1.0.0\n",
+		{args: "describe port", route: "GET /streams/port/schemas/current", answer: nested, notes: "port, version 1.0.0\n",
 			out: "moves\tarray<object>\t\nmoves[].load\tenum\toptional, a | b\nship\tobject\t\nship.id\tstring\t\n"},
-		{args: "describe port", route: "GET /streams/port/schema", answer: `{"name":"port","version":3,"fields":[],"unknownFields":"accept"}`,
+		{args: "describe port", route: "GET /streams/port/schemas/current", answer: `{"name":"port","version":3,"fields":[],"unknownFields":"accept"}`,
 			notes: "port, version 3; other fields are accepted\n"},
-		{args: "describe port", route: "GET /streams/port/schema", answer: `{"name":"port","version":3,"fields":[],"unknownFields":"refuse"}`,
+		{args: "describe port", route: "GET /streams/port/schemas/current", answer: `{"name":"port","version":3,"fields":[],"unknownFields":"refuse"}`,
 			notes: "port, version 3; other fields are refused\n"},
-		{args: "describe port --json", route: "GET /streams/port/schema", answer: nested, out: nested + "\n"},
+		{args: "describe port --json", route: "GET /streams/port/schemas/current", answer: nested, out: nested + "\n"},
 		{args: "describe port --version 2", route: "GET /streams/port/schemas/2", answer: boiler,
 			out: "temperature\tfloat\t\n", notes: "port, version 1\n"},
 		{args: "describe port --all", route: "GET /streams/port/schemas", answer: `{"schemas":[` + boiler + `,` + nested + `]}`,
@@ -160,7 +160,7 @@ func TestRefusals(t *testing.T) {
 			`{"error":{"code":"invalid_payload","message":"does not match","errors":["a: x","b: y"],"hint":"` + "`seagate describe boiler` shows the definition in force" + `"}}` + "\n", 1},
 		{`publish boiler {}`, "POST /streams/boiler/publish", "stream_paused|no",
 			"error: stream_paused: no\nhint: `seagate stream resume boiler` lets messages through again\n", 1},
-		{`describe boiler`, "GET /streams/boiler/schema", "stream_not_found|no",
+		{`describe boiler`, "GET /streams/boiler/schemas/current", "stream_not_found|no",
 			"error: stream_not_found: no\nhint: `seagate streams` lists what there is; `seagate define boiler --version 1 --field NAME:TYPE` makes it\n", 1},
 		{`describe boiler --version 7`, "GET /streams/boiler/schemas/7", "version_not_found|no",
 			"error: version_not_found: no\nhint: `seagate describe boiler --all` lists the versions\n", 1},
@@ -307,7 +307,7 @@ func TestBadFiles(t *testing.T) {
 }
 
 func TestServersThatAreNotGateways(t *testing.T) {
-	newFake(t, map[string]string{"GET /streams/boiler/schema": `<html>`, "GET /streams/port/schema": `{"fields":7}`})
+	newFake(t, map[string]string{"GET /streams/boiler/schemas/current": `<html>`, "GET /streams/port/schemas/current": `{"fields":7}`})
 	for _, stream := range []string{"boiler", "port"} {
 		r := run(t, "describe", stream)
 		if r.code != 3 || !strings.Contains(r.notes, "hint: start a gateway") {
