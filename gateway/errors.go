@@ -121,17 +121,17 @@ func schemaRefusal(err error) *protocol.Error {
 	)
 	switch {
 	case errors.As(err, &decode):
-		e := &protocol.Error{Code: decodeCodes[decode.Kind], Message: decode.Error()}
+		code := decodeCodes[decode.Kind]
 		if decode.Kind == schema.NumberRange { // valid JSON, but not a valid message
-			e.Errors = []string{e.Message}
+			return protocol.Listed(code, "a number is not valid", []string{decode.Error()})
 		}
-		return e
+		return &protocol.Error{Code: code, Message: decode.Error()}
 	case errors.As(err, &definition):
-		return &protocol.Error{Code: protocol.CodeInvalidDefinition, Message: definition.Error(), Errors: definition.Lines()}
+		return protocol.Listed(protocol.CodeInvalidDefinition, definition.Heading(), definition.Lines())
 	case errors.As(err, &validation):
-		return &protocol.Error{Code: protocol.CodeInvalidPayload, Message: validation.Error(), Errors: validation.Lines()}
+		return protocol.Listed(protocol.CodeInvalidPayload, validation.Heading(), validation.Lines())
 	case errors.As(err, &conflict):
-		return &protocol.Error{Code: protocol.CodeVersionConflict, Message: conflict.Error(), Errors: conflict.Lines()}
+		return protocol.Listed(protocol.CodeVersionConflict, conflict.Heading(), conflict.Lines())
 	case errors.As(err, &older):
 		return &protocol.Error{Code: protocol.CodeVersionTooOld, Message: older.Error()}
 	}

@@ -150,7 +150,7 @@ const maxBatchErrors = 1000
 // appendProblems adds what is wrong with the i-th message of a batch.
 func appendProblems(found *protocol.Error, i int, e *protocol.Error) *protocol.Error {
 	if found == nil {
-		found = &protocol.Error{Code: e.Code, Message: "no message of the batch was published: see errors"}
+		found = protocol.Listed(e.Code, "no message of the batch was published", nil)
 	}
 	problems := e.Errors
 	if len(problems) == 0 {

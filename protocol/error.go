@@ -22,19 +22,23 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// Listed returns an Error with a list. Its message is the heading and ": see errors"
+// and repeats nothing of the list: the PHP client shows both.
+func Listed(code Code, heading string, list []string) *Error {
+	return &Error{Code: code, Message: heading + SeeErrors, Errors: list}
+}
+
+// SeeErrors ends the message of an Error with a list.
+const SeeErrors = ": see errors"
+
 // InvalidRequest returns an *Error (invalid_request) with all that is wrong with
 // a request, and nil if nothing is. Its message begins with subject, as in "The
-// request", and has the first problem, for clients that show nothing else.
+// request".
 func InvalidRequest(subject string, wrong *problems.List) error {
 	if wrong.Count() == 0 {
 		return nil
 	}
-	lines := problems.Lines(wrong.All())
-	message := subject + " is not well formed: " + lines[0]
-	if more := wrong.Count() - 1; more > 0 {
-		message += fmt.Sprintf(" (and %d more)", more)
-	}
-	return &Error{Code: CodeInvalidRequest, Message: message, Errors: lines}
+	return Listed(CodeInvalidRequest, subject+" is not well formed", problems.Lines(wrong.All()))
 }
 
 func (e *Error) Error() string {

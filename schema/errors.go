@@ -18,8 +18,11 @@ type DefinitionError struct {
 	Problems []Problem // at least one; places such as fields[2].enum
 }
 
-func (e *DefinitionError) Error() string {
-	return fmt.Sprintf("the definition of %s is not valid: %s", e.Stream, problems.Summary(e.Problems))
+func (e *DefinitionError) Error() string { return e.Heading() + ": " + problems.Summary(e.Problems) }
+
+// Heading says what is wrong, without the list of problems.
+func (e *DefinitionError) Heading() string {
+	return fmt.Sprintf("the definition of %s is not valid", e.Stream)
 }
 
 // Lines returns each problem as one line.
@@ -32,8 +35,11 @@ type ValidationError struct {
 	Problems []Problem // at least one, in the order of the message; at most 1000 and one that counts the rest
 }
 
-func (e *ValidationError) Error() string {
-	return fmt.Sprintf("the message does not match %s version %s: %s", e.Stream, e.Version, problems.Summary(e.Problems))
+func (e *ValidationError) Error() string { return e.Heading() + ": " + problems.Summary(e.Problems) }
+
+// Heading says what is wrong, without the list of problems.
+func (e *ValidationError) Heading() string {
+	return fmt.Sprintf("the message does not match %s version %s", e.Stream, e.Version)
 }
 
 // Lines returns each problem as one line.
@@ -59,9 +65,11 @@ type ConflictError struct {
 	Differences []Difference // from the current definition to the pushed one; at least one
 }
 
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s version %s is already defined with other fields; give the new ones a higher version: %s",
-		e.Stream, e.Version, strings.Join(e.Lines(), "; "))
+func (e *ConflictError) Error() string { return e.Heading() + ": " + strings.Join(e.Lines(), "; ") }
+
+// Heading says what is wrong, without the list of differences.
+func (e *ConflictError) Heading() string {
+	return fmt.Sprintf("%s version %s is already defined with other fields; give the new ones a higher version", e.Stream, e.Version)
 }
 
 // Lines returns each difference as one line.

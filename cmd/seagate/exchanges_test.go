@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
 	"seagate/protocol"
 )
 
@@ -200,6 +202,26 @@ func TestEveryCallIsShown(t *testing.T) {
 	}
 }
 
+// repeatsErrors reports whether the message of a refusal has one of its errors too.
+func repeatsErrors(answer string) bool {
+	var refusal struct {
+		Message string   `json:"message"`
+		Errors  []string `json:"errors"`
+		Error   struct {
+			Message string   `json:"message"`
+			Errors  []string `json:"errors"`
+		} `json:"error"`
+	}
+	if json.Unmarshal([]byte(answer), &refusal) != nil {
+		return false // it has placeholders
+	}
+	repeated := func(message string) func(string) bool {
+		return func(problem string) bool { return strings.Contains(message, problem) }
+	}
+	return slices.ContainsFunc(refusal.Errors, repeated(refusal.Message)) ||
+		slices.ContainsFunc(refusal.Error.Errors, repeated(refusal.Error.Message))
+}
+
 // TestAnswersSuitTheClients compares the answers in the exchanges with what each client
 // understands.
 func TestAnswersSuitTheClients(t *testing.T) {
@@ -216,6 +238,8 @@ func TestAnswersSuitTheClients(t *testing.T) {
 			problem = "PHP shows the message of what is not 200"
 		case client == "php" && strings.Contains(e.text, "does not match") && !strings.Contains(e.text, `"errors":["`):
 			problem = "PHP shows the errors of a validation"
+		case repeatsErrors(e.text):
+			problem = "PHP shows the message and then each of the errors"
 		case client != "exchanges" && e.status[:min(1, len(e.status))] == "2" && e.status != "200" && e.method != "OPTIONS":
 			problem = "every success is exactly 200"
 		case client != "exchanges" && strings.Contains(e.text, `"action":"subscription","success":false`):

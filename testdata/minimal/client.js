@@ -17,7 +17,7 @@ socket.onmessage = (event) => {
   if (success === undefined) return subscriptions.get(id)(payload); // a delivery
   const [resolve, reject] = answers.get(id) ?? [];
   if (success) resolve(payload);
-  else reject?.(new Error(`${error.code}: ${error.message}`));
+  else reject?.(new Error([error.code, error.message, ...(error.errors ?? [])].join(": ")));
 };
 
 socket.onopen = async () => {

@@ -137,8 +137,10 @@ func (r report) print(w io.Writer, place string) {
 	if r.Code != "" {
 		b.WriteString(string(r.Code) + ": ")
 	}
-	// The gateway's message repeats the list, for clients that show nothing else.
-	message := strings.TrimSuffix(r.Message, ": "+strings.Join(r.Errors, "; "))
+	message := r.Message
+	if len(r.Errors) > 0 { // which follow
+		message = strings.TrimSuffix(message, protocol.SeeErrors)
+	}
 	b.WriteString(terminal.Printable(message) + "\n")
 	for _, line := range r.Errors {
 		b.WriteString("  " + terminal.Printable(line) + "\n")

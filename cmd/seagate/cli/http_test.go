@@ -154,7 +154,7 @@ func TestRefusals(t *testing.T) {
 		notes string
 		exit  int
 	}{
-		{`publish boiler {}`, "POST /streams/boiler/publish", "invalid_payload|does not match: a: x; b: y|a: x|b: y",
+		{`publish boiler {}`, "POST /streams/boiler/publish", "invalid_payload|does not match: see errors|a: x|b: y",
 			"error: invalid_payload: does not match\n  a: x\n  b: y\nhint: `seagate describe boiler` shows the definition in force\n", 1},
 		{`publish boiler {} --json`, "POST /streams/boiler/publish", "invalid_payload|does not match|a: x|b: y",
 			`{"error":{"code":"invalid_payload","message":"does not match","errors":["a: x","b: y"],"hint":"` + "`seagate describe boiler` shows the definition in force" + `"}}` + "\n", 1},
