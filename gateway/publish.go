@@ -38,10 +38,6 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) 
 		done(err)
 		return
 	}
-	if len(messages) == 0 {
-		done(nil)
-		return
-	}
 	bytes := size(messages)
 	answer := func(_ uint64, err error) {
 		if err == nil {
@@ -57,6 +53,10 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) 
 	out.SendOnce(p.ClientUID+"/"+pub.ID, messages, answer)
 }
 
+// errNothingToPublish refuses a batch without messages. It is most often a mistake
+// of the client, which would believe that something was published.
+var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batch is empty: send at least one message")
+
 // admit does everything that comes before the messages are appended.
 func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, [][]byte, error) {
 	if err := g.authorize(p, auth.Publish); err != nil {
@@ -70,6 +70,9 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, 
 	s, err := g.find(id)
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(pub.Payloads) == 0 {
+		return nil, nil, errNothingToPublish
 	}
 	messages, err := g.check(s.Schema(), pub.Payloads, pub.Batch)
 	if err != nil {

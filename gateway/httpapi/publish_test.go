@@ -28,9 +28,6 @@ func TestPublishBodies(t *testing.T) {
 		{`[{"payload":{"n":1}},{"payload":{"n":2}}]`, []string{`{"n":1}`, `{"n":2}`}},
 		{`[{"p\u0061yload" : {"n":1} }]`, []string{`{"n":1}`}},
 		{`{"payload":[{"n":1},{"n":2}]}`, []string{`{"n":1}`, `{"n":2}`}},
-		{`{"payload":[]}`, nil},
-		{`[]`, nil},
-		{" [ ] ", nil},
 		{`[` + strings.Repeat(" ", 10_000) + `{"n":1}]`, []string{`{"n":1}`}},
 	} {
 		if got := s.ok("POST", "/api/v1/streams/a/publish", c.body); got != "{}" {
@@ -40,6 +37,12 @@ func TestPublishBodies(t *testing.T) {
 			if got := next(t, messages); got != want {
 				t.Errorf("%.100s: message %d is %s, want %s", c.body, i, got, want)
 			}
+		}
+	}
+	for _, empty := range []string{`{"payload":[]}`, `[]`, " [ ] "} {
+		p := s.refused(protocol.CodeInvalidRequest, call{method: "POST", path: "/api/v1/streams/a/publish", body: empty})
+		if p.Message != "the batch is empty: send at least one message" {
+			t.Errorf("%s: %s", empty, p.Message)
 		}
 	}
 	if len(messages) > 0 {
