@@ -208,7 +208,11 @@ func (p *parts) subscribeTo(who *auth.Principal, r gateway.Request) *sink {
 	return s
 }
 
-const groupA = "4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"
+const (
+	groupA = "4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a52"
+	groupB = "4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a53"
+	groupC = "4d0b7e5a-91a3-4ac5-a0d9-2b1b0a4d7a54"
+)
 
 // operations calls every operation, as a principal, on a stream and a client
 // of which nothing need be true.
@@ -355,7 +359,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 		synctest.Wait()
 		alone.want(t, `{"p":1}`)
 		shared.want(t, `{"p":1}`)
-		others.want(t, `{"p":2}`)
+		others.want(t, `header {"p":-1}`, `{"p":2}`)
 
 		if list, _, _ := g.Clients(a, "", 10); len(list) != 1 {
 			t.Errorf("a sees clients %v", list)
@@ -421,7 +425,7 @@ func TestFiltersHideEverythingElse(t *testing.T) {
 		synctest.Wait()
 		first.want(t, `{"p":7}`)
 		second.want(t, `header {"p":7}`, `{"p":7}`)
-		full.want(t, `{"p":1}`, `{"p":8}`)
+		full.want(t, `header {"p":7}`, `{"p":1}`, `{"p":8}`)
 		share.want(t, `{"p":7}`)
 		g.Network.Close()
 	})
@@ -462,7 +466,31 @@ func TestUngroupedSubscriptionsOfAClientMayShare(t *testing.T) {
 		one.want(t, `header {"p":0}`, `{"p":1}`)
 		two.want(t, `header {"p":0}`, `{"p":2}`)
 		other.want(t, `header {"p":0}`, `{"p":1}`, `{"p":2}`)
-		named.want(t, `{"p":1}`, `{"p":2}`)
+		named.want(t, `header {"p":0}`, `{"p":1}`, `{"p":2}`) // it made the group
+		g.Network.Close()
+	})
+}
+
+// The JavaScript client's fanout sends a fresh id with each subscription, so it is
+// alone in its group. Groups that are shared, or that somebody comes back to, get no
+// header.
+func TestTheHeaderGoesToWhoeverMakesAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), nil)
+		root := g.root()
+		g.define(root, "boiler")
+		g.ok(g.SetHeader(t.Context(), root, "boiler", jsontext.Value(`{"p":0}`)))
+		gone, err := g.Subscribe(t.Context(), root, gateway.Request{Stream: "boiler", Group: groupC}, &sink{})
+		g.ok(err)
+		gone.Close()
+		maker, second := g.subscribe(root, "boiler", groupA), g.subscribe(root, "boiler", groupA)
+		fanout, back := g.subscribe(root, "boiler", groupB), g.subscribe(root, "boiler", groupC)
+		g.ok(g.publish(root, "boiler", `{"p":1}`, `{"p":2}`))
+		synctest.Wait()
+		maker.want(t, `header {"p":0}`, `{"p":1}`)
+		second.want(t, `{"p":2}`)
+		fanout.want(t, `header {"p":0}`, `{"p":1}`, `{"p":2}`)
+		back.want(t, `{"p":1}`, `{"p":2}`)
 		g.Network.Close()
 	})
 }

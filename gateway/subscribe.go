@@ -129,6 +129,10 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 	s.next, s.bounds = s.membership.Position(), topic.Readable()
 	if r.Group == "" {
 		s.see(topic.Header())
+	} else {
+		// A client that wants everything sends a fresh id with each subscription,
+		// so whoever makes a group gets what a subscription without one gets.
+		s.see(s.membership.Header())
 	}
 	return nil
 }

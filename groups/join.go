@@ -165,6 +165,9 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 		in.Close()
 		return nil, err
 	}
+	if isNew {
+		ms.header = joined.Header
+	}
 	return ms, nil
 }
 

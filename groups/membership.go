@@ -15,7 +15,8 @@ type Membership struct {
 	group    *group
 	member   Member
 	position uint64
-	credit   int // in messages
+	header   []byte // see Header
+	credit   int    // in messages
 
 	// Guarded by group.mu.
 	state    memberState
@@ -56,6 +57,11 @@ const (
 // Position returns the sequence number of the first message that the group was not
 // done with when the member joined.
 func (ms *Membership) Position() uint64 { return ms.position }
+
+// Header returns the topic's header for the member that made the group, as it was
+// when the group began. It is nil for other members, and if there is none. It is
+// shared and must not be changed.
+func (ms *Membership) Header() []byte { return ms.header }
 
 // Start begins delivery. If the membership has ended since Join, Start calls
 // Member.End instead.

@@ -52,6 +52,8 @@ func TestHeaderComesFirst(t *testing.T) {
 	b.subscribe(c, 2, "boiler", "")
 	c.Want(delivery(2, "boiler", `{"n":0}`))
 	b.subscribe(c, 3, "boiler", inGroup)
+	c.Want(delivery(3, "boiler", `{"n":0}`)) // it makes the group
+	b.subscribe(c, 4, "boiler", inGroup)
 	b.publish("boiler", `{"n":1}`)
 	for range 2 {
 		if m, closed := c.Next(); closed != nil || !strings.HasSuffix(m, `"payload":{"n":1}}`) {
