@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"seagate/internal/secret"
@@ -58,7 +59,7 @@ type Client struct {
 }
 
 // New returns a Client of the gateway at a URL such as http://127.0.0.1:3104 or
-// https://example.com/gateway. It does not connect yet. The error reports a wrong
+// https://example.com/gateway, with or without /api/v1. It does not connect yet. The error reports a wrong
 // URL or wrong credentials.
 func New(gateway string, credentials Credentials, options Options) (*Client, error) {
 	base, err := parseBase(gateway)
@@ -78,6 +79,9 @@ func New(gateway string, credentials Credentials, options Options) (*Client, err
 	}, nil
 }
 
+// apiPath is the path below which the API lies.
+const apiPath = "/api/v1"
+
 // parseBase reads the gateway's URL. Its errors do not repeat the URL, which may
 // contain a password.
 func parseBase(gateway string) (*url.URL, error) {
@@ -93,6 +97,10 @@ func parseBase(gateway string) (*url.URL, error) {
 		return nil, errors.New("client: credentials do not belong in the gateway's URL: give them as Credentials")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("client: the gateway's URL must have no query and no fragment")
+	}
+	// Documents show URLs of the API; the requests add this part themselves.
+	for _, path := range []*string{&u.Path, &u.RawPath} {
+		*path = strings.TrimSuffix(strings.TrimRight(*path, "/"), apiPath)
 	}
 	return u, nil
 }

@@ -1,10 +1,40 @@
 package main
 
 import (
+	"bytes"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"seagate/cmd/seagate/cli"
 )
+
+// TestHelp prints the help of a command that there is, and fails for any other.
+func TestHelp(t *testing.T) {
+	for args, want := range map[string]struct {
+		text string
+		code int
+	}{
+		"":               {"Use a gateway:", cli.ExitOK},
+		"publish":        {"--message-id", cli.ExitOK},
+		"clients rotate": {"clients rotate CLIENT", cli.ExitOK},
+		"nosuch":         {`there is no command "nosuch": see seagate --help`, cli.ExitUsage},
+		"pubish":         {"did you mean seagate publish?", cli.ExitUsage},
+		"clients nosuch": {`there is no command "nosuch": see seagate clients --help`, cli.ExitUsage},
+	} {
+		var printed bytes.Buffer
+		root := rootCommand()
+		root.SetOut(&printed)
+		root.SetErr(io.Discard)
+		root.SetArgs(append([]string{"help"}, strings.Fields(args)...))
+		code := cli.Report(&printed, root.Execute())
+		if code != want.code || !strings.Contains(printed.String(), want.text) {
+			t.Errorf("help %s: exit status %d\n%s", args, code, printed.String())
+		}
+	}
+}
 
 // TestEveryCommandHasJSON, since the documentation promises it.
 func TestEveryCommandHasJSON(t *testing.T) {

@@ -38,7 +38,7 @@ func NewCommand(use, short string, args cobra.PositionalArgs, do func(context.Co
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one value a line")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usage(err) })
+	cmd.SetFlagErrorFunc(FlagError)
 	return cmd
 }
 
@@ -116,7 +116,7 @@ func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 			return Usage(unknownCommand(cmd, args[0]))
 		},
 	}
-	group.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usage(err) })
+	group.SetFlagErrorFunc(FlagError)
 	group.AddCommand(commands...)
 	return group
 }
@@ -131,13 +131,29 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return fmt.Errorf("there is no command %q: %s", name, hint)
 }
 
-// usageArgs turns the error of a check of arguments into a usage error.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return Usage(fmt.Errorf("%w; the usage is: %s", err, cmd.UseLine()))
-		}
-		return nil
+// HelpCommand returns the command that prints the help of another command.
+func HelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Print the help of a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return Usage(unknownCommand(about, rest[0]))
+			}
+			about.InitDefaultHelpFlag() // so that its help lists --help
+			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) == 0 {
+				for _, below := range about.Commands() {
+					names = append(names, below.Name()+"\t"+below.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 	}
 }
 

@@ -68,6 +68,8 @@ func (c Connection) Target() (url string, credentials client.Credentials, err er
 	given, err := c.secret()
 	if err == nil && (!given.IsSet() || c.clientID == "") {
 		c, given, err = c.withDev(given)
+	} else if err == nil && c.server == "" {
+		c.server, err = devURL()
 	}
 	return cmp.Or(c.server, defaultURL), client.Basic(c.clientID, given.Reveal()), err
 }
@@ -108,6 +110,17 @@ func (c Connection) withDev(given secret.Text) (Connection, secret.Text, error) 
 		return Connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, secret.New(dev.ClientSecret), nil
 	}
 	return c, given, c.missing(given, why)
+}
+
+// devURL returns the URL of the gateway that "seagate dev" has left, or "": who
+// connects does not change where to, so another client's credentials are for the
+// gateway that the commands use without them.
+func devURL() (string, error) {
+	dev, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return dev.URL, err
 }
 
 // missing returns an error that says which of the credentials is missing.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"seagate/client"
@@ -57,6 +58,9 @@ func TestConnection(t *testing.T) {
 		{"environment before dev", "URL=" + url + " CLIENT_ID=env CLIENT_SECRET=env-secret", dev, "", "env:env-secret", 0},
 		{"flags before environment", "URL=http://127.0.0.1:1 CLIENT_ID=env CLIENT_SECRET=env-secret", "",
 			"--server " + url + " --client flag --secret-file " + file, "flag:file-secret", 0},
+		{"environment at the gateway of dev", "CLIENT_ID=env CLIENT_SECRET=env-secret", dev, "", "env:env-secret", 0},
+		{"the URL of the API", "URL=" + url + "/api/v1 CLIENT_ID=env CLIENT_SECRET=env-secret", "", "", "env:env-secret", 0},
+		{"the URL of the API in a flag", "", dev, "--server " + url + "/api/v1/", "root:dev-secret", 0},
 		{"dev", "", dev, "", "root:dev-secret", 0},
 		{"dev and its client", "CLIENT_ID=root", dev, "", "root:dev-secret", 0},
 		{"dev and its gateway", "", dev, "--server " + url, "root:dev-secret", 0},
@@ -128,6 +132,8 @@ func TestReport(t *testing.T) {
 				"hint: to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)\n", cli.ExitConnection},
 		{"no TLS", fmt.Errorf("client: %w: %w", client.ErrConnection, http.ErrSchemeMismatch),
 			"error: no connection to the gateway: http: server gave HTTP response to HTTPS client\nhint: this gateway has no TLS: its address begins with http://\n", cli.ExitConnection},
+		{"a busy port", fmt.Errorf("listen: %w", syscall.EADDRINUSE),
+			"error: listen: address already in use\nhint: another process has the port, perhaps a gateway: end it, or choose other ports with --listen and --admin-listen\n", cli.ExitFailed},
 		{"a code from a newer gateway", &client.Error{Code: "new", Status: 400, Message: "x"}, "error: new: x\n", cli.ExitFailed},
 		{"what would move the cursor", errors.New("a\x1b[1A\u009b\u202eb\rc\xff"), `error: a\x1b[1A\u009b\u202eb\rc` + "\ufffd\n", cli.ExitFailed},
 		{"a list", errors.New("bad:\n1\x1b\n2"), "error: bad:\n  1\\x1b\n  2\n", cli.ExitFailed},

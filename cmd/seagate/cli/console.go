@@ -135,10 +135,25 @@ func list[T any](c *Console, entries iter.Seq2[T, error], heading []string, row 
 		}
 	}
 	var err error
-	if c.terminal && !c.JSON {
+	refused := failed != nil && len(table) == 1 // then a heading alone would look like an empty list
+	if c.terminal && !c.JSON && !refused {
 		err = terminal.WriteTable(out, c.Style(), table, terminal.Heading)
 	}
 	return cmp.Or(failed, err, out.Flush())
+}
+
+// facts prints one entry: on a terminal each column on a line of its own, since
+// all of them in one are more than fits, and elsewhere as list does.
+func facts[T any](c *Console, entry T, heading []string, row func(T) []string) error {
+	if c.JSON || !c.terminal {
+		return list(c, one(entry), heading, row)
+	}
+	cells := printable(row(entry))
+	table := make([][]string, len(heading))
+	for i := range table {
+		table[i] = []string{heading[i], cells[i]}
+	}
+	return terminal.WriteTable(c.out, c.Style(), table, func(int) bool { return false })
 }
 
 func printable(cells []string) []string {

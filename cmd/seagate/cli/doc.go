@@ -24,6 +24,8 @@
 //
 // The gateway's URL, the client id and the secret come from flags, else from the
 // environment, else from the file that "seagate dev" writes in its data folder.
+// Where only the URL is missing, it is that of the file, if there is one: other
+// credentials do not point a command at another gateway. A URL may end in /api/v1.
 // A secret is never an argument, since every user of the machine can read those.
 // The secret in the file of "seagate dev" is sent only to the gateway that the
 // file names, or to one on this machine.

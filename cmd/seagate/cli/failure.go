@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"seagate/client"
 	"seagate/cmd/seagate/terminal"
@@ -169,6 +170,8 @@ func hintFor(err error) string {
 		return "to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)"
 	case errors.Is(err, client.ErrConnection):
 		return "start a gateway with `seagate dev`, or name one with --server or SEAGATE_URL"
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another process has the port, perhaps a gateway: end it, or choose other ports with --listen and --admin-listen"
 	case !said:
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,11 +23,28 @@ func groupRow(g client.GroupInfo) []string {
 		lag.Round(time.Second / 10).String(), strconv.Itoa(g.InFlight), number(g.Redelivered), number(g.DeadLettered), number(g.Lost)}
 }
 
+// On a terminal the list has the columns that fit beside a UUID in 80.
+var shortGroupHeading = []string{"CLIENT", "GROUP", "MEMBERS", "LAG", "LAG TIME"}
+
+func shortGroupRow(g client.GroupInfo) []string {
+	all := groupRow(g)
+	return []string{all[0], all[1], all[2], all[4], all[5]}
+}
+
 func groupsCommand() *cobra.Command {
-	return onStream("groups STREAM", "List the groups of a stream with their progress", cobra.ExactArgs(1),
+	cmd := onStream("groups STREAM", "List the groups of a stream with their progress", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			return list(t.Console, t.Groups(ctx, t.Args[0]), groupHeading, groupRow)
+			heading, row := groupHeading, groupRow
+			if t.terminal {
+				heading, row = shortGroupHeading, shortGroupRow
+			}
+			return list(t.Console, t.Groups(ctx, t.Args[0]), heading, row)
 		})
+	cmd.Long = `List the groups of a stream with their progress. On a terminal the list has some of
+the columns; "seagate group show" prints all that is known about a group. Elsewhere
+the columns are ` + strings.ToLower(strings.Join(groupHeading[:5], ", ")) + `,
+` + strings.ToLower(strings.Join(groupHeading[5:], ", ")) + `.`
+	return cmd
 }
 
 func groupCommand() *cobra.Command {
@@ -63,7 +81,7 @@ func groupShowCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return list(t.Console, one(info), groupHeading, groupRow)
+		return facts(t.Console, info, groupHeading, groupRow)
 	})
 }
 
@@ -101,7 +119,7 @@ func groupMoveCommand() *cobra.Command {
 		if to == "" {
 			return usagef("give the position that the group moves to, with --to")
 		}
-		if m.to, err = position("--to", to); err != nil {
+		if m.to, err = t.position(ctx, "--to", to); err != nil {
 			return err
 		}
 		return m.run(ctx, t, g)
@@ -112,7 +130,7 @@ from that position on, including those that they have acknowledged before.`
 	cmd.Example = `  seagate group move boiler sensors 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --to earliest
   seagate group move boiler sensors ungrouped --to 2026-11-21T10:00:00Z --yes`
 	flags := cmd.Flags()
-	flags.StringVar(&to, "to", "", "move to `POSITION`: latest, earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
+	flags.StringVar(&to, "to", "", "move to `POSITION`: latest, "+positions)
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&given.dryRun, "dry-run", false, "say what would change, and change nothing")
 	addYes(cmd, &given.yes)

@@ -36,7 +36,7 @@ func messagesCommand() *cobra.Command {
 			if r.limit < 1 || r.limit > largestPage {
 				return usagef("--limit must be from 1 to %d", largestPage)
 			}
-			if r.from, err = position("--from", from); err != nil {
+			if r.from, err = t.position(ctx, "--from", from); err != nil {
 				return err
 			}
 			return r.print(ctx)
@@ -47,9 +47,10 @@ With --all it continues by itself until there are no more.
 With --meta or --json each line is an object: {"seq", "time", "epoch",
 "payload"}.`
 	cmd.Example = `  seagate messages boiler --limit 10
+  seagate messages boiler --from -3
   seagate messages boiler --from 2026-11-21T10:00:00Z --all --meta > boiler.ndjson`
 	flags := cmd.Flags()
-	flags.StringVar(&from, "from", "earliest", "begin at `POSITION`: earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
+	flags.StringVar(&from, "from", "earliest", "begin at `POSITION`: "+positions)
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read as many at a time")
 	flags.BoolVar(&given.all, "all", false, "print all messages from there on")

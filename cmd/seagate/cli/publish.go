@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -30,35 +31,61 @@ const (
 func publishCommand() *cobra.Command {
 	var id string
 	var cmd *cobra.Command
-	cmd = onStream("publish STREAM [MESSAGE | -]", "Publish a message, or each line of standard input", cobra.RangeArgs(1, 2),
+	cmd = onStream("publish STREAM [MESSAGE | FILE | -]", "Publish a message, or each line of a file or of standard input", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
+			given := len(t.Args) == 2 && t.Args[1] != "-"
+			fromFile := given && isFile(t.Args[1])
 			switch {
 			case id == "" && cmd.Flags().Changed("message-id"): // probably from a variable that is not set
 				return usagef("--message-id is empty: give an id, or leave it out")
-			case len(t.Args) == 2 && t.Args[1] != "-":
+			case given && !fromFile:
 				return publishOne(ctx, t, id)
 			case id != "":
 				return usagef("--message-id is for a message that is an argument: several lines cannot have the same id")
+			case fromFile:
+				return publishFile(ctx, t)
 			}
 			return publishLines(ctx, t)
 		})
-	cmd.Long = `Publish a message, or each line of standard input. The gateway checks each message
-by itself. A refused message is reported with its line, and the next ones are
+	cmd.Long = `Publish a message, or each line of a file or of standard input. An argument that is
+JSON is a message, even if there is a file of that name: give it as ./FILE. The
+gateway checks each message by itself. A refused message is reported with its line, and the next ones are
 still published. If a message was refused, the exit status is 1.
 
 With --message-id the gateway accepts the message once, however often it is sent.
 If you do not know whether it was accepted, publish it again with the same id.`
 	cmd.Example = `  seagate publish boiler '{"temperature": 91.5}'
   seagate publish boiler '{"temperature": 91.5}' --message-id boiler-2026-11-21T10:00
+  seagate publish boiler measurements.ndjson
   tail -f measurements.ndjson | seagate publish boiler`
 	cmd.Flags().StringVar(&id, "message-id", "", "accept the message once, however often it is published with this `ID`")
 	return cmd
 }
 
+// isFile reports whether an argument is a file and not a message.
+func isFile(argument string) bool {
+	if validJSON("", jsontext.Value(argument)) == nil {
+		return false
+	}
+	info, err := os.Stat(argument)
+	return err == nil && !info.IsDir()
+}
+
+func publishFile(ctx context.Context, t *task) error {
+	file, err := os.Open(t.Args[1])
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	console := *t.Console
+	console.In = file
+	return publishLines(ctx, &task{t.Client, &console})
+}
+
 func publishOne(ctx context.Context, t *task, id string) error {
 	stream, message := t.Args[0], jsontext.Value(t.Args[1])
 	if err := validJSON("the message", message); err != nil {
-		return Usage(err)
+		return usagef("%w; and there is no file of that name", err)
 	}
 	publish := t.Publish
 	if id != "" {

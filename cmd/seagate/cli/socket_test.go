@@ -49,6 +49,9 @@ error: 2 of 4 messages were not published
 {"error":{"message":"2 of 4 messages were not published"}}
 `},
 	}
+	fromFile := tests[0]
+	fromFile.args = "publish boiler " + write(t, "in.ndjson", in)
+	tests = append(tests, fromFile)
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
 			newFake(t, nil).script = script

@@ -24,7 +24,7 @@ func subscribeCommand() *cobra.Command {
 		func(ctx context.Context, t *task) error {
 			f := followed
 			f.task = t
-			if err := f.read(cmd, from, group); err != nil {
+			if err := f.read(ctx, cmd, from, group); err != nil {
 				return err
 			}
 			return f.follow(ctx)
@@ -49,12 +49,13 @@ An interrupt ends it with exit status 0, or with 1 if it has not printed --count
 messages.`
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
+  seagate subscribe boiler --from 1h
   seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
   seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
 	flags := cmd.Flags()
 	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
 	flags.IntVar(&followed.count, "count", 0, "end after `N` messages")
-	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, earliest, a message number, or a time such as 2026-11-21T10:00:00Z")
+	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, "+positions)
 	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
 	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
@@ -63,7 +64,7 @@ messages.`
 }
 
 // read checks the flags and sets the options from them.
-func (f *follower) read(cmd *cobra.Command, from, group string) (err error) {
+func (f *follower) read(ctx context.Context, cmd *cobra.Command, from, group string) (err error) {
 	flags := cmd.Flags()
 	if flags.Changed("count") && f.count < 1 {
 		return usagef("--count must be at least 1")
@@ -80,20 +81,11 @@ func (f *follower) read(cmd *cobra.Command, from, group string) (err error) {
 	if flags.Changed("credit") && f.options.Group == "" {
 		return usagef("--credit is for the members of a group: give --group, too")
 	}
-	if f.options.From, err = position("--from", from); err != nil {
+	if f.options.From, err = f.position(ctx, "--from", from); err != nil {
 		return err
 	}
 	f.options.Meta = f.meta || flags.Changed("from") || flags.Changed("epoch")
 	return nil
-}
-
-// position reads a flag that is a position.
-func position(flag, text string) (client.Position, error) {
-	p, err := protocol.ParsePosition(text)
-	if err != nil {
-		return p, usagef("%s %q: it %s", flag, text, protocol.MustBePosition)
-	}
-	return p, nil
 }
 
 // groupID reads the flag --group.

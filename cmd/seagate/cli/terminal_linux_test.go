@@ -147,12 +147,35 @@ func TestDeletingIsConfirmed(t *testing.T) {
 	}
 }
 
-func TestGroupsOnATerminalHaveAHeading(t *testing.T) {
-	newFake(t, map[string]string{"GET " + theGroup: oneGroup})
+// TestGroupsFitOnATerminal of 80 columns: a list has the columns that fit, and one
+// group has a line for each.
+func TestGroupsFitOnATerminal(t *testing.T) {
+	newFake(t, map[string]string{
+		"GET " + theGroup:                      oneGroup,
+		"GET /streams/boiler/groups?limit=100": `{"groups":[` + oneGroup + `]}`,
+	})
 	t.Setenv("NO_COLOR", "1")
-	seen, _ := onTerminal(t, "", "group", "show", "boiler", "sensors", groupID)
-	if !strings.HasPrefix(seen, "CLIENT   GROUP ") || !strings.Contains(seen, "LAG TIME  IN FLIGHT  REDELIVERED  DEAD  LOST\n") {
-		t.Errorf("saw\n%s", seen)
+	shown, _ := onTerminal(t, "", "group", "show", "boiler", "sensors", groupID)
+	listed, _ := onTerminal(t, "", "groups", "boiler")
+	for line := range strings.Lines(shown + listed) {
+		if len(line) > 80 {
+			t.Errorf("a line has %d characters: %s", len(line), line)
+		}
+	}
+	if !strings.HasPrefix(shown, "CLIENT       sensors\nGROUP        "+groupID+"\n") || !strings.Contains(shown, "\nIN FLIGHT    ") {
+		t.Errorf("one group is\n%s", shown)
+	}
+	if !strings.HasPrefix(listed, "CLIENT   GROUP ") || !strings.Contains(listed, "  MEMBERS  LAG  LAG TIME\n") {
+		t.Errorf("the list is\n%s", listed)
+	}
+}
+
+// TestARefusedListHasNoHeading, which would look like an empty list.
+func TestARefusedListHasNoHeading(t *testing.T) {
+	newFake(t, map[string]string{"GET /clients?limit=100": "permission_denied|no"})
+	t.Setenv("NO_COLOR", "1")
+	if seen, code := onTerminal(t, "", "clients", "list"); !strings.HasPrefix(seen, "error: ") || code != 1 {
+		t.Errorf("exit status %d, saw\n%s", code, seen)
 	}
 }
 

@@ -1,0 +1,49 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTheLastMessages: -3 begins 3 before the end, or with the first message that
+// there is.
+func TestTheLastMessages(t *testing.T) {
+	for _, test := range []struct{ state, from, want string }{
+		{`"firstSeq":1,"lastSeq":10`, "-3", "8"},
+		{`"firstSeq":9,"lastSeq":10`, "-3", "9"},
+		{`"firstSeq":1,"lastSeq":2`, "-3", "1"},
+		{`"firstSeq":1,"lastSeq":0`, "-3", "1"},
+		{`"firstSeq":11,"lastSeq":10`, "-18446744073709551615", "11"},
+	} {
+		f := newFake(t, map[string]string{
+			"GET /streams/boiler": `{"name":"boiler","version":1,` + test.state + `}`,
+			"GET /streams/boiler/messages?from=" + test.want + "&limit=100": `{"messages":[],"next":null,"nextSeq":11,"epoch":"e"}`,
+		})
+		if r := run(t, "messages", "boiler", "--from", test.from); r.code != 0 {
+			t.Errorf("%s of %s: %+v", test.from, test.state, r)
+		}
+		f.wantRequests("GET /streams/boiler", "GET /streams/boiler/messages?from="+test.want+"&limit=100")
+	}
+}
+
+// TestMessagesSince: 1h is the time an hour ago.
+func TestMessagesSince(t *testing.T) {
+	before := time.Now().Add(-time.Hour)
+	f := newFake(t, nil)
+	f.script = func(p *peer) {
+		p.enter()
+		_, from, _ := strings.Cut(p.receive(), `"from":"`)
+		from, _, _ = strings.Cut(from, `"`)
+		at, err := time.Parse(time.RFC3339, from)
+		if err != nil || at.Before(before.Truncate(time.Second)) || at.After(time.Now().Add(-time.Hour)) {
+			t.Errorf("it subscribes from %q, %v", from, err)
+		}
+		p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"next":1,"epoch":"e"}`)
+		p.send(`{"id":2,"action":"subscription","streamName":"boiler","seq":1,"time":"2026-01-02T03:04:05Z","epoch":"e","payload":1}`)
+		p.linger()
+	}
+	if r := run(t, "subscribe", "boiler", "--from", "1h", "--count", "1"); r.out != "1\n" || r.code != 0 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"seagate/internal/spelling"
+)
+
+// This file says what is wrong with a command line. The libraries' texts name
+// types and functions of Go.
+
+// usageArgs says which argument is missing, or is one too many, if the check
+// fails.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if check(cmd, args) == nil {
+			return nil
+		}
+		expected := operands(cmd.Use)
+		wrong := "the arguments are not right"
+		if len(args) > len(expected) {
+			wrong = fmt.Sprintf("there is an argument too many: %q", args[len(expected)])
+		} else if len(args) < len(expected) {
+			wrong = expected[len(args)] + " is missing"
+		}
+		return usagef("%s; the usage is: %s", wrong, cmd.UseLine())
+	}
+}
+
+// operands returns the names of the arguments in the usage of a command. One in
+// brackets is optional.
+func operands(use string) (names []string) {
+	inside := false
+	for _, word := range strings.Fields(use)[1:] {
+		if inside {
+			names[len(names)-1] += " " + word
+		} else {
+			names = append(names, word)
+		}
+		inside = (inside || strings.HasPrefix(word, "[")) && !strings.HasSuffix(word, "]")
+	}
+	return names
+}
+
+// FlagError turns an error of the flags into a usage error in plain words, with a
+// suggestion for a misspelt flag.
+func FlagError(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return Usage(unknownFlag(cmd, unknown))
+	}
+	if empty, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usagef("--%s needs a value; see %s --help", empty.GetFlag().Name, cmd.CommandPath())
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		flag := invalid.GetFlag()
+		if must := mustBe[flag.Value.Type()]; must != "" {
+			return usagef("--%s %q: it must be %s", flag.Name, invalid.GetValue(), must)
+		}
+		return usagef("--%s %q: %w", flag.Name, invalid.GetValue(), errors.Unwrap(err))
+	}
+	return Usage(err)
+}
+
+// mustBe says what the value of a flag must be, by the type of the flag.
+var mustBe = map[string]string{
+	"bool":     "true or false",
+	"int":      "a whole number",
+	"uint64":   "a whole number that is not negative",
+	"duration": "a duration such as 90s or 1h30m",
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		return fmt.Errorf("there is no flag -%s; see %s --help", unknown.GetSpecifiedName(), cmd.CommandPath())
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if !flag.Hidden {
+			known = append(known, flag.Name)
+		}
+	})
+	slips := func(name string) int { return max(1, min(3, len(name)/3)) }
+	if near, ok := spelling.Nearest(unknown.GetSpecifiedName(), known, slips); ok {
+		return fmt.Errorf("there is no flag --%s; did you mean --%s?", unknown.GetSpecifiedName(), near)
+	}
+	return fmt.Errorf("there is no flag --%s; see %s --help", unknown.GetSpecifiedName(), cmd.CommandPath())
+}
