@@ -44,7 +44,11 @@ func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error
 		a.Close()
 		return err
 	}
-	return a.Run(ctx)
+	err = a.Run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil // it was asked to end at once, and has cut off what was under way
+	}
+	return err
 }
 
 // devCredentials returns the root client's credentials. They come from the

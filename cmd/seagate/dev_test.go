@@ -248,6 +248,28 @@ func TestDevKeepsItsCredentials(t *testing.T) {
 	w.dev("").ok(as, "GET", "/streams", "") // after a kill -9, too; on another port
 }
 
+// TestDevEndsAtOnce, also with subscribers and with a peer that says nothing.
+func TestDevEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	d := newWorkplace(t, "seagate").dev("")
+	as := credentials{d.fact("client id"), d.fact("client secret")}
+	d.define(as, "boiler")
+	for range 3 {
+		d.login(as, "root").subscribe(2, "boiler", "")
+	}
+	d.connect()
+	begin := time.Now()
+	if err := d.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := d.wait(); err != nil || status != 0 {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	if took := time.Since(begin); took > 10*time.Second { // with the drain of serve it is 13 s
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestDevListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t, "seagate")

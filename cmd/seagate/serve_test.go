@@ -79,6 +79,12 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	if want := `"drain":50000000000,"deadline":60000000000`; !strings.Contains(line, want) {
 		t.Errorf("durations are nanoseconds in the log, as in %s, not %s", want, line)
 	}
+	if !strings.Contains(line, `"connections":3`) || !strings.Contains(line, "a second signal ends it at once") {
+		t.Errorf("it does not say what it waits for: %s", line)
+	}
+	if line = g.awaitLog("still shutting down"); !strings.Contains(line, `"connections":2,"requests":false,"left":`) {
+		t.Errorf("it does not say what it still waits for: %s", line)
+	}
 	eventually(t, "that the second signal ends it", func() bool {
 		g.cmd.Process.Signal(syscall.SIGTERM) // the handler of the first may not be gone yet
 		select {

@@ -175,6 +175,13 @@ func (s *Server) remove(c *conn) {
 	s.gone.Done()
 }
 
+// Open returns the number of connections, with the handshakes that were admitted.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
 // all returns the connections, in no order.
 func (s *Server) all() []*conn {
 	s.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -306,15 +307,19 @@ func (a *App) logStart() {
 }
 
 func (a *App) shutdown() error {
-	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain, "deadline", a.config.Shutdown.Timeout)
+	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain, "deadline", a.config.Shutdown.Timeout,
+		"connections", a.sockets.Open(), "advice", "a second signal ends it at once")
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.Shutdown.Timeout)
 	defer cancel()
 	a.admin.Drain()
 	var wait sync.WaitGroup
 	var served, drained error
-	wait.Go(func() { served = a.server.Shutdown(ctx) })
+	var answered atomic.Bool
+	wait.Go(func() { served = a.server.Shutdown(ctx); answered.Store(true) })
 	wait.Go(func() { drained = a.sockets.Shutdown(ctx, a.config.Shutdown.Drain) })
-	wait.Wait()
+	ended := make(chan struct{})
+	go func() { wait.Wait(); close(ended) }()
+	a.logProgress(ctx, ended, &answered)
 	a.adminServer.Close()
 	if drained != nil { // those of clients that did not answer
 		a.log.Warn("connections were cut off at the deadline", "deadline", a.config.Shutdown.Timeout)
@@ -324,6 +329,25 @@ func (a *App) shutdown() error {
 	}
 	a.log.Info("stopped")
 	return nil
+}
+
+// progressInterval is the time between log lines about what a shutdown waits for.
+const progressInterval = 5 * time.Second
+
+// logProgress says what a shutdown waits for until it has ended.
+func (a *App) logProgress(ctx context.Context, ended <-chan struct{}, answered *atomic.Bool) {
+	tick := time.NewTicker(progressInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+			deadline, _ := ctx.Deadline()
+			a.log.Info("still shutting down", "connections", a.sockets.Open(), "requests", !answered.Load(),
+				"left", time.Until(deadline).Round(time.Second), "advice", "a second signal ends it at once")
+		}
+	}
 }
 
 func (a *App) onClose(f func()) { a.closers = append(a.closers, f) }

@@ -213,11 +213,13 @@ func Default() *Config {
 }
 
 // Development returns the configuration of "seagate dev" when nothing is set:
-// only this machine can connect, and the data folder is another one.
+// only this machine can connect, the data folder is another one, and it ends at
+// once, since somebody waits for it.
 func Development() *Config {
 	c := Default()
 	c.Listen = "127.0.0.1:3104"
 	c.DataDir = "data/dev"
+	c.Shutdown = Shutdown{Drain: 0, Timeout: time.Second}
 	return c
 }
 
