@@ -33,13 +33,8 @@ func (j *jail) view() Jail {
 // is a generated secret (NewSecret), or one of MinSecret characters to MaxSecret bytes that the
 // operator chose; otherwise EnsureRoot fails with ErrWeakSecret.
 func (d *Directory) EnsureRoot(ctx context.Context, clientID, text string) (created bool, err error) {
-	if err := checkID(clientID); err != nil {
+	if err := checkRoot(clientID, text); err != nil {
 		return false, err
-	}
-	if _, generated := parseGenerated(text); !generated {
-		if err := checkChosen(text); err != nil {
-			return false, err
-		}
 	}
 	err = d.change(ctx, func() error {
 		root := d.jails[RootJailID]
@@ -54,6 +49,55 @@ func (d *Directory) EnsureRoot(ctx context.Context, clientID, text string) (crea
 	}
 	if s := d.withID(clientID).chosen; s != nil {
 		d.verify(s, text, d.macOf(text))
+	}
+	return created, nil
+}
+
+func checkRoot(clientID, text string) error {
+	if err := checkID(clientID); err != nil {
+		return err
+	}
+	if _, generated := parseGenerated(text); generated {
+		return nil
+	}
+	return checkChosen(text)
+}
+
+// IsRoot reports whether a client of the root jail has this id and this secret, which EnsureRoot
+// was called with. It counts no failure.
+func (d *Directory) IsRoot(clientID, text string) bool {
+	if raw, generated := parseGenerated(text); generated {
+		s := d.findGenerated(clientID, raw)
+		return s != nil && s.principal.Root
+	}
+	s := d.withID(clientID).chosen
+	return s.verifiedAs(d.macOf(text)) && s.principal.Root
+}
+
+// ResetRoot gives a client of the root jail the secret text, and creates the client if it does
+// not exist. The old secret is revoked. What text may be is as in EnsureRoot.
+func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (created bool, err error) {
+	if err := checkRoot(clientID, text); err != nil {
+		return false, err
+	}
+	err = d.change(ctx, func() error {
+		root := d.jails[RootJailID]
+		if root == nil || root.clients[clientID] == nil {
+			created = true
+			return d.createRoot(ctx, root, clientID, text)
+		}
+		stored, err := digestSecret(text)
+		if err != nil {
+			return err
+		}
+		last := root.clients[clientID]
+		record := last.record
+		record.Secret = stored
+		_, err = d.save(ctx, root, clientID, record, storage.IfRevision(last.revision))
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("setting the secret of the root client %q: %w", clientID, err)
 	}
 	return created, nil
 }

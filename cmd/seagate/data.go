@@ -114,11 +114,15 @@ func readStore(c *cli.Console, dir string) (integrity.Report, error) {
 	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, tenths(c))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return report, fmt.Errorf("%s is not a data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
+		return report, notDataFolder(dir)
 	case errors.Is(err, pebble.ErrInUse):
 		return report, fmt.Errorf("%w; or back it up with `seagate backup` while it is in use: `seagate restore` checks what it restores", err)
 	}
 	return report, err
+}
+
+func notDataFolder(dir string) error {
+	return fmt.Errorf("%s is not a data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
 }
 
 // progressBytes is the size from which a check reports its progress.

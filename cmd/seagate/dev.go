@@ -5,19 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"seagate/auth"
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
-	"seagate/internal/durable"
 )
 
 func devCommand() *cobra.Command {
@@ -63,18 +60,18 @@ func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Cred
 	if fresh {
 		// Before the client is created, since nobody could connect with a secret
 		// that is lost.
-		if err := saveCredentials(credentials, c.DataDir); err != nil {
+		if err := cli.SaveCredentials(credentials, c.DataDir); err != nil {
 			return credentials, err
 		}
 	}
 	if _, err := a.Directory().EnsureRoot(ctx, credentials.ClientID, credentials.ClientSecret); err != nil {
 		return credentials, err
 	}
-	if _, err := a.Directory().Basic(credentials.ClientID, credentials.ClientSecret, netip.IPv6Loopback()); err != nil {
-		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or the root client has another secret, as after a restore: use the folder with `seagate serve`, or name another one with --data",
+	if !a.Directory().IsRoot(credentials.ClientID, credentials.ClientSecret) {
+		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or the root client has another secret, as after a restore: use the folder with `seagate serve`, name another one with --data, or give the client its secret again with `seagate reset-root`",
 			c.DataDir, credentials.ClientID)
 	}
-	return credentials, saveCredentials(credentials, c.DataDir)
+	return credentials, cli.SaveCredentials(credentials, c.DataDir)
 }
 
 func knownCredentials(c *config.Config) (credentials cli.Credentials, fresh bool, err error) {
@@ -86,25 +83,6 @@ func knownCredentials(c *config.Config) (credentials cli.Credentials, fresh bool
 		return cli.Credentials{ClientID: "root", ClientSecret: auth.NewSecret().Reveal()}, true, nil
 	}
 	return credentials, false, err
-}
-
-// curlFile gives curl the credentials without arguments, which every user of the
-// machine can read.
-const curlFile = "curlrc"
-
-// curlText escapes what ends or escapes a text in a configuration of curl.
-var curlText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
-
-func saveCredentials(c cli.Credentials, dir string) error {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	curl := fmt.Sprintf("user = \"%s\"\n", curlText.Replace(c.ClientID+":"+c.ClientSecret))
-	return errors.Join(
-		durable.Replace(filepath.Join(dir, cli.CredentialsFile), text),
-		durable.Replace(filepath.Join(dir, curlFile), []byte(curl)),
-	)
 }
 
 // welcome says how to send a first message. As JSON it is the credentials.
@@ -144,7 +122,7 @@ The same with curl, and what the definition is now:
 
 Ctrl-C stops it. Everything it keeps is in %[7]s.
 
-`, c.URL, c.ClientID, c.ClientSecret, here, seagate, quote(filepath.Join(dir, curlFile)), dir)
+`, c.URL, c.ClientID, c.ClientSecret, here, seagate, quote(filepath.Join(dir, cli.CurlFile)), dir)
 	return err
 }
 

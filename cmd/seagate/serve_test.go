@@ -181,12 +181,57 @@ func TestRootClientIsMadeOnce(t *testing.T) {
 		g.ok(first, "GET", "/jails", "")
 		g.refused(second, 401, "invalid_credentials", "GET", "/jails", "")
 		g.stopped()
+		_, warned, _ := g.log.find("the root client of the environment is not one of the data folder, and is ignored")
+		if other := secret == second.secret; warned != other {
+			t.Errorf("with another secret: %v, warned: %v\n%s", other, warned, g.log.text())
+		}
 		wantNowhere(t, folder, first.secret)
 		for _, line := range g.log.copy() {
 			if strings.Contains(line, "words of the operator") {
 				t.Errorf("the log has a secret: %s", line)
 			}
 		}
+	}
+}
+
+// TestResetRoot gives the root client the secret of the environment, in a folder that
+// nobody uses, and only if that is confirmed.
+func TestResetRoot(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	g := startIn(t, folder)
+	g.define(root, "boiler")
+	changed := credentials{root.id, "other words of the operator's own"}
+	another := credentials{"another", "more words of the operator's own"}
+	as := func(c credentials) []string {
+		return environment(folder, "SEAGATE_ROOT_CLIENT_ID="+c.id, "SEAGATE_ROOT_CLIENT_SECRET="+c.secret)
+	}
+	if r := command(t, as(changed), "reset-root", "--yes"); r.code != 1 || !strings.Contains(r.notes, "in use") {
+		t.Errorf("while a gateway uses the folder: %+v", r)
+	}
+	g.stopped()
+	if r := command(t, as(changed), "reset-root"); r.code != 2 || !strings.Contains(r.notes, "--yes") {
+		t.Errorf("without a confirmation: %+v", r)
+	}
+	if r := command(t, as(changed), "reset-root", "--yes", "--data", t.TempDir()); r.code != 1 || !strings.Contains(r.notes, "is not a data folder") {
+		t.Errorf("in an empty folder: %+v", r)
+	}
+	if r := command(t, as(credentials{}), "reset-root", "--yes"); r.code != 2 || !strings.Contains(r.notes, "SEAGATE_ROOT_CLIENT_SECRET") {
+		t.Errorf("without a secret: %+v", r)
+	}
+	ok(t, as(changed), "reset-root", "--yes")
+	if out := ok(t, as(another), "reset-root", "--yes", "--json").out; !strings.Contains(out, `"client":"another","created":true}`) {
+		t.Errorf("a root client that is new: %s", out)
+	}
+	g = startIn(t, folder, "SEAGATE_ROOT_CLIENT_SECRET="+changed.secret)
+	g.refused(root, 401, "invalid_credentials", "GET", "/streams", "")
+	for _, c := range []credentials{changed, another} {
+		g.ok(c, "GET", "/streams/boiler/schema", "")
+		g.ok(c, "GET", "/jails", "")
+	}
+	g.stopped()
+	if line, warned, _ := g.log.find("is ignored"); warned {
+		t.Errorf("it warns after the reset: %s", line)
 	}
 }
 

@@ -119,10 +119,31 @@ func (a *App) openDirectory(ctx context.Context) (err error) {
 		return err
 	}
 	created, err := a.directory.EnsureRoot(ctx, a.config.Root.ClientID, a.config.Root.ClientSecret.Reveal())
-	if created {
+	switch {
+	case err != nil:
+		return err
+	case created:
 		a.log.Info("root client created", "client", a.config.Root.ClientID)
+	case !a.directory.IsRoot(a.config.Root.ClientID, a.config.Root.ClientSecret.Reveal()):
+		a.log.Warn("the root client of the environment is not one of the data folder, and is ignored", "client", a.config.Root.ClientID,
+			"advice", "they are for an empty folder only: restore the old values, remove the variables, or stop the gateway and run `seagate reset-root`")
 	}
-	return err
+	return nil
+}
+
+// ResetRoot gives the root client of the configuration its secret, in a data folder
+// that no gateway uses, and creates the client if it does not exist.
+func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created bool, err error) {
+	a := &App{config: c, log: log}
+	defer a.Close()
+	if err := a.openStorage(ctx); err != nil {
+		return false, err
+	}
+	directory, err := auth.Open(ctx, a.engine, directoryOptions(c.Limits))
+	if err != nil {
+		return false, err
+	}
+	return directory.ResetRoot(ctx, c.Root.ClientID, c.Root.ClientSecret.Reveal())
 }
 
 func (a *App) openGateway(ctx context.Context) error {

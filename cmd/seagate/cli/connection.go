@@ -15,6 +15,7 @@ import (
 
 	"seagate/client"
 	"seagate/cmd/seagate/config"
+	"seagate/internal/durable"
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
@@ -159,6 +160,26 @@ type Credentials struct {
 // CredentialsFile is the name of the file in the data folder that holds a
 // Credentials as JSON. Only its owner can read it.
 const CredentialsFile = "dev-credentials.json"
+
+// CurlFile is the name of the file next to CredentialsFile that gives curl the
+// credentials without arguments, which every user of the machine can read.
+const CurlFile = "curlrc"
+
+// curlText escapes what ends or escapes a text in a configuration of curl.
+var curlText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// SaveCredentials writes CredentialsFile and CurlFile in a data folder.
+func SaveCredentials(c Credentials, dir string) error {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	curl := fmt.Sprintf("user = \"%s\"\n", curlText.Replace(c.ClientID+":"+c.ClientSecret))
+	return errors.Join(
+		durable.Replace(filepath.Join(dir, CredentialsFile), text),
+		durable.Replace(filepath.Join(dir, CurlFile), []byte(curl)),
+	)
+}
 
 // maxCredentialsFile is much more than a CredentialsFile has, in bytes.
 const maxCredentialsFile = 16 << 10

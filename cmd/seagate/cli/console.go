@@ -180,20 +180,21 @@ type outcome struct {
 	State  string `json:"state,omitempty"`
 }
 
-func addYes(cmd *cobra.Command, yes *bool) {
+// AddYes adds the flag --yes, for Ask.
+func AddYes(cmd *cobra.Command, yes *bool) {
 	cmd.Flags().BoolVar(yes, "yes", false, "do not ask")
 }
 
 // confirm asks somebody at a terminal to type the name of what is deleted.
 // Without a terminal it needs --yes: input from a pipe is no answer.
 func (c *Console) confirm(yes bool, name, what string) error {
-	return c.ask(yes, name, fmt.Sprintf("This deletes %s. Type its name, %s, to go on: ", what, name),
+	return c.Ask(yes, name, fmt.Sprintf("This deletes %s. Type its name, %s, to go on: ", what, name),
 		"nothing was deleted, since the answer was not "+name)
 }
 
-// ask asks for a word at the terminal. It returns the error refused for any
-// other answer.
-func (c *Console) ask(yes bool, word, question, refused string) error {
+// Ask asks for a word at the terminal. It returns the error refused for any
+// other answer. It asks nothing if yes is set.
+func (c *Console) Ask(yes bool, word, question, refused string) error {
 	if yes {
 		return nil
 	}

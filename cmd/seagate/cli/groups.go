@@ -97,7 +97,7 @@ func groupDeleteCommand() *cobra.Command {
 		return t.Done(outcome{Stream: g.stream, Client: g.client, Group: g.String(), State: "deleted"},
 			"group %s of client %s is deleted", g, g.client)
 	})
-	addYes(cmd, &yes)
+	AddYes(cmd, &yes)
 	return cmd
 }
 
@@ -133,7 +133,7 @@ from that position on, including those that they have acknowledged before.`
 	flags.StringVar(&to, "to", "", "move to `POSITION`: latest, "+positions)
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&given.dryRun, "dry-run", false, "say what would change, and change nothing")
-	addYes(cmd, &given.yes)
+	AddYes(cmd, &given.yes)
 	return cmd
 }
 
@@ -153,7 +153,7 @@ func (m move) run(ctx context.Context, t *task, g groupName) error {
 		if m.dryRun {
 			return t.Done(moved{plan, false}, "%s", what)
 		}
-		if err := t.ask(m.yes, "yes", what+". Type yes to go on: ", "nothing was moved, since the answer was not yes"); err != nil {
+		if err := t.Ask(m.yes, "yes", what+". Type yes to go on: ", "nothing was moved, since the answer was not yes"); err != nil {
 			return err
 		}
 	}

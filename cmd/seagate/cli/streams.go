@@ -72,7 +72,7 @@ func streamDeleteCommand() *cobra.Command {
 			}
 			return t.Done(outcome{Stream: stream, State: "deleted"}, "%s is deleted", stream)
 		})
-	addYes(cmd, &yes)
+	AddYes(cmd, &yes)
 	return cmd
 }
 

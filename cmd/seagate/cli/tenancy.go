@@ -77,7 +77,7 @@ func clientsDeleteCommand() *cobra.Command {
 		}
 		return t.Done(outcome{Client: id, State: "deleted"}, "client %s is deleted", id)
 	})
-	addYes(cmd, &yes)
+	AddYes(cmd, &yes)
 	return cmd
 }
 
@@ -150,6 +150,6 @@ func jailsDeleteCommand() *cobra.Command {
 		}
 		return t.Done(outcome{Jail: id, State: "deleted"}, "jail %s is deleted", id)
 	})
-	addYes(cmd, &yes)
+	AddYes(cmd, &yes)
 	return cmd
 }
