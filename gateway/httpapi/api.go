@@ -53,12 +53,13 @@ type api struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	unknown *endpoint // refuses the paths that do not exist
+	front   *endpoint // the page for browsers
 
 	backingUp sync.Mutex // held while a backup is made and sent
 }
 
-// New returns the handler of all paths under /api/v1. It refuses all other
-// paths. It is safe for concurrent use and needs no closing.
+// New returns the handler of all paths under /api/v1, and of a page for browsers at
+// "/". It refuses all other paths. It is safe for concurrent use and needs no closing.
 func New(g *gateway.Gateway, opts Options) http.Handler {
 	a := &api{
 		gateway: g,
@@ -70,6 +71,7 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 	a.removeOldCopies()
 	a.unknown = a.endpoint("/", route{})
 	a.mux.Handle("/", a.unknown)
+	a.front = a.endpoint("/", route{methods: methods{"GET": (*request).frontPage}, public: true})
 	for _, r := range routes {
 		pattern := base + r.path
 		var h http.Handler = a.endpoint(pattern, r)
@@ -91,6 +93,10 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !isCanonicalPath(r.URL) {
 		a.unknown.ServeHTTP(w, r)
+		return
+	}
+	if wantsPage(r) {
+		a.front.ServeHTTP(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)

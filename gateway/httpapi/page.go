@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // of the page
+	"encoding/base64"
+	"html/template"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+var (
+	//go:embed page/page.html
+	pageText string
+	//go:embed page/page.css
+	pageStyle string
+
+	pageTemplate = template.Must(template.New("page").Parse(pageText))
+)
+
+// pagePolicy lets the page use its own style and nothing else: no script, no form,
+// and no request to anybody.
+var pagePolicy = func() string {
+	sum := sha256.Sum256([]byte(pageStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// wantsPage reports whether a request is somebody's who opened the gateway's URL in a
+// browser. To programs nothing is at "/": they do not ask for HTML by name.
+func wantsPage(r *http.Request) bool {
+	if r.URL.Path != "/" || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	for _, value := range r.Header["Accept"] {
+		for item := range strings.SplitSeq(value, ",") {
+			kind, parameters, err := mime.ParseMediaType(item)
+			if quality, isSet := parameters["q"]; err == nil && kind == "text/html" && (!isSet || strings.Trim(quality, "0.") != "") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// frontPage writes what this is and how to use it, with the URL of this gateway.
+func (q *request) frontPage() (any, error) {
+	host, scheme := q.r.Host, "http"
+	if !isPlainHost(host) { // somebody may paste it into a shell
+		host = "HOST"
+	}
+	if q.r.TLS != nil || q.r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	var body bytes.Buffer
+	err := pageTemplate.Execute(&body, struct {
+		URL, Socket string
+		Style       template.CSS
+	}{scheme + "://" + host, "ws" + strings.TrimPrefix(scheme, "http") + "://" + host, template.CSS(pageStyle)})
+	if err != nil {
+		return nil, err
+	}
+	h := q.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Add("Vary", "Accept")
+	q.streaming = true
+	q.w.Write(body.Bytes())
+	return nil, nil
+}
+
+// isPlainHost reports whether a Host header has only what names, addresses and ports
+// consist of.
+func isPlainHost(host string) bool {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]"
+	return host != "" && strings.Trim(host, plain) == "" && len(host) < 256
+}
