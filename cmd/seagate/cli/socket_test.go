@@ -179,12 +179,17 @@ func TestSubscribeToAGroup(t *testing.T) {
 		newFake(t, nil).script = func(p *peer) {
 			p.enter()
 			sent = p.receive()
-			p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2}`, delivery(`1`))
-			p.linger()
+			p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`,
+				metaDelivery(`1`, `"seq":7,"time":"2026-11-21T10:00:00Z","epoch":"e"`),
+				metaDelivery(`2`, `"seq":8,"time":"2026-11-21T10:00:00Z","epoch":"e"`))
+			p.expect(`{"id":3,"action":"ack","payload":{"subscription":2,"seq":[7]}}`)
+			if more := p.receive(); more != "" {
+				t.Errorf("the command sent %s after the last acknowledgement", more)
+			}
 		}
 		r := run(t, "subscribe", "boiler", "--group", group, "--count", "1")
 		used := uuids.FindString(sent)
-		if sent != `{"id":2,"action":"subscribe","payload":"boiler","groupId":"`+used+`"}` || group == id && used != id {
+		if sent != `{"id":2,"action":"subscribe","payload":"boiler","groupId":"`+used+`","ack":"explicit","credit":1}` || group == id && used != id {
 			t.Errorf("--group %s: the command sent %s", group, sent)
 		}
 		r.want(t, "1\n", "group "+used+"\nsubscribed to boiler; Ctrl-C ends\n", 0)

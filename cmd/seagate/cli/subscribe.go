@@ -42,8 +42,8 @@ with "redelivered" if the message was delivered before. The stream's header has
 With --json each line is an object: {"stream", "received", "payload"}, with what
 --meta adds.
 
-With --explicit a member of a group acknowledges each message after printing it.
-If the command dies in between, the message is delivered again.
+With --explicit, and always with --count, a member of a group acknowledges each
+message after printing it, and no other. If the command dies in between, the message is delivered again.
 
 An interrupt ends it with exit status 0, or with 1 if it has not printed --count
 messages.`
@@ -59,7 +59,7 @@ messages.`
 	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
 	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
-	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default 1024, or 100 with --explicit); needs --group")
+	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default 1024, or 100 with --explicit, or fewer\nwith --count); needs --group")
 	return cmd
 }
 
@@ -81,11 +81,26 @@ func (f *follower) read(ctx context.Context, cmd *cobra.Command, from, group str
 	if flags.Changed("credit") && f.options.Group == "" {
 		return usagef("--credit is for the members of a group: give --group, too")
 	}
+	if f.options.Group != "" && f.count > 0 {
+		f.acknowledgeEach()
+	}
 	if f.options.From, err = f.position(ctx, "--from", from); err != nil {
 		return err
 	}
 	f.options.Meta = f.meta || flags.Changed("from") || flags.Changed("epoch")
 	return nil
+}
+
+// acknowledgeEach lets a member of a group that ends by itself acknowledge each
+// message that it has printed. Pings come too seldom for that: the last messages would
+// not be acknowledged, or others that have arrived and are not printed would be. It
+// takes no more messages than it prints, so that others need not wait for them.
+func (f *follower) acknowledgeEach() {
+	const defaultCredit = 100 // of an explicit member
+	f.options.Explicit = true
+	if f.options.Credit == 0 {
+		f.options.Credit = min(f.count, defaultCredit)
+	}
 }
 
 // groupID reads the flag --group.
