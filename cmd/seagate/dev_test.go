@@ -248,6 +248,39 @@ func TestDevKeepsItsCredentials(t *testing.T) {
 	w.dev("").ok(as, "GET", "/streams", "") // after a kill -9, too; on another port
 }
 
+// TestDevAfterItsSecretIsRotated: the commands and the next start use the new one. Of
+// a client that is deleted, nothing is left.
+func TestDevAfterItsSecretIsRotated(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "seagate")
+	d := w.dev("")
+	old := d.fact("client secret")
+	rotated := strings.TrimSpace(w.run("bin/seagate clients rotate root"))
+	w.run("bin/seagate streams")
+	curl, err := os.ReadFile(filepath.Join(w.folder, "data/dev/curlrc"))
+	if err != nil || !strings.Contains(string(curl), rotated) {
+		t.Errorf("curlrc has not the new secret: %v", err)
+	}
+	d.stopped()
+	d = w.dev("")
+	if again := d.fact("client secret"); again != rotated || again == old {
+		t.Error("dev does not start with the new secret")
+	}
+	other := strings.TrimSpace(w.run("bin/seagate clients create other"))
+	asOther := "SEAGATE_CLIENT_ID=other SEAGATE_CLIENT_SECRET=" + other + " bin/seagate "
+	other = strings.TrimSpace(w.run(asOther + "clients rotate other"))
+	w.run("bin/seagate streams") // what dev has left is not of that client
+	w.run("bin/seagate clients delete root --yes")
+	for _, name := range []string{"dev-credentials.json", "curlrc"} {
+		if _, err := os.Stat(filepath.Join(w.folder, "data/dev", name)); err == nil {
+			t.Errorf("%s is left of a client that is deleted", name)
+		}
+	}
+	w.env = append(w.env, "SEAGATE_URL=http://"+d.listen)
+	w.run("SEAGATE_CLIENT_ID=other SEAGATE_CLIENT_SECRET=" + other + " bin/seagate streams")
+	d.stopped()
+}
+
 // TestDevEndsAtOnce, also with subscribers and with a peer that says nothing.
 func TestDevEndsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,7 @@ func NewCommand(use, short string, args cobra.PositionalArgs, do func(context.Co
 type task struct {
 	*client.Client
 	*Console
+	where Connection
 }
 
 // gatewayCommand returns a command that uses a gateway, with the flags that say
@@ -58,7 +59,7 @@ func gatewayCommand(use, short string, args cobra.PositionalArgs, do func(contex
 			return err
 		}
 		defer gateway.CloseIdleConnections()
-		return do(ctx, &task{gateway, c})
+		return do(ctx, &task{gateway, c, where})
 	})
 	where.Register(cmd)
 	return cmd

@@ -181,6 +181,11 @@ func SaveCredentials(c Credentials, dir string) error {
 	)
 }
 
+// removeCredentials removes what SaveCredentials has written.
+func removeCredentials(dir string) error {
+	return errors.Join(os.Remove(filepath.Join(dir, CredentialsFile)), os.Remove(filepath.Join(dir, CurlFile)))
+}
+
 // maxCredentialsFile is much more than a CredentialsFile has, in bytes.
 const maxCredentialsFile = 16 << 10
 

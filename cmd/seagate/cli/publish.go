@@ -79,7 +79,7 @@ func publishFile(ctx context.Context, t *task) error {
 	defer file.Close()
 	console := *t.Console
 	console.In = file
-	return publishLines(ctx, &task{t.Client, &console})
+	return publishLines(ctx, &task{t.Client, &console, t.where})
 }
 
 func publishOne(ctx context.Context, t *task, id string) error {

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,12 +45,43 @@ func clientsCreateCommand() *cobra.Command {
 
 func clientsRotateCommand() *cobra.Command {
 	return gatewayCommand("rotate CLIENT", "Give a client a new secret and print it", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+		used, err := t.used(t.Args[0])
+		if err != nil {
+			return err
+		}
 		made, err := t.RotateSecret(ctx, t.Args[0])
 		if err != nil {
 			return err
 		}
-		return t.secret(made, "client %s has a new secret, which is not shown again; the old one is no longer valid:", made.ClientID)
+		err = t.secret(made, "client %s has a new secret, which is not shown again; the old one is no longer valid:", made.ClientID)
+		if !used.fromDev {
+			return err
+		}
+		t.Note("the credentials that `seagate dev` has left are changed")
+		used.ClientSecret = made.Secret.Reveal()
+		return errors.Join(err, SaveCredentials(used.Credentials, devFolder()))
 	})
+}
+
+// A usedClient says what a client is to the command that changes it.
+type usedClient struct {
+	self        bool // the command uses this client
+	fromDev     bool // and its credentials are those that "seagate dev" has left
+	Credentials      // that are left, if fromDev is set
+}
+
+// used reports whether the command uses the client with this id. A change of a client
+// is in the jail of the command's own, where an id names one client.
+func (t *task) used(id string) (usedClient, error) {
+	_, own, err := t.where.Target()
+	if err != nil || own.ClientID != id {
+		return usedClient{}, err
+	}
+	left, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
+	if err != nil || left.ClientID != id || left.ClientSecret != own.Secret.Reveal() {
+		return usedClient{self: true}, nil // nothing to keep up to date
+	}
+	return usedClient{true, true, left}, nil
 }
 
 // secret prints a new secret: the secret alone, or JSON that also names its
@@ -69,11 +102,25 @@ func clientsDeleteCommand() *cobra.Command {
 	var yes bool
 	cmd := gatewayCommand("delete CLIENT", "Delete a client and end its connections", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		id := t.Args[0]
-		if err := t.confirm(yes, id, "the client and ends its connections"); err != nil {
+		used, err := t.used(id)
+		if err != nil {
+			return err
+		}
+		what := "the client and ends its connections"
+		if used.self {
+			what = "the client that this command uses: its credentials are not accepted any more"
+		}
+		if err := t.confirm(yes, id, what); err != nil {
 			return err
 		}
 		if err := t.DeleteClient(ctx, id); err != nil {
 			return err
+		}
+		if used.fromDev {
+			if err := removeCredentials(devFolder()); err != nil {
+				return err
+			}
+			t.Note("the credentials that `seagate dev` has left are removed")
 		}
 		return t.Done(outcome{Client: id, State: "deleted"}, "client %s is deleted", id)
 	})

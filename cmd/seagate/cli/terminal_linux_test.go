@@ -170,6 +170,17 @@ func TestGroupsFitOnATerminal(t *testing.T) {
 	}
 }
 
+// TestDeletingOneselfIsConfirmed: the question says that it is oneself.
+func TestDeletingOneselfIsConfirmed(t *testing.T) {
+	f := newFake(t, nil)
+	t.Setenv("NO_COLOR", "1")
+	seen, code := onTerminal(t, "no\n", "clients", "delete", "abc")
+	if want := "This deletes the client that this command uses: its credentials are not accepted any more."; !strings.HasPrefix(seen, want) || code != 1 {
+		t.Errorf("exit status %d, saw %q", code, seen)
+	}
+	f.wantRequests()
+}
+
 // TestARefusedListHasNoHeading, which would look like an empty list.
 func TestARefusedListHasNoHeading(t *testing.T) {
 	newFake(t, map[string]string{"GET /clients?limit=100": "permission_denied|no"})
