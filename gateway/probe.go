@@ -68,5 +68,5 @@ func (p probe) Deliver(pass *streams.Batch) int {
 
 func (probe) State(streams.State) {}
 func (probe) Gap(_, _ uint64)     {}
-func (probe) Resumed()            {}
+func (probe) Resumed() bool       { return true }
 func (probe) End(error)           {}

@@ -269,7 +269,7 @@ func (c consumer) Deliver(b *streams.Batch) int {
 }
 
 func (c consumer) State(streams.State) {}
-func (c consumer) Resumed()            {}
+func (c consumer) Resumed() bool       { return true }
 func (c consumer) End(err error)       { c.end(err) }
 
 func (c consumer) Gap(first, last uint64) {

@@ -33,9 +33,20 @@ func (rd *reader) State(streams.State) {}
 // Resumed implements streams.Consumer. The worker calls it after wakeLocked, when
 // the group has changed: a member started, has room or credit again, or a message
 // must be handed out again.
-func (rd *reader) Resumed() {
+//
+// While messages wait to be handed out again, nothing is taken from the topic, so
+// the group has no room then.
+func (rd *reader) Resumed() (hasRoom bool) {
 	rd.tellLosses()
 	rd.retry()
+	return !rd.hasRetries()
+}
+
+func (rd *reader) hasRetries() bool {
+	g := rd.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reader == rd && len(g.retryQueue) > 0
 }
 
 // Gap implements streams.Consumer. It marks the lost messages as done, and tells the

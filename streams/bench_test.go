@@ -18,7 +18,7 @@ type counter struct{ n int }
 func (c *counter) Deliver(b *streams.Batch) int { c.n += len(b.Messages); return len(b.Messages) }
 func (*counter) State(streams.State)            {}
 func (*counter) Gap(uint64, uint64)             {}
-func (*counter) Resumed()                       {}
+func (*counter) Resumed() bool                  { return true }
 func (*counter) End(error)                      {}
 
 func BenchmarkFanOut(b *testing.B) {

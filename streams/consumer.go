@@ -24,8 +24,11 @@ type Consumer interface {
 	Gap(first, last uint64)
 
 	// Resumed answers InTopic.Resume. It is called before anything else is
-	// offered, and also if there is nothing to offer.
-	Resumed()
+	// offered, and also if there is nothing to offer. It reports whether the
+	// consumer has room for messages. If it has not, a consumer that took fewer
+	// than it was offered is offered nothing until InTopic.Resume is called
+	// again, and no log is read for it in vain.
+	Resumed() (hasRoom bool)
 
 	// End tells that nothing follows. err is ErrDeleted if the topic was
 	// deleted; any other error says why the log cannot be read.

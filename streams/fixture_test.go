@@ -64,7 +64,8 @@ type recorder struct {
 	room   int // messages it takes until given more; -1: all
 	events []string
 
-	resumed int // calls of Resumed
+	resumed int  // calls of Resumed
+	busy    bool // Resumed reports that it has no room
 }
 
 func (r *recorder) note(format string, args ...any) {
@@ -98,10 +99,11 @@ func (r *recorder) Gap(first, last uint64) {
 	r.note("gap %d-%d", first, last)
 }
 
-func (r *recorder) Resumed() {
+func (r *recorder) Resumed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resumed++
+	return !r.busy
 }
 
 func (r *recorder) End(err error) {

@@ -88,8 +88,8 @@ func (in *InTopic) Start() {
 	}
 }
 
-// Resume says that a consumer which took fewer messages than it was offered has
-// room again. The worker calls Consumer.Resumed and continues.
+// Resume says that a consumer which took fewer messages than it was offered may
+// have room again. The worker calls Consumer.Resumed and, if it has, continues.
 func (in *InTopic) Resume() {
 	if in.started.Load() && in.resumed.CompareAndSwap(false, true) {
 		in.shard.post(in)
@@ -135,10 +135,11 @@ func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
 	return in.phase
 }
 
-// confirmResume tells the consumer that its call of Resume was heard.
-func (in *InTopic) confirmResume() {
+// confirmResume tells the consumer that its call of Resume was heard, and
+// reports whether it has room.
+func (in *InTopic) confirmResume() (hasRoom bool) {
 	defer in.containPanic(&in.phase)
-	in.consumer.Resumed()
+	return in.consumer.Resumed()
 }
 
 // containPanic ends the in topic of a consumer that panicked, and nothing else.

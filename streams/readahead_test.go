@@ -165,6 +165,33 @@ func TestAtMostEightSegmentsAreHeld(t *testing.T) {
 	})
 }
 
+// A group that was woken for each acknowledgement, while messages waited to be
+// handed out again, had the log read each time for nothing.
+func TestAResumeWithoutRoomReadsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logs := &observedLogs{Engine: memory.New()}
+		n, out := recorded(t, logs, 100)
+		r, _ := joinFrom(t, out.Topic(), 1, 0, streams.Earliest())
+		r.in.Start()
+		logs.wantReads(t, 1)
+		r.busy = true
+		for range 5 {
+			r.giveRoom(1)
+			synctest.Wait()
+		}
+		logs.wantReads(t, 1)
+		if r.want(t, "1:1"); r.resumed != 5 {
+			t.Errorf("Resumed was called %d times, want 5", r.resumed)
+		}
+		r.busy = false
+		r.giveRoom(-1)
+		synctest.Wait()
+		r.want(t, numbers(1, 100)...)
+		r.in.Close()
+		n.Close()
+	})
+}
+
 func TestStateTravelsInOrderThroughASegmentReadAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logs := &observedLogs{Engine: memory.New(), gate: make(chan struct{})}

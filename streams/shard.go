@@ -128,23 +128,22 @@ func (s *shard) rest() bool {
 func (s *shard) admit(posted []*InTopic) {
 	remove := false
 	for _, in := range posted {
-		if in.phase == parked {
-			s.parked--
-			in.phase = opened
-		}
-		before := in.phase
-		if in.resumed.Swap(false) && in.phase != ended && !in.closed.Load() {
-			in.confirmResume()
+		before, hasRoom := in.phase, false
+		if in.resumed.Swap(false) && before != ended && !in.closed.Load() {
+			hasRoom = in.confirmResume()
 		}
 		if in.closed.Load() {
 			in.phase = ended
 		}
-		switch in.phase {
-		case ended:
-			remove = remove || before != opened
-		case opened:
+		switch {
+		case in.phase == ended:
+			remove = remove || before != opened && before != parked
+		case in.phase == opened, in.phase == parked && hasRoom:
 			in.phase = catching
 			s.catching = append(s.catching, in)
+		}
+		if before == parked && in.phase != parked {
+			s.parked--
 		}
 	}
 	if remove {
