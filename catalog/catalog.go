@@ -128,7 +128,7 @@ func (c *Catalog) add(id streams.ID) *Stream {
 	return s
 }
 
-// remove takes a stream out of the catalog.
+// remove takes a stream out of the maps.
 func (c *Catalog) remove(s *Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

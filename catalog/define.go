@@ -19,10 +19,7 @@ func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, e
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err
 	}
-	var history *schema.History
-	if s := c.Lookup(id); s != nil {
-		history = s.History()
-	}
+	history := c.Lookup(id).History()
 	outcome, err := history.Outcome(def)
 	if err == nil && outcome.Change != schema.Unchanged {
 		_, err = history.With(schema.NewSchema(def, c.opts.Rules), c.opts.Limits.HistoryBytes)
@@ -47,8 +44,8 @@ func (c *Catalog) Define(ctx context.Context, id streams.ID, def *schema.Definit
 	}
 	// Clients define their streams whenever they start, and nearly always
 	// change nothing. Those need not wait for their turn.
-	if s := c.Lookup(id); s != nil && s.Schema() != nil {
-		if outcome, err := s.History().Outcome(def); err != nil || outcome.Change == schema.Unchanged {
+	if history := c.Lookup(id).History(); history != nil {
+		if outcome, err := history.Outcome(def); err != nil || outcome.Change == schema.Unchanged {
 			return outcome, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -55,29 +56,21 @@ func (s *Stream) delete(ctx context.Context) error {
 		return err
 	}
 	s.mu.Lock()
-	s.removed = true
+	s.removeLocked()
 	s.mu.Unlock()
-	s.catalog.remove(s)
 	if !had && !defined {
 		return ErrNotFound
 	}
 	return nil
 }
 
-// deleteTopic deletes the messages. From then on nobody gets a topic of this
-// stream that is not deleted.
+// deleteTopic deletes the messages. From now on nobody gets a topic of this stream
+// that has not ended, also if the deletion fails: see streams.Network.Delete.
 func (s *Stream) deleteTopic(ctx context.Context) error {
 	s.mu.Lock()
-	before := s.deleted
 	s.deleted = true
 	s.mu.Unlock()
-	err := s.catalog.Network.Delete(ctx, s.id)
-	if err != nil {
-		s.mu.Lock()
-		s.deleted = before
-		s.mu.Unlock()
-	}
-	return err
+	return s.catalog.Network.Delete(ctx, s.id)
 }
 
 // deleteSchema deletes the definitions, and returns whether there were any.
@@ -125,7 +118,7 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 
 // namesOf returns the streams that a jail has, in memory or in storage.
 func (c *Catalog) namesOf(ctx context.Context, space string) (names []string, err error) {
-	for _, s := range c.List(space, "", c.countOf(space), true) {
+	for _, s := range c.List(space, "", math.MaxInt, true) {
 		names = append(names, s.id.Name)
 	}
 	prefix := space + "/"
@@ -137,13 +130,4 @@ func (c *Catalog) namesOf(ctx context.Context, space string) (names []string, er
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
-}
-
-func (c *Catalog) countOf(space string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if j := c.jails[space]; j != nil {
-		return len(j.names)
-	}
-	return 0
 }

@@ -22,7 +22,7 @@ type Stream struct {
 	turn chan struct{} // held by who writes the record, or deletes the stream
 
 	mu      sync.Mutex // guards what follows, and the opening of out
-	deleted bool       // its topic is deleted: none is made any more
+	deleted bool       // its deletion has begun: no topic is made any more
 	removed bool       // it is not in the catalog any more
 }
 
@@ -76,15 +76,6 @@ func (s *Stream) Out() (*streams.OutTopic, error) {
 	}
 	s.out.Store(out)
 	return out, nil
-}
-
-// Topic returns the stream's topic, as Out does.
-func (s *Stream) Topic() (*streams.Topic, error) {
-	out, err := s.Out()
-	if err != nil {
-		return nil, err
-	}
-	return out.Topic(), nil
 }
 
 // Existing returns the stream's topic if there is one.
@@ -159,9 +150,14 @@ func (s *Stream) removeUnused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Schema() == nil && !s.IsOpen() {
-		s.removed = true
-		s.catalog.remove(s)
+		s.removeLocked()
 	}
+}
+
+// removeLocked takes the stream out of the catalog.
+func (s *Stream) removeLocked() {
+	s.removed = true
+	s.catalog.remove(s)
 }
 
 // tryRemoveUnused is removeUnused, unless somebody has the turn. Whoever has it
