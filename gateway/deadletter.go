@@ -150,7 +150,7 @@ func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
 // with a filter may not read dead letters: the filter cannot see the message
 // inside the envelope.
 func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, error) {
-	if p.Filter != nil && g.holdsDeadLetters(streams.ID{Space: p.JailUID, Name: stream}) {
+	if p.Filter != nil && g.holdsDeadLetters(streamID(p, stream)) {
 		return nil, protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")
 	}
 	return g.topic(p, stream)

@@ -7,7 +7,6 @@ import (
 	"seagate/catalog"
 	"seagate/protocol"
 	"seagate/schema"
-	"seagate/streams"
 )
 
 // Define makes or replaces a stream's schema, durably. The outcome's
@@ -17,7 +16,7 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	outcome, err := g.Catalog.Define(ctx, streams.ID{Space: p.JailUID, Name: stream}, def)
+	outcome, err := g.Catalog.Define(ctx, streamID(p, stream), def)
 	if err != nil {
 		return schema.Outcome{}, attempted("define", err)
 	}
@@ -34,7 +33,7 @@ func (g *Gateway) PlanDefine(p *auth.Principal, stream string, definition []byte
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	outcome, err := g.Catalog.Plan(streams.ID{Space: p.JailUID, Name: stream}, def)
+	outcome, err := g.Catalog.Plan(streamID(p, stream), def)
 	return outcome, attempted("define", err)
 }
 
@@ -61,7 +60,7 @@ func (g *Gateway) defined(p *auth.Principal, stream string) (*catalog.Stream, er
 	if err := g.authorize(p, auth.Describe); err != nil {
 		return nil, err
 	}
-	s := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: stream})
+	s := g.Catalog.Lookup(streamID(p, stream))
 	if s.Schema() == nil {
 		return nil, streamNotFound(stream)
 	}
@@ -118,7 +117,7 @@ func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.V
 	}
 	vector := make([]*schema.Version, len(names))
 	for i, name := range names {
-		if current := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: name}).Schema(); current != nil {
+		if current := g.Catalog.Lookup(streamID(p, name)).Schema(); current != nil {
 			vector[i] = &current.Definition.Version
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"seagate/auth"
 	"seagate/groups"
-	"seagate/streams"
 )
 
 // GroupInfo is a group's state and the id of its client.
@@ -22,7 +21,7 @@ func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, aft
 	if _, err := g.Stream(p, stream); err != nil {
 		return nil, "", err
 	}
-	stats, more, err := g.Catalog.Groups.Topic(streams.ID{Space: p.JailUID, Name: stream}).List(ctx, cursorOf(after), limit)
+	stats, more, err := g.Catalog.Groups.Topic(streamID(p, stream)).List(ctx, cursorOf(after), limit)
 	if err != nil {
 		return nil, "", attempted("list the groups", err)
 	}
@@ -109,5 +108,5 @@ func (g *Gateway) groupKey(p *auth.Principal, stream, client, group string) (gro
 	if err != nil {
 		return groups.Key{}, attempted("find the group", err)
 	}
-	return groups.Key{Topic: streams.ID{Space: p.JailUID, Name: stream}, Client: owner.UID, Group: group}, nil
+	return groups.Key{Topic: streamID(p, stream), Client: owner.UID, Group: group}, nil
 }

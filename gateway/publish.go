@@ -66,7 +66,7 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, 
 		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
 			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
 	}
-	id := streams.ID{Space: p.JailUID, Name: pub.Stream}
+	id := streamID(p, pub.Stream)
 	s, err := g.find(id)
 	if err != nil {
 		return nil, nil, err
@@ -80,6 +80,11 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, 
 	}
 	out, err := g.open(id, s)
 	return out, messages, err
+}
+
+// streamID names a stream of the principal's jail.
+func streamID(p *auth.Principal, stream string) streams.ID {
+	return streams.ID{Space: p.JailUID, Name: stream}
 }
 
 // find returns the stream if it is defined. If it is not, find returns nil where
@@ -110,7 +115,7 @@ func (g *Gateway) open(id streams.ID, s *catalog.Stream) (out *streams.OutTopic,
 
 // topic returns the topic of a stream that is defined or need not be.
 func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error) {
-	id := streams.ID{Space: p.JailUID, Name: stream}
+	id := streamID(p, stream)
 	s, err := g.find(id)
 	if err != nil {
 		return nil, err
@@ -180,7 +185,7 @@ func size(messages [][]byte) (n int) {
 // may have a field of that name. A transport needs it to distinguish a batch from
 // a message that looks like one. It authorizes nothing.
 func (g *Gateway) Field(p *auth.Principal, stream, name string) (defined, has bool) {
-	current := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: stream}).Schema()
+	current := g.Catalog.Lookup(streamID(p, stream)).Schema()
 	if current == nil {
 		return false, false
 	}

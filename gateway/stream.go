@@ -51,7 +51,7 @@ func (g *Gateway) existing(p *auth.Principal, stream string) (*catalog.Stream, e
 	if err := g.authorize(p, auth.Describe); err != nil {
 		return nil, err
 	}
-	s := g.Catalog.Lookup(streams.ID{Space: p.JailUID, Name: stream})
+	s := g.Catalog.Lookup(streamID(p, stream))
 	if s == nil || s.Schema() == nil && !s.IsOpen() {
 		return nil, streamNotFound(stream)
 	}
@@ -93,7 +93,7 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 		return protocol.Errorf(protocol.CodeHeaderTooLarge,
 			"the header has %d bytes; at most %d are allowed", len(header), g.settings.HeaderBytes)
 	}
-	s, err := g.find(streams.ID{Space: p.JailUID, Name: stream})
+	s, err := g.find(streamID(p, stream))
 	if err != nil {
 		return err
 	}
