@@ -29,23 +29,15 @@ func Nearest(name string, known []string, slips func(known string) int) (string,
 	return best, best != ""
 }
 
-// Distance is the number of insertions, deletions, substitutions and swaps of
-// neighbouring bytes between a and b (optimal string alignment), after Fold.
-// It is limit+1 for all that is more than limit, and for names longer than
-// MaxBytes.
-func Distance(a, b string, limit int) int {
-	if len(a) > MaxBytes || len(b) > MaxBytes {
-		return limit + 1
-	}
-	return distance(Fold(a), Fold(b), limit)
-}
-
 // Fold makes spellings equal that differ in case, or in "-" for "_".
 func Fold(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, "-", "_"))
 }
 
-// distance is Distance for folded names.
+// distance is the number of insertions, deletions, substitutions and swaps of
+// neighbouring bytes between a and b, which are folded (optimal string alignment).
+// It is limit+1 for all that is more than limit, and for names longer than
+// MaxBytes.
 func distance(a, b string, limit int) int {
 	tooLong := len(a) > MaxBytes || len(b) > MaxBytes // Fold may lengthen a name
 	if tooLong || limit < 0 || max(len(a), len(b))-min(len(a), len(b)) > limit {
