@@ -72,7 +72,7 @@ func (c *checker) payload(raw jsontext.Value, into any) bool {
 		return false
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		c.refusal = Errorf(CodeMalformedJSON, "The payload is not acceptable JSON: %s.", describe(err))
+		c.refusal = Errorf(CodeMalformedJSON, "The payload is not acceptable JSON: %s.", DescribeJSON(err))
 		return false
 	}
 	return true
@@ -255,9 +255,10 @@ func parseSeconds(raw jsontext.Value) (time.Duration, bool) {
 	return time.Duration(math.Round(seconds * 1e9)), true
 }
 
-// describe turns an error of the JSON decoder into words. It shows a few bytes
-// of the message at most, because there may be a secret in it.
-func describe(err error) string {
+// DescribeJSON turns an error of the JSON decoder into words that complete "cannot be
+// read as JSON: ". It shows a few bytes of the text at most, because there may be a
+// secret in it.
+func DescribeJSON(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ends too early"
 	}

@@ -106,7 +106,7 @@ func (m *members) read(data []byte, depth int) (deep bool, problem string) {
 	case errors.Is(err, jsonscan.ErrNotObject):
 		problem = "The message must be a JSON object."
 	case err != nil:
-		problem = fmt.Sprintf("The message cannot be read as JSON: %s.", describe(err))
+		problem = fmt.Sprintf("The message cannot be read as JSON: %s.", DescribeJSON(err))
 	}
 	return deep, problem
 }

@@ -22,6 +22,17 @@ func UnknownAction(action string) *Error {
 // malformed_json for a repeated key or an unpaired surrogate, otherwise
 // invalid_request with everything that is wrong.
 func (r Request) Authenticate(limits Limits) (Credentials, error) {
+	c := checker{refusal: r.refusal}
+	return c.credentials(r.payload, limits)
+}
+
+// DecodeCredentials reads the payload of an authenticate message, with the errors of
+// Request.Authenticate. It is for other dialogues that authenticate with the same payload.
+func DecodeCredentials(payload jsontext.Value, limits Limits) (Credentials, error) {
+	return new(checker).credentials(payload, limits)
+}
+
+func (c *checker) credentials(payload jsontext.Value, limits Limits) (Credentials, error) {
 	var sent struct {
 		Type         jsontext.Value `json:"type"`
 		ClientID     jsontext.Value `json:"clientId"`
@@ -29,8 +40,7 @@ func (r Request) Authenticate(limits Limits) (Credentials, error) {
 		ClientSecret jsontext.Value `json:"clientSecret"`
 		JWT          jsontext.Value `json:"jwt"`
 	}
-	c := checker{refusal: r.refusal}
-	if !c.payload(r.payload, &sent) {
+	if !c.payload(payload, &sent) {
 		return Credentials{}, c.err()
 	}
 	credentials := Credentials{ClientID: c.name("payload.clientId", sent.ClientID, clientIDs)}
