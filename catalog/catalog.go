@@ -19,23 +19,23 @@ import (
 const schemasTable = "schemas"
 
 var (
-	// ErrNotFound: there is no such stream.
+	// ErrNotFound reports that there is no such stream.
 	ErrNotFound = errors.New("catalog: no such stream")
-	// ErrTooManyStreams: the jail has as many streams as it may; delete one.
+	// ErrTooManyStreams reports that the jail has Options.Streams streams.
 	ErrTooManyStreams = errors.New("catalog: the jail has too many streams")
-	// ErrBadName: a jail is empty or has a slash, a stream is empty, or a
-	// definition is of another stream.
+	// ErrBadName reports that a jail's name is empty or has a slash, that a
+	// stream's name is empty, or that a definition names another stream.
 	ErrBadName = errors.New("catalog: bad name of a jail or stream")
 )
 
 // Options of a Catalog.
 type Options struct {
-	Streams int // defined in one jail, at most
+	Streams int // the most that may be defined in one jail
 	Rules   schema.Rules
 	Limits  schema.Limits
 }
 
-// Parts are what a Catalog puts streams together from. It closes none of them.
+// Parts are what a Catalog is built on. It closes none of them.
 type Parts struct {
 	Records storage.Records
 	Network *streams.Network
@@ -53,15 +53,15 @@ type Catalog struct {
 	jails map[string]*jail
 }
 
-// A jail is the names of a jail's streams, so that they can be listed and
-// counted.
+// A jail holds the names of a jail's streams for List and for the bound on
+// them.
 type jail struct {
 	names   []string // sorted
-	defined int      // streams with a schema, or about to have their first
+	defined int      // streams that have a schema, or are getting their first
 }
 
-// New returns the catalog of what is stored. It fails on a record that it
-// cannot read: without it the stream could be defined anew, from nothing.
+// New loads the catalog from storage. It fails if it cannot read a record:
+// without its history a stream could be defined again from any version.
 func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}}
 	for record, err := range c.Records.List(ctx, schemasTable, "") {
@@ -70,7 +70,7 @@ func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 		}
 		space, name, _ := strings.Cut(record.Key, "/")
 		s := c.add(streams.ID{Space: space, Name: name})
-		if err := s.adopt(record); err != nil {
+		if err := s.load(record); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +91,7 @@ func (c *Catalog) Lookup(id streams.ID) *Stream {
 	return nil
 }
 
-// Open returns the stream with its topic, and makes both if need be, without a
+// Open returns the stream with its topic, and makes what is missing, without a
 // schema. Its errors are those of Stream.Out.
 func (c *Catalog) Open(id streams.ID) (*Stream, error) {
 	for {
@@ -106,7 +106,7 @@ func (c *Catalog) Open(id streams.ID) (*Stream, error) {
 	}
 }
 
-// add returns the stream, and takes it into the catalog if need be.
+// add returns the stream. If there is none, it adds one to the catalog.
 func (c *Catalog) add(id streams.ID) *Stream {
 	if s := c.Lookup(id); s != nil {
 		return s
@@ -128,7 +128,7 @@ func (c *Catalog) add(id streams.ID) *Stream {
 	return s
 }
 
-// remove takes a stream out of the maps.
+// remove removes a stream from the maps.
 func (c *Catalog) remove(s *Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,8 +145,8 @@ func (c *Catalog) remove(s *Stream) {
 	}
 }
 
-// reserve counts a stream that is about to have its first schema, so that many
-// at once cannot pass the bound together.
+// reserve counts a stream before it gets its first schema, so that concurrent
+// definitions cannot exceed the bound together.
 func (c *Catalog) reserve(id streams.ID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +157,7 @@ func (c *Catalog) reserve(id streams.ID) error {
 	return nil
 }
 
-// count changes how many defined streams a jail has.
+// count changes the number of a jail's defined streams.
 func (c *Catalog) count(id streams.ID, by int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,7 +179,7 @@ func (c *Catalog) roomLocked(space string) error {
 
 // List returns streams of a jail in the byte order of their names, from the
 // first name higher than after, at most limit. Streams without a schema are
-// among them only if undefined is true.
+// included only if undefined is true.
 func (c *Catalog) List(space, after string, limit int, undefined bool) (list []*Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -556,9 +556,9 @@ func TestJails(t *testing.T) {
 	}
 }
 
-// A name that nothing came of is not kept: clients could fill the memory with
+// A name without a stream is not kept: clients could fill the memory with
 // such names, which no bound counts.
-func TestNamesThatNothingCameOfAreForgotten(t *testing.T) {
+func TestUnusedNamesAreForgotten(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	failed := errors.New("no answer")

@@ -10,11 +10,11 @@ import (
 	"seagate/streams"
 )
 
-// errRemoved: the stream was deleted while its turn was waited for; another one
-// of the name may be in the catalog.
+// errRemoved reports that the stream was deleted while the caller waited for its
+// turn. The catalog may have another one of that name.
 var errRemoved = errors.New("catalog: the stream was removed")
 
-// Plan says what Define would do, with the same errors, and changes nothing.
+// Plan returns what Define would return, and changes nothing.
 func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err
@@ -33,17 +33,17 @@ func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, e
 	return outcome, nil
 }
 
-// Define gives the stream a definition. When it returns without an error, the
-// outcome is durable and Stream.Schema shows it or a later one. Its errors are
+// Define adds a definition to the stream. When it returns without an error, the
+// outcome is durable, and Stream.Schema returns it or a later one. Its errors are
 // *schema.OlderVersionError, *schema.ConflictError, schema.ErrHistoryFull,
-// ErrTooManyStreams, ErrBadName, and storage's. After one of storage's the
-// definition may or may not be stored; it is safe to call Define again.
+// ErrTooManyStreams, ErrBadName, and errors of storage. After an error of storage
+// the definition may or may not be stored; it is safe to call Define again.
 func (c *Catalog) Define(ctx context.Context, id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err
 	}
 	// Clients define their streams whenever they start, and nearly always
-	// change nothing. Those need not wait for their turn.
+	// change nothing. They do not wait for their turn then.
 	if history := c.Lookup(id).History(); history != nil {
 		if outcome, err := history.Outcome(def); err != nil || outcome.Change == schema.Unchanged {
 			return outcome, err
@@ -68,11 +68,11 @@ func checkDefinition(id streams.ID, def *schema.Definition) error {
 }
 
 func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcome, error) {
-	give, err := s.take(ctx)
+	endTurn, err := s.takeTurn(ctx)
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	defer give()
+	defer endTurn()
 	if s.isRemoved() {
 		return schema.Outcome{}, errRemoved
 	}
@@ -90,7 +90,7 @@ func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcom
 }
 
 // defineInTurn decides by what is in memory. It returns storage.ErrConflict if
-// something else is in storage.
+// storage has something else. The caller has the turn.
 func (s *Stream) defineInTurn(ctx context.Context, next *schema.Schema) (schema.Outcome, error) {
 	before := s.History()
 	outcome, err := before.Outcome(next.Definition)
@@ -101,7 +101,7 @@ func (s *Stream) defineInTurn(ctx context.Context, next *schema.Schema) (schema.
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	if before == nil { // counted first, so that many at once cannot exceed the bound together
+	if before == nil { // counted first: see reserve
 		if err := s.catalog.reserve(s.id); err != nil {
 			return schema.Outcome{}, err
 		}
@@ -115,7 +115,7 @@ func (s *Stream) defineInTurn(ctx context.Context, next *schema.Schema) (schema.
 	return outcome, nil
 }
 
-// write makes the definitions durable, and then visible.
+// write makes the definitions durable, then visible.
 func (s *Stream) write(ctx context.Context, after *schema.History) error {
 	cond := storage.IfAbsent()
 	if before := s.stored.Load(); before != nil {
@@ -129,8 +129,8 @@ func (s *Stream) write(ctx context.Context, after *schema.History) error {
 	return nil
 }
 
-// reload reads what somebody else has written, or a write of ours that was
-// reported as failed. The caller has the turn.
+// reload reads what another process has written, or what a write of this one has
+// stored although it returned an error. The caller has the turn.
 func (s *Stream) reload(ctx context.Context) error {
 	record, err := s.catalog.Records.Get(ctx, schemasTable, recordKey(s.id))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -140,5 +140,5 @@ func (s *Stream) reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the definition of %q: %w", s.id.Name, err)
 	}
-	return s.adopt(record)
+	return s.load(record)
 }

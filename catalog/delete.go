@@ -22,14 +22,14 @@ func (c *Catalog) Delete(ctx context.Context, id streams.ID) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	// A definition whose write failed may be in storage all the same, so a
-	// stream that is not in the catalog is looked for there too.
+	// A write that failed may have stored a definition. So a stream that is not
+	// in the catalog is looked for in storage too.
 	s := c.add(id)
-	give, err := s.take(ctx)
+	endTurn, err := s.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
-	defer give()
+	defer endTurn()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
 	defer cancel()
 	if err := s.delete(ctx); err != nil {
@@ -64,8 +64,8 @@ func (s *Stream) delete(ctx context.Context) error {
 	return nil
 }
 
-// deleteTopic deletes the messages. From now on nobody gets a topic of this stream
-// that has not ended, also if the deletion fails: see streams.Network.Delete.
+// deleteTopic deletes the messages. From then on nobody gets a live topic of this
+// stream, even if the deletion fails: see streams.Network.Delete.
 func (s *Stream) deleteTopic(ctx context.Context) error {
 	s.mu.Lock()
 	s.deleted = true
@@ -73,7 +73,7 @@ func (s *Stream) deleteTopic(ctx context.Context) error {
 	return s.catalog.Network.Delete(ctx, s.id)
 }
 
-// deleteSchema deletes the definitions, and returns whether there were any.
+// deleteSchema deletes the definitions, and reports whether there were any.
 func (s *Stream) deleteSchema(ctx context.Context) (defined bool, err error) {
 	for {
 		if err := s.reload(ctx); err != nil {
@@ -94,9 +94,9 @@ func (s *Stream) deleteSchema(ctx context.Context) (defined bool, err error) {
 	}
 }
 
-// DeleteJail deletes all streams of a jail, durably. The caller has seen to it
-// that nobody uses the jail any more. If it fails, some may be left; call it
-// again.
+// DeleteJail deletes all streams of a jail, durably. The caller must have made
+// sure that nobody uses the jail any more. If it fails, some streams may be left;
+// it is safe to call it again.
 func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 	if err := checkJail(space); err != nil {
 		return err
@@ -113,10 +113,10 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 			return err
 		}
 	}
-	return c.Groups.DeleteSpace(space) // of topics that are gone
+	return c.Groups.DeleteSpace(space) // also those whose topics are gone
 }
 
-// namesOf returns the streams that a jail has, in memory or in storage.
+// namesOf returns the names of a jail's streams, in memory or in storage.
 func (c *Catalog) namesOf(ctx context.Context, space string) (names []string, err error) {
 	for _, s := range c.List(space, "", math.MaxInt, true) {
 		names = append(names, s.id.Name)

@@ -19,10 +19,10 @@ type Stream struct {
 	stored atomic.Pointer[stored]           // nil: not defined
 	out    atomic.Pointer[streams.OutTopic] // nil: not opened yet
 
-	turn chan struct{} // held by who writes the record, or deletes the stream
+	turn chan struct{} // taken by whoever writes the record or deletes the stream
 
 	mu      sync.Mutex // guards what follows, and the opening of out
-	deleted bool       // its deletion has begun: no topic is made any more
+	deleted bool       // its deletion has begun; no topic is made any more
 	removed bool       // it is not in the catalog any more
 }
 
@@ -36,11 +36,11 @@ type stored struct {
 func (s *Stream) ID() streams.ID { return s.id }
 
 // Schema returns what the stream's messages must match, or nil if the stream is
-// not defined. A nil stream is not.
+// not defined or s is nil.
 func (s *Stream) Schema() *schema.Schema { return s.History().Current() }
 
 // History returns all definitions that the stream has had, or nil if it is not
-// defined. A nil stream is not.
+// defined or s is nil.
 func (s *Stream) History() *schema.History {
 	if s == nil {
 		return nil
@@ -100,27 +100,27 @@ func (s *Stream) Info() streams.Info {
 	return streams.Info{Bounds: storage.Bounds{First: 1, Next: 1}, Policy: s.catalog.Network.Policy()}
 }
 
-// take waits for the turn to write the stream's record, or to delete the
-// stream, until give is called. It returns an error only if somebody else has
-// the turn when ctx ends. So whoever has put the stream into the catalog may
-// leave it: a stream that is not used is removed by the one that has the turn.
-func (s *Stream) take(ctx context.Context) (give func(), err error) {
-	give = func() { <-s.turn }
+// takeTurn waits for the turn to write the stream's record or to delete the
+// stream. The caller must call endTurn. takeTurn returns an error only
+// if somebody else has the turn when ctx ends. So a caller that added the stream
+// to the catalog may return then: whoever has the turn removes an unused stream.
+func (s *Stream) takeTurn(ctx context.Context) (endTurn func(), err error) {
+	endTurn = func() { <-s.turn }
 	select {
 	case s.turn <- struct{}{}:
-		return give, nil
+		return endTurn, nil
 	default:
 	}
 	select {
 	case s.turn <- struct{}{}:
-		return give, nil
+		return endTurn, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// adopt takes over what a record says.
-func (s *Stream) adopt(record storage.Record) error {
+// load sets the stream to what a record says.
+func (s *Stream) load(record storage.Record) error {
 	h, err := schema.DecodeHistory(s.id.Name, record.Value, s.catalog.opts.Rules)
 	if err != nil {
 		return fmt.Errorf("catalog: record %q of table %q is damaged: %w", record.Key, schemasTable, err)
@@ -131,7 +131,7 @@ func (s *Stream) adopt(record storage.Record) error {
 	return nil
 }
 
-// undefine makes the stream one without a schema.
+// undefine removes the schema.
 func (s *Stream) undefine() {
 	if s.stored.Swap(nil) != nil {
 		s.catalog.count(s.id, -1)
@@ -144,7 +144,7 @@ func (s *Stream) isRemoved() bool {
 	return s.removed
 }
 
-// removeUnused takes the stream out of the catalog if it has neither a schema
+// removeUnused removes the stream from the catalog if it has neither a schema
 // nor a topic. The caller has the turn.
 func (s *Stream) removeUnused() {
 	s.mu.Lock()
@@ -154,14 +154,14 @@ func (s *Stream) removeUnused() {
 	}
 }
 
-// removeLocked takes the stream out of the catalog.
+// removeLocked removes the stream from the catalog.
 func (s *Stream) removeLocked() {
 	s.removed = true
 	s.catalog.remove(s)
 }
 
-// tryRemoveUnused is removeUnused, unless somebody has the turn. Whoever has it
-// leaves no unused stream either.
+// tryRemoveUnused calls removeUnused, unless somebody has the turn. Whoever has it
+// removes an unused stream itself.
 func (s *Stream) tryRemoveUnused() {
 	select {
 	case s.turn <- struct{}{}:

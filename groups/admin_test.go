@@ -171,8 +171,8 @@ func TestMove(t *testing.T) {
 	}
 }
 
-// Members stay; what they were handed before is forgotten, and they are handed
-// what comes at the new place.
+// Members stay. What they hold is forgotten, and they are handed the messages from
+// the new position on.
 func TestMoveWhileMembersAreConnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{Credit: groups.Credit{Messages: 4, Bytes: 100}}, streams.Options{TailMessages: 2})
@@ -253,7 +253,7 @@ func TestDeleteTellsTheMembers(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
 		a := f.join(t, "c", "g", all())
 		late := all()
-		ms, err := f.join0(t, "c", "g", late)
+		ms, err := f.tryJoin(t, "c", "g", late)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -370,8 +370,8 @@ func TestDeletingManyGroups(t *testing.T) {
 	}
 }
 
-// Members of a deleted topic get what was sent before, and then the end,
-// whether or not the groups have been deleted by then.
+// Members of a deleted topic receive what was sent before, then End, even if the
+// groups have been deleted by then.
 func TestTheEndOfATopicDeletesItsGroups(t *testing.T) {
 	for _, also := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -8,15 +8,15 @@ import (
 	"seagate/streams"
 )
 
-// quiet takes everything.
-type quiet struct {
+// takeAll is a member that takes every message and records nothing.
+type takeAll struct {
 	*member
 	seqs []uint64
 }
 
-func (q *quiet) Visible(*streams.Batch) []int { return nil }
+func (q *takeAll) Visible(*streams.Batch) []int { return nil }
 
-func (q *quiet) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
+func (q *takeAll) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	q.tag += uint64(len(share))
 	for _, s := range share {
 		q.seqs = append(q.seqs, b.Messages[s.Index].Seq)
@@ -24,8 +24,8 @@ func (q *quiet) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	return len(share), q.tag
 }
 
-// BenchmarkHandOutAndAck shares out passes of so many messages and
-// acknowledges each. An operation is a message.
+// BenchmarkHandOutAndAck hands out batches of size messages and acknowledges each
+// message. One operation is one message.
 func BenchmarkHandOutAndAck(b *testing.B) {
 	for _, explicit := range []bool{false, true} {
 		for _, members := range []int{1, 4} {
@@ -40,9 +40,9 @@ func BenchmarkHandOutAndAck(b *testing.B) {
 
 func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 	f := newFixture(b, groups.Options{}, streams.Options{})
-	var all []*quiet
+	var all []*takeAll
 	for range members {
-		q := &quiet{member: &member{}}
+		q := &takeAll{member: &member{}}
 		opts := groups.JoinOptions{Explicit: explicit, Credit: 1024}
 		ms, err := f.groups().Join(b.Context(), f.out.Topic(), theGroup, opts, q)
 		if err != nil {
@@ -80,7 +80,7 @@ func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 	b.StopTimer()
 }
 
-// BenchmarkOverview is that of many groups at rest.
+// BenchmarkOverview measures Registry.Overview with many groups at rest.
 func BenchmarkOverview(b *testing.B) {
 	const many = 100_000
 	f := newFixture(b, groups.Options{PerClient: many}, streams.Options{})

@@ -12,8 +12,8 @@ import (
 	"seagate/streams"
 )
 
-// worker is an explicit member whose goroutine acknowledges, gives back,
-// forgets and leaves as it pleases.
+// worker is an explicit member whose goroutine acknowledges, nacks, ignores
+// messages and leaves at random.
 type worker struct {
 	ms   *groups.Membership
 	work chan uint64
@@ -34,7 +34,7 @@ func (w *worker) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	return len(share), 0
 }
 
-// serve handles messages until stop is closed, or it has had enough.
+// serve handles messages until stop is closed, or it has handled enough of them.
 func (w *worker) serve(rng *rand.Rand, enough int, done func(uint64), stop chan struct{}) {
 	for range enough {
 		select {
@@ -55,8 +55,7 @@ func (w *worker) serve(rng *rand.Rand, enough int, done func(uint64), stop chan 
 	}
 }
 
-// With everything at once, every message is acknowledged, or a dead letter,
-// exactly once as long as nothing crashes.
+// Without a crash, each message is acknowledged or dead-lettered exactly once.
 func TestManyExplicitMembersAtOnce(t *testing.T) {
 	const total, workers = 3000, 4
 	var mu sync.Mutex

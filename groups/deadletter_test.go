@@ -13,7 +13,7 @@ import (
 	"seagate/streams"
 )
 
-// deadLetterSink records dead letters. It calls done with err, or keeps done in hold.
+// deadLetterSink records dead letters. It calls done with err, or stores done in hold.
 type deadLetterSink struct {
 	mu      sync.Mutex
 	letters []string
@@ -51,7 +51,7 @@ func (m *deadLetterSink) want(t *testing.T, letters ...string) {
 	}
 }
 
-func mortal(m *deadLetterSink) groups.Options {
+func withDeadLetters(m *deadLetterSink) groups.Options {
 	return groups.Options{MaxDeliveries: 3, DeadLetter: m.take}
 }
 
@@ -59,7 +59,7 @@ func mortal(m *deadLetterSink) groups.Options {
 // which becomes a dead letter after one failure.
 func failOne(t *testing.T, m *deadLetterSink) (*fixture, *member) {
 	t.Helper()
-	opts := mortal(m)
+	opts := withDeadLetters(m)
 	opts.MaxDeliveries = 1
 	f := newFixture(t, opts, streams.Options{})
 	a := f.joinExplicitly(t, all())
@@ -83,7 +83,7 @@ func TestAMessageThatFailsTooOftenBecomesADeadLetter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var m deadLetterSink
-				f := newFixture(t, mortal(&m), streams.Options{})
+				f := newFixture(t, withDeadLetters(&m), streams.Options{})
 				a := f.joinExplicitly(t, all())
 				f.send("1")
 				for range 3 {
@@ -108,11 +108,11 @@ func TestAMessageThatFailsTooOftenBecomesADeadLetter(t *testing.T) {
 	}
 }
 
-// Leaving is no failure, and members that acknowledge by tags have none.
+// Leaving is not a failure, and members that acknowledge by tags have no failures.
 func TestWhatDoesNotCountAsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m deadLetterSink
-		f := newFixture(t, mortal(&m), streams.Options{})
+		f := newFixture(t, withDeadLetters(&m), streams.Options{})
 		f.send("0")
 		for i := range 5 {
 			a := f.joinWith(t, "c", "g", all(), groups.JoinOptions{From: streams.Earliest(), Explicit: i%2 == 0})
@@ -176,8 +176,8 @@ func TestADeadLetterThatIsRefusedIsTriedAgain(t *testing.T) {
 	})
 }
 
-// A message that was about to be a dead letter when the members left, or the
-// process died, becomes one, and is handed to nobody.
+// A message that has failed too often becomes a dead letter, and is handed to
+// nobody, even if the members leave or the process dies first.
 func TestADeadLetterOutlivesMembersAndTheProcess(t *testing.T) {
 	for name, happen := range map[string]func(*testing.T, *fixture){
 		"members": func(*testing.T, *fixture) { time.Sleep(2 * time.Second) },
@@ -203,8 +203,8 @@ func TestADeadLetterOutlivesMembersAndTheProcess(t *testing.T) {
 	}
 }
 
-// The outcome of a dead letter may come when nobody is there, or the group has
-// moved, or is gone.
+// The outcome of a dead letter may come after the members have left, or the group
+// was moved or deleted.
 func TestOutcomesThatComeLate(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -255,12 +255,12 @@ func TestOutcomesThatComeLate(t *testing.T) {
 	}
 }
 
-// While dead letters wait for their place, what is set aside is bounded, and
-// nobody can acknowledge them any more.
+// While dead letters wait to be stored, what is set aside is bounded, and nobody
+// can acknowledge them any more.
 func TestDeadLettersThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := deadLetterSink{holding: true}
-		opts := mortal(&m)
+		opts := withDeadLetters(&m)
 		opts.MaxDeliveries, opts.SetAsideBytes = 1, 2
 		f := newFixture(t, opts, streams.Options{})
 		a := f.joinExplicitly(t, all())
@@ -278,8 +278,8 @@ func TestDeadLettersThatWait(t *testing.T) {
 	})
 }
 
-// A dead letter that is safe when the registry is closed, or becomes so while
-// Close waits, does not come again.
+// A dead letter that is stored when the registry is closed, or while Close waits,
+// is not stored again.
 func TestDeadLettersThatAreSafeDoNotComeAgainAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

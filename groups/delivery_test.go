@@ -12,7 +12,7 @@ import (
 	"seagate/streams"
 )
 
-// A slow member stops in Visible or Deliver until it is let go on.
+// slow is a member that blocks in Visible or Deliver until it is released.
 type slow struct {
 	*member
 	inVisible, inDeliver chan struct{}                                // closed: go on; nil: do not stop
@@ -81,8 +81,8 @@ func TestAnAcknowledgementThatArrivesBeforeDeliverReturns(t *testing.T) {
 	}
 }
 
-// What an earlier acknowledgement named is not what is handed over now, even if
-// it has the same tag.
+// An earlier acknowledgement does not cover messages that are handed over later,
+// even under the same tag.
 func TestAnAcknowledgementDoesNotReachWhatIsHandedOverLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -96,8 +96,8 @@ func TestAnAcknowledgementDoesNotReachWhatIsHandedOverLater(t *testing.T) {
 	})
 }
 
-// A member that acknowledges everything up to a high number, while it is handed
-// messages, was taken at its word for those that it then had no room for.
+// Past bug: a member that acknowledged everything up to a high number, while it was
+// being handed messages, thereby acknowledged those that it had no room for.
 func TestAckUpToDoesNotCoverWhatIsNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -115,7 +115,7 @@ func TestAckUpToDoesNotCoverWhatIsNotTaken(t *testing.T) {
 	})
 }
 
-// A member that makes room while it refuses messages is not forgotten.
+// A member that has room again before its Deliver returns is served.
 func TestResumeBeforeDeliverReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -128,14 +128,13 @@ func TestResumeBeforeDeliverReturns(t *testing.T) {
 	})
 }
 
-// While a member is being handed messages, it or another one may leave, the
-// group may move or be deleted, and messages may be given back. Nobody waits for
-// it, and what happened stays so when the call returns.
+// During a Deliver, a member may leave or nack, and the group may be moved or
+// deleted. Nothing of that waits for the call or is undone when it returns.
 func TestWhatHappensDuringDeliver(t *testing.T) {
 	tests := []struct {
 		name   string
 		happen func(*testing.T, *fixture, *slow)
-		// what the healthy member has in the end, and how often it was handed out before
+		// what the other member has in the end, and the attempts before
 		got      []string
 		attempts []int
 		at, lag  uint64 // 0: the group is gone
@@ -196,7 +195,7 @@ func TestWhatHappensDuringDeliver(t *testing.T) {
 	}
 }
 
-// The last member leaves while it is handed messages: who joins next has them
+// The last member leaves during its Deliver. The next member gets those messages
 // again, once.
 func TestTheNextMemberJoinsDuringDeliver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -219,17 +218,17 @@ func TestTheNextMemberJoinsDuringDeliver(t *testing.T) {
 	})
 }
 
-// What nobody present may have is passed over. Who joins while the others are
-// asked is asked too.
+// A message that no member accepts is passed over. A member that joins while the
+// others are asked is asked too.
 func TestMembersThatJoinWhileAnotherIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
-		noX := f.joinSlow(t, &slow{member: &member{room: -1, taboo: "x"}, inVisible: make(chan struct{})}, false)
+		noX := f.joinSlow(t, &slow{member: &member{room: -1, refuses: "x"}, inVisible: make(chan struct{})}, false)
 		f.send("x1", "2", "x3")
 		synctest.Wait()
 		var joined []*member
 		for range 3 {
-			joined = append(joined, f.join(t, "c", "g", &member{room: -1, taboo: "2"}))
+			joined = append(joined, f.join(t, "c", "g", &member{room: -1, refuses: "2"}))
 		}
 		joined[0].ms.Leave()
 		f.wantAt(t, 1, 3)
@@ -243,7 +242,7 @@ func TestMembersThatJoinWhileAnotherIsAsked(t *testing.T) {
 	})
 }
 
-// Membership's methods never wait for a member that is being served.
+// No method of Membership waits for a Deliver of any member.
 func TestNobodyWaitsForAMemberThatIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -273,8 +272,8 @@ func TestNobodyWaitsForAMemberThatIsServed(t *testing.T) {
 	})
 }
 
-// A late acknowledgement counts until somebody else has taken the message, not
-// only until it is offered.
+// A late acknowledgement counts until another member has taken the message, not
+// only until it is offered to one.
 func TestALateAcknowledgementOfWhatNobodyTook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -292,8 +291,8 @@ func TestALateAcknowledgementOfWhatNobodyTook(t *testing.T) {
 	})
 }
 
-// A member alone shares the batches of its topic, so that what is kept in them
-// serves all groups of one.
+// The only member of a group gets the batches of its topic unchanged, so what is
+// cached in them serves all such groups.
 func TestGroupsOfOneShareTheBatchOfTheTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{Workers: 1})
@@ -305,7 +304,7 @@ func TestGroupsOfOneShareTheBatchOfTheTopic(t *testing.T) {
 					t.Errorf("share %v, want %v", share, want)
 				}
 			}}
-			ms, err := f.join0(t, "c", fmt.Sprint(i), s)
+			ms, err := f.tryJoin(t, "c", fmt.Sprint(i), s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -320,8 +319,8 @@ func TestGroupsOfOneShareTheBatchOfTheTopic(t *testing.T) {
 	})
 }
 
-// A decoder counts what filters decode: all messages of a pass, at the first
-// question about one of them.
+// decoder counts what filters decode: all messages of a batch, the first time that
+// one of them is asked about.
 type decoder struct {
 	*member
 	decoded int
@@ -332,8 +331,8 @@ func (d *decoder) Visible(b *streams.Batch) []int {
 	return nil
 }
 
-// Each acknowledgement had all that waited for redelivery decoded again: the
-// work grew with its square.
+// Past bug: each acknowledgement decoded everything that waited for redelivery, so
+// the work was quadratic.
 func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const total, credit = 4000, 200
@@ -347,7 +346,7 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 		}
 		synctest.Wait()
 		d := &decoder{member: all()}
-		ms, err := f.join0(t, "c", "g", d)
+		ms, err := f.tryJoin(t, "c", "g", d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -370,9 +369,8 @@ func TestRedeliveryDecodesEachMessageAFewTimes(t *testing.T) {
 	})
 }
 
-// A window that is full, and a member that refuses one of the messages in it:
-// handing that one to somebody else must not let the group forget that it waits
-// for room.
+// With a full window, a message that one member refuses and another takes must not
+// make the group forget that it waits for room.
 func TestAFullWindowIsNotForgottenWhenARefusedMessageIsHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{Window: 4}, streams.Options{})
@@ -389,8 +387,8 @@ func TestAFullWindowIsNotForgottenWhenARefusedMessageIsHandedOn(t *testing.T) {
 	})
 }
 
-// A member that has started while the worker was busy waits to be told of a
-// gap. A move in that moment must not leave it waiting for ever.
+// A member that starts while the worker is busy waits to be told of a gap. A move
+// at that moment must not leave it waiting for ever.
 func TestAMemberThatStartsWhenTheGroupMovesIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, smallTail)

@@ -25,7 +25,7 @@ func TestANewGroupIsDurableBeforeJoinReturns(t *testing.T) {
 		joined := make(chan error)
 		m := all()
 		go func() {
-			ms, err := f.join0(t, "c", "g", m)
+			ms, err := f.tryJoin(t, "c", "g", m)
 			m.ms = ms
 			joined <- err
 		}()
@@ -53,7 +53,7 @@ func TestAGroupThatCannotBeStoredDoesNotExist(t *testing.T) {
 	stored := newRecords()
 	f := newFixtureOn(t, memory.New(), stored, groups.Options{PerClient: 1}, streams.Options{})
 	stored.fail(broken, false)
-	if _, err := f.join0(t, "c", "g", all()); !errors.Is(err, broken) {
+	if _, err := f.tryJoin(t, "c", "g", all()); !errors.Is(err, broken) {
 		t.Errorf("joined: %v", err)
 	}
 	stored.fail(nil, false)
@@ -117,7 +117,7 @@ func TestAClientHasNoMoreGroupsThanItMay(t *testing.T) {
 	f := newFixture(t, groups.Options{PerClient: 2}, streams.Options{})
 	f.join(t, "c", "1", all())
 	f.join(t, "c", "2", all())
-	if _, err := f.join0(t, "c", "3", all()); err != groups.ErrTooManyGroups {
+	if _, err := f.tryJoin(t, "c", "3", all()); err != groups.ErrTooManyGroups {
 		t.Errorf("a third group: %v", err)
 	}
 	f.join(t, "c", "2", all())
@@ -127,13 +127,13 @@ func TestAClientHasNoMoreGroupsThanItMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.join(t, "c", "3", all())
-	if _, err := f.join0(t, "c", "4", all()); err != groups.ErrTooManyGroups {
+	if _, err := f.tryJoin(t, "c", "4", all()); err != groups.ErrTooManyGroups {
 		t.Errorf("a third group after a restart: %v", err)
 	}
 }
 
-// A client that wants everything makes a group for each of its subscriptions,
-// and must not be shut out by those that it left.
+// Old clients make a group for each subscription. The groups that they leave behind
+// must not shut them out.
 func TestTheLongestIdleGroupIsEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{PerClient: 4}, streams.Options{})
@@ -162,8 +162,8 @@ func TestTheLongestIdleGroupIsEvicted(t *testing.T) {
 	})
 }
 
-// Of what a group had handed out, the next member gets what was not
-// acknowledged, and nothing else, whatever happened in between.
+// The next member gets exactly those messages that were handed out and not
+// acknowledged, whatever happened in between.
 func TestAGroupWithoutMembersKeepsItsPlace(t *testing.T) {
 	between := map[string]func(*testing.T, *fixture){
 		"nothing":      func(*testing.T, *fixture) {},
@@ -206,8 +206,8 @@ func TestAGroupWithoutMembersKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// What was acknowledged since the last checkpoint comes again after a crash;
-// nothing before that does, and nothing is left out.
+// After a crash, messages acknowledged since the last checkpoint are delivered
+// again, earlier ones are not, and none is missing.
 func TestAfterACrashOnlyTheLastIntervalComesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -306,7 +306,7 @@ func TestCloseWritesWhatChanged(t *testing.T) {
 		a.ms.Ack(3)
 		a.ms.Resume()
 		a.ms.Leave()
-		if _, err := f.join0(t, "c", "g", all()); err != groups.ErrClosed {
+		if _, err := f.tryJoin(t, "c", "g", all()); err != groups.ErrClosed {
 			t.Errorf("joined a closed registry: %v", err)
 		}
 		if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.Latest(), false); err != groups.ErrClosed {
@@ -320,8 +320,8 @@ func TestCloseWritesWhatChanged(t *testing.T) {
 	})
 }
 
-// A topic that was deleted and made anew while the groups were not there has
-// none of the messages that they know.
+// A topic that was deleted and recreated while the groups were closed has none of
+// the messages that they know.
 func TestARecreatedLogIsReadFromItsBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -348,8 +348,8 @@ func TestARecreatedLogIsReadFromItsBeginning(t *testing.T) {
 	})
 }
 
-// What a log lost that a group had seen is not what comes later under the same
-// numbers.
+// If a log loses messages that a group has seen, later messages get the same
+// numbers. The group must deliver them.
 func TestALogThatCameBackShorter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -383,8 +383,8 @@ func TestALogThatCameBackShorter(t *testing.T) {
 	})
 }
 
-// A pass that was under way when the last member left, or the group moved,
-// reaches a group that may be elsewhere by then.
+// A batch that was being delivered when the last member left, or the group moved,
+// may reach the group at another position.
 func TestWhatAnOldReaderBringsIsIgnored(t *testing.T) {
 	for name, happen := range map[string]func(*testing.T, *fixture, *member){
 		"left": func(t *testing.T, f *fixture, a *member) { a.ms.Leave(); f.join(t, "c", "g", all()) },
@@ -415,7 +415,7 @@ func TestWhatAnOldReaderBringsIsIgnored(t *testing.T) {
 	}
 }
 
-// Topics need not be known when the groups are loaded.
+// Groups may be loaded before their topics are known.
 func TestATopicThatIsFoundLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})

@@ -150,8 +150,8 @@ func TestWhatIsNotAcknowledgedInTimeGoesToOthers(t *testing.T) {
 	})
 }
 
-// Whoever has no room is not handed what was taken back: until somebody is,
-// the late acknowledgement counts.
+// A message that timed out is not handed to a member without room. Until a member
+// gets it, the late acknowledgement counts.
 func TestALateAcknowledgementCountsUntilSomebodyElseHasTheMessage(t *testing.T) {
 	for name, ack := range map[string]func(*member) (int, error){
 		"seqs":  func(m *member) (int, error) { return m.ms.AckSeqs([]uint64{1, 2}) },
@@ -220,7 +220,8 @@ func TestADelayIsForgottenWithTheLastMember(t *testing.T) {
 	})
 }
 
-// While too much is set aside nothing new is handed out; what is out goes on.
+// While too much is set aside, nothing new is handed out. What is in flight
+// continues.
 func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{SetAsideBytes: 3}, streams.Options{})
@@ -243,7 +244,7 @@ func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	})
 }
 
-// A message that nobody acknowledges holds up what comes a window later.
+// A message that nobody acknowledges holds up the message one window later.
 func TestAGroupReadsNoFurtherThanItsWindow(t *testing.T) {
 	for _, explicit := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -275,12 +276,12 @@ func TestAGroupReadsNoFurtherThanItsWindow(t *testing.T) {
 	}
 }
 
-// What nobody present may see is done, so that it does not hold up the others,
-// and is not shown to who joins later.
+// A message that no member may see is done. It does not hold up the others, and a
+// member that joins later does not see it.
 func TestWhatIsPassedOverIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{Window: 2}, streams.Options{})
-		a := f.join(t, "c", "g", &member{room: -1, taboo: "x"})
+		a := f.join(t, "c", "g", &member{room: -1, refuses: "x"})
 		f.send("x1", "x2", "x3", "1", "x4", "2", "3")
 		synctest.Wait()
 		a.want(t, "1")
@@ -296,7 +297,7 @@ func TestWhatIsPassedOverIsDone(t *testing.T) {
 	})
 }
 
-// Each timer fires in time, whatever the order in which the groups are due.
+// Each timer fires on time, whatever the order in which the groups are due.
 func TestTimersOfManyGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -322,8 +323,8 @@ func TestTimersOfManyGroups(t *testing.T) {
 	})
 }
 
-// A panicked member's messages wait for it to leave, or, if it acknowledges
-// explicitly, for their time; that is no failure.
+// Messages of a member that panicked wait until it leaves or, if it is explicit,
+// until they time out. That is not a failure.
 func TestWhatAPanickedExplicitMemberHeldIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m deadLetterSink
@@ -352,12 +353,12 @@ func TestWhatAPanickedExplicitMemberHeldIsNoFailure(t *testing.T) {
 	})
 }
 
-// Members that left are not kept by what they did not acknowledge in time and
-// nobody else accepts.
+// Messages that timed out and that no other member accepts do not keep members in
+// memory that have left.
 func TestMembersThatLeftAreNotHeldOnTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
-		f.join(t, "c", "g", &member{room: -1, taboo: "x"}) // stays
+		f.join(t, "c", "g", &member{room: -1, refuses: "x"}) // stays
 		for range 20 {
 			m := f.joinExplicitly(t, &member{room: 1})
 			f.send("x", "x")

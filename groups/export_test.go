@@ -2,7 +2,7 @@ package groups
 
 import "seagate/streams"
 
-// ReaderOf returns the group as its topic sees it now.
+// ReaderOf returns the group's present reader of the topic.
 func (t *Topic) ReaderOf(name Name) streams.Consumer {
 	g := t.find(name)
 	g.mu.Lock()
@@ -10,7 +10,7 @@ func (t *Topic) ReaderOf(name Name) streams.Consumer {
 	return g.reader
 }
 
-// OverdueOf is how many late acknowledgements would count.
+// OverdueOf returns how many messages a late acknowledgement would still count for.
 func (t *Topic) OverdueOf(name Name) int {
 	g := t.find(name)
 	g.mu.Lock()

@@ -20,13 +20,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// member writes down what it was handed; it takes room messages, or all if
-// room is negative, and accepts what does not contain its taboo.
+// member records what it was handed. It takes room messages, or all if room is
+// negative, and accepts payloads that do not contain refuses.
 type member struct {
 	mu       sync.Mutex
 	ms       *groups.Membership
 	room     int
-	taboo    string
+	refuses  string
 	mayMiss  bool // what it is told of gaps
 	skips    bool // gaps
 	got      []string
@@ -37,13 +37,13 @@ type member struct {
 }
 
 func (m *member) Visible(b *streams.Batch) []int {
-	if m.taboo == "" {
+	if m.refuses == "" {
 		return nil
 	}
-	return indices(b, func(payload string) bool { return !strings.Contains(payload, m.taboo) })
+	return indices(b, func(payload string) bool { return !strings.Contains(payload, m.refuses) })
 }
 
-// indices are those of the messages that f accepts.
+// indices returns the indices of the messages that f accepts.
 func indices(b *streams.Batch, f func(payload string) bool) []int {
 	visible := []int{}
 	for i, m := range b.Messages {
@@ -125,7 +125,8 @@ func (m *member) want(t *testing.T, got ...string) {
 	}
 }
 
-// take returns what it was handed since the last call, and how often before.
+// take returns what the member was handed since the last call, and the attempts
+// before.
 func (m *member) take() (got []string, attempts []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -134,7 +135,7 @@ func (m *member) take() (got []string, attempts []int) {
 	return got, attempts
 }
 
-// count is how many messages it was handed.
+// count returns how many messages the member was handed.
 func (m *member) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,7 +155,7 @@ func all() *member { return &member{room: -1} }
 
 var boiler = streams.ID{Space: "jail", Name: "boiler"}
 
-// fixture is a topic with groups.
+// fixture is a topic with its groups.
 type fixture struct {
 	engine   *memory.Engine
 	records  storage.Records
@@ -170,7 +171,7 @@ func newFixture(t testing.TB, opts groups.Options, streamOpts streams.Options) *
 	return newFixtureOn(t, engine, engine, opts, streamOpts)
 }
 
-// newFixtureOn keeps the records of groups apart from all else.
+// newFixtureOn stores the records of groups in records and everything else in engine.
 func newFixtureOn(t testing.TB, engine *memory.Engine, records storage.Records, opts groups.Options, streamOpts streams.Options) *fixture {
 	t.Helper()
 	net, err := streams.Open(t.Context(), streams.Stores{Records: engine, Disk: engine, Memory: memory.New()}, streamstest.Options(streamOpts))
@@ -184,7 +185,7 @@ func newFixtureOn(t testing.TB, engine *memory.Engine, records storage.Records, 
 	return f
 }
 
-// groups are those of the fixture's topic.
+// groups returns the groups of the fixture's topic.
 func (f *fixture) groups() *groups.Topic { return f.registry.Topic(boiler) }
 
 func (f *fixture) provide(t testing.TB) {
@@ -241,8 +242,8 @@ func (f *fixture) joinWith(t testing.TB, client, group string, m *member, opts g
 	return m
 }
 
-// join0 joins, and neither checks nor starts anything.
-func (f *fixture) join0(t testing.TB, client, group string, m groups.Member) (*groups.Membership, error) {
+// tryJoin joins without checking the error or starting the member.
+func (f *fixture) tryJoin(t testing.TB, client, group string, m groups.Member) (*groups.Membership, error) {
 	return f.groups().Join(t.Context(), f.out.Topic(), nameOf(client, group), groups.JoinOptions{}, m)
 }
 
@@ -277,7 +278,7 @@ func (f *fixture) stat(t testing.TB) groups.Stat {
 	return s
 }
 
-// wantAt checks where the group is and how many messages it is not done with.
+// wantAt checks the position and the lag of the group.
 func (f *fixture) wantAt(t testing.TB, position, lag uint64) {
 	t.Helper()
 	if s := f.stat(t); s.Position != position || s.Lag != lag {
@@ -285,10 +286,10 @@ func (f *fixture) wantAt(t testing.TB, position, lag uint64) {
 	}
 }
 
-// smallTail leaves nearly everything to the log.
+// smallTail makes readers read nearly everything from the log.
 var smallTail = streams.Options{TailMessages: 1}
 
-// trim leaves the topic so many messages.
+// trim drops all but the newest messages of the topic.
 func (f *fixture) trim(t testing.TB, messages uint64) {
 	t.Helper()
 	log, err := f.engine.OpenLog(t.Context(), boiler.Space+"/"+boiler.Name)
@@ -300,7 +301,7 @@ func (f *fixture) trim(t testing.TB, messages uint64) {
 	}
 }
 
-// numbers are the payloads that sendNumbers sends.
+// numbers returns the payloads that sendNumbers sends.
 func numbers(first, last int) (all []string) {
 	for n := first; n <= last; n++ {
 		all = append(all, fmt.Sprint(n))

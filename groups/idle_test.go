@@ -12,7 +12,7 @@ import (
 	"seagate/streams"
 )
 
-// The sweep comes every minute.
+// The sweep runs every minute.
 func TestAnIdleGroupIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{IdleTimeout: time.Hour}, streams.Options{})
@@ -31,8 +31,8 @@ func TestAnIdleGroupIsDeleted(t *testing.T) {
 	})
 }
 
-// A group that had members when the process died has been idle since the
-// restart; one that had none, since its last member left.
+// A group that had members when the process died is idle since the restart. One
+// without members is idle since the last one left.
 func TestIdlenessIsRememberedOverRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{IdleTimeout: time.Hour}, streams.Options{})
@@ -60,7 +60,7 @@ func TestFreshGroupsLeaveNothingBehind(t *testing.T) {
 		f := newFixture(t, groups.Options{IdleTimeout: 2 * time.Minute, PerClient: many}, streams.Options{})
 		before := heap()
 		for i := range many {
-			ms, err := f.join0(t, "c", fmt.Sprint("fresh-", i), all())
+			ms, err := f.tryJoin(t, "c", fmt.Sprint("fresh-", i), all())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,13 +85,13 @@ func TestFreshGroupsLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// The records are counted apart: they stay when the registry is closed.
+// Records are counted apart: they stay when the registry is closed.
 func TestAGroupAtRestIsSmall(t *testing.T) {
 	const many, limit = 20_000, 1024
 	f := newFixture(t, groups.Options{PerClient: many}, streams.Options{})
 	f.sendNumbers(1, 100)
 	for i := range many {
-		ms, err := f.join0(t, "c", fmt.Sprintf("%08d-0000-0000-0000-000000000000", i), all())
+		ms, err := f.tryJoin(t, "c", fmt.Sprintf("%08d-0000-0000-0000-000000000000", i), all())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestGapsAreCountedAndTold(t *testing.T) {
 			t.Errorf("before anybody noticed: %+v", s)
 		}
 		first := all()
-		ms, err := f.join0(t, "c", "g", first)
+		ms, err := f.tryJoin(t, "c", "g", first)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +60,8 @@ func TestGapsAreCountedAndTold(t *testing.T) {
 	})
 }
 
-// Who was told of a gap may have been gone by then. So others are told, until
-// somebody says that it has arrived.
+// A member that was told of a gap may be gone already. So other members are told,
+// until one confirms the notice.
 func TestAGapIsToldUntilSomebodyHeard(t *testing.T) {
 	for _, explicit := range []bool{false, true} {
 		t.Run(fmt.Sprintf("explicit %t", explicit), func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestAGapIsToldUntilSomebodyHeard(t *testing.T) {
 	}
 }
 
-// A member that cannot be told has not heard.
+// A member that cannot be told of a gap does not confirm it.
 func TestAGapWaitsForSomebodyWhoCanBeTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, smallTail)
@@ -127,8 +127,8 @@ func TestAGapWaitsForSomebodyWhoCanBeTold(t *testing.T) {
 	})
 }
 
-// Of a log that came back shorter, the group goes on behind what there is: what
-// of that it had lost before is still to be told.
+// If a log comes back shorter, the group continues at its end. A gap before that
+// end still has to be told.
 func TestAGapAcrossTheEndOfALogThatCameBackShorter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, streams.Options{})
@@ -152,7 +152,7 @@ func TestAGapAcrossTheEndOfALogThatCameBackShorter(t *testing.T) {
 	})
 }
 
-// Members that never hear of their gaps cost no more than so much memory.
+// Gaps that no member confirms take a bounded amount of memory.
 func TestGapsOfWhichNobodyHearsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, smallTail)
@@ -177,8 +177,8 @@ func TestGapsOfWhichNobodyHearsAreBounded(t *testing.T) {
 	})
 }
 
-// A member that holds a message while retention passes it still acknowledges
-// it; what the group had not read is lost.
+// A member can acknowledge a message that retention has dropped meanwhile. Messages
+// that the group had not read are lost.
 func TestAGapBehindAFullWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{Window: 2}, smallTail)
@@ -199,7 +199,7 @@ func TestAGapBehindAFullWindow(t *testing.T) {
 	})
 }
 
-// torn is a store whose logs cannot be read at times.
+// torn is a store whose logs sometimes cannot be read.
 type torn struct {
 	*memory.Engine
 	broken atomic.Bool
@@ -263,7 +263,7 @@ func TestATopicThatCannotBeReadLetsTheMembersGo(t *testing.T) {
 	})
 }
 
-// A gap that was noticed while the only member had not started was told to
+// Past bug: a gap that was found before the only member had started was told to
 // nobody.
 func TestAGapBeforeStartIsToldToTheNextMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestAGapBeforeStartIsToldToTheNextMember(t *testing.T) {
 		synctest.Wait()
 		m.ms.Leave()
 		f.trim(t, 5)
-		ms, err := f.join0(t, "c", "g", all())
+		ms, err := f.tryJoin(t, "c", "g", all())
 		if err != nil {
 			t.Fatal(err)
 		}

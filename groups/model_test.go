@@ -17,8 +17,8 @@ import (
 	"seagate/streams"
 )
 
-// model is what may be said about the messages of a topic and one group from
-// outside, whatever the members do and however often the process dies.
+// model knows what must hold for the messages of a topic and one group, whatever
+// the members do and however often the process dies.
 type model struct {
 	*testing.T
 	*fixture
@@ -40,7 +40,7 @@ type model struct {
 	heard     map[uint64]bool // those of them of which somebody said so
 }
 
-// actor is a member that writes down what it holds.
+// actor is a member that records what it holds.
 type actor struct {
 	model    *model
 	ms       *groups.Membership
@@ -99,7 +99,7 @@ func (a *actor) Gap(first, last uint64) (tag uint64, told bool) {
 	return a.tag, true
 }
 
-// hear says that the member heard of the gaps up to a tag.
+// hear confirms the gaps up to a tag.
 func (a *actor) hear(tag uint64) {
 	a.model.mu.Lock()
 	for _, g := range a.gaps {
@@ -231,8 +231,8 @@ func (m *model) ack() {
 	a.hear(h.tag)
 }
 
-// ackOne acknowledges what the member was handed once, and may have had taken
-// back since.
+// ackOne acknowledges a message that the member was handed, and that may have
+// timed out since.
 func (a *actor) ackOne(seq uint64) {
 	n, err := a.ms.AckSeqs([]uint64{seq, a.model.sent + 1})
 	a.model.mu.Lock()
@@ -268,8 +268,8 @@ func (m *model) makeRoom() {
 	a.ms.Resume()
 }
 
-// wait lets time go by. What was done before is written then, if it is at
-// least as long as the interval of checkpoints.
+// wait advances the time. If that is at least the interval of checkpoints, what was
+// done before is written.
 func (m *model) wait() {
 	d := time.Duration(m.rng.IntN(2500)) * time.Millisecond
 	if m.rng.IntN(6) == 0 {
@@ -299,7 +299,7 @@ func (m *model) lose() {
 	}
 }
 
-// die ends the process, in order or not.
+// die ends the process, with or without closing the registry.
 func (m *model) die() {
 	switch m.rng.IntN(8) {
 	case 0:
@@ -329,7 +329,7 @@ func (m *model) die() {
 	m.members = nil
 }
 
-// checkPosition: nothing undone lies below the position.
+// checkPosition checks that everything below the position is done.
 func (m *model) checkPosition() {
 	s, err := m.groups().Get(context.Background(), theGroup)
 	if err == groups.ErrNotFound {
@@ -351,8 +351,8 @@ func (m *model) checkDoneLocked(who string, first, last uint64) {
 	}
 }
 
-// checkRecord: what is written is never ahead of what is done, and behind by
-// no more than the interval.
+// checkRecord checks that the record is never ahead of what is done, and at most
+// one interval behind.
 func (m *model) checkRecord() {
 	stored, err := m.records.Get(context.Background(), "groups", "jail/boiler/c/g")
 	if errors.Is(err, storage.ErrNotFound) {
@@ -382,7 +382,7 @@ func (m *model) checkRecord() {
 	}
 }
 
-// finish has one member take and acknowledge everything.
+// finish makes one member take and acknowledge everything.
 func (m *model) finish() {
 	for _, a := range m.members {
 		a.ms.Leave()
@@ -418,7 +418,7 @@ func (m *model) finish() {
 	}
 }
 
-func TestWhateverHappensEachMessageIsDoneOnceItIsDone(t *testing.T) {
+func TestRandomOperationsAgainstAModel(t *testing.T) {
 	for seed := range uint64(150) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -47,7 +47,8 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
-// What members hold is written as tried: after a crash it comes again.
+// The record counts what members hold as one attempt, since it is delivered again
+// after a crash.
 func TestARecordCountsWhatIsHandedOut(t *testing.T) {
 	g := testGroup()
 	ms := &Membership{group: g}
@@ -121,7 +122,7 @@ func FuzzParseRecord(f *testing.F) {
 	})
 }
 
-// A record at its largest fits into one value of the store.
+// The largest record fits into one value of the store.
 func TestTheLargestRecordFits(t *testing.T) {
 	const far = 1<<64 - 2*MaxWindow
 	g := &group{log: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}

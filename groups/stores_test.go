@@ -34,7 +34,7 @@ func (r *records) fail(err error, also bool) {
 	r.failing, r.also = err, also
 }
 
-// hold lets writes wait until release is called.
+// hold makes writes wait until release is called.
 func (r *records) hold() (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +91,7 @@ func keysOf(t testing.TB, r storage.Records) (keys []string) {
 	return keys
 }
 
-// copyOf is the records as a crash would leave them.
+// copyOf returns the records as a crash would leave them.
 func copyOf(t testing.TB, r storage.Records) storage.Records {
 	t.Helper()
 	c := memory.New()
@@ -106,8 +106,8 @@ func copyOf(t testing.TB, r storage.Records) storage.Records {
 	return c
 }
 
-// crash leaves the registry as it is, and opens another one on what it has
-// written so far. The old one's members are not served any more.
+// crash opens a new registry on what the old one has written so far. The members of
+// the old one are not served any more.
 func (f *fixture) crash(t testing.TB) {
 	t.Helper()
 	left := copyOf(t, f.records)
@@ -116,14 +116,14 @@ func (f *fixture) crash(t testing.TB) {
 	f.open(t)
 }
 
-// A Join that failed while the record was written, and may have happened, leaves
-// no group behind, also after a restart.
+// A Join whose write failed, but may have happened, leaves no group behind, not even
+// after a restart.
 func TestAJoinThatFailsLeavesNoRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecords()
 		f := newFixtureOn(t, memory.New(), r, groups.Options{}, streams.Options{})
 		r.fail(context.Canceled, true)
-		if _, err := f.join0(t, "c", "g", all()); err == nil {
+		if _, err := f.tryJoin(t, "c", "g", all()); err == nil {
 			t.Fatal("joined")
 		}
 		r.fail(nil, false)
@@ -153,7 +153,7 @@ func TestCloseWaitsNoLongerThanItsContext(t *testing.T) {
 	})
 }
 
-// stuck is a store that writes a record once, and never again.
+// stuck is a store that writes each record once, and blocks the next write.
 type stuck struct{ storage.Records }
 
 func (s stuck) Put(ctx context.Context, table, key string, value []byte, cond storage.Condition) (uint64, error) {
@@ -171,7 +171,7 @@ func TestAJoinThatCloseOvertakes(t *testing.T) {
 		release := stored.hold()
 		joined := make(chan error)
 		go func() {
-			_, err := f.join0(t, "c", "g", all())
+			_, err := f.tryJoin(t, "c", "g", all())
 			joined <- err
 		}()
 		synctest.Wait()

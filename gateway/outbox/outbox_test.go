@@ -27,9 +27,8 @@ func options() Options {
 	}
 }
 
-// overPipe returns an outbox that leaves everything to its flusher, as one over
-// TLS does, and the peer's end. It is for a bubble: every write waits for the
-// peer to read.
+// overPipe returns an outbox whose flusher writes everything, as over TLS, and the
+// peer's end. It needs a synctest bubble: each write waits until the peer reads.
 func overPipe(t *testing.T) (*Outbox, net.Conn) {
 	t.Helper()
 	nc, peer := net.Pipe()
@@ -37,7 +36,7 @@ func overPipe(t *testing.T) (*Outbox, net.Conn) {
 	return New(nc, options()), peer
 }
 
-// A fixedBuffer stands for a socket whose buffer has a size that is known.
+// A fixedBuffer is a socket whose buffer has a known size.
 type fixedBuffer struct {
 	syscall.RawConn
 	fd uintptr
@@ -45,9 +44,9 @@ type fixedBuffer struct {
 
 func (k fixedBuffer) Write(f func(uintptr) bool) error { f(k.fd); return nil }
 
-// What the kernel took ended exactly at a frame. The next was over the budget
-// and turned away, though nothing was queued: no flusher was there to tell the
-// subscription to go on, and it never did.
+// Past bug: the kernel took exactly one frame. The next was over the budget and
+// refused, although nothing was queued. So no flusher ran that could resume the
+// subscription.
 func TestAFrameOverTheBudgetIsTakenIntoAnEmptyQueue(t *testing.T) {
 	const buffer = 64 << 10 // of a pipe, see pipe(7)
 	synctest.Test(t, func(t *testing.T) {
@@ -76,9 +75,8 @@ func TestAFrameOverTheBudgetIsTakenIntoAnEmptyQueue(t *testing.T) {
 	})
 }
 
-// A frame offered after the flusher's last write and before its end, as groups
-// do from within drained, was turned away with nobody left to call drained
-// again.
+// Past bug: a frame offered after the flusher's last write and before its end, as
+// groups do from within drained, was refused, and nobody called drained again.
 func TestAFrameOfferedWhileTheFlusherEndsIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, peer := overPipe(t)
@@ -100,8 +98,8 @@ func TestAFrameOfferedWhileTheFlusherEndsIsTaken(t *testing.T) {
 	})
 }
 
-// The messages of a group that an ended connection took were dropped: it
-// counted them as sent until it had left.
+// Past bug: an ended connection took messages of a group, and counted them as sent
+// until it left.
 func TestAnEndedConnectionTakesNothingOfAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, peer := overPipe(t)
@@ -114,8 +112,8 @@ func TestAnEndedConnectionTakesNothingOfAGroup(t *testing.T) {
 	})
 }
 
-// A reader that waited for its peer to read did not notice that the connection
-// had ended, and a client that was revoked stayed until the stall timeout.
+// Past bug: a reader that waited for its peer did not notice the end of the
+// connection. A revoked client stayed until the stall timeout.
 func TestAReaderThatWaitsForItsPeerNoticesTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, _ := overPipe(t)
@@ -135,8 +133,8 @@ func TestAReaderThatWaitsForItsPeerNoticesTheEnd(t *testing.T) {
 	})
 }
 
-// The kernel took megabytes for a peer that read slowly. The ping waited
-// behind them for longer than its answer may take, and the peer was dropped.
+// Past bug: the kernel took megabytes for a slow peer. The ping waited behind them for
+// longer than its answer may take, and the peer was dropped.
 func TestTheKernelKeepsLittleForASlowPeer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -166,8 +164,8 @@ func TestTheKernelKeepsLittleForASlowPeer(t *testing.T) {
 	}
 }
 
-// A ping waits behind what was written before it. A peer that read a large
-// message slowly was dropped in the middle of it.
+// Past bug: a ping waits behind what was written before it. A peer that slowly read
+// a large message was dropped in the middle of it.
 func TestAPeerThatIsReadingIsNotGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const patience = time.Second

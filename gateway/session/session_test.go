@@ -57,8 +57,8 @@ func bareGateway() *gateway.Gateway {
 	}}
 }
 
-// A lagging group's gap reached a subscription that its client had ended, and
-// closed the whole connection for it.
+// Past bug: a group's gap reached a subscription that the client had ended, and closed
+// the whole connection.
 func TestAnEndedSubscriptionDoesNotEndItsConnection(t *testing.T) {
 	s, link := overPipe(t, bareGateway())
 	sub := &subscription{session: s, id: 2, stream: "boiler", ended: true}
@@ -67,8 +67,8 @@ func TestAnEndedSubscriptionDoesNotEndItsConnection(t *testing.T) {
 	}
 }
 
-// A connection with many subscriptions to one stream had each batch encoded,
-// and kept, once for each of them.
+// Past bug: with many subscriptions of a connection to one stream, each batch was
+// encoded and kept once for each of them.
 func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 	b := &streams.Batch{Messages: []*streams.Message{{Payload: []byte(`1`)}, {Payload: []byte(`22`)}}}
 	s, _ := overPipe(t, bareGateway())
@@ -93,8 +93,8 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 	}
 }
 
-// What is encoded for one share serves the others, in whatever order they come,
-// and attempts show only where they are asked for.
+// Frames encoded for one share serve the others, in any order. Attempts appear only
+// in frames of members that asked for them.
 func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {
 	b := &streams.Batch{}
 	for i := range 5 {
@@ -125,8 +125,8 @@ func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {
 	}
 }
 
-// unsubscribe finds the subscription and deletes it in two steps. The end of
-// the stream, in between, closed it too.
+// unsubscribe finds and deletes the subscription in two steps. The end of the stream
+// may close it in between.
 func TestASubscriptionThatEndsInTwoWaysIsClosedOnce(t *testing.T) {
 	ctx := t.Context()
 	g := gatewaytest.New(t)

@@ -60,21 +60,21 @@ func sortPublishes(publishes []Publish) {
 	slices.SortFunc(publishes, func(a, b Publish) int { return cmp.Compare(a.SentAt, b.SentAt) })
 }
 
-// A streamCheck is what is known of one stream.
+// A streamCheck holds what is known about one stream.
 type streamCheck struct {
 	report    *Report
 	log       Log
 	trims     bool
-	bySeq     map[uint64]Entry // what anybody saw, dropped messages included
+	bySeq     map[uint64]Entry // what readers saw, including messages dropped since
 	byID      map[ID]uint64
 	publishes []*Publish // in the order of SentAt
 	publishOf map[ID]*Publish
 
-	answered []mark // the highest number that was acknowledged up to then
-	begun    []mark // the lowest number that was sent from then on
+	answered []mark // the highest number acknowledged until then
+	begun    []mark // the lowest number sent from then on
 }
 
-// A mark is a number at a time.
+// A mark is the number of a message, and a time.
 type mark struct {
 	at  Instant
 	seq uint64
@@ -106,8 +106,8 @@ func (c *streamCheck) addSessions(who string, sessions []*Session) {
 	}
 }
 
-// addEntry notes the number that somebody saw, unless it disagrees with what
-// others saw.
+// addEntry records an entry that a reader saw, and reports one that contradicts
+// what another reader saw.
 func (c *streamCheck) addEntry(who string, e Entry) {
 	before, known := c.bySeq[e.Seq]
 	seq := c.byID[e.ID]
@@ -128,7 +128,7 @@ func (c *streamCheck) addEntry(who string, e Entry) {
 }
 
 // number returns the number of a delivered message, or 0 if nobody saw it. It
-// reports a message that cannot have been delivered, and returns false.
+// returns false for a message that must not have been delivered, and reports it.
 func (c *streamCheck) number(who string, e Entry) (seq uint64, valid bool) {
 	seq = cmp.Or(e.Seq, c.byID[e.ID])
 	switch {
@@ -143,8 +143,8 @@ func (c *streamCheck) number(who string, e Entry) (seq uint64, valid bool) {
 	return seq, true
 }
 
-// checkGap reports a notice of missing messages that is wrong: it names none,
-// or some that the log still has.
+// checkGap reports a wrong notice of missing messages: one that names no message,
+// or messages that the log still has.
 func (c *streamCheck) checkGap(who string, m client.Missing) (valid bool) {
 	valid = m.From <= m.To && m.To < c.log.First
 	if !valid {
@@ -153,8 +153,8 @@ func (c *streamCheck) checkGap(who string, m client.Missing) (valid bool) {
 	return valid
 }
 
-// checkNumbers checks that the log has every number from its first one on,
-// once, and that it has kept what it should.
+// checkNumbers checks that the log has each number from its first one on exactly
+// once, and that it kept what it must keep.
 func (c *streamCheck) checkNumbers() {
 	if c.log.First != 1 && !c.trims {
 		c.add(Numbering, "the log begins with %d, and should keep everything", c.log.First)
@@ -180,8 +180,8 @@ func (c *streamCheck) checkNumbers() {
 	}
 }
 
-// checkMessages checks that the log has what was acknowledged and not what was
-// refused, and that batches are whole.
+// checkMessages checks that the log has everything that was acknowledged and
+// nothing that was refused, and that batches are whole.
 func (c *streamCheck) checkMessages() {
 	var missing []ID
 	for _, p := range c.publishes {
@@ -198,8 +198,8 @@ func (c *streamCheck) checkMessages() {
 			c.checkBatch(p)
 		}
 	}
-	// Only numbers that were dropped before anybody saw them can be those of
-	// messages that nobody saw.
+	// A message that nobody saw can only have a number that was dropped before
+	// anybody saw it.
 	unseen := 0
 	for seq := uint64(1); seq < c.log.First && c.trims; seq++ {
 		if _, seen := c.bySeq[seq]; !seen {
@@ -214,14 +214,14 @@ func (c *streamCheck) checkMessages() {
 	}
 }
 
-// checkBatch checks that a batch of which a message is there is there as a
-// whole, one message after the other.
+// checkBatch checks that the log has all messages of a batch, with consecutive
+// numbers, or none.
 func (c *streamCheck) checkBatch(p *Publish) {
 	var before uint64
 	for i, id := range p.IDs {
 		seq := c.byID[id]
 		switch {
-		case seq == 0 && c.trims: // it may have been dropped
+		case seq == 0 && c.trims: // retention may have dropped it
 		case seq == 0:
 			c.add(TornBatch, "message %v is not there, and others of its batch are", id)
 		case before != 0 && seq != before+1:
@@ -231,9 +231,9 @@ func (c *streamCheck) checkBatch(p *Publish) {
 	}
 }
 
-// checkOrder checks that messages of one connection have the order in which
-// they were sent, and that what was sent after an acknowledgement, by whomever,
-// comes after the acknowledged message.
+// checkOrder checks that the messages of one connection are in the order in which
+// they were sent, and that a message sent after an acknowledgement, on any
+// connection, comes after the acknowledged message.
 func (c *streamCheck) checkOrder() {
 	last := map[int]uint64{} // by connection
 	for _, p := range c.publishes {
@@ -266,7 +266,7 @@ func (c *streamCheck) span(p *Publish) (first, end uint64) {
 }
 
 // sees returns the first number from seq on that a reader of the color must
-// have, and log.Next if there is none. What nobody saw has no color.
+// receive, or log.Next if there is none. A message that nobody saw has no color.
 func (c *streamCheck) sees(seq uint64, color string) uint64 {
 	for ; seq < c.log.Next; seq++ {
 		if e, seen := c.bySeq[seq]; color == "" || seen && e.Color == color {
@@ -276,7 +276,7 @@ func (c *streamCheck) sees(seq uint64, color string) uint64 {
 	return min(seq, c.log.Next)
 }
 
-// startRange returns between which numbers a subscription must have begun.
+// startRange returns the range of numbers in which a subscription must begin.
 func (c *streamCheck) startRange(s *Session) (low, high uint64) {
 	switch s.From.Kind {
 	case protocol.PositionEarliest:
@@ -286,8 +286,8 @@ func (c *streamCheck) startRange(s *Session) (low, high uint64) {
 	case protocol.PositionTime:
 		return c.timeRange(s.From.Time)
 	}
-	// The latest: not before what had been acknowledged when it was asked for,
-	// and not after what was sent when it had been answered.
+	// Latest: not before what was acknowledged when the client asked, and not
+	// after what was sent when the gateway had answered.
 	high = c.log.Next
 	if i, _ := slices.BinarySearchFunc(c.begun, s.JoinedAt, mark.compare); i < len(c.begun) {
 		high = min(high, c.begun[i].seq)
@@ -295,8 +295,8 @@ func (c *streamCheck) startRange(s *Session) (low, high uint64) {
 	return c.acknowledgedBefore(s.AskedAt) + 1, high
 }
 
-// timeRange returns between which numbers the first message lies that is not
-// older than a time. A number that nobody saw has no time.
+// timeRange returns the range of numbers in which the first message lies that is
+// not older than a time. A message that nobody saw has no known time.
 func (c *streamCheck) timeRange(t time.Time) (low, high uint64) {
 	low, high = 1, c.log.Next
 	for seq := uint64(1); seq < c.log.Next; seq++ {
@@ -312,8 +312,7 @@ func (c *streamCheck) timeRange(t time.Time) (low, high uint64) {
 	return low, max(high, c.log.First)
 }
 
-// acknowledgedBefore returns the highest number that was acknowledged before a
-// time, or 0.
+// acknowledgedBefore returns the highest number acknowledged before a time, or 0.
 func (c *streamCheck) acknowledgedBefore(at Instant) uint64 {
 	i, _ := slices.BinarySearchFunc(c.answered, at, mark.compare)
 	if i == 0 {
@@ -322,7 +321,7 @@ func (c *streamCheck) acknowledgedBefore(at Instant) uint64 {
 	return c.answered[i-1].seq
 }
 
-// index makes answered and begun.
+// index fills answered and begun.
 func (c *streamCheck) index() {
 	for _, p := range c.publishes {
 		first, end := c.span(p)

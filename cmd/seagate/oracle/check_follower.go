@@ -5,18 +5,18 @@ import (
 	"seagate/protocol"
 )
 
-// A followerCheck goes along a follower's events and the log at once.
+// A followerCheck compares a follower's events with the log, in order.
 type followerCheck struct {
 	*streamCheck
 	*Follower
-	next uint64 // the first number that was not accounted for; 0 if unknown
-	low  uint64 // while next is unknown: between which numbers it is
+	next uint64 // the first number not accounted for; 0 if unknown
+	low  uint64 // while next is unknown, the lowest number that it can be
 	high uint64
 }
 
-// checkFollower checks that a follower received each message that it sees, once
-// and in order, from where it began to where it ended, or was told that the
-// message is missing.
+// checkFollower checks that a follower received each message that it may see once
+// and in order, from its start to its end, or was told that the message is
+// missing.
 func (c *streamCheck) checkFollower(f *Follower) {
 	if f.Failure != "" {
 		c.add(Surprise, "%s: %s", f.Name, f.Failure)
@@ -40,7 +40,7 @@ func (c *streamCheck) checkFollower(f *Follower) {
 	}
 }
 
-// begin finds where a session begins and whether it may.
+// begin finds where a session begins, and reports a start that is not allowed.
 func (w *followerCheck) begin(s *Session) {
 	w.low, w.high = w.startRange(s)
 	w.next = 0
@@ -71,7 +71,7 @@ func (w *followerCheck) event(e Event) {
 	switch {
 	case seq != 0:
 		w.message(seq, e.ID)
-	case valid: // it was dropped before anybody saw its number
+	case valid: // dropped before anybody saw its number
 		w.low, w.high, w.next = max(w.low, w.next), w.log.First, 0
 	}
 }
@@ -114,8 +114,8 @@ func (w *followerCheck) gap(m client.Missing) {
 	w.next = max(w.next, m.To+1)
 }
 
-// finish checks how a session ended: the last one of a follower that resumes,
-// and each one of the others.
+// finish checks how a session ended. It is called for the last session of a
+// follower that resumes, and for each session of another.
 func (w *followerCheck) finish(s *Session) {
 	next := w.next
 	if next == 0 {

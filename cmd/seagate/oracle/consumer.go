@@ -14,22 +14,22 @@ import (
 	"seagate/protocol"
 )
 
-// A consumer has one session after the other, over a link of its own.
+// A consumer runs one session after another, each on a connection of its own.
 type consumer struct {
 	*Oracle
 	stream  string
 	link    *link
 	random  *rand.Rand
-	stalls  bool // it sometimes stops reading for a while
+	stalls  bool // it stops reading for a while now and then
 	cut     bool // it has cut the connection of the session itself
-	leaving bool // it ends the session: it does nothing with what still comes
+	leaving bool // it is ending the session, and ignores what still arrives
 }
 
-// A role decides about the sessions of a consumer.
+// A role decides what a consumer's sessions do and when they are complete.
 type role interface {
 	// nextOptions returns the options of the next session.
 	nextOptions() client.SubscribeOptions
-	// failed takes the refusal of a session, after which there is no other one.
+	// failed records the refusal of a session. No other session follows.
 	failed(error)
 	began(*listening)
 	take(*listening, *Event)
@@ -39,7 +39,7 @@ type role interface {
 	ended(*listening)
 }
 
-// A listening is one session under way.
+// A listening is a session in progress.
 type listening struct {
 	*Session
 	conn *client.Conn
@@ -49,8 +49,8 @@ type listening struct {
 const (
 	longestStall = 3 * time.Second
 	stallEvery   = 300 // messages
-	// pollEvery is how often a consumer that has everything there is looks
-	// whether that is all.
+	// pollEvery is how often a consumer that receives nothing asks whether the
+	// run is over.
 	pollEvery = 50 * time.Millisecond
 )
 
@@ -62,7 +62,7 @@ func (o *Oracle) newConsumer(stream string, t Target, stalls bool) (*consumer, e
 	return &consumer{Oracle: o, stream: stream, link: l, stalls: stalls, random: o.chance(o.newConn() + maxPublishers)}, nil
 }
 
-// run has sessions until the role has received everything.
+// run runs sessions until the role is complete.
 func (c *consumer) run(r role) {
 	defer c.link.close()
 	var wait backoff
@@ -87,7 +87,7 @@ func (c *consumer) run(r role) {
 	}
 }
 
-// join begins a session.
+// join starts a session.
 func (c *consumer) join(options client.SubscribeOptions) (*listening, error) {
 	s := &Session{From: options.From, Meta: options.Meta || options.Explicit, Explicit: options.Explicit, AskedAt: c.clock.now()}
 	if s.Explicit {
@@ -109,15 +109,15 @@ func (c *consumer) join(options client.SubscribeOptions) (*listening, error) {
 	return &listening{s, conn, sub}, nil
 }
 
-// temporary reports whether it may help to try again.
+// temporary reports whether the same request may succeed later.
 func temporary(err error) bool {
 	refusal, said := errors.AsType[*client.Error](err)
 	return !said || refusal.Temporary()
 }
 
-// listen receives until the session ends. It returns true if the consumer needs
-// no other session: it is complete, it received what it cannot have, or the run
-// has given up.
+// listen receives until the session ends. It returns true if no other session may
+// follow: the role is complete, the consumer received a message that is none of
+// the run, or the run has given up.
 func (c *consumer) listen(l *listening, r role) (done bool) {
 	defer l.conn.Close()
 	defer func() {
@@ -129,8 +129,8 @@ func (c *consumer) listen(l *listening, r role) (done bool) {
 		complete, err := c.receive(l, r)
 		switch {
 		case complete:
-			// What else was on its way counts too. Others may have what the
-			// session leaves before all of that has come.
+			// What is still on its way counts too. Another member may receive what
+			// this session gives up before all of that has arrived.
 			l.End, c.leaving, l.EndedAt = Stayed, true, c.clock.now()
 			if l.sub.Unsubscribe(c.consuming) == nil {
 				c.readOut(l, r)
@@ -148,7 +148,7 @@ func (c *consumer) listen(l *listening, r role) (done bool) {
 	}
 }
 
-// receive receives for a while. It returns true if the session is complete, and
+// receive receives for one turn. It returns true if the session is complete, and
 // an error if it has ended.
 func (c *consumer) receive(l *listening, r role) (complete bool, err error) {
 	ctx, cancel := c.turn()
@@ -173,7 +173,7 @@ func (c *consumer) receive(l *listening, r role) (complete bool, err error) {
 	}
 }
 
-// turn returns a context that ends when the session has received for a while.
+// turn returns a context that bounds one call of receive.
 func (c *consumer) turn() (context.Context, context.CancelFunc) {
 	if c.isFinal() {
 		return context.WithTimeout(c.consuming, pollEvery)
@@ -195,7 +195,7 @@ func (o *Oracle) isFinal() bool {
 	}
 }
 
-// leave ends a session: it unsubscribes, or cuts the connection.
+// leave ends a session. It unsubscribes or cuts the connection.
 func (c *consumer) leave(l *listening, r role) {
 	l.End, c.leaving = Left, true
 	if c.random.IntN(2) == 0 {
@@ -207,7 +207,7 @@ func (c *consumer) leave(l *listening, r role) {
 	c.readOut(l, r)
 }
 
-// readOut takes what had arrived before the session ended.
+// readOut accepts what had arrived before the session ended.
 func (c *consumer) readOut(l *listening, r role) {
 	for {
 		m, err := l.sub.Next(c.consuming)
@@ -221,7 +221,8 @@ func (c *consumer) readOut(l *listening, r role) {
 	}
 }
 
-// accept notes a message and gives it to the role. The error is errMismatch.
+// accept records a message and hands it to the role. Its only error is
+// errMismatch.
 func (c *consumer) accept(l *listening, m client.Message, r role) error {
 	e, err := c.event(m)
 	if err != nil {
@@ -249,13 +250,13 @@ func entryOf(m client.Message) (Entry, error) {
 	if err := json.Unmarshal(m.Payload, &b); err != nil || b.Color == "" {
 		return Entry{}, errMismatch
 	}
-	// There are millions of entries, and few colors and epochs.
+	// Interned: there are millions of entries, but few colors and epochs.
 	color, epoch := unique.Make(b.Color).Value(), unique.Make(m.Epoch).Value()
 	return Entry{Seq: m.Seq, ID: b.ID, Color: color, Epoch: epoch, Time: m.Time}, nil
 }
 
-// endOf returns how a session ended. An end that the oracle did not bring about
-// is a disturbance.
+// endOf returns how a session ended. An end that the oracle did not cause is
+// recorded as a disturbance.
 func (c *consumer) endOf(err error) End {
 	switch {
 	case errors.Is(err, errMismatch):

@@ -7,7 +7,8 @@ import (
 	"seagate/client"
 )
 
-// An ID names a message: its publisher, and how many that sent before it.
+// An ID identifies a message: its publisher, and its index among that publisher's
+// messages.
 type ID struct {
 	Publisher int `json:"publisher"`
 	N         int `json:"n"`
@@ -19,17 +20,17 @@ func (id ID) String() string { return fmt.Sprintf("%d.%d", id.Publisher, id.N) }
 type body struct {
 	ID
 	Color string `json:"color"`
-	Pad   string `json:"pad,omitzero"` // makes it as long as Options.Bytes
+	Pad   string `json:"pad,omitzero"` // fills the body up to Options.Bytes
 }
 
-// The colors of messages. The filter of a token lets one of them through.
+// The colors of messages. The filter of a token accepts one of them.
 var colors = []string{"red", "green", "blue"}
 
 // colorOf returns the color of a message that the gateway should accept.
 func colorOf(id ID) string { return colors[(id.Publisher+id.N)%len(colors)] }
 
-// poisonous reports whether explicit members give a message back each time that
-// they receive it, until it becomes a dead letter.
+// poisonous reports whether explicit members nack the message each time, until it
+// becomes a dead letter.
 func poisonous(id ID) bool { return id.N%poisonEvery == poisonEvery-1 }
 
 const (
@@ -37,11 +38,11 @@ const (
 	poisonReason = "poison"
 )
 
-// An Instant is a time in nanoseconds since the run began. No two things happen
-// at the same Instant. 0 means never.
+// An Instant is a time in nanoseconds since the run began. No two events have the
+// same Instant. 0 means never.
 type Instant int64
 
-// An Outcome is what a publisher knows about what it sent.
+// An Outcome is what a publisher knows about a request that it sent.
 type Outcome int
 
 const (
@@ -50,20 +51,20 @@ const (
 	Refused
 )
 
-// A Publish is one message, or one batch, and what became of it.
+// A Publish is a message or a batch, and its outcome.
 type Publish struct {
 	Stream   string
 	IDs      []ID
-	Key      bool // it had an id, and was repeated under it until it was answered
-	Conn     int  // the connection that it was sent on last; no two publishers share one
+	Key      bool // it was sent under a message id, and repeated until it was answered
+	Conn     int  // the last connection it was sent on; publishers share none
 	Attempts int
-	SentAt   Instant // first
+	SentAt   Instant // the first time
 	Answered Instant // 0 if never
 	Outcome  Outcome
-	Code     string // why it was refused
+	Code     string // of a refusal
 }
 
-// An Entry is a message as a reader saw it in the log.
+// An Entry is a message of the log as a reader saw it.
 type Entry struct {
 	Seq   uint64
 	ID    ID
@@ -72,20 +73,20 @@ type Entry struct {
 	Time  time.Time
 }
 
-// A Log is what a stream held in the end.
+// A Log is the content of a stream at the end of the run.
 type Log struct {
 	Stream  string
 	Epoch   string
 	First   uint64 // number of the oldest message that it keeps
-	Next    uint64 // number of the message that would be next
+	Next    uint64 // number of the next message
 	Entries []Entry
 }
 
-// An Event is what a consumer received: a message, or the notice that some are
-// missing.
+// An Event is what a consumer received: a message, or a notice of missing
+// messages.
 type Event struct {
 	Entry                      // Seq is 0 without meta
-	Missing     client.Missing // of a notice
+	Missing     client.Missing // the notice; empty for a message
 	At          Instant
 	Redelivered int
 }
@@ -94,12 +95,12 @@ type Event struct {
 type End int
 
 const (
-	Stayed     End = iota // it stayed until everything was consumed, or nothing more came
-	Left                  // it unsubscribed
-	Broken                // its connection broke, or the gateway ended the connection
-	Overtaken             // the gateway ended it because it had lost messages
-	Drowned               // it read too slowly, so that its own client dropped messages
-	Mismatched            // it received what is no message of the run
+	Stayed     End = iota // it stayed until the run was over
+	Left                  // the consumer unsubscribed
+	Broken                // the connection broke, or the gateway ended it
+	Overtaken             // the gateway ended it, since retention had dropped messages
+	Drowned               // the client dropped messages, since the consumer read too slowly
+	Mismatched            // the consumer received something that the run did not publish
 )
 
 func (e End) String() string {
@@ -117,31 +118,31 @@ type Session struct {
 	End      End
 	EndedAt  Instant
 
-	// Of explicit members.
+	// For explicit members only.
 	Explicit bool
 	Acks     map[uint64]Ack
-	Nacks    map[uint64]int // how often
-	// UpTo is the number up to which everything was acknowledged, also what the
-	// member had not received yet.
+	Nacks    map[uint64]int // how many times, by number
+	// UpTo is the number up to which everything was acknowledged, including
+	// messages that the member had not received.
 	UpTo uint64
 }
 
-// An Ack is an acknowledgement of a message by its number.
+// An Ack acknowledges a message by its number.
 type Ack struct {
 	Asked    Instant
 	Answered Instant // 0 if never
 }
 
-// A Follower is a consumer that shares with nobody, over all its sessions.
+// A Follower is a consumer in no group, with all its sessions.
 type Follower struct {
 	Name   string
 	Stream string
 	Color  string // "" sees all
-	// Resumes says that each session goes on where the one before ended. If not,
-	// each session is checked by itself.
+	// Resumes says that each session continues where the one before ended.
+	// Otherwise each session is checked by itself.
 	Resumes  bool
 	Sessions []*Session
-	Failure  string // a refusal of the gateway that should not have been
+	Failure  string // a refusal that the gateway should not have given
 }
 
 // A Group is what all members of a consumer group received.
@@ -153,7 +154,7 @@ type Group struct {
 	Explicit bool // all its members acknowledge explicitly
 	Sessions []*Session
 	Failure  string
-	Open     []uint64 // numbers that its members still waited for when the run gave up
+	Open     []uint64 // numbers that its members had not received when the run gave up
 }
 
 // A Letter is a message of a dead-letter stream.
@@ -166,7 +167,7 @@ type Letter struct {
 	Payload    body   `json:"payload"`
 }
 
-// A History is everything that is known about a run.
+// A History is the record of a run.
 type History struct {
 	Publishes []Publish
 	Logs      []Log
@@ -174,16 +175,16 @@ type History struct {
 	Groups    []*Group
 	Letters   []Letter
 
-	// Trims says that streams may drop messages. If not, they must keep all.
+	// Trims says that streams may drop messages. Otherwise they must keep all.
 	Trims bool
-	// Surprises are violations that publishers and consumers saw themselves.
+	// Surprises are violations that publishers and consumers found themselves.
 	Surprises []Violation
 
-	// Disturbed lists when the gateway was disturbed: it was killed, or it ended
-	// a connection that the oracle had not cut.
+	// Disturbed lists when the gateway was killed, or ended a connection that the
+	// oracle had not cut.
 	Disturbed []Instant
-	// AckTimeout and MaxDeliveries are those of the gateway. An AckTimeout of 0
-	// means that it is not known.
+	// AckTimeout and MaxDeliveries are settings of the gateway. An AckTimeout of
+	// 0 is unknown.
 	AckTimeout    time.Duration
 	MaxDeliveries int
 }

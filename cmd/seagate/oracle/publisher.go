@@ -12,42 +12,42 @@ import (
 	"seagate/protocol"
 )
 
-// A publisher sends messages, and notes what became of them.
+// A publisher sends messages and records their outcomes.
 type publisher struct {
 	*Oracle
 	index   int
 	random  *rand.Rand
 	journal *journal
 	link    *link
-	n       int // messages so far
+	n       int // messages sent so far
 	conn    int // number of the connection
 }
 
-// A parcel is one request to publish.
+// A parcel is a request to publish.
 type parcel struct {
 	request int // in the journal
 	stream  string
-	key     string // the message id that it is sent under; "" for none
+	key     string // its message id, or ""
 	ids     []ID
 	bodies  []body
 	wrong   bool // a message does not fit the schema
 	repeats bool // it is sent again under its key until it is answered
-	echo    bool // it is another parcel again, which has its outcome in the journal
+	echo    bool // it repeats another parcel, whose outcome is in the journal
 }
 
-// What publishers do now and then, once in so many messages.
+// How often publishers do what is not ordinary: once in so many messages.
 const (
 	wrongEvery  = 31  // a message that does not fit the schema
-	echoEvery   = 19  // the same message again under its id
-	otherEvery  = 97  // another message under the same id
-	cutEvery    = 401 // a cut of the connection
+	echoEvery   = 19  // repeat a message under its id
+	otherEvery  = 97  // send another message under a used id
+	cutEvery    = 401 // cut the connection
 	maxBatch    = 20
 	wrongColor  = "none"
 	tickLength  = 10 * time.Millisecond
 	maxPipeline = 32
 )
 
-// newPublisher returns a publisher with an index of its own.
+// newPublisher returns a publisher with its own index.
 func (o *Oracle) newPublisher(index int) (*publisher, error) {
 	j, err := newJournal(o.options.Journal, index, o.clock)
 	if err != nil {
@@ -61,8 +61,8 @@ func (o *Oracle) newPublisher(index int) (*publisher, error) {
 	return &publisher{Oracle: o, index: index, random: o.chance(index), journal: j, link: l}, nil
 }
 
-// next returns a request with so many messages, and false if the run has sent
-// as many as it may.
+// next returns a request with the given number of messages, or false if the run
+// has sent all that it may.
 func (p *publisher) next(messages int) (parcel, bool) {
 	if p.sent.Add(int64(messages)) > int64(p.options.Messages) {
 		return parcel{}, false
@@ -84,23 +84,23 @@ func (p *publisher) next(messages int) (parcel, bool) {
 	return made, true
 }
 
-// more reports whether there is more to publish.
+// more reports whether the run may send more.
 func (p *publisher) more() bool {
 	return p.publishing.Err() == nil && p.sent.Load() < int64(p.options.Messages)
 }
 
-// announce notes that a parcel is about to be sent.
+// announce records that a parcel is about to be sent.
 func (p *publisher) announce(made *parcel) {
 	var err error
 	made.request, err = p.journal.send(made.stream, p.conn, made.repeats, made.ids)
 	p.fail(err)
 }
 
-// mayEcho reports whether a parcel is to be sent a second time, now and then.
+// mayEcho reports whether a parcel may be sent a second time.
 func (p *publisher) mayEcho(made parcel) bool { return made.repeats && !made.wrong && !p.options.Calm }
 
-// settle notes what became of a parcel. It returns whether it has to be sent
-// again, and whether the connection has ended.
+// settle records the outcome of a parcel. It returns whether the parcel has to be
+// sent again, and whether the connection has ended.
 func (p *publisher) settle(made parcel, err error) (again, ended bool) {
 	refusal, said := errors.AsType[*client.Error](err)
 	ended = err != nil && (!said || refusal.Close != 0)
@@ -126,8 +126,7 @@ func (p *publisher) settle(made parcel, err error) (again, ended bool) {
 	return false, false
 }
 
-// pace calls step as often as the rate says, until it returns false or the
-// context ends.
+// pace calls step at the given rate until it returns false or the context ends.
 func (p *publisher) pace(ctx context.Context, step func() bool) {
 	tick := time.NewTicker(tickLength)
 	defer tick.Stop()
@@ -146,7 +145,7 @@ func (p *publisher) pace(ctx context.Context, step func() bool) {
 	}
 }
 
-// socketPublisher sends over a WebSocket and does not wait for each answer.
+// A socketPublisher sends over a WebSocket without waiting for each answer.
 type socketPublisher struct {
 	*publisher
 	pending []sending
@@ -158,7 +157,7 @@ type sending struct {
 	receipt *client.Receipt
 }
 
-// run publishes until the run stops that, and then until everything with a
+// run publishes until the run stops publishing, and then until each request with a
 // message id is answered.
 func (p *socketPublisher) run() {
 	var wait backoff
@@ -179,7 +178,7 @@ func (p *socketPublisher) run() {
 	}
 }
 
-// session publishes on one connection.
+// session publishes over one connection.
 func (p *socketPublisher) session(conn *client.Conn) {
 	p.conn = p.newConn()
 	again := p.again
@@ -224,8 +223,8 @@ func (p *socketPublisher) step(conn *client.Conn) bool {
 	return true
 }
 
-// resend now and then sends the message again, and now and then another one
-// under its id.
+// resend sends the message again once in echoEvery, and another one under its id
+// once in otherEvery.
 func (p *socketPublisher) resend(conn *client.Conn, made parcel) bool {
 	if p.random.IntN(echoEvery) == 0 {
 		echo := made
@@ -241,7 +240,7 @@ func (p *socketPublisher) resend(conn *client.Conn, made parcel) bool {
 	if !ok {
 		return false
 	}
-	// It is not repeated: nobody knows which of the two was first.
+	// Not repeated: nobody knows which of the two was first.
 	other.stream, other.key, other.repeats = made.stream, made.key, false
 	p.announce(&other)
 	return p.send(conn, other)
@@ -267,8 +266,8 @@ func (p *socketPublisher) send(conn *client.Conn, made parcel) bool {
 	return false
 }
 
-// answer waits for the oldest answer. It returns false if the connection has
-// ended.
+// answer waits for the answer to the oldest request. It returns false if the
+// connection has ended.
 func (p *socketPublisher) answer() bool {
 	first := p.pending[0]
 	p.pending = p.pending[1:]
@@ -279,15 +278,15 @@ func (p *socketPublisher) answer() bool {
 	return !ended
 }
 
-// abandon settles what the end of the connection left unanswered.
+// abandon settles the requests that the ended connection left unanswered.
 func (p *socketPublisher) abandon() {
 	for len(p.pending) > 0 {
 		p.answer()
 	}
 }
 
-// httpPublisher makes one HTTP call after the other, single messages and
-// batches.
+// An httpPublisher makes one HTTP call after another, with single messages and
+// with batches.
 type httpPublisher struct{ *publisher }
 
 func (p *httpPublisher) run() {
@@ -310,7 +309,7 @@ func (p *httpPublisher) step() bool {
 	var wait backoff
 	for {
 		again, ended := p.settle(made, p.call(made))
-		if ended { // what comes now may overtake what was sent
+		if ended { // a new request may overtake the one whose outcome is unknown
 			p.conn = p.newConn()
 		}
 		if !again && !ended {
