@@ -106,6 +106,21 @@ func (c *Catalog) Open(id streams.ID) (*Stream, error) {
 	}
 }
 
+// OpenTransient is Open for a stream that the process takes with it when it ends: see
+// streams.Network.Transient. If the stream has a topic already, it stays as it is.
+func (c *Catalog) OpenTransient(id streams.ID, o streams.Overrides) (*Stream, error) {
+	for {
+		s := c.add(id)
+		err := s.openTransient(o)
+		if err != nil {
+			s.tryRemoveUnused()
+		}
+		if err != streams.ErrDeleted || !s.isRemoved() {
+			return s, err
+		}
+	}
+}
+
 // add returns the stream. If there is none, it adds one to the catalog.
 func (c *Catalog) add(id streams.ID) *Stream {
 	if s := c.Lookup(id); s != nil {
@@ -179,7 +194,7 @@ func (c *Catalog) roomLocked(space string) error {
 
 // List returns streams of a jail in the byte order of their names, from the
 // first name higher than after, at most limit. Streams without a schema are
-// included only if undefined is true.
+// included only if undefined is true, or if they are transient.
 func (c *Catalog) List(space, after string, limit int, undefined bool) (list []*Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +208,7 @@ func (c *Catalog) List(space, after string, limit int, undefined bool) (list []*
 	}
 	for ; i < len(j.names) && len(list) < limit; i++ {
 		s := c.Lookup(streams.ID{Space: space, Name: j.names[i]})
-		if s.Schema() != nil || undefined && s.IsOpen() {
+		if s.Schema() != nil || undefined && s.IsOpen() || s.IsTransient() {
 			list = append(list, s)
 		}
 	}

@@ -76,6 +76,12 @@ func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcom
 	if s.isRemoved() {
 		return schema.Outcome{}, errRemoved
 	}
+	if s.IsTransient() {
+		if err := s.endTransient(ctx); err != nil {
+			return schema.Outcome{}, err
+		}
+		defer s.reopen()
+	}
 	outcome, err := s.defineInTurn(ctx, next)
 	for errors.Is(err, storage.ErrConflict) {
 		if err = s.reload(ctx); err == nil {
@@ -87,6 +93,23 @@ func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcom
 		return schema.Outcome{}, err
 	}
 	return outcome, nil
+}
+
+// endTransient deletes the transient topic of a stream that is about to be defined: what
+// is defined lasts. Nobody makes another topic before reopen. The caller has the turn.
+func (s *Stream) endTransient(ctx context.Context) error {
+	if err := s.deleteTopic(ctx); err != nil {
+		return err
+	}
+	return s.catalog.Groups.Topic(s.id).DeleteAll()
+}
+
+// reopen lets the stream have a topic again.
+func (s *Stream) reopen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted = false
+	s.out.Store(nil) // of the deleted topic
 }
 
 // defineInTurn decides by what is in memory. It returns storage.ErrConflict if

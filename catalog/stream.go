@@ -92,6 +92,26 @@ func (s *Stream) IsOpen() bool {
 	return ok
 }
 
+// IsTransient reports whether the stream has a topic that is transient. A nil stream has
+// none.
+func (s *Stream) IsTransient() bool {
+	if s == nil {
+		return false
+	}
+	topic, ok := s.Existing()
+	return ok && topic.IsTransient()
+}
+
+func (s *Stream) openTransient(o streams.Overrides) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deleted || s.removed {
+		return streams.ErrDeleted
+	}
+	_, err := s.catalog.Network.Transient(s.id, o)
+	return err
+}
+
 // Info returns a snapshot of the stream's topic. It opens none.
 func (s *Stream) Info() streams.Info {
 	if topic, ok := s.Existing(); ok {

@@ -27,6 +27,7 @@ var errorTable = []struct {
 	{auth.ErrForbidden, protocol.CodeForbidden, ""},
 	{auth.ErrTooManyAttempts, protocol.CodeTooManyAttempts, ""},
 	{auth.ErrClientExists, protocol.CodeClientExists, ""},
+	{auth.ErrSeveralClients, protocol.CodeClientNotFound, ""},
 	{auth.ErrClientNotFound, protocol.CodeClientNotFound, ""},
 	{auth.ErrJailExists, protocol.CodeJailExists, ""},
 	{auth.ErrJailNotFound, protocol.CodeJailNotFound, ""},

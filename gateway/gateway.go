@@ -39,6 +39,9 @@ type Settings struct {
 	// takes what the members of its groups could not process.
 	DeadLetterSuffix string
 
+	// Jobs is the policy of job streams: see OpenJob. It is zero if there are none.
+	Jobs JobPolicy
+
 	// Schema is how strictly definitions and messages are checked.
 	Schema schema.Limits
 }
@@ -61,6 +64,7 @@ type Gateway struct {
 	logins   *logins
 	filters  filterTable
 	rates    rates
+	jobs     jobs
 	shards   atomic.Uint32
 }
 
@@ -72,6 +76,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		settings: settings,
 		logins:   newLogins(settings.ConnectionsPerClient),
 		rates:    rates{perSecond: settings.PublishesPerSecond},
+		jobs:     jobs{policy: settings.Jobs},
 	}
 	if err := g.sweep(ctx); err != nil {
 		return nil, err

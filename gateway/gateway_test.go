@@ -258,6 +258,9 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	_, e = g.MoveGroup(ctx, who, "s", "c", groupA, gateway.Position{}, false)
 	note("move group", e)
 	note("delete group", g.DeleteGroup(ctx, who, "s", "c", groupA))
+	note("open job", g.OpenJob(who, "s"))
+	_, e = g.EndStream(ctx, who, "s")
+	note("end stream", e)
 	note("backup", g.Backup(ctx, who, g.t.TempDir()))
 	_, _, e = g.Clients(who, "", 10)
 	note("clients", e)
@@ -278,7 +281,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
-	helpers := []string{"Authenticate", "LogIn", "Refusal", "Settings", "Probe", "Field", "DeadLetter"}
+	helpers := []string{"Authenticate", "LogIn", "Refusal", "Settings", "Probe", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs"}
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {
@@ -286,8 +289,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 31 {
-		t.Errorf("the gateway has %d operations; the tests below try 31: add the others to operations", operations)
+	if operations != 33 {
+		t.Errorf("the gateway has %d operations; the tests below try 33: add the others to operations", operations)
 	}
 }
 

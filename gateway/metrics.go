@@ -15,27 +15,29 @@ type Metrics struct {
 	MessagesIn        prometheus.Counter
 	BytesIn           prometheus.Counter
 	MessagesOut       prometheus.Counter
-	BytesOut          prometheus.Counter     // of WebSocket frames
+	BytesOut          prometheus.Counter     // of WebSocket frames and lines
 	Refusals          *prometheus.CounterVec // by transport and code
 	Closed            *prometheus.CounterVec // connections that the server ended, by code
 	Credentials       *prometheus.CounterVec // credentials refused, by auth.Reason
 	QueueBytes        prometheus.Gauge       // waiting to be written, over all connections
 	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
 	MessagesLost      prometheus.Counter     // dropped by retention before a subscription of its own read them
-	DeadLetters       prometheus.Counter     // messages that a group gave up
-	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
+	JobStreamsMade    prometheus.Counter
+	JobStreamsIdle    prometheus.Counter // deleted since nobody used them
+	DeadLetters       prometheus.Counter // messages that a group gave up
+	DeadLettersFailed prometheus.Counter // attempts to put one into its stream that failed
 }
 
 // NewMetrics registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		Connections:       gauges("connections", "Open WebSocket connections.", "transport"),
-		ConnectionsMade:   counters("connections_total", "Connections accepted.", "transport"),
+		Connections:       gauges("connections", "Open connections of clients, by transport (websocket or lines).", "transport"),
+		ConnectionsMade:   counters("connections_total", "Connections accepted, by transport.", "transport"),
 		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own or group).", "kind"),
 		MessagesIn:        counter("messages_in_total", "Messages accepted from publishers."),
 		BytesIn:           counter("bytes_in_total", "Payload bytes accepted from publishers."),
 		MessagesOut:       counter("messages_out_total", "Messages queued for delivery to subscribers."),
-		BytesOut:          counter("bytes_out_total", "Bytes written to WebSocket connections."),
+		BytesOut:          counter("bytes_out_total", "Bytes written to WebSocket and lines connections."),
 		Refusals:          counters("refusals_total", "Requests refused, by transport and error code.", "transport", "code"),
 		Closed:            counters("connections_ended_total", "Connections that the server ended, by error code.", "code"),
 		Credentials:       counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
@@ -43,10 +45,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
 		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription that is in no group."),
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
+		JobStreamsMade:    counter("job_streams_made_total", "Job streams made by the use of the lines listener."),
+		JobStreamsIdle:    counter("job_streams_idle_total", "Job streams deleted because nobody had used them for lines.job_idle_timeout."),
 		DeadLetters:       counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
 	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle)
 	return m
 }
 

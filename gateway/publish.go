@@ -87,10 +87,10 @@ func streamID(p *auth.Principal, stream string) streams.ID {
 	return streams.ID{Space: p.JailUID, Name: stream}
 }
 
-// find returns the stream if it is defined. If it is not, find returns nil where
-// the settings allow undefined streams, and an error where they do not.
+// find returns the stream if it is defined, or a job stream. If it is neither, find
+// returns nil where the settings allow undefined streams, and an error where they do not.
 func (g *Gateway) find(id streams.ID) (*catalog.Stream, error) {
-	if s := g.Catalog.Lookup(id); s.Schema() != nil {
+	if s := g.Catalog.Lookup(id); s.Schema() != nil || s.IsTransient() {
 		return s, nil
 	}
 	if err := protocol.CheckStreamName(id.Name); err != nil {

@@ -39,6 +39,10 @@ type Request struct {
 	Explicit bool // a group's messages are acknowledged one by one, not by their arrival
 	Credit   int  // of a member, in messages; see groups.JoinOptions
 
+	// Alone: the subscription is in no group even if Settings.UngroupedShare is set. It is
+	// for transports that cannot acknowledge.
+	Alone bool
+
 	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
 	TellGaps bool
 }
@@ -87,7 +91,7 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 
 func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) error {
 	g := s.gateway
-	if !p.MustFanout && (r.Group != "" || g.settings.UngroupedShare) {
+	if !p.MustFanout && !r.Alone && (r.Group != "" || g.settings.UngroupedShare) {
 		return s.joinGroup(ctx, p, topic, r)
 	}
 	switch {

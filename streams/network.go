@@ -77,6 +77,10 @@ func (n *Network) Close() {
 // Topic returns the topic with this id, and makes it if there is none. It
 // returns ErrTooManyTopics if the space is full.
 func (n *Network) Topic(id ID) (*Topic, error) {
+	return n.topic(id, func() (*Topic, error) { return newTopic(n, id, n.opts.Policy.Durability) })
+}
+
+func (n *Network) topic(id ID, make func() (*Topic, error)) (*Topic, error) {
 	if t, ok := n.Lookup(id); ok {
 		return t, nil
 	}
@@ -88,7 +92,7 @@ func (n *Network) Topic(id ID) (*Topic, error) {
 	if len(n.spaces[id.Space]) >= n.opts.TopicsPerSpace {
 		return nil, ErrTooManyTopics
 	}
-	t, err := newTopic(n, id, n.opts.Policy.Durability)
+	t, err := make()
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +169,9 @@ func (n *Network) Delete(ctx context.Context, id ID) error {
 // erase removes what is stored of the topic, its record last: as long as that
 // is there, the topic can be found and deleted again.
 func (t *Topic) erase(ctx context.Context) error {
+	if t.transient {
+		return t.eraseTransient(ctx)
+	}
 	for _, logs := range []storage.Logs{t.net.stores.Memory, t.net.stores.Disk} {
 		if err := logs.DeleteLog(ctx, t.id.recordKey()); err != nil {
 			return err

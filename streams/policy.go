@@ -50,7 +50,7 @@ func replace[T any](v *T, by *T) {
 }
 
 // ErrDurabilityFixed reports that a topic's durability cannot change, because
-// it has had messages, which cannot move, or has readers.
+// it has had messages, which cannot move, or has readers, or is transient.
 var ErrDurabilityFixed = errors.New("streams: a topic that has had messages keeps its durability")
 
 // Policy returns the policy of topics without Overrides.
@@ -89,7 +89,7 @@ func (t *Topic) SetOverrides(ctx context.Context, o Overrides) error {
 func (t *Topic) checkDurability(d Durability) error {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if d != t.durability && t.usedLocked() {
+	if d != t.durability && (t.usedLocked() || t.transient) {
 		return fmt.Errorf("%w: it is %s", ErrDurabilityFixed, t.durability)
 	}
 	return nil
@@ -104,7 +104,7 @@ func (t *Topic) usedLocked() bool {
 // setDurabilityLocked gives the topic a log of another durability, unless it is
 // used.
 func (t *Topic) setDurabilityLocked(d Durability) error {
-	if d == t.durability || t.usedLocked() {
+	if d == t.durability || t.usedLocked() || t.transient {
 		return nil
 	}
 	log, err := t.net.openLog(t.id, d)

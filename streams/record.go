@@ -151,8 +151,12 @@ func (t *Topic) record() (record, error) {
 	return r, nil
 }
 
-// write stores the record, or removes it if it is empty.
+// write stores the record, or removes it if it is empty. That of a transient topic is
+// stored nowhere.
 func (t *Topic) write(ctx context.Context, r record) error {
+	if t.transient {
+		return ctx.Err()
+	}
 	if r.isEmpty() {
 		return t.net.stores.Records.Delete(ctx, topicsTable, t.id.recordKey(), storage.Always())
 	}

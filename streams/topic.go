@@ -28,8 +28,9 @@ type ID struct {
 // A Topic is an ordered sequence of messages with a header and a state. Safe
 // for concurrent use.
 type Topic struct {
-	id  ID
-	net *Network
+	id        ID
+	net       *Network
+	transient bool // see Network.Transient
 
 	// recordMu orders the writes of the topic's record. Locks are taken in the
 	// order recordMu, Network.mu, mu, shard.mu, worker.mu.

@@ -25,6 +25,7 @@ func (a *App) registerMetrics() {
 		}
 		return 0
 	})
+	a.gauge("job_streams", "Job streams, made by the use of the lines listener.", func() float64 { return float64(a.gateway.JobStreams()) })
 	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
 }
 
