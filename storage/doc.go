@@ -23,7 +23,8 @@
 // numbers; nobody reads them before. A number has a meaning only together with
 // the log's epoch. The epoch changes when entries may have been lost and their
 // numbers used again, so whoever keeps a position keeps both. A log drops its
-// oldest entries when it is trimmed, and at no other time.
+// oldest entries when it is trimmed, and at no other time. Beside its entries a
+// log has at most one header, which an append replaces in the same step.
 //
 // Every engine passes the suite in package storagetest.
 package storage

@@ -23,6 +23,7 @@ const (
 	MaxAppend       = 1_000_000 // payloads
 	MaxAppendBytes  = 256 << 20 // of all payloads, be it one
 	MaxAppendKey    = 1024      // bytes
+	MaxAppendHeader = MaxValue  // bytes
 	MaxAppendWindow = 366 * 24 * time.Hour
 )
 
@@ -65,6 +66,8 @@ func CheckAppend(a Append) error {
 		return fmt.Errorf("%w: append of %d entries, at most %d are allowed", ErrInvalid, len(a.Payloads), MaxAppend)
 	case len(a.Key) > MaxAppendKey:
 		return fmt.Errorf("%w: append with a key of %d bytes, at most %d are allowed", ErrInvalid, len(a.Key), MaxAppendKey)
+	case len(a.Header) > MaxAppendHeader:
+		return fmt.Errorf("%w: append with a header of %d bytes, at most %d are allowed", ErrInvalid, len(a.Header), MaxAppendHeader)
 	case a.Window > MaxAppendWindow:
 		return fmt.Errorf("%w: append with a window of %v, at most %v are allowed", ErrInvalid, a.Window, MaxAppendWindow)
 	case a.Bytes() > MaxAppendBytes:

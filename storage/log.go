@@ -44,6 +44,11 @@ type Append struct {
 	Key    string
 	Window time.Duration
 
+	// Header, if not nil, becomes the header of the log in the same step: it is
+	// durable if and only if the entries are. A repeat does not set it again.
+	// It belongs to the log afterwards. See Log.Header.
+	Header []byte
+
 	// Refusal, if not nil, makes the append fail with this error, unless it
 	// repeats an earlier one.
 	Refusal error
@@ -58,6 +63,12 @@ type Append struct {
 	// Append may be waiting for a Done to return. So Done must not block or
 	// append, nor take a lock that is held while calling Append.
 	Done func(Appended, error)
+}
+
+// A LogHeader is the header of a log.
+type LogHeader struct {
+	Seq   uint64 // number of the last entry that was appended with it; 0 if there is no header
+	Value []byte // shared, so nobody may write to it
 }
 
 // Bytes returns the length of all payloads.
@@ -116,6 +127,10 @@ type Log interface {
 	// log are empty, and those of a closed engine are its last ones. It does not
 	// block.
 	Bounds() Bounds
+
+	// Header returns what Append.Header set last. It stays when the entries that
+	// it came with are trimmed. It returns ErrNoLog if the log was deleted.
+	Header(ctx context.Context) (LogHeader, error)
 
 	// Read returns entries in order, beginning with the number from: at least
 	// one if it exists, otherwise at most maxMessages with at most maxBytes of

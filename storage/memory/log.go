@@ -26,6 +26,7 @@ type log struct {
 
 	// The engine's mu guards what follows.
 
+	header  storage.LogHeader
 	entries []storage.Entry // those from next-len(entries) on
 	next    uint64
 	bytes   int64     // of the payloads
@@ -86,7 +87,7 @@ func (e *Engine) DeleteLog(ctx context.Context, name string) error {
 	if l, found := e.logs[name]; found {
 		delete(e.logs, name)
 		e.dedup.Drop(l)
-		l.deleted, l.entries, l.bytes = true, nil, 0
+		l.deleted, l.entries, l.bytes, l.header = true, nil, 0, storage.LogHeader{}
 	}
 	return nil
 }
@@ -133,6 +134,9 @@ func (l *log) append(a storage.Append, request dedup.Request) (storage.Appended,
 		l.bytes += int64(len(payload))
 	}
 	l.last, l.exists = now, true
+	if a.Header != nil {
+		l.header = storage.LogHeader{Seq: l.next - 1, Value: a.Header}
+	}
 	return made, nil
 }
 
@@ -154,6 +158,16 @@ func (l *log) Bounds() storage.Bounds {
 		b.FirstTime, b.LastTime = l.entries[0].Time, l.entries[n-1].Time
 	}
 	return b
+}
+
+// Header implements storage.Log.
+func (l *log) Header(ctx context.Context) (storage.LogHeader, error) {
+	l.engine.mu.RLock()
+	defer l.engine.mu.RUnlock()
+	if err := l.usableLocked(ctx); err != nil {
+		return storage.LogHeader{}, err
+	}
+	return l.header, nil
 }
 
 func (l *log) firstLocked() uint64 { return l.next - uint64(len(l.entries)) }

@@ -28,7 +28,7 @@ type appendOp struct {
 func (l *log) Append(a storage.Append) {
 	op := &appendOp{Append: a, log: l, invalid: storage.CheckAppend(a)}
 	if op.invalid != nil {
-		op.Payloads = nil // do not keep them while the operation waits
+		op.Payloads, op.Header = nil, nil // do not keep them while the operation waits
 	} else {
 		op.bytes, op.request = int(a.Bytes()), dedup.NewRequest(a)
 	}
@@ -52,7 +52,7 @@ func (l *log) rejectLate(op *appendOp) {
 	op.notify()
 }
 
-func (op *appendOp) size() int { return op.bytes + entryOverhead*len(op.Payloads) }
+func (op *appendOp) size() int { return op.bytes + len(op.Header) + entryOverhead*len(op.Payloads) }
 
 func (op *appendOp) reject(err error) { op.err = err }
 
@@ -93,7 +93,13 @@ func (op *appendOp) apply(b *batch) (storage.Appended, error) {
 			return storage.Appended{}, err
 		}
 	}
-	return made, b.append(l, op.Payloads, now.UnixNano())
+	if err := b.append(l, op.Payloads, now.UnixNano()); err != nil {
+		return storage.Appended{}, err
+	}
+	if op.Header == nil {
+		return made, nil
+	}
+	return made, b.putHeader(l, op.Header)
 }
 
 // timeFor returns the time of what the batch appends to the log: never before

@@ -16,7 +16,7 @@ import (
 
 // TestErrorAtEveryWrite fails each change that opening a folder and appending make
 // to the disk, and all later ones, as a full disk does. Then it cuts the power.
-// Everything acknowledged is there.
+// Everything acknowledged is there, and with every message its header.
 func TestErrorAtEveryWrite(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -68,7 +68,33 @@ func appendUntilChange(t *testing.T, step int, failure error, random *rand.Rand)
 			t.Fatalf("%v at change %d: entry %d is %d:%s", failure, step, i, entry.Seq, entry.Payload)
 		}
 	}
+	wantHeaderOf(t, log, entries)
 	return acknowledged < appends
+}
+
+// headerAt returns the header of the i-th append, nil for none.
+func headerAt(i int) []byte {
+	if i%3 > 0 {
+		return nil
+	}
+	return fmt.Append(nil, "header ", i)
+}
+
+// wantHeaderOf checks that the log has the header of the last of its entries
+// that came with one.
+func wantHeaderOf(t *testing.T, log storage.Log, entries []storage.Entry) {
+	t.Helper()
+	h, err := log.Header(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := (len(entries) - 1) / 3 * 3
+	if len(entries) == 0 && h.Seq == 0 {
+		return
+	}
+	if h.Seq != uint64(last+1) || string(h.Value) != string(headerAt(last)) {
+		t.Fatalf("the header is %d:%q, with %d entries", h.Seq, h.Value, len(entries))
+	}
 }
 
 // appendSome makes one append after the other, and returns how many were
@@ -85,7 +111,7 @@ func appendSome(t *testing.T, disk vfs.FS, appends int) (acknowledged int) {
 	}
 	for i := range appends {
 		done := make(chan error, 1)
-		log.Append(storage.Append{Payloads: [][]byte{fmt.Append(nil, i)}, Done: func(_ storage.Appended, err error) { done <- err }})
+		log.Append(storage.Append{Payloads: [][]byte{fmt.Append(nil, i)}, Header: headerAt(i), Done: func(_ storage.Appended, err error) { done <- err }})
 		select {
 		case err := <-done:
 			if err != nil {

@@ -129,7 +129,7 @@ func (op *deleteOp) stage(b *batch) {
 	b.change(op.log)
 	b.engine.dedup.Drop(op.log)
 	if h.Number != 0 {
-		op.err = errors.Join(b.deleteAll(format.KindEntry, h.Number), b.deleteAll(format.KindAppendKey, h.Number))
+		op.err = errors.Join(b.deleteAll(format.KindEntry, h.Number), b.deleteAll(format.KindAppendKey, h.Number), b.deleteHeader(op.log))
 	}
 	h.deleted, h.First, h.Before, h.FirstTime = true, h.Next, h.End, 0
 }

@@ -167,15 +167,25 @@ func (op *recordOp) stage(b *batch) {
 	case !op.cond.Holds(current != 0, current):
 		op.err = storage.ErrConflict
 	case op.value != nil:
-		op.revision = b.state.PutRecord(op.key, current)
-		b.records[string(op.key)] = op.revision
-		format.SetRevision(op.value, op.revision)
-		op.err = b.Set(op.key, op.value, nil)
+		op.revision, op.err = b.putRecord(op.key, op.value, current)
 	case current != 0:
-		b.state.DeleteRecord(op.key, current)
-		b.records[string(op.key)] = 0
-		op.err = b.Delete(op.key, nil)
+		op.err = b.deleteRecord(op.key, current)
 	}
+}
+
+// putRecord stores a record over one with the revision current, 0 for none. The
+// value is that of format.NewRecordValue.
+func (b *batch) putRecord(key, value []byte, current uint64) (revision uint64, err error) {
+	revision = b.state.PutRecord(key, current)
+	b.records[string(key)] = revision
+	format.SetRevision(value, revision)
+	return revision, b.Set(key, value, nil)
+}
+
+func (b *batch) deleteRecord(key []byte, current uint64) error {
+	b.state.DeleteRecord(key, current)
+	b.records[string(key)] = 0
+	return b.Delete(key, nil)
 }
 
 // revisionOf returns the revision under a key as the batch leaves it so far, 0

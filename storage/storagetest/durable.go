@@ -23,6 +23,7 @@ func RunDurable(t *testing.T, place func(t *testing.T) (open func() storage.Engi
 		{"AcknowledgedWritesSurviveClose", testAcknowledgedWritesSurviveClose},
 		{"LogsSurviveReopen", testLogsSurviveReopen},
 		{"KeysSurviveReopen", testKeysSurviveReopen},
+		{"LogHeadersSurviveReopen", testLogHeadersSurviveReopen},
 		{"DeletedLogsStayDeleted", testDeletedLogsStayDeleted},
 		{"AcknowledgedAppendsSurviveClose", testAcknowledgedAppendsSurviveClose},
 	}

@@ -124,7 +124,8 @@ func RecordCalls(ctx context.Context, e storage.Engine) map[string]error {
 func LogCalls(ctx context.Context, l storage.Log) map[string]error {
 	_, read := l.Read(ctx, 1, 1, 1)
 	_, find := l.Find(ctx, time.Now())
-	return map[string]error{"Read": read, "Find": find, "Trim": l.Trim(ctx, storage.Retention{Messages: 1})}
+	_, header := l.Header(ctx)
+	return map[string]error{"Header": header, "Read": read, "Find": find, "Trim": l.Trim(ctx, storage.Retention{Messages: 1})}
 }
 
 // LogsCalls makes every call about the set of logs, and returns the errors.

@@ -21,7 +21,7 @@ type Entry struct {
 	Key     Key
 	First   uint64    // number of its first log entry
 	Count   uint64    // number of its log entries
-	Sum     uint64    // hash of its payloads and of where each ends
+	Sum     uint64    // hash of its payloads, of where each ends, and of its header if it has one
 	Time    time.Time // of its log entries
 	Expires time.Time // the entry is forgotten from here on
 }
@@ -45,17 +45,23 @@ func NewRequest(a storage.Append) Request {
 	return Request{
 		key:    Key(hash[:]),
 		count:  uint64(len(a.Payloads)),
-		sum:    sumOf(a.Payloads),
+		sum:    sumOf(a.Payloads, a.Header),
 		window: a.Window,
 		keyed:  true,
 	}
 }
 
-func sumOf(payloads [][]byte) uint64 {
+func sumOf(payloads [][]byte, header []byte) uint64 {
 	h := sha256.New()
+	add := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		h.Write(b)
+	}
 	for _, payload := range payloads {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(payload))))
-		h.Write(payload)
+		add(payload)
+	}
+	if header != nil { // without one the sum is that of releases that knew none
+		add(header)
 	}
 	return binary.BigEndian.Uint64(h.Sum(nil))
 }

@@ -12,7 +12,8 @@
 //	'k' number (8) expires (8) hash (16) → append: first, count, sum, time (8 each)
 //
 // A table and a key contain no NUL. So the first NUL ends the table, and no
-// table's range reaches into another's.
+// table's range reaches into another's. The header of a log is a record too,
+// under the log's name in a table that callers cannot name: see LogHeaderKey.
 //
 // A log's entries and append keys are stored under the number of the log,
 // which its head holds. A log that is deleted and created again gets another

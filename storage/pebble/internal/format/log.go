@@ -164,3 +164,24 @@ func DecodeAppend(key, b []byte) (number uint64, e dedup.Entry, err error) {
 
 // Time returns a stored time.
 func Time(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
+
+// headersTable is not valid UTF-8, so no caller has a table of that name.
+const headersTable = "\xffheaders"
+
+// LogHeaderKey returns the key of the record that holds the header of a log.
+func LogHeaderKey(log string) []byte { return RecordKey(headersTable, log) }
+
+// EncodeLogHeader returns the value of that record. seq is the number of the
+// last entry that was appended with the header.
+func EncodeLogHeader(seq uint64, header []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(header)), seq), header...)
+}
+
+// DecodeLogHeader is the inverse of EncodeLogHeader. The header shares the
+// memory of b.
+func DecodeLogHeader(b []byte) (seq uint64, header []byte, err error) {
+	if len(b) < 8 || uint64At(b, 0) == 0 {
+		return 0, nil, ErrMalformed
+	}
+	return uint64At(b, 0), b[8:], nil
+}
