@@ -92,11 +92,11 @@ func (c *Catalog) Lookup(id streams.ID) *Stream {
 }
 
 // Open returns the stream with its topic, and makes what is missing, without a
-// schema. Its errors are those of Stream.Out.
+// schema. Its errors are those of Stream.Topic.
 func (c *Catalog) Open(id streams.ID) (*Stream, error) {
 	for {
 		s := c.add(id)
-		_, err := s.Out()
+		_, err := s.Topic()
 		if err != nil {
 			s.tryRemoveUnused()
 		}

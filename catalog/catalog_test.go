@@ -737,7 +737,7 @@ func openOver(t testing.TB, records storage.Records, opts catalog.Options, of st
 		t.Fatal(err)
 	}
 	t.Cleanup(network.Close)
-	shared, err := groups.Open(t.Context(), engine, network.Lookup, groupstest.Options(groups.Options{}))
+	shared, err := groups.Open(t.Context(), engine, network, groupstest.Options(groups.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

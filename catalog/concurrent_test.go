@@ -35,7 +35,7 @@ func TestConcurrentOpenDefineDelete(t *testing.T) {
 				switch rand.IntN(3) {
 				case 0:
 					if s, err := r.Open(id(jail, name)); err == nil {
-						if _, err := s.Out(); err != nil && err != streams.ErrDeleted {
+						if _, err := s.Topic(); err != nil && err != streams.ErrDeleted {
 							t.Error(err)
 						}
 					} else if err != streams.ErrTooManyTopics && err != streams.ErrDeleted {

@@ -109,7 +109,7 @@ func (s *Stream) reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deleted = false
-	s.out.Store(nil) // of the deleted topic
+	s.topic.Store(nil) // the deleted one
 }
 
 // defineInTurn decides by what is in memory. It returns storage.ErrConflict if

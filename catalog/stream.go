@@ -16,12 +16,12 @@ type Stream struct {
 	catalog *Catalog
 	id      streams.ID
 
-	stored atomic.Pointer[stored]           // nil: not defined
-	out    atomic.Pointer[streams.OutTopic] // nil: not opened yet
+	stored atomic.Pointer[stored]        // nil: not defined
+	topic  atomic.Pointer[streams.Topic] // nil: not opened yet
 
 	turn chan struct{} // taken by whoever writes the record or deletes the stream
 
-	mu      sync.Mutex // guards what follows, and the opening of out
+	mu      sync.Mutex // guards what follows, and the opening of topic
 	deleted bool       // its deletion has begun; no topic is made any more
 	removed bool       // it is not in the catalog any more
 }
@@ -51,17 +51,16 @@ func (s *Stream) History() *schema.History {
 	return nil
 }
 
-// Out returns the out topic through which everybody publishes to the stream. It
-// opens the topic if need be, and returns streams.ErrDeleted,
-// streams.ErrTooManyTopics or an error of the store.
-func (s *Stream) Out() (*streams.OutTopic, error) {
-	if out := s.out.Load(); out != nil {
-		return out, nil
+// Topic returns the stream's topic. It opens the topic if need be, and returns
+// streams.ErrDeleted, streams.ErrTooManyTopics or an error of the store.
+func (s *Stream) Topic() (*streams.Topic, error) {
+	if topic := s.topic.Load(); topic != nil {
+		return topic, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if out := s.out.Load(); out != nil {
-		return out, nil
+	if topic := s.topic.Load(); topic != nil {
+		return topic, nil
 	}
 	if s.deleted || s.removed {
 		return nil, streams.ErrDeleted
@@ -70,18 +69,14 @@ func (s *Stream) Out() (*streams.OutTopic, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := topic.Out()
-	if err != nil {
-		return nil, err
-	}
-	s.out.Store(out)
-	return out, nil
+	s.topic.Store(topic)
+	return topic, nil
 }
 
 // Existing returns the stream's topic if there is one.
 func (s *Stream) Existing() (*streams.Topic, bool) {
-	if out := s.out.Load(); out != nil {
-		return out.Topic(), true
+	if topic := s.topic.Load(); topic != nil {
+		return topic, true
 	}
 	return s.catalog.Network.Lookup(s.id)
 }
@@ -117,7 +112,12 @@ func (s *Stream) Info() streams.Info {
 	if topic, ok := s.Existing(); ok {
 		return topic.Info()
 	}
-	return streams.Info{Bounds: storage.Bounds{First: 1, Next: 1}, Policy: s.catalog.Network.Policy()}
+	network := s.catalog.Network
+	return streams.Info{
+		Interest: network.Interest(s.id),
+		Bounds:   storage.Bounds{First: 1, Next: 1},
+		Policy:   network.Policy(),
+	}
 }
 
 // takeTurn waits for the turn to write the stream's record or to delete the

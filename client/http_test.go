@@ -94,11 +94,11 @@ func TestHTTPCalls(t *testing.T) {
 				vector, err := c.VersionsVector(ctx, []string{"a", "b", "c"})
 				return fmt.Sprint(vector, vector[1] == nil, err)
 			}, `[3 null "1.0.0"] true <nil>`},
-		{"stream", `GET /streams/s `, `{"name":"s","version":null,"paused":true,"subscribers":2,"firstSeq":1,"lastSeq":7,"bytes":12,"hasHeader":true,"epoch":"8f14e45f","durability":"disk"}`,
+		{"stream", `GET /streams/s `, `{"name":"s","version":null,"paused":true,"held":true,"providers":1,"subscribers":2,"groups":3,"firstSeq":1,"lastSeq":7,"bytes":12,"hasHeader":true,"epoch":"8f14e45f","durability":"disk"}`,
 			func(ctx context.Context, c *client.Client) string {
 				info, err := c.Stream(ctx, "s")
 				return fmt.Sprintf("%+v %v", info, err)
-			}, `{Name:s Version:null Registered:false Requested:false Subscribers:2 Paused:true FirstSeq:1 LastSeq:7 Bytes:12 HasHeader:true Durability:disk Epoch:8f14e45f} <nil>`},
+			}, `{Name:s Version:null Registered:false Paused:true Held:true Requested:false Providers:1 Subscribers:2 Groups:3 FirstSeq:1 LastSeq:7 Bytes:12 HasHeader:true Durability:disk Epoch:8f14e45f} <nil>`},
 		{"delete stream", `DELETE /streams/s `, `{"name":"s"}`,
 			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteStream(ctx, "s")) }, `<nil>`},
 		{"header", `GET /streams/s/header `, `{"payload":{"a":1}}`,

@@ -59,7 +59,7 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 			answer(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		}
 	}()
-	out, err := g.deadLetters(streams.ID{Space: d.Key.Topic.Space, Name: name})
+	topic, err := g.deadLetters(streams.ID{Space: d.Key.Topic.Space, Name: name})
 	if err != nil {
 		answer(err)
 		return
@@ -69,7 +69,7 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 		answer(err)
 		return
 	}
-	out.Send([][]byte{payload}, func(_ uint64, err error) { answer(err) })
+	topic.Send([][]byte{payload}, func(_ uint64, err error) { answer(err) })
 }
 
 func letterOf(d groups.DeadLetter, client string) deadLetter {
@@ -108,9 +108,9 @@ func (g *Gateway) deadLetterStream(stream string) string {
 	return stream + g.settings.DeadLetterSuffix
 }
 
-// deadLetters returns what publishes to a dead-letter stream, which it defines
-// if need be.
-func (g *Gateway) deadLetters(id streams.ID) (*streams.OutTopic, error) {
+// deadLetters returns the topic of a dead-letter stream, which it defines if need
+// be.
+func (g *Gateway) deadLetters(id streams.ID) (*streams.Topic, error) {
 	if s := g.Catalog.Lookup(id); s.Schema() == nil {
 		if err := g.defineDeadLetters(id); err != nil {
 			return nil, err

@@ -45,7 +45,7 @@ var errorTable = []struct {
 	{catalog.ErrBadName, protocol.CodeInvalidName, ""},
 	{schema.ErrHistoryFull, protocol.CodeTooManyVersions, ""},
 
-	{streams.ErrPaused, protocol.CodeStreamPaused, "the stream is paused: it takes no messages until it is resumed"},
+	{streams.ErrHeld, protocol.CodeStreamPaused, "the stream is paused: it takes no messages until it is resumed"},
 	{streams.ErrDeleted, protocol.CodeStreamNotFound, "the stream was deleted"},
 	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams, "the jail has as many streams as it may have"},
 

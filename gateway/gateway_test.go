@@ -244,7 +244,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("clear header", g.ClearHeader(ctx, who, "s"))
 	_, e = g.Header(who, "s")
 	note("header", e)
-	note("pause", g.SetPaused(ctx, who, "s", true))
+	note("pause", g.Hold(ctx, who, "s", true))
 	_, e = g.Messages(ctx, who, "s", gateway.Position{}, 10)
 	note("messages", e)
 	_, e = g.Policy(who, "s")
@@ -399,7 +399,7 @@ func TestLeftoversOfADeletedJailAreSwept(t *testing.T) {
 	g.ok(e)
 	boss := g.login("boss", secret)
 	g.define(boss, "boiler")
-	g.ok(g.SetPaused(ctx, boss, "boiler", true))
+	g.ok(g.Hold(ctx, boss, "boiler", true))
 	if _, err := g.Directory.DeleteJail(ctx, "a"); err != nil { // and the process dies
 		t.Fatal(err)
 	}
@@ -502,7 +502,7 @@ func TestUndefinedStreams(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	for name, e := range map[string]error{
-		"publish": g.publish(root, "nobody", `{}`), "pause": g.SetPaused(t.Context(), root, "nobody", true),
+		"publish": g.publish(root, "nobody", `{}`), "pause": g.Hold(t.Context(), root, "nobody", true),
 	} {
 		if code(e) != protocol.CodeStreamNotFound {
 			t.Errorf("%s: %v", name, e)
@@ -610,11 +610,11 @@ func TestPausedStreamsRefuse(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	g.define(root, "boiler")
-	g.ok(g.SetPaused(t.Context(), root, "boiler", true))
+	g.ok(g.Hold(t.Context(), root, "boiler", true))
 	if e := g.publish(root, "boiler", `{"p":1}`); code(e) != protocol.CodeStreamPaused {
 		t.Errorf("publish: %v", e)
 	}
-	g.ok(g.SetPaused(t.Context(), root, "boiler", false))
+	g.ok(g.Hold(t.Context(), root, "boiler", false))
 	g.ok(g.publish(root, "boiler", `{"p":1}`))
 }
 

@@ -40,13 +40,8 @@ func (g *Gateway) Probe(ctx context.Context) error {
 }
 
 func send(ctx context.Context, topic *streams.Topic) error {
-	out, err := topic.Out()
-	if err != nil {
-		return err
-	}
-	defer out.Close()
 	sent := make(chan error, 1)
-	go out.Send([][]byte{[]byte("{}")}, func(_ uint64, err error) { sent <- err })
+	go topic.Send([][]byte{[]byte("{}")}, func(_ uint64, err error) { sent <- err })
 	select {
 	case err := <-sent:
 		return err
@@ -66,7 +61,7 @@ func (p probe) Deliver(pass *streams.Batch) int {
 	return len(pass.Messages)
 }
 
-func (probe) State(streams.State) {}
-func (probe) Gap(_, _ uint64)     {}
-func (probe) Resumed() bool       { return true }
-func (probe) End(error)           {}
+func (probe) State(streams.State) bool { return true }
+func (probe) Gap(_, _ uint64)          {}
+func (probe) Resumed() bool            { return true }
+func (probe) End(error)                {}

@@ -33,7 +33,7 @@ type Publication struct {
 // safe as the stream's durability says, or with the reason why none was
 // accepted. It must not block.
 func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) {
-	out, messages, err := g.admit(p, pub)
+	topic, messages, err := g.admit(p, pub)
 	if err != nil {
 		done(err)
 		return
@@ -46,11 +46,11 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) 
 		done(attempted("publish", err))
 	}
 	if pub.ID == "" {
-		out.Send(messages, answer)
+		topic.Send(messages, answer)
 		return
 	}
 	// Not by the client's id, which other jails may have too.
-	out.SendOnce(p.ClientUID+"/"+pub.ID, messages, answer)
+	topic.SendOnce(p.ClientUID+"/"+pub.ID, messages, answer)
 }
 
 // errNothingToPublish refuses a batch without messages. It is most often a mistake
@@ -58,7 +58,7 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) 
 var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batch is empty: send at least one message")
 
 // admit does everything that comes before the messages are appended.
-func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, [][]byte, error) {
+func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.Topic, [][]byte, error) {
 	if err := g.authorize(p, auth.Publish); err != nil {
 		return nil, nil, err
 	}
@@ -78,8 +78,8 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.OutTopic, 
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := g.open(id, s)
-	return out, messages, err
+	topic, err := g.open(id, s)
+	return topic, messages, err
 }
 
 // streamID names a stream of the principal's jail.
@@ -102,15 +102,15 @@ func (g *Gateway) find(id streams.ID) (*catalog.Stream, error) {
 	return nil, nil
 }
 
-// open returns the out topic of a stream that find returned.
-func (g *Gateway) open(id streams.ID, s *catalog.Stream) (out *streams.OutTopic, err error) {
+// open returns the topic of a stream that find returned.
+func (g *Gateway) open(id streams.ID, s *catalog.Stream) (topic *streams.Topic, err error) {
 	if s == nil {
 		s, err = g.Catalog.Open(id)
 	}
 	if err == nil {
-		out, err = s.Out()
+		topic, err = s.Topic()
 	}
-	return out, attempted("open the stream", err)
+	return topic, attempted("open the stream", err)
 }
 
 // topic returns the topic of a stream that is defined or need not be.
@@ -120,11 +120,7 @@ func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.open(id, s)
-	if err != nil {
-		return nil, err
-	}
-	return out.Topic(), nil
+	return g.open(id, s)
 }
 
 // check validates each payload and returns their compact forms.

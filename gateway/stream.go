@@ -126,16 +126,17 @@ func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, erro
 	return nil, protocol.Errorf(protocol.CodeHeaderNotFound, "the stream %q has no header", stream)
 }
 
-// SetPaused pauses or resumes a stream, durably. A paused stream refuses messages.
-func (g *Gateway) SetPaused(ctx context.Context, p *auth.Principal, stream string, paused bool) error {
+// Hold pauses a stream, or ends that, durably. A stream that is held refuses
+// messages.
+func (g *Gateway) Hold(ctx context.Context, p *auth.Principal, stream string, held bool) error {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return err
 	}
 	what := "stream resumed"
-	if paused {
+	if held {
 		what = "stream paused"
 	}
-	return g.store(p, stream, what, func(t *streams.Topic) error { return t.SetPaused(ctx, paused) })
+	return g.store(p, stream, what, func(t *streams.Topic) error { return t.Hold(ctx, held) })
 }
 
 func (g *Gateway) store(p *auth.Principal, stream, what string, change func(*streams.Topic) error) error {

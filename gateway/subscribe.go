@@ -272,9 +272,9 @@ func (c consumer) Deliver(b *streams.Batch) int {
 	return len(b.Messages)
 }
 
-func (c consumer) State(streams.State) {}
-func (c consumer) Resumed() bool       { return true }
-func (c consumer) End(err error)       { c.end(err) }
+func (c consumer) State(streams.State) bool { return true }
+func (c consumer) Resumed() bool            { return true }
+func (c consumer) End(err error)            { c.end(err) }
 
 func (c consumer) Gap(first, last uint64) {
 	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))

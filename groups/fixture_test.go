@@ -194,7 +194,7 @@ func (f *fixture) provide(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.out, err = topic.Out(); err != nil {
+	if f.out, _, err = topic.Out(nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -202,7 +202,7 @@ func (f *fixture) provide(t testing.TB) {
 func (f *fixture) open(t testing.TB) {
 	t.Helper()
 	var err error
-	if f.registry, err = groups.Open(t.Context(), f.records, f.net.Lookup, groupstest.Options(f.opts)); err != nil {
+	if f.registry, err = groups.Open(t.Context(), f.records, f.net, groupstest.Options(f.opts)); err != nil {
 		t.Fatal(err)
 	}
 }

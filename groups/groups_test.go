@@ -42,7 +42,7 @@ func TestWhatALeaverDidNotAcknowledgeGoesToTheOthersOldestFirst(t *testing.T) {
 		if o := f.registry.Overview(0); o.Groups != 1 || o.Members != 0 || o.InFlight != 0 {
 			t.Errorf("after the last member: %+v", o)
 		}
-		if f.out.Topic().Requested() {
+		if f.out.Topic().Info().Readers > 0 {
 			t.Error("the topic is still read")
 		}
 	})
@@ -177,7 +177,7 @@ func TestAGroupOfADeletedTopicIsReplaced(t *testing.T) {
 			t.Errorf("join on a deleted topic: %v", err)
 		}
 		topic, _ := f.net.Topic(f.out.Topic().ID())
-		f.out, _ = topic.Out()
+		f.out, _, _ = topic.Out(nil)
 		fresh := f.join(t, "c", "g", all())
 		old.ms.Leave()
 		f.send("1")

@@ -119,7 +119,7 @@ func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
 // not deleted it yet. It returns errGone if it did, and streams.ErrDeleted if
 // topic is not the current one. g.recordMu is held.
 func (g *group) replace(topic *streams.Topic) error {
-	if current, ok := g.registry.lookup(g.key.Topic); !ok || current != topic {
+	if current, ok := g.registry.network.Lookup(g.key.Topic); !ok || current != topic {
 		return streams.ErrDeleted
 	}
 	if err := g.erase(); err != nil {
@@ -150,7 +150,7 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 		from = streams.At(g.resumeAt(topic.Bounds()))
 	}
 	rd := &reader{group: g}
-	in, joined, err := topic.In(ctx, rd, shardOf(g.key), from)
+	in, joined, err := topic.InGroup(ctx, rd, shardOf(g.key), from)
 	if err != nil {
 		return nil, err
 	}

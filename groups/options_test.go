@@ -7,11 +7,9 @@ import (
 	"seagate/groups"
 	"seagate/groups/groupstest"
 	"seagate/storage/memory"
-	"seagate/streams"
 )
 
 func TestOptionsAreValidated(t *testing.T) {
-	none := func(streams.ID) (*streams.Topic, bool) { return nil, false }
 	tests := map[string]struct {
 		change func(*groups.Options)
 		ok     bool
@@ -36,7 +34,7 @@ func TestOptionsAreValidated(t *testing.T) {
 	for name, test := range tests {
 		o := groupstest.Options(groups.Options{MaxDeliveries: 5})
 		test.change(&o)
-		r, err := groups.Open(t.Context(), memory.New(), none, o)
+		r, err := groups.Open(t.Context(), memory.New(), noTopics{}, o)
 		if (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)
 		}

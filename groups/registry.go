@@ -16,7 +16,7 @@ import (
 type Registry struct {
 	opts    Options
 	records storage.Records
-	lookup  func(streams.ID) (*streams.Topic, bool)
+	network Network
 	began   time.Time
 
 	// Totals since the registry was opened.
@@ -43,20 +43,31 @@ type Registry struct {
 // A client identifies a client within its space.
 type client struct{ space, client string }
 
-// Open loads all groups that have a record. lookup finds the topic of a group, if
-// there is one. It must not block and must not call the registry. It must know
-// all topics already, and nobody may send to them before Open returns: if a log
-// is shorter than a group had read, Open removes the missing messages from the
-// group's progress. Otherwise new messages with the same numbers would count as
-// done. The caller must call Close.
-func Open(ctx context.Context, records storage.Records, lookup func(streams.ID) (*streams.Topic, bool), opts Options) (*Registry, error) {
+// A Network is what a registry needs of a streams.Network. Its methods must not
+// block and must not call the registry.
+type Network interface {
+	// Lookup finds the topic of a group, if there is one.
+	Lookup(id streams.ID) (*streams.Topic, bool)
+
+	// AddGroup and RemoveGroup count the groups of a topic, with and without
+	// members, so that its providers know that it is requested.
+	AddGroup(id streams.ID)
+	RemoveGroup(id streams.ID)
+}
+
+// Open loads all groups that have a record. The network must know all topics
+// already, and nobody may send to them before Open returns: if a log is shorter
+// than a group had read, Open removes the missing messages from the group's
+// progress. Otherwise new messages with the same numbers would count as done.
+// The caller must call Close.
+func Open(ctx context.Context, records storage.Records, network Network, opts Options) (*Registry, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
 	r := &Registry{
 		opts:    opts,
 		records: records,
-		lookup:  lookup,
+		network: network,
 		began:   time.Now(),
 		topics:  map[streams.ID]*Topic{},
 		clients: map[client]map[*group]struct{}{},
@@ -86,7 +97,7 @@ func (r *Registry) loadAll(ctx context.Context) error {
 		} else {
 			logs[g.log] = g.log
 		}
-		if topic, ok := r.lookup(g.key.Topic); ok {
+		if topic, ok := r.network.Lookup(g.key.Topic); ok {
 			g.cutLocked(topic.Bounds())
 		}
 		g.shrinkLocked()
@@ -108,6 +119,7 @@ func (r *Registry) addLocked(g *group) {
 	}
 	of[g] = struct{}{}
 	r.count++
+	r.network.AddGroup(g.key.Topic)
 }
 
 // forget removes a group from the registry, if it is there.
@@ -123,6 +135,7 @@ func (r *Registry) forget(g *group) {
 		delete(r.clients, client)
 	}
 	r.count--
+	r.network.RemoveGroup(g.key.Topic)
 	t := r.topics[g.key.Topic]
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -28,7 +28,7 @@ func (rd *reader) Deliver(b *streams.Batch) int {
 }
 
 // State implements streams.Consumer. Members are not told of the topic's state.
-func (rd *reader) State(streams.State) {}
+func (rd *reader) State(streams.State) bool { return true }
 
 // Resumed implements streams.Consumer. The worker calls it after wakeLocked, when
 // the group has changed: a member started, has room or credit again, or a message

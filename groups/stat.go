@@ -85,7 +85,7 @@ func (g *group) inFlightLocked() (n int) {
 }
 
 func (r *Registry) bounds(id streams.ID) (*streams.Topic, storage.Bounds) {
-	topic, ok := r.lookup(id)
+	topic, ok := r.network.Lookup(id)
 	if !ok {
 		return nil, storage.Bounds{}
 	}

@@ -230,7 +230,7 @@ func (t *Topic) Move(ctx context.Context, topic *streams.Topic, name Name, from 
 // move makes seq the group's position. g.recordMu is held.
 func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) error {
 	rd := &reader{group: g}
-	in, joined, err := topic.In(ctx, rd, shardOf(g.key), streams.At(seq))
+	in, joined, err := topic.InGroup(ctx, rd, shardOf(g.key), streams.At(seq))
 	if err != nil {
 		return err
 	}

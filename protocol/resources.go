@@ -16,14 +16,23 @@ type StreamInfo struct {
 	// Version is that of the definition in force: a number, a string, or null
 	// if nobody has defined the stream.
 	Version jsontext.Value `json:"version"`
-	// Registered reports whether somebody publishes to the stream, or has done
-	// so since the gateway started.
+	// Registered reports whether somebody provides the stream. Publishing to it
+	// does not count.
 	Registered bool `json:"registered"`
-	// Requested reports whether there are subscribers.
-	Requested   bool `json:"requested"`
-	Subscribers int  `json:"subscribers"`
-	// Paused reports whether publishing is refused.
+	// Paused reports whether the stream is held, or has providers and all of
+	// them say that they pause.
 	Paused bool `json:"paused"`
+	// Held reports whether the stream was paused by an administrator. Then it
+	// refuses messages.
+	Held bool `json:"held"`
+	// Requested reports whether there are subscribers or groups.
+	Requested bool `json:"requested"`
+	// Providers counts those who provide the stream.
+	Providers int `json:"providers"`
+	// Subscribers counts the subscriptions that are in no group.
+	Subscribers int `json:"subscribers"`
+	// Groups counts the groups, with or without members.
+	Groups int `json:"groups"`
 	// FirstSeq and LastSeq are the numbers of the oldest and the newest message
 	// that the gateway keeps. If it keeps none, FirstSeq is the higher one.
 	FirstSeq  uint64 `json:"firstSeq"`

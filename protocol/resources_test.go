@@ -15,8 +15,8 @@ import (
 // and the client reads the same from it.
 func TestResourcesInJSON(t *testing.T) {
 	for want, value := range map[string]any{
-		`{"name":"s","version":null,"registered":false,"requested":true,"subscribers":1,"paused":false,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null}`: protocol.StreamInfo{
-			Name: "s", Version: jsontext.Value("null"), Requested: true, Subscribers: 1, FirstSeq: 1, Durability: protocol.DurabilityDisk},
+		`{"name":"s","version":null,"registered":true,"paused":true,"held":false,"requested":true,"providers":2,"subscribers":1,"groups":3,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null}`: protocol.StreamInfo{
+			Name: "s", Version: jsontext.Value("null"), Registered: true, Paused: true, Requested: true, Providers: 2, Subscribers: 1, Groups: 3, FirstSeq: 1, Durability: protocol.DurabilityDisk},
 		`{"durability":null,"retention":{"age":null,"bytes":null,"messages":null}}`: protocol.StreamSettings{},
 		`{"durability":"memory","retention":{"age":"168h0m0s","bytes":0,"messages":7}}`: protocol.StreamSettings{
 			Durability: new(protocol.DurabilityMemory),

@@ -16,7 +16,7 @@ import (
 type counter struct{ n int }
 
 func (c *counter) Deliver(b *streams.Batch) int { c.n += len(b.Messages); return len(b.Messages) }
-func (*counter) State(streams.State)            {}
+func (*counter) State(streams.State) bool       { return true }
 func (*counter) Gap(uint64, uint64)             {}
 func (*counter) Resumed() bool                  { return true }
 func (*counter) End(error)                      {}

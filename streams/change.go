@@ -45,7 +45,11 @@ type deferredChange struct {
 }
 
 func (t *Topic) stateLocked() State {
-	return State{Registered: t.providers > 0, Paused: t.paused}
+	providers := len(t.outs)
+	return State{
+		Registered: providers > 0,
+		Paused:     t.held || providers > 0 && t.pausing == providers,
+	}
 }
 
 // changeLocked applies f. If that changes the state, readers are told behind

@@ -2,8 +2,11 @@ package streams
 
 // State is what a topic is, apart from its messages.
 type State struct {
-	Registered bool // an out topic is open
-	Paused     bool // no messages are accepted for the time being
+	// Registered: somebody provides the topic, that is, an out topic is open.
+	Registered bool
+
+	// Paused: the topic is held, or it has providers and all of them pause.
+	Paused bool
 }
 
 // A Consumer receives what an in topic delivers. Its methods are called by one
@@ -15,8 +18,10 @@ type Consumer interface {
 	// offered until InTopic.Resume is called.
 	Deliver(b *Batch) int
 
-	// State tells of a change of the topic's state.
-	State(s State)
+	// State tells of a change of the topic's state, in order with the messages,
+	// and returns whether the consumer took it. If not, nothing is offered until
+	// InTopic.Resume is called, and then the change first.
+	State(s State) (taken bool)
 
 	// Gap tells that the messages from first to last, both included, were
 	// dropped from the topic before this consumer read them. The next message
@@ -25,7 +30,7 @@ type Consumer interface {
 
 	// Resumed answers InTopic.Resume. It is called before anything else is
 	// offered, and also if there is nothing to offer. It reports whether the
-	// consumer has room for messages. If it has not, a consumer that took fewer
+	// consumer has room for messages. If it has not, a consumer that took less
 	// than it was offered is offered nothing until InTopic.Resume is called
 	// again, and no log is read for it in vain.
 	Resumed() (hasRoom bool)

@@ -44,7 +44,7 @@ func TestDeletionCutShort(t *testing.T) {
 		t.Log("Delete:", err)
 		synctest.Wait()
 		topic, _ := n.Topic(topicID)
-		o2, err := topic.Out()
+		o2, _, err := topic.Out(nil)
 		t.Log("Out:", err)
 		if err == nil {
 			o2.Send([][]byte{[]byte("4")}, func(_ uint64, e error) { err = e })

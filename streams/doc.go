@@ -7,9 +7,30 @@
 // A topic numbers its messages from 1, without holes, in the order in which it
 // accepts them. A message is shown to readers, and Send acknowledged, once it is
 // as durable as the topic's policy says. Every in topic sees the messages in the
-// order of their numbers. Changes of the topic's state (registered, paused)
-// travel in order with the messages: a consumer that is told of a pause has seen
-// all that was sent before it.
+// order of their numbers.
+//
+// # Registered, paused, requested
+//
+// A topic is registered while somebody provides it: while an out topic is open.
+// Sending and subscribing do not provide. It is paused while an administrator
+// holds it (Topic.Hold), or while it has providers and all of them say that they
+// pause (OutTopic.SetPaused). A hold is durable and refuses messages. The pause
+// of a provider is advice, refuses nothing, and ends with its out topic.
+//
+// Changes of this state travel in order with the messages: a consumer that is
+// told of a pause has seen all that was sent before it. A topic remembers 64
+// changes; a consumer that is further behind misses states in between, but
+// never the last one.
+//
+// A topic is requested while it has interest: subscribers, or groups with or
+// without members. A Provider is told when that begins and ends, by a goroutine
+// of its own, so nobody who joins or leaves waits for it.
+//
+// # Header
+//
+// A topic has at most one header. It is set alone (Topic.SetHeader), or in one
+// step with messages (Topic.SendWithHeader). Whoever joins then gets either the
+// old header and the messages, or the new header and not the messages.
 //
 // # Joining
 //
@@ -38,7 +59,8 @@
 //
 // # Closing
 //
-// InTopic.Close returns at once; a delivery that is under way may still happen.
-// Deleting a topic ends each of its in topics with Consumer.End. Network.Close
-// stops the workers, the log readers and retention, and waits for them.
+// InTopic.Close and OutTopic.Close return at once; a call that is under way may
+// still happen. Deleting a topic ends each of its in topics with Consumer.End,
+// and tells its providers with Provider.End. Network.Close stops the workers,
+// the log readers, retention and the calls of providers, and waits for them.
 package streams

@@ -37,7 +37,7 @@ func provide(t testing.TB, n *streams.Network) *streams.OutTopic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := topic.Out()
+	out, _, err := topic.Out(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +66,7 @@ type recorder struct {
 
 	resumed int  // calls of Resumed
 	busy    bool // Resumed reports that it has no room
+	deaf    bool // it does not take changes of state
 }
 
 func (r *recorder) note(format string, args ...any) {
@@ -87,10 +88,14 @@ func (r *recorder) Deliver(p *streams.Batch) int {
 	return len(p.Messages)
 }
 
-func (r *recorder) State(s streams.State) {
+func (r *recorder) State(s streams.State) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.deaf {
+		return false
+	}
 	r.note("registered=%v paused=%v", s.Registered, s.Paused)
+	return true
 }
 
 func (r *recorder) Gap(first, last uint64) {

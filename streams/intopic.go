@@ -15,6 +15,7 @@ type InTopic struct {
 	started  atomic.Bool
 	resumed  atomic.Bool // Resume was called, and the worker has not seen it yet
 	closed   atomic.Bool
+	inGroup  bool // it is no subscriber; see InGroup
 
 	// Owned by the shard's worker once started.
 	at    cursor
@@ -56,6 +57,16 @@ type Joined struct {
 // In may read from disk. It returns ErrPosition if the topic has no such
 // position, and ErrDeleted.
 func (t *Topic) In(ctx context.Context, c Consumer, shard uint32, from StartAt) (*InTopic, Joined, error) {
+	return t.open(ctx, &InTopic{consumer: c}, shard, from)
+}
+
+// InGroup is In for the consumer of a group, which Network.AddGroup counts. It
+// is no subscriber in the sense of Interest.
+func (t *Topic) InGroup(ctx context.Context, c Consumer, shard uint32, from StartAt) (*InTopic, Joined, error) {
+	return t.open(ctx, &InTopic{consumer: c, inGroup: true}, shard, from)
+}
+
+func (t *Topic) open(ctx context.Context, in *InTopic, shard uint32, from StartAt) (*InTopic, Joined, error) {
 	seq, _, err := t.locate(ctx, from)
 	if err != nil {
 		return nil, Joined{}, err
@@ -69,16 +80,11 @@ func (t *Topic) In(ctx context.Context, c Consumer, shard uint32, from StartAt) 
 	if from.kind != latest {
 		at.seq = seq
 	}
-	in := &InTopic{
-		topic:      t,
-		shard:      t.shards[int(shard)%len(t.shards)],
-		consumer:   c,
-		at:         at,
-		fromOldest: from.kind == earliest,
-	}
+	in.topic, in.shard = t, t.shards[int(shard)%len(t.shards)]
+	in.at, in.fromOldest = at, from.kind == earliest
 	in.shard.openLocked(in)
-	t.readers.Add(1)
-	return in, Joined{State: t.told, Header: t.header, Next: at.seq, Bounds: t.readableLocked()}, nil
+	t.joinLocked(in.inGroup)
+	return in, Joined{State: t.told, Header: t.headerLocked(), Next: at.seq, Bounds: t.readableLocked()}, nil
 }
 
 // Start begins delivery. Further calls do nothing.
@@ -99,7 +105,7 @@ func (in *InTopic) Resume() {
 // Close ends the in topic. It is safe to call twice.
 func (in *InTopic) Close() {
 	if in.closed.CompareAndSwap(false, true) {
-		in.topic.readers.Add(-1)
+		in.topic.leave(in.inGroup)
 		in.shard.post(in)
 	}
 }
@@ -120,7 +126,10 @@ func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
 			return parked
 		}
 	case stateChange:
-		in.consumer.State(seg.state)
+		if !in.consumer.State(seg.state) {
+			in.whole = 0
+			return parked
+		}
 	case gap:
 		if !in.fromOldest {
 			in.consumer.Gap(in.at.seq, seg.then.seq-1)

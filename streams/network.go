@@ -25,6 +25,7 @@ type Network struct {
 	stores    Stores
 	workers   []*worker
 	logReader *logReader
+	notifier  notifier
 	retention *retention
 	stop      context.CancelFunc
 	running   sync.WaitGroup
@@ -32,6 +33,7 @@ type Network struct {
 
 	mu     sync.RWMutex // guards what follows
 	spaces map[string]map[string]*Topic
+	groups map[ID]int // see AddGroup; only those above 0
 }
 
 // Open returns a network with the topics that are stored. It returns an error
@@ -41,7 +43,7 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
-	n := &Network{opts: opts, stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}}
+	n := &Network{opts: opts, stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}, groups: map[ID]int{}}
 	n.logReader = &logReader{ctx: life}
 	n.retention = newRetention(n)
 	for range opts.Workers {
@@ -58,7 +60,8 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	return n, nil
 }
 
-// Close stops delivery, log reads and retention, and waits for those under way.
+// Close stops delivery, log reads, retention and calls of providers, and waits
+// for those under way.
 // Messages already accepted still become durable and are acknowledged, if the
 // stores stay open. It is safe to call twice.
 func (n *Network) Close() {
@@ -68,6 +71,7 @@ func (n *Network) Close() {
 		t.wakeSenders()
 	}
 	n.logReader.close()
+	n.notifier.close()
 	for _, w := range n.workers {
 		w.close()
 	}
@@ -107,6 +111,7 @@ func (n *Network) addLocked(t *Topic) {
 		n.spaces[t.id.Space] = space
 	}
 	space[t.id.Name] = t
+	t.groups.Store(int64(n.groups[t.id]))
 }
 
 // Lookup returns the topic with this id if there is one.

@@ -27,7 +27,7 @@ type Options struct {
 	// Policy is how topics keep messages if they have no Overrides.
 	Policy Policy
 
-	// RepeatWindow is how long a key of OutTopic.SendOnce is remembered: more
+	// RepeatWindow is how long a key of Topic.SendOnce is remembered: more
 	// than 0, at most storage.MaxAppendWindow.
 	RepeatWindow time.Duration
 
@@ -35,10 +35,10 @@ type Options struct {
 	// policy, more than 0. A topic that grows fast is trimmed earlier.
 	RetentionInterval time.Duration
 
-	// OnPanic is called when a method of a Consumer panicked, with the
-	// consumer and the value, by the goroutine that panicked. The in topic has
-	// ended.
-	OnPanic func(c Consumer, value any)
+	// OnPanic is called when a method of a Consumer or a Provider panicked,
+	// with that one and the value, by the goroutine that panicked. The in topic
+	// has ended; the provider is called no more, and its out topic stays open.
+	OnPanic func(who, value any)
 }
 
 // validate returns one error that names every field that is wrong.

@@ -12,7 +12,7 @@ import (
 )
 
 func TestOpenNamesEveryOptionThatIsWrong(t *testing.T) {
-	complete := streamstest.Options(streams.Options{OnPanic: func(streams.Consumer, any) {}})
+	complete := streamstest.Options(streams.Options{OnPanic: func(_, _ any) {}})
 	tests := []struct {
 		name  string
 		set   func(o *streams.Options)

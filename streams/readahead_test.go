@@ -203,7 +203,7 @@ func TestStateTravelsInOrderThroughASegmentReadAhead(t *testing.T) {
 		}
 		logs.wantReads(t, 1, 257, 513, 769, 1025, 1281) // the last read waits
 		for _, paused := range []bool{true, false} {
-			if err := out.Topic().SetPaused(t.Context(), paused); err != nil {
+			if err := out.Topic().Hold(t.Context(), paused); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,7 +19,9 @@ const topicsTable = "topics"
 // record is what is stored of a topic apart from its messages.
 type record struct {
 	Header     jsontext.Value `json:"header,omitzero"`
-	Paused     bool           `json:"paused,omitzero"`
+	HeaderSeq  uint64         `json:"headerSeq,omitzero"` // see setHeader
+	HeaderLog  string         `json:"headerLog,omitzero"`
+	Held       bool           `json:"paused,omitzero"`
 	Durability *Durability    `json:"durability,omitzero"`
 	Age        *int64         `json:"age,omitzero"` // seconds
 	Bytes      *int64         `json:"bytes,omitzero"`
@@ -27,7 +29,7 @@ type record struct {
 }
 
 func (r *record) isEmpty() bool {
-	return r.Header == nil && !r.Paused && r.overrides() == Overrides{}
+	return r.Header == nil && r.HeaderSeq == 0 && !r.Held && r.overrides() == Overrides{}
 }
 
 func (r *record) setOverrides(o Overrides) {
@@ -89,30 +91,17 @@ func (n *Network) loadTopic(key string, r record, onDisk bool) error {
 	if err != nil {
 		return err
 	}
-	t.header, t.paused, t.overrides = r.Header, r.Paused, r.overrides()
+	t.set, t.held, t.overrides = r.header(), r.Held, r.overrides()
 	t.told = t.stateLocked()
 	n.addLocked(t)
 	return nil
 }
 
-// Header returns the header, or nil if there is none. It is shared and must not
-// be changed.
-func (t *Topic) Header() []byte {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.header
-}
-
-// SetHeader replaces the header, a JSON value, durably; nil clears it. In topics
-// that are opened afterwards get it, those that are open do not.
-func (t *Topic) SetHeader(ctx context.Context, header []byte) error {
-	return t.store(ctx, func(r *record) { r.Header = header })
-}
-
-// SetPaused pauses or resumes the topic, durably. While it is paused, Send
-// returns ErrPaused.
-func (t *Topic) SetPaused(ctx context.Context, paused bool) error {
-	return t.store(ctx, func(r *record) { r.Paused = paused })
+// Hold is the administrator's pause: it begins or ends a hold, durably. While
+// the topic is held, Send returns ErrHeld, and State.Paused is true whatever the
+// providers say.
+func (t *Topic) Hold(ctx context.Context, held bool) error {
+	return t.store(ctx, func(r *record) { r.Held = held })
 }
 
 // store changes the record in storage, and then in memory, where it takes
@@ -130,11 +119,11 @@ func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.header, t.overrides = r.Header, r.overrides()
+	t.set, t.overrides = r.header(), r.overrides()
 	if err := t.setDurabilityLocked(t.overrides.over(t.net.opts.Policy).Durability); err != nil {
 		return err
 	}
-	t.changeLocked(func() { t.paused = r.Paused })
+	t.changeLocked(func() { t.held = r.Held })
 	t.wakeShards()
 	return nil
 }
@@ -146,7 +135,8 @@ func (t *Topic) record() (record, error) {
 	if t.deleted {
 		return record{}, ErrDeleted
 	}
-	r := record{Header: t.header, Paused: t.paused}
+	r := record{Held: t.held}
+	r.setHeader(t.set)
 	r.setOverrides(t.overrides)
 	return r, nil
 }

@@ -6,8 +6,40 @@ import (
 	"seagate/storage"
 )
 
-// send is OutTopic.SendOnce, or OutTopic.Send if key is empty.
-func (t *Topic) send(key string, payloads [][]byte, done func(first uint64, err error)) {
+// Send appends the payloads, all or none, as consecutive messages. The payloads
+// belong to the topic afterwards. Sending does not provide the topic: see Out.
+//
+// done is called exactly once, perhaps before Send returns and perhaps by
+// another goroutine, and must not block. It gets the number of the first
+// message once all are as durable as the topic's policy says and readers are
+// shown them, or ErrHeld, ErrDeleted or an error of the store.
+//
+// Send blocks while delivery is behind by more than a tail, or the store has
+// much to do. A Consumer must not call it.
+func (t *Topic) Send(payloads [][]byte, done func(first uint64, err error)) {
+	t.send("", payloads, nil, done)
+}
+
+// SendOnce is Send, except that a repeat with the same key and payloads within
+// Options.RepeatWindow adds nothing. It succeeds with the number that the first
+// one got, even while the topic is held.
+func (t *Topic) SendOnce(key string, payloads [][]byte, done func(first uint64, err error)) {
+	t.send(key, payloads, nil, done)
+}
+
+// SendWithHeader is Send, or SendOnce if key is not empty, together with the
+// header, a JSON value, that holds behind the messages. Both become visible in
+// one step: whoever joins gets either the old header and then the messages, or
+// the new header and not the messages. They are also durable together: the
+// header survives what the messages survive, but it stays when retention drops
+// them. A repeat does not set the header again.
+//
+// In topics that are open get the messages, and not the header.
+func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(first uint64, err error)) {
+	t.send(key, payloads, header, done)
+}
+
+func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(first uint64, err error)) {
 	log, refusal := t.begin(key != "")
 	if log == nil {
 		done(0, refusal)
@@ -17,10 +49,11 @@ func (t *Topic) send(key string, payloads [][]byte, done func(first uint64, err 
 		Payloads: payloads,
 		Key:      key,
 		Window:   t.net.opts.RepeatWindow,
+		Header:   header,
 		Refusal:  refusal,
 		Done: func(a storage.Appended, err error) {
 			if refusal == nil {
-				t.appended(payloads, a, err)
+				t.appended(payloads, header, a, err)
 			}
 			done(a.First, topicError(err))
 		},
@@ -28,7 +61,7 @@ func (t *Topic) send(key string, payloads [][]byte, done func(first uint64, err 
 }
 
 // begin returns the log to append to, or nil and why nothing can be appended.
-// While the topic is paused it returns both if the messages may be a repeat,
+// While the topic is held it returns both if the messages may be a repeat,
 // which only the log knows.
 func (t *Topic) begin(mayRepeat bool) (log storage.Log, refusal error) {
 	t.mu.Lock()
@@ -37,10 +70,10 @@ func (t *Topic) begin(mayRepeat bool) (log storage.Log, refusal error) {
 	switch {
 	case t.deleted:
 		return nil, ErrDeleted
-	case t.paused && mayRepeat:
-		return t.log, ErrPaused
-	case t.paused:
-		return nil, ErrPaused
+	case t.held && mayRepeat:
+		return t.log, ErrHeld
+	case t.held:
+		return nil, ErrHeld
 	}
 	t.begun++
 	return t.log, nil
@@ -48,12 +81,15 @@ func (t *Topic) begin(mayRepeat bool) (log storage.Log, refusal error) {
 
 // appended is called when the log has answered a send, and shows readers what
 // is durable now.
-func (t *Topic) appended(payloads [][]byte, a storage.Appended, err error) {
+func (t *Topic) appended(payloads [][]byte, header []byte, a storage.Appended, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answered++
 	if err == nil && !a.Repeat {
 		t.showLocked(payloads, a)
+		if header != nil {
+			t.sent = storage.LogHeader{Seq: t.next - 1, Value: header}
+		}
 	}
 	t.tellLocked()
 	t.wakeShards()

@@ -22,7 +22,7 @@ func TestRepeatsAreSentOnce(t *testing.T) {
 		r, _ := join(t, out.Topic(), -1, 0)
 		r.in.Start()
 		once := func(key, payload string) (first uint64, err error) {
-			out.SendOnce(key, [][]byte{[]byte(payload)}, func(f uint64, e error) { first, err = f, e })
+			out.Topic().SendOnce(key, [][]byte{[]byte(payload)}, func(f uint64, e error) { first, err = f, e })
 			synctest.Wait()
 			return first, err
 		}
@@ -34,16 +34,16 @@ func TestRepeatsAreSentOnce(t *testing.T) {
 		if _, err := once("a", "y"); !errors.Is(err, storage.ErrKeyReused) {
 			t.Errorf("another payload: %v, want ErrKeyReused", err)
 		}
-		if err := out.Topic().SetPaused(ctx, true); err != nil {
+		if err := out.Topic().Hold(ctx, true); err != nil {
 			t.Fatal(err)
 		}
 		if first, err := once("a", "x"); first != 1 || err != nil {
 			t.Errorf("a repeat while paused: %d, %v", first, err)
 		}
-		if _, err := once("b", "x"); err != streams.ErrPaused {
-			t.Errorf("a new message while paused: %v, want ErrPaused", err)
+		if _, err := once("b", "x"); err != streams.ErrHeld {
+			t.Errorf("a new message while paused: %v, want ErrHeld", err)
 		}
-		if err := out.Topic().SetPaused(ctx, false); err != nil {
+		if err := out.Topic().Hold(ctx, false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)

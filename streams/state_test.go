@@ -42,8 +42,8 @@ func TestPauseIsNotDelayedByPublishesWithKeys(t *testing.T) {
 				time.Sleep(time.Duration(i) * 2 * time.Millisecond)
 				for k := 0; !stop.Load(); k++ {
 					done := make(chan error, 1)
-					out.SendOnce(string(rune('a'+i))+time.Now().String(), [][]byte{[]byte("x")}, func(_ uint64, err error) { done <- err })
-					if errors.Is(<-done, streams.ErrPaused) {
+					out.Topic().SendOnce(string(rune('a'+i))+time.Now().String(), [][]byte{[]byte("x")}, func(_ uint64, err error) { done <- err })
+					if errors.Is(<-done, streams.ErrHeld) {
 						refused.Add(1)
 					}
 				}
@@ -51,12 +51,12 @@ func TestPauseIsNotDelayedByPublishesWithKeys(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 		paused := make(chan error, 1)
-		go func() { paused <- out.Topic().SetPaused(t.Context(), true) }()
+		go func() { paused <- out.Topic().Hold(t.Context(), true) }()
 		time.Sleep(time.Minute)
 		select {
 		case <-paused:
 		default:
-			t.Errorf("SetPaused has not returned in a minute; %d publishes were refused meanwhile", refused.Load())
+			t.Errorf("Hold has not returned in a minute; %d publishes were refused meanwhile", refused.Load())
 		}
 		stop.Store(true)
 		time.Sleep(time.Second)
@@ -100,10 +100,10 @@ func TestStateTravelsInOrderThroughTheLog(t *testing.T) {
 		r, _ := joinFrom(t, out.Topic(), -1, 0, streams.Earliest())
 		r.in.Start()
 		synctest.Wait() // the read is under way
-		if err := out.Topic().SetPaused(t.Context(), true); err != nil {
+		if err := out.Topic().Hold(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		if err := out.Topic().SetPaused(t.Context(), false); err != nil {
+		if err := out.Topic().Hold(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		sendNumbers(t, out, 4, 5)
@@ -123,7 +123,7 @@ func TestPauseAndRegistrationAreToldInOrder(t *testing.T) {
 		r, _ := join(t, out.Topic(), -1, 0)
 		r.in.Start()
 		send(t, out, "a")
-		go out.Topic().SetPaused(t.Context(), true)
+		go out.Topic().Hold(t.Context(), true)
 		synctest.Wait()
 		out.Close()
 		time.Sleep(time.Second)
@@ -141,11 +141,11 @@ func TestPauseIsHeardBehindWhatWasSentBefore(t *testing.T) {
 		r.in.Start()
 		send(t, out, "a")
 		paused := make(chan error)
-		go func() { paused <- out.Topic().SetPaused(t.Context(), true) }()
+		go func() { paused <- out.Topic().Hold(t.Context(), true) }()
 		synctest.Wait()
 		out.Send([][]byte{[]byte("b")}, func(_ uint64, err error) {
-			if err != streams.ErrPaused {
-				t.Errorf("Send: %v, want ErrPaused", err)
+			if err != streams.ErrHeld {
+				t.Errorf("Send: %v, want ErrHeld", err)
 			}
 		})
 		disk.sync()
@@ -169,15 +169,15 @@ func TestStateTravelsInOrder(t *testing.T) {
 			t.Errorf("joined in state %+v, want registered and not paused", joined.State)
 		}
 		send(t, out, "a", "b")
-		if err := out.Topic().SetPaused(ctx, true); err != nil {
+		if err := out.Topic().Hold(ctx, true); err != nil {
 			t.Fatal(err)
 		}
 		out.Send([][]byte{[]byte("x")}, func(_ uint64, err error) {
-			if err != streams.ErrPaused {
-				t.Errorf("Send to a paused topic: %v, want ErrPaused", err)
+			if err != streams.ErrHeld {
+				t.Errorf("Send to a paused topic: %v, want ErrHeld", err)
 			}
 		})
-		if err := out.Topic().SetPaused(ctx, false); err != nil {
+		if err := out.Topic().Hold(ctx, false); err != nil {
 			t.Fatal(err)
 		}
 		send(t, out, "c")
@@ -191,23 +191,6 @@ func TestStateTravelsInOrder(t *testing.T) {
 	})
 }
 
-func TestRequestedFollowsTheReaders(t *testing.T) {
-	n := open(t, streams.Options{})
-	out := provide(t, n)
-	if out.Topic().Requested() {
-		t.Error("requested before anybody listens")
-	}
-	r, _ := join(t, out.Topic(), -1, 0)
-	if !out.Topic().Requested() {
-		t.Error("not requested though somebody listens")
-	}
-	r.in.Close()
-	r.in.Close()
-	if out.Topic().Requested() {
-		t.Error("requested after the only listener left")
-	}
-}
-
 func TestHeaderAndPauseOutliveTheNetwork(t *testing.T) {
 	ctx := t.Context()
 	records := memory.New()
@@ -216,7 +199,7 @@ func TestHeaderAndPauseOutliveTheNetwork(t *testing.T) {
 	if err := topic.SetHeader(ctx, []byte(`{"progress":7}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := topic.SetPaused(ctx, true); err != nil {
+	if err := topic.Hold(ctx, true); err != nil {
 		t.Fatal(err)
 	}
 	n.Close()

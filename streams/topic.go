@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -10,8 +11,8 @@ import (
 )
 
 var (
-	// ErrPaused reports that a topic accepts no messages until it is resumed.
-	ErrPaused = errors.New("streams: the topic is paused")
+	// ErrHeld reports that a topic accepts no messages until its hold is ended.
+	ErrHeld = errors.New("streams: the topic is held")
 	// ErrDeleted reports that a topic was deleted. Network.Topic makes a new
 	// one under its name.
 	ErrDeleted = errors.New("streams: the topic was deleted")
@@ -40,9 +41,11 @@ type Topic struct {
 	log        storage.Log
 	durability Durability // of log
 	overrides  Overrides
-	header     []byte // nil if there is none
-	paused     bool
-	providers  int // open out topics
+	set        setHeader         // by SetHeader
+	sent       storage.LogHeader // by SendWithHeader
+	held       bool              // by Hold
+	outs       []*OutTopic       // open
+	pausing    int               // those of outs that pause
 	deleted    bool
 
 	next     uint64 // the lowest number that readers have not been shown
@@ -57,9 +60,11 @@ type Topic struct {
 
 	room *sync.Cond // on mu; wakes senders that wait for the workers
 
-	waiters atomic.Int64 // senders that wait for room
-	readers atomic.Int64 // open in topics
-	shards  []*shard     // one per worker
+	waiters     atomic.Int64 // senders that wait for room
+	readers     atomic.Int64 // open in topics
+	subscribers atomic.Int64 // those of readers that are of no group
+	groups      atomic.Int64 // see Network.AddGroup; changes with Network.mu held
+	shards      []*shard     // one per worker
 }
 
 func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
@@ -67,7 +72,11 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next}
+	sent, err := log.Header(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("open topic %q: read its header: %w", id.Name, err)
+	}
+	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next, sent: sent}
 	t.room = sync.NewCond(&t.mu)
 	t.shards = make([]*shard, len(net.workers))
 	for i, w := range net.workers {
@@ -79,16 +88,15 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 // ID returns the topic's id.
 func (t *Topic) ID() ID { return t.id }
 
-// Requested reports whether there are in topics. A provider without listeners
-// can save its work.
-func (t *Topic) Requested() bool { return t.readers.Load() > 0 }
-
 // Info is a snapshot of a topic.
 type Info struct {
 	State
+	Interest
 	storage.Bounds
 	Policy    Policy
-	Readers   int // open in topics
+	Held      bool // see Topic.Hold
+	Providers int  // open out topics
+	Readers   int  // open in topics, with those of groups
 	HasHeader bool
 }
 
@@ -98,10 +106,13 @@ func (t *Topic) Info() Info {
 	defer t.mu.RUnlock()
 	return Info{
 		State:     t.stateLocked(),
+		Interest:  t.interest(),
 		Bounds:    t.boundsLocked(),
 		Policy:    t.policyLocked(),
+		Held:      t.held,
+		Providers: len(t.outs),
 		Readers:   int(t.readers.Load()),
-		HasHeader: t.header != nil,
+		HasHeader: t.headerLocked() != nil,
 	}
 }
 
@@ -189,11 +200,12 @@ func (t *Topic) wakeShards() {
 }
 
 // end marks the topic as deleted. Nothing is sent, read or stored afterwards;
-// each consumer is told when it has had what the tail holds.
+// each consumer is told when it has had what the tail holds, and each provider.
 func (t *Topic) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.deleted = true
+	t.tellProvidersLocked()
 	t.room.Broadcast()
 	t.wakeShards()
 }

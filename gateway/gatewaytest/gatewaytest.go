@@ -61,13 +61,13 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	}
 	g := &Gateway{t: t, Registry: prometheus.NewRegistry()}
 	directory := authtest.Open(t, o.Records, o.Auth)
-	o.Network.OnPanic = func(c streams.Consumer, _ any) { gateway.Panicked(c) }
+	o.Network.OnPanic = func(who, _ any) { gateway.Panicked(who) }
 	o.Groups.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
 	o.Groups.DeadLetter = func(d groups.DeadLetter, done func(error)) { g.DeadLetter(d, done) }
 	stores := streams.Stores{Records: o.Records, Disk: memory.New(), Memory: memory.New()}
 	g.Network = must(streams.Open(t.Context(), stores, streamstest.Options(o.Network)))(t)
 	t.Cleanup(g.Network.Close)
-	registry := must(groups.Open(t.Context(), o.Records, g.Network.Lookup, groupstest.Options(o.Groups)))(t)
+	registry := must(groups.Open(t.Context(), o.Records, g.Network, groupstest.Options(o.Groups)))(t)
 	t.Cleanup(func() { closeGroups(t, registry) })
 	streamsOf := must(catalog.New(t.Context(),
 		catalog.Parts{Records: o.Records, Network: g.Network, Groups: registry},

@@ -97,8 +97,8 @@ func TestExtensionCalls(t *testing.T) {
 	for _, c := range []struct{ method, path, body, want string }{
 		{"GET", "", "", `{"name":"seagate","version":"unknown","links":{"streams":"/api/v1/streams","clients":"/api/v1/clients","jails":"/api/v1/jails"}}`},
 		{"GET", "/streams", "", `{"streams":[` +
-			`{"name":"a","version":"2.0","registered":false,"requested":false,"subscribers":0,"paused":false,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null},` +
-			`{"name":"b","version":1,"registered":false,"requested":false,"subscribers":0,"paused":false,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null}],"next":null}`},
+			`{"name":"a","version":"2.0","registered":false,"paused":false,"held":false,"requested":false,"providers":0,"subscribers":0,"groups":0,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null},` +
+			`{"name":"b","version":1,"registered":false,"paused":false,"held":false,"requested":false,"providers":0,"subscribers":0,"groups":0,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null}],"next":null}`},
 		{"GET", "/streams/a/schemas", "", `{"schemas":[{"name":"a","version":1,"fields":[{"name":"n","type":"integer"}]},{"name":"a","version":"2.0","fields":[]}]}`},
 		{"GET", "/streams/a/schemas/1.0.0", "", `{"name":"a","version":1,"fields":[{"name":"n","type":"integer"}]}`},
 		{"GET", "/streams/a/schemas/2", "", `{"name":"a","version":"2.0","fields":[]}`},
@@ -107,7 +107,7 @@ func TestExtensionCalls(t *testing.T) {
 		{"GET", "/streams/b/header", "", `{"payload":{"n":7}}`},
 		{"POST", "/streams/b/publish", `{"payload":{"n":8}}`, `{}`},
 		{"POST", "/streams/b/pause", "", `{"name":"b","paused":true}`},
-		{"GET", "/streams/b", "", `{"name":"b","version":1,"registered":true,"requested":false,"subscribers":0,"paused":true,"firstSeq":1,"lastSeq":1,"bytes":7,"hasHeader":true,"durability":"disk","epoch":"«epoch»"}`},
+		{"GET", "/streams/b", "", `{"name":"b","version":1,"registered":false,"paused":true,"held":true,"requested":false,"providers":0,"subscribers":0,"groups":0,"firstSeq":1,"lastSeq":1,"bytes":7,"hasHeader":true,"durability":"disk","epoch":"«epoch»"}`},
 		{"POST", "/streams/b/resume", "", `{"name":"b","paused":false}`},
 		{"POST", "/streams/b/publish", `{"payload":{"n":9}}`, `{}`},
 		{"DELETE", "/streams/b/header", "", `{}`},

@@ -26,9 +26,12 @@ func streamView(s gateway.StreamInfo) protocol.StreamInfo {
 		Name:        s.Name,
 		Version:     versionOrNull(s.Version),
 		Registered:  s.Topic.Registered,
-		Requested:   s.Topic.Readers > 0,
-		Subscribers: s.Topic.Readers,
 		Paused:      s.Topic.Paused,
+		Held:        s.Topic.Held,
+		Requested:   s.Topic.Requested(),
+		Providers:   s.Topic.Providers,
+		Subscribers: s.Topic.Subscribers,
+		Groups:      s.Topic.Groups,
 		FirstSeq:    s.Topic.First,
 		LastSeq:     max(s.Topic.Next, 1) - 1,
 		Bytes:       s.Topic.Bytes,
@@ -109,5 +112,5 @@ func (q *request) setPaused(paused bool) (any, error) {
 	return struct {
 		Name   string `json:"name"`
 		Paused bool   `json:"paused"`
-	}{q.stream(), paused}, q.gateway.SetPaused(q.r.Context(), q.principal, q.stream(), paused)
+	}{q.stream(), paused}, q.gateway.Hold(q.r.Context(), q.principal, q.stream(), paused)
 }

@@ -26,7 +26,7 @@ func Options(o streams.Options) streams.Options {
 	}
 	o.Policy.Durability = cmp.Or(o.Policy.Durability, streams.OnDisk)
 	if o.OnPanic == nil {
-		o.OnPanic = func(c streams.Consumer, value any) { panic(fmt.Sprintf("consumer %T: %v", c, value)) }
+		o.OnPanic = func(who, value any) { panic(fmt.Sprintf("%T: %v", who, value)) }
 	}
 	return o
 }

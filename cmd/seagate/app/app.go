@@ -189,7 +189,7 @@ func (a *App) checkpoint(ctx context.Context, dir string) error {
 
 func (a *App) openStreams(ctx context.Context) (err error) {
 	options := networkOptions(a.config)
-	options.OnPanic = func(c streams.Consumer, value any) { a.panicked(c, value) }
+	options.OnPanic = a.panicked
 	stores := streams.Stores{Records: a.engine, Disk: a.engine, Memory: memory.NewWith(memory.Options{AppendKeys: a.config.Limits.MessageIDs})}
 	if a.network, err = streams.Open(ctx, stores, options); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 		a.log.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)
 	}
 	membership.DeadLetter = func(d groups.DeadLetter, done func(error)) { a.gateway.DeadLetter(d, done) }
-	if a.groups, err = groups.Open(ctx, a.engine, a.network.Lookup, membership); err != nil {
+	if a.groups, err = groups.Open(ctx, a.engine, a.network, membership); err != nil {
 		return err
 	}
 	a.onClose(a.closeGroups)

@@ -30,13 +30,13 @@ func TestMetricsOfGroupsOfDeletedClients(t *testing.T) {
 	dir := authtest.Open(t, records, authtest.Options())
 	network, _ := streams.Open(ctx, streams.Stores{Records: records, Disk: memory.New(), Memory: memory.New()}, streamstest.Options(streams.Options{}))
 	defer network.Close()
-	registry, err := groups.Open(ctx, records, network.Lookup, groupstest.Options(groups.Options{}))
+	registry, err := groups.Open(ctx, records, network, groupstest.Options(groups.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer registry.Close(ctx)
 	topic, _ := network.Topic(streams.ID{Space: "jail", Name: "s"})
-	out, _ := topic.Out()
+	out, _, _ := topic.Out(nil)
 	for _, uid := range []string{"deleted1", "deleted2"} {
 		if _, err := registry.Topic(topic.ID()).Join(ctx, topic, groups.Name{Client: uid}, groups.JoinOptions{}, nobody{}); err != nil {
 			t.Fatal(err)

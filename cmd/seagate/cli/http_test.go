@@ -29,8 +29,8 @@ func write(t *testing.T, name, text string) string {
 // TestCommands runs each command against a gateway with one prepared answer.
 func TestCommands(t *testing.T) {
 	const (
-		state = `{"name":"boiler","version":"1.0.0","subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true}`
-		empty = `{"name":"new","version":null,"subscribers":0,"paused":false,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false}`
+		state = `{"name":"boiler","version":"1.0.0","paused":true,"held":true,"providers":1,"subscribers":2,"groups":4,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true}`
+		empty = `{"name":"new","version":null,"registered":true,"paused":true,"providers":1,"subscribers":0,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false}`
 	)
 	nested := `{"name":"port","version":"1.0.0","fields":[{"name":"moves","type":"array<object>","fields":[{"name":"load","type":"enum","enum":["a","b"],"optional":true}]},{"name":"ship","type":"object","fields":[{"name":"id","type":"string"}]}]}`
 	file := write(t, "boiler.json", boiler+"\n")
@@ -85,10 +85,10 @@ func TestCommands(t *testing.T) {
 			request: ` {"payload":{"t":1.50}}`, out: `{"stream":"boiler","published":1,"refused":0}` + "\n"},
 
 		{args: "streams", route: "GET /streams?limit=100", answer: `{"streams":[` + state + `,` + empty + `],"next":null}`,
-			out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\nnew\t-\topen\t0\t0\t0\t-\n"},
-		{args: "stream state boiler", route: "GET /streams/boiler", answer: state, out: "boiler\t1.0.0\tpaused\t2\t5\t120\tyes\n"},
+			out: "boiler\t1.0.0\theld\t1\t2\t4\t5\t120\tyes\nnew\t-\tpaused\t1\t0\t0\t0\t0\t-\n"},
+		{args: "stream state boiler", route: "GET /streams/boiler", answer: state, out: "boiler\t1.0.0\theld\t1\t2\t4\t5\t120\tyes\n"},
 		{args: "stream state boiler --json", route: "GET /streams/boiler", answer: state,
-			out: `{"name":"boiler","version":"1.0.0","registered":false,"requested":false,"subscribers":2,"paused":true,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true,"durability":"","epoch":""}` + "\n"},
+			out: `{"name":"boiler","version":"1.0.0","registered":false,"paused":true,"held":true,"requested":false,"providers":1,"subscribers":2,"groups":4,"firstSeq":3,"lastSeq":7,"bytes":120,"hasHeader":true,"durability":"","epoch":""}` + "\n"},
 		{args: "stream delete boiler --yes", route: "DELETE /streams/boiler", answer: `{}`, notes: "boiler is deleted\n"},
 		{args: "stream delete boiler --yes --json", route: "DELETE /streams/boiler", answer: `{}`, out: `{"stream":"boiler","state":"deleted"}` + "\n"},
 		{args: "stream pause boiler", route: "POST /streams/boiler/pause", answer: `{}`, notes: "boiler is paused\n"},
@@ -331,7 +331,7 @@ func TestAListThatEndsWithAnError(t *testing.T) {
 		"GET /streams?after=a&limit=100": "internal|no",
 	})
 	r := run(t, "streams")
-	if r.code != 1 || r.out != "a\t1\topen\t0\t0\t0\t-\n" {
+	if r.code != 1 || r.out != "a\t1\topen\t0\t0\t0\t0\t0\t-\n" {
 		t.Errorf("exit status %d, output %q; want 1 and what there was", r.code, r.out)
 	}
 }

@@ -16,28 +16,31 @@ func streamsCommand() *cobra.Command {
 	})
 }
 
-var streamHeading = []string{"STREAM", "VERSION", "STATE", "SUBSCRIBERS", "MESSAGES", "BYTES", "HEADER"}
+var streamHeading = []string{"STREAM", "VERSION", "STATE", "PROVIDERS", "SUBSCRIBERS", "GROUPS", "MESSAGES", "BYTES", "HEADER"}
 
 func streamRow(s client.StreamInfo) []string {
 	version, state, header := "-", "open", "-"
 	if s.Version.Kind() != 'n' {
 		version = versionText(s.Version)
 	}
-	if s.Paused {
+	switch {
+	case s.Held:
+		state = "held"
+	case s.Paused:
 		state = "paused"
 	}
 	if s.HasHeader {
 		header = "yes"
 	}
-	return []string{s.Name, version, state, strconv.Itoa(s.Subscribers),
+	return []string{s.Name, version, state, strconv.Itoa(s.Providers), strconv.Itoa(s.Subscribers), strconv.Itoa(s.Groups),
 		strconv.FormatUint(s.LastSeq+1-min(s.FirstSeq, s.LastSeq+1), 10), strconv.FormatInt(s.Bytes, 10), header}
 }
 
 func streamCommand() *cobra.Command {
 	return NewGroup("stream", "Look at one stream, pause, resume or delete it, change its header and settings",
 		streamStateCommand(), streamDeleteCommand(), streamHeaderCommand(), streamSettingsCommand(),
-		streamVerb("pause", "Refuse messages to a stream until it is resumed", (*client.Client).Pause, "paused"),
-		streamVerb("resume", "Let messages to a paused stream through again", (*client.Client).Resume, "open"))
+		streamVerb("pause", "Hold a stream: refuse messages to it until it is resumed", (*client.Client).Pause, "paused"),
+		streamVerb("resume", "Let messages to a held stream through again", (*client.Client).Resume, "open"))
 }
 
 func streamStateCommand() *cobra.Command {
