@@ -4,19 +4,23 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
+	"unicode/utf8"
 )
 
 // Errors of the sniffer. After an error nothing more is read.
 var (
 	errMessageTooLarge = errors.New("ws: the client's message is over the limit")
 	errTooManyFrames   = errors.New("ws: the client sends too many control or empty frames")
+	errMalformed       = errors.New("ws: not a frame as RFC 6455 has them")
 )
 
 // A sniffer follows the frames that a client sends, in pieces of any size. It
 // refuses a frame that is too large by its header: one that announces 2^40 bytes
-// would otherwise occupy its connection for ever. It also bounds the rate of
-// control frames and of empty frames, which the library does not. Other
-// malformed frames are left to the library. Owned by the goroutine that reads.
+// would otherwise occupy its connection for ever. It also does what the library does
+// not: it bounds the rate of control frames and of empty frames, and refuses lengths
+// that are not in their shortest form (RFC 6455 §5.2) and close reasons that are not
+// UTF-8 (§5.5.1). Other malformed frames are left to the library. Owned by the
+// goroutine that reads.
 type sniffer struct {
 	maxMessage uint64
 	flood      bucket
@@ -27,7 +31,7 @@ type sniffer struct {
 	left      uint64           // bytes of payload that have not come yet
 	message   uint64           // bytes of the current message, in all its frames
 	inPayload bool             // the header is complete
-	control   [maxControl]byte // payload of a pong, as far as it has come
+	control   [maxControl]byte // payload of a pong or close, as far as it has come
 	controlN  int              // bytes in control
 }
 
@@ -83,11 +87,15 @@ func (s *sniffer) isControl() bool { return s.header[0]&0x8 != 0 }
 func (s *sniffer) beginFrame(now time.Time) error {
 	s.inPayload, s.controlN = true, 0
 	s.left = uint64(s.header[1] & lengthMask)
+	shortest := uint64(0) // the lowest length that this form is for
 	switch s.left {
 	case 126:
-		s.left = uint64(binary.BigEndian.Uint16(s.header[2:]))
+		s.left, shortest = uint64(binary.BigEndian.Uint16(s.header[2:])), 126
 	case 127:
-		s.left = binary.BigEndian.Uint64(s.header[2:])
+		s.left, shortest = binary.BigEndian.Uint64(s.header[2:]), 1<<16
+	}
+	if s.left < shortest {
+		return errMalformed
 	}
 	if s.isControl() {
 		return nil
@@ -108,7 +116,7 @@ func (s *sniffer) beginFrame(now time.Time) error {
 // followPayload processes the payload of the frame and returns the bytes after it.
 func (s *sniffer) followPayload(p []byte) []byte {
 	n := int(min(uint64(len(p)), s.left))
-	if s.opcode() == opPong {
+	if s.opcode() == opPong || s.opcode() == opClose {
 		s.controlN += copy(s.control[s.controlN:], p[:n])
 	}
 	s.left -= uint64(n)
@@ -117,18 +125,20 @@ func (s *sniffer) followPayload(p []byte) []byte {
 
 // endFrame handles a complete frame.
 func (s *sniffer) endFrame(now time.Time) error {
-	pong := s.unmaskedControl()
+	payload := s.unmaskedControl()
 	s.inPayload, s.have = false, 0
 	switch {
-	case s.opcode() == opPong && s.onPong(pong):
+	case s.opcode() == opPong && s.onPong(payload):
 		return nil // the answer to a ping of ours
+	case s.opcode() == opClose && len(payload) > 2 && !utf8.Valid(payload[2:]):
+		return errMalformed
 	case s.isControl() && !s.flood.take(now):
 		return errTooManyFrames
 	}
 	return nil
 }
 
-// unmaskedControl returns the payload of a pong.
+// unmaskedControl returns the payload of a pong or close.
 func (s *sniffer) unmaskedControl() []byte {
 	payload := s.control[:s.controlN]
 	if s.header[1]&maskBit != 0 {
