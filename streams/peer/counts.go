@@ -1,0 +1,56 @@
+package peer
+
+import (
+	"slices"
+	"time"
+)
+
+// Stats is what a server has done since it was registered.
+type Stats struct {
+	Calls    uint64 // that it took, those under way included
+	Failed   uint64 // of them, those that ended with an error or without an answer in time
+	UnderWay int
+	Median   time.Duration // of the latest calls with an answer, at most 128
+	Longest  time.Duration // of all calls with an answer
+	// LastError is the latest error, as text, or "" if there was none.
+	LastError string
+}
+
+// counts collects Stats. It is guarded by the mutex of the space.
+type counts struct {
+	calls, failed uint64
+	longest       time.Duration
+	lastError     string
+	latest        []time.Duration // a ring, once it is full
+	oldest        int             // index in latest of the value that is replaced next
+}
+
+// keptTimes is how many times the median is of.
+const keptTimes = 128
+
+// maxLastError bounds the text that is kept of an error, in bytes.
+const maxLastError = 256
+
+func (c *counts) answered(took time.Duration) {
+	c.longest = max(c.longest, took)
+	if len(c.latest) < keptTimes {
+		c.latest = append(c.latest, took)
+		return
+	}
+	c.latest[c.oldest] = took
+	c.oldest = (c.oldest + 1) % keptTimes
+}
+
+func (c *counts) failedWith(err error) {
+	c.failed++
+	text := err.Error()
+	c.lastError = text[:min(len(text), maxLastError)]
+}
+
+func (c *counts) stats(underWay int) Stats {
+	s := Stats{Calls: c.calls, Failed: c.failed, UnderWay: underWay, Longest: c.longest, LastError: c.lastError}
+	if n := len(c.latest); n > 0 {
+		s.Median = slices.Sorted(slices.Values(c.latest))[n/2]
+	}
+	return s
+}

@@ -1,0 +1,108 @@
+package peer
+
+import (
+	"sync"
+
+	"seagate/streams"
+)
+
+// Options of a Hub. The bounds must be set.
+type Options struct {
+	Topics *streams.Network // nil if its links have no topics
+
+	ServicesPerSpace     int
+	ServersPerService    int
+	ProceduresPerService int
+	CallsPerLink         int // under way
+	CallsPerOwner        int // under way, over all links of one Identity.Owner
+	BodyBytes            int // of the body and of each answer of a call, and of a signal
+
+	// Fabric is told of the servers of this hub. Nil if there is no other hub.
+	Fabric Fabric
+}
+
+// A Fabric is what has to cross between hubs in several processes. It calls the
+// servers of other hubs by serving their services here, through a Link of its
+// own in each space, and it calls servers here through such a link on behalf of
+// callers elsewhere. Interest in topics crosses with the topics. Addresses are
+// unique without any help.
+type Fabric interface {
+	// Offered tells of a server that is about to be registered here. An error
+	// refuses it, for example because the service has a sole server elsewhere.
+	Offered(space string, o Offer, by Address) error
+
+	// Withdrawn tells that a server which was offered takes nothing new.
+	Withdrawn(space string, o Offer, by Address)
+}
+
+// A Hub is the network of one process. It is safe for concurrent use, and needs
+// no closing: everything in it ends with its links.
+type Hub struct {
+	opts Options
+
+	mu     sync.Mutex // guards what follows
+	spaces map[string]*space
+}
+
+// NewHub returns a hub without links.
+func NewHub(o Options) *Hub { return &Hub{opts: o, spaces: map[string]*space{}} }
+
+// An Identity is who a link belongs to.
+type Identity struct {
+	ClientID string // what servers are told
+	Owner    string // whose calls Options.CallsPerOwner counts together; unique in the hub
+}
+
+// Join returns a link of a client in a space. The caller must close it.
+func (h *Hub) Join(name string, who Identity) Link { return h.join(name, who) }
+
+func (h *Hub) join(name string, who Identity) *link {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.spaces[name]
+	if s == nil {
+		s = newSpace(h, name)
+		h.spaces[name] = s
+	}
+	s.links++
+	return &link{
+		space:   s,
+		who:     who,
+		address: NewAddress(),
+		done:    make(chan struct{}),
+		servers: map[*server]struct{}{},
+		calls:   map[*call]struct{}{},
+		outs:    map[*outTopic]struct{}{},
+		ins:     map[*inTopic]struct{}{},
+	}
+}
+
+// leave forgets a space that has no links any more.
+func (h *Hub) leave(s *space) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.links--; s.links == 0 {
+		delete(h.spaces, s.name)
+	}
+}
+
+// Totals counts what is in a hub.
+type Totals struct {
+	Services int // addresses included
+	Servers  int
+	UnderWay int // calls
+}
+
+// Totals returns the present numbers.
+func (h *Hub) Totals() (t Totals) {
+	h.mu.Lock()
+	spaces := make([]*space, 0, len(h.spaces))
+	for _, s := range h.spaces {
+		spaces = append(spaces, s)
+	}
+	h.mu.Unlock()
+	for _, s := range spaces {
+		s.count(&t)
+	}
+	return t
+}
