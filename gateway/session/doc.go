@@ -7,7 +7,7 @@
 //
 // The transport calls Handle with one message after the other. The first has
 // to authenticate. Answers come in the order of the requests, although several
-// publishes may be under way at a time: see answers.
+// publishes may be under way at a time: see outbox.Answers.
 //
 // # Deliveries
 //

@@ -10,10 +10,10 @@ import (
 )
 
 func (s *Session) publish(r protocol.Request) {
-	place := s.answers.reserve(s.opts.PublishesInFlight)
+	place := s.answers.Reserve(s.opts.PublishesInFlight)
 	request, err := r.Publish()
 	if err != nil {
-		s.answers.fill(place, s.answerFrame(r.ID, r.Action, nil, err))
+		s.answers.Fill(place, s.answerFrame(r.ID, r.Action, nil, err))
 		return
 	}
 	publication := gateway.Publication{
@@ -22,7 +22,7 @@ func (s *Session) publish(r protocol.Request) {
 		ID:       request.MessageID,
 	}
 	s.gateway.Publish(s.principal, publication, func(err error) {
-		s.answers.fill(place, s.answerFrame(r.ID, protocol.ActionPublish, nil, err))
+		s.answers.Fill(place, s.answerFrame(r.ID, protocol.ActionPublish, nil, err))
 	})
 }
 

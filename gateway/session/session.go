@@ -58,7 +58,7 @@ type Session struct {
 	login     *gateway.Login
 	principal *auth.Principal
 	refusal   *protocol.Error // why authentication failed
-	answers   *answers
+	answers   *outbox.Answers
 
 	client atomic.Pointer[auth.Principal] // for the log
 
@@ -68,7 +68,7 @@ type Session struct {
 
 // New returns the session of a connection from the given address.
 func New(g *gateway.Gateway, opts *Options, link Link, out *outbox.Outbox, address netip.Addr) *Session {
-	return &Session{gateway: g, opts: opts, link: link, out: out, address: address, answers: newAnswers(out.Send)}
+	return &Session{gateway: g, opts: opts, link: link, out: out, address: address, answers: outbox.NewAnswers(out.Send)}
 }
 
 // State returns how far the session has come. Only for the reader.
@@ -97,7 +97,7 @@ func (s *Session) Handle(message []byte) error {
 		s.publish(r)
 		return nil
 	}
-	s.answers.settle() // the answers before this one go first
+	s.answers.Settle() // the answers before this one go first
 	switch r.Action {
 	case protocol.ActionAuthenticate:
 		s.authenticate(r)
@@ -121,7 +121,7 @@ func (s *Session) Handle(message []byte) error {
 
 // Violation answers a message that breaks the protocol.
 func (s *Session) Violation(v *protocol.Violation) {
-	s.answers.settle()
+	s.answers.Settle()
 	s.out.Send(s.refused(v.ID, v.Action, v.Refusal))
 }
 
