@@ -75,9 +75,9 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		Parts:    parts,
 		settings: settings,
 		logins:   newLogins(settings.ConnectionsPerClient),
-		rates:    rates{perSecond: settings.PublishesPerSecond},
 		jobs:     jobs{policy: settings.Jobs},
 	}
+	g.rates.set(settings.PublishesPerSecond)
 	if err := g.sweep(ctx); err != nil {
 		return nil, err
 	}
@@ -99,5 +99,17 @@ func (g *Gateway) sweep(ctx context.Context) error {
 	return nil
 }
 
-// Settings returns the settings in force.
+// Rates are the settings that can change while the gateway works.
+type Rates struct {
+	ConnectionsPerClient int
+	PublishesPerSecond   int
+}
+
+// SetRates changes settings. Connections beyond a new bound stay open.
+func (g *Gateway) SetRates(r Rates) {
+	g.logins.perClient.Store(int64(r.ConnectionsPerClient))
+	g.rates.set(r.PublishesPerSecond)
+}
+
+// Settings returns the settings that New was given.
 func (g *Gateway) Settings() Settings { return g.settings }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"seagate/auth"
@@ -63,7 +64,7 @@ func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, error) {
 	l := &Login{gateway: g, principal: p, connection: c}
 	if !g.logins.add(l) {
 		return nil, protocol.Errorf(protocol.CodeTooManyConnections,
-			"this client has %d connections, as many as it may have", g.settings.ConnectionsPerClient)
+			"this client has %d connections, as many as it may have", g.logins.perClient.Load())
 	}
 	// Revocation first changes the directory and then looks for logins, so one
 	// that came in between is seen here or there.
@@ -99,21 +100,23 @@ func (g *Gateway) revoked(r auth.Revocation) {
 
 // logins is the connections that are authenticated, by client.
 type logins struct {
-	perClient int
+	perClient atomic.Int64
 
 	mu      sync.Mutex // guards what follows
 	clients map[string]map[*Login]struct{}
 }
 
 func newLogins(perClient int) *logins {
-	return &logins{perClient: perClient, clients: map[string]map[*Login]struct{}{}}
+	t := &logins{clients: map[string]map[*Login]struct{}{}}
+	t.perClient.Store(int64(perClient))
+	return t
 }
 
 func (t *logins) add(l *Login) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	of := t.clients[l.principal.ClientUID]
-	if len(of) >= t.perClient {
+	if len(of) >= int(t.perClient.Load()) {
 		return false
 	}
 	if of == nil {

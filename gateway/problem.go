@@ -8,6 +8,13 @@ import (
 	"seagate/protocol"
 )
 
+// retryAfter is the Retry-After header of a refusal, in seconds.
+var retryAfter = map[protocol.Code]string{
+	protocol.CodeTooManyAttempts: "60",
+	protocol.CodeRateLimited:     "1",
+	protocol.CodeShuttingDown:    "5",
+}
+
 // WriteProblem answers an HTTP request that was refused (RFC 9457).
 func WriteProblem(w http.ResponseWriter, e *protocol.Error) {
 	problem := protocol.NewProblem(e)
@@ -16,6 +23,9 @@ func WriteProblem(w http.ResponseWriter, e *protocol.Error) {
 	h.Set("Content-Type", protocol.ProblemContentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
+	if wait, ok := retryAfter[e.Code]; ok {
+		h.Set("Retry-After", wait)
+	}
 	w.WriteHeader(problem.Status)
 	w.Write(body)
 }

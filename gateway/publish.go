@@ -64,7 +64,7 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.Topic, [][
 	}
 	if !g.rates.allow(p, len(pub.Payloads)) {
 		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
-			"this client may publish %d messages a second; slow down", g.settings.PublishesPerSecond)
+			"this client may publish %d messages a second; slow down", g.rates.perSecond.Load())
 	}
 	id := streamID(p, pub.Stream)
 	s, err := g.find(id)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -13,7 +14,7 @@ import (
 // rates bounds how many messages a second each client publishes. It holds an
 // entry per client that has published and exists.
 type rates struct {
-	perSecond int // 0: no bound
+	perSecond atomic.Int64 // 0: no bound
 
 	mu       sync.Mutex // guards what follows
 	limiters map[rateKey]*rate.Limiter
@@ -24,7 +25,7 @@ type rateKey struct{ jail, client string }
 // allow takes n messages from the client's budget. A batch larger than a
 // second's worth never fits.
 func (r *rates) allow(p *auth.Principal, n int) bool {
-	if r.perSecond == 0 {
+	if r.perSecond.Load() == 0 {
 		return true
 	}
 	return r.of(rateKey{p.JailUID, p.ClientUID}).AllowN(time.Now(), n)
@@ -35,13 +36,23 @@ func (r *rates) of(key rateKey) *rate.Limiter {
 	defer r.mu.Unlock()
 	l := r.limiters[key]
 	if l == nil {
-		l = rate.NewLimiter(rate.Limit(r.perSecond), r.perSecond)
+		perSecond := r.perSecond.Load()
+		l = rate.NewLimiter(rate.Limit(perSecond), int(perSecond))
 		if r.limiters == nil {
 			r.limiters = map[rateKey]*rate.Limiter{}
 		}
 		r.limiters[key] = l
 	}
 	return l
+}
+
+// set changes the bound. Each client begins anew with a second's worth.
+func (r *rates) set(perSecond int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.perSecond.Swap(int64(perSecond)) != int64(perSecond) {
+		r.limiters = nil
+	}
 }
 
 // forget drops the entry of a client, or of all clients of a jail if client is

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +24,8 @@ func devCommand() *cobra.Command {
 }
 
 func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal is closed
+	defer stop()
 	c, log, err := loadForServer(console, loader)
 	if err != nil {
 		return err
@@ -29,7 +33,7 @@ func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error
 	if err := errors.Join(c.RequireLoopback()...); err != nil {
 		return err
 	}
-	a, err := app.New(ctx, c, log, version)
+	a, err := app.New(ctx, c, log.Logger, version)
 	if err != nil {
 		return err
 	}
@@ -41,11 +45,7 @@ func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error
 		a.Close()
 		return err
 	}
-	err = a.Run(ctx)
-	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil // it was asked to end at once, and has cut off what was under way
-	}
-	return err
+	return a.Run(ctx)
 }
 
 // devCredentials returns the root client's credentials. They come from the

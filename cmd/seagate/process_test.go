@@ -69,6 +69,15 @@ func launch(folder string, settings ...string) (*process, error) {
 
 // launchCommand starts a command that serves, and waits until it does.
 func launchCommand(cmd *exec.Cmd, environment []string) (*process, error) {
+	p, err := begin(cmd, environment)
+	if err == nil {
+		err = p.awaitServing()
+	}
+	return p, err
+}
+
+// begin starts a command that serves.
+func begin(cmd *exec.Cmd, environment []string) (*process, error) {
 	p := &process{cmd: cmd, log: newLogbook(), exited: make(chan struct{})}
 	cmd.Env = environment
 	stderr, err := cmd.StderrPipe()
@@ -83,15 +92,20 @@ func launchCommand(cmd *exec.Cmd, environment []string) (*process, error) {
 		cmd.Wait()
 		close(p.exited)
 	}()
+	return p, nil
+}
+
+// awaitServing waits until the process serves, or else ends it.
+func (p *process) awaitServing() error {
 	line, err := p.log.await(p.exited, `"msg":"serving"`)
 	if err == nil {
 		err = p.readAddresses(line)
 	}
 	if err != nil {
 		p.kill()
-		return nil, fmt.Errorf("the gateway does not serve: %w\n%s", err, p.log.text())
+		return fmt.Errorf("the gateway does not serve: %w\n%s", err, p.log.text())
 	}
-	return p, nil
+	return nil
 }
 
 func (p *process) readAddresses(line string) error {

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +16,7 @@ import (
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/terminal"
+	"seagate/internal/systemd"
 )
 
 // serverCommand returns a command with the flags of a configuration, which it
@@ -31,15 +36,76 @@ func serveCommand() *cobra.Command {
 }
 
 func serve(ctx context.Context, console *cli.Console, loader *config.Loader) error {
+	reloads := make(chan os.Signal, 1)
+	signal.Notify(reloads, syscall.SIGHUP) // before anything that a signal could interrupt
+	defer signal.Stop(reloads)
 	c, log, err := loadForServer(console, loader)
 	if err != nil {
 		return err
 	}
-	a, err := app.New(ctx, c, log, version)
+	sockets, err := systemd.Sockets()
 	if err != nil {
 		return err
 	}
-	return a.Run(ctx)
+	a, err := app.New(ctx, c, log.Logger, version, sockets...)
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	var reloading sync.WaitGroup
+	reloading.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			case <-reloads:
+				reload(console, loader, a, log)
+			}
+		}
+	})
+	err = a.Run(ctx)
+	close(ended)
+	reloading.Wait()
+	return err
+}
+
+// reload reads the configuration again, applies what can change while the gateway runs,
+// and logs what it did. After an error nothing changes.
+func reload(console *cli.Console, loader *config.Loader, a *app.App, log *logger) {
+	if err := systemd.NotifyReloading(); err != nil {
+		log.Warn("the service manager cannot be told of the reload", "error", err)
+	}
+	defer func() {
+		if err := systemd.Notify(systemd.Ready); err != nil {
+			log.Warn("the service manager cannot be told of the end of the reload", "error", err)
+		}
+	}()
+	c, warnings, err := loader.Load()
+	for _, warning := range warnings {
+		log.Warn(warning)
+	}
+	var changes []config.Change
+	if err == nil {
+		logAsAsked(c, console)
+		changes, err = a.Reload(c)
+	}
+	if err != nil {
+		log.Error("the configuration could not be read again; nothing has changed", "problems", strings.Split(err.Error(), "\n"))
+		return
+	}
+	log.level.Set(c.Log.Level.Slog())
+	var applied, waiting []string
+	for _, change := range changes {
+		if change.Live {
+			applied = append(applied, change.String())
+		} else {
+			waiting = append(waiting, change.String())
+		}
+	}
+	log.Info("configuration read again", "changed", applied)
+	if len(waiting) > 0 {
+		log.Warn("some settings change only with a restart", "settings", waiting)
+	}
 }
 
 // load reads the configuration. The warnings are good also with an error.
@@ -53,29 +119,42 @@ func load(loader *config.Loader) (*config.Config, []string, error) {
 
 // loadForServer reads the configuration and logs its warnings. The logger is
 // also the default one, for parts that have none of their own.
-func loadForServer(console *cli.Console, loader *config.Loader) (*config.Config, *slog.Logger, error) {
+func loadForServer(console *cli.Console, loader *config.Loader) (*config.Config, *logger, error) {
 	c, warnings, err := load(loader)
 	if err != nil {
 		return nil, nil, err
 	}
-	if console.JSON {
-		c.Log.Format = config.FormatJSON
-	}
+	logAsAsked(c, console)
 	log := newLogger(c.Log)
-	slog.SetDefault(log)
+	slog.SetDefault(log.Logger)
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
 	return c, log, nil
 }
 
-func newLogger(c config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.Level.Slog()}
+// logAsAsked makes the log JSON with --json.
+func logAsAsked(c *config.Config, console *cli.Console) {
+	if console.JSON {
+		c.Log.Format = config.FormatJSON
+	}
+}
+
+// A logger is a slog.Logger whose level can change.
+type logger struct {
+	*slog.Logger
+	level *slog.LevelVar
+}
+
+func newLogger(c config.Log) *logger {
+	level := new(slog.LevelVar)
+	level.Set(c.Level.Slog())
+	options := &slog.HandlerOptions{Level: level}
 	text := c.Format == config.FormatText || c.Format == config.FormatAuto && terminal.Is(os.Stderr)
 	if text {
-		return slog.New(slog.NewTextHandler(os.Stderr, options))
+		return &logger{slog.New(slog.NewTextHandler(os.Stderr, options)), level}
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	return &logger{slog.New(slog.NewJSONHandler(os.Stderr, options)), level}
 }
 
 func checkCommand() *cobra.Command {

@@ -21,7 +21,7 @@ type Options struct {
 	Probe func(context.Context) error
 	// Metrics are shown at /metrics.
 	Metrics prometheus.Gatherer
-	// Pprof enables /debug/pprof/.
+	// Pprof enables /debug/pprof/. SetPprof changes it.
 	Pprof bool
 }
 
@@ -30,11 +30,12 @@ type Options struct {
 //	/livez        200 as long as the process answers
 //	/readyz       200 as long as clients should be sent here
 //	/metrics      Prometheus text format
-//	/debug/pprof/ if Options.Pprof is set
+//	/debug/pprof/ if it is enabled
 type Handler struct {
 	mux      *http.ServeMux
 	opts     Options
 	draining atomic.Bool
+	pprof    atomic.Bool
 }
 
 // New returns a Handler.
@@ -43,14 +44,27 @@ func New(opts Options) *Handler {
 	h.mux.HandleFunc("GET /livez", h.live)
 	h.mux.HandleFunc("GET /readyz", h.ready)
 	h.mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Metrics, promhttp.HandlerOpts{}))
-	if opts.Pprof {
-		h.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		h.mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-		h.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		h.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-		h.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	}
+	h.mux.HandleFunc("GET /debug/pprof/", h.profile(pprof.Index))
+	h.mux.HandleFunc("GET /debug/pprof/cmdline", h.profile(pprof.Cmdline))
+	h.mux.HandleFunc("GET /debug/pprof/profile", h.profile(pprof.Profile))
+	h.mux.HandleFunc("GET /debug/pprof/symbol", h.profile(pprof.Symbol))
+	h.mux.HandleFunc("GET /debug/pprof/trace", h.profile(pprof.Trace))
+	h.SetPprof(opts.Pprof)
 	return h
+}
+
+// SetPprof enables or disables /debug/pprof/.
+func (h *Handler) SetPprof(on bool) { h.pprof.Store(on) }
+
+// profile returns the handler of a profile, which does not exist unless it is enabled.
+func (h *Handler) profile(show http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !h.pprof.Load() {
+			http.NotFound(w, r)
+			return
+		}
+		show(w, r)
+	}
 }
 
 // ServeHTTP implements http.Handler.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"seagate/gateway"
@@ -20,7 +21,8 @@ type Options struct {
 	// nil, that lists the streams like any other GET.
 	WebSocket http.Handler
 
-	// Origins says which web pages may use the API from a browser.
+	// Origins says which web pages may use the API from a browser. API.SetOrigins
+	// changes it.
 	Origins origin.Set
 
 	MessageBytes      int           // size of the largest body, as sent
@@ -56,11 +58,24 @@ type api struct {
 	front   *endpoint // the page for browsers
 
 	backingUp sync.Mutex // held while a backup is made and sent
+	bodies    bodies
+	origins   atomic.Pointer[origin.Set]
 }
 
-// New returns the handler of all paths under /api/v1, and of a page for browsers at
-// "/". It refuses all other paths. It is safe for concurrent use and needs no closing.
-func New(g *gateway.Gateway, opts Options) http.Handler {
+// An API is the handler of all paths under /api/v1, and of a page for browsers at "/".
+// It refuses all other paths. It is safe for concurrent use and needs no closing.
+type API struct{ *api }
+
+// LimitBodies gives all bodies, those that are arriving and those to come, at most d
+// from now. A request whose body takes longer is refused with shutting_down, and does
+// nothing.
+func (a API) LimitBodies(d time.Duration) { a.bodies.limit(time.Now().Add(d)) }
+
+// SetOrigins changes Options.Origins for requests to come.
+func (a API) SetOrigins(origins origin.Set) { a.origins.Store(&origins) }
+
+// New returns an API for the gateway.
+func New(g *gateway.Gateway, opts Options) API {
 	a := &api{
 		gateway: g,
 		opts:    opts,
@@ -68,6 +83,7 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 		log:     g.Log,
 		mux:     http.NewServeMux(),
 	}
+	a.origins.Store(&opts.Origins)
 	a.removeOldCopies()
 	a.unknown = a.endpoint("/", route{})
 	a.mux.Handle("/", a.unknown)
@@ -80,7 +96,7 @@ func New(g *gateway.Gateway, opts Options) http.Handler {
 		}
 		a.mux.Handle(pattern, h)
 	}
-	return a
+	return API{a}
 }
 
 // ServeHTTP implements http.Handler.

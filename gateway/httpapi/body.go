@@ -81,35 +81,50 @@ func isZipped(h http.Header) (bool, error) {
 	return zipped, nil
 }
 
-// receive reads the body as the client sent it, within BodyTimeout.
+// receive reads the body as the client sent it, within BodyTimeout or what LimitBodies
+// leaves.
 func (q *request) receive() ([]byte, error) {
-	length, most := q.r.ContentLength, int64(q.opts.MessageBytes)
-	if length > most {
-		return nil, tooLarge("the body", most)
-	}
-	var body []byte
-	var err error
-	if length < 0 {
-		body, err = io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, most))
-	} else {
-		body, err = readExactly(q.r.Body, length)
-	}
+	control := http.NewResponseController(q.w)
+	q.bodies.begin(control)
+	body, err := q.readBody()
+	limited := q.bodies.end(control)
 	if err != nil {
-		return nil, q.notReceived(err)
+		return nil, q.notReceived(err, limited)
 	}
 	// The deadline was for the body alone. net/http watches the connection
 	// during the operation, and would take it for broken past the deadline and
 	// cancel the request.
-	_ = http.NewResponseController(q.w).SetReadDeadline(time.Time{})
+	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 
-func (q *request) notReceived(err error) error {
+func (q *request) readBody() ([]byte, error) {
+	length, most := q.r.ContentLength, int64(q.opts.MessageBytes)
+	if length > most {
+		return nil, tooLarge("the body", most)
+	}
+	if length < 0 {
+		return io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, most))
+	}
+	return readExactly(q.r.Body, length)
+}
+
+// notReceived returns the refusal of a body that could not be read. limited says
+// whether LimitBodies was called.
+func (q *request) notReceived(err error, limited bool) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return tooLarge("the body", int64(q.opts.MessageBytes))
 	}
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
+		return refusal
+	}
 	q.w.Header().Set("Connection", "close")
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	if late && limited {
+		return protocol.Errorf(protocol.CodeShuttingDown,
+			"the server shuts down, and the body did not arrive before; nothing was done: send the request again in a moment")
+	}
+	if late {
 		return protocol.Errorf(protocol.CodeInvalidRequest, "the body did not arrive within %v", q.opts.BodyTimeout)
 	}
 	return protocol.Errorf(protocol.CodeInvalidRequest, "the body could not be read to its end")

@@ -290,6 +290,34 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// A server that stops gives bodies less time, and says that nothing was done.
+func TestSlowBodyOfAServerThatStops(t *testing.T) {
+	for name, late := range map[string]bool{"arriving": false, "to come": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newPipeServer(t)
+				if late {
+					s.handler.LimitBodies(time.Second)
+				}
+				start := time.Now()
+				c := s.send(t, "POST /api/v1/streams/a/publish HTTP/1.1\r\nHost: a\r\n"+s.root.authorization()+"Content-Length: 100\r\n\r\n{")
+				synctest.Wait()
+				if !late {
+					s.handler.LimitBodies(time.Second)
+				}
+				response, err := http.ReadResponse(bufio.NewReader(c), nil)
+				check(t, err)
+				if a := read(t, response); a.status != 503 || !strings.Contains(a.body, `"code":"shutting_down"`) || response.Header.Get("Retry-After") != "5" || !response.Close {
+					t.Errorf("%d %v %s", a.status, a.header, a.body)
+				}
+				if took := time.Since(start); took != time.Second {
+					t.Errorf("answered after %v", took)
+				}
+			})
+		})
+	}
+}
+
 // The deadline for the body does not apply to the operation after it.
 func TestSlowOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

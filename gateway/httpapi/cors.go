@@ -14,20 +14,20 @@ const (
 // admitOrigin refuses requests of pages that may not use the API, and lets other
 // pages read the answer. Programs other than browsers send no Origin.
 func (q *request) admitOrigin() error {
-	h := q.w.Header()
-	if !q.opts.Origins.AllowsAny() {
+	h, origins := q.w.Header(), q.origins.Load()
+	if !origins.AllowsAny() {
 		h.Add("Vary", "Origin")
 	}
 	origin := q.r.Header.Get("Origin")
 	if origin == "" {
 		return nil
 	}
-	if !q.opts.Origins.Allows(origin, q.r.Host) {
+	if !origins.Allows(origin, q.r.Host) {
 		q.log.Warn("origin refused", "origin", excerpt(origin), "address", q.r.RemoteAddr,
 			"advice", "add it to allowed_origins if it is yours")
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not use the API")
 	}
-	if q.opts.Origins.AllowsAny() {
+	if origins.AllowsAny() {
 		origin = "*"
 	}
 	h.Set("Access-Control-Allow-Origin", origin)

@@ -170,18 +170,8 @@ func secure(h http.Header) {
 	h["Cache-Control"] = noStore
 }
 
-// retryAfter is the Retry-After header of a refusal, in seconds.
-var retryAfter = map[protocol.Code]string{
-	protocol.CodeTooManyAttempts: "60",
-	protocol.CodeRateLimited:     "1",
-	protocol.CodeShuttingDown:    "5",
-}
-
 func refuse(w http.ResponseWriter, refusal *protocol.Error) (status int) {
 	h := w.Header()
-	if wait, ok := retryAfter[refusal.Code]; ok {
-		h.Set("Retry-After", wait)
-	}
 	switch refusal.Code {
 	case protocol.CodeCredentialsRequired, protocol.CodeInvalidCredentials:
 		h.Set("WWW-Authenticate", challenge)

@@ -53,7 +53,7 @@ type setup struct {
 type world struct {
 	gateway *gateway.Gateway
 	metrics *prometheus.Registry
-	handler http.Handler
+	handler httpapi.API
 	log     *logbook
 	root    credentials
 }

@@ -43,7 +43,7 @@ const (
 )
 
 // A Session is the dialogue with one client. Handle is for one goroutine, the
-// reader of the connection; Resume, Acknowledge, Client and Subscriptions are
+// reader of the connection; Resume, Acknowledge, Settle, Client and Subscriptions are
 // for any.
 type Session struct {
 	gateway *gateway.Gateway
@@ -155,6 +155,9 @@ func (s *Session) logIn(r protocol.Request) error {
 // End closes the connection for the reason given. It implements
 // gateway.Connection.
 func (s *Session) End(reason *protocol.Error) { s.link.End(reason) }
+
+// Settle waits until every publish so far is answered.
+func (s *Session) Settle() { s.answers.Settle() }
 
 // Close ends all subscriptions and gives back what the session holds.
 func (s *Session) Close() {

@@ -34,6 +34,9 @@ type conn struct {
 	session *session.Session
 
 	ended atomic.Pointer[protocol.Error] // why the server ended the connection, or nil
+
+	handling sync.Mutex // held while the session handles a message
+	retired  bool       // guarded by handling: messages are ignored from now on
 }
 
 // newConn returns a connection over nc. The HTTP server has already read the
@@ -133,6 +136,11 @@ const refusalGrace = time.Second
 // handle gives a message to the session. When that changes the session's state,
 // the read deadline changes with it.
 func (c *conn) handle(message []byte) error {
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	if c.retired {
+		return nil
+	}
 	before := c.session.State()
 	c.out.SetBusy(true)
 	defer c.out.SetBusy(false)
@@ -246,6 +254,17 @@ func (c *conn) End(reason *protocol.Error) (told bool) {
 	c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	c.noteEnd(reason)
 	return told
+}
+
+// retire ends the connection once each request that was handled is answered. Requests
+// that come meanwhile are ignored, so a client knows that what was not answered before
+// the close frame was not done either.
+func (c *conn) retire(reason *protocol.Error) {
+	c.handling.Lock() // waits for the request that is being handled
+	c.retired = true
+	c.handling.Unlock()
+	c.session.Settle()
+	c.End(reason)
 }
 
 // closePolicyViolation is the close code for reasons that have no code of their

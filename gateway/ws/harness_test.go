@@ -40,6 +40,9 @@ type bench struct {
 	root    *auth.Principal
 }
 
+// atOnce is the pace that ends all connections without a pause.
+var atOnce = ws.Pace{PerSecond: 1}
+
 type setup struct {
 	settings func(*gateway.Settings)
 	options  func(*ws.Options)
@@ -79,7 +82,7 @@ func newBench(t testing.TB, with setup) *bench {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		b.server.Shutdown(ctx, 0)
+		b.server.Shutdown(ctx, atOnce)
 		h.Close()
 	})
 	b.define("boiler")

@@ -128,7 +128,7 @@ func TestShutdownWaitsForHandshakes(t *testing.T) {
 		peer := startSlow(t, slow)
 		<-slow.entered
 		returned := make(chan error, 1)
-		go func() { returned <- b.server.Shutdown(t.Context(), 0) }()
+		go func() { returned <- b.server.Shutdown(t.Context(), atOnce) }()
 		synctest.Wait()
 		if len(returned) > 0 {
 			t.Error("Shutdown has returned in the middle of a handshake")
@@ -151,7 +151,7 @@ func TestAConnectionThatEndsBeforeItsReaderStartsLingers(t *testing.T) {
 		peer := startSlow(t, slow)
 		<-slow.entered
 		start := time.Now()
-		go b.server.Shutdown(t.Context(), 0)
+		go b.server.Shutdown(t.Context(), atOnce)
 		synctest.Wait()
 		close(slow.proceed)
 		c := <-peer

@@ -19,7 +19,7 @@ import (
 
 // Options of a Server. All fields must be set.
 type Options struct {
-	Connections           int           // connections that may be open at once
+	Connections           int           // connections that may be open at once; Reload changes it
 	MessageBytes          int           // size of the largest message from a client
 	QueuedBytes           int           // bytes queued for a connection above which its subscriptions are parked
 	FramesPerSecond       int           // control and empty frames from a client, without the answers to pings
@@ -28,12 +28,13 @@ type Options struct {
 	AuthenticationTimeout time.Duration // how long a client may take to authenticate
 	StallTimeout          time.Duration // a peer that reads nothing for this long is dropped
 	LingerTimeout         time.Duration // how long a peer may take to close after the server's close frame
+	ShutdownLinger        time.Duration // the same for all peers together, after Shutdown has told the last one
 
 	// LiteralActions makes answers and deliveries of a subscription carry the
 	// action of the request, "subscribe". Deployed clients expect "subscription".
 	LiteralActions bool
 
-	// Origins says which web pages may connect.
+	// Origins says which web pages may connect. Reload changes it.
 	Origins origin.Set
 }
 
@@ -49,8 +50,10 @@ type Server struct {
 	mu       sync.Mutex                    // guards what follows
 	conns    [pingSlots]map[*conn]struct{} // by ping slot
 	open     int                           // connections and admitted handshakes
-	draining bool                          // Shutdown was called
-	gone     sync.WaitGroup                // connections, admitted handshakes and keepAlive
+	most     int                           // connections that may be open
+	origins  origin.Set
+	draining bool           // Shutdown was called
+	gone     sync.WaitGroup // connections, admitted handshakes and keepAlive
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -67,8 +70,10 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 			Action:            protocol.ActionSubscription,
 			PublishesInFlight: opts.PublishesInFlight,
 		},
-		log:  g.Log,
-		stop: make(chan struct{}),
+		log:     g.Log,
+		most:    opts.Connections,
+		origins: opts.Origins,
+		stop:    make(chan struct{}),
 	}
 	s.session.Limits.MessageBytes = opts.MessageBytes
 	s.session.Limits.JSONDepth = g.Settings().JSONDepth + 1 // the message around the payload
@@ -80,6 +85,14 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 	}
 	s.gone.Go(s.keepAlive)
 	return s
+}
+
+// Reload changes Options.Connections and Options.Origins for handshakes to come.
+// Connections beyond the new bound stay open.
+func (s *Server) Reload(connections int, origins origin.Set) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most, s.origins = connections, origins
 }
 
 // strangerBytes returns the size of the largest message before authentication.
@@ -129,7 +142,10 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 // calls gone.Done at the end of the handshake; releaseSlot or remove gives the
 // slot back.
 func (s *Server) admit(r *http.Request) error {
-	if origin := r.Header.Get("Origin"); !s.opts.Origins.Allows(origin, r.Host) {
+	s.mu.Lock()
+	origins := s.origins
+	s.mu.Unlock()
+	if origin := r.Header.Get("Origin"); !origins.Allows(origin, r.Host) {
 		s.log.Warn("origin refused", "origin", origin[:min(len(origin), maxLoggedOrigin)], "address", r.RemoteAddr,
 			"advice", "add it to allowed_origins if it is yours")
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not connect")
@@ -139,8 +155,8 @@ func (s *Server) admit(r *http.Request) error {
 	if s.draining {
 		return protocol.Errorf(protocol.CodeShuttingDown, "the server shuts down; connect again in a moment")
 	}
-	if s.open >= s.opts.Connections {
-		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.opts.Connections)
+	if s.open >= s.most {
+		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.open)
 	}
 	s.open++
 	s.gone.Add(1) // Shutdown waits for handshakes too
@@ -225,44 +241,67 @@ func (s *Server) keepAlive() {
 	}
 }
 
-// ErrNotDrained reports that Shutdown closed connections before they ended.
+// ErrNotDrained reports that the context of Shutdown ended before the connections did.
 var ErrNotDrained = errors.New("ws: connections were cut off")
 
-// Shutdown accepts no more connections and ends the existing ones. It spreads
-// their ends over the given time, so that clients do not all reconnect at once.
-// It waits until all have ended. When the context ends first, it closes the rest
-// and returns ErrNotDrained.
-func (s *Server) Shutdown(ctx context.Context, over time.Duration) error {
+// A Pace is how fast Shutdown ends connections. Clients come back a few seconds after
+// their connection has ended, so the pace is also that at which they arrive.
+type Pace struct {
+	PerSecond int           // connections that are ended in one second
+	Within    time.Duration // all are ended in this time, faster than PerSecond if necessary; 0 is at once
+}
+
+// after returns how long after the first the i-th of n connections is ended.
+func (p Pace) after(i, n int) time.Duration {
+	if all := time.Duration(n) * time.Second / time.Duration(p.PerSecond); all < p.Within {
+		return all * time.Duration(i) / time.Duration(n)
+	}
+	return p.Within * time.Duration(i) / time.Duration(n)
+}
+
+// Shutdown accepts no more connections and ends the existing ones at a pace, each once
+// the requests that were read from it are answered. Until its turn comes a connection
+// works as before. Shutdown waits until all have ended. It closes those whose peer does
+// not answer the close frame within ShutdownLinger. When the context ends first, it
+// closes the rest at once and returns ErrNotDrained.
+func (s *Server) Shutdown(ctx context.Context, pace Pace) error {
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
-	s.endAll(ctx, over) // keepAlive goes on meanwhile
+	s.endAll(ctx, pace) // keepAlive goes on meanwhile
 	s.stopOnce.Do(func() { close(s.stop) })
 	done := make(chan struct{})
 	go func() { s.gone.Wait(); close(done) }()
+	linger := time.NewTimer(s.opts.ShutdownLinger)
+	defer linger.Stop()
+	var err error
 	select {
 	case <-done:
 		return nil
+	case <-linger.C:
+		s.log.Info("connections whose clients do not answer the close frame are cut off", "connections", s.Open())
 	case <-ctx.Done():
-		for _, c := range s.all() {
-			c.nc.Close()
-		}
-		<-done
-		return ErrNotDrained
+		err = ErrNotDrained
 	}
+	for _, c := range s.all() {
+		c.nc.Close()
+	}
+	<-done
+	return err
 }
 
-func (s *Server) endAll(ctx context.Context, over time.Duration) {
+func (s *Server) endAll(ctx context.Context, pace Pace) {
 	all := s.all()
 	start := time.Now()
 	for i, c := range all {
-		due := time.Until(start.Add(over * time.Duration(i) / time.Duration(len(all))))
-		if due > 0 {
+		if due := time.Until(start.Add(pace.after(i, len(all)))); due > 0 {
 			select {
 			case <-ctx.Done():
 			case <-time.After(due):
 			}
 		}
-		c.End(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
+		s.gone.Go(func() {
+			c.retire(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
+		})
 	}
 }

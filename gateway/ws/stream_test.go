@@ -77,6 +77,7 @@ func OptionsForTest() Options {
 		AuthenticationTimeout: 10 * time.Second,
 		StallTimeout:          60 * time.Second,
 		LingerTimeout:         5 * time.Second,
+		ShutdownLinger:        5 * time.Second,
 		Origins:               origin.Any(),
 	}
 }

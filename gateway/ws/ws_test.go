@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -423,7 +424,7 @@ func TestShutdownTellsEveryone(t *testing.T) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		done <- b.server.Shutdown(ctx, 10*time.Millisecond)
+		done <- b.server.Shutdown(ctx, ws.Pace{PerSecond: 100, Within: time.Second})
 	}()
 	for _, conn := range []*wstest.Conn{c, d} {
 		conn.WantClose(1001, "server_shutdown")
@@ -434,7 +435,67 @@ func TestShutdownTellsEveryone(t *testing.T) {
 	}
 	if _, response := wstest.Handshake(t, b.addr, "/"); response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a handshake after shutdown: %s", response.Status)
+	} else if wait := response.Header.Get("Retry-After"); wait != "5" {
+		t.Errorf("a handshake after shutdown: Retry-After: %q", wait)
 	}
+}
+
+// Connections end at the given rate, or faster if they would not all end in the given
+// time: clients that come back at once are a load.
+func TestShutdownHasAPace(t *testing.T) {
+	for name, test := range map[string]struct {
+		pace ws.Pace
+		step time.Duration
+	}{
+		"rate":    {ws.Pace{PerSecond: 2, Within: time.Minute}, 500 * time.Millisecond},
+		"bound":   {ws.Pace{PerSecond: 1, Within: time.Second}, 250 * time.Millisecond},
+		"at once": {ws.Pace{PerSecond: 1, Within: 0}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newPipes()
+				b := newBench(t, setup{listener: l})
+				start := time.Now()
+				took := make(chan time.Duration, 4)
+				for range cap(took) {
+					c, _ := wstest.Over(t, l.dial(t), "/")
+					go func() {
+						c.WantClose(1001, "server_shutdown")
+						took <- time.Since(start)
+						c.Net.Close()
+					}()
+				}
+				synctest.Wait()
+				if err := b.server.Shutdown(t.Context(), test.pace); err != nil {
+					t.Error(err)
+				}
+				for i := range cap(took) {
+					if got, want := <-took, time.Duration(i)*test.step; got != want {
+						t.Errorf("connection %d ended after %v, want %v", i, got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A client that does not answer the close frame delays a shutdown by a bounded time.
+func TestShutdownDoesNotWaitForPeersThatAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		b := newBench(t, setup{listener: l, options: func(o *ws.Options) {
+			o.LingerTimeout, o.ShutdownLinger = time.Minute, 2*time.Second
+		}})
+		c, _ := wstest.Over(t, l.dial(t), "/")
+		start := time.Now()
+		go c.WantClose(1001, "server_shutdown") // and reads nothing more
+		if err := b.server.Shutdown(t.Context(), atOnce); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 func TestOriginsAreChecked(t *testing.T) {

@@ -6,14 +6,11 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -31,6 +28,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
+	"seagate/internal/systemd"
 	"seagate/storage/memory"
 	"seagate/storage/pebble"
 	"seagate/streams"
@@ -38,9 +36,10 @@ import (
 
 // An App is a gateway that listens.
 type App struct {
-	config  *config.Config
-	log     *slog.Logger
-	metrics *prometheus.Registry
+	config   *config.Config
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	patience time.Time // until when it waits for what another process uses
 
 	engine    *pebble.Engine
 	directory *auth.Directory
@@ -51,9 +50,14 @@ type App struct {
 
 	public      net.Listener
 	adminSide   net.Listener // nil if there is no admin listener
-	server      *http.Server
+	api         httpapi.API
+	server      *webServer
+	certificate *certificate // nil without TLS
 	admin       *admin.Handler
 	adminServer *http.Server
+
+	reloading sync.Mutex                    // held by Reload
+	live      atomic.Pointer[config.Config] // config with what Reload has changed
 
 	closers []func() // called in reverse order
 }
@@ -61,15 +65,22 @@ type App struct {
 // StoreFolder is the folder of the store in a data folder.
 const StoreFolder = "store"
 
-// New builds the parts and listens. It serves nothing before Run. After an error
+// New builds the parts and listens. On which sockets of the service manager it listens
+// is in sockets.go; they belong to the App. It serves nothing before Run. After an error
 // nothing is open.
-func New(ctx context.Context, c *config.Config, log *slog.Logger, version string) (*App, error) {
+func New(ctx context.Context, c *config.Config, log *slog.Logger, version string, sockets ...systemd.Socket) (*App, error) {
+	a := &App{config: c, log: log, patience: time.Now().Add(c.Startup.Wait)}
+	a.live.Store(c)
+	if err := a.adopt(sockets); err != nil {
+		a.Close()
+		return nil, err
+	}
 	if c.TLS.Enabled() { // before a data folder is created
 		if err := CheckTLS(c.TLS); err != nil {
+			a.Close()
 			return nil, err
 		}
 	}
-	a := &App{config: c, log: log}
 	for _, build := range []func(context.Context) error{a.listen, a.openStorage, a.openDirectory, a.openGateway} {
 		if err := build(ctx); err != nil {
 			a.Close()
@@ -81,36 +92,6 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 		return nil, err
 	}
 	return a, nil
-}
-
-// listen opens the listeners, before a data folder is created.
-func (a *App) listen(context.Context) (err error) {
-	if a.public, err = net.Listen("tcp", a.config.Listen); err != nil {
-		return fmt.Errorf("listen for clients: %w", err)
-	}
-	a.onClose(func() { a.public.Close() })
-	if a.config.AdminListen == "" {
-		return nil
-	}
-	if a.adminSide, err = net.Listen("tcp", a.config.AdminListen); err != nil {
-		return fmt.Errorf("listen for the operator: %w", err)
-	}
-	a.onClose(func() { a.adminSide.Close() })
-	return nil
-}
-
-func (a *App) openStorage(context.Context) error {
-	engine, err := pebble.Open(filepath.Join(a.config.DataDir, StoreFolder), pebble.Options{
-		Logger:     a.log,
-		MinFree:    int64(a.config.Retention.MinFree),
-		AppendKeys: a.config.Limits.MessageIDs,
-	})
-	if err != nil {
-		return err
-	}
-	a.engine = engine
-	a.onClose(func() { engine.Close() })
-	return nil
 }
 
 func (a *App) openDirectory(ctx context.Context) (err error) {
@@ -229,26 +210,26 @@ func (a *App) buildServers(version string) error {
 		return err
 	}
 	a.sockets = ws.NewServer(a.gateway, socketOptions(a.config, origins))
-	a.server = httpServer(httpapi.New(a.gateway, apiOptions(a.config, origins, a.sockets, version)), a.log)
+	a.api = httpapi.New(a.gateway, apiOptions(a.config, origins, a.sockets, version))
+	a.server = newWebServer(a.api)
+	limitServer(&a.server.http, a.log)
 	if a.config.TLS.Enabled() {
-		if a.server.TLSConfig, err = reloadingTLS(a.config.TLS, a.log); err != nil {
-			return err
-		}
+		a.certificate = &certificate{files: a.config.TLS, log: a.log}
+		a.server.http.TLSConfig = a.certificate.config()
 	}
 	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Pprof: a.config.Admin.Pprof})
-	a.adminServer = httpServer(a.admin, a.log)
+	a.adminServer = &http.Server{Handler: a.admin}
+	limitServer(a.adminServer, a.log)
 	return nil
 }
 
-func httpServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      2 * time.Minute, // of an answer; a WebSocket has deadlines of its own
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          stdlog.New(serverLog{log}, "", 0),
-	}
+// limitServer sets what a client can make a server wait for, and its log.
+func limitServer(s *http.Server, log *slog.Logger) {
+	s.ReadHeaderTimeout = 10 * time.Second
+	s.WriteTimeout = 2 * time.Minute // of an answer; a WebSocket has deadlines of its own
+	s.IdleTimeout = 2 * time.Minute
+	s.MaxHeaderBytes = 32 << 10
+	s.ErrorLog = stdlog.New(serverLog{log}, "", 0)
 }
 
 // serverLog logs what http.Server reports. Most reports are about what strangers
@@ -285,33 +266,23 @@ func (a *App) URL() string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// Run serves until the context ends, and then shuts down: readiness fails, new
-// connections are refused, requests under way are finished, and connections are
-// ended one by one over the drain time. It returns nil if this was done before the
-// deadline.
+// Run serves until the context ends, and then shuts down.
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	failed := make(chan error, 2)
-	a.serve(failed)
-	a.logStart()
-	select {
-	case err := <-failed:
-		return errors.Join(err, a.shutdown())
-	case <-ctx.Done():
-		return a.shutdown()
-	}
-}
-
-func (a *App) serve(failed chan<- error) {
-	go func() {
-		if a.server.TLSConfig != nil {
-			failed <- a.server.Serve(tls.NewListener(a.public, a.server.TLSConfig))
-			return
-		}
-		failed <- a.server.Serve(a.public)
-	}()
+	a.server.start(a.public, failed)
 	if a.adminSide != nil {
 		go func() { failed <- a.adminServer.Serve(a.adminSide) }()
+	}
+	a.logStart()
+	a.notify(systemd.Ready)
+	select {
+	case err := <-failed:
+		a.shutdown()
+		return err
+	case <-ctx.Done():
+		a.shutdown()
+		return nil
 	}
 }
 
@@ -327,50 +298,6 @@ func (a *App) logStart() {
 	}
 }
 
-func (a *App) shutdown() error {
-	a.log.Info("shutting down", "drain", a.config.Shutdown.Drain, "deadline", a.config.Shutdown.Timeout,
-		"connections", a.sockets.Open(), "advice", "a second signal ends it at once")
-	ctx, cancel := context.WithTimeout(context.Background(), a.config.Shutdown.Timeout)
-	defer cancel()
-	a.admin.Drain()
-	var wait sync.WaitGroup
-	var served, drained error
-	var answered atomic.Bool
-	wait.Go(func() { served = a.server.Shutdown(ctx); answered.Store(true) })
-	wait.Go(func() { drained = a.sockets.Shutdown(ctx, a.config.Shutdown.Drain) })
-	ended := make(chan struct{})
-	go func() { wait.Wait(); close(ended) }()
-	a.logProgress(ctx, ended, &answered)
-	a.adminServer.Close()
-	if drained != nil { // those of clients that did not answer
-		a.log.Warn("connections were cut off at the deadline", "deadline", a.config.Shutdown.Timeout)
-	}
-	if served != nil {
-		return fmt.Errorf("requests were not finished before the deadline: %w", served)
-	}
-	a.log.Info("stopped")
-	return nil
-}
-
-// progressInterval is the time between log lines about what a shutdown waits for.
-const progressInterval = 5 * time.Second
-
-// logProgress says what a shutdown waits for until it has ended.
-func (a *App) logProgress(ctx context.Context, ended <-chan struct{}, answered *atomic.Bool) {
-	tick := time.NewTicker(progressInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ended:
-			return
-		case <-tick.C:
-			deadline, _ := ctx.Deadline()
-			a.log.Info("still shutting down", "connections", a.sockets.Open(), "requests", !answered.Load(),
-				"left", time.Until(deadline).Round(time.Second), "advice", "a second signal ends it at once")
-		}
-	}
-}
-
 func (a *App) onClose(f func()) { a.closers = append(a.closers, f) }
 
 // Close closes the parts in reverse order. It can be called twice.
@@ -378,7 +305,7 @@ func (a *App) Close() {
 	if a.sockets != nil {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		a.sockets.Shutdown(ended, 0)
+		a.sockets.Shutdown(ended, ws.Pace{PerSecond: 1})
 	}
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		a.closers[i]()

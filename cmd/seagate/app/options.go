@@ -98,6 +98,7 @@ func socketOptions(c *config.Config, origins origin.Set) ws.Options {
 		AuthenticationTimeout: c.WebSocket.AuthenticationTimeout,
 		StallTimeout:          c.WebSocket.StallTimeout,
 		LingerTimeout:         config.LingerTimeout,
+		ShutdownLinger:        config.ShutdownLinger,
 		LiteralActions:        c.WebSocket.LiteralActions,
 		Origins:               origins,
 	}

@@ -18,10 +18,10 @@ const certificateAge = time.Second
 // A certificate is read from its files, and again when they change. If the files
 // cannot be read, that is logged, and the previous certificate stays in use.
 type certificate struct {
-	files config.TLS
-	log   *slog.Logger
+	log *slog.Logger
 
 	mu      sync.Mutex // guards what follows
+	files   config.TLS
 	current *tls.Certificate
 	stamp   fileStamp
 	checked time.Time
@@ -41,16 +41,38 @@ func CheckTLS(files config.TLS) error {
 	return nil
 }
 
-func reloadingTLS(files config.TLS, log *slog.Logger) (*tls.Config, error) {
-	c := &certificate{files: files, log: log}
-	if err := CheckTLS(files); err != nil {
-		return nil, err
-	}
+// config returns the configuration of a listener that presents the certificate.
+func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get() },
-	}, nil
+	}
+}
+
+// use reads the certificate from other files, or from the same ones again. After an
+// error the previous certificate stays in use.
+func (c *certificate) use(files config.TLS) error {
+	pair, stamp, err := readCertificate(files)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.files, c.current, c.stamp, c.checked = files, pair, stamp, time.Now()
+	return nil
+}
+
+func readCertificate(files config.TLS) (*tls.Certificate, fileStamp, error) {
+	stamp, err := stampOf(files)
+	if err != nil {
+		return nil, stamp, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	}
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, stamp, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	}
+	return &pair, stamp, nil
 }
 
 func (c *certificate) get() (*tls.Certificate, error) {

@@ -23,6 +23,7 @@ type Config struct {
 	Retention Retention
 	Groups    Groups
 	Limits    Limits
+	Startup   Startup
 	Shutdown  Shutdown
 	Root      Root
 
@@ -30,7 +31,7 @@ type Config struct {
 }
 
 // TLS names the files of the public listener's certificate. The gateway reads
-// the files again when they change. The names stay as they were at the start.
+// the files again when they change.
 type TLS struct {
 	CertFile string
 	KeyFile  string
@@ -112,10 +113,17 @@ type Limits struct {
 	GroupSeries                int
 }
 
-// Shutdown is how long a stop may take.
+// Startup is how long a start may wait.
+type Startup struct {
+	Wait time.Duration
+}
+
+// Shutdown is how the gateway stops, and how long that may take.
 type Shutdown struct {
-	Drain   time.Duration
-	Timeout time.Duration
+	Delay                time.Duration
+	Drain                time.Duration
+	ConnectionsPerSecond int
+	Timeout              time.Duration
 }
 
 // Root is the operator's own client, created if the data folder has none.
@@ -219,7 +227,7 @@ func Development() *Config {
 	c := Default()
 	c.Listen = "127.0.0.1:3104"
 	c.DataDir = "data/dev"
-	c.Shutdown = Shutdown{Drain: 0, Timeout: time.Second}
+	c.Shutdown.Drain, c.Shutdown.Timeout = 0, time.Second
 	return c
 }
 

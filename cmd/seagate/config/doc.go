@@ -32,6 +32,7 @@
 // # Changes
 //
 // A Config does not change once it is loaded, and is safe for concurrent use
-// from then on. While the gateway runs, it reads only the two files in TLS
-// again. Everything else needs a restart.
+// from then on. Reload makes a new one of the Config in force and of one that
+// was loaded later. The settings that can change while the gateway runs are
+// marked in the table; everything else needs a restart.
 package config

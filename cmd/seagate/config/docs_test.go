@@ -34,6 +34,38 @@ func TestDocumentedSettings(t *testing.T) {
 	}
 }
 
+// The documentation lists the settings that are read again, and no others.
+func TestDocumentedReload(t *testing.T) {
+	const file = "../../../docs/configuration.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Reading the configuration again\n")
+	section, _, _ = strings.Cut(section, "\n\nConnections that exceed")
+	_, list, _ := strings.Cut(section, "apply at once:\n\n")
+	list = strings.ReplaceAll(strings.ReplaceAll(list, "\n", " "), "`", "")
+	var live []string
+	table := ""
+	again := false
+	for line := range strings.Lines(config.Reference()) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := referenceSection.FindStringSubmatch(line); m != nil {
+			table = m[1] + "."
+		} else if line == "# Read again on SIGHUP." {
+			again = true
+		} else if m := referenceSetting.FindStringSubmatch(line); m != nil {
+			if again {
+				live = append(live, table+m[1])
+			}
+			again = false
+		}
+	}
+	if want := strings.Join(live, ", "); list != want || want == "" {
+		t.Errorf("%s lists\n%s\nand these are read again:\n%s", file, list, want)
+	}
+}
+
 var (
 	referenceSection = regexp.MustCompile(`^(?:# )?\[(\w+)\]$`)
 	referenceBounds  = regexp.MustCompile(`^# Value: (.*)\.$`)

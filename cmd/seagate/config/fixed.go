@@ -14,6 +14,17 @@ const (
 	PublishesInFlight = 256
 	// LingerTimeout is the time in which a client may answer a close frame.
 	LingerTimeout = 5 * time.Second
+	// ShutdownLinger is the time in which clients may answer the close frame of a
+	// gateway that stops. One that is gone must not keep the others waiting for the
+	// gateway to come back.
+	ShutdownLinger = 2 * time.Second
+	// RequestPause is the time that a client lets pass between two requests on one
+	// connection, as far as a gateway that stops waits for the next one. It is also how
+	// long a body may then take to arrive.
+	RequestPause = time.Second
+	// LastRequests is the time in which a gateway that stops answers what it has
+	// accepted, once it accepts no more connections.
+	LastRequests = 2 * time.Second
 	// BodyTimeout is the time in which the body of a request must arrive.
 	BodyTimeout = 30 * time.Second
 	// BackupStall is the time after which a backup is given up if its client reads

@@ -231,8 +231,12 @@ queued_bytes = "4MiB"
 frames_per_second = 73
 failed_authentications = 74
 publishes_per_second = 75
+[startup]
+wait = "76s"
 [shutdown]
+delay = "77s"
 drain = "0s"
+connections_per_second = 78
 timeout = "1h"
 `
 
@@ -287,7 +291,8 @@ func want() *config.Config {
 			FailedAuthentications:      74,
 			PublishesPerSecond:         75,
 		},
-		Shutdown: config.Shutdown{Timeout: time.Hour},
+		Startup:  config.Startup{Wait: 76 * time.Second},
+		Shutdown: config.Shutdown{Delay: 77 * time.Second, ConnectionsPerSecond: 78, Timeout: time.Hour},
 	}
 }
 

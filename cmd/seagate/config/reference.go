@@ -39,6 +39,9 @@ func describeSetting(b *strings.Builder, s setting) {
 	if s.flag != "" {
 		comment(b, "Flag: --"+s.flag+".")
 	}
+	if s.isLive {
+		comment(b, "Read again on SIGHUP.")
+	}
 	if s.decode != nil {
 		fmt.Fprintf(b, "%s = %s\n", s.key, literal(s.plain()))
 	} else {

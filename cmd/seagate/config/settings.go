@@ -22,6 +22,7 @@ type setting struct {
 	doc          string
 	bounds       string // what check allows, in words; "" if they say nothing
 	flag, usage  string // the flag that sets it, if there is one
+	isLive       bool   // it can change while the gateway runs
 
 	// reset sets the default.
 	reset func()
@@ -55,6 +56,13 @@ func (s setting) withFlag(name, usage string) setting {
 	return s
 }
 
+// live returns the setting as one that can change while the gateway runs. App.Reload
+// has to apply it.
+func (s setting) live() setting {
+	s.isLive = true
+	return s
+}
+
 // outsideFiles returns the setting without a place in the file.
 func (s setting) outsideFiles() setting {
 	s.decode = nil
@@ -67,7 +75,7 @@ func (s setting) outsideFiles() setting {
 func (c *Config) sections() []section {
 	all := []section{
 		{"", "", c.settings()},
-		{"tls", "TLS on the public listener. The gateway reads both files again when they change, without a restart. This is true of no other setting.", c.TLS.settings()},
+		{"tls", "TLS on the public listener. The gateway reads both files again when they change, without a signal or a restart. Turning TLS on or off needs a restart.", c.TLS.settings()},
 		{"admin", "The admin listener.", c.Admin.settings()},
 		{"log", "What is logged to standard error.", c.Log.settings()},
 		{"websocket", "WebSocket connections.", c.WebSocket.settings()},
@@ -75,6 +83,7 @@ func (c *Config) sections() []section {
 		{"retention", "How much a stream keeps, unless it has settings of its own. When a bound is exceeded, the oldest messages are deleted. The gateway checks every 10 s, and at once when a stream has grown by an eighth.", c.Retention.settings()},
 		{"groups", "Consumer groups.", c.Groups.settings()},
 		{"limits", "What a client can make the gateway do or keep. Each limit has a counter among the metrics.", append(c.Limits.ofMessages(), c.Limits.ofAmounts()...)},
+		{"startup", "How the gateway starts.", c.Startup.settings()},
 		{"shutdown", "How the gateway stops on SIGTERM.", c.Shutdown.settings()},
 		{"root", "The operator's own client. The gateway creates it at the first start with an empty data folder. It comes only from the environment, so that no file has to keep the secret.", c.Root.settings()},
 	}
@@ -107,30 +116,30 @@ func (c *Config) settings() []setting {
 			`Folder of everything that outlives the process. The gateway creates it if it does not exist. Only one process at a time can use it. The default of "seagate dev" is "data/dev".`).
 			withFlag("data", "keep everything that lasts in folder `DIR`"),
 		list("allowed_origins", &c.AllowedOrigins, []string{"*"}, origin.Check,
-			`Web pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" allows every page. That is safe because credentials travel in messages, never in cookies. An empty list allows pages of the gateway's own host only.`),
+			`Web pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" allows every page. That is safe because credentials travel in messages, never in cookies. An empty list allows pages of the gateway's own host only.`).live(),
 	}
 }
 
 func (t *TLS) settings() []setting {
 	return []setting{
 		text("cert_file", &t.CertFile, "", nil,
-			`Certificate chain, PEM. A relative name is relative to the working directory.`),
+			`Certificate chain, PEM. A relative name is relative to the working directory.`).live(),
 		text("key_file", &t.KeyFile, "", nil,
-			`Private key of the certificate, PEM.`),
+			`Private key of the certificate, PEM.`).live(),
 	}
 }
 
 func (a *Admin) settings() []setting {
 	return []setting{
 		boolean("pprof", &a.Pprof,
-			`Serve Go's profiles under /debug/pprof/. Whoever reaches them can read memory and slow the gateway down.`),
+			`Serve Go's profiles under /debug/pprof/. Whoever reaches them can read memory and slow the gateway down.`).live(),
 	}
 }
 
 func (l *Log) settings() []setting {
 	return []setting{
 		choice("level", &l.Level, Info, []Level{Debug, Info, Warn, Error},
-			`The least severe level that is logged.`),
+			`The least severe level that is logged.`).live(),
 		choice("format", &l.Format, FormatAuto, []LogFormat{FormatAuto, FormatJSON, FormatText},
 			`Format of a line. auto is text on a terminal and JSON everywhere else.`),
 	}
@@ -237,9 +246,9 @@ func (l *Limits) ofAmounts() []setting {
 		count("group_series", &l.GroupSeries, 100, 0, 100_000,
 			`Groups that have metrics of their own: those with the highest lag.`),
 		count("connections", &l.Connections, 100_000, 1, 10_000_000,
-			`Open WebSocket connections in all. Each takes a file descriptor, so raise the process's limit with it (LimitNOFILE, ulimit -n).`),
+			`Open WebSocket connections in all. Each takes a file descriptor, so raise the process's limit with it (LimitNOFILE, ulimit -n).`).live(),
 		count("connections_per_client", &l.ConnectionsPerClient, 10_000, 1, 10_000_000,
-			`Open WebSocket connections of one client.`),
+			`Open WebSocket connections of one client.`).live(),
 		count("subscriptions_per_connection", &l.SubscriptionsPerConnection, 1_000, 1, 1_000_000,
 			`Subscriptions that one connection may have.`),
 		size("queued_bytes", &l.QueuedBytes, 32*KiB, KiB, GiB,
@@ -249,16 +258,27 @@ func (l *Limits) ofAmounts() []setting {
 		count("failed_authentications", &l.FailedAuthentications, 300, 1, 1_000_000,
 			`Failed authentications per minute, for each address and for each client id. Above it, the gateway refuses an address without looking at its credentials. For a client id it then accepts only credentials that cannot be guessed. A token that its client has signed is no failure, even if it has expired.`),
 		count("publishes_per_second", &l.PublishesPerSecond, 0, 0, 10_000_000,
-			`Messages per second that one client may publish; 0 is no limit.`),
+			`Messages per second that one client may publish; 0 is no limit.`).live(),
+	}
+}
+
+func (s *Startup) settings() []setting {
+	return []setting{
+		duration("wait", &s.Wait, 0, 0, time.Hour,
+			`Time to wait for the data folder and the addresses while another process uses them, such as the gateway that this one follows. At 0 the start fails at once.`),
 	}
 }
 
 func (s *Shutdown) settings() []setting {
 	return []setting{
+		duration("delay", &s.Delay, 0, 0, time.Hour,
+			`Time before the gateway ends anything. Only readiness fails meanwhile, so that load balancers notice and send clients elsewhere.`).live(),
 		duration("drain", &s.Drain, 20*time.Second, 0, time.Hour,
-			`Time over which the gateway spreads the closing of connections. Clients come back 3 s later, and so not all at once.`),
+			`Longest time over which the gateway spreads the closing of WebSocket connections. 0 closes all at once.`).live(),
+		count("connections_per_second", &s.ConnectionsPerSecond, 1000, 1, 1_000_000,
+			`WebSocket connections that the gateway closes per second, or more if they would not all be closed within shutdown.drain. Clients come back some 3 s later, at the same rate.`).live(),
 		duration("timeout", &s.Timeout, 30*time.Second, time.Second, 2*time.Hour,
-			`Time after which the process ends, even if connections are still open. Give the service manager longer than this (TimeoutStopSec, terminationGracePeriodSeconds).`),
+			`Time after which the process ends, even if connections are still open. Give the service manager longer than this (TimeoutStopSec, terminationGracePeriodSeconds).`).live(),
 	}
 }
 

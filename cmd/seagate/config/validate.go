@@ -76,6 +76,8 @@ func (c *Config) checkRelations() []error {
 		{l.FilterBytes <= l.MessageBytes, "limits.filter_bytes", "must not be more than", "limits.message_bytes"},
 		// The last connection must be closed before the deadline.
 		{c.Shutdown.Drain < c.Shutdown.Timeout, "shutdown.drain", "must be less than", "shutdown.timeout"},
+		{c.Shutdown.Delay == 0 || c.Shutdown.Drain >= c.Shutdown.Timeout || c.Shutdown.Delay < c.Shutdown.Timeout-c.Shutdown.Drain,
+			"shutdown.delay", "and shutdown.drain together must be less than", "shutdown.timeout"},
 		{!sameAddress(c.Listen, c.AdminListen), "admin_listen", "must have another port than", "listen"},
 		{(c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls.cert_file", "must be set together with", "tls.key_file"},
 	}

@@ -66,6 +66,8 @@ func TestValidate(t *testing.T) {
 			[]string{`websocket.ping_interval must be at least 1s, not 999.999999ms`}},
 		{"drain up to the deadline", func(c *config.Config) { c.Shutdown.Drain = 30 * time.Second },
 			[]string{`shutdown.drain ("30s", default) must be less than shutdown.timeout ("30s", default)`}},
+		{"delay and drain up to the deadline", func(c *config.Config) { c.Shutdown.Delay = 10 * time.Second },
+			[]string{`shutdown.delay ("10s", default) and shutdown.drain together must be less than shutdown.timeout ("30s", default)`}},
 		{"no drain", func(c *config.Config) { c.Shutdown.Drain = 0 }, nil},
 
 		{"messages larger than all that holds them", func(c *config.Config) { c.Limits.MessageBytes = 8 * config.MiB }, []string{

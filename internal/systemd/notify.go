@@ -1,0 +1,44 @@
+package systemd
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// States of a service, for Notify (sd_notify(3)).
+const (
+	Ready    = "READY=1"
+	Stopping = "STOPPING=1"
+)
+
+// Notify tells the service manager the states. Without a service manager that wants to
+// know, it does nothing.
+func Notify(states ...string) error {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("notify the service manager: %w", err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte(strings.Join(states, "\n"))); err != nil {
+		return fmt.Errorf("notify the service manager: %w", err)
+	}
+	return nil
+}
+
+// NotifyReloading tells the service manager that the service reads its configuration
+// again. Ready ends that.
+func NotifyReloading() error {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return err
+	}
+	return Notify("RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
+}
