@@ -74,9 +74,9 @@ type SubscribeOptions struct {
 	// group. It needs a Group and implies Meta.
 	Explicit bool
 	// Credit is how many unacknowledged messages this member of a group may have,
-	// from 1 to 1,024. 0 is the gateway's default: 1,024, or 100 if Explicit. A member
-	// that needs long for a message should have few, so that others get them and
-	// each is acknowledged in time.
+	// from 1 to 1,024. 0 is the gateway's default: 100 if Explicit, and otherwise as
+	// many as the member reads in time. A member that needs long for a message should
+	// have few, so that others get them and each is acknowledged in time.
 	Credit int
 }
 

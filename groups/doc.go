@@ -6,9 +6,10 @@
 //
 // The members that accept a message and have credit take turns. A member's
 // credit is how many messages, and how many bytes, it may have in flight: handed
-// over and not acknowledged. A single member gets everything, in order. A group
-// skips a message for good if no present member accepts it, so that the message
-// does not hold up the others.
+// over and not acknowledged. That of a member that acknowledges tags grows and
+// shrinks with the time that it takes: see TagCredit. A single member gets
+// everything, in order. A group skips a message for good if no present member
+// accepts it, so that the message does not hold up the others.
 //
 // # Done
 //

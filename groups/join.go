@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -18,22 +19,19 @@ type JoinOptions struct {
 	// Options.AckTimeout. Otherwise it acknowledges tags.
 	Explicit bool
 
-	// Credit is how many messages the member may have in flight, at most
-	// Options.Credit.Messages. 0 means Options.Credit.Messages, but at most 100
-	// for an explicit member.
+	// Credit is how many messages the member may have in flight: an explicit one
+	// at most Options.Credit.Messages, any other at most Options.TagCredit.Most.
+	// 0 means 100 for an explicit member, and as many as possible for others.
 	Credit int
 }
 
-// credit returns how many messages the member may have in flight; most is the
-// limit of Options.
-func (o JoinOptions) credit(most int) int {
-	switch {
-	case o.Credit > 0:
-		return min(o.Credit, most)
-	case o.Explicit:
-		return min(explicitCredit, most)
-	}
-	return most
+// credit returns how many messages an explicit member may have in flight; most is
+// the limit of Options.
+func (o JoinOptions) credit(most int) int { return min(cmp.Or(o.Credit, explicitCredit), most) }
+
+// window returns the first window of a member that acknowledges tags.
+func (o JoinOptions) window(c TagCredit) window {
+	return newWindow(c, min(cmp.Or(o.Credit, c.Most), c.Most))
 }
 
 // errGone reports that the group was deleted before it could be joined.
@@ -105,6 +103,7 @@ func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
 		member:   m,
 		position: g.progress.Position(),
 		credit:   opts.credit(g.registry.opts.Credit.Messages),
+		window:   opts.window(g.registry.opts.TagCredit),
 		inFlight: inFlight{explicit: opts.Explicit},
 	}
 	g.addMemberLocked(ms)

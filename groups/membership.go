@@ -16,12 +16,13 @@ type Membership struct {
 	member   Member
 	position uint64
 	header   []byte // see Header
-	credit   int    // in messages
+	credit   int    // in messages; of an explicit member
 
 	// Guarded by group.mu.
 	state    memberState
 	ended    error // what Start passes to Member.End; nil: nothing
 	inFlight inFlight
+	window   window    // the credit of a member that acknowledges tags
 	bytes    int       // payload in flight
 	told     []telling // gaps that it was told of and has not acknowledged, in the order of their tags
 	resumed  bool      // Resume was called since the last call of Deliver began
@@ -130,6 +131,9 @@ func (ms *Membership) ackLocked(tag uint64) {
 	}
 	if acked > 0 {
 		ms.group.progress.Add(run.First, run.Last)
+	}
+	if w := &ms.window; !w.isIdle() && tag >= w.tag {
+		w.acknowledged(!had, ms.group.registry.now())
 	}
 	ms.settledLocked(had, acked)
 }
@@ -242,8 +246,11 @@ func (ms *Membership) settledLocked(had bool, acked int) {
 // hasCreditLocked reports whether the member may be handed another message. A member
 // with nothing in flight always may, however large the message is.
 func (ms *Membership) hasCreditLocked() bool {
-	n := ms.inFlight.live
-	return ms.state == ready && (n == 0 || n < ms.credit && ms.bytes < ms.group.registry.opts.Credit.Bytes)
+	n, most := ms.inFlight.live, ms.credit
+	if !ms.inFlight.explicit {
+		most = ms.window.size
+	}
+	return ms.state == ready && (n == 0 || n < most && ms.bytes < ms.group.registry.opts.Credit.Bytes)
 }
 
 // shares is a pool, because a share is needed only while a batch is shared out.

@@ -40,8 +40,8 @@ func (k Key) client() client { return client{k.Topic.Space, k.Client} }
 // Credit is how much a member may have in flight. One message is always
 // allowed, however large.
 type Credit struct {
-	Messages int // at least 1
-	Bytes    int // of payload; at least 1
+	Messages int // of an explicit member; at least 1
+	Bytes    int // of payload, of any member; at least 1
 }
 
 // explicitCredit is the default credit of an explicit member, in messages.
@@ -65,6 +65,9 @@ type DeadLetter struct {
 type Options struct {
 	// Credit is the limit of each member.
 	Credit Credit
+
+	// TagCredit is the limit of each member that acknowledges tags, in messages.
+	TagCredit TagCredit
 
 	// PerClient is how many groups a client may have, at least 1. See
 	// Topic.Join.
@@ -127,15 +130,18 @@ type Options struct {
 // check returns an error if a field is out of its range.
 func (o *Options) check() error {
 	for name, n := range map[string]int64{
-		"Credit.Messages": int64(o.Credit.Messages),
-		"Credit.Bytes":    int64(o.Credit.Bytes),
-		"PerClient":       int64(o.PerClient),
-		"Window":          int64(o.Window),
-		"SetAsideBytes":   int64(o.SetAsideBytes),
-		"Checkpoint":      int64(o.Checkpoint),
-		"IdleTimeout":     int64(o.IdleTimeout),
-		"AckTimeout":      int64(o.AckTimeout),
-		"DeadLetterRetry": int64(o.DeadLetterRetry),
+		"Credit.Messages":  int64(o.Credit.Messages),
+		"Credit.Bytes":     int64(o.Credit.Bytes),
+		"TagCredit.First":  int64(o.TagCredit.First),
+		"TagCredit.Most":   int64(o.TagCredit.Most),
+		"TagCredit.Target": int64(o.TagCredit.Target),
+		"PerClient":        int64(o.PerClient),
+		"Window":           int64(o.Window),
+		"SetAsideBytes":    int64(o.SetAsideBytes),
+		"Checkpoint":       int64(o.Checkpoint),
+		"IdleTimeout":      int64(o.IdleTimeout),
+		"AckTimeout":       int64(o.AckTimeout),
+		"DeadLetterRetry":  int64(o.DeadLetterRetry),
 	} {
 		if n < 1 {
 			return fmt.Errorf("groups: Options.%s is %d, must be at least 1", name, n)

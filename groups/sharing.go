@@ -304,6 +304,9 @@ func (g *group) settleLocked(ms *Membership) {
 			}
 		}
 	}
+	if ms.taken > 0 && !ms.inFlight.explicit && ms.window.isIdle() {
+		ms.window.time(ms.tag, ms.inFlight.live, g.registry.now())
+	}
 	g.markLocked()
 	if ms.taken < n && ms.state == ready && !ms.resumed {
 		ms.state = full

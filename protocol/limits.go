@@ -17,7 +17,7 @@ const (
 	// MaxAckSeqs is how many messages one ack or nack may name. The server
 	// handles all of them under the lock of their group.
 	MaxAckSeqs = 10_000
-	// MaxCredit is how many messages a member of a group may hold unacknowledged.
+	// MaxCredit is how many unacknowledged messages a member of a group may ask for.
 	MaxCredit = 1024
 	// MaxReasonBytes bounds the reason of a nack, which the server keeps with
 	// the message.

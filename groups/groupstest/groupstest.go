@@ -11,11 +11,15 @@ import (
 )
 
 // Options returns o with a default for each field that is zero, except
-// MaxDeliveries and DeadLetter. So by default there are no dead letters. Panics
-// of members and errors of records are logged.
+// MaxDeliveries and DeadLetter. So by default there are no dead letters, and no
+// slow start: every member may have Credit.Messages in flight. Panics of members
+// and errors of records are logged.
 func Options(o groups.Options) groups.Options {
 	o.Credit.Messages = cmp.Or(o.Credit.Messages, 1024)
 	o.Credit.Bytes = cmp.Or(o.Credit.Bytes, 1<<20)
+	o.TagCredit.Most = cmp.Or(o.TagCredit.Most, o.Credit.Messages)
+	o.TagCredit.First = cmp.Or(o.TagCredit.First, o.TagCredit.Most)
+	o.TagCredit.Target = cmp.Or(o.TagCredit.Target, time.Hour)
 	o.PerClient = cmp.Or(o.PerClient, 10_000)
 	o.Window = cmp.Or(o.Window, 100_000)
 	o.SetAsideBytes = cmp.Or(o.SetAsideBytes, 64<<20)

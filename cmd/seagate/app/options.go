@@ -57,7 +57,12 @@ func networkOptions(c *config.Config) streams.Options {
 
 func groupOptions(c *config.Config) groups.Options {
 	return groups.Options{
-		Credit:          groups.Credit{Messages: config.GroupCreditMessages, Bytes: int(config.GroupCreditBytes)},
+		Credit: groups.Credit{Messages: config.GroupCreditMessages, Bytes: int(config.GroupCreditBytes)},
+		TagCredit: groups.TagCredit{
+			First:  config.GroupFirstWindow,
+			Most:   c.Groups.PongWindow,
+			Target: min(config.GroupPongTarget, c.WebSocket.PingInterval/10),
+		},
 		PerClient:       c.Limits.GroupsPerClient,
 		Window:          config.GroupWindow,
 		SetAsideBytes:   int(config.GroupSetAsideBytes),

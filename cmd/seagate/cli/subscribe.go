@@ -59,7 +59,7 @@ messages.`
 	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
 	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
-	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default 1024, or 100 with --explicit, or fewer\nwith --count); needs --group")
+	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with\n--explicit, or fewer with --count); needs --group")
 	return cmd
 }
 

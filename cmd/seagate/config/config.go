@@ -85,6 +85,7 @@ type Retention struct {
 type Groups struct {
 	IdleTimeout      time.Duration
 	AckTimeout       time.Duration
+	PongWindow       int
 	MaxDeliveries    int
 	DeadLetterSuffix string
 }

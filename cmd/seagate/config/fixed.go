@@ -40,9 +40,18 @@ const (
 	GroupCheckpoint = 250 * time.Millisecond
 	// GroupCreditMessages and GroupCreditBytes bound what is delivered to a member
 	// and not acknowledged. They keep a member busy over a round trip of 50 ms at
-	// 20,000 messages per second.
+	// 20,000 messages per second. The messages of a member that acknowledges by
+	// pong have a setting instead.
 	GroupCreditMessages = 1024
 	GroupCreditBytes    = 1 * MiB
+	// GroupFirstWindow is how many messages a member that acknowledges by pong is
+	// delivered before its first pong. The first three windows, which double, are
+	// little more than the 100 messages that deployed clients have room for.
+	GroupFirstWindow = 16
+	// GroupPongTarget is how long such a member may take to read a window. It is
+	// far less than the time in which a ping must be answered, and is shortened to
+	// a tenth of websocket.ping_interval.
+	GroupPongTarget = time.Second
 	// GroupWindow is how many messages a group reads beyond the first one that it
 	// is not done with.
 	GroupWindow = 100_000

@@ -203,6 +203,8 @@ func (g *Groups) settings() []setting {
 			`Time without members after which a group is deleted with its position.`),
 		duration("ack_timeout", &g.AckTimeout, 30*time.Second, 100*time.Millisecond, 24*time.Hour,
 			`Time in which a member that acknowledges explicitly must acknowledge a message, before it is delivered to another.`),
+		count("pong_window", &g.PongWindow, 1024, 1, 10_000,
+			`Messages that a member that acknowledges by pong may have on their way to it. A new member begins with 16; the window doubles while its pongs are quick, and shrinks when they are late.`),
 		count("max_deliveries", &g.MaxDeliveries, 5, 0, 1_000_000,
 			`Number of failures (a nack, or no acknowledgement in time) after which a message goes to the dead-letter stream; 0 is never.`),
 		text("dead_letter_suffix", &g.DeadLetterSuffix, ".dead", nameSuffix,
