@@ -48,6 +48,7 @@ type setup struct {
 	options  func(*ws.Options)
 	network  streams.Options
 	credit   groups.Credit
+	window   groups.TagCredit
 	listener net.Listener // nil for a TCP listener
 }
 
@@ -62,6 +63,7 @@ func newBench(t testing.TB, with setup) *bench {
 		if with.credit != (groups.Credit{}) {
 			o.Groups.Credit = with.credit
 		}
+		o.Groups.TagCredit = with.window
 	})
 	b.gateway, b.dir = g.Gateway, g.Directory
 	root, secret := g.Root("root")
@@ -258,6 +260,38 @@ func (p *pipes) dial(t testing.TB) net.Conn {
 	here, there := net.Pipe()
 	t.Cleanup(func() { here.Close() })
 	p.conns <- there
+	return here
+}
+
+// dialBuffered is dial with buffers on the way to the client, as the kernels on both
+// sides have them.
+func (p *pipes) dialBuffered(t testing.TB) net.Conn {
+	here, far := net.Pipe()
+	near := p.dial(t)
+	t.Cleanup(func() { here.Close() })
+	pass := func(to, from net.Conn, buffered int) {
+		pieces := make(chan []byte, buffered)
+		go func() {
+			defer close(pieces)
+			for {
+				piece := make([]byte, 4<<10)
+				n, err := from.Read(piece)
+				if err != nil {
+					return
+				}
+				pieces <- piece[:n]
+			}
+		}()
+		go func() {
+			defer to.Close()
+			defer from.Close()
+			for piece := range pieces {
+				to.Write(piece) // if it fails, from ends too
+			}
+		}()
+	}
+	pass(far, near, 1000)
+	pass(near, far, 0)
 	return here
 }
 
