@@ -17,6 +17,7 @@ type claims struct {
 	notBefore  *jwt.NumericDate
 	mustFanout bool
 	filter     jsontext.Value // nil if there is none; compiled after the signature is verified
+	fetches    []FetchGrant
 }
 
 // UnmarshalJSON refuses duplicate names, because two readers could understand them differently,
@@ -27,6 +28,7 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 		Nbf        jsontext.Value `json:"nbf"`
 		MustFanout jsontext.Value `json:"mustFanout"`
 		Filter     jsontext.Value `json:"filter"`
+		Fetch      jsontext.Value `json:"fetch"`
 	}
 	if err := json.Unmarshal(raw, &said); err != nil {
 		return err
@@ -39,6 +41,9 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	if c.mustFanout, err = boolean("mustFanout", said.MustFanout); err != nil {
+		return err
+	}
+	if c.fetches, err = readFetches(said.Fetch); err != nil {
 		return err
 	}
 	c.filter = said.Filter

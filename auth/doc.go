@@ -31,8 +31,9 @@
 //
 // The claims of a token: "exp" is required and "nbf" is optional, both in seconds and without
 // leeway; "mustFanout" is an optional boolean; "filter" is an optional FDSL tree, which must
-// compile. Other claims are ignored. A duplicate claim refuses the token. The bearer of a token
-// may only subscribe; see Principal.May.
+// compile; "fetch" is an optional list of procedures of services. Other claims are ignored. A
+// duplicate claim refuses the token. The bearer of a token may only subscribe, and call what
+// "fetch" lists; see Principal.May and Principal.MayFetch.
 //
 // # Refusals
 //

@@ -51,6 +51,7 @@ func FuzzClaims(f *testing.F) {
 	d, _ := tokenDirectory(f, unlimited)
 	key := keyPair(0)
 	f.Add(rs512, expiring(time.Hour))
+	f.Add(rs512, `{"exp":253402300799,"fetch":[{"service":"pricing","procedures":["quote"]},{"service":"weather"}]}`)
 	f.Add(rs512, `{"exp":253402300799,"nbf":0,"mustFanout":true,"filter":{"t":"eq","e":[{"t":"path","e":"$.a"},{"t":"number","e":1}]}}`)
 	f.Add(`{"alg":"RS512","crit":[]}`, `null`)
 	f.Add(rs512, `{"exp":-0}`)

@@ -30,6 +30,7 @@ type Principal struct {
 	Expires    time.Time    // the principal is current before this time
 	MustFanout bool         // must not share the messages of a group
 	Filter     *fdsl.Filter // the messages that it may see; nil for all
+	Fetches    []FetchGrant // the procedures that it may call
 
 	credential *credential
 }
@@ -57,6 +58,10 @@ const (
 	Describe                 // read schemas and the state of a stream
 	ListStreams              //
 	AdministerStreams        // header, pause, resume, delete
+	Serve                    // calls and signals of a service
+	Fetch                    // call a procedure of a service; see MayFetch
+	Signal                   // a service
+	ListServices             //
 	ManageClients            // create, list, delete; secrets and keys
 	ManageJails              // create, list, delete
 	BackUp                   // the whole server
@@ -70,6 +75,10 @@ var actionNames = [endOfActions]string{
 	Describe:          "read schemas",
 	ListStreams:       "list streams",
 	AdministerStreams: "administer streams",
+	Serve:             "serve",
+	Fetch:             "fetch",
+	Signal:            "signal",
+	ListServices:      "list services",
 	ManageClients:     "manage clients",
 	ManageJails:       "manage jails",
 	BackUp:            "back up the server",
@@ -91,6 +100,7 @@ func (p *Principal) May(action Action) error {
 	switch {
 	case !action.known():
 		return &ForbiddenError{action, "no such action"}
+	case p.Method == MethodToken && action == Fetch && len(p.Fetches) > 0: // MayFetch looks closer
 	case p.Method == MethodToken && action != Subscribe:
 		return &ForbiddenError{action, "the bearer of a token may only subscribe; use the client's id and secret"}
 	case p.Method != MethodBasic && p.Method != MethodToken:

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMay(t *testing.T) {
-	const all = "subscribe,publish,define schemas,read schemas,list streams,administer streams,manage clients,"
+	const all = "subscribe,publish,define schemas,read schemas,list streams,administer streams,serve,fetch,signal,list services,manage clients,"
 	for _, c := range []struct {
 		name string
 		p    auth.Principal
@@ -18,6 +18,7 @@ func TestMay(t *testing.T) {
 		{"client", auth.Principal{Method: auth.MethodBasic}, all},
 		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,back up the server,"},
 		{"bearer", auth.Principal{Method: auth.MethodToken}, "subscribe,"},
+		{"bearer that may fetch", auth.Principal{Method: auth.MethodToken, Fetches: []auth.FetchGrant{{Service: "pricing"}}}, "subscribe,fetch,"},
 		{"bearer of a root client's token", auth.Principal{Method: auth.MethodToken, Root: true}, "subscribe,"},
 		{"not authenticated", auth.Principal{Root: true}, ""},
 		{"unknown method", auth.Principal{Method: 99, Root: true}, ""},

@@ -149,6 +149,7 @@ func (d *Directory) bearer(key *keyCredential, said *claims) (*Principal, *Refus
 	p := key.principal
 	p.Expires = said.expires.Time
 	p.MustFanout = said.mustFanout
+	p.Fetches = said.fetches
 	if said.filter != nil {
 		filter, err := fdsl.Compile(said.filter, d.opts.FilterLimits)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
+	"seagate/streams/peer"
 )
 
 // errorTable has the code on the wire of each error of the packages below. Their
@@ -56,6 +57,21 @@ var errorTable = []struct {
 	{groups.ErrNotFound, protocol.CodeGroupNotFound, ""},
 	{groups.ErrNotExplicit, protocol.CodeNotExplicit, `the subscription does not acknowledge explicitly: subscribe with a groupId and "ack":"explicit"`},
 	{groups.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},
+
+	{peer.ErrNoSuchService, protocol.CodeNoSuchService, ""},
+	{peer.ErrNoSuchProcedure, protocol.CodeNoSuchProcedure, ""},
+	{peer.ErrBusy, protocol.CodeServerBusy, "each server of the service has as many calls as it takes"},
+	{peer.ErrTooManyCalls, protocol.CodeTooManyCalls, ""},
+	{peer.ErrTooManyServices, protocol.CodeTooManyServices, ""},
+	{peer.ErrServiceTaken, protocol.CodeServiceTaken, "the service has a sole server, or has servers where a sole one was to be"},
+	{peer.ErrServerGone, protocol.CodeServerGone, "the server left before it answered the call"},
+	{peer.ErrTimeout, protocol.CodeCallTimeout, "the server did not answer in time"},
+	{peer.ErrBadAnswer, protocol.CodeServerError, "the server's answer was not acceptable, and was refused"},
+	{peer.ErrFull, protocol.CodeCallCancelled, "the answer came while too much waited to be read"},
+	{peer.ErrCallOver, protocol.CodeCallNotFound, "the call is over: it was answered, or nobody waits for it any more"},
+	{peer.ErrTimeoutRange, protocol.CodeInvalidRequest, ""},
+	{peer.ErrBadOffer, protocol.CodeInvalidRequest, ""},
+	{peer.ErrClosed, protocol.CodeShuttingDown, "the connection ends"},
 
 	{storage.ErrNoSpace, protocol.CodeInsufficientStorage, "the server's disk is almost full; nothing can be published until there is room"},
 	{storage.ErrKeyReused, protocol.CodeIdempotencyKeyReused, "other messages were published under this id"},
@@ -150,7 +166,7 @@ var decodeCodes = map[schema.DecodeErrorKind]protocol.Code{
 // plain returns the error's text without the name of its package.
 func plain(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"auth: ", "catalog: ", "schema: ", "streams: ", "groups: "} {
+	for _, prefix := range []string{"auth: ", "catalog: ", "schema: ", "streams: ", "groups: ", "peer: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 	"seagate/auth"
 	"seagate/catalog"
 	"seagate/schema"
+	"seagate/streams/peer"
 )
 
 // Settings are what the protocol leaves to the operator. All bounds must be set.
@@ -42,6 +43,9 @@ type Settings struct {
 	// Jobs is the policy of job streams: see OpenJob. It is zero if there are none.
 	Jobs JobPolicy
 
+	// Services bounds services and calls.
+	Services ServiceLimits
+
 	// Schema is how strictly definitions and messages are checked.
 	Schema schema.Limits
 }
@@ -65,6 +69,7 @@ type Gateway struct {
 	filters  filterTable
 	rates    rates
 	jobs     jobs
+	services *peer.Hub
 	shards   atomic.Uint32
 }
 
@@ -78,6 +83,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		jobs:     jobs{policy: settings.Jobs},
 	}
 	g.rates.set(settings.PublishesPerSecond)
+	g.services = peer.NewHub(settings.Services.options(g.callEnded))
 	if err := g.sweep(ctx); err != nil {
 		return nil, err
 	}

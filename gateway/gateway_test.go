@@ -31,6 +31,7 @@ import (
 	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
+	"seagate/streams/peer"
 )
 
 var home = netip.MustParseAddr("192.0.2.1")
@@ -261,6 +262,18 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("open job", g.OpenJob(who, "s"))
 	_, e = g.EndStream(ctx, who, "s")
 	note("end stream", e)
+	services := g.JoinServices(who)
+	defer services.Close()
+	_, e = services.Serve(peer.Offer{Service: "s", Procedures: []string{"p"}}, nil)
+	note("serve", e)
+	_, e = services.Fetch(peer.Request{Service: "s", Procedure: "none"}, nil)
+	note("fetch", e)
+	_, e = services.Signal(peer.Signal{Service: "s", Procedure: "none"})
+	note("signal", e)
+	_, _, e = g.ListServices(who, "", 10)
+	note("services", e)
+	_, e = g.Service(who, "s")
+	note("service", e)
 	note("backup", g.Backup(ctx, who, g.t.TempDir()))
 	_, _, e = g.Clients(who, "", 10)
 	note("clients", e)
@@ -281,7 +294,8 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
-	helpers := []string{"Authenticate", "LogIn", "Refusal", "Settings", "SetRates", "Probe", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs"}
+	helpers := []string{"Authenticate", "LogIn", "Refusal", "Settings", "SetRates", "Probe", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs",
+		"JoinServices", "Answer", "CallFailure", "CallFailed", "ServiceTotals"} // the operations of Services are tried too
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {
@@ -289,8 +303,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 33 {
-		t.Errorf("the gateway has %d operations; the tests below try 33: add the others to operations", operations)
+	if operations != 35 {
+		t.Errorf("the gateway has %d operations; the tests below try 35: add the others to operations", operations)
 	}
 }
 

@@ -23,7 +23,10 @@ type Metrics struct {
 	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
 	MessagesLost      prometheus.Counter     // dropped by retention before a subscription of its own read them
 	JobStreamsMade    prometheus.Counter
-	JobStreamsIdle    prometheus.Counter // deleted since nobody used them
+	JobStreamsIdle    prometheus.Counter     // deleted since nobody used them
+	Calls             *prometheus.CounterVec // that a server took, by outcome
+	CallSeconds       prometheus.Histogram
+	Signals           prometheus.Counter // handed to servers
 	DeadLetters       prometheus.Counter // messages that a group gave up
 	DeadLettersFailed prometheus.Counter // attempts to put one into its stream that failed
 }
@@ -47,10 +50,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
 		JobStreamsMade:    counter("job_streams_made_total", "Job streams made by the use of the lines listener."),
 		JobStreamsIdle:    counter("job_streams_idle_total", "Job streams deleted because nobody had used them for lines.job_idle_timeout."),
-		DeadLetters:       counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
+		Calls:             counters("calls_total", "Calls that a server of a service took and that have ended, by outcome.", "outcome"),
+		CallSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "seagate", Name: "call_seconds",
+			Help: "Time from a call to its result or its server's error.", Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60}}),
+		Signals:     counter("signals_total", "Signals handed to servers of services."),
+		DeadLetters: counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
 	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals)
 	return m
 }
 

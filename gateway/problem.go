@@ -12,6 +12,8 @@ import (
 var retryAfter = map[protocol.Code]string{
 	protocol.CodeTooManyAttempts: "60",
 	protocol.CodeRateLimited:     "1",
+	protocol.CodeServerBusy:      "1",
+	protocol.CodeTooManyCalls:    "1",
 	protocol.CodeShuttingDown:    "5",
 }
 

@@ -156,10 +156,10 @@ func (c *checker) explicit(raw jsontext.Value) bool {
 	return text == "explicit"
 }
 
-func (c *checker) credit(raw jsontext.Value) int {
+func (c *checker) credit(place string, raw jsontext.Value) int {
 	n, ok := parseInteger(raw)
 	if !ok || n < 1 || n > MaxCredit {
-		c.Addf("credit", "must be an integer from 1 to %d", MaxCredit)
+		c.Addf(place, "must be an integer from 1 to %d", MaxCredit)
 	}
 	return int(n)
 }

@@ -57,6 +57,20 @@ const (
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
 )
 
+// A call cannot be made, or got no result. See also CodeTooManyCalls and
+// CodeTooManyServices.
+const (
+	CodeNoSuchService   Code = "no_such_service"
+	CodeNoSuchProcedure Code = "no_such_procedure"
+	CodeServiceTaken    Code = "service_taken"
+	CodeServerBusy      Code = "server_busy"
+	CodeServerGone      Code = "server_gone"
+	CodeServerError     Code = "server_error"
+	CodeCallTimeout     Code = "call_timeout"
+	CodeCallCancelled   Code = "call_cancelled"
+	CodeCallNotFound    Code = "call_not_found"
+)
+
 // A limit is reached.
 const (
 	CodeTooManyAttempts      Code = "too_many_attempts"
@@ -70,6 +84,8 @@ const (
 	CodeTooManyJails         Code = "too_many_jails"
 	CodeTooManyMessageIDs    Code = "too_many_message_ids"
 	CodeTooManyGroups        Code = "too_many_groups"
+	CodeTooManyServices      Code = "too_many_services"
+	CodeTooManyCalls         Code = "too_many_calls"
 )
 
 // The server failed.

@@ -101,6 +101,10 @@ func TestCodeNumbers(t *testing.T) {
 		"internal": {500, 1011}, "shutting_down": {503, 0}, "storage_unavailable": {503, 0},
 		"protocol_violation": {0, 1008}, "authentication_timeout": {0, 1008}, "token_expired": {0, 1008},
 		"credentials_revoked": {0, 1008}, "too_many_frames": {0, 1008},
+		"no_such_service": {404, 0}, "no_such_procedure": {404, 0}, "call_not_found": {404, 0},
+		"service_taken": {409, 0}, "too_many_services": {429, 0}, "too_many_calls": {429, 0},
+		"server_gone": {502, 0}, "server_error": {502, 0}, "call_cancelled": {502, 0},
+		"server_busy": {503, 0}, "call_timeout": {504, 0},
 		"peer_gone": {0, 0}, "server_shutdown": {0, 1001}, "stream_deleted": {0, 4009},
 	}
 	for _, info := range protocol.Codes() {

@@ -100,6 +100,7 @@ func TestDocumentedCodesByAction(t *testing.T) {
 	want := []string{
 		protocol.ActionAuthenticate, protocol.ActionSubscribe, protocol.ActionUnsubscribe, protocol.ActionAck,
 		protocol.ActionNack, protocol.ActionPublish, protocol.ActionDefine, protocol.ActionDescribe,
+		protocol.ActionServe, protocol.ActionAnswer, protocol.ActionFetch, protocol.ActionSignal,
 	}
 	if !slices.Equal(actions, want) {
 		t.Errorf("%s has codes for the actions %q, want %q", file, actions, want)

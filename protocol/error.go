@@ -15,6 +15,9 @@ type Error struct {
 	// Errors lists everything that is wrong, each with its place. It is empty
 	// if there can be only one thing.
 	Errors []string
+	// Call is the server's own error if the code is CodeServerError. It is only
+	// for HTTP: on the WebSocket it is itself the error.
+	Call *CallError
 }
 
 // Errorf returns an Error with a formatted message and an empty list.

@@ -29,6 +29,11 @@ func FuzzDecodeRequest(f *testing.F) {
 		`{"id":7,"action":"ack","payload":{"subscription":2,"seq":[17,1.8e1]}}`,
 		`{"id":7,"action":"ack","payload":{"subscription":2,"upTo":18}}`,
 		`{"id":8,"action":"nack","payload":{"subscription":2,"seq":17,"reason":"no","delay":0.5}}`,
+		`{"id":4,"action":"serve","payload":{"service":"pricing","procedures":["quote","reload"],"credit":16,"sole":true}}`,
+		`{"id":5,"action":"answer","payload":{"serve":4,"call":71,"result":null,"more":true}}`,
+		`{"id":5,"action":"answer","payload":{"serve":4,"call":71,"error":{"code":"c","message":"m","details":[{}]}}}`,
+		`{"id":6,"action":"fetch","payload":{"service":"pricing","procedure":"quote","body":{"a":1},"timeout":2.5}}`,
+		`{"id":8,"action":"signal","payload":{"service":"pricing","procedure":"reload","all":true}}`,
 		`{"\u0069d":6,"action":"descri\u0062e","payload":"a/b"}`,
 		`{"id":1,"id":2}`, `[[[[[[[[[[]]]]]]]]]]`, `{"payload":[[[[[[[[[[]]]]]]]]]],"id":1,"action":"x"}`, `{"id":1e400,"action":""} x`, "\xff",
 	} {
@@ -130,6 +135,55 @@ func checkViews(t *testing.T, req protocol.Request, limits protocol.Limits) {
 		if !areSeqs(nack.Seqs) || len(nack.Seqs) == 0 || len(nack.Reason) > protocol.MaxReasonBytes || nack.Delay < 0 || nack.Delay > protocol.MaxNackDelay {
 			t.Fatalf("accepted %+v", nack)
 		}
+	})
+	checkServiceViews(t, req, refusedOr)
+}
+
+func checkServiceViews(t *testing.T, req protocol.Request, refusedOr func(error, func())) {
+	named := func(service string, procedures ...string) {
+		t.Helper()
+		if protocol.CheckServiceName(service) != nil || len(procedures) == 0 ||
+			slices.ContainsFunc(procedures, func(p string) bool { return protocol.CheckProcedureName(p) != nil }) {
+			t.Fatalf("a view let through %q %q", service, procedures)
+		}
+	}
+	valid := func(bodies ...jsontext.Value) {
+		t.Helper()
+		for _, body := range bodies {
+			if !body.IsValid() {
+				t.Fatalf("a view let through %q", body)
+			}
+		}
+	}
+	serve, err := req.Serve()
+	refusedOr(err, func() {
+		named(serve.Service, serve.Procedures...)
+		if serve.Credit < 0 || serve.Credit > protocol.MaxCredit {
+			t.Fatalf("accepted %+v", serve)
+		}
+	})
+	answer, err := req.Answer()
+	refusedOr(err, func() {
+		if answer.Error == nil {
+			valid(answer.Result)
+		} else if answer.Result != nil || answer.More || answer.Error.Code == "" {
+			t.Fatalf("accepted %+v", answer)
+		} else if answer.Error.Details != nil {
+			valid(answer.Error.Details)
+		}
+	})
+	fetch, err := req.Fetch()
+	refusedOr(err, func() {
+		named(fetch.Service, fetch.Procedure)
+		valid(fetch.Body)
+		if fetch.Timeout < 0 || fetch.Timeout > protocol.MaxCallTimeout {
+			t.Fatalf("accepted %+v", fetch)
+		}
+	})
+	signal, err := req.Signal()
+	refusedOr(err, func() {
+		named(signal.Service, signal.Procedure)
+		valid(signal.Body)
 	})
 }
 

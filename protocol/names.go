@@ -23,7 +23,9 @@ type nameRule struct {
 }
 
 var (
-	streamNames = nameRule{kind: "stream name", punctuation: "-_.~@+:"}
+	streamNames    = nameRule{kind: "stream name", punctuation: "-_.~@+:"}
+	serviceNames   = nameRule{kind: "service name", punctuation: "-_.~@+:"}
+	procedureNames = nameRule{kind: "procedure name", punctuation: "-_.~@+:"}
 	// No colon: in HTTP Basic it separates client id and secret (RFC 7617 §2).
 	clientIDs = nameRule{kind: "client id", punctuation: "-_.~@+"}
 	jailIDs   = nameRule{kind: "jail id", punctuation: "-_.~@+"}
@@ -34,6 +36,12 @@ var (
 // any script and - _ . ~ @ + : and neither "." nor "..". Otherwise it returns an
 // *Error (invalid_name) that says what is wrong and what is allowed.
 func CheckStreamName(name string) error { return streamNames.check(name) }
+
+// CheckServiceName is CheckStreamName for names of services.
+func CheckServiceName(name string) error { return serviceNames.check(name) }
+
+// CheckProcedureName is CheckStreamName for names of procedures.
+func CheckProcedureName(name string) error { return procedureNames.check(name) }
 
 // CheckClientID is CheckStreamName for client ids, which contain no colon.
 func CheckClientID(id string) error { return clientIDs.check(id) }

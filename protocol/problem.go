@@ -24,6 +24,8 @@ type Problem struct {
 	Message string   `json:"message"`
 	Errors  []string `json:"errors,omitempty"`
 	Code    Code     `json:"code"`
+	// Call is the error of a server of a service, for CodeServerError.
+	Call *CallError `json:"error,omitempty"`
 }
 
 // NewProblem returns the problem document of a refusal. A code without an HTTP
@@ -41,6 +43,7 @@ func NewProblem(e *Error) Problem {
 		Message: e.Message,
 		Errors:  e.Errors,
 		Code:    e.Code,
+		Call:    e.Call,
 	}
 }
 
@@ -55,6 +58,9 @@ func AppendProblem(dst []byte, p Problem) []byte {
 	dst = appendText(dst, `,"message":`, p.Message)
 	dst = appendErrors(dst, p.Errors)
 	dst = appendText(dst, `,"code":`, string(p.Code))
+	if p.Call != nil {
+		dst = appendCallError(append(dst, `,"error":`...), *p.Call)
+	}
 	return append(dst, '}')
 }
 

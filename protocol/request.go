@@ -20,9 +20,14 @@ const (
 	ActionDescribe     = "describe"
 	ActionAck          = "ack"
 	ActionNack         = "nack"
+	ActionServe        = "serve"
+	ActionAnswer       = "answer"
+	ActionFetch        = "fetch"
+	ActionSignal       = "signal"
 )
 
-var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack}
+var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack,
+	ActionServe, ActionAnswer, ActionFetch, ActionSignal}
 
 // ActionSubscription is the action of deliveries and of answers to subscribe,
 // unless the server is set to repeat actions literally. It is no request's.

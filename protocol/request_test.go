@@ -224,6 +224,10 @@ func TestEveryViewRefusesDepth(t *testing.T) {
 		"Describe":     func() error { _, err := req.Describe(); return err },
 		"Ack":          func() error { _, err := req.Ack(); return err },
 		"Nack":         func() error { _, err := req.Nack(); return err },
+		"Serve":        func() error { _, err := req.Serve(); return err },
+		"Answer":       func() error { _, err := req.Answer(); return err },
+		"Fetch":        func() error { _, err := req.Fetch(); return err },
+		"Signal":       func() error { _, err := req.Signal(); return err },
 	}
 	for name, view := range views {
 		if e := refusal(t, view()); e.Code != protocol.CodeNestingTooDeep {

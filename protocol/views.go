@@ -102,7 +102,7 @@ func (r Request) Subscribe() (Subscribe, error) {
 	sub.Explicit = !absent(r.ack) && c.explicit(r.ack)
 	sub.Meta = !absent(r.meta) && c.boolean("meta", r.meta) || sub.Explicit
 	if !absent(r.credit) {
-		sub.Credit = c.credit(r.credit)
+		sub.Credit = c.credit("credit", r.credit)
 	}
 	return orZero(sub, c.errOrBadStream(sub.Stream))
 }

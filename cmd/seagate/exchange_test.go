@@ -21,6 +21,7 @@ import (
 //	http abc POST /api/v1/client {"clientId":"x"}
 //	< 200 {"givenId":"x","secret":"${SECRET x=}","description":""}
 //	                              a request as a client, or as - for nobody, and its answer
+//	                              other lines may come between, which happen during the request
 //	> POST /api/v1/client HTTP/1.1
 //	> Host: ${HOST}
 //	>
@@ -109,6 +110,8 @@ func (x *exchange) read(number int, line string) error {
 	case verb == ">":
 		x.last().sent = append(x.last().sent, args)
 		return nil
+	case verb == "<" && len(x.steps) > 0 && strings.Contains(x.last().verb, "<"):
+		return x.readLateAnswer(number, args)
 	case verb == "<" && len(x.steps) > 0:
 		x.last().answer = append(x.last().answer, args)
 		return nil
@@ -118,6 +121,20 @@ func (x *exchange) read(number int, line string) error {
 		return nil
 	}
 	return x.readStep(number, line)
+}
+
+// readLateAnswer reads the answer to the latest request, after what happened
+// during it.
+func (x *exchange) readLateAnswer(number int, answer string) error {
+	for i := len(x.steps) - 1; i >= 0; i-- {
+		if s := x.steps[i]; s.verb == "answered" {
+			break
+		} else if s.verb == "http" && len(s.answer) == 0 {
+			x.steps = append(x.steps, step{line: number, times: 1, verb: "answered", args: s.args, answer: []string{answer}})
+			return nil
+		}
+	}
+	return fmt.Errorf("no request waits for the answer %s", answer)
 }
 
 func (x *exchange) last() *step { return &x.steps[len(x.steps)-1] }

@@ -27,6 +27,14 @@ type replay struct {
 	clients map[string]credentials
 	jails   map[string]string // by id: the name of a client
 	peers   map[string]*peer
+	late    chan answered // of the request that is under way; nil if there is none
+}
+
+// answered is what came for a request.
+type answered struct {
+	response *http.Response
+	body     string
+	err      error
 }
 
 func (x *exchange) replay(t *testing.T) {
@@ -71,6 +79,12 @@ func (r *replay) take() error {
 		return r.makeToken(s.args)
 	case "http":
 		return r.request()
+	case "answered":
+		a := <-r.late
+		if a.err != nil {
+			return a.err
+		}
+		return r.compare(a.response, a.body)
 	case "raw":
 		return r.raw(s.sent)
 	case "ws":
@@ -136,14 +150,14 @@ func (r *replay) request() error {
 // raw sends a request on a connection of its own. What it needs not say itself
 // is how long the body is.
 func (r *replay) raw(lines []string) error {
-	head, body := lines, ""
+	head, bodyText := lines, ""
 	for i, line := range lines {
 		if line == "" {
-			head, body = lines[:i], strings.Join(lines[i+1:], "\n")
+			head, bodyText = lines[:i], strings.Join(lines[i+1:], "\n")
 			break
 		}
 	}
-	sent, err := r.body(body)
+	sent, err := r.body(bodyText)
 	if err != nil {
 		return err
 	}
@@ -151,15 +165,24 @@ func (r *replay) raw(lines []string) error {
 	if err != nil {
 		return err
 	}
-	if body != "" && !strings.Contains(text, "\r\nContent-Length: ") && !strings.Contains(text, "\r\nTransfer-Encoding: ") {
+	if bodyText != "" && !strings.Contains(text, "\r\nContent-Length: ") && !strings.Contains(text, "\r\nTransfer-Encoding: ") {
 		text += fmt.Sprintf("\r\nContent-Length: %d", len(sent))
 	}
 	method, _, _ := strings.Cut(text, " ")
-	response, answered, err := r.roundTrip(method, text+"\r\n\r\n"+sent)
+	if r.step.verb == "http" && len(r.step.answer) == 0 {
+		late := make(chan answered, 1)
+		r.late = late
+		go func() {
+			response, body, err := r.roundTrip(method, text+"\r\n\r\n"+sent)
+			late <- answered{response, body, err}
+		}()
+		return nil
+	}
+	response, body, err := r.roundTrip(method, text+"\r\n\r\n"+sent)
 	if err != nil {
 		return err
 	}
-	return r.compare(response, answered)
+	return r.compare(response, body)
 }
 
 // body is what is sent for the text of a body.

@@ -91,6 +91,15 @@ func Settings() gateway.Settings {
 		ConnectionsPerClient:       10_000,
 		DeadLetterSuffix:           ".dead",
 		Schema:                     schema.DefaultLimits(),
+		Services: gateway.ServiceLimits{
+			ServicesPerJail:      1_000,
+			ServersPerService:    100,
+			ProceduresPerService: 100,
+			CallsPerConnection:   10_000,
+			CallsPerClient:       100_000,
+			BodyBytes:            1 << 20,
+			QueuedBytes:          4 << 20,
+		},
 	}
 }
 

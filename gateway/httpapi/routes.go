@@ -71,6 +71,10 @@ var routes = []route{
 	}},
 	{path: "/jails/{jail}", methods: methods{"DELETE": (*request).deleteJail}},
 
+	{path: "/services", methods: methods{"GET": (*request).listServices}},
+	{path: "/services/{service}", methods: methods{"GET": (*request).getService}},
+	{path: "/services/{service}/{procedure}", methods: methods{"POST": (*request).call}},
+
 	{path: "/backup", methods: methods{"GET": (*request).backup}},
 }
 
@@ -88,6 +92,8 @@ var pathNames = []pathName{
 	{"jail", protocol.CheckJailID},
 	{"group", checkGroup},
 	{"version", checkVersion},
+	{"service", protocol.CheckServiceName},
+	{"procedure", protocol.CheckProcedureName},
 }
 
 func checkVersion(text string) error {

@@ -10,15 +10,16 @@ import (
 // index is GET /api/v1, for people who explore the API.
 func (q *request) index() (any, error) {
 	type links struct {
-		Streams string `json:"streams"`
-		Clients string `json:"clients"`
-		Jails   string `json:"jails"`
+		Streams  string `json:"streams"`
+		Clients  string `json:"clients"`
+		Jails    string `json:"jails"`
+		Services string `json:"services"`
 	}
 	return struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 		Links   links  `json:"links"`
-	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails"}}, nil
+	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails", base + "/services"}}, nil
 }
 
 func streamView(s gateway.StreamInfo) protocol.StreamInfo {

@@ -117,13 +117,19 @@ func (o *Outbox) SendLast(frame []byte) bool {
 }
 
 // SendIfRoom is Send for a frame that is not worth queueing for a peer that
-// does not read.
-func (o *Outbox) SendIfRoom(frame []byte) {
+// does not read. It returns false if it dropped the frame, because more than
+// the budget is queued or the outbox has ended.
+func (o *Outbox) SendIfRoom(frame []byte) (sent bool) { return o.SendWithin(o.opts.Budget, frame) }
+
+// SendWithin is SendIfRoom with a budget of its own, in bytes.
+func (o *Outbox) SendWithin(budget int, frame []byte) (sent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended && o.queuedLocked() <= o.opts.Budget {
-		o.putLocked(frame)
+	if o.ended || o.queuedLocked() > budget {
+		return false
 	}
+	o.putLocked(frame)
+	return true
 }
 
 // Offer takes whole frames of a delivery, from the first, as long as the kernel

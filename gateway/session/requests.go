@@ -58,6 +58,10 @@ func (s *Session) describe(r protocol.Request) {
 
 func (s *Session) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
+	if err == nil && s.endService(id) {
+		s.answer(r, nil, nil)
+		return
+	}
 	s.onSubscription(r, id, err, func(sub *subscription) error {
 		s.forget(sub)
 		return nil

@@ -62,8 +62,14 @@ type Session struct {
 
 	client atomic.Pointer[auth.Principal] // for the log
 
-	mu   sync.Mutex // guards what follows
-	subs map[int64]*subscription
+	services *gateway.Services // nil until it is needed; owned by the reader
+
+	mu       sync.Mutex // guards what follows
+	subs     map[int64]*subscription
+	serving  map[int64]*served    // by the id of the serve request
+	calls    map[int64]servedCall // that the client has to answer, by number
+	lastCall int64
+	fetches  map[int64]*fetching // by the id of the fetch request
 }
 
 // New returns the session of a connection from the given address.
@@ -113,6 +119,14 @@ func (s *Session) Handle(message []byte) error {
 		s.define(r)
 	case protocol.ActionDescribe:
 		s.describe(r)
+	case protocol.ActionServe:
+		s.serve(r)
+	case protocol.ActionAnswer:
+		s.answerCall(r)
+	case protocol.ActionFetch:
+		s.fetch(r)
+	case protocol.ActionSignal:
+		s.signal(r)
 	default:
 		s.answer(r, nil, protocol.UnknownAction(r.Action))
 	}
@@ -167,6 +181,9 @@ func (s *Session) Close() {
 	s.mu.Unlock()
 	for _, sub := range subs {
 		sub.close()
+	}
+	if s.services != nil {
+		s.services.Close()
 	}
 	if s.login != nil {
 		s.login.LogOut()

@@ -102,7 +102,7 @@ func (s *Session) subscriptions() []*subscription {
 func (s *Session) countSubscriptions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.subs)
+	return len(s.subs) + len(s.serving)
 }
 
 // forget ends a subscription, unless somebody else did meanwhile.

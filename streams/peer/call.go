@@ -112,6 +112,9 @@ func (c *call) endLocked(err error) {
 	case errors.Is(err, ErrTimeout) || errors.Is(err, ErrBadAnswer):
 		n.failedWith(err)
 	}
+	if ended := sp.hub.opts.Ended; ended != nil {
+		ended(err, took)
+	}
 }
 
 // Part implements Answerer.
@@ -194,15 +197,13 @@ func (c *call) giveUp(why Reason) bool {
 		c.endLocked(ErrTimeout)
 		c.to.Done(nil, ErrTimeout)
 	} else { // nobody is there to hear of it
-		c.endLocked(errGivenUp)
+		c.endLocked(ErrGivenUp)
 	}
 	s := c.server
 	c.mu.Unlock()
 	s.to.GivenUp(c.public, why)
 	return true
 }
-
-var errGivenUp = errors.New("peer: the caller gave the call up")
 
 // serverGone ends the call if that server has it. If tell is set the server is
 // still there to be told.

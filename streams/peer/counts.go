@@ -2,6 +2,7 @@ package peer
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func (c *counts) answered(took time.Duration) {
 
 func (c *counts) failedWith(err error) {
 	c.failed++
-	text := err.Error()
+	text := strings.TrimPrefix(err.Error(), "peer: ")
 	c.lastError = text[:min(len(text), maxLastError)]
 }
 

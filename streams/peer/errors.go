@@ -16,6 +16,10 @@ var (
 	ErrTimeoutRange = errors.New("peer: the timeout must be above 0 and at most 5 minutes")
 )
 
+// ErrGivenUp is the end of a call whose caller is gone or has cancelled it.
+// Nobody but Options.Ended is told.
+var ErrGivenUp = errors.New("peer: the caller gave the call up")
+
 // Replies.Done gets these, or a *ServerError.
 var (
 	ErrServerGone = errors.New("peer: the server is gone")

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"sync"
+	"time"
 
 	"seagate/streams"
 )
@@ -16,6 +17,11 @@ type Options struct {
 	CallsPerLink         int // under way
 	CallsPerOwner        int // under way, over all links of one Identity.Owner
 	BodyBytes            int // of the body and of each answer of a call, and of a signal
+
+	// Ended is told of the end of each call that a server took, and how long it
+	// took: nil for a result, a *ServerError, ErrGivenUp, or another error that
+	// Replies.Done gets. It may be nil, and must not block.
+	Ended func(err error, took time.Duration)
 
 	// Fabric is told of the servers of this hub. Nil if there is no other hub.
 	Fabric Fabric

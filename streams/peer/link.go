@@ -179,6 +179,8 @@ type Caller struct {
 type Call struct {
 	Message
 	Deadline time.Time
+	Timeout  time.Duration // until the Deadline, when the server is handed the call
+	Tag      int64         // for the server, which may set it in Server.Call
 	answerer Answerer
 }
 
@@ -190,7 +192,9 @@ type Answerer interface {
 
 // NewCall returns a Call whose answers go to a. It is for implementations of
 // Link.
-func NewCall(m Message, deadline time.Time, a Answerer) *Call { return &Call{m, deadline, a} }
+func NewCall(m Message, timeout time.Duration, a Answerer) *Call {
+	return &Call{Message: m, Deadline: time.Now().Add(timeout), Timeout: timeout, answerer: a}
+}
 
 // Part sends a partial result.
 func (c *Call) Part(body []byte) error { return c.answerer.Part(body) }

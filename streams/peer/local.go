@@ -97,7 +97,7 @@ func (l *link) Fetch(_ context.Context, r Request, to Replies) (Pending, error) 
 		return nil, ErrTooLarge
 	}
 	c := &call{link: l, to: to, request: r, begun: time.Now()}
-	c.public = NewCall(l.message(r.Procedure, r.Body), c.begun.Add(r.Timeout), c)
+	c.public = NewCall(l.message(r.Procedure, r.Body), r.Timeout, c)
 	if err := c.dispatch(); err != nil {
 		return nil, err
 	}

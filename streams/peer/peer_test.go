@@ -458,7 +458,7 @@ func TestTheStatsOfAServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := peer.ServerInfo{ClientID: "server", Procedures: []string{"a", "quote"}, Sole: true, Since: began, Stats: peer.Stats{
-			Calls: 6, Failed: 2, UnderWay: 1, Median: 2 * time.Second, Longest: 3 * time.Second, LastError: peer.ErrTimeout.Error()}}
+			Calls: 6, Failed: 2, UnderWay: 1, Median: 2 * time.Second, Longest: 3 * time.Second, LastError: "no answer in time"}}
 		if got := info.Servers[0]; fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got %+v\nwant %+v", got, want)
 		}

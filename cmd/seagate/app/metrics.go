@@ -26,6 +26,9 @@ func (a *App) registerMetrics() {
 		return 0
 	})
 	a.gauge("job_streams", "Job streams, made by the use of the lines listener.", func() float64 { return float64(a.gateway.JobStreams()) })
+	a.gauge("services", "Services that have servers.", func() float64 { return float64(a.gateway.ServiceTotals().Services) })
+	a.gauge("servers", "Servers of services.", func() float64 { return float64(a.gateway.ServiceTotals().Servers) })
+	a.gauge("calls_under_way", "Calls that a server has and has not answered.", func() float64 { return float64(a.gateway.ServiceTotals().UnderWay) })
 	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"net/http"
 	"runtime"
 
@@ -33,6 +34,15 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,
 		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,
 		Schema:                     definitions,
+		Services: gateway.ServiceLimits{
+			ServicesPerJail:      c.Limits.ServicesPerJail,
+			ServersPerService:    c.Limits.ServersPerService,
+			ProceduresPerService: c.Limits.ProceduresPerService,
+			CallsPerConnection:   c.Limits.CallsPerConnection,
+			CallsPerClient:       c.Limits.CallsPerClient,
+			BodyBytes:            int(cmp.Or(c.Limits.CallBytes, c.Limits.MessageBytes)),
+			QueuedBytes:          int(c.Limits.CallQueuedBytes),
+		},
 	}
 }
 

@@ -112,6 +112,13 @@ type Limits struct {
 	GroupsPerClient            int
 	MessageIDs                 int
 	GroupSeries                int
+	ServicesPerJail            int
+	ServersPerService          int
+	ProceduresPerService       int
+	CallsPerConnection         int
+	CallsPerClient             int
+	CallBytes                  Size // 0: MessageBytes
+	CallQueuedBytes            Size
 }
 
 // Startup is how long a start may wait.

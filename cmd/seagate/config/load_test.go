@@ -215,6 +215,13 @@ dead_letter_suffix = ".failed"
 groups_per_client = 78
 message_ids = 79
 group_series = 80
+services_per_jail = 81
+servers_per_service = 82
+procedures_per_service = 83
+calls_per_connection = 84
+calls_per_client = 85
+call_bytes = "65KiB"
+call_queued_bytes = "5MiB"
 message_bytes = 2_097_152
 decompressed_bytes = "3MiB"
 json_depth = 65
@@ -289,6 +296,13 @@ func want() *config.Config {
 			GroupsPerClient:            78,
 			MessageIDs:                 79,
 			GroupSeries:                80,
+			ServicesPerJail:            81,
+			ServersPerService:          82,
+			ProceduresPerService:       83,
+			CallsPerConnection:         84,
+			CallsPerClient:             85,
+			CallBytes:                  65 * config.KiB,
+			CallQueuedBytes:            5 * config.MiB,
 			FailedAuthentications:      74,
 			PublishesPerSecond:         75,
 		},

@@ -73,6 +73,7 @@ func (c *Config) checkRelations() []error {
 		{l.DecompressedBytes >= l.MessageBytes, "limits.decompressed_bytes", "must not be less than", "limits.message_bytes"},
 		// Headers and filters arrive in messages.
 		{l.HeaderBytes <= l.MessageBytes, "limits.header_bytes", "must not be more than", "limits.message_bytes"},
+		{l.CallBytes <= l.MessageBytes, "limits.call_bytes", "must not be more than", "limits.message_bytes"},
 		{l.FilterBytes <= l.MessageBytes, "limits.filter_bytes", "must not be more than", "limits.message_bytes"},
 		// The last connection must be closed before the deadline.
 		{c.Shutdown.Drain < c.Shutdown.Timeout, "shutdown.drain", "must be less than", "shutdown.timeout"},

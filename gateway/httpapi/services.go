@@ -1,0 +1,163 @@
+package httpapi
+
+import (
+	"bytes"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/protocol"
+	"seagate/streams/peer"
+)
+
+func (q *request) service() string   { return q.r.PathValue("service") }
+func (q *request) procedure() string { return q.r.PathValue("procedure") }
+
+func serviceView(s peer.Service) protocol.ServiceInfo {
+	info := protocol.ServiceInfo{Name: s.Name, Procedures: s.Procedures, Servers: make([]protocol.ServerInfo, len(s.Servers))}
+	for i, one := range s.Servers {
+		info.Servers[i] = protocol.ServerInfo{
+			ClientID:       one.ClientID,
+			Procedures:     one.Procedures,
+			Sole:           one.Sole,
+			Since:          one.Since.UTC(),
+			Calls:          one.Calls,
+			Failed:         one.Failed,
+			UnderWay:       one.UnderWay,
+			MedianSeconds:  one.Median.Seconds(),
+			LongestSeconds: one.Longest.Seconds(),
+			LastError:      protocol.Nullable(one.LastError),
+		}
+	}
+	return info
+}
+
+// listServices is GET /services?after=&limit=.
+func (q *request) listServices() (any, error) {
+	page, next, err := readPage(q, q.gateway.ListServices, func(s peer.Service) (protocol.ServiceInfo, string) {
+		return serviceView(s), s.Name
+	})
+	return struct {
+		Services []protocol.ServiceInfo `json:"services"`
+		Next     protocol.Nullable      `json:"next"`
+	}{page, next}, err
+}
+
+// getService is GET /services/{service}.
+func (q *request) getService() (any, error) {
+	s, err := q.gateway.Service(q.principal, q.service())
+	return serviceView(s), err
+}
+
+// call is POST /services/{service}/{procedure}: {"payload":...,"timeout":5}.
+// Both members are optional.
+func (q *request) call() (any, error) {
+	r, err := q.callRequest()
+	if err != nil {
+		return nil, err
+	}
+	// The server's write timeout is for answers that need no waiting.
+	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(r.Timeout + writeGrace))
+	services := q.gateway.JoinServices(q.principal)
+	defer services.Close() // a client that is gone gives its call up
+	c := &caller{room: q.gateway.Settings().Services.QueuedBytes, done: make(chan struct{})}
+	if _, err := services.Fetch(r, c); err != nil {
+		return nil, err
+	}
+	select {
+	case <-c.done:
+	case <-q.r.Context().Done():
+		return nil, protocol.Errorf(protocol.CodeCallCancelled, "the request ended before its call")
+	}
+	if c.err != nil {
+		return nil, q.gateway.CallFailed(r.Service, c.err)
+	}
+	return protocol.CallOutcome{Parts: c.parts, Result: c.result}, nil
+}
+
+// writeGrace is how long the answer to a call may take to be written.
+const writeGrace = 30 * time.Second
+
+func (q *request) callRequest() (peer.Request, error) {
+	r := peer.Request{Service: q.service(), Procedure: q.procedure(), Timeout: peer.DefaultTimeout, Body: []byte("null")}
+	body, err := q.body()
+	if err != nil {
+		return r, err
+	}
+	f := &form{}
+	value, err := readJSON(body, q.bodyDepth())
+	if err != nil {
+		return r, err
+	}
+	var ok bool
+	if f.members, ok = value.(map[string]any); !ok {
+		return r, invalidRequest("body", "must be an object")
+	}
+	f.only("payload", "timeout")
+	r.Timeout = f.timeout("timeout", r.Timeout)
+	if err := f.err(); err != nil {
+		return r, err
+	}
+	if _, given := f.members["payload"]; given {
+		payload, _, err := q.envelope(body)
+		if err != nil {
+			return r, err
+		}
+		r.Body = bytes.Clone(payload)
+	}
+	return r, nil
+}
+
+// timeout returns the member, a number of seconds, or the default if it is
+// missing or null.
+func (f *form) timeout(name string, byDefault time.Duration) time.Duration {
+	value := f.members[name]
+	if value == nil {
+		return byDefault
+	}
+	seconds, ok := value.(float64)
+	most := protocol.MaxCallTimeout.Seconds()
+	if !ok || !(seconds > 0 && seconds <= most) {
+		f.Addf(name, "must be a number of seconds above 0 and at most %.0f", most)
+		return byDefault
+	}
+	return max(1, time.Duration(seconds*float64(time.Second)))
+}
+
+// A caller collects the answers to one call. It implements peer.Replies.
+type caller struct {
+	room int // bytes that the parts may have
+	done chan struct{}
+
+	mu     sync.Mutex // guards what follows until done is closed
+	parts  []jsontext.Value
+	result jsontext.Value
+	err    error
+}
+
+// Accepted implements peer.Replies.
+func (c *caller) Accepted() {}
+
+// Part implements peer.Replies.
+func (c *caller) Part(body []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.room -= len(body) + partOverhead; c.room < 0 {
+		return false
+	}
+	c.parts = append(c.parts, body)
+	return true
+}
+
+// partOverhead is about the memory that a part takes beside its text, in bytes.
+const partOverhead = 32
+
+// Done implements peer.Replies.
+func (c *caller) Done(result []byte, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.result, c.err = result, err
+	close(c.done)
+}

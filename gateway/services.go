@@ -1,0 +1,223 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/streams/peer"
+)
+
+// ServiceLimits bounds services and calls. All must be set.
+type ServiceLimits struct {
+	ServicesPerJail      int
+	ServersPerService    int
+	ProceduresPerService int
+	CallsPerConnection   int // under way
+	CallsPerClient       int // under way, over all of its connections
+	BodyBytes            int // of a call, of each of its answers, and of a signal
+
+	// QueuedBytes is how many bytes may wait to be sent on a connection before
+	// the results of its calls are dropped.
+	QueuedBytes int
+}
+
+func (l ServiceLimits) options(ended func(error, time.Duration)) peer.Options {
+	return peer.Options{
+		ServicesPerSpace:     l.ServicesPerJail,
+		ServersPerService:    l.ServersPerService,
+		ProceduresPerService: l.ProceduresPerService,
+		CallsPerLink:         l.CallsPerConnection,
+		CallsPerOwner:        l.CallsPerClient,
+		BodyBytes:            l.BodyBytes,
+		Ended:                ended,
+	}
+}
+
+// Services is one connection's hold on the services of its jail. Close ends its
+// servers and its calls.
+type Services struct {
+	gateway   *Gateway
+	principal *auth.Principal
+	link      peer.Link
+}
+
+// JoinServices returns the services of a principal's jail. The caller must close
+// them. It authorizes nothing: the methods do. Servers are told the principal's
+// client id, so no caller can pretend to be another.
+func (g *Gateway) JoinServices(p *auth.Principal) *Services {
+	return &Services{g, p, g.services.Join(p.JailUID, peer.Identity{ClientID: p.ClientID, Owner: p.ClientUID})}
+}
+
+// Close ends the servers and the calls. It is safe to call twice.
+func (s *Services) Close() { s.link.Close() }
+
+// Serve makes a server of a service.
+func (s *Services) Serve(o peer.Offer, to peer.Server) (peer.Registration, error) {
+	if err := s.gateway.authorize(s.principal, auth.Serve); err != nil {
+		return nil, err
+	}
+	r, err := s.link.Serve(context.Background(), o, to)
+	return r, attempted("serve", err)
+}
+
+// Fetch calls a procedure. The body is checked to be strict JSON.
+func (s *Services) Fetch(r peer.Request, to peer.Replies) (peer.Pending, error) {
+	if err := s.gateway.authorizeFetch(s.principal, r.Service, r.Procedure); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.Body, err = s.gateway.checkBody(r.Body); err != nil {
+		return nil, err
+	}
+	pending, err := s.link.Fetch(context.Background(), r, to)
+	return pending, s.gateway.callError(r.Service, r.Procedure, err)
+}
+
+// Signal sends a message to one server of a service, or to all. It returns how
+// many took it.
+func (s *Services) Signal(m peer.Signal) (reached int, err error) {
+	if err := s.gateway.authorize(s.principal, auth.Signal); err != nil {
+		return 0, err
+	}
+	if m.Body, err = s.gateway.checkBody(m.Body); err != nil {
+		return 0, err
+	}
+	reached, err = s.link.Signal(context.Background(), m)
+	s.gateway.Metrics.Signals.Add(float64(reached))
+	return reached, s.gateway.callError(m.Service, m.Procedure, err)
+}
+
+// Answer answers a call that a server of this gateway took. An answer that is
+// refused ends the call all the same, except with call_not_found: its caller
+// gets server_error, and does not wait for a better one.
+func (g *Gateway) Answer(c *peer.Call, a protocol.Answer) error {
+	checked := &a.Result
+	if a.Error != nil {
+		checked = &a.Error.Details
+	}
+	if *checked != nil {
+		body, err := g.checkBody(*checked)
+		if err != nil {
+			if over := c.Refuse(); over != nil {
+				return attempted("answer", over)
+			}
+			return err
+		}
+		*checked = body
+	}
+	return g.sizeError(attempted("answer", give(c, a)))
+}
+
+func give(c *peer.Call, a protocol.Answer) error {
+	switch {
+	case a.Error != nil:
+		return c.Fail(&peer.ServerError{Code: a.Error.Code, Message: a.Error.Message, Details: a.Error.Details})
+	case a.More:
+		return c.Part(a.Result)
+	}
+	return c.Answer(a.Result)
+}
+
+// checkBody returns the compact form of what is sent to a server or a caller.
+func (g *Gateway) checkBody(body jsontext.Value) (jsontext.Value, error) {
+	document, err := schema.Decode(body, g.settings.JSONDepth)
+	if err != nil {
+		return nil, attempted("read the body", err)
+	}
+	return document.Raw, nil
+}
+
+// callError returns the error of a call or signal, with the names in it.
+func (g *Gateway) callError(service, procedure string, err error) error {
+	switch {
+	case errors.Is(err, peer.ErrNoSuchService):
+		return protocol.Errorf(protocol.CodeNoSuchService, "no server of the service %q is connected", service)
+	case errors.Is(err, peer.ErrNoSuchProcedure):
+		return protocol.Errorf(protocol.CodeNoSuchProcedure, "no server of the service %q has the procedure %q", service, procedure)
+	}
+	return g.sizeError(attempted("call", err))
+}
+
+func (g *Gateway) sizeError(err error) error {
+	if errors.Is(err, peer.ErrTooLarge) {
+		return protocol.Errorf(protocol.CodeMessageTooLarge,
+			"the body or answer of a call may have %d bytes", g.settings.Services.BodyBytes)
+	}
+	return err
+}
+
+// CallFailure returns what a caller is told of a call that ended with an error:
+// the server's own, or one of the gateway's. own reports which.
+func (g *Gateway) CallFailure(err error) (e protocol.CallError, own bool) {
+	if failure, ok := errors.AsType[*peer.ServerError](err); ok {
+		return protocol.CallError{Code: failure.Code, Message: failure.Message, Details: failure.Details}, true
+	}
+	refusal := g.Refusal(attempted("call", err))
+	return protocol.CallError{Code: string(refusal.Code), Message: refusal.Message}, false
+}
+
+// ListServices returns at most limit services of the principal's jail in the
+// order of their names, from the first name higher than after. more reports
+// whether others follow.
+func (g *Gateway) ListServices(p *auth.Principal, after string, limit int) (list []peer.Service, more bool, err error) {
+	if err := g.authorize(p, auth.ListServices); err != nil {
+		return nil, false, err
+	}
+	s := g.JoinServices(p)
+	defer s.Close()
+	return s.link.List(context.Background(), after, limit)
+}
+
+// Service returns a service of the principal's jail.
+func (g *Gateway) Service(p *auth.Principal, name string) (peer.Service, error) {
+	if err := g.authorize(p, auth.ListServices); err != nil {
+		return peer.Service{}, err
+	}
+	s := g.JoinServices(p)
+	defer s.Close()
+	found, err := s.link.Service(context.Background(), name)
+	return found, g.callError(name, "", err)
+}
+
+// ServiceTotals counts services, servers and calls under way.
+func (g *Gateway) ServiceTotals() peer.Totals { return g.services.Totals() }
+
+// callEnded counts the end of a call.
+func (g *Gateway) callEnded(err error, took time.Duration) {
+	outcome := "result"
+	_, own := errors.AsType[*peer.ServerError](err)
+	switch {
+	case err == nil:
+	case own:
+		outcome = "error"
+	case errors.Is(err, peer.ErrGivenUp):
+		outcome = "given_up"
+	default:
+		outcome = string(g.Refusal(err).Code)
+	}
+	g.Metrics.Calls.WithLabelValues(outcome).Inc()
+	if err == nil || own {
+		g.Metrics.CallSeconds.Observe(took.Seconds())
+	}
+}
+
+// CallFailed returns the refusal of a request whose call ended with an error, for
+// transports that answer a call with one response.
+func (g *Gateway) CallFailed(service string, err error) error {
+	failure, own := g.CallFailure(err)
+	if !own {
+		return err
+	}
+	return &protocol.Error{
+		Code:    protocol.CodeServerError,
+		Message: fmt.Sprintf("the server of %s answered with an error: %s: %s", service, failure.Code, failure.Message),
+		Call:    &failure,
+	}
+}
