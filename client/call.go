@@ -15,9 +15,10 @@ type call struct {
 	sub  *Subscription           // of a subscribe request, whose id it gets
 	body func(dst []byte) []byte // appends the message after its id; the writer calls it
 
-	done   chan struct{} // closed once what follows is set
-	answer jsontext.Value
-	err    error
+	done      chan struct{} // closed once what follows is set
+	answer    jsontext.Value
+	published Published // of a publish
+	err       error
 }
 
 func newCall(body func([]byte) []byte) *call {
@@ -33,6 +34,7 @@ func (r *call) message(id int64) []byte {
 func (r *call) finish(m message) {
 	if *m.Success {
 		r.answer = m.Payload
+		r.published = Published{Seq: m.Seq, LastSeq: m.Seq, Time: m.Time, Epoch: m.Epoch}
 		if r.sub != nil {
 			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq}
 		}

@@ -51,7 +51,7 @@ func TestSecretsDoNotShow(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b strings.Builder
-		fmt.Fprintf(&b, "%v %+v %s %#v %v %+v %v\n", c, c, c, *c, credentials, credentials, c.Publish(t.Context(), "s", 1))
+		fmt.Fprintf(&b, "%v %+v %s %#v %v %+v %v\n", c, c, c, *c, credentials, credentials, errOf(c.Publish(t.Context(), "s", 1)))
 		for _, handler := range []slog.Handler{slog.NewTextHandler(&b, nil), slog.NewJSONHandler(&b, nil)} {
 			slog.New(handler).Info("x", "client", c, "credentials", credentials, "made", client.NewSecret{Secret: credentials.Secret})
 		}

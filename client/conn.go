@@ -211,7 +211,7 @@ type message struct {
 	Stream  string         `json:"streamName"`
 	Payload jsontext.Value `json:"payload"`
 
-	Epoch    string  `json:"epoch"` // this and what follows is in subscriptions with meta
+	Epoch    string  `json:"epoch"` // this and what follows is in subscriptions with meta, and in answers to a publish
 	FirstSeq uint64  `json:"firstSeq"`
 	NextSeq  uint64  `json:"nextSeq"`
 	Gap      Missing `json:"gap"`
@@ -224,7 +224,7 @@ type message struct {
 	} `json:"error"`
 }
 
-// numbering is what a delivery and a page both say about a message.
+// numbering is what deliveries, pages and answers to a publish say about a message.
 type numbering struct {
 	Seq         uint64    `json:"seq"`
 	Time        time.Time `json:"time"`

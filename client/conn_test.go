@@ -74,18 +74,18 @@ func TestRequestBytes(t *testing.T) {
 			}},
 		{"publish once", `{"id":2,"action":"publish","streamName":"s","payload":1,"messageId":"é \"42\""}`,
 			func(ctx context.Context, c *client.Conn) error {
-				return c.PublishOnce(ctx, "s", `é "42"`, 1)
+				return errOf(c.PublishOnce(ctx, "s", `é "42"`, 1))
 			}},
 		{"publish a value", `{"id":2,"action":"publish","streamName":"s","payload":{"a":1,"b":[]}}`,
 			func(ctx context.Context, c *client.Conn) error {
-				return c.Publish(ctx, "s", struct {
+				return errOf(c.Publish(ctx, "s", struct {
 					A int      `json:"a"`
 					B []string `json:"b"`
-				}{A: 1})
+				}{A: 1}))
 			}},
 		{"publish raw", `{"id":2,"action":"publish","streamName":"s","payload":{"a":1.50,"b":"\u00e9\/"}}`,
 			func(ctx context.Context, c *client.Conn) error {
-				return c.Publish(ctx, "s", jsontext.Value(" {\"a\": 1.50,\n\"b\":\"\\u00e9\\/\"}"))
+				return errOf(c.Publish(ctx, "s", jsontext.Value(" {\"a\": 1.50,\n\"b\":\"\\u00e9\\/\"}")))
 			}},
 		{"define", `{"id":2,"action":"define","streamName":"s","payload":{"version":1,"fields":[]}}`,
 			func(ctx context.Context, c *client.Conn) error {
@@ -254,7 +254,7 @@ func TestRefusalsLeaveTheConnectionOpen(t *testing.T) {
 		conn := f.dialed(client.Options{})
 		_, err := conn.Subscribe(t.Context(), "boiler_data", client.SubscribeOptions{})
 		wantRefusal(t, err, protocol.CodeStreamNotFound)
-		e := wantRefusal(t, conn.Publish(t.Context(), "s", 1), protocol.CodeInvalidPayload)
+		e := wantRefusal(t, errOf(conn.Publish(t.Context(), "s", 1)), protocol.CodeInvalidPayload)
 		if len(e.Errors) != 2 || e.Error() != "invalid_payload: no [a: x] and 1 more" {
 			t.Errorf("the refusal is %v with %q", e, e.Errors)
 		}
@@ -271,7 +271,7 @@ func TestSendPipelines(t *testing.T) {
 			}
 			p.send(`{"id":2,"action":"publish","success":true}`,
 				`{"id":3,"action":"publish","success":false,"error":{"code":"stream_paused","message":"no"}}`,
-				`{"id":4,"action":"publish","success":true}`)
+				`{"id":4,"action":"publish","success":true,"seq":18,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`)
 			p.expectEnd()
 		})
 		conn := f.dialed(client.Options{})
@@ -283,9 +283,18 @@ func TestSendPipelines(t *testing.T) {
 			}
 			receipts = append(receipts, r)
 		}
-		for i, want := range []protocol.Code{"", protocol.CodeStreamPaused, ""} {
-			if err := receipts[i].Wait(t.Context()); client.CodeOf(err) != want || (err == nil) != (want == "") {
-				t.Errorf("message %d: %v, want code %q", i, err, want)
+		accepted := time.Date(2026, 11, 21, 10, 0, 0, 500_000_000, time.UTC)
+		for i, want := range []struct {
+			code protocol.Code
+			at   client.Published
+		}{
+			{"", client.Published{}}, // of a gateway that does not say
+			{protocol.CodeStreamPaused, client.Published{}},
+			{"", client.Published{Seq: 18, LastSeq: 18, Time: accepted, Epoch: "e1"}},
+		} {
+			at, err := receipts[i].Wait(t.Context())
+			if client.CodeOf(err) != want.code || (err == nil) != (want.code == "") || at != want.at {
+				t.Errorf("message %d: %+v, %v, want %+v", i, at, err, want)
 			}
 		}
 	})
@@ -331,7 +340,7 @@ func TestPayloadsThatAreNotJSONAreNotSent(t *testing.T) {
 		})
 		conn := f.dialed(client.Options{})
 		for _, raw := range []string{``, `{`, `{"a":1},"x":2`, `{"a":1,"a":2}`, "\"\xff\"", `"\ud800"`} {
-			if err := conn.Publish(t.Context(), "s", jsontext.Value(raw)); err == nil {
+			if _, err := conn.Publish(t.Context(), "s", jsontext.Value(raw)); err == nil {
 				t.Errorf("%q was sent", raw)
 			}
 		}

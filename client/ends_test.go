@@ -22,7 +22,7 @@ func TestServerEndsTheConnection(t *testing.T) {
 		})
 		conn := f.dialed(client.Options{})
 		sub := mustSubscribe(t, conn)
-		wantRefusal(t, conn.Publish(t.Context(), "s", 1), protocol.CodeServerShutdown)
+		wantRefusal(t, errOf(conn.Publish(t.Context(), "s", 1)), protocol.CodeServerShutdown)
 		wantNext(t, sub, `1`)
 		_, err := sub.Next(t.Context())
 		e := wantRefusal(t, err, protocol.CodeServerShutdown)
@@ -31,7 +31,7 @@ func TestServerEndsTheConnection(t *testing.T) {
 		}
 		<-conn.Done()
 		wantRefusal(t, conn.Err(), protocol.CodeServerShutdown)
-		wantRefusal(t, conn.Publish(t.Context(), "s", 1), protocol.CodeServerShutdown)
+		wantRefusal(t, errOf(conn.Publish(t.Context(), "s", 1)), protocol.CodeServerShutdown)
 		if err := sub.Unsubscribe(t.Context()); err != nil {
 			t.Errorf("Unsubscribe from what has ended: %v", err)
 		}
@@ -52,7 +52,7 @@ func TestAnAnswerBeforeTheEndIsReturned(t *testing.T) {
 				t.Fatal(err)
 			}
 			synctest.Wait() // until the answer and the end are there
-			if err := receipt.Wait(t.Context()); err != nil {
+			if _, err := receipt.Wait(t.Context()); err != nil {
 				t.Errorf("Wait: %v", err)
 			}
 		})
@@ -70,7 +70,7 @@ func TestTheGatewaysReasonIsReportedWhenWritingFails(t *testing.T) {
 				p.raw.Write(append([]byte{0x88, byte(len(reason))}, reason...))
 				<-over
 			})
-			err := f.dialed(client.Options{}).Publish(t.Context(), "s", 1)
+			_, err := f.dialed(client.Options{}).Publish(t.Context(), "s", 1)
 			wantRefusal(t, err, protocol.CodeCredentialsRevoked)
 			close(over)
 		})
@@ -119,7 +119,7 @@ func TestClose(t *testing.T) {
 		}
 		synctest.Wait()
 		within(t, 0, func() { conn.Close() })
-		if err := receipt.Wait(t.Context()); !errors.Is(err, client.ErrClosed) {
+		if _, err := receipt.Wait(t.Context()); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("Wait: %v, want ErrClosed", err)
 		}
 		wantNext(t, sub, `1`)
@@ -197,7 +197,7 @@ func TestGatewayThatReadsNothing(t *testing.T) {
 		})
 		conn := f.dialed(client.Options{})
 		within(t, 34*time.Second, func() {
-			if err := conn.Publish(t.Context(), "s", 1); !errors.Is(err, client.ErrConnection) || !strings.Contains(err.Error(), "read nothing for 30s") {
+			if _, err := conn.Publish(t.Context(), "s", 1); !errors.Is(err, client.ErrConnection) || !strings.Contains(err.Error(), "read nothing for 30s") {
 				t.Errorf("got %v, want ErrConnection because nothing was read", err)
 			}
 		})

@@ -25,7 +25,7 @@ func Example() {
 	if _, err := c.Define(ctx, "boiler", definition); err != nil {
 		log.Fatal(err)
 	}
-	err = c.Publish(ctx, "boiler", map[string]any{"temperature": "hot"})
+	_, err = c.Publish(ctx, "boiler", map[string]any{"temperature": "hot"})
 	if client.CodeOf(err) == protocol.CodeInvalidPayload {
 		refusal, _ := errors.AsType[*client.Error](err)
 		for _, problem := range refusal.Errors {
@@ -158,8 +158,11 @@ func ExampleConn_Send() {
 		receipts = append(receipts, receipt)
 	}
 	for i, receipt := range receipts {
-		if err := receipt.Wait(ctx); err != nil {
+		at, err := receipt.Wait(ctx)
+		if err != nil {
 			log.Printf("message %d: %v", i, err)
+			continue
 		}
+		fmt.Println("message", at.Seq, "of epoch", at.Epoch)
 	}
 }

@@ -264,6 +264,9 @@ func mustSubscribe(t *testing.T, conn *client.Conn) *client.Subscription {
 	return sub
 }
 
+// errOf returns the error of a publish.
+func errOf(_ client.Published, err error) error { return err }
+
 // wantRefusal checks that err is an *Error with the code.
 func wantRefusal(t *testing.T, err error, code protocol.Code) *client.Error {
 	t.Helper()

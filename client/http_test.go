@@ -52,18 +52,18 @@ func TestHTTPCalls(t *testing.T) {
 		call   func(context.Context, *client.Client) string
 		result string
 	}{
-		{"publish", `POST /streams/boiler_data/publish {"payload":{"a":1}}`, `{}`,
+		{"publish", `POST /streams/boiler_data/publish {"payload":{"a":1}}`, `{"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`,
 			func(ctx context.Context, c *client.Client) string {
-				return ok(c.Publish(ctx, "boiler_data", map[string]int{"a": 1}))
-			}, `<nil>`},
+				return fmt.Sprint(c.Publish(ctx, "boiler_data", map[string]int{"a": 1}))
+			}, `{17 17 2026-11-21 10:00:00.5 +0000 UTC e1} <nil>`},
 		{"publish raw", `POST /streams/gr%C3%B6%C3%9Fe:1/publish {"payload":{"a":1.50,"b":"\u00e9"}}`, `{}`,
 			func(ctx context.Context, c *client.Client) string {
-				return ok(c.Publish(ctx, "größe:1", jsontext.Value(`{"a": 1.50, "b":"\u00e9"}`)))
-			}, `<nil>`},
-		{"publish a batch", `POST /streams/s/publish [{"a":1},{"a":2}]`, `{}`,
+				return fmt.Sprint(c.Publish(ctx, "größe:1", jsontext.Value(`{"a": 1.50, "b":"\u00e9"}`)))
+			}, `{0 0 0001-01-01 00:00:00 +0000 UTC } <nil>`},
+		{"publish a batch", `POST /streams/s/publish [{"a":1},{"a":2}]`, `{"seq":17,"lastSeq":18,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`,
 			func(ctx context.Context, c *client.Client) string {
-				return ok(c.PublishBatch(ctx, "s", []map[string]int{{"a": 1}, {"a": 2}}))
-			}, `<nil>`},
+				return fmt.Sprint(c.PublishBatch(ctx, "s", []map[string]int{{"a": 1}, {"a": 2}}))
+			}, `{17 18 2026-11-21 10:00:00.5 +0000 UTC e1} <nil>`},
 		{"define", `POST /streams/s/define {"version":1,"fields":[]}`, `{"name":"s","version":1,"fields":[]}`,
 			func(ctx context.Context, c *client.Client) string {
 				raw, err := c.Define(ctx, "s", jsontext.Value(`{"version":1,"fields":[]}`))
@@ -106,7 +106,7 @@ func TestHTTPCalls(t *testing.T) {
 				raw, err := c.Header(ctx, "s")
 				return fmt.Sprint(raw, err)
 			}, `{"a":1} <nil>`},
-		{"set header", `PUT /streams/s/header {"payload":{"a":1}}`, `{}`,
+		{"set header", `PUT /streams/s/header {"payload":{"a":1}}`, `{"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`,
 			func(ctx context.Context, c *client.Client) string {
 				return ok(c.SetHeader(ctx, "s", map[string]int{"a": 1}))
 			}, `<nil>`},
@@ -314,7 +314,7 @@ func TestHTTPRefusals(t *testing.T) {
 				w.WriteHeader(test.status)
 				io.WriteString(w, test.body)
 			})
-			err := c.Publish(t.Context(), "s", 1)
+			_, err := c.Publish(t.Context(), "s", 1)
 			got, ok := errors.AsType[*client.Error](err)
 			if !ok || fmt.Sprintf("%#v", *got) != fmt.Sprintf("%#v", test.want) {
 				t.Errorf("got %#v, want %#v", got, test.want)
@@ -388,14 +388,14 @@ func TestTokensAreRefusedForHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Publish(t.Context(), "s", 1); !errors.Is(err, client.ErrTokenReads) {
+	if _, err := c.Publish(t.Context(), "s", 1); !errors.Is(err, client.ErrTokenReads) {
 		t.Errorf("got %v, want ErrTokenReads", err)
 	}
 }
 
 func TestABatchMustBeAnArray(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("it was sent") })
-	if err := c.PublishBatch(t.Context(), "s", map[string]int{}); err == nil {
+	if _, err := c.PublishBatch(t.Context(), "s", map[string]int{}); err == nil {
 		t.Error("an object was taken for a batch")
 	}
 }

@@ -161,11 +161,11 @@ func TestBadMessageIDsAreNotSent(t *testing.T) {
 		})
 		conn := f.dialed(client.Options{})
 		for _, id := range []string{"", "a\nb", "\xff", strings.Repeat("a", 256)} {
-			wantRefusal(t, conn.PublishOnce(t.Context(), "s", id, 1), protocol.CodeInvalidRequest)
-			wantRefusal(t, f.client(client.Options{}).PublishOnce(t.Context(), "s", id, 1), protocol.CodeInvalidRequest)
+			wantRefusal(t, errOf(conn.PublishOnce(t.Context(), "s", id, 1)), protocol.CodeInvalidRequest)
+			wantRefusal(t, errOf(f.client(client.Options{}).PublishOnce(t.Context(), "s", id, 1)), protocol.CodeInvalidRequest)
 		}
 		// HTTP would drop the space.
-		wantRefusal(t, f.client(client.Options{}).PublishOnce(t.Context(), "s", "a ", 1), protocol.CodeInvalidRequest)
+		wantRefusal(t, errOf(f.client(client.Options{}).PublishOnce(t.Context(), "s", "a ", 1)), protocol.CodeInvalidRequest)
 	})
 }
 

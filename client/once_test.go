@@ -19,13 +19,13 @@ func TestPublishOnce(t *testing.T) {
 		bodies = append(bodies, string(body))
 		io.WriteString(w, `{}`)
 	})
-	for _, err := range []error{
-		c.PublishOnce(t.Context(), "s", `größe "42"`, 1),
-		c.PublishBatchOnce(t.Context(), "s", "b", []int{1, 2}),
-		c.Publish(t.Context(), "s", 1),
+	for _, publish := range []func() (client.Published, error){
+		func() (client.Published, error) { return c.PublishOnce(t.Context(), "s", `größe "42"`, 1) },
+		func() (client.Published, error) { return c.PublishBatchOnce(t.Context(), "s", "b", []int{1, 2}) },
+		func() (client.Published, error) { return c.Publish(t.Context(), "s", 1) },
 	} {
-		if err != nil {
-			t.Error(err)
+		if at, err := publish(); err != nil || at != (client.Published{}) {
+			t.Errorf("%+v, %v; the gateway says nothing of a position", at, err)
 		}
 	}
 	if got, want := strings.Join(keys, "\n"), "größe \"42\"\nb\n"; got != want {

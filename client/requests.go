@@ -45,14 +45,14 @@ func (c *Conn) send(ctx context.Context, stream string, message any, id string) 
 	return &Receipt{c, r, stream}, nil
 }
 
-// Wait waits for the answer. It returns nil if the gateway has accepted the
+// Wait waits for the answer. Without an error the gateway has accepted the
 // message. If the context or the connection ends first, it is not known whether
 // the gateway accepts it.
-func (r *Receipt) Wait(ctx context.Context) error {
+func (r *Receipt) Wait(ctx context.Context) (Published, error) {
 	if _, err := r.conn.wait(ctx, r.call); err != nil {
-		return publishError(r.stream, err)
+		return Published{}, publishError(r.stream, err)
 	}
-	return nil
+	return r.call.published, nil
 }
 
 func publishError(stream string, err error) error {
@@ -60,19 +60,19 @@ func publishError(stream string, err error) error {
 }
 
 // Publish is Client.Publish on this connection: Send and Wait.
-func (c *Conn) Publish(ctx context.Context, stream string, message any) error {
+func (c *Conn) Publish(ctx context.Context, stream string, message any) (Published, error) {
 	receipt, err := c.Send(ctx, stream, message)
 	if err != nil {
-		return err
+		return Published{}, err
 	}
 	return receipt.Wait(ctx)
 }
 
 // PublishOnce is Client.PublishOnce on this connection: SendOnce and Wait.
-func (c *Conn) PublishOnce(ctx context.Context, stream, id string, message any) error {
+func (c *Conn) PublishOnce(ctx context.Context, stream, id string, message any) (Published, error) {
 	receipt, err := c.SendOnce(ctx, stream, id, message)
 	if err != nil {
-		return err
+		return Published{}, err
 	}
 	return receipt.Wait(ctx)
 }

@@ -46,33 +46,45 @@ type payload struct {
 	Payload any `json:"payload"`
 }
 
-// Publish publishes a message. If it returns nil, the gateway has accepted the
+// Published is where the messages of one publish stand in their stream. It is zero if
+// the gateway does not say. AtSeq(LastSeq+1) with the Epoch begins after them.
+type Published = protocol.Published
+
+// Publish publishes a message. Without an error the gateway has accepted the
 // message. The codes to expect are invalid_payload, stream_not_found and
 // stream_paused.
-func (c *Client) Publish(ctx context.Context, stream string, message any) error {
-	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", payload{message}, nil)
+func (c *Client) Publish(ctx context.Context, stream string, message any) (Published, error) {
+	return c.publish(ctx, stream, "", payload{message})
 }
 
 // PublishOnce is Publish with an id. The gateway accepts a message once under its
 // id. If the answer is lost, publish the message again with the same id: that
-// succeeds and adds nothing. The gateway remembers ids for some time. Over HTTP an
+// adds nothing, and returns where the first one stands. The gateway remembers ids for some time. Over HTTP an
 // id must neither begin nor end with a space. Codes to expect are also
 // idempotency_key_reused, for another message with the same id, and
 // too_many_message_ids.
-func (c *Client) PublishOnce(ctx context.Context, stream, id string, message any) error {
+func (c *Client) PublishOnce(ctx context.Context, stream, id string, message any) (Published, error) {
 	return c.publishOnce(ctx, stream, id, payload{message})
 }
 
-func (c *Client) publishOnce(ctx context.Context, stream, id string, body any) error {
+func (c *Client) publishOnce(ctx context.Context, stream, id string, body any) (Published, error) {
+	if err := checkIdempotencyKey(id); err != nil {
+		return Published{}, publishError(stream, named(err))
+	}
+	return c.publish(ctx, stream, id, body)
+}
+
+// publish publishes what the body has. An id of "" is none.
+func (c *Client) publish(ctx context.Context, stream, id string, body any) (Published, error) {
 	r, err := streamCall("publish to", http.MethodPost, stream, "publish")
 	if err != nil {
-		return err
-	}
-	if err := checkIdempotencyKey(id); err != nil {
-		return publishError(stream, named(err))
+		return Published{}, err
 	}
 	r.body, r.once = body, id
-	return c.do(ctx, r, nil)
+	var at Published
+	err = c.do(ctx, r, &at)
+	at.LastSeq = max(at.LastSeq, at.Seq) // the answer to a single message has one number
+	return at, err
 }
 
 // checkIdempotencyKey refuses ids that HTTP would change (RFC 9110 §5.5).
@@ -89,19 +101,19 @@ func checkIdempotencyKey(id string) error {
 //
 // Do not use it for messages that have only the member "payload", on a stream whose
 // schema has no such field: the gateway takes such a message for an envelope.
-func (c *Client) PublishBatch(ctx context.Context, stream string, messages any) error {
+func (c *Client) PublishBatch(ctx context.Context, stream string, messages any) (Published, error) {
 	raw, err := marshalBatch(messages)
 	if err != nil {
-		return publishError(stream, err)
+		return Published{}, publishError(stream, err)
 	}
-	return c.onStream(ctx, "publish to", http.MethodPost, stream, "publish", raw, nil)
+	return c.publish(ctx, stream, "", raw)
 }
 
 // PublishBatchOnce is PublishBatch with an id for the whole batch: see PublishOnce.
-func (c *Client) PublishBatchOnce(ctx context.Context, stream, id string, messages any) error {
+func (c *Client) PublishBatchOnce(ctx context.Context, stream, id string, messages any) (Published, error) {
 	raw, err := marshalBatch(messages)
 	if err != nil {
-		return publishError(stream, err)
+		return Published{}, publishError(stream, err)
 	}
 	return c.publishOnce(ctx, stream, id, raw)
 }

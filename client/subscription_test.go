@@ -78,7 +78,7 @@ func TestSubscriptionThatIsNotRead(t *testing.T) {
 		wantNext(t, sub, `0`) // which gives it 8 s more
 		time.Sleep(8 * time.Second)
 		synctest.Wait()
-		if err := conn.Publish(t.Context(), "s", 1); err != nil {
+		if _, err := conn.Publish(t.Context(), "s", 1); err != nil {
 			t.Errorf("the connection should go on: %v", err)
 		}
 		wantNext(t, sub, `1`)

@@ -69,7 +69,7 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 		answer(err)
 		return
 	}
-	topic.Send([][]byte{payload}, func(_ uint64, err error) { answer(err) })
+	topic.Send([][]byte{payload}, func(_ streams.Sent, err error) { answer(err) })
 }
 
 func letterOf(d groups.DeadLetter, client string) deadLetter {

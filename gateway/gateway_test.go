@@ -135,7 +135,7 @@ func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) 
 		values[i] = jsontext.Value(payload)
 	}
 	done := 0
-	p.Publish(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1}, func(refused error) { e, done = refused, done+1 })
+	p.Publish(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1}, func(_ protocol.Published, refused error) { e, done = refused, done+1 })
 	if done != 1 {
 		p.t.Fatalf("publish called done %d times", done)
 	}

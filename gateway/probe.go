@@ -41,7 +41,7 @@ func (g *Gateway) Probe(ctx context.Context) error {
 
 func send(ctx context.Context, topic *streams.Topic) error {
 	sent := make(chan error, 1)
-	go topic.Send([][]byte{[]byte("{}")}, func(_ uint64, err error) { sent <- err })
+	go topic.Send([][]byte{[]byte("{}")}, func(_ streams.Sent, err error) { sent <- err })
 	select {
 	case err := <-sent:
 		return err

@@ -29,21 +29,28 @@ type Publication struct {
 
 // Publish checks the payloads against the stream's schema and appends all of
 // them in order, or none. done is called exactly once, perhaps before Publish
-// returns and perhaps by another goroutine: with nil when the messages are as
-// safe as the stream's durability says, or with the reason why none was
-// accepted. It must not block.
-func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(error)) {
+// returns and perhaps by another goroutine. It gets where the messages stand, when
+// they are as safe as the stream's durability says, or the reason why none was
+// accepted. A repeat gets where the first ones stand. done must not block.
+func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol.Published, error)) {
 	topic, messages, err := g.admit(p, pub)
 	if err != nil {
-		done(err)
+		done(protocol.Published{}, err)
 		return
 	}
 	bytes := size(messages)
-	answer := func(_ uint64, err error) {
-		if err == nil {
-			g.Metrics.published(len(messages), bytes)
+	answer := func(sent streams.Sent, err error) {
+		if err != nil {
+			done(protocol.Published{}, attempted("publish", err))
+			return
 		}
-		done(attempted("publish", err))
+		g.Metrics.published(len(messages), bytes)
+		done(protocol.Published{
+			Seq:     sent.First,
+			LastSeq: sent.First + uint64(len(messages)) - 1,
+			Time:    sent.Time,
+			Epoch:   sent.Epoch,
+		}, nil)
 	}
 	if pub.ID == "" {
 		topic.Send(messages, answer)

@@ -143,7 +143,7 @@ func TestAGroupsGapIsNotToldToWhoIsGone(t *testing.T) {
 
 func (p *parts) publishOnce(id, payload string) (e error) {
 	pub := gateway.Publication{Stream: "s", Payloads: []jsontext.Value{jsontext.Value(payload)}, ID: id}
-	p.Publish(p.who, pub, func(refused error) { e = refused })
+	p.Publish(p.who, pub, func(_ protocol.Published, refused error) { e = refused })
 	return e
 }
 

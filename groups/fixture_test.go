@@ -259,7 +259,7 @@ func (f *fixture) send(payloads ...string) {
 	for i, p := range payloads {
 		raw[i] = []byte(p)
 	}
-	f.out.Send(raw, func(uint64, error) {})
+	f.out.Send(raw, func(streams.Sent, error) {})
 }
 
 // sendNumbers sends messages whose payloads are their numbers.

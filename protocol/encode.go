@@ -46,7 +46,6 @@ func AppendSubscribedAt(dst []byte, id int64, action, stream string, at Joined) 
 // AppendSuccess appends the answer to any other request that succeeded. The
 // payload is raw JSON, or nil for none.
 //
-//	{"id":3,"action":"publish","success":true}
 //	{"id":4,"action":"describe","success":true,"payload":{...}}
 func AppendSuccess(dst []byte, id int64, action string, payload []byte) []byte {
 	dst = appendAnswer(dst, id, action, true)
@@ -54,6 +53,34 @@ func AppendSuccess(dst []byte, id int64, action string, payload []byte) []byte {
 		dst = append(append(dst, `,"payload":`...), payload...)
 	}
 	return append(dst, '}')
+}
+
+// Published is where the messages of one publish stand in their stream.
+type Published struct {
+	Seq     uint64    `json:"seq"`     // number of the message, or of the first of a batch
+	LastSeq uint64    `json:"lastSeq"` // number of the last message of a batch; otherwise Seq
+	Time    time.Time `json:"time"`    // when the server accepted them
+	Epoch   string    `json:"epoch"`   // of the stream
+}
+
+// AppendPublished appends the answer to a publish of one message that succeeded.
+//
+//	{"id":3,"action":"publish","success":true,"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"..."}
+func AppendPublished(dst []byte, id int64, at Published) []byte {
+	dst = appendSeq(appendAnswer(dst, id, ActionPublish, true), at.Seq)
+	return append(appendTimeAndEpoch(dst, at.Time, at.Epoch), '}')
+}
+
+// AppendPublishedBody appends the answer over HTTP to a publish that succeeded. That
+// to a batch also has its last number.
+//
+//	{"seq":17,"lastSeq":19,"time":"2026-11-21T10:00:00.5Z","epoch":"..."}
+func AppendPublishedBody(dst []byte, at Published, batch bool) []byte {
+	dst = strconv.AppendUint(append(dst, `{"seq":`...), at.Seq, 10)
+	if batch {
+		dst = strconv.AppendUint(append(dst, `,"lastSeq":`...), at.LastSeq, 10)
+	}
+	return append(appendTimeAndEpoch(dst, at.Time, at.Epoch), '}')
 }
 
 // AppendRefusal appends the answer to a request that failed. The action is the
@@ -108,9 +135,7 @@ type DeliveryMeta struct {
 //	,"action":"subscription","streamName":"boiler_data","payload":{...},"seq":17,"time":"2026-11-21T10:00:00.123456789Z","epoch":"...","redelivered":2}
 func AppendDeliveryMeta(dst []byte, action, stream string, payload []byte, meta DeliveryMeta) []byte {
 	dst = appendDelivery(dst, action, stream, payload)
-	dst = strconv.AppendUint(append(dst, `,"seq":`...), meta.Seq, 10)
-	dst = append(AppendTime(append(dst, `,"time":"`...), meta.Time), '"')
-	dst = appendText(dst, `,"epoch":`, meta.Epoch)
+	dst = appendTimeAndEpoch(appendSeq(dst, meta.Seq), meta.Time, meta.Epoch)
 	if meta.Redelivered > 0 {
 		dst = strconv.AppendInt(append(dst, `,"redelivered":`...), int64(meta.Redelivered), 10)
 	}
@@ -160,6 +185,15 @@ func appendDelivery(dst []byte, action, stream string, payload []byte) []byte {
 	dst = appendText(dst, `,"action":`, action)
 	dst = appendText(dst, `,"streamName":`, stream)
 	return append(append(dst, `,"payload":`...), payload...)
+}
+
+func appendSeq(dst []byte, seq uint64) []byte {
+	return strconv.AppendUint(append(dst, `,"seq":`...), seq, 10)
+}
+
+func appendTimeAndEpoch(dst []byte, t time.Time, epoch string) []byte {
+	dst = append(AppendTime(append(dst, `,"time":"`...), t), '"')
+	return appendText(dst, `,"epoch":`, epoch)
 }
 
 func appendError(dst []byte, e *Error) []byte {

@@ -33,7 +33,7 @@ func BenchmarkFanOut(b *testing.B) {
 			payload := [][]byte{make([]byte, 256)}
 			b.ReportAllocs()
 			for b.Loop() {
-				out.Send(payload, func(uint64, error) {})
+				out.Send(payload, func(streams.Sent, error) {})
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func BenchmarkReplay(b *testing.B) {
 	}
 	for range total / batch {
 		sent := make(chan error, 1)
-		out.Send(payloads, func(_ uint64, err error) { sent <- err })
+		out.Send(payloads, func(_ streams.Sent, err error) { sent <- err })
 		if err := <-sent; err != nil {
 			b.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestDeletionCutShort(t *testing.T) {
 		o2, _, err := topic.Out(nil)
 		t.Log("Out:", err)
 		if err == nil {
-			o2.Send([][]byte{[]byte("4")}, func(_ uint64, e error) { err = e })
+			o2.Send([][]byte{[]byte("4")}, func(_ streams.Sent, e error) { err = e })
 		}
 		synctest.Wait()
 		r.mu.Lock()
@@ -129,7 +129,7 @@ func TestDeleteEndsReadersAndForgets(t *testing.T) {
 		}
 		synctest.Wait()
 		r.want(t, "1:a", "end")
-		out.Send([][]byte{nil}, func(_ uint64, err error) {
+		out.Send([][]byte{nil}, func(_ streams.Sent, err error) {
 			if err != streams.ErrDeleted {
 				t.Errorf("Send: %v, want ErrDeleted", err)
 			}

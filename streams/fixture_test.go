@@ -50,7 +50,7 @@ func send(t testing.TB, out *streams.OutTopic, payloads ...string) {
 	for i, p := range payloads {
 		raw[i] = []byte(p)
 	}
-	out.Send(raw, func(_ uint64, err error) {
+	out.Send(raw, func(_ streams.Sent, err error) {
 		if err != nil {
 			t.Errorf("Send: %v", err)
 		}

@@ -18,7 +18,7 @@ import (
 
 func sendWithHeader(t testing.TB, topic *streams.Topic, payload, header string) {
 	t.Helper()
-	topic.SendWithHeader("", [][]byte{[]byte(payload)}, []byte(header), func(_ uint64, err error) {
+	topic.SendWithHeader("", [][]byte{[]byte(payload)}, []byte(header), func(_ streams.Sent, err error) {
 		if err != nil {
 			t.Errorf("SendWithHeader: %v", err)
 		}
@@ -85,7 +85,7 @@ func TestTheLaterHeaderHolds(t *testing.T) {
 
 func sendOne(t testing.TB, topic *streams.Topic, payload string) {
 	t.Helper()
-	topic.Send([][]byte{[]byte(payload)}, func(_ uint64, err error) {
+	topic.Send([][]byte{[]byte(payload)}, func(_ streams.Sent, err error) {
 		if err != nil {
 			t.Errorf("Send: %v", err)
 		}
@@ -264,9 +264,9 @@ func sendMarked(topic *streams.Topic, stop <-chan struct{}) {
 	begun, sent := time.Now(), time.Duration(0)
 	for {
 		payload, header := marker.NextWithHeader()
-		topic.SendWithHeader("", [][]byte{payload}, header, func(uint64, error) {})
+		topic.SendWithHeader("", [][]byte{payload}, header, func(streams.Sent, error) {})
 		for range 49 {
-			topic.Send([][]byte{marker.Next()}, func(uint64, error) {})
+			topic.Send([][]byte{marker.Next()}, func(streams.Sent, error) {})
 		}
 		sent += 10 * time.Millisecond
 		select {

@@ -293,7 +293,7 @@ func TestASlowProviderHoldsNobodyUp(t *testing.T) {
 		}
 		r, _ := join(t, topic, -1, 0)
 		r.in.Start()
-		topic.Send([][]byte{[]byte("a")}, func(_ uint64, err error) {
+		topic.Send([][]byte{[]byte("a")}, func(_ streams.Sent, err error) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -355,7 +355,7 @@ func TestPublishingAndSubscribingDoNotProvide(t *testing.T) {
 		topic := topicOf(t, n)
 		r, joined := join(t, topic, -1, 0)
 		r.in.Start()
-		topic.Send([][]byte{[]byte("a")}, func(uint64, error) {})
+		topic.Send([][]byte{[]byte("a")}, func(streams.Sent, error) {})
 		synctest.Wait()
 		if joined.Registered || topic.Info().Registered {
 			t.Error("registered without a provider")
@@ -497,7 +497,7 @@ func TestRestartKeepsAHoldAndNoProvidersPause(t *testing.T) {
 		}
 		out, _ = provideAs(t, topic, nil)
 		out.SetPaused(false)
-		out.Send([][]byte{[]byte("b")}, func(_ uint64, err error) {
+		out.Send([][]byte{[]byte("b")}, func(_ streams.Sent, err error) {
 			if err != streams.ErrHeld {
 				t.Errorf("Send to a held topic: %v, want ErrHeld", err)
 			}

@@ -107,7 +107,7 @@ func (t *Topic) removeOutLocked(o *OutTopic) {
 }
 
 // Send is Topic.Send.
-func (o *OutTopic) Send(payloads [][]byte, done func(first uint64, err error)) {
+func (o *OutTopic) Send(payloads [][]byte, done func(Sent, error)) {
 	o.topic.Send(payloads, done)
 }
 

@@ -2,28 +2,36 @@ package streams
 
 import (
 	"math"
+	"time"
 
 	"seagate/storage"
 )
+
+// Sent is where in the topic the messages of one send stand.
+type Sent struct {
+	First uint64    // number of the first message; the others follow without gaps
+	Time  time.Time // of all messages
+	Epoch string    // to which First belongs: see storage.Bounds
+}
 
 // Send appends the payloads, all or none, as consecutive messages. The payloads
 // belong to the topic afterwards. Sending does not provide the topic: see Out.
 //
 // done is called exactly once, perhaps before Send returns and perhaps by
-// another goroutine, and must not block. It gets the number of the first
-// message once all are as durable as the topic's policy says and readers are
-// shown them, or ErrHeld, ErrDeleted or an error of the store.
+// another goroutine, and must not block. It gets where the messages stand once
+// all are as durable as the topic's policy says and readers are shown them, or
+// ErrHeld, ErrDeleted or an error of the store.
 //
 // Send blocks while delivery is behind by more than a tail, or the store has
 // much to do. A Consumer must not call it.
-func (t *Topic) Send(payloads [][]byte, done func(first uint64, err error)) {
+func (t *Topic) Send(payloads [][]byte, done func(Sent, error)) {
 	t.send("", payloads, nil, done)
 }
 
 // SendOnce is Send, except that a repeat with the same key and payloads within
-// Options.RepeatWindow adds nothing. It succeeds with the number that the first
-// one got, even while the topic is held.
-func (t *Topic) SendOnce(key string, payloads [][]byte, done func(first uint64, err error)) {
+// Options.RepeatWindow adds nothing. It succeeds with what the first one got,
+// even while the topic is held.
+func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) {
 	t.send(key, payloads, nil, done)
 }
 
@@ -35,16 +43,17 @@ func (t *Topic) SendOnce(key string, payloads [][]byte, done func(first uint64, 
 // them. A repeat does not set the header again.
 //
 // In topics that are open get the messages, and not the header.
-func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(first uint64, err error)) {
+func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
 	t.send(key, payloads, header, done)
 }
 
-func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(first uint64, err error)) {
+func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
 	log, refusal := t.begin(key != "")
 	if log == nil {
-		done(0, refusal)
+		done(Sent{}, refusal)
 		return
 	}
+	epoch := log.Bounds().Epoch // now, since a deleted log has none
 	log.Append(storage.Append{
 		Payloads: payloads,
 		Key:      key,
@@ -55,7 +64,11 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(fir
 			if refusal == nil {
 				t.appended(payloads, header, a, err)
 			}
-			done(a.First, topicError(err))
+			if err != nil {
+				done(Sent{}, topicError(err))
+				return
+			}
+			done(Sent{First: a.First, Time: a.Time, Epoch: epoch}, nil)
 		},
 	})
 }

@@ -22,7 +22,7 @@ func TestRepeatsAreSentOnce(t *testing.T) {
 		r, _ := join(t, out.Topic(), -1, 0)
 		r.in.Start()
 		once := func(key, payload string) (first uint64, err error) {
-			out.Topic().SendOnce(key, [][]byte{[]byte(payload)}, func(f uint64, e error) { first, err = f, e })
+			out.Topic().SendOnce(key, [][]byte{[]byte(payload)}, func(sent streams.Sent, e error) { first, err = sent.First, e })
 			synctest.Wait()
 			return first, err
 		}
@@ -96,7 +96,7 @@ func TestNobodySeesWhatIsNotDurable(t *testing.T) {
 		r, _ := join(t, out.Topic(), -1, 0)
 		r.in.Start()
 		answered := false
-		out.Send([][]byte{[]byte("a")}, func(first uint64, err error) { answered = first == 1 && err == nil })
+		out.Send([][]byte{[]byte("a")}, func(sent streams.Sent, err error) { answered = sent.First == 1 && err == nil })
 		synctest.Wait()
 		late, joined := join(t, out.Topic(), -1, 1)
 		late.in.Start()

@@ -42,7 +42,7 @@ func TestPauseIsNotDelayedByPublishesWithKeys(t *testing.T) {
 				time.Sleep(time.Duration(i) * 2 * time.Millisecond)
 				for k := 0; !stop.Load(); k++ {
 					done := make(chan error, 1)
-					out.Topic().SendOnce(string(rune('a'+i))+time.Now().String(), [][]byte{[]byte("x")}, func(_ uint64, err error) { done <- err })
+					out.Topic().SendOnce(string(rune('a'+i))+time.Now().String(), [][]byte{[]byte("x")}, func(_ streams.Sent, err error) { done <- err })
 					if errors.Is(<-done, streams.ErrHeld) {
 						refused.Add(1)
 					}
@@ -143,7 +143,7 @@ func TestPauseIsHeardBehindWhatWasSentBefore(t *testing.T) {
 		paused := make(chan error)
 		go func() { paused <- out.Topic().Hold(t.Context(), true) }()
 		synctest.Wait()
-		out.Send([][]byte{[]byte("b")}, func(_ uint64, err error) {
+		out.Send([][]byte{[]byte("b")}, func(_ streams.Sent, err error) {
 			if err != streams.ErrHeld {
 				t.Errorf("Send: %v, want ErrHeld", err)
 			}
@@ -172,7 +172,7 @@ func TestStateTravelsInOrder(t *testing.T) {
 		if err := out.Topic().Hold(ctx, true); err != nil {
 			t.Fatal(err)
 		}
-		out.Send([][]byte{[]byte("x")}, func(_ uint64, err error) {
+		out.Send([][]byte{[]byte("x")}, func(_ streams.Sent, err error) {
 			if err != streams.ErrHeld {
 				t.Errorf("Send to a paused topic: %v, want ErrHeld", err)
 			}

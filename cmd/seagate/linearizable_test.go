@@ -328,19 +328,20 @@ func (w *linearWorker) publish() {
 	})
 }
 
-func (w *linearWorker) send(ctx context.Context, op operation) error {
+func (w *linearWorker) send(ctx context.Context, op operation) (err error) {
 	message := map[string]int{"n": op.Value}
 	conn := w.socket(ctx)
 	switch {
 	case conn == nil && op.Key == "":
-		return w.client.Publish(ctx, op.Stream, message)
+		_, err = w.client.Publish(ctx, op.Stream, message)
 	case conn == nil:
-		return w.client.PublishOnce(ctx, op.Stream, op.Key, message)
+		_, err = w.client.PublishOnce(ctx, op.Stream, op.Key, message)
 	case op.Key == "":
-		return conn.Publish(ctx, op.Stream, message)
+		_, err = conn.Publish(ctx, op.Stream, message)
 	default:
-		return conn.PublishOnce(ctx, op.Stream, op.Key, message)
+		_, err = conn.PublishOnce(ctx, op.Stream, op.Key, message)
 	}
+	return err
 }
 
 // socket returns a connection, or nil for HTTP, which every other client uses and every

@@ -26,6 +26,8 @@ func (q *request) encode(answer any) ([]byte, error) {
 		return nil, nil
 	case []byte:
 		return answer, nil
+	case *receipt:
+		return answer.body, nil
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {

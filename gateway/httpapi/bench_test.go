@@ -35,8 +35,8 @@ func BenchmarkPublish(b *testing.B) {
 				clear(answer.header)
 				w.handler.ServeHTTP(answer, r)
 			}
-			if answer.body != "{}" {
-				b.Fatal(answer.body)
+			if !bytes.HasPrefix(answer.body, []byte(`{"seq":`)) {
+				b.Fatalf("%s", answer.body)
 			}
 		})
 	}
@@ -70,8 +70,8 @@ func BenchmarkBatch(b *testing.B) {
 		clear(answer.header)
 		w.handler.ServeHTTP(answer, r)
 	}
-	if answer.body != "{}" {
-		b.Fatal(answer.body)
+	if !bytes.HasPrefix(answer.body, []byte(`{"seq":`)) {
+		b.Fatalf("%s", answer.body)
 	}
 }
 
@@ -89,10 +89,10 @@ func publishBody(size int) []byte {
 	return []byte(head + strings.Repeat("x", size-len(head)) + `"}}`)
 }
 
-// discard is an http.ResponseWriter that keeps nothing of a body but "{}".
+// discard is an http.ResponseWriter that keeps the last body.
 type discard struct {
 	header http.Header
-	body   string
+	body   []byte
 }
 
 func (d *discard) Header() http.Header { return d.header }
@@ -102,10 +102,6 @@ func (d *discard) WriteHeader(int)     {}
 func (d *discard) SetReadDeadline(time.Time) error { return nil }
 
 func (d *discard) Write(p []byte) (int, error) {
-	if len(p) == 2 {
-		d.body = "{}"
-	} else {
-		d.body = string(p)
-	}
+	d.body = append(d.body[:0], p...)
 	return len(p), nil
 }

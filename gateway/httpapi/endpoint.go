@@ -24,6 +24,7 @@ type request struct {
 	r         *http.Request
 	principal *auth.Principal // nil at a public route
 	streaming bool            // the operation has begun to write the answer itself
+	receipt   *receipt        // the answer of a publish, to be reused once it is written
 }
 
 // An endpoint answers the requests that match one pattern.
@@ -68,7 +69,11 @@ func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	if q.streaming {
 		return http.StatusOK, ""
 	}
-	return respond(q.w, q.r, body), ""
+	status = respond(q.w, q.r, body)
+	if q.receipt != nil {
+		receipts.Put(q.receipt)
+	}
+	return status, ""
 }
 
 // logAccess logs a request and its outcome. It leaves out what may contain a

@@ -12,9 +12,6 @@ import (
 	"seagate/protocol"
 )
 
-// emptyObject is an answer, of type any so that returning it allocates nothing.
-var emptyObject any = []byte("{}")
-
 // publish is POST /streams/{stream}/publish. The package comment has its bodies.
 func (q *request) publish() (any, error) {
 	body, err := q.body()
@@ -31,7 +28,13 @@ func (q *request) publish() (any, error) {
 	}
 	t := receipts.Get().(*receipt)
 	q.gateway.Publish(q.principal, gateway.Publication{Stream: q.stream(), Payloads: messages, Batch: batch, ID: id}, t.done)
-	return emptyObject, t.wait(q.r.Context())
+	at, err := t.wait(q.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	t.body = protocol.AppendPublishedBody(t.body[:0], at, batch)
+	q.receipt = t
+	return t, nil
 }
 
 // idempotencyKey returns the header of that name, or "". Messages under a key
@@ -185,27 +188,35 @@ func detach(messages []jsontext.Value, body []byte) []jsontext.Value {
 	return messages
 }
 
-// A receipt receives the outcome of a publish. It is reused.
+// A receipt receives the outcome of a publish, and is its answer. It is reused.
 type receipt struct {
-	outcome chan error
-	done    func(error)
+	outcome chan outcome
+	done    func(protocol.Published, error)
+	body    []byte
+}
+
+type outcome struct {
+	at  protocol.Published
+	err error
 }
 
 var receipts = sync.Pool{New: func() any {
-	t := &receipt{outcome: make(chan error, 1)}
-	t.done = func(err error) { t.outcome <- err }
+	t := &receipt{outcome: make(chan outcome, 1)}
+	t.done = func(at protocol.Published, err error) { t.outcome <- outcome{at, err} }
 	return t
 }}
 
-// wait returns the outcome, and gives the receipt back.
-func (t *receipt) wait(ctx context.Context) error {
+// wait returns the outcome. After an error the receipt must not be used again.
+func (t *receipt) wait(ctx context.Context) (protocol.Published, error) {
 	select {
-	case err := <-t.outcome:
-		receipts.Put(t)
-		return err
+	case o := <-t.outcome:
+		if o.err != nil {
+			receipts.Put(t)
+		}
+		return o.at, o.err
 	case <-ctx.Done():
-		// The outcome may still come, so nobody may use the receipt again.
-		return protocol.Errorf(protocol.CodeStorageUnavailable,
+		// The outcome may still come, so the receipt cannot be reused.
+		return protocol.Published{}, protocol.Errorf(protocol.CodeStorageUnavailable,
 			"the request ended before its messages were accepted; they may be yet")
 	}
 }

@@ -15,6 +15,7 @@ func TestPublishBodies(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
 	messages := s.messages(t, s.root, "a")
+	seq := 1
 	for _, c := range []struct {
 		body string
 		want []string
@@ -30,9 +31,14 @@ func TestPublishBodies(t *testing.T) {
 		{`{"payload":[{"n":1},{"n":2}]}`, []string{`{"n":1}`, `{"n":2}`}},
 		{`[` + strings.Repeat(" ", 10_000) + `{"n":1}]`, []string{`{"n":1}`}},
 	} {
-		if got := s.ok("POST", "/api/v1/streams/a/publish", c.body); got != "{}" {
-			t.Errorf("%s: %s", c.body, got)
+		at := fmt.Sprintf(`{"seq":%d,`, seq)
+		if c.body[0] == '[' || strings.HasPrefix(c.body, `{"payload":[`) {
+			at += fmt.Sprintf(`"lastSeq":%d,`, seq+len(c.want)-1)
 		}
+		if got := s.ok("POST", "/api/v1/streams/a/publish", c.body); hidePosition(got) != at+`"time":"«time»","epoch":"«epoch»"}` {
+			t.Errorf("%.100s: %s, want %s", c.body, got, at)
+		}
+		seq += len(c.want)
 		for i, want := range c.want {
 			if got := next(t, messages); got != want {
 				t.Errorf("%.100s: message %d is %s, want %s", c.body, i, got, want)

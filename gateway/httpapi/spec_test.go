@@ -34,8 +34,8 @@ func TestStreamSeaCalls(t *testing.T) {
 		{"POST", "/schema-versions-vector", `{"schemaNames":["boiler","nothing","portCall","boiler"]}`,
 			`{"versionsVector":[10,null,"1.0.0",10]}`},
 		{"POST", "/schema-versions-vector", `{"schemaNames":[]}`, `{"versionsVector":[]}`},
-		{"POST", "/streams/portCall/publish", `{"payload":{"id":1,"moves":[{"load":1.5}]}}`, `{}`},
-		{"POST", "/streams/portCall/publish", `[{"payload":{"id":1,"moves":[]}},{"payload":{"id":2,"moves":[]}}]`, `{}`},
+		{"POST", "/streams/portCall/publish", `{"payload":{"id":1,"moves":[{"load":1.5}]}}`, `{"seq":1,"time":"«time»","epoch":"«epoch»"}`},
+		{"POST", "/streams/portCall/publish", `[{"payload":{"id":1,"moves":[]}},{"payload":{"id":2,"moves":[]}}]`, `{"seq":2,"lastSeq":3,"time":"«time»","epoch":"«epoch»"}`},
 		{"POST", "/client", `{"clientId":"worker","description":"does the work"}`,
 			`{"givenId":"worker","secret":"«secret»","description":"does the work"}`},
 		{"POST", "/client", `{"clientId":"other"}`, `{"givenId":"other","secret":"«secret»","description":""}`},
@@ -47,13 +47,20 @@ func TestStreamSeaCalls(t *testing.T) {
 			`{"newJailId":"tenant","newClientId":"boss","newClientSecret":"«secret»"}`},
 		{"DELETE", "/jails/tenant", "", `{"id":"tenant"}`},
 	} {
-		if got := hideSecret(s.ok(c.method, "/api/v1"+c.path, c.body)); got != c.want {
+		if got := hidePosition(hideSecret(s.ok(c.method, "/api/v1"+c.path, c.body))); got != c.want {
 			t.Errorf("%s %s\n got %s\nwant %s", c.method, c.path, got, c.want)
 		}
 	}
 }
 
 var generatedSecret = regexp.MustCompile(`"sea_[A-Za-z0-9_-]{54}"`)
+
+var position = regexp.MustCompile(`"time":"[^"]+Z","epoch":"[^"]+"`)
+
+// hidePosition replaces what differs between two runs in the answer to a publish.
+func hidePosition(body string) string {
+	return position.ReplaceAllString(body, `"time":"«time»","epoch":"«epoch»"`)
+}
 
 func hideSecret(body string) string {
 	return generatedSecret.ReplaceAllString(body, `"«secret»"`)
@@ -105,11 +112,11 @@ func TestExtensionCalls(t *testing.T) {
 		{"GET", "/streams/a/schemas/current", "", `{"name":"a","version":"2.0","fields":[]}`},
 		{"PUT", "/streams/b/header", `{"payload": {"n": 7}}`, `{}`},
 		{"GET", "/streams/b/header", "", `{"payload":{"n":7}}`},
-		{"POST", "/streams/b/publish", `{"payload":{"n":8}}`, `{}`},
+		{"POST", "/streams/b/publish", `{"payload":{"n":8}}`, `{"seq":1,"time":"«time»","epoch":"«epoch»"}`},
 		{"POST", "/streams/b/pause", "", `{"name":"b","paused":true}`},
 		{"GET", "/streams/b", "", `{"name":"b","version":1,"registered":false,"paused":true,"held":true,"requested":false,"providers":0,"subscribers":0,"groups":0,"firstSeq":1,"lastSeq":1,"bytes":7,"hasHeader":true,"durability":"disk","epoch":"«epoch»"}`},
 		{"POST", "/streams/b/resume", "", `{"name":"b","paused":false}`},
-		{"POST", "/streams/b/publish", `{"payload":{"n":9}}`, `{}`},
+		{"POST", "/streams/b/publish", `{"payload":{"n":9}}`, `{"seq":2,"time":"«time»","epoch":"«epoch»"}`},
 		{"DELETE", "/streams/b/header", "", `{}`},
 		{"DELETE", "/streams/b/header", "", `{}`},
 		{"DELETE", "/streams/b", "", `{"name":"b"}`},
@@ -117,7 +124,7 @@ func TestExtensionCalls(t *testing.T) {
 		{"POST", "/streams/a/define?dryRun=true", `{"version":2,"fields":[]}`, `{"change":"unchanged","differences":[],"definition":{"name":"a","version":"2.0","fields":[]}}`},
 		{"POST", "/streams/a/define?dryRun=false", `{"version":2,"fields":[]}`, `{"name":"a","version":"2.0","fields":[]}`},
 	} {
-		if got := anEpoch.ReplaceAllString(s.ok(c.method, "/api/v1"+c.path, c.body), `"epoch":"«epoch»"`); got != c.want {
+		if got := anEpoch.ReplaceAllString(hidePosition(s.ok(c.method, "/api/v1"+c.path, c.body)), `"epoch":"«epoch»"`); got != c.want {
 			t.Errorf("%s %s\n got %s\nwant %s", c.method, c.path, got, c.want)
 		}
 	}
@@ -198,14 +205,14 @@ func TestDeployedClients(t *testing.T) {
 		{"Python defines", "POST", "/streams/boiler/define", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(define), schema},
 		// It sends Content-Encoding on GET requests too, which have no body.
 		{"Python describes", "GET", "/streams/boiler/schema", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", "", schema},
-		{"Python publishes", "POST", "/streams/boiler/publish", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"payload": {"t": 91.5}}`), `{}`},
+		{"Python publishes", "POST", "/streams/boiler/publish", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"payload": {"t": 91.5}}`), `{"seq":1,"time":"«time»","epoch":"«epoch»"}`},
 		{"Python asks for versions", "POST", "/schema-versions-vector", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"schemaNames": ["boiler", "none"]}`), `{"versionsVector":["1.0.0",null]}`},
 		{"PHP defines", "POST", "/streams/boiler/define", "Content-Type: application/json\r\nContent-Encoding: gzip\r\nUser-Agent: GuzzleHttp/7\r\n",
 			zipped(`{"name":"boiler","version":"1.0.0","fields":[{"name":"t","type":"float","enum":null,"fields":null}]}`), schema},
-		{"PHP publishes", "POST", "/streams/boiler/publish", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"payload":{"t":1}}`), `{}`},
+		{"PHP publishes", "POST", "/streams/boiler/publish", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", zipped(`{"payload":{"t":1}}`), `{"seq":2,"time":"«time»","epoch":"«epoch»"}`},
 		{"JavaScript defines", "POST", "/streams/boiler/define", "content-type: application/json\r\naccept: application/json\r\naccept-encoding: gzip,deflate\r\n", `{"version":"1.0.0","fields":[{"name":"t","type":"float"}]}`, schema},
-		{"JavaScript publishes", "POST", "/streams/boiler/publish", "content-type: application/json\r\naccept: application/json\r\naccept-encoding: gzip,deflate\r\n", `{"payload":{"t":2}}`, `{}`},
-		{"curl publishes", "POST", "/streams/boiler/publish", "Accept: */*\r\nContent-Type: application/json; charset=utf-8\r\n", `[{"t":3},{"t":4}]`, `{}`},
+		{"JavaScript publishes", "POST", "/streams/boiler/publish", "content-type: application/json\r\naccept: application/json\r\naccept-encoding: gzip,deflate\r\n", `{"payload":{"t":2}}`, `{"seq":3,"time":"«time»","epoch":"«epoch»"}`},
+		{"curl publishes", "POST", "/streams/boiler/publish", "Accept: */*\r\nContent-Type: application/json; charset=utf-8\r\n", `[{"t":3},{"t":4}]`, `{"seq":4,"lastSeq":5,"time":"«time»","epoch":"«epoch»"}`},
 		{"curl is asked for h2c", "GET", "/streams/boiler/schema", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", "", schema},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -214,7 +221,7 @@ func TestDeployedClients(t *testing.T) {
 				length = "Content-Length: " + itoa(len(c.body)) + "\r\n"
 			}
 			a := s.raw(c.method, c.method+" /api/v1"+c.path+" HTTP/1.1\r\nHost: localhost:3104\r\n"+auth+c.header+length+"\r\n"+c.body)
-			if a.status != 200 || a.body != c.want || a.header.Get("Content-Type") != "application/json" {
+			if a.status != 200 || hidePosition(a.body) != c.want || a.header.Get("Content-Type") != "application/json" {
 				t.Errorf("%d %v %s", a.status, a.header, a.body)
 			}
 		})

@@ -7,6 +7,9 @@ import (
 	"seagate/protocol"
 )
 
+// emptyObject is the answer of calls that say nothing but that they succeeded.
+var emptyObject any = []byte("{}")
+
 // index is GET /api/v1, for people who explore the API.
 func (q *request) index() (any, error) {
 	type links struct {

@@ -21,9 +21,16 @@ func (s *Session) publish(r protocol.Request) {
 		Payloads: []jsontext.Value{bytes.Clone(request.Payload)}, // the message is the reader's
 		ID:       request.MessageID,
 	}
-	s.gateway.Publish(s.principal, publication, func(err error) {
-		s.answers.Fill(place, s.answerFrame(r.ID, protocol.ActionPublish, nil, err))
+	s.gateway.Publish(s.principal, publication, func(at protocol.Published, err error) {
+		s.answers.Fill(place, s.publishedFrame(r.ID, at, err))
 	})
+}
+
+func (s *Session) publishedFrame(id int64, at protocol.Published, err error) []byte {
+	if err != nil {
+		return s.refused(id, protocol.ActionPublish, s.gateway.Refusal(err))
+	}
+	return s.frame(func(b []byte) []byte { return protocol.AppendPublished(b, id, at) })
 }
 
 func (s *Session) define(r protocol.Request) {

@@ -19,6 +19,7 @@ import (
 	"seagate/gateway/standin"
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
+	"seagate/protocol"
 )
 
 // A field is a gateway with deployed clients in a bubble of testing/synctest. The
@@ -87,7 +88,7 @@ func (f *field) backlog(messages int) (payloads []string) {
 		payloads = append(payloads, fmt.Sprintf(`{"n":%d}`, n))
 		batch = append(batch, jsontext.Value(payloads[n]))
 	}
-	f.gateway.Publish(f.root, gateway.Publication{Stream: "boiler", Payloads: batch}, func(err error) {
+	f.gateway.Publish(f.root, gateway.Publication{Stream: "boiler", Payloads: batch}, func(_ protocol.Published, err error) {
 		if err != nil {
 			f.t.Error(err)
 		}

@@ -23,6 +23,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
+	"seagate/protocol"
 	"seagate/streams"
 )
 
@@ -112,7 +113,7 @@ func (b *bench) defineAs(stream, definition string) {
 
 func (b *bench) publish(stream, payload string) {
 	b.t.Helper()
-	b.gateway.Publish(b.root, gateway.Publication{Stream: stream, Payloads: []jsontext.Value{jsontext.Value(payload)}}, func(err error) {
+	b.gateway.Publish(b.root, gateway.Publication{Stream: stream, Payloads: []jsontext.Value{jsontext.Value(payload)}}, func(_ protocol.Published, err error) {
 		if err != nil {
 			b.t.Errorf("publish %s: %v", payload, err)
 		}

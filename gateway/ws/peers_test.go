@@ -116,7 +116,7 @@ func TestMessagesBeforeAuthenticationAreBounded(t *testing.T) {
 		b.wide()
 		c := b.login()
 		c.Send(`{"id":2,"action":"publish","streamName":"wide","payload":` + wide(1, 72<<10) + `}`)
-		c.Want(`{"id":2,"action":"publish","success":true}`)
+		c.WantPublished(2, 1)
 	})
 }
 
@@ -232,7 +232,7 @@ func TestASlowWriterIsNotDropped(t *testing.T) {
 			}
 		}()
 		c.AutoPong = false // they would go between the pieces
-		c.Want(`{"id":2,"action":"publish","success":true}`)
+		c.WantPublished(2, 1)
 		<-done
 	})
 }
@@ -273,5 +273,5 @@ func TestLargeMessageRightBehindTheCredentials(t *testing.T) {
 	first := wstest.Frame(true, wstest.Text, fmt.Appendf(nil, `{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
 	c.SendRaw(append(first, wstest.Frame(true, wstest.Text, []byte(`{"id":2,"action":"publish","streamName":"wide","payload":`+wide(1, 100<<10)+`}`))...))
 	c.Want(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"root"}}`)
-	c.Want(`{"id":2,"action":"publish","success":true}`)
+	c.WantPublished(2, 1)
 }

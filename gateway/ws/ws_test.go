@@ -98,7 +98,7 @@ func TestPublishedPayloadsAreCopied(t *testing.T) {
 	}
 	writer.SendRaw(all)
 	for id := 2; id < 300; id++ {
-		writer.Want(fmt.Sprintf(`{"id":%d,"action":"publish","success":true}`, id))
+		writer.WantPublished(id, id-1)
 	}
 	for id := 2; id < 300; id++ {
 		reader.Want(delivery(2, "boiler", fmt.Sprintf(`{"n":%d}`, id)))

@@ -159,7 +159,7 @@ func TestAStoppedClientMissesNothing(t *testing.T) {
 	}
 	send := func(text string) {
 		sent := make(chan error, 1)
-		out.Send([][]byte{[]byte(text)}, func(_ uint64, err error) { sent <- err })
+		out.Send([][]byte{[]byte(text)}, func(_ streams.Sent, err error) { sent <- err })
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}

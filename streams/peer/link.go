@@ -75,7 +75,7 @@ type OutTopic interface {
 	Start()
 	Interest() streams.Interest
 	SetPaused(paused bool)
-	Send(payloads [][]byte, done func(first uint64, err error))
+	Send(payloads [][]byte, done func(streams.Sent, error))
 	Close()
 }
 

@@ -42,7 +42,7 @@ func TestMetricsOfGroupsOfDeletedClients(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out.Send([][]byte{[]byte("1")}, func(uint64, error) {})
+	out.Send([][]byte{[]byte("1")}, func(streams.Sent, error) {})
 	r := prometheus.NewRegistry()
 	r.MustRegister(&groupMetrics{registry, dir, 100})
 	if _, err := r.Gather(); err != nil {

@@ -79,8 +79,13 @@ func TestCommands(t *testing.T) {
 
 		{args: `publish boiler {"t":1.50}`, route: "POST /streams/boiler/publish", answer: `{}`,
 			request: ` {"payload":{"t":1.50}}`, notes: "published to boiler\n"},
-		{args: `publish boiler {"t":1.50} --message-id a-1`, route: "POST /streams/boiler/publish", answer: `{}`,
-			request: ` {"payload":{"t":1.50}} under a-1`, notes: "published to boiler\n"},
+		{args: `publish boiler {"t":1.50} --message-id a-1`, route: "POST /streams/boiler/publish",
+			answer:  `{"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`,
+			request: ` {"payload":{"t":1.50}} under a-1`, notes: "published to boiler: message 17 of epoch e1\n"},
+		{args: `publish boiler {"t":1.50} --json`, route: "POST /streams/boiler/publish",
+			answer:  `{"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`,
+			request: ` {"payload":{"t":1.50}}`,
+			out:     `{"stream":"boiler","published":1,"refused":0,"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}` + "\n"},
 		{args: `publish boiler {"t":1.50} --json`, route: "POST /streams/boiler/publish", answer: `{}`,
 			request: ` {"payload":{"t":1.50}}`, out: `{"stream":"boiler","published":1,"refused":0}` + "\n"},
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -52,6 +53,10 @@ JSON is a message, even if there is a file of that name: give it as ./FILE. The
 gateway checks each message by itself. A refused message is reported with its line, and the next ones are
 still published. If a message was refused, the exit status is 1.
 
+It says where the message stands, or the last of several: its number, and the epoch
+to which the number belongs. With --json the last line has them as "seq", "time" and
+"epoch".
+
 With --message-id the gateway accepts the message once, however often it is sent.
 If you do not know whether it was accepted, publish it again with the same id.`
 	cmd.Example = `  seagate publish boiler '{"temperature": 91.5}'
@@ -92,21 +97,45 @@ func publishOne(ctx context.Context, t *task, id string) error {
 		if err := protocol.CheckMessageID(id); err != nil {
 			return usagef("--message-id: %w", err)
 		}
-		publish = func(ctx context.Context, stream string, message any) error {
+		publish = func(ctx context.Context, stream string, message any) (client.Published, error) {
 			return t.PublishOnce(ctx, stream, id, message)
 		}
 	}
-	if err := publish(ctx, stream, message); err != nil {
+	at, err := publish(ctx, stream, message)
+	if err != nil {
 		return err
 	}
-	return t.Done(tally{Stream: stream, Published: 1}, "published to %s", stream)
+	result := tally{Stream: stream}
+	result.add(at)
+	if at.Seq == 0 {
+		return t.Done(result, "published to %s", stream)
+	}
+	return t.Done(result, "published to %s: message %d of epoch %s", stream, at.Seq, at.Epoch)
 }
 
-// A tally counts what happened to the messages.
+// A tally counts what happened to the messages, and says where the last one that was
+// published stands.
 type tally struct {
-	Stream    string `json:"stream"`
-	Published int    `json:"published"`
-	Refused   int    `json:"refused"`
+	Stream    string    `json:"stream"`
+	Published int       `json:"published"`
+	Refused   int       `json:"refused"`
+	Seq       uint64    `json:"seq,omitzero"`
+	Time      time.Time `json:"time,omitzero"`
+	Epoch     string    `json:"epoch,omitzero"`
+}
+
+// add counts a message that was published.
+func (t *tally) add(at client.Published) {
+	t.Published++
+	t.Seq, t.Time, t.Epoch = at.Seq, at.Time, at.Epoch
+}
+
+// last says where the last message stands, if the gateway has said it.
+func (t *tally) last() string {
+	if t.Seq == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the last is message %d of epoch %s", t.Seq, t.Epoch)
 }
 
 // publishLines sends the lines without waiting for answers, and handles answers
@@ -137,10 +166,11 @@ type pipeline struct {
 	last  *client.Receipt // of the newest line on the connection; nil before the first
 }
 
-// A sentLine is a line that was sent. Without a receipt its result is err.
+// A sentLine is a line that was sent. Without a receipt its result is at and err.
 type sentLine struct {
 	number  int
 	receipt *client.Receipt
+	at      client.Published
 	err     error
 }
 
@@ -218,11 +248,11 @@ func (p *pipeline) sendAlone(ctx context.Context, l line) error {
 	case p.conn.Err() != nil:
 		return p.conn.Err()
 	}
-	err := p.Publish(ctx, p.tally.Stream, jsontext.Value(l.text))
+	at, err := p.Publish(ctx, p.tally.Stream, jsontext.Value(l.text))
 	if _, refused := errors.AsType[*client.Error](err); err != nil && !refused {
 		return err
 	}
-	p.sent <- sentLine{number: l.number, err: err}
+	p.sent <- sentLine{number: l.number, at: at, err: err}
 	return nil
 }
 
@@ -275,14 +305,14 @@ func readLine(r *bufio.Reader) (text []byte, err error) {
 // the error that ended the connection, if there is one.
 func (p *pipeline) awaitAnswers() (ended error) {
 	for s := range p.sent {
-		err := s.err
+		at, err := s.at, s.err
 		if s.receipt != nil {
-			err = s.receipt.Wait(context.Background()) // returns when the connection ends
+			at, err = s.receipt.Wait(context.Background()) // returns when the connection ends
 		}
 		_, refused := errors.AsType[*client.Error](err)
 		switch {
 		case err == nil:
-			p.tally.Published++
+			p.tally.add(at)
 		case s.receipt == nil || refused && p.conn.Err() == nil: // the problem is of this line alone
 			p.tally.Refused++
 			p.refusal(s.number, err)
@@ -307,7 +337,7 @@ func (p *pipeline) refusal(number int, err error) {
 }
 
 func (p *pipeline) summarize(readErr, ended error) error {
-	err := p.Console.Done(p.tally, "published %d to %s, refused %d", p.tally.Published, p.tally.Stream, p.tally.Refused)
+	err := p.Console.Done(p.tally, "published %d to %s, refused %d%s", p.tally.Published, p.tally.Stream, p.tally.Refused, p.tally.last())
 	switch {
 	case ended != nil: // reading stopped for the same reason
 		return ended

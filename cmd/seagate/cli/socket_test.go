@@ -16,7 +16,10 @@ func published(id, n int) string {
 	return fmt.Sprintf(`{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":%d}}`, id, n)
 }
 
-func accepted(id int) string { return fmt.Sprintf(`{"id":%d,"action":"publish","success":true}`, id) }
+// accepted returns the answer to a request. Its message has the number of the request.
+func accepted(id int) string {
+	return fmt.Sprintf(`{"id":%d,"action":"publish","success":true,"seq":%[1]d,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}`, id)
+}
 
 func refused(id int) string {
 	return fmt.Sprintf(`{"id":%d,"action":"publish","success":false,"error":{"code":"invalid_payload","message":"no","errors":["a: x","b: y"]}}`, id)
@@ -40,10 +43,10 @@ func TestPublishLines(t *testing.T) {
   a: x
   b: y
 error: line 4: the line is not JSON: invalid character 'o' in literal null (expecting 'u') after offset 1
-published 2 to boiler, refused 2
+published 2 to boiler, refused 2; the last is message 4 of epoch e1
 error: 2 of 4 messages were not published
 `},
-		{"publish boiler - --json", `{"stream":"boiler","published":2,"refused":2}` + "\n",
+		{"publish boiler - --json", `{"stream":"boiler","published":2,"refused":2,"seq":4,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}` + "\n",
 			`{"line":3,"error":{"code":"invalid_payload","message":"no","errors":["a: x","b: y"]}}
 {"line":4,"error":{"message":"the line is not JSON: invalid character 'o' in literal null (expecting 'u') after offset 1"}}
 {"error":{"message":"2 of 4 messages were not published"}}
@@ -82,7 +85,7 @@ func TestPublishALineThatIsTooLong(t *testing.T) {
 	r := runWith(t.Context(), strings.NewReader(in), "publish", "boiler")
 	r.want(t, "", `error: line 2: the line has more than 16777216 bytes, which is the most that is read
 error: line 4: the line has more than 16777216 bytes, which is the most that is read
-published 2 to boiler, refused 2
+published 2 to boiler, refused 2; the last is message 3 of epoch e1
 error: 2 of 4 messages were not published
 `, 1)
 }
@@ -107,7 +110,7 @@ func TestPublishALineThatIsTooLargeForAFrame(t *testing.T) {
 	}
 	r := runWith(t.Context(), strings.NewReader(framed+"\n"+alone+"\n{\"n\":3}\n"), "publish", "boiler")
 	r.want(t, "", `error: line 2: message_too_large: no
-published 2 to boiler, refused 1
+published 2 to boiler, refused 1; the last is message 3 of epoch e1
 error: 1 of 3 messages were not published
 `, 1)
 	f.wantRequests(`POST /streams/boiler/publish {"payload":` + alone + `}`)
@@ -128,7 +131,7 @@ func TestPublishLosesItsConnection(t *testing.T) {
 	defer out.Close()
 	go io.WriteString(out, "{\"n\":1}\n{\"n\":2}\n")
 	r := runWith(t.Context(), in, "publish", "boiler")
-	r.want(t, "", "published 1 to boiler, refused 0\nerror: credentials_revoked: rotated\n"+
+	r.want(t, "", "published 1 to boiler, refused 0; the last is message 2 of epoch e1\nerror: credentials_revoked: rotated\n"+
 		"hint: Get the client's current secret or key and connect again with it.\n", 3)
 }
 
@@ -145,7 +148,7 @@ func TestPublishInterrupted(t *testing.T) {
 	defer out.Close()
 	go io.WriteString(out, "{\"n\":1}\n")
 	r := runWith(ctx, in, "publish", "boiler")
-	r.want(t, "", "published 1 to boiler, refused 0\nerror: interrupted; the rest was not published\n", 1)
+	r.want(t, "", "published 1 to boiler, refused 0; the last is message 2 of epoch e1\nerror: interrupted; the rest was not published\n", 1)
 }
 
 func TestSubscribe(t *testing.T) {

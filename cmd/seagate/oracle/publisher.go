@@ -271,7 +271,8 @@ func (p *socketPublisher) send(conn *client.Conn, made parcel) bool {
 func (p *socketPublisher) answer() bool {
 	first := p.pending[0]
 	p.pending = p.pending[1:]
-	again, ended := p.settle(first.parcel, first.receipt.Wait(p.consuming))
+	_, err := first.receipt.Wait(p.consuming)
+	again, ended := p.settle(first.parcel, err)
 	if again {
 		p.again = append(p.again, first.parcel)
 	}
@@ -326,7 +327,7 @@ func (p *httpPublisher) step() bool {
 	}
 }
 
-func (p *httpPublisher) call(made parcel) error {
+func (p *httpPublisher) call(made parcel) (err error) {
 	if !p.options.Calm && p.random.IntN(cutEvery) == 0 {
 		cut := time.AfterFunc(p.within(3*time.Millisecond), p.link.cut)
 		defer cut.Stop()
@@ -336,14 +337,15 @@ func (p *httpPublisher) call(made parcel) error {
 	single := len(made.bodies) == 1
 	switch {
 	case single && made.key == "":
-		return p.link.Publish(ctx, made.stream, made.bodies[0])
+		_, err = p.link.Publish(ctx, made.stream, made.bodies[0])
 	case single:
-		return p.link.PublishOnce(ctx, made.stream, made.key, made.bodies[0])
+		_, err = p.link.PublishOnce(ctx, made.stream, made.key, made.bodies[0])
 	case made.key == "":
-		return p.link.PublishBatch(ctx, made.stream, made.bodies)
+		_, err = p.link.PublishBatch(ctx, made.stream, made.bodies)
 	default:
-		return p.link.PublishBatchOnce(ctx, made.stream, made.key, made.bodies)
+		_, err = p.link.PublishBatchOnce(ctx, made.stream, made.key, made.bodies)
 	}
+	return err
 }
 
 func (p *publisher) within(d time.Duration) time.Duration {

@@ -208,6 +208,15 @@ func (c *Conn) Want(message string) {
 	}
 }
 
+// WantPublished expects the answer to a publish: its message got the number seq.
+func (c *Conn) WantPublished(id, seq int) {
+	c.t.Helper()
+	want := fmt.Sprintf(`{"id":%d,"action":"publish","success":true,"seq":%d,"time":"`, id, seq)
+	if message, closed := c.Next(); closed != nil || !strings.HasPrefix(message, want) {
+		c.t.Fatalf("got %s, %v, want %s", message, closed, want)
+	}
+}
+
 // WantClose expects a close frame with the code, and with a reason that begins
 // as given, before any message.
 func (c *Conn) WantClose(code int, reason string) {
