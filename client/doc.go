@@ -17,7 +17,8 @@
 // context ends, its caller stops waiting for the answer, but the request stays
 // sent.
 //
-// Client.Follow keeps one subscription running when connections are lost.
+// Client.Follow keeps one subscription running when connections are lost, and misses
+// nothing that the stream keeps.
 //
 // # Positions
 //

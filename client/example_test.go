@@ -43,7 +43,7 @@ func ExampleClient_Follow() {
 		OnLost: func(cause error, wait time.Duration) { log.Printf("%v; trying again in %v", cause, wait) },
 		OnSubscribed: func(gap client.Gap) {
 			if gap.Cause != nil {
-				log.Printf("what was published from %v to %v is missed", gap.From, gap.To)
+				log.Printf("subscribed again after %v; nothing is missed: %t", gap.To.Sub(gap.From), gap.Resumed)
 			}
 		},
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"seagate/protocol"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 )
 
 // A Gap is a time without a subscription. Messages that were published in it are
-// missed, unless Resumed is set.
+// missed, unless Resumed or Restarted is set.
 type Gap struct {
 	From  time.Time // when the gateway last sent something, or the subscription ended
 	To    time.Time // when the subscription began again
@@ -28,6 +30,10 @@ type Gap struct {
 	// one that was handled. OnMissing reports messages that the stream no longer
 	// keeps.
 	Resumed bool
+	// Restarted says that the stream has another epoch than before: it was deleted and
+	// defined again, or is kept in memory, or came from a backup. So nobody knows which
+	// of its messages were handled, and the subscription begins with the oldest one.
+	Restarted bool
 }
 
 // FollowOptions says how to follow a stream. Follow calls the functions one at a
@@ -36,11 +42,10 @@ type FollowOptions struct {
 	// Group is as in SubscribeOptions. Messages that are published in a Gap go to
 	// other members of the group.
 	Group string
-	// From, Epoch and Meta are as in SubscribeOptions. With From or Meta, messages
-	// have numbers, and without a Group, Follow continues after a Gap where it was.
+	// From and Epoch are as in SubscribeOptions. With an Epoch, Follow ends with
+	// position_lost when the stream has another one, also after a Gap.
 	From  Position
 	Epoch string
-	Meta  bool
 	// Explicit is as in SubscribeOptions. Follow acknowledges a message when handle
 	// has returned nil for it, without waiting for the answer.
 	Explicit bool
@@ -53,7 +58,7 @@ type FollowOptions struct {
 	// with the reason and with the time until the next attempt.
 	OnLost func(cause error, wait time.Duration)
 	// OnMissing is called instead of handle for messages that the stream no longer
-	// keeps, if From or Meta is set.
+	// keeps.
 	OnMissing func(Missing)
 }
 
@@ -62,16 +67,20 @@ type FollowOptions struct {
 // 3 s. After each failure it waits about twice as long, up to 30 s. Each time varies
 // by half.
 //
-// Messages are missed while there is no connection, and so are messages that were
-// under way when it ended. OnSubscribed reports this. With FollowOptions.From or Meta
-// nothing is missed and nothing comes twice, except for the header, which comes first
-// each time. To continue after Follow has returned, keep the Seq and the Epoch of the
-// last message.
+// The new subscription continues with the message after the last one that was handled.
+// So nothing that the stream keeps is missed and nothing comes twice, except for the
+// header, which comes first each time. OnMissing reports what the stream no longer keeps,
+// and OnSubscribed when positions do not allow this, since the stream has another epoch
+// or the gateway has no positions. The messages have everything that a subscription with
+// Meta has. To continue after Follow has returned, keep the Seq and the Epoch of the last
+// message.
+//
+// In a Group, the gateway keeps the position, and messages may come twice.
 //
 // Follow returns the cause of the context when that ends, up to 3 s later if the
 // gateway does not answer. It returns an error of handle. It returns an *Error if
 // trying again does not help: wrong credentials, an expired token, no such stream, a
-// deleted stream, or a stream with another epoch (position_lost). See
+// deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
 // Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
 	f := follower{client: c, stream: stream, options: options, handle: handle}
@@ -79,7 +88,7 @@ func (c *Client) Follow(ctx context.Context, stream string, options FollowOption
 		Group:    options.Group,
 		From:     options.From,
 		Epoch:    options.Epoch,
-		Meta:     options.Meta || options.From != Position{},
+		Meta:     true, // for the positions
 		Explicit: options.Explicit,
 		Credit:   options.Credit,
 	}
@@ -90,6 +99,8 @@ func (c *Client) Follow(ctx context.Context, stream string, options FollowOption
 			return f.handlerErr
 		case ctx.Err() != nil:
 			return contextError(ctx)
+		case f.restart(cause):
+			continue
 		case !mayPass(cause):
 			return fmt.Errorf("client: follow %q: %w", stream, cause)
 		}
@@ -130,6 +141,18 @@ func (f *follower) session(ctx context.Context) error {
 		f.gap.From = conn.socket.heard()
 	}
 	return err
+}
+
+// restart reports whether the subscription is to begin anew because the stream, in
+// another epoch, does not have the position where it would continue.
+func (f *follower) restart(cause error) bool {
+	if CodeOf(cause) != protocol.CodePositionLost || !f.resumes || f.options.Epoch != "" {
+		return false
+	}
+	f.resumes = false
+	f.position.From, f.position.Epoch = Earliest(), ""
+	f.gap.Resumed, f.gap.Restarted = false, true
+	return true
 }
 
 func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
@@ -199,7 +222,7 @@ func (f *follower) missing(m Message) {
 
 // handled records that a message is handled.
 func (f *follower) handled(m Message) {
-	if f.resumes && m.Seq > 0 { // not the header
+	if m.Seq > 0 { // not the header
 		f.goOn(m.Seq+1, m.Epoch)
 	}
 }

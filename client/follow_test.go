@@ -48,17 +48,17 @@ func TestFollowReconnects(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t,
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`1`), delivery(`2`))
 				p.raw.Close()
 			},
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`3`))
 				p.close(1001, "server_shutdown: back in a moment")
 			},
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`4`))
 				p.expectEnd()
 			},
@@ -97,13 +97,13 @@ func TestFollowReportsAGapWhenItIsTooSlow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t,
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`1`), delivery(`2`), delivery(`3`))
 				p.expect(`{"id":3,"action":"unsubscribe","payload":2}`)
 				p.expectEnd()
 			},
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`4`))
 				p.expectEnd()
 			},
@@ -133,12 +133,12 @@ func TestAGapBeginsWhenTheGatewayWasLastHeard(t *testing.T) {
 		over := make(chan struct{})
 		f := newFake(t,
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`1`))
 				<-over // a cable was pulled, say
 			},
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`2`))
 				p.expectEnd()
 			},
@@ -190,11 +190,11 @@ func TestFollowEndsAnAttemptThatTakesTooLong(t *testing.T) {
 		f := newFake(t,
 			func(p *peer) {
 				p.enter()
-				p.expect(subscribe) // and no answer
-				p.skip()            // an unsubscribe, perhaps
+				p.expect(subscribeMeta) // and no answer
+				p.skip()                // an unsubscribe, perhaps
 			},
 			func(p *peer) {
-				p.enterAndSubscribe()
+				p.subscribeAs(subscribeMeta, subscribed)
 				p.send(delivery(`1`))
 				p.expectEnd()
 			},
@@ -224,16 +224,16 @@ func TestFollowEndsIfTryingAgainDoesNotHelp(t *testing.T) {
 		}},
 		{"no such stream", protocol.CodeStreamNotFound, func(p *peer) {
 			p.enter()
-			p.expect(subscribe)
+			p.expect(subscribeMeta)
 			p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"stream_not_found","message":"no"}}`)
 			p.expectEnd()
 		}},
 		{"an expired token", protocol.CodeTokenExpired, func(p *peer) {
-			p.enterAndSubscribe()
+			p.subscribeAs(subscribeMeta, subscribed)
 			p.close(1008, "token_expired: it has")
 		}},
 		{"a deleted stream", protocol.CodeStreamDeleted, func(p *peer) {
-			p.enterAndSubscribe()
+			p.subscribeAs(subscribeMeta, subscribed)
 			p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"stream_deleted","message":"gone"}}`)
 			p.expectEnd()
 		}},
@@ -254,7 +254,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 		f := newFake(t, func(p *peer) {
 			p.expect(authenticate)
 			p.send(authenticated)
-			p.expect(`{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g"}`)
+			p.expect(`{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g","meta":true}`)
 			p.send(subscribed)
 			p.expectEnd()
 		})

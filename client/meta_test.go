@@ -19,6 +19,7 @@ import (
 const (
 	subscribeMeta  = `{"id":2,"action":"subscribe","payload":"boiler_data","meta":true}`
 	subscribeGroup = `{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g","ack":"explicit"}`
+	followGroup    = `{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g","meta":true,"ack":"explicit"}`
 	gap            = `{"id":2,"action":"subscription","streamName":"boiler_data","gap":{"from":5,"to":9}}`
 	header         = `{"id":2,"action":"subscription","streamName":"boiler_data","payload":"h","header":true,"epoch":"e1"}`
 )
@@ -169,7 +170,7 @@ func TestBadMessageIDsAreNotSent(t *testing.T) {
 	})
 }
 
-// followMeta follows a stream with meta and records also what is missing.
+// followMeta follows a stream and records also what is missing.
 func (d *diary) followMeta(t *testing.T, f *fake, options client.FollowOptions, n int) error {
 	noted := d.options()
 	options.OnLost, options.OnSubscribed = noted.OnLost, noted.OnSubscribed
@@ -256,7 +257,7 @@ func TestFollowContinuesWhenItIsTooSlow(t *testing.T) {
 		)
 		var d diary
 		note := d.until(3)
-		f.client(queueOf(1)).Follow(t.Context(), "boiler_data", client.FollowOptions{Meta: true}, func(m client.Message) error {
+		f.client(queueOf(1)).Follow(t.Context(), "boiler_data", client.FollowOptions{}, func(m client.Message) error {
 			time.Sleep(10 * time.Second)
 			return note(m)
 		})
@@ -264,22 +265,44 @@ func TestFollowContinuesWhenItIsTooSlow(t *testing.T) {
 	})
 }
 
-func TestFollowEndsWhenItsPositionIsLost(t *testing.T) {
+func TestFollowWhenItsPositionIsLost(t *testing.T) {
+	lost := func(p *peer) {
+		p.enter()
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler_data","from":2,"epoch":"e1","meta":true}`)
+		p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"position_lost","message":"no"}}`)
+		p.expectEnd()
+	}
+	first := func(request string) func(*peer) {
+		return func(p *peer) {
+			p.subscribeAs(request, joinedAt(1, 1))
+			p.send(numbered(1, 0))
+			p.raw.Close()
+		}
+	}
 	bubble(t, func(t *testing.T) {
-		f := newFake(t,
-			func(p *peer) {
-				p.subscribeAs(subscribeMeta, joinedAt(1, 1))
-				p.raw.Close()
-			},
-			func(p *peer) {
-				p.enter()
-				p.expect(`{"id":2,"action":"subscribe","payload":"boiler_data","from":1,"epoch":"e1","meta":true}`)
-				p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"position_lost","message":"no"}}`)
-				p.expectEnd()
-			},
-		)
+		f := newFake(t, first(subscribeMeta), lost, func(p *peer) {
+			p.subscribeAs(`{"id":2,"action":"subscribe","payload":"boiler_data","from":"earliest","meta":true}`, joinedAt(1, 1))
+			p.send(numbered(1, 0), numbered(2, 0))
+			p.expectEnd()
+		})
 		var d diary
-		wantRefusal(t, d.followMeta(t, f, client.FollowOptions{Meta: true}, 1), protocol.CodePositionLost)
+		if err := d.followMeta(t, f, client.FollowOptions{}, 3); err != errEnough {
+			t.Errorf("Follow returned %v", err)
+		}
+		d.want(t, "1", "1", "2")
+		if len(d.gaps) != 2 || d.gaps[1].Resumed || !d.gaps[1].Restarted {
+			t.Errorf("gaps %+v, want one that is restarted", d.gaps)
+		}
+	})
+	bubble(t, func(t *testing.T) { // the caller wants this epoch alone
+		f := newFake(t, first(`{"id":2,"action":"subscribe","payload":"boiler_data","epoch":"e1","meta":true}`), lost)
+		var d diary
+		wantRefusal(t, d.followMeta(t, f, client.FollowOptions{Epoch: "e1"}, 2), protocol.CodePositionLost)
+	})
+	bubble(t, func(t *testing.T) { // the caller's own position is wrong
+		f := newFake(t, lost)
+		var d diary
+		wantRefusal(t, d.followMeta(t, f, client.FollowOptions{From: client.AtSeq(2), Epoch: "e1"}, 1), protocol.CodePositionLost)
 	})
 }
 
@@ -293,7 +316,7 @@ func TestFollowWithoutNumbersReportsAGap(t *testing.T) {
 		}
 		f := newFake(t, script, script)
 		var d diary
-		d.followMeta(t, f, client.FollowOptions{Meta: true}, 2)
+		d.followMeta(t, f, client.FollowOptions{}, 2)
 		if len(d.gaps) != 2 || d.gaps[1].Resumed {
 			t.Errorf("gaps %+v, want one that is not resumed", d.gaps)
 		}
@@ -333,7 +356,7 @@ func TestFollowAsAMemberOfAGroup(t *testing.T) {
 func TestFollowAcknowledgesTheLastMessage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
-			p.subscribeAs(subscribeGroup, joinedAt(1, 1))
+			p.subscribeAs(followGroup, joinedAt(1, 1))
 			p.send(numbered(1, 0), numbered(2, 0))
 			p.expect(`{"id":3,"action":"ack","payload":{"subscription":2,"seq":[1]}}`)
 			p.expect(`{"id":4,"action":"ack","payload":{"subscription":2,"seq":[2]}}`)
@@ -355,7 +378,7 @@ func TestFollowAcknowledgesTheLastMessage(t *testing.T) {
 func TestFollowEndsIfAcknowledgingIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
-			p.subscribeAs(subscribeGroup, joinedAt(1, 1))
+			p.subscribeAs(followGroup, joinedAt(1, 1))
 			p.send(numbered(1, 0))
 			p.expect(`{"id":3,"action":"ack","payload":{"subscription":2,"seq":[1]}}`)
 			p.send(`{"id":3,"action":"ack","success":false,"error":{"code":"not_explicit","message":"no"}}`, numbered(2, 0))
@@ -371,7 +394,7 @@ func TestFollowEndsIfAcknowledgingIsRefused(t *testing.T) {
 func TestAcknowledgingWhileTheSubscriptionEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {
-			p.subscribeAs(subscribeGroup, joinedAt(1, 1))
+			p.subscribeAs(followGroup, joinedAt(1, 1))
 			p.send(numbered(1, 0), numbered(2, 0))
 			p.expect(`{"id":3,"action":"ack","payload":{"subscription":2,"seq":[1]}}`)
 			p.send(`{"id":3,"action":"ack","success":false,"error":{"code":"subscription_not_found","message":"no"}}`,

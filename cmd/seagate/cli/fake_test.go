@@ -189,11 +189,12 @@ func (p *peer) enter() {
 	p.send(`{"id":1,"action":"authenticate","success":true,"payload":{"jailId":"j"}}`)
 }
 
-// enterAndSubscribe answers the authentication and a subscription to boiler.
+// enterAndSubscribe answers the authentication and a subscription to boiler, as a gateway
+// without positions.
 func (p *peer) enterAndSubscribe() {
 	p.t.Helper()
 	p.enter()
-	p.expect(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+	p.expect(`{"id":2,"action":"subscribe","payload":"boiler","meta":true}`)
 	p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2}`)
 }
 

@@ -192,7 +192,7 @@ func TestSubscribeToAGroup(t *testing.T) {
 		}
 		r := run(t, "subscribe", "boiler", "--group", group, "--count", "1")
 		used := uuids.FindString(sent)
-		if sent != `{"id":2,"action":"subscribe","payload":"boiler","groupId":"`+used+`","ack":"explicit","credit":1}` || group == id && used != id {
+		if sent != `{"id":2,"action":"subscribe","payload":"boiler","groupId":"`+used+`","meta":true,"ack":"explicit","credit":1}` || group == id && used != id {
 			t.Errorf("--group %s: the command sent %s", group, sent)
 		}
 		r.want(t, "1\n", "group "+used+"\nsubscribed to boiler; Ctrl-C ends\n", 0)
@@ -221,6 +221,36 @@ func TestSubscribeInterrupted(t *testing.T) {
 		args := append([]string{"subscribe", "boiler"}, test.args...)
 		code := execute(ctx, strings.NewReader(""), out, &notes, args...)
 		result{notes: notes.String(), code: code}.want(t, "", test.notes, test.code)
+	}
+}
+
+// Past bug: without --meta, what the stream kept was dropped over a reconnect.
+func TestSubscribeContinuesWhereItWas(t *testing.T) {
+	const joined = `{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`
+	attempts := 0
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		switch attempts++; attempts {
+		case 1: // it ends before the first message
+			p.expect(`{"id":2,"action":"subscribe","payload":"boiler","meta":true}`)
+			p.send(joined)
+			p.close(1001, "server_shutdown: bye")
+		case 2:
+			p.expect(`{"id":2,"action":"subscribe","payload":"boiler","from":7,"epoch":"e","meta":true}`)
+			p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"position_lost","message":"no"}}`)
+		default: // at once
+			p.expect(`{"id":2,"action":"subscribe","payload":"boiler","from":"earliest","meta":true}`)
+			p.send(joined, metaDelivery(`{"t":1.50}`, `"seq":7,"time":"2026-11-21T10:00:00.5Z","epoch":"f"`))
+			p.linger()
+		}
+	}
+	r := run(t, "subscribe", "boiler", "--count", "1")
+	want := regexp.MustCompile(`^subscribed to boiler; Ctrl-C ends
+.*server_shutdown: bye; trying again in \d(\.\d)?s
+subscribed again; the stream has begun anew, so this is all that it keeps
+$`)
+	if r.code != 0 || r.out != "{\"t\":1.50}\n" || !want.MatchString(r.notes) {
+		t.Errorf("exit status %d, output %s, notes %s", r.code, r.out, r.notes)
 	}
 }
 
@@ -290,7 +320,7 @@ func TestSubscribeExplicitly(t *testing.T) {
 	acknowledged := make(chan string, 3)
 	newFake(t, nil).script = func(p *peer) {
 		p.enter()
-		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"` + id + `","ack":"explicit","credit":5}`)
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","groupId":"` + id + `","meta":true,"ack":"explicit","credit":5}`)
 		p.send(`{"id":2,"action":"subscription","success":true,"streamName":"boiler","payload":2,"epoch":"e","firstSeq":1,"nextSeq":7}`,
 			metaDelivery(`1`, `"seq":7,"time":"2026-11-21T10:00:00Z","epoch":"e"`),
 			metaDelivery(`2`, `"seq":8,"time":"2026-11-21T10:00:00Z","epoch":"e"`))
@@ -350,7 +380,7 @@ func TestSubscribeFailsIfTheFirstConnectionDoes(t *testing.T) {
 func TestSubscribeRefused(t *testing.T) {
 	newFake(t, nil).script = func(p *peer) {
 		p.enter()
-		p.expect(`{"id":2,"action":"subscribe","payload":"boiler"}`)
+		p.expect(`{"id":2,"action":"subscribe","payload":"boiler","meta":true}`)
 		p.send(`{"id":2,"action":"subscribe","success":false,"error":{"code":"stream_not_found","message":"no"}}`)
 		p.linger()
 	}

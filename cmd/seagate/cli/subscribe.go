@@ -31,11 +31,12 @@ func subscribeCommand() *cobra.Command {
 		})
 	cmd.Long = `Print the messages of a stream as they arrive, one JSON value a line, until it is
 interrupted or has printed --count messages. When the connection is lost it
-connects again. It then says that it missed the messages in between.
+connects again and continues where it was, so that it misses nothing and prints
+nothing twice. It says which messages the stream no longer keeps. If the stream was
+begun anew meanwhile, it says so and prints all messages that there are; with --epoch
+it ends.
 
-With --from, --epoch or --meta it continues where it was, so that it misses
-nothing and prints nothing twice. It says which messages the stream no longer
-keeps. With --meta each line is an object: {"seq", "time", "epoch", "payload"},
+With --meta each line is an object: {"seq", "time", "epoch", "payload"},
 with "redelivered" if the message was delivered before. The stream's header has
 "header" instead of number and time.
 
@@ -87,7 +88,6 @@ func (f *follower) read(ctx context.Context, cmd *cobra.Command, from, group str
 	if f.options.From, err = f.position(ctx, "--from", from); err != nil {
 		return err
 	}
-	f.options.Meta = f.meta || flags.Changed("from") || flags.Changed("epoch")
 	return nil
 }
 
@@ -156,6 +156,8 @@ func (f *follower) subscribed(gap client.Gap) {
 	switch {
 	case gap.Cause == nil:
 		f.Note("subscribed to %s; Ctrl-C ends", f.Args[0])
+	case gap.Restarted:
+		f.Note("subscribed again; the stream has begun anew, so this is all that it keeps")
 	case gap.Resumed, f.options.Group != "": // a group keeps its position
 		f.Note("subscribed again at the same position")
 	default:
