@@ -38,10 +38,11 @@ type group struct {
 
 	// What follows is unset while the group has no members, except that
 	// deadLettering remains, and its part of setAsideBytes.
-	in      *streams.InTopic
-	reader  *reader
-	members []*Membership // replaced on each change, because the worker reads it without the lock
-	turn    int           // index of the member whose turn it is
+	in         *streams.InTopic
+	reader     *reader
+	topicState streams.State // as far as the reader has read
+	members    []*Membership // replaced on each change, because the worker reads it without the lock
+	turn       int           // index of the member whose turn it is
 
 	// retryQueue holds messages that must be handed out again. While there are
 	// any, the group takes nothing from the topic.

@@ -23,6 +23,12 @@ type JoinOptions struct {
 	// at most Options.Credit.Messages, any other at most Options.TagCredit.Most.
 	// 0 means 100 for an explicit member, and as many as possible for others.
 	Credit int
+
+	// State, if it is not nil, is told of each change of the topic's state behind
+	// Membership.State, as the methods of Member are called. It returns whether the
+	// member took it. If not, the member is handed nothing until
+	// Membership.Resume, and then told the state that holds, before anything else.
+	State func(s streams.State) (taken bool)
 }
 
 // credit returns how many messages an explicit member may have in flight; most is
@@ -105,7 +111,10 @@ func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
 		credit:   opts.credit(g.registry.opts.Credit.Messages),
 		window:   opts.window(g.registry.opts.TagCredit),
 		inFlight: inFlight{explicit: opts.Explicit},
+		onState:  opts.State,
+		joinedIn: g.topicState,
 	}
+	ms.toldState = ms.joinedIn
 	g.addMemberLocked(ms)
 	if g.state != fresh && !g.rejoined {
 		g.rejoined = true
@@ -158,7 +167,7 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 	}
 	var ms *Membership
 	if err == nil {
-		ms, err = g.startReading(in, rd, joined.Bounds, opts, m)
+		ms, err = g.startReading(in, rd, joined, opts, m)
 	}
 	if err != nil {
 		in.Close()
@@ -195,17 +204,18 @@ func (g *group) store(joined streams.Joined) error {
 
 // startReading starts in, and adds the first member. The group has a record. rd
 // receives what in delivers.
-func (g *group) startReading(in *streams.InTopic, rd *reader, b storage.Bounds, opts JoinOptions, m Member) (*Membership, error) {
+func (g *group) startReading(in *streams.InTopic, rd *reader, to streams.Joined, opts JoinOptions, m Member) (*Membership, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.registry.closed.Load() {
 		g.state = resting
 		return nil, ErrClosed
 	}
-	if g.log != b.ID {
-		g.progress, g.log, g.losses = progress.At(1), b.ID, nil
+	if id := to.Bounds.ID; g.log != id {
+		g.progress, g.log, g.losses = progress.At(1), id, nil
 	}
-	g.cutLocked(b)
+	g.cutLocked(to.Bounds)
+	g.topicState = to.State
 	ms := g.joinLocked(opts, m)
 	g.state, g.in, g.reader = reading, in, rd
 	g.markLocked() // the record says that the group has members

@@ -17,17 +17,20 @@ type Membership struct {
 	position uint64
 	header   []byte // see Header
 	credit   int    // in messages; of an explicit member
+	joinedIn streams.State
+	onState  func(streams.State) bool // see JoinOptions.State
 
 	// Guarded by group.mu.
-	state    memberState
-	ended    error // what Start passes to Member.End; nil: nothing
-	inFlight inFlight
-	window   window    // the credit of a member that acknowledges tags
-	bytes    int       // payload in flight
-	told     []telling // gaps that it was told of and has not acknowledged, in the order of their tags
-	resumed  bool      // Resume was called since the last call of Deliver began
-	acked    bool      // Ack was called since the last call of Deliver or Gap began
-	ackedTag uint64    // the highest tag of these calls
+	state     memberState
+	toldState streams.State
+	ended     error // what Start passes to Member.End; nil: nothing
+	inFlight  inFlight
+	window    window    // the credit of a member that acknowledges tags
+	bytes     int       // payload in flight
+	told      []telling // gaps that it was told of and has not acknowledged, in the order of their tags
+	resumed   bool      // Resume was called since the last call of Deliver or State began
+	acked     bool      // Ack was called since the last call of Deliver or Gap began
+	ackedTag  uint64    // the highest tag of these calls
 
 	// ackedUpTo is the highest number that AckUpTo was called with since the last
 	// call of Deliver began; 0: none.
@@ -48,7 +51,7 @@ type memberState uint8
 
 const (
 	joined   memberState = iota // nothing until Start
-	starting                    // nothing until the worker has told it of gaps
+	starting                    // nothing until the worker has told it of gaps and the topic's state
 	ready                       // messages, if it has credit
 	full                        // nothing until Resume: it took fewer than it was handed
 	dead                        // nothing any more: it panicked
@@ -64,6 +67,10 @@ func (ms *Membership) Position() uint64 { return ms.position }
 // shared and must not be changed.
 func (ms *Membership) Header() []byte { return ms.header }
 
+// State returns the state of the topic when the member joined, as far as the
+// group had read.
+func (ms *Membership) State() streams.State { return ms.joinedIn }
+
 // Start begins delivery. If the membership has ended since Join, Start calls
 // Member.End instead.
 func (ms *Membership) Start() {
@@ -78,9 +85,9 @@ func (ms *Membership) start() (why error) {
 	defer ms.group.mu.Unlock()
 	switch ms.state {
 	case joined:
-		// If there are no gaps to tell first, the member takes part at once.
 		ms.state = ready
-		if len(ms.group.losses) > 0 {
+		// If there is something to tell first, the worker makes the member ready.
+		if len(ms.group.losses) > 0 || ms.isUninformedLocked() {
 			ms.state = starting
 		}
 		ms.group.wakeLocked()
@@ -98,6 +105,7 @@ func (ms *Membership) Resume() {
 	ms.resumed = true
 	if ms.state == full {
 		ms.state = ready
+		ms.holdUninformedLocked()
 	}
 	ms.group.wakeLocked()
 }

@@ -27,9 +27,6 @@ func (rd *reader) Deliver(b *streams.Batch) int {
 	return assigned
 }
 
-// State implements streams.Consumer. Members are not told of the topic's state.
-func (rd *reader) State(streams.State) bool { return true }
-
 // Resumed implements streams.Consumer. The worker calls it after wakeLocked, when
 // the group has changed: a member started, has room or credit again, or a message
 // must be handed out again.
@@ -38,6 +35,7 @@ func (rd *reader) State(streams.State) bool { return true }
 // the group has no room then.
 func (rd *reader) Resumed() (hasRoom bool) {
 	rd.tellLosses()
+	rd.tellState()
 	rd.retry()
 	return !rd.hasRetries()
 }

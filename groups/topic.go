@@ -246,13 +246,13 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 		g.markUncertain()
 		return err
 	}
-	g.applyMove(in, rd, r)
+	g.applyMove(in, rd, joined.State, r)
 	return nil
 }
 
 // applyMove replaces the group's progress with that of r, and forgets all messages in
 // flight or waiting. If there are members, it continues to read with in.
-func (g *group) applyMove(in *streams.InTopic, rd *reader, r record) {
+func (g *group) applyMove(in *streams.InTopic, rd *reader, s streams.State, r record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.log != r.Log {
@@ -270,7 +270,10 @@ func (g *group) applyMove(in *streams.InTopic, rd *reader, r record) {
 		return
 	}
 	g.in.Close()
-	g.in, g.reader = in, rd
+	g.in, g.reader, g.topicState = in, rd, s
+	for _, ms := range g.members {
+		ms.holdUninformedLocked()
+	}
 	in.Start()
 	g.wakeLocked() // the old reader may not have acted on an earlier wake
 }
