@@ -54,6 +54,7 @@ type Action uint8
 const (
 	Subscribe         Action = iota + 1
 	Publish                  // to a stream
+	Provide                  // a stream: say that messages come, and be told whether anybody wants them
 	Define                   // a stream's schema; also the dry run of it
 	Describe                 // read schemas and the state of a stream
 	ListStreams              //
@@ -71,6 +72,7 @@ const (
 var actionNames = [endOfActions]string{
 	Subscribe:         "subscribe",
 	Publish:           "publish",
+	Provide:           "provide streams",
 	Define:            "define schemas",
 	Describe:          "read schemas",
 	ListStreams:       "list streams",

@@ -25,6 +25,7 @@ type Settings struct {
 	JSONDepth                  int // levels of objects and arrays in a message
 	HeaderBytes                int // of the header of a stream
 	SubscriptionsPerConnection int
+	ProvidedPerConnection      int // streams
 	ConnectionsPerClient       int
 
 	// PublishesPerSecond bounds the messages of one client. A burst may have one

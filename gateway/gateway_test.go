@@ -129,13 +129,19 @@ func (p *parts) define(who *auth.Principal, stream string) {
 	p.ok(e)
 }
 
-func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) (e error) {
+func (p *parts) publish(who *auth.Principal, stream string, payloads ...string) error {
+	p.t.Helper()
 	values := make([]jsontext.Value, len(payloads))
 	for i, payload := range payloads {
 		values[i] = jsontext.Value(payload)
 	}
+	return p.publishWith(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1})
+}
+
+func (p *parts) publishWith(who *auth.Principal, pub gateway.Publication) (e error) {
+	p.t.Helper()
 	done := 0
-	p.Publish(who, gateway.Publication{Stream: stream, Payloads: values, Batch: len(values) != 1}, func(_ protocol.Published, refused error) { e, done = refused, done+1 })
+	p.Publish(who, pub, func(_ protocol.Published, refused error) { e, done = refused, done+1 })
 	if done != 1 {
 		p.t.Fatalf("publish called done %d times", done)
 	}
@@ -274,6 +280,9 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("services", e)
 	_, e = g.Service(who, "s")
 	note("service", e)
+	_, _, e = g.Provide(who, "s", &producer{})
+	note("provide", e)
+	note("publish with header", g.publishWith(who, gateway.Publication{Stream: "s", Payloads: []jsontext.Value{jsontext.Value(`{"p":1}`)}, Header: jsontext.Value(`{"p":1}`)}))
 	note("backup", g.Backup(ctx, who, g.t.TempDir()))
 	_, _, e = g.Clients(who, "", 10)
 	note("clients", e)
@@ -303,8 +312,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 35 {
-		t.Errorf("the gateway has %d operations; the tests below try 35: add the others to operations", operations)
+	if operations != 36 {
+		t.Errorf("the gateway has %d operations; the tests below try 36: add the others to operations", operations)
 	}
 }
 

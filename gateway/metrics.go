@@ -12,6 +12,7 @@ type Metrics struct {
 	Connections       *prometheus.GaugeVec   // open, by transport
 	ConnectionsMade   *prometheus.CounterVec // ever, by transport
 	Subscriptions     *prometheus.GaugeVec   // open, by kind: own, group
+	Provided          prometheus.Gauge       // streams that connections provide, once for each
 	MessagesIn        prometheus.Counter
 	BytesIn           prometheus.Counter
 	MessagesOut       prometheus.Counter
@@ -56,7 +57,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Signals:     counter("signals_total", "Signals handed to servers of services."),
 		DeadLetters: counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
-	r.MustRegister(m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
+	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
+	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
 		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals)
 	return m
 }

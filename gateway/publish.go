@@ -25,6 +25,12 @@ type Publication struct {
 	// the same payloads, within streams.Options.RepeatWindow, the repeat succeeds
 	// and adds nothing. "" is none.
 	ID string
+
+	// Header becomes the stream's header in one step with the messages: whoever
+	// subscribes gets either the old header and then the messages, or this one
+	// and not the messages. It is checked like a message, and needs the right to
+	// set headers. nil leaves the header as it is.
+	Header jsontext.Value
 }
 
 // Publish checks the payloads against the stream's schema and appends all of
@@ -33,12 +39,12 @@ type Publication struct {
 // they are as safe as the stream's durability says, or the reason why none was
 // accepted. A repeat gets where the first ones stand. done must not block.
 func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol.Published, error)) {
-	topic, messages, err := g.admit(p, pub)
+	a, err := g.admit(p, pub)
 	if err != nil {
 		done(protocol.Published{}, err)
 		return
 	}
-	bytes := size(messages)
+	messages, bytes := a.messages, size(a.messages)
 	answer := func(sent streams.Sent, err error) {
 		if err != nil {
 			done(protocol.Published{}, attempted("publish", err))
@@ -52,12 +58,25 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 			Epoch:   sent.Epoch,
 		}, nil)
 	}
-	if pub.ID == "" {
-		topic.Send(messages, answer)
-		return
+	key := ""
+	if pub.ID != "" {
+		key = p.ClientUID + "/" + pub.ID // not by the client's id, which other jails may have too
 	}
-	// Not by the client's id, which other jails may have too.
-	topic.SendOnce(p.ClientUID+"/"+pub.ID, messages, answer)
+	switch {
+	case a.header != nil:
+		a.topic.SendWithHeader(key, messages, a.header, answer)
+	case key != "":
+		a.topic.SendOnce(key, messages, answer)
+	default:
+		a.topic.Send(messages, answer)
+	}
+}
+
+// admitted is a publication that may be appended.
+type admitted struct {
+	topic    *streams.Topic
+	messages [][]byte
+	header   []byte // nil if the header stays as it is
 }
 
 // errNothingToPublish refuses a batch without messages. It is most often a mistake
@@ -65,28 +84,37 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batch is empty: send at least one message")
 
 // admit does everything that comes before the messages are appended.
-func (g *Gateway) admit(p *auth.Principal, pub Publication) (*streams.Topic, [][]byte, error) {
+func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err error) {
 	if err := g.authorize(p, auth.Publish); err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	if !g.rates.allow(p, len(pub.Payloads)) {
-		return nil, nil, protocol.Errorf(protocol.CodeRateLimited,
-			"this client may publish %d messages a second; slow down", g.rates.perSecond.Load())
+	if pub.Header != nil {
+		if err := g.authorize(p, auth.AdministerStreams); err != nil {
+			return a, err
+		}
+	}
+	if err := g.spend(p, len(pub.Payloads)); err != nil {
+		return a, err
 	}
 	id := streamID(p, pub.Stream)
 	s, err := g.find(id)
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
 	if len(pub.Payloads) == 0 {
-		return nil, nil, errNothingToPublish
+		return a, errNothingToPublish
 	}
-	messages, err := g.check(s.Schema(), pub.Payloads, pub.Batch)
+	a.messages, err = g.check(s.Schema(), pub.Payloads, pub.Batch)
+	if pub.Header != nil {
+		var wrong error
+		a.header, wrong = g.checkHeader(s, pub.Header)
+		err = g.withHeaderProblems(err, wrong)
+	}
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	topic, err := g.open(id, s)
-	return topic, messages, err
+	a.topic, err = g.open(id, s)
+	return a, err
 }
 
 // streamID names a stream of the principal's jail.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"seagate/auth"
 	"seagate/catalog"
-	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
 )
@@ -81,49 +78,6 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 	}
 	g.audit(p, "stream deleted", stream)
 	return nil
-}
-
-// SetHeader replaces the stream's header, durably. A new subscription without a
-// group receives it first. It is checked like a message.
-func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
-		return err
-	}
-	if len(header) > g.settings.HeaderBytes {
-		return protocol.Errorf(protocol.CodeHeaderTooLarge,
-			"the header has %d bytes; at most %d are allowed", len(header), g.settings.HeaderBytes)
-	}
-	s, err := g.find(streamID(p, stream))
-	if err != nil {
-		return err
-	}
-	checked, err := g.check(s.Schema(), []jsontext.Value{header}, false)
-	if err != nil {
-		return err
-	}
-	return g.store(p, stream, "header set", func(t *streams.Topic) error { return t.SetHeader(ctx, checked[0]) })
-}
-
-// ClearHeader removes the stream's header, durably.
-func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream string) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
-		return err
-	}
-	return g.store(p, stream, "header cleared", func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })
-}
-
-// Header returns the stream's header.
-func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, error) {
-	s, err := g.existing(p, stream)
-	if err != nil {
-		return nil, err
-	}
-	if topic, ok := s.Existing(); ok {
-		if header := topic.Header(); header != nil {
-			return header, nil
-		}
-	}
-	return nil, protocol.Errorf(protocol.CodeHeaderNotFound, "the stream %q has no header", stream)
 }
 
 // Hold pauses a stream, or ends that, durably. A stream that is held refuses

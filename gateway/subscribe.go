@@ -43,6 +43,12 @@ type Request struct {
 	// for transports that cannot acknowledge.
 	Alone bool
 
+	// State, if it is not nil, is told of each change of the stream's state behind
+	// Subscription.State, in order with the messages and as Sink.Deliver is called.
+	// It returns false if there is no room for it. Then nothing comes until
+	// Subscription.Resume, and the state first.
+	State func(s streams.State) (taken bool)
+
 	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
 	TellGaps bool
 }
@@ -53,11 +59,13 @@ type Subscription struct {
 	stream     string
 	sink       Sink
 	tellGaps   bool
-	filter     *fdsl.Filter // nil: everything is visible
-	release    func()       // releases the filter
+	onState    func(streams.State) bool // see Request.State
+	filter     *fdsl.Filter             // nil: everything is visible
+	release    func()                   // releases the filter
 	header     []byte
 	next       uint64
 	bounds     storage.Bounds
+	state      streams.State
 	in         *streams.InTopic   // nil if in a group
 	membership *groups.Membership // nil if not
 }
@@ -72,7 +80,7 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{gateway: g, stream: r.Stream, sink: sink, tellGaps: r.TellGaps, release: func() {}}
+	s := &Subscription{gateway: g, stream: r.Stream, sink: sink, tellGaps: r.TellGaps, onState: r.State, release: func() {}}
 	if p.Filter != nil {
 		s.filter, s.release = g.filters.take(p.Filter, r.Stream)
 	}
@@ -106,7 +114,7 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 	if err != nil {
 		return err
 	}
-	s.in, s.next, s.bounds = in, joined.Next, joined.Bounds
+	s.in, s.next, s.bounds, s.state = in, joined.Next, joined.Bounds, joined.State
 	s.see(joined.Header)
 	return nil
 }
@@ -126,11 +134,11 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 		return err
 	}
 	name := groups.Name{Client: p.ClientUID, Group: r.Group}
-	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit}
+	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit, State: r.State}
 	if s.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
 		return err
 	}
-	s.next, s.bounds = s.membership.Position(), topic.Readable()
+	s.next, s.bounds, s.state = s.membership.Position(), topic.Readable(), s.membership.State()
 	if r.Group == "" {
 		s.see(topic.Header())
 	} else {
@@ -160,6 +168,9 @@ func (s *Subscription) Header() []byte { return s.header }
 func (s *Subscription) Joined() (next uint64, b storage.Bounds) {
 	return max(s.next, s.bounds.First), s.bounds
 }
+
+// State returns the state of the stream when the subscription began.
+func (s *Subscription) State() streams.State { return s.state }
 
 // Start begins delivery.
 func (s *Subscription) Start() {
@@ -272,9 +283,9 @@ func (c consumer) Deliver(b *streams.Batch) int {
 	return len(b.Messages)
 }
 
-func (c consumer) State(streams.State) bool { return true }
-func (c consumer) Resumed() bool            { return true }
-func (c consumer) End(err error)            { c.end(err) }
+func (c consumer) State(s streams.State) bool { return c.onState == nil || c.onState(s) }
+func (c consumer) Resumed() bool              { return true }
+func (c consumer) End(err error)              { c.end(err) }
 
 func (c consumer) Gap(first, last uint64) {
 	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
@@ -298,9 +309,9 @@ func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag 
 func (m member) Gap(first, last uint64) (tag uint64, told bool) { return m.gap(first, last) }
 func (m member) End(err error)                                  { m.end(err) }
 
-// Panicked ends the connection of a subscription that panicked while it was
-// delivered to. It is for streams.Options.OnPanic and groups.Options.OnPanic,
-// with what they name: a streams.Consumer or a groups.Member.
+// Panicked ends the connection of a subscription or provider that panicked while
+// it was called. It is for streams.Options.OnPanic and groups.Options.OnPanic,
+// with what they name: a streams.Consumer, a streams.Provider or a groups.Member.
 func Panicked(who any) {
 	var s *Subscription
 	switch who := who.(type) {
@@ -308,6 +319,9 @@ func Panicked(who any) {
 		s = who.Subscription
 	case member:
 		s = who.Subscription
+	case provider:
+		who.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it told the provider of %s", who.stream))
+		return
 	default:
 		return
 	}

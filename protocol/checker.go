@@ -22,6 +22,7 @@ const (
 	mustBeObject  = "must be an object"
 	mustBeThere   = "must be there"
 	mustBeInteger = "must be an integer: the id of a subscribe request"
+	mustBeProvide = "must be an integer: the id of a provide request"
 	mustBeUUID    = "must be a UUID in the 8-4-4-4-12 form, or null"
 	mustBeBool    = "must be true or false"
 	mustBeAck     = `must be "auto" or "explicit"`

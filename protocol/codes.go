@@ -41,6 +41,7 @@ const (
 	CodeHeaderNotFound       Code = "header_not_found"
 	CodeGroupNotFound        Code = "group_not_found"
 	CodeSubscriptionNotFound Code = "subscription_not_found"
+	CodeProvideNotFound      Code = "provide_not_found"
 	CodePathNotFound         Code = "path_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 
@@ -76,6 +77,7 @@ const (
 	CodeTooManyAttempts      Code = "too_many_attempts"
 	CodeRateLimited          Code = "rate_limited"
 	CodeTooManySubscriptions Code = "too_many_subscriptions"
+	CodeTooManyProvided      Code = "too_many_provided"
 	CodeTooManyConnections   Code = "too_many_connections"
 	CodeTooManyKeys          Code = "too_many_keys"
 	CodeTooManyStreams       Code = "too_many_streams"

@@ -91,7 +91,7 @@ func TestCodeNumbers(t *testing.T) {
 		"stream_paused": {409, 0}, "client_exists": {409, 0}, "jail_exists": {409, 0},
 		"last_client": {409, 0}, "root_jail": {409, 0}, "message_too_large": {413, 1009},
 		"header_too_large": {413, 0}, "unsupported_media_type": {415, 0}, "unsupported_encoding": {415, 0},
-		"too_many_attempts": {429, 1008}, "rate_limited": {429, 0}, "too_many_subscriptions": {429, 0},
+		"too_many_attempts": {429, 1008}, "rate_limited": {429, 0}, "too_many_subscriptions": {429, 0}, "too_many_provided": {429, 0}, "provide_not_found": {404, 0},
 		"too_many_connections": {429, 1008}, "too_many_keys": {409, 0}, "too_many_streams": {429, 0},
 		"too_many_versions": {409, 0}, "too_many_clients": {429, 0}, "too_many_jails": {429, 0},
 		"origin_not_allowed": {403, 0},

@@ -34,6 +34,10 @@ func FuzzDecodeRequest(f *testing.F) {
 		`{"id":5,"action":"answer","payload":{"serve":4,"call":71,"error":{"code":"c","message":"m","details":[{}]}}}`,
 		`{"id":6,"action":"fetch","payload":{"service":"pricing","procedure":"quote","body":{"a":1},"timeout":2.5}}`,
 		`{"id":8,"action":"signal","payload":{"service":"pricing","procedure":"reload","all":true}}`,
+		`{"id":2,"action":"subscribe","payload":"s","state":true}`,
+		`{"id":3,"action":"publish","streamName":"s","payload":1,"header":{"a":1}}`,
+		`{"id":9,"action":"provide","payload":"boiler_data"}`,
+		`{"id":10,"action":"pause","payload":{"provide":9,"paused":true}}`,
 		`{"\u0069d":6,"action":"descri\u0062e","payload":"a/b"}`,
 		`{"id":1,"id":2}`, `[[[[[[[[[[]]]]]]]]]]`, `{"payload":[[[[[[[[[[]]]]]]]]]],"id":1,"action":"x"}`, `{"id":1e400,"action":""} x`, "\xff",
 	} {
@@ -123,6 +127,10 @@ func checkViews(t *testing.T, req protocol.Request, limits protocol.Limits) {
 	stream, err := req.Describe()
 	refusedOr(err, func() { named(stream) })
 	_, err = req.Unsubscribe()
+	refusedOr(err, func() {})
+	provided, err := req.Provide()
+	refusedOr(err, func() { named(provided) })
+	_, err = req.Pause()
 	refusedOr(err, func() {})
 	ack, err := req.Ack()
 	refusedOr(err, func() {
@@ -263,6 +271,11 @@ func FuzzAppend(f *testing.F) {
 		same(strictly(t, protocol.AppendGap(nil, id, action, stream, 1, 2)).StreamName, stream)
 		same(strictly(t, protocol.AppendSuccess(nil, id, action, payload)).Action, action)
 		same(strictly(t, protocol.AppendStreamEnded(nil, id, stream, e)).StreamName, stream)
+		same(strictly(t, protocol.AppendProvideEnded(nil, id, stream, e)).StreamName, stream)
+		same(strictly(t, protocol.AppendProvided(nil, id, stream, protocol.Interest{Subscribers: 1})).StreamName, stream)
+		same(strictly(t, protocol.AppendRequested(nil, id, stream, protocol.Interest{Groups: 1})).StreamName, stream)
+		same(strictly(t, protocol.AppendState(nil, id, action, stream, protocol.State{Paused: true})).StreamName, stream)
+		same(strictly(t, protocol.AppendJoinedState(protocol.AppendSubscribedAt(nil, id, action, stream, at), protocol.State{})).Epoch, first)
 		strictly(t, protocol.AppendAuthenticated(nil, id, stream))
 
 		problem, err := protocol.DecodeProblem(protocol.AppendProblem(nil, protocol.NewProblem(e)))

@@ -63,6 +63,13 @@ type serverMessage struct {
 		To   uint64 `json:"to"`
 	} `json:"gap"`
 
+	Requested   bool            `json:"requested"`
+	Subscribers int             `json:"subscribers"`
+	Groups      int             `json:"groups"`
+	Registered  bool            `json:"registered"`
+	Paused      bool            `json:"paused"`
+	State       *protocol.State `json:"state"`
+
 	Error *struct {
 		Code    string   `json:"code"`
 		Message string   `json:"message"`

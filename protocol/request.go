@@ -24,10 +24,12 @@ const (
 	ActionAnswer       = "answer"
 	ActionFetch        = "fetch"
 	ActionSignal       = "signal"
+	ActionProvide      = "provide"
+	ActionPause        = "pause"
 )
 
 var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack,
-	ActionServe, ActionAnswer, ActionFetch, ActionSignal}
+	ActionServe, ActionAnswer, ActionFetch, ActionSignal, ActionProvide, ActionPause}
 
 // ActionSubscription is the action of deliveries and of answers to subscribe,
 // unless the server is set to repeat actions literally. It is no request's.
@@ -50,8 +52,8 @@ type Request struct {
 type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
-	from, epoch, meta, ack, credit jsontext.Value // of subscribe
-	messageID                      jsontext.Value // of publish
+	from, epoch, meta, ack, credit, state jsontext.Value // of subscribe
+	messageID, header                     jsontext.Value // of publish
 }
 
 // DecodeRequest reads one text message. It returns a *Violation if the message
@@ -142,8 +144,12 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.ack
 	case "credit":
 		return &m.credit
+	case "state":
+		return &m.state
 	case "messageId":
 		return &m.messageID
+	case "header":
+		return &m.header
 	}
 	return nil
 }

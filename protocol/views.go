@@ -78,13 +78,15 @@ type Subscribe struct {
 	// from 1 to MaxCredit, or 0 for the server's default. The view does not
 	// check that there is a Group.
 	Credit int
+	// State asks for the state of the stream, and for each change of it.
+	State bool
 }
 
 // Subscribe reads a subscribe request. Every member but the payload may be
 // absent or null; an absent ack means "auto".
 //
 //	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...",
-//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10}
+//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10,"state":true}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Subscribe() (Subscribe, error) {
@@ -104,11 +106,12 @@ func (r Request) Subscribe() (Subscribe, error) {
 	if !absent(r.credit) {
 		sub.Credit = c.credit("credit", r.credit)
 	}
+	sub.State = !absent(r.state) && c.boolean("state", r.state)
 	return orZero(sub, c.errOrBadStream(sub.Stream))
 }
 
 // Unsubscribe reads an unsubscribe request (an extension). It returns the id of
-// the subscribe request whose subscription shall end.
+// the subscribe or provide request whose effect shall end.
 //
 //	{"id":5,"action":"unsubscribe","payload":2}
 //
@@ -128,13 +131,17 @@ type Publish struct {
 	// MessageID lets a client publish a message again without it being accepted
 	// twice. "" means that the request has none.
 	MessageID string
+	// Header is raw JSON that becomes the stream's header together with the
+	// message, or nil. It is as unchecked as Payload.
+	Header []byte
 }
 
-// Publish reads a publish request (an extension). A messageId of null counts
-// as absent.
+// Publish reads a publish request (an extension). A messageId or header of null
+// counts as absent.
 //
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...}}
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"messageId":"42"}
+//	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"header":{...}}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Publish() (Publish, error) {
@@ -145,6 +152,9 @@ func (r Request) Publish() (Publish, error) {
 	}
 	if !absent(r.messageID) {
 		pub.MessageID = c.messageID(r.messageID)
+	}
+	if !absent(r.header) {
+		pub.Header = r.header
 	}
 	return orZero(pub, c.errOrBadStream(pub.Stream))
 }

@@ -88,6 +88,7 @@ func Settings() gateway.Settings {
 		JSONDepth:                  64,
 		HeaderBytes:                64 << 10,
 		SubscriptionsPerConnection: 1_000,
+		ProvidedPerConnection:      1_000,
 		ConnectionsPerClient:       10_000,
 		DeadLetterSuffix:           ".dead",
 		Schema:                     schema.DefaultLimits(),

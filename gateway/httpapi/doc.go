@@ -37,6 +37,9 @@
 // message can be an array only on a stream that nobody defined, in the first
 // form.
 //
+// The first two forms may have a member "header", which becomes the header of the
+// stream in one step with the messages.
+//
 // With an Idempotency-Key the messages of a request are published once, however
 // often the request is repeated.
 //

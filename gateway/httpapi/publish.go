@@ -18,21 +18,20 @@ func (q *request) publish() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages, batch, err := q.messages(body)
+	pub, err := q.publication(body)
 	if err != nil {
 		return nil, err
 	}
-	id, err := q.idempotencyKey()
-	if err != nil {
+	if pub.ID, err = q.idempotencyKey(); err != nil {
 		return nil, err
 	}
 	t := receipts.Get().(*receipt)
-	q.gateway.Publish(q.principal, gateway.Publication{Stream: q.stream(), Payloads: messages, Batch: batch, ID: id}, t.done)
+	q.gateway.Publish(q.principal, pub, t.done)
 	at, err := t.wait(q.r.Context())
 	if err != nil {
 		return nil, err
 	}
-	t.body = protocol.AppendPublishedBody(t.body[:0], at, batch)
+	t.body = protocol.AppendPublishedBody(t.body[:0], at, pub.Batch)
 	q.receipt = t
 	return t, nil
 }
@@ -53,18 +52,21 @@ func (q *request) idempotencyKey() (string, error) {
 	return values[0], nil
 }
 
-// messages returns the messages in a body, and whether they are a batch.
-func (q *request) messages(body []byte) (list []jsontext.Value, batch bool, err error) {
+// publication returns what a body publishes.
+func (q *request) publication(body []byte) (pub gateway.Publication, err error) {
+	pub.Stream = q.stream()
 	switch jsontext.Value(body).Kind() {
 	case '{':
-		list, batch, err = q.enveloped(body)
+		err = q.enveloped(&pub, body)
 	case '[':
-		list, err = q.split(body)
-		list, batch = q.unwrap(list), true
+		pub.Payloads, err = q.split(body)
+		pub.Payloads, pub.Batch = q.unwrap(pub.Payloads), true
 	default:
 		err = q.wrongKind(body, `must be {"payload": message} or an array of messages`)
 	}
-	return detach(list, body), batch, err
+	pub.Payloads = detach(pub.Payloads, body)
+	pub.Header = bytes.Clone(pub.Header) // a topic keeps it longer than the messages
+	return pub, err
 }
 
 // wrongKind refuses a body that is malformed, or neither an object nor an array.
@@ -75,19 +77,24 @@ func (q *request) wrongKind(body []byte, mustBe string) error {
 	return invalidRequest("body", mustBe)
 }
 
-// enveloped reads {"payload": message} and {"payload": [message, ...]}.
-func (q *request) enveloped(body []byte) ([]jsontext.Value, bool, error) {
-	payload, err := q.payload(body)
+// enveloped reads {"payload": message} and {"payload": [message, ...]}, each with
+// or without a "header". A header of null is none.
+func (q *request) enveloped(pub *gateway.Publication, body []byte) error {
+	e, err := q.payload(body)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	if payload.Kind() == '[' {
+	if e.header.Kind() != 'n' {
+		pub.Header = e.header
+	}
+	pub.Payloads = []jsontext.Value{e.payload}
+	if e.payload.Kind() == '[' {
 		if defined, _ := q.payloadField(); defined {
-			list, err := q.split(payload)
-			return list, true, err
+			pub.Batch = true
+			pub.Payloads, err = q.split(e.payload)
 		}
 	}
-	return []jsontext.Value{payload}, false, nil
+	return err
 }
 
 // payloadField reports whether the stream is defined, and whether it has a
@@ -96,32 +103,39 @@ func (q *request) payloadField() (defined, has bool) {
 	return q.gateway.Field(q.principal, q.stream(), "payload")
 }
 
-// payload returns the member "payload" of a body that is an object. The rest of
-// the body is checked to be strict JSON; the caller has to decode the payload
-// strictly.
-func (q *request) payload(body []byte) (jsontext.Value, error) {
-	payload, members, err := q.envelope(body)
-	if err != nil || members > 1 {
+// payload reads a body that is an object with a member "payload". The rest of the
+// body is checked to be strict JSON; the caller has to decode the payload and the
+// header strictly.
+func (q *request) payload(body []byte) (envelope, error) {
+	e, err := q.envelope(body)
+	if err != nil || e.members > 1 {
 		if _, err := readJSON(body, q.bodyDepth()); err != nil {
-			return nil, err
+			return envelope{}, err
 		}
 	}
-	if payload == nil {
-		return nil, invalidRequest("payload", mustBeThere)
+	if e.payload == nil {
+		return envelope{}, invalidRequest("payload", mustBeThere)
 	}
-	return payload, nil
+	return e, nil
 }
 
-// envelope reads an object. It returns the value of its member "payload", or
-// nil, and the number of its members.
-func (q *request) envelope(text []byte) (payload jsontext.Value, members int, err error) {
+// An envelope is what an object holds. Members that it lacks are nil.
+type envelope struct {
+	payload, header jsontext.Value
+	members         int // how many it has in all
+}
+
+func (q *request) envelope(text []byte) (e envelope, err error) {
 	_, err = jsonscan.Object(text, q.bodyDepth(), func(quoted, value jsontext.Value) {
-		members++
-		if name, _ := jsonscan.Text(quoted); string(name) == "payload" {
-			payload = value
+		e.members++
+		switch name, _ := jsonscan.Text(quoted); string(name) {
+		case "payload":
+			e.payload = value
+		case "header":
+			e.header = value
 		}
 	})
-	return payload, members, err
+	return e, err
 }
 
 // split returns the items of an array. The caller has to decode them strictly.
@@ -155,11 +169,11 @@ func (q *request) unwrap(items []jsontext.Value) []jsontext.Value {
 		if item.Kind() != '{' {
 			return items
 		}
-		payload, members, err := q.envelope(item)
-		if err != nil || payload == nil || members > 1 {
+		e, err := q.envelope(item)
+		if err != nil || e.payload == nil || e.members > 1 {
 			return items
 		}
-		messages[i] = payload
+		messages[i] = e.payload
 	}
 	return messages
 }

@@ -101,11 +101,11 @@ func (q *request) callRequest() (peer.Request, error) {
 		return r, err
 	}
 	if _, given := f.members["payload"]; given {
-		payload, _, err := q.envelope(body)
+		e, err := q.envelope(body)
 		if err != nil {
 			return r, err
 		}
-		r.Body = bytes.Clone(payload)
+		r.Body = bytes.Clone(e.payload)
 	}
 	return r, nil
 }

@@ -94,11 +94,11 @@ func (q *request) headerIn(body []byte) (jsontext.Value, error) {
 	if jsontext.Value(body).Kind() != '{' {
 		return nil, q.wrongKind(body, `must be {"payload": header}`)
 	}
-	header, err := q.payload(body)
+	e, err := q.payload(body)
 	if err != nil {
 		return nil, err
 	}
-	return detach([]jsontext.Value{header}, body)[0], nil
+	return detach([]jsontext.Value{e.payload}, body)[0], nil
 }
 
 // clearHeader is DELETE /streams/{stream}/header.

@@ -159,10 +159,25 @@ func (o *Outbox) OfferConfirmed(frames []byte, ends []int) (taken int, tag uint6
 	return taken, o.confirmed
 }
 
+// OfferNotice is Offer for a frame that is no message: it returns false if there
+// is no room, and Drained is called when there is. An outbox that has ended takes
+// it and drops it.
+func (o *Outbox) OfferNotice(frame []byte) (taken bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ended || o.takeLocked(frame, []int{len(frame)}) == 1
+}
+
 func (o *Outbox) offerLocked(frames []byte, ends []int) int {
 	if len(ends) == 0 {
 		return 0
 	}
+	n := o.takeLocked(frames, ends)
+	o.opts.Metrics.MessagesOut.Add(float64(n))
+	return n
+}
+
+func (o *Outbox) takeLocked(frames []byte, ends []int) int {
 	written := o.writeNowLocked(frames)
 	n := o.fitLocked(ends, written)
 	if n > 0 {
@@ -172,7 +187,6 @@ func (o *Outbox) offerLocked(frames []byte, ends []int) int {
 		o.full = true
 		o.opts.Metrics.SlowSubscribers.Inc()
 	}
-	o.opts.Metrics.MessagesOut.Add(float64(n))
 	return n
 }
 

@@ -20,6 +20,7 @@ func (s *Session) publish(r protocol.Request) {
 		Stream:   request.Stream,
 		Payloads: []jsontext.Value{bytes.Clone(request.Payload)}, // the message is the reader's
 		ID:       request.MessageID,
+		Header:   bytes.Clone(request.Header),
 	}
 	s.gateway.Publish(s.principal, publication, func(at protocol.Published, err error) {
 		s.answers.Fill(place, s.publishedFrame(r.ID, at, err))
@@ -65,7 +66,7 @@ func (s *Session) describe(r protocol.Request) {
 
 func (s *Session) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
-	if err == nil && s.endService(id) {
+	if err == nil && (s.endService(id) || s.withdrawID(id)) {
 		s.answer(r, nil, nil)
 		return
 	}

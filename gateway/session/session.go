@@ -64,12 +64,13 @@ type Session struct {
 
 	services *gateway.Services // nil until it is needed; owned by the reader
 
-	mu       sync.Mutex // guards what follows
-	subs     map[int64]*subscription
-	serving  map[int64]*served    // by the id of the serve request
-	calls    map[int64]servedCall // that the client has to answer, by number
-	lastCall int64
-	fetches  map[int64]*fetching // by the id of the fetch request
+	mu         sync.Mutex // guards what follows
+	subs       map[int64]*subscription
+	serving    map[int64]*served    // by the id of the serve request
+	calls      map[int64]servedCall // that the client has to answer, by number
+	lastCall   int64
+	fetches    map[int64]*fetching // by the id of the fetch request
+	provisions map[int64]*provision
 }
 
 // New returns the session of a connection from the given address.
@@ -127,6 +128,10 @@ func (s *Session) Handle(message []byte) error {
 		s.fetch(r)
 	case protocol.ActionSignal:
 		s.signal(r)
+	case protocol.ActionProvide:
+		s.provide(r)
+	case protocol.ActionPause:
+		s.pause(r)
 	default:
 		s.answer(r, nil, protocol.UnknownAction(r.Action))
 	}
@@ -173,12 +178,16 @@ func (s *Session) End(reason *protocol.Error) { s.link.End(reason) }
 // Settle waits until every publish so far is answered.
 func (s *Session) Settle() { s.answers.Settle() }
 
-// Close ends all subscriptions and gives back what the session holds.
+// Close ends all subscriptions, withdraws what the session provides, and gives
+// back what it holds.
 func (s *Session) Close() {
 	s.mu.Lock()
-	subs := s.subs
-	s.subs = nil
+	subs, provisions := s.subs, s.provisions
+	s.subs, s.provisions = nil, nil
 	s.mu.Unlock()
+	for _, p := range provisions {
+		p.close()
+	}
 	for _, sub := range subs {
 		sub.close()
 	}

@@ -36,7 +36,13 @@ func (s *Session) subscribe(r protocol.Request) {
 		s.answer(r, nil, err)
 		return
 	}
-	s.send(sub.appendSubscribed)
+	s.send(func(b []byte) []byte {
+		b = sub.appendSubscribed(b)
+		if request.State {
+			b = protocol.AppendJoinedState(b, protocol.State(sub.inner.State()))
+		}
+		return b
+	})
 	if header := sub.inner.Header(); header != nil {
 		s.send(func(b []byte) []byte { return sub.appendHeader(b, header) })
 	}
@@ -50,6 +56,10 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	if most := s.gateway.Settings().SubscriptionsPerConnection; s.countSubscriptions() >= most {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions, "the connection has %d subscriptions, as many as it may have", most)
 	}
+	var onState func(streams.State) bool
+	if r.State {
+		onState = sub.tellState
+	}
 	ctx, cancel := requestContext()
 	defer cancel()
 	inner, err := s.gateway.Subscribe(ctx, s.principal, gateway.Request{
@@ -59,6 +69,7 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 		Explicit: r.Explicit,
 		Credit:   r.Credit,
 		TellGaps: r.Meta,
+		State:    onState,
 	}, sub)
 	if err != nil {
 		return err
@@ -126,9 +137,12 @@ func (sub *subscription) close() {
 	sub.session.gateway.Metrics.Subscriptions.WithLabelValues(sub.kind()).Dec()
 }
 
-// Resume lets the subscriptions go on that a full queue left behind. The outbox
-// calls it when it has drained.
+// Resume lets the subscriptions and provisions go on that a full queue left behind.
+// The outbox calls it when it has drained.
 func (s *Session) Resume() {
+	for _, p := range s.allProvisions() {
+		p.resume()
+	}
 	for _, sub := range s.subscriptions() {
 		sub.mu.Lock()
 		behind := sub.behind
@@ -171,6 +185,18 @@ func (sub *subscription) Deliver(b *streams.Batch, share []groups.Share) (taken 
 		sub.behind = taken < len(ends)
 	})
 	return taken, tag
+}
+
+// tellState is for gateway.Request.State.
+func (sub *subscription) tellState(state streams.State) (taken bool) {
+	frame := sub.session.frame(func(b []byte) []byte {
+		return protocol.AppendState(b, sub.id, sub.session.opts.Action, sub.stream, protocol.State(state))
+	})
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	taken = sub.ended || sub.session.out.OfferNotice(frame)
+	sub.behind = sub.behind || !taken
+	return taken
 }
 
 // Gap implements gateway.Sink.

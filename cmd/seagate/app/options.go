@@ -29,6 +29,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		JSONDepth:                  c.Limits.JSONDepth,
 		HeaderBytes:                int(c.Limits.HeaderBytes),
 		SubscriptionsPerConnection: c.Limits.SubscriptionsPerConnection,
+		ProvidedPerConnection:      c.Limits.ProvidedPerConnection,
 		ConnectionsPerClient:       c.Limits.ConnectionsPerClient,
 		PublishesPerSecond:         c.Limits.PublishesPerSecond,
 		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,

@@ -99,6 +99,7 @@ type Limits struct {
 	StreamsPerJail             int
 	ClientsPerJail             int
 	SubscriptionsPerConnection int
+	ProvidedPerConnection      int
 	ConnectionsPerClient       int
 	Connections                int
 	FailedAuthentications      int // per minute

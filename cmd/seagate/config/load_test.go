@@ -235,6 +235,7 @@ clients_per_jail = 69
 connections = 70
 connections_per_client = 71
 subscriptions_per_connection = 72
+provided_per_connection = 81
 queued_bytes = "4MiB"
 frames_per_second = 73
 failed_authentications = 74
@@ -291,6 +292,7 @@ func want() *config.Config {
 			Connections:                70,
 			ConnectionsPerClient:       71,
 			SubscriptionsPerConnection: 72,
+			ProvidedPerConnection:      81,
 			QueuedBytes:                4 * config.MiB,
 			FramesPerSecond:            73,
 			GroupsPerClient:            78,

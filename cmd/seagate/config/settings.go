@@ -253,6 +253,8 @@ func (l *Limits) ofAmounts() []setting {
 			`Open WebSocket connections of one client.`).live(),
 		count("subscriptions_per_connection", &l.SubscriptionsPerConnection, 1_000, 1, 1_000_000,
 			`Subscriptions that one connection may have.`),
+		count("provided_per_connection", &l.ProvidedPerConnection, 1_000, 1, 1_000_000,
+			`Streams that one connection may provide.`),
 		size("queued_bytes", &l.QueuedBytes, 32*KiB, KiB, GiB,
 			`Bytes that may wait to be sent on one connection. When there are more, its subscriptions fall behind; they read from memory or from disk as the connection drains. A single message may be larger.`),
 		count("frames_per_second", &l.FramesPerSecond, 50, 1, 1_000_000,
@@ -274,7 +276,7 @@ func (l *Limits) ofAmounts() []setting {
 		count("failed_authentications", &l.FailedAuthentications, 300, 1, 1_000_000,
 			`Failed authentications per minute, for each address and for each client id. Above it, the gateway refuses an address without looking at its credentials. For a client id it then accepts only credentials that cannot be guessed. A token that its client has signed is no failure, even if it has expired.`),
 		count("publishes_per_second", &l.PublishesPerSecond, 0, 0, 10_000_000,
-			`Messages per second that one client may publish; 0 is no limit.`).live(),
+			`Messages per second that one client may publish; 0 is no limit. Each provide and pause request counts as one, since subscribers may be told.`).live(),
 	}
 }
 
