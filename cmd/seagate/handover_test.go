@@ -1,14 +1,15 @@
 package main_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -66,75 +67,100 @@ func (m *serviceManager) start(settings ...string) *gateway {
 	return adopt(m.t, p, m.folder)
 }
 
-// TestHandOver: gateways follow each other on one folder, and a publisher that repeats
-// nothing never sees an error. Nothing that was acknowledged is lost.
+// TestHandOver: gateways follow each other on one folder, and publishers that repeat
+// nothing never see an error. Nothing that was acknowledged is lost.
 func TestHandOver(t *testing.T) {
-	t.Parallel()
-	m := newServiceManager(t, t.TempDir(), "clients", "admin")
-	settings := []string{"SEAGATE_STARTUP_WAIT=50s", "SEAGATE_SHUTDOWN_DRAIN=10s"}
-	g := m.start(settings...)
-	g.define(root, "boiler")
-	var subscribers []*peer
-	for range 3 {
-		p := g.login(root, "root")
-		p.subscribe(2, "boiler", groupID)
-		subscribers = append(subscribers, p)
+	t.Run("HTTP/1.1", func(t *testing.T) {
+		t.Parallel()
+		h := &handOver{t: t, settings: []string{"SEAGATE_STARTUP_WAIT=50s", "SEAGATE_SHUTDOWN_DRAIN=10s"}}
+		h.test(func(g *gateway) []*steady {
+			base := "http://" + g.listen
+			return []*steady{
+				publishSteadily(base, &http.Transport{}), publishSteadily(base, &http.Transport{}),
+				publishSteadily(base, &http.Transport{DisableKeepAlives: true}),
+			}
+		})
+	})
+	t.Run("HTTP/2", func(t *testing.T) {
+		t.Parallel()
+		certificate, key := writeCertificate(t)
+		h := &handOver{t: t, certificate: certificate, settings: []string{"SEAGATE_STARTUP_WAIT=50s", "SEAGATE_SHUTDOWN_DRAIN=10s",
+			"SEAGATE_TLS_CERT_FILE=" + certificate, "SEAGATE_TLS_KEY_FILE=" + key}}
+		h.test(func(g *gateway) []*steady {
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust(t, certificate)}, ForceAttemptHTTP2: true}
+			// Three streams of one connection.
+			return []*steady{publishSteadily("https://"+g.listen, transport), publishSteadily("https://"+g.listen, transport), publishSteadily("https://"+g.listen, transport)}
+		})
+	})
+}
+
+// A handOver is a run of gateways that follow each other.
+type handOver struct {
+	t           *testing.T
+	settings    []string
+	certificate string // of the gateways, or ""
+	plain       string // the address for clients without TLS
+	manager     *serviceManager
+}
+
+func (h *handOver) test(publish func(*gateway) []*steady) {
+	h.manager = newServiceManager(h.t, h.t.TempDir(), "clients", "admin")
+	g := h.manager.start(h.settings...)
+	address := g.listen
+	h.plain = address
+	if h.certificate != "" {
+		h.plain = unwrapTLS(h.t, address, h.certificate)
 	}
-	steady := []*steady{publishSteadily(g.listen, true), publishSteadily(g.listen, true), publishSteadily(g.listen, false)}
-	for round := range 3 {
-		for _, s := range steady {
-			s.progress(t, 50)
-		}
-		var next *gateway
-		var starting sync.WaitGroup
-		if round%2 == 0 { // the next one is there before the old one stops, and waits for it
-			waiting := make(chan struct{})
-			starting.Go(func() {
-				next = m.startAfter(waiting, settings...)
-			})
-			<-waiting
-		}
-		g.terminate()
-		g.ends()
-		if round == 0 {
-			for _, p := range subscribers {
-				for e := p.next(); e.end == nil; e = p.next() {
-				}
+	g.listen = h.plain
+	g.define(root, "boiler")
+	subscriber := g.login(root, "root")
+	subscriber.subscribe(2, "boiler", groupID)
+	go func() { // reads until it is closed
+		for e := range subscriber.inbox {
+			if e.end != nil && e.end.Code == 0 {
+				return
 			}
 		}
-		if round%2 == 1 { // nobody is there for a while: connections wait
-			next = m.start(settings...)
+	}()
+	g.listen = address
+	steady := publish(g)
+	for round := range 3 {
+		for _, s := range steady {
+			s.progress(h.t, 50)
 		}
-		starting.Wait()
-		if next == nil {
-			t.Fatal("the next gateway did not start")
-		}
-		g = next
+		g = h.follow(g, round%2 == 0)
 	}
+	g.listen = h.plain
 	var published int64
 	for _, s := range steady {
-		s.progress(t, 50)
-		published += s.stop(t)
+		s.progress(h.t, 50)
+		published += s.stop(h.t)
 	}
 	if kept := g.lastSeq(root, "boiler"); kept != published {
-		t.Errorf("%d messages were acknowledged, and %d are there", published, kept)
+		h.t.Errorf("%d messages were acknowledged, and %d are there", published, kept)
 	}
 	g.stopped()
 }
 
-// startAfter runs a gateway that waits for another one. It closes waiting once it does,
-// and returns nil if it does not serve.
-func (m *serviceManager) startAfter(waiting chan struct{}, settings ...string) *gateway {
-	p, err := beginWaiting(m.command(), m.environment(settings...), "data_dir")
-	close(waiting)
-	if err == nil {
-		err = p.awaitServing()
+// follow ends a gateway and returns the next one. That is there before, and waits for
+// the folder; or else nobody is there for a while, and connections wait.
+func (h *handOver) follow(g *gateway, before bool) (next *gateway) {
+	h.t.Helper()
+	if !before {
+		g.terminate()
+		g.ends()
+		return h.manager.start(h.settings...)
 	}
+	p, err := beginWaiting(h.manager.command(), h.manager.environment(h.settings...), "data_dir")
 	if err != nil {
-		m.t.Error(err)
-		return nil
+		h.t.Fatal(err)
 	}
-	return adopt(m.t, p, m.folder)
+	g.terminate()
+	g.ends()
+	if err := p.awaitServing(); err != nil {
+		h.t.Fatal(err)
+	}
+	return adopt(h.t, p, h.manager.folder)
 }
 
 // beginWaiting starts a gateway, which has to wait for what a setting names.

@@ -223,12 +223,11 @@ type steady struct {
 	failed    chan error    // one value, at the end
 }
 
-// publishSteadily starts a publisher to the stream boiler, which keeps its connection
-// open or opens one for each message.
-func publishSteadily(address string, keeps bool) *steady {
+// publishSteadily starts a publisher to the stream boiler.
+func publishSteadily(base string, transport *http.Transport) *steady {
 	s := &steady{
-		url:    "http://" + address + "/api/v1/streams/boiler/publish",
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: !keeps}, Timeout: patience},
+		url:    base + "/api/v1/streams/boiler/publish",
+		client: &http.Client{Transport: transport, Timeout: patience},
 		done:   make(chan struct{}), failed: make(chan error, 1),
 	}
 	go func() { s.failed <- s.run() }()
@@ -251,11 +250,13 @@ func (s *steady) run() error {
 }
 
 func (s *steady) publish(n int) error {
-	// Without GetBody, net/http never sends it twice.
-	r, err := http.NewRequest("POST", s.url, io.NopCloser(strings.NewReader(fmt.Sprintf(`{"payload":{"n":%d}}`, n))))
+	r, err := http.NewRequest("POST", s.url, strings.NewReader(fmt.Sprintf(`{"payload":{"n":%d}}`, n)))
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(s.url, "http://") {
+		r.GetBody = nil // so that net/http never sends it twice
+	} // HTTP/2 says which requests were not handled, and net/http sends those again
 	r.SetBasicAuth(root.id, root.secret)
 	r.Header.Set("Content-Type", "application/json")
 	response, err := s.client.Do(r)

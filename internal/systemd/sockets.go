@@ -32,7 +32,7 @@ func Sockets() ([]Socket, error) {
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		os.Unsetenv(name)
 	}
-	if pid != strconv.Itoa(os.Getpid()) { // for another process, or for nobody
+	if count == "" || pid != strconv.Itoa(os.Getpid()) { // for nobody, or for another process
 		return nil, nil
 	}
 	n, err := strconv.Atoi(count)
