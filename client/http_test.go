@@ -237,7 +237,7 @@ func TestHTTPCalls(t *testing.T) {
 
 const (
 	groupJSON = `{"streamName":"s","clientId":"floor","groupId":null,"members":1,"position":5,"lag":3,"lagSeconds":1.5,"inFlight":2,"redelivered":4,"deadLettered":6,"lost":7,"createdAt":"2026-01-02T03:04:05Z","lastActive":"2026-01-02T03:04:06Z"}`
-	groupText = `{StreamName:s ClientID:floor GroupID: Members:1 Position:5 Lag:3 LagSeconds:1.5 InFlight:2 Redelivered:4 DeadLettered:6 Lost:7 CreatedAt:2026-01-02 03:04:05 +0000 UTC LastActive:2026-01-02 03:04:06 +0000 UTC}`
+	groupText = `{StreamName:s ClientID:floor GroupID: Members:1 Abandoned:false Position:5 Lag:3 LagSeconds:1.5 InFlight:2 Redelivered:4 DeadLettered:6 Lost:7 CreatedAt:2026-01-02 03:04:05 +0000 UTC LastActive:2026-01-02 03:04:06 +0000 UTC}`
 )
 
 func TestPages(t *testing.T) {

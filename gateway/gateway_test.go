@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 
 	"seagate/auth"
 	"seagate/auth/authtest"
@@ -519,6 +520,43 @@ func TestTheHeaderGoesToWhoeverMakesAGroup(t *testing.T) {
 		back.want(t, `{"p":1}`, `{"p":2}`)
 		g.Network.Close()
 	})
+}
+
+// A client that wants everything makes up a group for each subscription, and knows no
+// extension. Nobody comes back to such a group.
+func TestWhichGroupsAreAbandoned(t *testing.T) {
+	tests := map[string]struct {
+		request   gateway.Request
+		abandoned bool
+	}{
+		"as deployed clients do": {gateway.Request{}, true},
+		"explicit":               {gateway.Request{Explicit: true}, false},
+		"meta":                   {gateway.Request{TellGaps: true}, false},
+		"credit":                 {gateway.Request{Credit: 1}, false},
+		"state":                  {gateway.Request{State: func(streams.State) bool { return true }}, false},
+		"from":                   {gateway.Request{From: gateway.Position{Position: protocol.Position{Kind: protocol.PositionEarliest}}}, false},
+	}
+	g := build(t, memory.New(), func(s *gateway.Settings) { s.UngroupedShare = true })
+	root := g.root()
+	g.define(root, "boiler")
+	abandoned := func(r gateway.Request) bool {
+		r.Stream = "boiler"
+		s, err := g.Subscribe(t.Context(), root, r, &sink{})
+		g.ok(err)
+		s.Close()
+		info, err := g.Group(t.Context(), root, "boiler", root.ClientID, r.Group)
+		g.ok(err)
+		return info.Abandoned
+	}
+	for name, test := range tests {
+		test.request.Group = uuid.NewString()
+		if got := abandoned(test.request); got != test.abandoned {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if abandoned(gateway.Request{}) {
+		t.Error("the group of subscriptions without one is abandoned")
+	}
 }
 
 func TestUndefinedStreams(t *testing.T) {

@@ -53,6 +53,13 @@ type Request struct {
 	TellGaps bool
 }
 
+// isSingleUse reports whether the client may have made up the group for this one
+// subscription. Deployed clients that want everything do, with a fresh UUID, and
+// know no extension.
+func (r *Request) isSingleUse() bool {
+	return r.Group != "" && !r.Explicit && !r.TellGaps && r.State == nil && r.Credit == 0 && r.From == Position{}
+}
+
 // A Subscription is one client's place in a stream.
 type Subscription struct {
 	gateway    *Gateway
@@ -134,7 +141,8 @@ func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *
 		return err
 	}
 	name := groups.Name{Client: p.ClientUID, Group: r.Group}
-	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit, State: r.State}
+	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit, State: r.State,
+		SingleUse: r.isSingleUse()}
 	if s.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ const sweepInterval = time.Minute
 func (r *Registry) keep(life context.Context) {
 	checkpoint := time.NewTicker(r.opts.Checkpoint)
 	defer checkpoint.Stop()
-	sweep := time.NewTicker(min(sweepInterval, r.opts.IdleTimeout))
+	sweep := time.NewTicker(min(sweepInterval, r.opts.IdleTimeout, r.opts.AbandonedTimeout))
 	defer sweep.Stop()
 	for {
 		select {
@@ -82,11 +82,14 @@ const returnTime = 10 * time.Minute
 
 // sweep deletes the groups that were idle for too long.
 func (r *Registry) sweep() {
-	if time.Since(r.began) < min(r.opts.IdleTimeout, returnTime) {
-		return
+	open, now := time.Since(r.began), time.Now()
+	isIdleLocked := func(g *group) bool {
+		timeout := r.opts.IdleTimeout
+		if g.isAbandonedLocked() {
+			timeout = min(timeout, r.opts.AbandonedTimeout)
+		}
+		return g.state == resting && open >= min(timeout, returnTime) && now.Sub(g.lastActive) > timeout
 	}
-	cutoff := time.Now().Add(-r.opts.IdleTimeout)
-	isIdleLocked := func(g *group) bool { return g.state == resting && g.lastActive.Before(cutoff) }
 	var idle []*group
 	for _, g := range r.all(nil) {
 		g.mu.Lock()

@@ -51,8 +51,9 @@
 //
 // The first member creates the group, and chooses where it begins. Join returns
 // once the group is durable. A group is deleted by Delete, with its topic, or
-// after it had no members for Options.IdleTimeout. A group without members keeps
-// its position and takes some hundred bytes of memory.
+// after it had no members for Options.IdleTimeout, or Options.AbandonedTimeout if
+// nobody is expected to come back. A group without members keeps its position and
+// takes some hundred bytes of memory.
 //
 // Each group has a record: what it is done with, and how often it handed out the
 // rest. A changed record is written every Options.Checkpoint, and by

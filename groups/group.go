@@ -31,6 +31,7 @@ type group struct {
 	createdAt    time.Time
 	lastActive   time.Time // when the last member left
 	rejoined     bool      // a member has joined after the first one; the group is never evicted
+	singleUse    bool      // the only member so far had JoinOptions.SingleUse, and nobody has moved the group
 	losses       []*loss   // gaps that no member has acknowledged
 	redelivered  uint64
 	deadLettered uint64
@@ -78,6 +79,9 @@ func (g *group) currentState() groupState {
 
 // existsLocked reports whether the group is visible to callers and has a record.
 func (g *group) existsLocked() bool { return g.state == resting || g.state == reading }
+
+// isAbandonedLocked reports whether nobody is expected to come back to the group.
+func (g *group) isAbandonedLocked() bool { return g.state == resting && g.singleUse }
 
 // wakeLocked makes the worker call reader.Resumed and then continue reading.
 func (g *group) wakeLocked() {

@@ -15,6 +15,11 @@ type JoinOptions struct {
 	// From is where a new group begins. It is ignored if the group exists.
 	From streams.StartAt
 
+	// SingleUse means that the member may have made up the group's name, so that
+	// nobody comes back to it. If such a member makes a group, and leaves before
+	// another one has joined, the group is abandoned: see Options.AbandonedTimeout.
+	SingleUse bool
+
 	// Explicit means that the member acknowledges sequence numbers, each within
 	// Options.AckTimeout. Otherwise it acknowledges tags.
 	Explicit bool
@@ -46,8 +51,8 @@ var errGone = errors.New("groups: the group is gone")
 // Join makes m a member of the named group. If the group does not exist, Join
 // creates it, and returns once it is durable. If the client already has
 // Options.PerClient groups, a new group evicts the client's longest-idle group
-// among those that never had a second member. The reason: some clients create
-// a new group for each subscription, and never return to it.
+// among those that never had a second member, abandoned ones first. The reason:
+// some clients create a new group for each subscription, and never return to it.
 //
 // topic must be the current topic with the ID of t. No messages are delivered
 // before Membership.Start. Join returns ErrTooManyGroups, ErrClosed, an error of
@@ -117,7 +122,7 @@ func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
 	ms.toldState = ms.joinedIn
 	g.addMemberLocked(ms)
 	if g.state != fresh && !g.rejoined {
-		g.rejoined = true
+		g.rejoined, g.singleUse = true, false
 		g.markLocked()
 	}
 	return ms
@@ -163,7 +168,7 @@ func (g *group) begin(ctx context.Context, topic *streams.Topic, opts JoinOption
 		return nil, err
 	}
 	if isNew {
-		err = g.store(joined)
+		err = g.store(joined, opts.SingleUse)
 	}
 	var ms *Membership
 	if err == nil {
@@ -192,9 +197,9 @@ func (g *group) resumeAt(b storage.Bounds) uint64 {
 
 // store writes the record of a new group. So the group keeps its start position
 // in a crash.
-func (g *group) store(joined streams.Joined) error {
+func (g *group) store(joined streams.Joined, singleUse bool) error {
 	g.mu.Lock()
-	g.progress, g.log = progress.At(joined.Next), joined.Bounds.ID
+	g.progress, g.log, g.singleUse = progress.At(joined.Next), joined.Bounds.ID, singleUse
 	r := g.recordLocked()
 	g.mu.Unlock()
 	// A caller's context must not cut the write short: it might take effect

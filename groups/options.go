@@ -90,8 +90,13 @@ type Options struct {
 
 	// IdleTimeout is the time without members after which a group is deleted, more
 	// than 0. The deletion may come a minute later, and not in the first ten
-	// minutes after Open, or IdleTimeout if that is shorter.
+	// minutes after Open, or the timeout if that is shorter.
 	IdleTimeout time.Duration
+
+	// AbandonedTimeout is IdleTimeout for abandoned groups, more than 0. They had one
+	// member ever, which joined with JoinOptions.SingleUse, and were not moved. The
+	// shorter of the two times counts.
+	AbandonedTimeout time.Duration
 
 	// AckTimeout is the time in which an explicit member must acknowledge each
 	// message, more than 0.
@@ -140,6 +145,7 @@ func (o *Options) check() error {
 		"SetAsideBytes":    int64(o.SetAsideBytes),
 		"Checkpoint":       int64(o.Checkpoint),
 		"IdleTimeout":      int64(o.IdleTimeout),
+		"AbandonedTimeout": int64(o.AbandonedTimeout),
 		"AckTimeout":       int64(o.AckTimeout),
 		"DeadLetterRetry":  int64(o.DeadLetterRetry),
 	} {

@@ -29,6 +29,7 @@ func TestOptionsAreValidated(t *testing.T) {
 		"no checkpoint":       {func(o *groups.Options) { o.Checkpoint = 0 }, false},
 		"negative timeout":    {func(o *groups.Options) { o.AckTimeout = -time.Second }, false},
 		"never idle":          {func(o *groups.Options) { o.IdleTimeout = 0 }, false},
+		"never abandoned":     {func(o *groups.Options) { o.AbandonedTimeout = 0 }, false},
 		"no retry":            {func(o *groups.Options) { o.DeadLetterRetry = 0 }, false},
 		"negative deliveries": {func(o *groups.Options) { o.MaxDeliveries = -1 }, false},
 		"panics are not told": {func(o *groups.Options) { o.OnPanic = nil }, false},

@@ -29,6 +29,7 @@ type record struct {
 	Tried        [][4]uint64 `json:"tried,omitzero"`
 	HasMembers   bool        `json:"hasMembers,omitzero"`
 	ReturnedTo   bool        `json:"returnedTo,omitzero"`
+	SingleUse    bool        `json:"singleUse,omitzero"`
 	CreatedAt    time.Time   `json:"createdAt"`
 	LastActive   time.Time   `json:"lastActive"`
 	Redelivered  uint64      `json:"redelivered,omitzero"`
@@ -108,6 +109,7 @@ func (g *group) recordLocked() record {
 		Tried:        runs(g.triedLocked()),
 		HasMembers:   len(g.members) > 0,
 		ReturnedTo:   g.rejoined,
+		SingleUse:    g.singleUse,
 		CreatedAt:    g.createdAt,
 		LastActive:   g.lastActive,
 		Redelivered:  g.redelivered,
@@ -242,6 +244,7 @@ func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
 		createdAt:    rec.CreatedAt,
 		lastActive:   rec.LastActive,
 		rejoined:     rec.ReturnedTo,
+		singleUse:    rec.SingleUse,
 		redelivered:  rec.Redelivered,
 		deadLettered: rec.DeadLettered,
 		lost:         rec.Lost,

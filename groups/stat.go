@@ -17,6 +17,9 @@ type Stat struct {
 	Members  int
 	Explicit int // how many of the members are explicit
 
+	// Abandoned: nobody is expected to come back; see Options.AbandonedTimeout.
+	Abandoned bool
+
 	// Position is the number of the first message that the group is not done
 	// with; it may be the number of the next message. Lag is how many messages
 	// the group is not done with. That includes messages in flight, and those that
@@ -40,6 +43,7 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 	s := Stat{
 		Key:          g.key,
 		Members:      len(g.members),
+		Abandoned:    g.isAbandonedLocked(),
 		Redelivered:  g.redelivered,
 		DeadLettered: g.deadLettered,
 		Lost:         g.lost,
@@ -205,15 +209,16 @@ func (l *least[T]) add(item T) {
 
 // An Overview is a summary of all groups, for metrics.
 type Overview struct {
-	Groups   int
-	Members  int
-	InFlight int // messages handed out and not acknowledged
+	Groups    int
+	Abandoned int // of the groups; see Options.AbandonedTimeout
+	Members   int
+	InFlight  int // messages handed out and not acknowledged
 
 	// Totals since the registry was opened.
 	Redelivered, DeadLettered, Lost uint64
 
-	// Worst is the groups with the highest lag, highest first. Groups without lag
-	// are left out. LagTime is not set.
+	// Worst is the groups with the highest lag, highest first. Groups without lag and
+	// abandoned groups are left out. LagTime is not set.
 	Worst []Stat
 }
 
@@ -250,7 +255,8 @@ type lagging struct {
 	bounds storage.Bounds
 }
 
-// count adds a group to the totals, if it exists, and returns its lag.
+// count adds a group to the totals, if it exists, and returns its lag. That of an
+// abandoned group is 0: nobody reads the messages that it counts.
 func (o *Overview) count(g *group, b storage.Bounds) (lag uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -260,6 +266,10 @@ func (o *Overview) count(g *group, b storage.Bounds) (lag uint64) {
 	o.Groups++
 	o.Members += len(g.members)
 	o.InFlight += g.inFlightLocked()
+	if g.isAbandonedLocked() {
+		o.Abandoned++
+		return 0
+	}
 	_, lag = g.lagLocked(b)
 	return lag
 }

@@ -104,7 +104,7 @@ func (t *Topic) create(name Name) (*group, error) {
 }
 
 // evict deletes the client's longest-idle group among those that never had a
-// second member. It returns false if there is none.
+// second member, an abandoned one if there is one. It returns false if there is none.
 func (r *Registry) evict(c client) bool {
 	g := r.evictionCandidate(c)
 	if g == nil {
@@ -119,10 +119,12 @@ func (r *Registry) evict(c client) bool {
 
 func (r *Registry) evictionCandidate(c client) (candidate *group) {
 	var idleSince time.Time
+	abandoned := false // the candidate is
 	for _, g := range r.groupsOf(c) {
 		g.mu.Lock()
-		if g.isEvictableLocked() && (candidate == nil || g.lastActive.Before(idleSince)) {
-			candidate, idleSince = g, g.lastActive
+		if g.isEvictableLocked() && (candidate == nil || g.singleUse && !abandoned ||
+			g.singleUse == abandoned && g.lastActive.Before(idleSince)) {
+			candidate, idleSince, abandoned = g, g.lastActive, g.singleUse
 		}
 		g.mu.Unlock()
 	}
@@ -241,6 +243,7 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 		r.Untold = nil
 	}
 	r.Log, r.Position, r.Done, r.Tried = joined.Bounds.ID, seq, nil, nil
+	r.SingleUse = false // somebody moves it for a member that comes back
 	if err := g.put(ctx, r); err != nil {
 		in.Close()
 		g.markUncertain()
@@ -259,6 +262,7 @@ func (g *group) applyMove(in *streams.InTopic, rd *reader, s streams.State, r re
 		g.losses = nil
 	}
 	g.progress, g.log, g.partial = r.progress(), r.Log, false
+	g.singleUse = r.SingleUse
 	for _, ms := range g.members {
 		ms.inFlight.clear()
 		ms.bytes = 0

@@ -58,6 +58,9 @@ type GroupInfo struct {
 	ClientID   string   `json:"clientId"`
 	GroupID    Nullable `json:"groupId"` // empty for the group of subscriptions that name none
 	Members    int      `json:"members"`
+	// Abandoned: nobody is expected to come back to the group, which is forgotten
+	// soon. A client made it for one subscription, which has ended.
+	Abandoned bool `json:"abandoned,omitzero"`
 	// Position is the number of the oldest message that the group is not done
 	// with. Lag counts the messages from there on, and LagSeconds is the age of
 	// the oldest of them.

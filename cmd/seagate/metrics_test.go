@@ -148,3 +148,39 @@ func TestIdleGroupsAreDeleted(t *testing.T) {
 		t.Errorf("the stream has %s", state)
 	}
 }
+
+// TestFanoutLeavesNoLag: JavaScript's fanout leaves a group behind with each
+// connection, which nobody comes back to.
+func TestFanoutLeavesNoLag(t *testing.T) {
+	t.Parallel()
+	leave := func(g *gateway, extension string) {
+		p := g.login(root, "root")
+		p.Send(fmt.Sprintf(`{"id":2,"action":"subscribe","payload":"boiler","groupId":%q%s}`, uuid.NewString(), extension))
+		p.next()
+		p.Net.Close()
+	}
+	g := start(t)
+	g.define(root, "boiler")
+	for range 10 {
+		leave(g, "")
+	}
+	g.publish(root, "boiler", `{"n":1}`)
+	eventually(t, "that nobody is left", func() bool { return g.metric("seagate_group_members") == 0 })
+	now := g.metrics()
+	if now["seagate_groups_abandoned"] != 10 || now["seagate_group_lag_max_messages"] != 0 {
+		t.Errorf("%v groups are abandoned, the highest lag is %v", now["seagate_groups_abandoned"], now["seagate_group_lag_max_messages"])
+	}
+	if list := g.ok(root, "GET", "/streams/boiler/groups", ""); strings.Count(list, `"members":0,"abandoned":true,`) != 10 {
+		t.Errorf("the groups are %s", list)
+	}
+
+	hasty := start(t, "SEAGATE_GROUPS_ABANDONED_TIMEOUT=1s")
+	hasty.define(root, "boiler")
+	leave(hasty, `,"meta":true`)
+	leave(hasty, "")
+	hasty.publish(root, "boiler", `{"n":1}`)
+	eventually(t, "that one is forgotten", func() bool { return hasty.metric("seagate_groups") == 1 })
+	if lag := hasty.metric("seagate_group_lag_max_messages"); lag != 1 {
+		t.Errorf("the lag of the group that somebody may come back to is %v", lag)
+	}
+}

@@ -13,6 +13,7 @@ func groupView(g gateway.GroupInfo) protocol.GroupInfo {
 		ClientID:     g.Client,
 		GroupID:      protocol.Nullable(g.Key.Group),
 		Members:      g.Members,
+		Abandoned:    g.Abandoned,
 		Position:     g.Position,
 		Lag:          g.Lag,
 		LagSeconds:   g.LagTime.Seconds(),

@@ -25,6 +25,7 @@ func Options(o groups.Options) groups.Options {
 	o.SetAsideBytes = cmp.Or(o.SetAsideBytes, 64<<20)
 	o.Checkpoint = cmp.Or(o.Checkpoint, time.Second)
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, 7*24*time.Hour)
+	o.AbandonedTimeout = cmp.Or(o.AbandonedTimeout, time.Hour)
 	o.AckTimeout = cmp.Or(o.AckTimeout, 30*time.Second)
 	o.DeadLetterRetry = cmp.Or(o.DeadLetterRetry, 10*time.Second)
 	if o.OnPanic == nil {

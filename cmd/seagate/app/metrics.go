@@ -46,18 +46,19 @@ type groupMetrics struct {
 
 var (
 	groupsDesc      = prometheus.NewDesc("seagate_groups", "Groups, those without members included.", nil, nil)
+	abandonedDesc   = prometheus.NewDesc("seagate_groups_abandoned", "Groups that nobody is expected to come back to.", nil, nil)
 	membersDesc     = prometheus.NewDesc("seagate_group_members", "Subscriptions in groups.", nil, nil)
 	inFlightDesc    = prometheus.NewDesc("seagate_group_in_flight", "Messages handed to members of groups and not acknowledged.", nil, nil)
 	redeliveredDesc = prometheus.NewDesc("seagate_group_redelivered_total", "Messages that groups delivered again.", nil, nil)
 	lostDesc        = prometheus.NewDesc("seagate_group_messages_lost_total", "Messages that retention dropped before a group was done with them.", nil, nil)
-	maxLagDesc      = prometheus.NewDesc("seagate_group_lag_max_messages", "The highest lag of all groups, in messages.", nil, nil)
+	maxLagDesc      = prometheus.NewDesc("seagate_group_lag_max_messages", "The highest lag of all groups that are not abandoned, in messages.", nil, nil)
 	lagDesc         = prometheus.NewDesc("seagate_group_lag_messages", "Messages that a group has not done with, of the groups with the highest lag.",
 		[]string{"jail", "stream", "client", "group"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{groupsDesc, membersDesc, inFlightDesc, redeliveredDesc, lostDesc, maxLagDesc, lagDesc} {
+	for _, d := range []*prometheus.Desc{groupsDesc, abandonedDesc, membersDesc, inFlightDesc, redeliveredDesc, lostDesc, maxLagDesc, lagDesc} {
 		to <- d
 	}
 }
@@ -66,6 +67,7 @@ func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
 func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
 	now := m.groups.Overview(max(1, m.series))
 	to <- prometheus.MustNewConstMetric(groupsDesc, prometheus.GaugeValue, float64(now.Groups))
+	to <- prometheus.MustNewConstMetric(abandonedDesc, prometheus.GaugeValue, float64(now.Abandoned))
 	to <- prometheus.MustNewConstMetric(membersDesc, prometheus.GaugeValue, float64(now.Members))
 	to <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(now.InFlight))
 	to <- prometheus.MustNewConstMetric(redeliveredDesc, prometheus.CounterValue, float64(now.Redelivered))

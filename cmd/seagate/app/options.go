@@ -74,14 +74,15 @@ func groupOptions(c *config.Config) groups.Options {
 			Most:   c.Groups.PongWindow,
 			Target: min(config.GroupPongTarget, c.WebSocket.PingInterval/10),
 		},
-		PerClient:       c.Limits.GroupsPerClient,
-		Window:          config.GroupWindow,
-		SetAsideBytes:   int(config.GroupSetAsideBytes),
-		Checkpoint:      config.GroupCheckpoint,
-		IdleTimeout:     c.Groups.IdleTimeout,
-		AckTimeout:      c.Groups.AckTimeout,
-		MaxDeliveries:   c.Groups.MaxDeliveries,
-		DeadLetterRetry: config.DeadLetterRetry,
+		PerClient:        c.Limits.GroupsPerClient,
+		Window:           config.GroupWindow,
+		SetAsideBytes:    int(config.GroupSetAsideBytes),
+		Checkpoint:       config.GroupCheckpoint,
+		IdleTimeout:      c.Groups.IdleTimeout,
+		AbandonedTimeout: c.Groups.AbandonedTimeout,
+		AckTimeout:       c.Groups.AckTimeout,
+		MaxDeliveries:    c.Groups.MaxDeliveries,
+		DeadLetterRetry:  config.DeadLetterRetry,
 	}
 }
 

@@ -19,7 +19,11 @@ var groupHeading = []string{"CLIENT", "GROUP", "MEMBERS", "POSITION", "LAG", "LA
 func groupRow(g client.GroupInfo) []string {
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	lag := time.Duration(g.LagSeconds * float64(time.Second))
-	return []string{g.ClientID, cmp.Or(string(g.GroupID), protocol.Ungrouped), strconv.Itoa(g.Members), number(g.Position), number(g.Lag),
+	members := strconv.Itoa(g.Members)
+	if g.Abandoned {
+		members = "abandoned"
+	}
+	return []string{g.ClientID, cmp.Or(string(g.GroupID), protocol.Ungrouped), members, number(g.Position), number(g.Lag),
 		lag.Round(time.Second / 10).String(), strconv.Itoa(g.InFlight), number(g.Redelivered), number(g.DeadLettered), number(g.Lost)}
 }
 

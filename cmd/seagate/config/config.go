@@ -84,6 +84,7 @@ type Retention struct {
 // Groups is the settings of consumer groups.
 type Groups struct {
 	IdleTimeout      time.Duration
+	AbandonedTimeout time.Duration
 	AckTimeout       time.Duration
 	PongWindow       int
 	MaxDeliveries    int

@@ -207,6 +207,7 @@ min_free = "6MiB"
 
 [groups]
 idle_timeout = "25h"
+abandoned_timeout = "26h"
 ack_timeout = "31s"
 pong_window = 333
 max_deliveries = 77
@@ -277,7 +278,7 @@ func want() *config.Config {
 			MessageIDWindow: 3 * time.Minute,
 		},
 		Retention: config.Retention{Age: 24 * time.Hour, Bytes: 5 * config.MiB, Messages: 76, MinFree: 6 * config.MiB},
-		Groups:    config.Groups{IdleTimeout: 25 * time.Hour, AckTimeout: 31 * time.Second, PongWindow: 333, MaxDeliveries: 77, DeadLetterSuffix: ".failed"},
+		Groups:    config.Groups{IdleTimeout: 25 * time.Hour, AbandonedTimeout: 26 * time.Hour, AckTimeout: 31 * time.Second, PongWindow: 333, MaxDeliveries: 77, DeadLetterSuffix: ".failed"},
 		Limits: config.Limits{
 			MessageBytes:               2 * config.MiB,
 			DecompressedBytes:          3 * config.MiB,

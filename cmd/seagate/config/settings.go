@@ -201,6 +201,8 @@ func (g *Groups) settings() []setting {
 	return []setting{
 		duration("idle_timeout", &g.IdleTimeout, 7*24*time.Hour, time.Second, 10*365*24*time.Hour,
 			`Time without members after which a group is deleted with its position.`),
+		duration("abandoned_timeout", &g.AbandonedTimeout, time.Hour, time.Second, 10*365*24*time.Hour,
+			`The same for a group that had one member ever, which asked for no extension: clients that want everything make such a group for each subscription, under a name that they never use again. The shorter of the two times counts.`),
 		duration("ack_timeout", &g.AckTimeout, 30*time.Second, 100*time.Millisecond, 24*time.Hour,
 			`Time in which a member that acknowledges explicitly must acknowledge a message, before it is delivered to another.`),
 		count("pong_window", &g.PongWindow, 1024, 1, 10_000,
