@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"groups":   {"internal", "streams", "storage"},
 	"catalog":  {"internal", "schema", "streams", "groups", "storage"},
 	"gateway":  {"internal", "protocol", "auth", "schema", "streams", "groups", "catalog", "storage"},
-	"client":   {"internal", "protocol"},
+	"client":   {"internal", "protocol", "streams"},
 
 	"gateway/outbox":  {"gateway"},
 	"gateway/session": {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},

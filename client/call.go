@@ -13,11 +13,14 @@ import (
 // A call is a request and its answer.
 type call struct {
 	sub  *Subscription           // of a subscribe request, whose id it gets
+	serv *serving                // of a serve request, the same
+	out  *fetching               // of a fetch request, the same
 	body func(dst []byte) []byte // appends the message after its id; the writer calls it
 
 	done      chan struct{} // closed once what follows is set
 	answer    jsontext.Value
 	published Published // of a publish
+	reached   int       // of a signal request
 	err       error
 }
 
@@ -33,7 +36,7 @@ func (r *call) message(id int64) []byte {
 // finish records the answer.
 func (r *call) finish(m message) {
 	if *m.Success {
-		r.answer = m.Payload
+		r.answer, r.reached = m.Payload, m.Reached
 		r.published = Published{Seq: m.Seq, LastSeq: m.Seq, Time: m.Time, Epoch: m.Epoch}
 		if r.sub != nil {
 			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq}

@@ -118,8 +118,9 @@ func checkCredentials(c Credentials) error {
 	return nil
 }
 
-// responseTimeout is longer than a gateway takes for any answer, which is 30 s.
-const responseTimeout = time.Minute
+// responseTimeout is longer than a gateway takes for any answer. Most take 30 s at
+// most, and a call of a service as long as it may.
+const responseTimeout = protocol.MaxCallTimeout + time.Minute
 
 // withoutRedirects returns a copy of the HTTP client, or of a default, that follows
 // no redirects. A redirect would send bodies and WebSocket messages with secrets to

@@ -39,7 +39,9 @@ type Conn struct {
 	mu    sync.Mutex // guards what follows
 	calls map[int64]*call
 	subs  map[int64]*Subscription
-	err   error // why the connection ended
+	servs map[int64]*serving  // by the id of the serve request
+	outs  map[int64]*fetching // by the id of the fetch request
+	err   error               // why the connection ended
 }
 
 // Dial connects and authenticates. The caller must Close the Conn. If the
@@ -81,6 +83,8 @@ func newConn(s *socket, queueBytes int) *Conn {
 		readDone:   make(chan struct{}),
 		calls:      map[int64]*call{},
 		subs:       map[int64]*Subscription{},
+		servs:      map[int64]*serving{},
+		outs:       map[int64]*fetching{},
 	}
 	c.work.Go(c.write)
 	c.work.Go(c.read)
@@ -118,6 +122,7 @@ func (c *Conn) fail(reason error) {
 	}
 	c.err = reason
 	c.socket.mute() // before messages are dropped
+	c.endServices(reason)
 	close(c.quit)
 	for _, sub := range c.subs {
 		sub.end(reason)
@@ -165,6 +170,14 @@ func (c *Conn) number(request *call) []byte {
 	if request.sub != nil {
 		request.sub.id = c.lastID
 		c.subs[c.lastID] = request.sub
+	}
+	if request.serv != nil {
+		request.serv.id = c.lastID
+		c.servs[c.lastID] = request.serv
+	}
+	if request.out != nil {
+		request.out.id = c.lastID
+		c.outs[c.lastID] = request.out
 	}
 	c.mu.Unlock()
 	return request.message(c.lastID)
@@ -216,11 +229,13 @@ type message struct {
 	NextSeq  uint64  `json:"nextSeq"`
 	Gap      Missing `json:"gap"`
 	numbering
+	aboutService
 
 	Error struct {
-		Code    protocol.Code `json:"code"`
-		Message string        `json:"message"`
-		Errors  []string      `json:"errors"`
+		Code    protocol.Code  `json:"code"`
+		Message string         `json:"message"`
+		Errors  []string       `json:"errors"`
+		Details jsontext.Value `json:"details"`
 	} `json:"error"`
 }
 
@@ -234,26 +249,33 @@ type numbering struct {
 
 // refusal returns the error of an answer without success.
 func (m message) refusal() *Error {
-	return &Error{Code: m.Error.Code, Message: m.Error.Message, Errors: m.Error.Errors}
+	return &Error{Code: m.Error.Code, Message: m.Error.Message, Errors: m.Error.Errors, Details: m.Error.Details}
 }
 
-// handle gives a message to its call or subscription. It drops the messages of a
-// subscription that has ended.
+// handle gives a message to what it belongs to. It drops the messages of what has
+// ended.
 func (c *Conn) handle(m message) {
 	c.mu.Lock()
 	waiting, sub := c.calls[m.ID], c.subs[m.ID]
+	serv, out := c.servs[m.ID], c.outs[m.ID]
 	ended := m.Success != nil && !*m.Success
 	if m.Success != nil {
 		delete(c.calls, m.ID)
 	}
 	if ended {
 		delete(c.subs, m.ID)
+		delete(c.servs, m.ID)
+		delete(c.outs, m.ID)
 	}
 	c.mu.Unlock()
 
 	switch {
 	case m.Success == nil && sub != nil:
 		c.deliver(sub, m)
+	case m.Success == nil && serv != nil:
+		serv.handle(m)
+	case m.Success == nil && out != nil:
+		out.handle(m)
 	case m.Success == nil:
 	case waiting != nil:
 		waiting.finish(m)

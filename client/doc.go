@@ -20,6 +20,14 @@
 // Client.Follow keeps one subscription running when connections are lost, and misses
 // nothing that the stream keeps.
 //
+// # Services
+//
+// Client.Serve answers calls of a service's procedures with functions of Go, and
+// serves again when connections are lost; Conn.Serve does so on one connection.
+// Conn.Fetch calls a procedure and waits for its result, while other calls and
+// requests of the connection go on; Client.Fetch does so over HTTP. Conn.Signal sends
+// a message that is not answered.
+//
 // # Positions
 //
 // The messages of a stream have numbers from 1 on. A number is valid together with

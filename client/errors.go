@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"seagate/protocol"
 )
 
@@ -41,6 +43,9 @@ type Error struct {
 	Message string
 	// Errors lists all problems with their places, if there can be several.
 	Errors []string
+	// Details is what the server of a service added to its error, or nil. The Code
+	// and the Message are the server's own then.
+	Details jsontext.Value
 }
 
 // Error returns the code, the message and the first of Errors.
@@ -97,6 +102,9 @@ func problemError(status int, body []byte) *Error {
 	if err != nil || problem.Code == "" && problem.Message == "" {
 		return &Error{Status: status, Message: fmt.Sprintf(
 			"the answer is HTTP %d %s and does not come from a gateway", status, http.StatusText(status))}
+	}
+	if own := problem.Call; own != nil {
+		return &Error{Code: protocol.Code(own.Code), Status: status, Message: own.Message, Details: own.Details}
 	}
 	return &Error{Code: problem.Code, Status: status, Message: problem.Message, Errors: problem.Errors}
 }

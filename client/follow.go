@@ -248,6 +248,10 @@ func (f *follower) pause(ctx context.Context, cause error) error {
 	if f.options.OnLost != nil {
 		f.options.OnLost(cause, wait)
 	}
+	return sleep(ctx, wait)
+}
+
+func sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -14,6 +14,10 @@ type (
 	ClientInfo = protocol.ClientInfo
 	// JailInfo is what the gateway shows of a jail.
 	JailInfo = protocol.JailInfo
+	// ServiceInfo describes a service with its servers.
+	ServiceInfo = protocol.ServiceInfo
+	// ServerInfo describes a server of a service, with its counts.
+	ServerInfo = protocol.ServerInfo
 	// Plan is what a definition would change.
 	Plan = protocol.DefinitionPlan
 	// StreamSettings is how a stream keeps its messages.

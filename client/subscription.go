@@ -177,16 +177,7 @@ func (c *Conn) abandon(sub *Subscription, reason error) {
 		return
 	}
 	sub.end(reason)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return
-	}
-	c.work.Go(func() {
-		// It needs no context: it waits for the writer, whose writes have a
-		// deadline, or for the end of the connection.
-		c.start(context.Background(), sub.unsubscribe())
-	})
+	c.startLater(sub.unsubscribe())
 }
 
 // {"id":5,"action":"unsubscribe","payload":2}

@@ -27,6 +27,7 @@ type served struct {
 	mu      sync.Mutex // guards what follows
 	began   bool       // the request was answered
 	waiting [][]byte   // frames that came before that, at most peer.MaxCredit
+	ended   bool       // the client has withdrawn the server
 }
 
 // A servedCall is a call that the client has to answer.
@@ -78,13 +79,24 @@ func (to *served) begin() {
 	to.waiting = nil
 }
 
+// end makes the server take nothing more, so that nothing comes after the answer to
+// the request that withdraws it.
+func (to *served) end() {
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	to.ended = true
+}
+
 // deliver sends a call or a signal if there is room. A connection that has more to
 // send than it may queue takes nothing.
 func (to *served) deliver(build func([]byte) []byte) (sent bool) {
 	frame := to.session.frame(build)
 	to.mu.Lock()
 	defer to.mu.Unlock()
-	if to.began {
+	switch {
+	case to.ended: // a call that was on its way goes to another server
+		return false
+	case to.began:
 		return to.session.out.SendIfRoom(frame)
 	}
 	if len(to.waiting) == peer.MaxCredit {
@@ -277,6 +289,7 @@ func (s *Session) endService(id int64) bool {
 	s.mu.Unlock()
 	switch {
 	case to != nil:
+		to.end()
 		to.registration.Withdraw(answerGrace)
 		return true
 	case f != nil:

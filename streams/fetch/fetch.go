@@ -16,13 +16,13 @@ import (
 //
 // The error is a *peer.ServerError if the server answered with one, and
 // otherwise one of package peer or of ctx.
-func Fetch(ctx context.Context, l peer.Link, service, procedure string, body []byte) ([]byte, error) {
+func Fetch(ctx context.Context, l peer.Calls, service, procedure string, body []byte) ([]byte, error) {
 	return All(ctx, l, service, procedure, body, nil)
 }
 
 // All is Fetch that calls part for each partial result, in order. An error of
 // part cancels the call and is returned.
-func All(ctx context.Context, l peer.Link, service, procedure string, body []byte, part func([]byte) error) ([]byte, error) {
+func All(ctx context.Context, l peer.Calls, service, procedure string, body []byte, part func([]byte) error) ([]byte, error) {
 	timeout, err := timeoutOf(ctx)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ type Server struct {
 
 // Serve begins to serve the procedures that have handlers. The caller must Stop
 // the server, also after the end of the link.
-func Serve(ctx context.Context, l peer.Link, service string, handlers map[string]Handler, o Options) (*Server, error) {
+func Serve(ctx context.Context, l peer.Calls, service string, handlers map[string]Handler, o Options) (*Server, error) {
 	o.AtOnce = cmp.Or(o.AtOnce, peer.DefaultCredit)
 	s := &Server{handlers: handlers, options: o, ends: map[*peer.Call]context.CancelCauseFunc{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))

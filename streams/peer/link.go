@@ -16,16 +16,14 @@ type Link interface {
 	// Address returns the client's address.
 	Address() Address
 
-	// Done returns a channel that is closed when the link has ended.
-	Done() <-chan struct{}
-
 	// Close ends the link and everything that the client did through it. It can
 	// be called again.
 	Close() error
 }
 
-// Services is what a link does with services.
-type Services interface {
+// Calls is the part of a Link that serves and calls. A gateway's WebSocket has it
+// too.
+type Calls interface {
 	// Serve makes s a server of a service.
 	Serve(ctx context.Context, o Offer, s Server) (Registration, error)
 
@@ -36,6 +34,14 @@ type Services interface {
 	// Signal hands a message to one of a service's servers, or to each of them.
 	// It returns how many took it, which is not 0 without an error.
 	Signal(ctx context.Context, s Signal) (reached int, err error)
+
+	// Done returns a channel that is closed when the link has ended.
+	Done() <-chan struct{}
+}
+
+// Services is what a link does with services.
+type Services interface {
+	Calls
 
 	// Watch calls changed with the number of servers of a service: at once and
 	// whenever it changes, one call after the other. Calls may be left out if
@@ -95,7 +101,8 @@ const (
 
 // A Registration is a server's place in its service.
 type Registration interface {
-	// Withdraw takes the server out of its service. Nothing new comes to it.
+	// Withdraw takes the server out of its service. Once it has returned nothing
+	// new comes, unless it was under way in this process.
 	// Calls that it has may still be answered for the time given, and then fail
 	// with ErrServerGone.
 	Withdraw(grace time.Duration)
