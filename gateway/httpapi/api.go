@@ -66,10 +66,10 @@ type api struct {
 // It refuses all other paths. It is safe for concurrent use and needs no closing.
 type API struct{ *api }
 
-// LimitBodies gives all bodies, those that are arriving and those to come, at most d
-// from now. A request whose body takes longer is refused with shutting_down, and does
-// nothing.
-func (a API) LimitBodies(d time.Duration) { a.bodies.limit(time.Now().Add(d)) }
+// LimitBodies gives each body at most d: from now if it is arriving, or else from the
+// begin of its request. A request whose body takes longer is refused with shutting_down,
+// and does nothing.
+func (a API) LimitBodies(d time.Duration) { a.bodies.limit(d) }
 
 // SetOrigins changes Options.Origins for requests to come.
 func (a API) SetOrigins(origins origin.Set) { a.origins.Store(&origins) }

@@ -11,7 +11,8 @@ import (
 type bodies struct {
 	mu       sync.Mutex                            // guards what follows
 	arriving map[*http.ResponseController]struct{} // their requests are not answered yet
-	deadline time.Time                             // of all bodies, or zero
+	most     time.Duration                         // that a body may take, if limited
+	limited  bool
 }
 
 // begin adds a body. end must be called before the handler returns.
@@ -22,26 +23,25 @@ func (b *bodies) begin(control *http.ResponseController) {
 		b.arriving = map[*http.ResponseController]struct{}{}
 	}
 	b.arriving[control] = struct{}{}
-	if !b.deadline.IsZero() {
-		_ = control.SetReadDeadline(b.deadline)
+	if b.limited {
+		_ = control.SetReadDeadline(time.Now().Add(b.most))
 	}
 }
 
-// end removes a body. It reports whether the body had to arrive before the deadline of
-// limit.
+// end removes a body. It reports whether limit was called.
 func (b *bodies) end(control *http.ResponseController) (limited bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.arriving, control)
-	return !b.deadline.IsZero()
+	return b.limited
 }
 
-// limit sets the deadline of the bodies that are arriving, and of those to come.
-func (b *bodies) limit(deadline time.Time) {
+// limit gives each body at most d: from now if it is arriving, or else from its begin.
+func (b *bodies) limit(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.deadline = deadline
+	b.most, b.limited = d, true
 	for control := range b.arriving {
-		_ = control.SetReadDeadline(deadline)
+		_ = control.SetReadDeadline(time.Now().Add(d))
 	}
 }

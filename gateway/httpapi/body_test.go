@@ -296,8 +296,9 @@ func TestSlowBodyOfAServerThatStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newPipeServer(t)
-				if late {
+				if late { // the server may wait for others for long
 					s.handler.LimitBodies(time.Second)
+					<-time.After(time.Minute)
 				}
 				start := time.Now()
 				c := s.send(t, "POST /api/v1/streams/a/publish HTTP/1.1\r\nHost: a\r\n"+s.root.authorization()+"Content-Length: 100\r\n\r\n{")
