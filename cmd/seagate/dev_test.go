@@ -270,7 +270,7 @@ func TestDevAfterItsSecretIsRotated(t *testing.T) {
 	asOther := "SEAGATE_CLIENT_ID=other SEAGATE_CLIENT_SECRET=" + other + " bin/seagate "
 	other = strings.TrimSpace(w.run(asOther + "clients rotate other"))
 	w.run("bin/seagate streams") // what dev has left is not of that client
-	w.run("bin/seagate clients delete root --yes")
+	w.run("bin/seagate clients delete root --yes --self")
 	for _, name := range []string{"dev-credentials.json", "curlrc"} {
 		if _, err := os.Stat(filepath.Join(w.folder, "data/dev", name)); err == nil {
 			t.Errorf("%s is left of a client that is deleted", name)

@@ -112,6 +112,12 @@ var emptyTexts = json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder
 // list prints a sequence: as JSON, or with the columns that row makes of an
 // entry. After an error it prints what came before.
 func list[T any](c *Console, entries iter.Seq2[T, error], heading []string, row func(T) []string) error {
+	return listShortened(c, entries, heading, row, nil)
+}
+
+// listShortened is list with a function that makes a table fit on a terminal. nil
+// leaves it as it is.
+func listShortened[T any](c *Console, entries iter.Seq2[T, error], heading []string, row func(T) []string, shorten func(table [][]string)) error {
 	out := bufio.NewWriter(c.out)
 	table := [][]string{heading}
 	print := func(entry T) error {
@@ -137,6 +143,9 @@ func list[T any](c *Console, entries iter.Seq2[T, error], heading []string, row 
 	var err error
 	refused := failed != nil && len(table) == 1 // then a heading alone would look like an empty list
 	if c.terminal && !c.JSON && !refused {
+		if shorten != nil {
+			shorten(table)
+		}
 		err = terminal.WriteTable(out, c.Style(), table, terminal.Heading)
 	}
 	return cmp.Or(failed, err, out.Flush())

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/cmd/seagate/terminal"
 	"seagate/protocol"
 )
 
@@ -27,26 +28,35 @@ func groupRow(g client.GroupInfo) []string {
 		lag.Round(time.Second / 10).String(), strconv.Itoa(g.InFlight), number(g.Redelivered), number(g.DeadLettered), number(g.Lost)}
 }
 
-// On a terminal the list has the columns that fit beside a UUID in 80.
+// On a terminal the list has the columns that fit beside a UUID in 80, and long
+// client ids are cut.
 var shortGroupHeading = []string{"CLIENT", "GROUP", "MEMBERS", "LAG", "LAG TIME"}
 
 func shortGroupRow(g client.GroupInfo) []string {
 	all := groupRow(g)
-	return []string{all[0], all[1], all[2], all[4], all[5]}
+	lag := all[5]
+	if d := time.Duration(g.LagSeconds * float64(time.Second)); d >= time.Hour {
+		lag = strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+	return []string{all[0], all[1], all[2], all[4], lag}
 }
 
 func groupsCommand() *cobra.Command {
 	cmd := onStream("groups STREAM", "List the groups of a stream with their progress", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			heading, row := groupHeading, groupRow
-			if t.terminal {
-				heading, row = shortGroupHeading, shortGroupRow
+			groups := t.Groups(ctx, t.Args[0])
+			if !t.terminal {
+				return list(t.Console, groups, groupHeading, groupRow)
 			}
-			return list(t.Console, t.Groups(ctx, t.Args[0]), heading, row)
+			return listShortened(t.Console, groups, shortGroupHeading, shortGroupRow, func(table [][]string) {
+				terminal.Shorten(table, 0, terminal.Width(t.out))
+			})
 		})
 	cmd.Long = `List the groups of a stream with their progress. On a terminal the list has some of
-the columns; "seagate group show" prints all that is known about a group. Elsewhere
-the columns are ` + strings.ToLower(strings.Join(groupHeading[:5], ", ")) + `,
+the columns, and long client ids are cut; "seagate group show" prints all that is
+known about a group. A group without members is "abandoned" if nobody is expected
+to come back to it: a client made it for one subscription. Elsewhere the columns are
+` + strings.ToLower(strings.Join(groupHeading[:5], ", ")) + `,
 ` + strings.ToLower(strings.Join(groupHeading[5:], ", ")) + `.`
 	return cmd
 }

@@ -99,12 +99,15 @@ func (c *Console) secret(made client.NewSecret, format string, args ...any) erro
 }
 
 func clientsDeleteCommand() *cobra.Command {
-	var yes bool
+	var yes, self bool
 	cmd := gatewayCommand("delete CLIENT", "Delete a client and end its connections", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		id := t.Args[0]
 		used, err := t.used(id)
 		if err != nil {
 			return err
+		}
+		if used.self && yes && !self {
+			return usagef("client %s is the one that this command uses: give --self too, if its own credentials are to end", id)
 		}
 		what := "the client and ends its connections"
 		if used.self {
@@ -125,6 +128,7 @@ func clientsDeleteCommand() *cobra.Command {
 		return t.Done(outcome{Client: id, State: "deleted"}, "client %s is deleted", id)
 	})
 	AddYes(cmd, &yes)
+	cmd.Flags().BoolVar(&self, "self", false, "with --yes, delete even the client that the command uses")
 	return cmd
 }
 

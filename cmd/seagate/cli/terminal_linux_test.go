@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -147,6 +148,11 @@ func TestDeletingIsConfirmed(t *testing.T) {
 	}
 }
 
+// longGroup is a group with long texts and numbers.
+const longGroup = `{"streamName":"boiler","clientId":"a-service-with-a-name-that-says-everything","groupId":"` + groupID +
+	`","members":0,"abandoned":true,"position":5,"lag":1234567,"lagSeconds":604750,"inFlight":0,"redelivered":0,"deadLettered":0,` +
+	`"lost":0,"createdAt":"2026-01-02T03:04:05Z","lastActive":"2026-01-02T03:04:05Z"}`
+
 // TestGroupsFitOnATerminal of 80 columns: a list has the columns that fit, and one
 // group has a line for each.
 func TestGroupsFitOnATerminal(t *testing.T) {
@@ -157,10 +163,15 @@ func TestGroupsFitOnATerminal(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
 	shown, _ := onTerminal(t, "", "group", "show", "boiler", "sensors", groupID)
 	listed, _ := onTerminal(t, "", "groups", "boiler")
-	for line := range strings.Lines(shown + listed) {
-		if len(line) > 80 {
-			t.Errorf("a line has %d characters: %s", len(line), line)
+	newFake(t, map[string]string{"GET /streams/boiler/groups?limit=100": `{"groups":[` + longGroup + `]}`})
+	long, _ := onTerminal(t, "", "groups", "boiler")
+	for line := range strings.Lines(shown + listed + long) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("a line has %d characters: %s", n, line)
 		}
+	}
+	if want := "a-service-w…  " + groupID + "  abandoned  1234567  167h59m\n"; !strings.HasSuffix(long, want) {
+		t.Errorf("a long client id is listed as\n%s", long)
 	}
 	if !strings.HasPrefix(shown, "CLIENT       sensors\nGROUP        "+groupID+"\n") || !strings.Contains(shown, "\nIN FLIGHT    ") {
 		t.Errorf("one group is\n%s", shown)

@@ -22,6 +22,19 @@ func Is(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// defaultWidth is the width of a terminal that does not say its own, in columns.
+const defaultWidth = 80
+
+// Width returns the width of the terminal that w is, in columns.
+func Width(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return defaultWidth
+}
+
 // A Style paints texts, or leaves them as they are if it is false.
 type Style bool
 
@@ -52,7 +65,7 @@ func (s Style) paint(how, text string) string {
 // contain tabs or line breaks: see Printable.
 func WriteTable(w io.Writer, style Style, rows [][]string, strong func(row int) bool) error {
 	var laidOut bytes.Buffer
-	columns := tabwriter.NewWriter(&laidOut, 0, 0, 2, ' ', 0)
+	columns := tabwriter.NewWriter(&laidOut, 0, 0, gap, ' ', 0)
 	for _, cells := range rows {
 		io.WriteString(columns, strings.Join(cells, "\t")+"\n")
 	}
@@ -68,6 +81,34 @@ func WriteTable(w io.Writer, style Style, rows [][]string, strong func(row int) 
 	_, err := w.Write(out.Bytes())
 	return err
 }
+
+// Shorten cuts the texts of one column, so that WriteTable writes lines of at most
+// width characters. It keeps at least 8 characters of each text. "…" ends a text that
+// was cut.
+func Shorten(rows [][]string, column, width int) {
+	const least = 8
+	widest := make([]int, len(rows[0]))
+	for _, cells := range rows {
+		for i, cell := range cells {
+			widest[i] = max(widest[i], utf8.RuneCountInString(cell))
+		}
+	}
+	room := width - gap*(len(widest)-1)
+	for i, n := range widest {
+		if i != column {
+			room -= n
+		}
+	}
+	room = max(room, least)
+	for _, cells := range rows {
+		if text := []rune(cells[column]); len(text) > room {
+			cells[column] = string(text[:room-1]) + "…"
+		}
+	}
+}
+
+// gap is the distance between columns.
+const gap = 2
 
 // Heading is for tables of which the first row stands out.
 func Heading(row int) bool { return row == 0 }

@@ -32,3 +32,21 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+func TestShortenCutsOneColumn(t *testing.T) {
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{40, "größenwahnsinnig"},
+		{21, "größenwahnsinnig"},
+		{20, "größenwahnsinn…"},
+		{1, "größenw…"}, // at least 8 characters are kept
+	} {
+		rows := [][]string{{"CLIENT", "N"}, {"größenwahnsinnig", "123"}, {"a", "1"}}
+		terminal.Shorten(rows, 0, test.width)
+		if rows[1][0] != test.want || rows[2][0] != "a" || rows[0][0] != "CLIENT" || rows[1][1] != "123" {
+			t.Errorf("in %d columns: %q", test.width, rows)
+		}
+	}
+}
