@@ -12,10 +12,11 @@ import (
 
 // A call is a request and its answer.
 type call struct {
-	sub  *Subscription           // of a subscribe request, whose id it gets
-	serv *serving                // of a serve request, the same
-	out  *fetching               // of a fetch request, the same
-	body func(dst []byte) []byte // appends the message after its id; the writer calls it
+	sub      *Subscription           // of a subscribe request, whose id it gets
+	serv     *serving                // of a serve request, the same
+	out      *fetching               // of a fetch request, the same
+	provider *Provider               // of a provide request, the same
+	body     func(dst []byte) []byte // appends the message after its id; the writer calls it
 
 	done      chan struct{} // closed once what follows is set
 	answer    jsontext.Value
@@ -40,6 +41,10 @@ func (r *call) finish(m message) {
 		r.published = Published{Seq: m.Seq, LastSeq: m.Seq, Time: m.Time, Epoch: m.Epoch}
 		if r.sub != nil {
 			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq}
+			r.sub.state = State{Registered: m.Registered, Paused: m.Paused}
+		}
+		if r.provider != nil {
+			r.provider.told(m.interest())
 		}
 	} else {
 		r.err = m.refusal()

@@ -36,12 +36,13 @@ type Conn struct {
 
 	lastID int64 // owned by the writer
 
-	mu    sync.Mutex // guards what follows
-	calls map[int64]*call
-	subs  map[int64]*Subscription
-	servs map[int64]*serving  // by the id of the serve request
-	outs  map[int64]*fetching // by the id of the fetch request
-	err   error               // why the connection ended
+	mu        sync.Mutex // guards what follows
+	calls     map[int64]*call
+	subs      map[int64]*Subscription
+	servs     map[int64]*serving  // by the id of the serve request
+	outs      map[int64]*fetching // by the id of the fetch request
+	providers map[int64]*Provider
+	err       error // why the connection ended
 }
 
 // Dial connects and authenticates. The caller must Close the Conn. If the
@@ -85,6 +86,7 @@ func newConn(s *socket, queueBytes int) *Conn {
 		subs:       map[int64]*Subscription{},
 		servs:      map[int64]*serving{},
 		outs:       map[int64]*fetching{},
+		providers:  map[int64]*Provider{},
 	}
 	c.work.Go(c.write)
 	c.work.Go(c.read)
@@ -126,6 +128,9 @@ func (c *Conn) fail(reason error) {
 	close(c.quit)
 	for _, sub := range c.subs {
 		sub.end(reason)
+	}
+	for _, p := range c.providers {
+		p.end(reason)
 	}
 }
 
@@ -179,6 +184,10 @@ func (c *Conn) number(request *call) []byte {
 		request.out.id = c.lastID
 		c.outs[c.lastID] = request.out
 	}
+	if request.provider != nil {
+		request.provider.id = c.lastID
+		c.providers[c.lastID] = request.provider
+	}
 	c.mu.Unlock()
 	return request.message(c.lastID)
 }
@@ -231,6 +240,13 @@ type message struct {
 	numbering
 	aboutService
 
+	Registered  bool   `json:"registered"` // this and paused are in answers to a subscribe with state
+	Paused      bool   `json:"paused"`
+	State       *State `json:"state"`     // of a subscription with state
+	Requested   bool   `json:"requested"` // this and what follows is what a provider is told
+	Subscribers int    `json:"subscribers"`
+	Groups      int    `json:"groups"`
+
 	Error struct {
 		Code    protocol.Code  `json:"code"`
 		Message string         `json:"message"`
@@ -252,11 +268,15 @@ func (m message) refusal() *Error {
 	return &Error{Code: m.Error.Code, Message: m.Error.Message, Errors: m.Error.Errors, Details: m.Error.Details}
 }
 
+func (m message) interest() Interest {
+	return Interest{Requested: m.Requested, Subscribers: m.Subscribers, Groups: m.Groups}
+}
+
 // handle gives a message to what it belongs to. It drops the messages of what has
 // ended.
 func (c *Conn) handle(m message) {
 	c.mu.Lock()
-	waiting, sub := c.calls[m.ID], c.subs[m.ID]
+	waiting, sub, provider := c.calls[m.ID], c.subs[m.ID], c.providers[m.ID]
 	serv, out := c.servs[m.ID], c.outs[m.ID]
 	ended := m.Success != nil && !*m.Success
 	if m.Success != nil {
@@ -266,6 +286,7 @@ func (c *Conn) handle(m message) {
 		delete(c.subs, m.ID)
 		delete(c.servs, m.ID)
 		delete(c.outs, m.ID)
+		delete(c.providers, m.ID)
 	}
 	c.mu.Unlock()
 
@@ -276,12 +297,16 @@ func (c *Conn) handle(m message) {
 		serv.handle(m)
 	case m.Success == nil && out != nil:
 		out.handle(m)
+	case m.Success == nil && provider != nil:
+		provider.told(m.interest())
 	case m.Success == nil:
 	case waiting != nil:
 		waiting.finish(m)
 		<-c.slots
 	case ended && sub != nil:
 		sub.end(m.refusal())
+	case ended && provider != nil:
+		provider.end(m.refusal())
 	}
 }
 
@@ -295,6 +320,7 @@ func (c *Conn) deliver(sub *Subscription, m message) {
 		Redelivered: m.Redelivered,
 		Header:      m.Header,
 		Missing:     m.Gap,
+		State:       m.State,
 	}
 	if sub.push(delivered, c.quit) {
 		return

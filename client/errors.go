@@ -24,6 +24,8 @@ var (
 	ErrSlow = errors.New("the subscription was not read in time")
 	// ErrUnsubscribed reports that Unsubscribe has ended the Subscription.
 	ErrUnsubscribed = errors.New("unsubscribed")
+	// ErrWithdrawn reports that Withdraw has ended the Provider.
+	ErrWithdrawn = errors.New("withdrawn")
 	// ErrTokenReads reports an HTTP call with a token. HTTP calls need a client's
 	// secret. A token is for subscribing only.
 	ErrTokenReads = errors.New("a token is for subscribing only: use the client's secret")

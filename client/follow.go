@@ -60,6 +60,9 @@ type FollowOptions struct {
 	// OnMissing is called instead of handle for messages that the stream no longer
 	// keeps.
 	OnMissing func(Missing)
+	// OnState, if it is not nil, is called with the state of the stream, behind
+	// OnSubscribed, and with each change of it, in order with the messages.
+	OnState func(State)
 }
 
 // Follow calls handle for the messages of a stream, one after the other. When the
@@ -91,6 +94,7 @@ func (c *Client) Follow(ctx context.Context, stream string, options FollowOption
 		Meta:     true, // for the positions
 		Explicit: options.Explicit,
 		Credit:   options.Credit,
+		State:    options.OnState != nil,
 	}
 	for {
 		cause := f.session(ctx)
@@ -135,6 +139,9 @@ func (f *follower) session(ctx context.Context) error {
 	defer conn.Close()
 	f.failures = 0
 	f.subscribed(sub.Joined())
+	if f.options.OnState != nil {
+		f.options.OnState(sub.State())
+	}
 	err = f.handleAll(ctx, sub)
 	f.gap = Gap{From: sub.endedAt(), Cause: err, Resumed: f.resumes}
 	if errors.Is(err, ErrConnection) { // it is noticed late
@@ -200,6 +207,10 @@ func (f *follower) handleAll(ctx context.Context, sub *Subscription) error {
 		}
 		if m.Missing != (Missing{}) {
 			f.missing(m)
+			continue
+		}
+		if m.State != nil {
+			f.options.OnState(*m.State)
 			continue
 		}
 		if f.handlerErr = f.handle(m); f.handlerErr != nil {

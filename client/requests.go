@@ -33,12 +33,38 @@ func (c *Conn) SendOnce(ctx context.Context, stream, id string, message any) (*R
 	return c.send(ctx, stream, message, id)
 }
 
+// SendWithHeader is Send with the header that holds behind the message. The gateway
+// shows both in one step: whoever subscribes gets either the old header and then the
+// message, or the new header and not the message.
+//
+//	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"header":{...}}
+func (c *Conn) SendWithHeader(ctx context.Context, stream string, message, header any) (*Receipt, error) {
+	raw, err := marshal(message)
+	if err != nil {
+		return nil, publishError(stream, err)
+	}
+	rawHeader, err := marshal(header)
+	if err != nil {
+		return nil, publishError(stream, fmt.Errorf("the header: %w", err))
+	}
+	return c.sendRaw(ctx, stream, newCall(func(dst []byte) []byte {
+		dst = appendMember(dst, "action", protocol.ActionPublish)
+		dst = appendMember(dst, "streamName", stream)
+		dst = append(append(dst, `,"payload":`...), raw...)
+		dst = append(append(dst, `,"header":`...), rawHeader...)
+		return append(dst, '}')
+	}))
+}
+
 func (c *Conn) send(ctx context.Context, stream string, message any, id string) (*Receipt, error) {
 	raw, err := marshal(message)
 	if err != nil {
 		return nil, publishError(stream, err)
 	}
-	r := onStream(protocol.ActionPublish, stream, raw, id)
+	return c.sendRaw(ctx, stream, onStream(protocol.ActionPublish, stream, raw, id))
+}
+
+func (c *Conn) sendRaw(ctx context.Context, stream string, r *call) (*Receipt, error) {
 	if err := c.start(ctx, r); err != nil {
 		return nil, publishError(stream, err)
 	}

@@ -35,7 +35,14 @@ type Message struct {
 	// Missing, if it is not zero, says that this is not a message: it is in the
 	// place of messages that the stream no longer keeps. There is no Payload then.
 	Missing Missing
+	// State, if it is not nil, says that this is not a message: the state of the
+	// stream has changed to this one. It comes in order with the messages, if
+	// SubscribeOptions.State is set, also without Meta.
+	State *State
 }
+
+// State is what a stream is, apart from its messages.
+type State = protocol.State
 
 // Missing is the numbers of messages that will not be delivered, from the first to
 // the last.
@@ -78,6 +85,9 @@ type SubscribeOptions struct {
 	// many as the member reads in time. A member that needs long for a message should
 	// have few, so that others get them and each is acknowledged in time.
 	Credit int
+	// State asks the gateway for the state of the stream, see Subscription.State,
+	// and for each change of it, see Message.State.
+	State bool
 }
 
 // Joined is where in the stream a subscription began.
@@ -92,6 +102,7 @@ type Subscription struct {
 	shares bool   // it is a group's: reading from the connection acknowledges
 	id     int64  // owned by the connection's writer
 	joined Joined // set before Subscribe returns
+	state  State  // set before Subscribe returns
 
 	some  chan struct{} // has a token if the queue may have a message
 	room  chan struct{} // has a token if a message was taken
@@ -164,6 +175,9 @@ func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte
 	if options.Credit != 0 {
 		dst = strconv.AppendInt(append(dst, `,"credit":`...), int64(options.Credit), 10)
 	}
+	if options.State {
+		dst = append(dst, `,"state":true`...)
+	}
 	return append(dst, '}')
 }
 
@@ -195,6 +209,10 @@ func (s *Subscription) Stream() string { return s.stream }
 // Joined returns where in the stream the subscription began, or the zero value
 // without Meta.
 func (s *Subscription) Joined() Joined { return s.joined }
+
+// State returns the state of the stream when the subscription began, or the zero
+// value without SubscribeOptions.State.
+func (s *Subscription) State() State { return s.state }
 
 // Next waits for the next message. After the last message it returns why the
 // subscription ended: ErrUnsubscribed, ErrClosed, ErrSlow, ErrConnection, or an

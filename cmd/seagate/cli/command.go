@@ -14,7 +14,7 @@ import (
 // the error of its Execute to Report.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
-		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(),
+		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(), provideCommand(),
 		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
 		clientsCommand(), jailsCommand(), backupCommand(),
 	}

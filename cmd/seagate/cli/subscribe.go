@@ -43,6 +43,10 @@ with "redelivered" if the message was delivered before. The stream's header has
 With --json each line is an object: {"stream", "received", "payload"}, with what
 --meta adds.
 
+With --state it says whether the stream is registered (somebody provides it) and paused,
+now and at each change, in order with the messages. With --json that is an object with
+"state" in the place of "payload".
+
 With --explicit, and always with --count, a member of a group acknowledges each
 message after printing it, and no other. If the command dies in between, the message is delivered again.
 
@@ -51,6 +55,7 @@ messages.`
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
   seagate subscribe boiler --from 1h
+  seagate subscribe boiler --state
   seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
   seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
 	flags := cmd.Flags()
@@ -59,6 +64,7 @@ messages.`
 	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, "+positions)
 	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
+	flags.BoolVar(&followed.state, "state", false, "say whether the stream is registered and paused, and each change")
 	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
 	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with\n--explicit, or fewer with --count); needs --group")
 	return cmd
@@ -123,6 +129,7 @@ type follower struct {
 	options client.FollowOptions
 	count   int // 0 is no end
 	meta    bool
+	state   bool
 	printed int
 	running bool  // it has been subscribed
 	refused error // why the first attempt to subscribe failed
@@ -137,6 +144,9 @@ func (f *follower) follow(interrupt context.Context) error {
 		f.Note("group %s", f.options.Group)
 	}
 	f.options.OnSubscribed, f.options.OnLost, f.options.OnMissing = f.subscribed, f.lost, f.missing
+	if f.state {
+		f.options.OnState = f.stateChanged
+	}
 	err := f.Follow(ctx, f.Args[0], f.options, f.print)
 	switch {
 	case f.count > 0 && f.printed == f.count:
@@ -173,6 +183,28 @@ func (f *follower) lost(cause error, wait time.Duration) {
 		return
 	}
 	f.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+}
+
+func (f *follower) stateChanged(s client.State) {
+	if f.JSON {
+		line := struct {
+			Stream   string       `json:"stream"`
+			Received time.Time    `json:"received"`
+			State    client.State `json:"state"`
+		}{f.Args[0], time.Now().UTC(), s}
+		if f.value(line) != nil { // as for messages, but there is nobody to return it to
+			f.stop()
+		}
+		return
+	}
+	registered, paused := "is not registered", "not paused"
+	if s.Registered {
+		registered = "is registered"
+	}
+	if s.Paused {
+		paused = "paused"
+	}
+	f.Note("%s %s and %s", f.Args[0], registered, paused)
 }
 
 func (f *follower) missing(m client.Missing) {
