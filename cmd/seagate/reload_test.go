@@ -22,63 +22,79 @@ func (g *gateway) hangUp() {
 	}
 }
 
-// TestReload: SIGHUP ends nothing. What can change changes, the log says what cannot,
-// and a configuration with an error changes nothing.
-func TestReload(t *testing.T) {
-	t.Parallel()
+// A reloadable is a gateway with a configuration file that a test changes.
+type reloadable struct {
+	*gateway
+	file string
+}
+
+// startReloadable runs a gateway whose file is the text. Its log has the default level.
+func startReloadable(t *testing.T, text string) reloadable {
+	t.Helper()
 	folder := t.TempDir()
-	file := writeFile(t, folder, "seagate.toml", "")
-	env := environment(folder)
-	cmd := exec.Command(program, "serve", "--config", file)
-	p, err := launchCommand(cmd, withoutVariable(env, "SEAGATE_LOG_LEVEL", "SEAGATE_SHUTDOWN_DRAIN"))
+	file := writeFile(t, folder, "seagate.toml", text)
+	env := withoutVariable(environment(folder), "SEAGATE_LOG_LEVEL", "SEAGATE_SHUTDOWN_DRAIN")
+	p, err := launchCommand(exec.Command(program, "serve", "--config", file), env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := adopt(t, p, folder)
-	g.define(root, "boiler")
-	peer := g.login(root, "root")
-	peer.subscribe(2, "boiler", "")
-	reload := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		g.hangUp()
-	}
-	pprof := func() int {
-		a, err := g.operator("/debug/pprof/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a.status
-	}
+	return reloadable{adopt(t, p, folder), file}
+}
 
-	reload("[log]\nlevel = \"loud\"\n[limits]\nconnections = 0\npublishes_per_secnd = 1\n[admin]\npprof = true\n")
+// reload changes the file and asks the gateway to read it.
+func (r reloadable) reload(text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	r.hangUp()
+}
+
+// profiles returns the status of Go's profiles.
+func (r reloadable) profiles() int {
+	r.t.Helper()
+	a, err := r.operator("/debug/pprof/")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a.status
+}
+
+// TestReloadOfMistakes: a configuration with mistakes changes nothing, and the log has
+// all of them.
+func TestReloadOfMistakes(t *testing.T) {
+	t.Parallel()
+	g := startReloadable(t, "")
+	g.reload("[log]\nlevel = \"loud\"\n[limits]\nconnections = 0\npublishes_per_secnd = 1\n[admin]\npprof = true\n")
 	line := g.awaitLog("the configuration could not be read again; nothing has changed")
 	for _, problem := range []string{"seagate.toml:2: log.level", "seagate.toml:4: limits.connections", "publishes_per_secnd"} {
 		if !strings.Contains(line, problem) {
 			t.Errorf("no %s in %s", problem, line)
 		}
 	}
-	if pprof() != http.StatusNotFound {
+	if g.profiles() != http.StatusNotFound {
 		t.Error("a wrong configuration has changed something")
 	}
+	g.stopped()
+}
 
-	reload(`data_dir = "elsewhere"
+// TestReload: SIGHUP ends nothing. What can change changes, and the log says what cannot.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	g := startReloadable(t, "")
+	g.define(root, "boiler")
+	peer := g.login(root, "root")
+	peer.subscribe(2, "boiler", "")
+	g.reload(`data_dir = "elsewhere"
 allowed_origins = ["https://app.example"]
-[log]
-level = "debug"
-[admin]
-pprof = true
-[limits]
-connections = 1
-publishes_per_second = 1
-[groups]
-max_deliveries = 7
-[shutdown]
-drain = "1s"
+log.level = "debug"
+admin.pprof = true
+limits.connections = 1
+limits.publishes_per_second = 1
+groups.max_deliveries = 7
+shutdown.drain = "1s"
 `)
-	line = g.awaitLog("configuration read again")
+	line := g.awaitLog("configuration read again")
 	for _, change := range []string{`log.level: \"info\" → \"debug\"`, "limits.connections: 100000 → 1", "admin.pprof: false → true", `shutdown.drain: \"20s\" → \"1s\"`} {
 		if !strings.Contains(line, change) {
 			t.Errorf("no %s in %s", change, line)
@@ -87,7 +103,7 @@ drain = "1s"
 	if line = g.awaitLog("some settings change only with a restart"); !strings.Contains(line, `["groups.max_deliveries: 5 → 7"]`) {
 		t.Errorf("it says %s", line) // the folder is from the environment, which wins
 	}
-	if pprof() != http.StatusOK {
+	if g.profiles() != http.StatusOK {
 		t.Error("there are no profiles")
 	}
 	g.publish(root, "boiler", `{"n":1}`)
@@ -103,7 +119,7 @@ drain = "1s"
 	}
 	g.awaitLog(`"msg":"request"`) // of level debug
 	g.stopped()
-	if line := g.awaitLog("shutting down"); !strings.Contains(line, fmt.Sprintf(`"drain":%d`, 1_000_000_000)) {
+	if line := g.awaitLog("shutting down"); !strings.Contains(line, `"drain":1000000000`) {
 		t.Error(line)
 	}
 }
@@ -111,18 +127,12 @@ drain = "1s"
 // TestReloadOfCertificates: other files are used if they fit each other.
 func TestReloadOfCertificates(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
 	certificate, key := writeCertificate(t)
 	otherCertificate, otherKey := writeCertificate(t)
 	settings := func(certificate, key string) string {
 		return fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\n", certificate, key)
 	}
-	file := writeFile(t, folder, "seagate.toml", settings(certificate, key))
-	p, err := launchCommand(exec.Command(program, "serve", "--config", file), environment(folder))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := adopt(t, p, folder)
+	g := startReloadable(t, settings(certificate, key))
 	serves := func(certificate string) bool {
 		c, err := tls.Dial("tcp", g.listen, &tls.Config{RootCAs: trust(t, certificate)})
 		if err == nil {
@@ -133,25 +143,19 @@ func TestReloadOfCertificates(t *testing.T) {
 	if !serves(certificate) || serves(otherCertificate) {
 		t.Fatal("it serves another certificate")
 	}
-	reload := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		g.hangUp()
-	}
-	reload(settings(otherCertificate, key))
+	g.reload(settings(otherCertificate, key))
 	if line := g.awaitLog("nothing has changed"); !strings.Contains(line, "tls.cert_file, tls.key_file: ") {
 		t.Error(line)
 	}
 	if !serves(certificate) {
 		t.Error("it does not serve the old certificate")
 	}
-	reload(settings(otherCertificate, otherKey))
+	g.reload(settings(otherCertificate, otherKey))
 	g.awaitLog("configuration read again")
 	if !serves(otherCertificate) {
 		t.Error("it does not serve the new certificate")
 	}
-	reload("")
+	g.reload("")
 	if line := g.awaitLog("some settings change only with a restart"); !strings.Contains(line, "tls.cert_file") {
 		t.Error(line)
 	}
