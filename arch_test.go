@@ -31,11 +31,12 @@ var mayImport = map[string][]string{
 	"gateway/outbox":  {"gateway"},
 	"gateway/session": {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/ws":      {"internal", "protocol", "gateway", "gateway/outbox", "gateway/session"},
+	"gateway/lines":   {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "storage", "gateway"},
 	"gateway/admin":   {"internal"},
 
 	"cmd/seagate": {"internal", "protocol", "storage", "auth", "schema", "streams", "groups", "catalog", "client",
-		"gateway", "gateway/ws", "gateway/httpapi", "gateway/admin"},
+		"gateway", "gateway/ws", "gateway/lines", "gateway/httpapi", "gateway/admin"},
 }
 
 // Support for tests is imported by tests alone, and only they may break the

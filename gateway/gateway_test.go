@@ -267,7 +267,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("move group", e)
 	note("delete group", g.DeleteGroup(ctx, who, "s", "c", groupA))
 	note("open job", g.OpenJob(who, "s"))
-	_, e = g.EndStream(ctx, who, "s")
+	_, _, e = g.EndStream(ctx, who, "s")
 	note("end stream", e)
 	services := g.JoinServices(who)
 	defer services.Close()

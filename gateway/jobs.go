@@ -162,25 +162,30 @@ func (g *Gateway) EndIdleJobs(ctx context.Context) {
 
 // EndStream ends a stream for those who listen to it. A job stream is deleted, so that
 // all of its subscriptions end, and EndStream returns true. Of any other stream only the
-// header is removed, since its log belongs to its administrator. A stream that does not
-// exist is no error.
-func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream string) (deleted bool, err error) {
+// header is removed, since its log belongs to its administrator; the caller lets its
+// listeners go when they have had the messages before next. A stream that does not exist
+// is no error.
+func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream string) (deleted bool, next uint64, err error) {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
-		return false, err
+		return false, 0, err
 	}
 	s := g.Catalog.Lookup(streamID(p, stream))
 	if s.IsTransient() {
 		if err := g.Catalog.Delete(ctx, s.ID()); err != nil && !errors.Is(err, catalog.ErrNotFound) {
-			return false, attempted("delete the stream", err)
+			return false, 0, attempted("delete the stream", err)
 		}
 		g.Log.Debug("job stream deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream)
-		return true, nil
+		return true, 0, nil
 	}
 	if s == nil {
-		return false, nil
+		return false, 0, nil
 	}
-	if topic, ok := s.Existing(); !ok || topic.Header() == nil {
-		return false, nil
+	topic, ok := s.Existing()
+	if !ok {
+		return false, 0, nil
 	}
-	return false, g.ClearHeader(ctx, p, stream)
+	if topic.Header() != nil {
+		err = g.ClearHeader(ctx, p, stream)
+	}
+	return false, topic.Bounds().Next, err
 }

@@ -53,7 +53,7 @@ func TestAJobStream(t *testing.T) {
 		for record, err := range records.List(t.Context(), "topics", "") {
 			t.Errorf("stored: %+v, %v", record, err)
 		}
-		if deleted, e := g.EndStream(t.Context(), root, "job"); e != nil || !deleted {
+		if deleted, _, e := g.EndStream(t.Context(), root, "job"); e != nil || !deleted {
 			t.Errorf("EndStream: %t, %v", deleted, e)
 		}
 		synctest.Wait()
@@ -74,7 +74,7 @@ func TestEndStreamLeavesWhatOthersMade(t *testing.T) {
 	g.ok(g.SetHeader(t.Context(), root, "boiler", jsontext.Value(`{"p":1}`)))
 	g.ok(g.publish(root, "boiler", `{"p":2}`))
 	for range 2 {
-		if deleted, e := g.EndStream(t.Context(), root, "boiler"); e != nil || deleted {
+		if deleted, _, e := g.EndStream(t.Context(), root, "boiler"); e != nil || deleted {
 			t.Errorf("EndStream: %t, %v", deleted, e)
 		}
 	}
@@ -82,7 +82,7 @@ func TestEndStreamLeavesWhatOthersMade(t *testing.T) {
 	if e != nil || info.Topic.HasHeader || info.Topic.Next != 2 || g.JobStreams() != 0 {
 		t.Errorf("afterwards: %+v, %v", info, e)
 	}
-	if deleted, e := g.EndStream(t.Context(), root, "nobody"); e != nil || deleted {
+	if deleted, _, e := g.EndStream(t.Context(), root, "nobody"); e != nil || deleted {
 		t.Errorf("a stream that is not there: %t, %v", deleted, e)
 	}
 }
@@ -173,7 +173,7 @@ func TestATokenMakesNoStreams(t *testing.T) {
 	if e := g.OpenJob(bearer, "job"); code(e) != protocol.CodeForbidden {
 		t.Errorf("OpenJob: %v", e)
 	}
-	if _, e := g.EndStream(t.Context(), bearer, "job"); code(e) != protocol.CodeForbidden {
+	if _, _, e := g.EndStream(t.Context(), bearer, "job"); code(e) != protocol.CodeForbidden {
 		t.Errorf("EndStream: %v", e)
 	}
 }

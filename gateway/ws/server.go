@@ -251,8 +251,8 @@ type Pace struct {
 	Within    time.Duration // all are ended in this time, faster than PerSecond if necessary; 0 is at once
 }
 
-// after returns how long after the first the i-th of n connections is ended.
-func (p Pace) after(i, n int) time.Duration {
+// After returns how long after the first the i-th of n connections is ended.
+func (p Pace) After(i, n int) time.Duration {
 	if all := time.Duration(n) * time.Second / time.Duration(p.PerSecond); all < p.Within {
 		return all * time.Duration(i) / time.Duration(n)
 	}
@@ -294,7 +294,7 @@ func (s *Server) endAll(ctx context.Context, pace Pace) {
 	all := s.all()
 	start := time.Now()
 	for i, c := range all {
-		if due := time.Until(start.Add(pace.after(i, len(all)))); due > 0 {
+		if due := time.Until(start.Add(pace.After(i, len(all)))); due > 0 {
 			select {
 			case <-ctx.Done():
 			case <-time.After(due):

@@ -25,6 +25,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/admin"
 	"seagate/gateway/httpapi"
+	"seagate/gateway/lines"
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
@@ -47,9 +48,11 @@ type App struct {
 	groups    *groups.Registry
 	gateway   *gateway.Gateway
 	sockets   *ws.Server
+	lines     *lines.Server // nil if there is no lines listener
 
 	public      net.Listener
 	adminSide   net.Listener // nil if there is no admin listener
+	lineSide    net.Listener // nil if there is no lines listener
 	api         httpapi.API
 	server      *webServer
 	certificate *certificate // nil without TLS
@@ -217,6 +220,14 @@ func (a *App) buildServers(version string) error {
 		a.certificate = &certificate{files: a.config.TLS, log: a.log}
 		a.server.http.TLSConfig = a.certificate.config()
 	}
+	if a.lineSide != nil {
+		options := lineOptions(a.config)
+		if a.certificate != nil {
+			options.TLS = a.certificate.config()
+			options.TLS.NextProtos = nil // no HTTP here
+		}
+		a.lines = lines.NewServer(a.gateway, options)
+	}
 	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Pprof: a.config.Admin.Pprof})
 	a.adminServer = &http.Server{Handler: a.admin}
 	limitServer(a.adminServer, a.log)
@@ -269,8 +280,15 @@ func (a *App) URL() string {
 // Run serves until the context ends, and then shuts down.
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	a.server.start(a.public, failed)
+	if a.lines != nil {
+		go func() {
+			if err := a.lines.Serve(a.lineSide); err != nil {
+				failed <- err
+			}
+		}()
+	}
 	if a.adminSide != nil {
 		go func() { failed <- a.adminServer.Serve(a.adminSide) }()
 	}
@@ -291,11 +309,28 @@ func (a *App) logStart() {
 	if a.adminSide != nil {
 		attributes = append(attributes, "admin", a.adminSide.Addr().String())
 	}
+	if a.lineSide != nil {
+		attributes = append(attributes, "lines", a.lineSide.Addr().String())
+	}
 	a.log.Info("serving", attributes...)
+	a.warnOfTrust()
 	if !a.directory.HasClients() {
 		a.log.Warn("there is no client yet, so nobody can connect",
 			"advice", "set SEAGATE_ROOT_CLIENT_ID and SEAGATE_ROOT_CLIENT_SECRET and start again")
 	}
+}
+
+// warnOfTrust logs that a lines listener without credentials can be reached from other
+// machines, and that its client does not exist.
+func (a *App) warnOfTrust() {
+	if a.lineSide == nil || a.config.Lines.ClientID == "" {
+		return
+	}
+	if host, _, err := net.SplitHostPort(a.lineSide.Addr().String()); err == nil && !config.IsLoopback(host) {
+		a.log.Warn("whoever reaches the lines listener is a client without credentials", "client", a.config.Lines.ClientID,
+			"listen", a.lineSide.Addr().String(), "advice", "listen on 127.0.0.1, or leave lines.client_id empty so that connections authenticate")
+	}
+	a.gateway.Trust(a.config.Lines.ClientID, a.config.Lines.JailID) // logs what is wrong
 }
 
 func (a *App) onClose(f func()) { a.closers = append(a.closers, f) }
@@ -306,6 +341,9 @@ func (a *App) Close() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
 		a.sockets.Shutdown(ended, ws.Pace{PerSecond: 1})
+		if a.lines != nil {
+			a.lines.Shutdown(ended, ws.Pace{PerSecond: 1}.After)
+		}
 	}
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		a.closers[i]()

@@ -10,6 +10,7 @@ import (
 	"seagate/cmd/seagate/config"
 	"seagate/gateway"
 	"seagate/gateway/httpapi"
+	"seagate/gateway/lines"
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
@@ -43,6 +44,11 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 			CallsPerClient:       c.Limits.CallsPerClient,
 			BodyBytes:            int(cmp.Or(c.Limits.CallBytes, c.Limits.MessageBytes)),
 			QueuedBytes:          int(c.Limits.CallQueuedBytes),
+		},
+		Jobs: gateway.JobPolicy{
+			Streams:     c.Lines.JobStreams,
+			Bytes:       int64(c.Lines.JobStreamBytes),
+			IdleTimeout: c.Lines.JobIdleTimeout,
 		},
 	}
 }
@@ -118,6 +124,23 @@ func socketOptions(c *config.Config, origins origin.Set) ws.Options {
 		ShutdownLinger:        config.ShutdownLinger,
 		LiteralActions:        c.WebSocket.LiteralActions,
 		Origins:               origins,
+	}
+}
+
+// lineOptions are without TLS, which is a matter of the listener.
+func lineOptions(c *config.Config) lines.Options {
+	return lines.Options{
+		Connections:           c.Lines.Connections,
+		LineBytes:             int(c.Limits.MessageBytes),
+		LineTimeout:           config.BodyTimeout,
+		QueuedBytes:           int(c.Limits.QueuedBytes),
+		PublishesInFlight:     config.PublishesInFlight,
+		AuthenticationTimeout: c.WebSocket.AuthenticationTimeout,
+		StallTimeout:          c.WebSocket.StallTimeout,
+		LingerTimeout:         config.LingerTimeout,
+		SweepInterval:         config.JobSweep,
+		ClientID:              c.Lines.ClientID,
+		JailID:                c.Lines.JailID,
 	}
 }
 

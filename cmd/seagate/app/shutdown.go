@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"seagate/cmd/seagate/config"
@@ -16,7 +17,7 @@ import (
 func (a *App) shutdown() {
 	settings := a.live.Load().Shutdown
 	a.log.Info("shutting down", "delay", settings.Delay, "drain", settings.Drain, "deadline", settings.Timeout,
-		"connections", a.sockets.Open(), "advice", "a second signal ends it at once")
+		"connections", a.open(), "advice", "a second signal ends it at once")
 	a.notify(systemd.Stopping)
 	ctx, cancel := context.WithTimeout(context.Background(), settings.Timeout)
 	defer cancel()
@@ -27,7 +28,7 @@ func (a *App) shutdown() {
 	case <-time.After(settings.Delay):
 	}
 	pace := ws.Pace{PerSecond: settings.ConnectionsPerSecond, Within: settings.Drain}
-	if a.sockets.Shutdown(ctx, pace) != nil {
+	if a.endConnections(ctx, pace) != nil {
 		a.log.Warn("connections were cut off at the deadline", "deadline", settings.Timeout)
 	}
 	a.api.LimitBodies(config.RequestPause)
@@ -36,6 +37,28 @@ func (a *App) shutdown() {
 	}
 	a.adminServer.Close()
 	a.log.Info("stopped")
+}
+
+// endConnections ends WebSockets and the connections of the lines listener side by side.
+func (a *App) endConnections(ctx context.Context, pace ws.Pace) error {
+	ended := make(chan error, 1)
+	go func() {
+		if a.lines == nil {
+			ended <- nil
+			return
+		}
+		ended <- a.lines.Shutdown(ctx, pace.After)
+	}()
+	err := a.sockets.Shutdown(ctx, pace)
+	return errors.Join(err, <-ended)
+}
+
+// open returns the number of open WebSockets and connections of the lines listener.
+func (a *App) open() int {
+	if a.lines == nil {
+		return a.sockets.Open()
+	}
+	return a.sockets.Open() + a.lines.Open()
 }
 
 // progressInterval is the time between log lines about what a shutdown waits for.
@@ -54,7 +77,7 @@ func (a *App) logProgress(ctx context.Context) (stop func()) {
 				return
 			case <-tick.C:
 				deadline, _ := ctx.Deadline()
-				a.log.Info("still shutting down", "connections", a.sockets.Open(), "requests", a.server.requests(),
+				a.log.Info("still shutting down", "connections", a.open(), "requests", a.server.requests(),
 					"left", time.Until(deadline).Round(time.Second), "advice", "a second signal ends it at once")
 			}
 		}

@@ -18,10 +18,11 @@ import (
 const (
 	clientsSocket = "clients"
 	adminSocket   = "admin"
+	linesSocket   = "lines"
 )
 
 // adopt listens on the sockets of the service manager. One of the name admin is for the
-// operator, and one of the name clients, or the only other one, for clients. The
+// operator, one of the name lines for the lines listener, and one of the name clients, or the only other one, for clients. The
 // service manager keeps them open, so connections that arrive while one gateway follows
 // another wait, and are not refused.
 func (a *App) adopt(sockets []systemd.Socket) error {
@@ -42,6 +43,8 @@ func (a *App) adopt(sockets []systemd.Socket) error {
 			take(&a.public, s)
 		case adminSocket:
 			take(&a.adminSide, s)
+		case linesSocket:
+			take(&a.lineSide, s)
 		default:
 			others = append(others, s)
 		}
@@ -50,14 +53,14 @@ func (a *App) adopt(sockets []systemd.Socket) error {
 		a.public, others = others[0].Listener, nil
 	}
 	for _, s := range others {
-		problems = append(problems, fmt.Errorf("the service manager passes a socket called %q: set FileDescriptorName=%s or %s in its unit", s.Name, clientsSocket, adminSocket))
+		problems = append(problems, fmt.Errorf("the service manager passes a socket called %q: set FileDescriptorName=%s, %s or %s in its unit", s.Name, clientsSocket, adminSocket, linesSocket))
 	}
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
 	if len(sockets) > 0 {
 		a.log.Info("listening on sockets of the service manager", "sockets", nameSockets(sockets),
-			"advice", "the settings listen and admin_listen do not count for them")
+			"advice", "the settings listen, admin_listen and lines.listen do not count for them")
 	}
 	return nil
 }
@@ -79,6 +82,7 @@ func (a *App) listen(ctx context.Context) error {
 	}{
 		{&a.public, "listen", a.config.Listen, "clients"},
 		{&a.adminSide, "admin_listen", a.config.AdminListen, "the operator"},
+		{&a.lineSide, "lines.listen", a.config.Lines.Listen, "message streams"},
 	} {
 		if *l.at != nil || l.address == "" {
 			continue

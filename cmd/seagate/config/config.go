@@ -19,6 +19,7 @@ type Config struct {
 	Admin     Admin
 	Log       Log
 	WebSocket WebSocket
+	Lines     Lines
 	Streams   Streams
 	Retention Retention
 	Groups    Groups
@@ -57,6 +58,18 @@ type WebSocket struct {
 	AuthenticationTimeout time.Duration
 	StallTimeout          time.Duration
 	LiteralActions        bool
+}
+
+// Lines is the settings of the listener for message streams over TCP, and of the job
+// streams that it makes.
+type Lines struct {
+	Listen         string // HOST:PORT, or empty for no lines listener
+	ClientID       string // of every connection; empty: each authenticates
+	JailID         string // of that client; empty: of any jail
+	Connections    int
+	JobStreams     int // of one jail
+	JobStreamBytes Size
+	JobIdleTimeout time.Duration
 }
 
 // Streams is the settings of streams and messages.

@@ -31,6 +31,9 @@ const (
 	// nothing of it.
 	BackupStall = time.Minute
 
+	// JobSweep is the time between two looks for job streams that are idle.
+	JobSweep = 10 * time.Second
+
 	// RetentionInterval is the time between two checks of how much streams keep.
 	RetentionInterval = 10 * time.Second
 

@@ -160,6 +160,7 @@ func TestFlagsHelp(t *testing.T) {
 	const want = `      --admin-listen HOST:PORT   serve health and metrics on HOST:PORT; empty turns it off [SEAGATE_ADMIN_LISTEN] (default "127.0.0.1:3105")
       --config FILE              read the configuration from FILE (TOML)
       --data DIR                 keep everything that lasts in folder DIR [SEAGATE_DATA_DIR] (default "data/dev")
+      --lines-listen HOST:PORT   serve message streams over TCP on HOST:PORT; empty turns it off [SEAGATE_LINES_LISTEN]
       --listen HOST:PORT         serve clients on HOST:PORT; port 0 takes a free one [SEAGATE_LISTEN] (default "127.0.0.1:3104")
 `
 	if got := flags.FlagUsages(); got != want {
@@ -187,6 +188,14 @@ ping_interval = "15s"
 authentication_timeout = "5s"
 stall_timeout = "1m30s"
 literal_actions = true
+[lines]
+listen = "127.0.0.1:2"
+client_id = "jobs"
+jail_id = "plant"
+connections = 81
+job_streams = 82
+job_stream_bytes = "7MiB"
+job_idle_timeout = "2h"
 [streams]
 ungrouped = "client-group"
 undefined = "accept"
@@ -265,6 +274,8 @@ func want() *config.Config {
 			StallTimeout:          90 * time.Second,
 			LiteralActions:        true,
 		},
+		Lines: config.Lines{Listen: "127.0.0.1:2", ClientID: "jobs", JailID: "plant", Connections: 81, JobStreams: 82,
+			JobStreamBytes: 7 * config.MiB, JobIdleTimeout: 2 * time.Hour},
 		Streams: config.Streams{
 			Ungrouped:       config.ClientGroup,
 			Undefined:       config.Accept,
@@ -331,8 +342,17 @@ func TestEveryKeyFromTheFile(t *testing.T) {
 
 // lineOf returns the number of the line, from 1, that sets a dotted key.
 func lineOf(lines []string, key string) int {
-	name := key[strings.LastIndex(key, ".")+1:]
-	return 1 + slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+" =") })
+	section, name := "", key
+	if i := strings.LastIndex(key, "."); i >= 0 {
+		section, name = key[:i], key[i+1:]
+	}
+	at := ""
+	return 1 + slices.IndexFunc(lines, func(line string) bool {
+		if strings.HasPrefix(line, "[") {
+			at = strings.Trim(line, "[]")
+		}
+		return at == section && strings.HasPrefix(line, name+" =")
+	})
 }
 
 // TestEveryKeyFromTheEnvironment sets the values of the file changed with variables.

@@ -79,6 +79,7 @@ func (c *Config) sections() []section {
 		{"admin", "The admin listener.", c.Admin.settings()},
 		{"log", "What is logged to standard error.", c.Log.settings()},
 		{"websocket", "WebSocket connections.", c.WebSocket.settings()},
+		{"lines", "Message streams over TCP: lines of JSON, for programs that have nothing but a socket. Off unless it has an address.", c.Lines.settings()},
 		{"streams", "Streams and messages, where the protocol leaves a choice.", c.Streams.settings()},
 		{"retention", "How much a stream keeps, unless it has settings of its own. When a bound is exceeded, the oldest messages are deleted. The gateway checks every 10 s, and at once when a stream has grown by an eighth.", c.Retention.settings()},
 		{"groups", "Consumer groups.", c.Groups.settings()},
@@ -155,6 +156,26 @@ func (w *WebSocket) settings() []setting {
 			`Time after which a client is disconnected if it reads nothing of what waits for it.`),
 		boolean("literal_actions", &w.LiteralActions,
 			`Answer a subscribe with the action "subscribe", as the protocol's text has it, instead of "subscription", as its example and every known client have it. The Python client does not work with this.`),
+	}
+}
+
+func (l *Lines) settings() []setting {
+	return []setting{
+		text("listen", &l.Listen, "", optionalAddress,
+			`Address of the lines listener. Empty turns it off. It speaks TLS if the public listener does.`).
+			withFlag("lines-listen", "serve message streams over TCP on `HOST:PORT`; empty turns it off"),
+		text("client_id", &l.ClientID, "", nil,
+			`Client that every connection of the lines listener is, without credentials: whoever reaches the address is that client. Without it, each connection authenticates with its first line.`),
+		text("jail_id", &l.JailID, "", nil,
+			`Jail of lines.client_id. It is needed only if several jails have a client of that id.`),
+		count("connections", &l.Connections, 10_000, 1, 10_000_000,
+			`Open connections of the lines listener in all. Each takes a file descriptor.`),
+		count("job_streams", &l.JobStreams, 1_000, 0, 10_000_000,
+			`Job streams that one jail may have: streams that nobody has defined, made by a line that names them. They are in memory.`),
+		size("job_stream_bytes", &l.JobStreamBytes, MiB, KiB, 16*GiB,
+			`Size of the messages that a job stream keeps, in memory.`),
+		duration("job_idle_timeout", &l.JobIdleTimeout, time.Hour, time.Second, 365*24*time.Hour,
+			`Time after which a job stream is deleted that nobody has published to or listened to.`),
 	}
 }
 
@@ -252,7 +273,7 @@ func (l *Limits) ofAmounts() []setting {
 		count("connections", &l.Connections, 100_000, 1, 10_000_000,
 			`Open WebSocket connections in all. Each takes a file descriptor, so raise the process's limit with it (LimitNOFILE, ulimit -n).`).live(),
 		count("connections_per_client", &l.ConnectionsPerClient, 10_000, 1, 10_000_000,
-			`Open WebSocket connections of one client.`).live(),
+			`Open connections of one client: WebSockets and those of the lines listener.`).live(),
 		count("subscriptions_per_connection", &l.SubscriptionsPerConnection, 1_000, 1, 1_000_000,
 			`Subscriptions that one connection may have.`),
 		count("provided_per_connection", &l.ProvidedPerConnection, 1_000, 1, 1_000_000,

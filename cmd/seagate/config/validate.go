@@ -19,7 +19,7 @@ func (c *Config) Validate() []error {
 // reach.
 func (c *Config) RequireLoopback() []error {
 	var problems []error
-	for _, key := range []string{"listen", "admin_listen"} {
+	for _, key := range []string{"listen", "admin_listen", "lines.listen"} {
 		s := c.setting(key)
 		if address := s.plain().(string); address != "" && !isLoopback(address) {
 			problems = append(problems, c.problem(s, fmt.Errorf(
@@ -80,6 +80,9 @@ func (c *Config) checkRelations() []error {
 		{c.Shutdown.Delay == 0 || c.Shutdown.Drain >= c.Shutdown.Timeout || c.Shutdown.Delay < c.Shutdown.Timeout-c.Shutdown.Drain,
 			"shutdown.delay", "and shutdown.drain together must be less than", "shutdown.timeout"},
 		{!sameAddress(c.Listen, c.AdminListen), "admin_listen", "must have another port than", "listen"},
+		{!sameAddress(c.Listen, c.Lines.Listen), "lines.listen", "must have another port than", "listen"},
+		{!sameAddress(c.AdminListen, c.Lines.Listen), "lines.listen", "must have another port than", "admin_listen"},
+		{c.Lines.JailID == "" || c.Lines.ClientID != "", "lines.jail_id", "must be set together with", "lines.client_id"},
 		{(c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls.cert_file", "must be set together with", "tls.key_file"},
 	}
 	var problems []error

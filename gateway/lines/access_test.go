@@ -1,0 +1,198 @@
+package lines_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"seagate/gateway/gatewaytest"
+	"seagate/gateway/lines"
+)
+
+func strangers(o *lines.Options) { o.ClientID = "" }
+
+func TestTheFirstLineAuthenticates(t *testing.T) {
+	b := newBench(t, setup{options: strangers})
+	p := b.dial()
+	p.send(`{"action":"listen","id":1,"stream":"job"}`)
+	p.wantError(`,"id":1`, `,"code":"credentials_required","stream":"job"`)
+	p.send(b.basic(), `{"action":"put","id":2,"stream":"job","message":1}`, b.basic())
+	p.want(`{"action":"authenticate","success":true,"jailId":"root"}`, `{"action":"put","id":2,"stream":"job"}`)
+	p.wantError(``, `,"code":"invalid_request"`)
+
+	for line, code := range map[string]string{
+		`{"action":"authenticate","id":"a","payload":{"type":"basic","clientId":"root","clientSecret":"wrong-wrong-wrong"}}`: "invalid_credentials",
+		`{"action":"authenticate","id":"a","payload":{"type":"basic","clientId":"root"}}`:                                    "invalid_request",
+		`{"action":"authenticate","id":"a"}`: "invalid_request",
+	} {
+		q := b.dial()
+		q.send(line, `{"action":"put","stream":"job","message":2}`)
+		q.wantError(`,"id":"a"`, "")
+		q.wantEnd()
+		if info, _ := b.Stream(b.root, "job"); info.Topic.Next != 2 {
+			t.Errorf("%s: a put after the refusal was done", code)
+		}
+	}
+}
+
+func TestWithoutAuthenticationAConnectionEnds(t *testing.T) {
+	b := newBench(t, setup{options: func(o *lines.Options) { o.ClientID, o.AuthenticationTimeout = "", 50*time.Millisecond }})
+	silent, half, chatty := b.dial(), b.dial(), b.dial()
+	half.nc.Write([]byte(`{"action":"authenticate"`))
+	chatty.send(`{}`)
+	chatty.wantError(``, "")
+	for _, p := range []*peer{silent, half, chatty} {
+		p.wantError(``, `,"code":"authentication_timeout"`)
+		p.wantEnd()
+	}
+	long := b.dial()
+	fmt.Fprintf(long.nc, `{"action":"authenticate","payload":"%s"}`+"\n", strings.Repeat("x", 80<<10))
+	long.wantError(``, `,"code":"message_too_large"`)
+}
+
+// A token listens, to what its filter passes, and does nothing else. It ends when it
+// expires.
+func TestTokensListenOnly(t *testing.T) {
+	b := newBench(t, setup{options: strangers})
+	b.define("boiler")
+	expires := time.Now().Add(2 * time.Second)
+	p := b.dial()
+	p.send(b.authenticate(b.token(expires, `,"filter":{"t":"eq","e":[{"t":"path","e":"$.n"},{"t":"number","e":2}]}`)))
+	p.want(`{"action":"authenticate","success":true,"jailId":"root"}`)
+	p.send(`{"action":"listen","id":1,"stream":"boiler"}`, `{"action":"put","stream":"boiler","message":{"n":2}}`,
+		`{"action":"header","stream":"boiler","message":{"n":2}}`, `{"action":"delete","stream":"boiler"}`, `{"action":"listen","stream":"job"}`)
+	p.want(`{"action":"listen","id":1,"stream":"boiler"}`)
+	for range 3 {
+		p.wantError(``, `,"code":"forbidden","stream":"boiler"`)
+	}
+	p.wantError(``, `,"code":"stream_not_found","stream":"job"`)
+	b.publish("boiler", `{"n":1}`, `{"n":2}`, `{"n":3}`)
+	p.want(`{"action":"put","stream":"boiler","message":{"n":2}}`)
+	p.wantError(``, `,"code":"token_expired"`)
+	p.wantEnd()
+	if n := b.JobStreams(); n != 0 {
+		t.Errorf("a token made %d job streams", n)
+	}
+}
+
+func TestRevocationEndsConnections(t *testing.T) {
+	b := newBench(t, setup{})
+	p := b.dial()
+	p.settle("in")
+	p.want(echo("in"))
+	if _, _, err := b.RotateSecret(t.Context(), b.root, "root"); err != nil {
+		t.Fatal(err)
+	}
+	p.wantError(``, `,"code":"credentials_revoked"`)
+	p.wantEnd()
+	again := b.dial()
+	again.send(`{"action":"put","id":1,"stream":"job","message":1}`)
+	again.want(`{"action":"put","id":1,"stream":"job"}`)
+}
+
+func TestTheConfiguredClientMustExist(t *testing.T) {
+	b := newBench(t, setup{options: func(o *lines.Options) { o.ClientID = "nobody" }})
+	p := b.dial()
+	p.wantError(``, `,"code":"client_not_found"`)
+	p.wantEnd()
+}
+
+func TestConnectionsAndListenersAreBounded(t *testing.T) {
+	b := newBench(t, setup{
+		parts: func(o *gatewaytest.Options) {
+			o.Settings.ConnectionsPerClient, o.Settings.SubscriptionsPerConnection = 2, 2
+			o.Settings.PublishesPerSecond = 3
+			o.Settings.Jobs.Streams = 2
+		},
+		options: func(o *lines.Options) { o.Connections = 3 },
+	})
+	p := b.dial()
+	p.send(`{"action":"listen","stream":"a"}`, `{"action":"listen","stream":"b"}`, `{"action":"listen","id":1,"stream":"c"}`, `{"action":"listen","id":2,"stream":"a"}`)
+	p.wantError(`,"id":1`, `,"code":"too_many_subscriptions","stream":"c"`)
+	p.want(`{"action":"listen","id":2,"stream":"a"}`)
+	p.send(`{"action":"hangup","stream":"a"}`, `{"action":"listen","id":3,"stream":"c"}`)
+	p.want(`{"action":"hangup","stream":"a"}`)
+	p.wantError(`,"id":3`, `,"code":"too_many_streams","stream":"c"`)
+	for i := range 4 {
+		p.send(fmt.Sprintf(`{"action":"put","id":%d,"stream":"a","message":1}`, i))
+	}
+	p.want(`{"action":"put","id":0,"stream":"a"}`, `{"action":"put","id":1,"stream":"a"}`, `{"action":"put","id":2,"stream":"a"}`)
+	p.wantError(`,"id":3`, `,"code":"rate_limited","stream":"a"`)
+
+	q := b.dial()
+	q.settle("in")
+	q.want(echo("in"))
+	r := b.dial() // a third of this client
+	r.wantError(``, `,"code":"too_many_connections"`)
+	s := b.dial() // a fourth of the listener, since the third waits for its peer to close
+	s.wantError(``, `,"code":"too_many_connections"`)
+	s.wantEnd()
+	r.wantEnd()
+	q.nc.Close()
+}
+
+func TestShutdownAnswersAndTells(t *testing.T) {
+	b := newBench(t, setup{})
+	listener, writer := b.dial(), b.dial()
+	listener.send(`{"action":"listen","id":1,"stream":"job"}`)
+	listener.want(`{"action":"listen","id":1,"stream":"job"}`)
+	go func() {
+		for i := 0; ; i++ {
+			if _, err := fmt.Fprintf(writer.nc, `{"action":"put","id":%d,"stream":"job","message":%d}`+"\n", i, i); err != nil {
+				return
+			}
+		}
+	}()
+	writer.want(`{"action":"put","id":0,"stream":"job"}`)
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		done <- b.server.Shutdown(ctx, atOnce)
+	}()
+	answered := 1
+	for line := writer.next(); strings.HasPrefix(line, `{"action":"put"`); line = writer.next() {
+		answered++
+	}
+	line := listener.next()
+	for i := 0; line == fmt.Sprintf(`{"action":"put","stream":"job","message":%d}`, i); i++ {
+		line = listener.next()
+	}
+	if !strings.HasSuffix(line, `,"code":"server_shutdown"}`) {
+		t.Errorf("the listener got %s", line)
+	}
+	listener.nc.Close()
+	writer.nc.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if info, err := b.Stream(b.root, "job"); err != nil || info.Topic.Next != uint64(answered)+1 {
+		t.Errorf("%d were answered, %+v, %v", answered, info.Topic.Bounds, err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	ts := httptest.NewUnstartedServer(nil)
+	ts.StartTLS()
+	defer ts.Close()
+	b := newBench(t, setup{options: func(o *lines.Options) {
+		o.TLS = &tls.Config{Certificates: ts.TLS.Certificates}
+		o.AuthenticationTimeout = 200 * time.Millisecond
+	}})
+	nc, err := tls.Dial("tcp", b.addr, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPeer(t, nc)
+	p.send(`{"action":"listen","id":1,"stream":"job"}`, `{"action":"put","id":2,"stream":"job","message":1}`)
+	seen := []string{p.next(), p.next(), p.next()}
+	if seen[0] != `{"action":"listen","id":1,"stream":"job"}` {
+		t.Errorf("got %q", seen)
+	}
+	silent := b.dial() // never begins the handshake
+	silent.wantEnd()
+}
