@@ -276,8 +276,12 @@ func sleep(ctx context.Context, wait time.Duration) error {
 // retryAfter returns how long to wait after so many failures in a row. The time is
 // random, so that the clients of a gateway that went down do not all come back at
 // once.
-func retryAfter(failures int) time.Duration {
+func retryAfter(failures int) time.Duration { return growing(firstRetry, failures) }
+
+// growing returns a random time around first, doubled with each failure after the first
+// one, up to lastRetry.
+func growing(first time.Duration, failures int) time.Duration {
 	doublings := min(max(failures-1, 0), 10)
-	wait := min(firstRetry<<doublings, lastRetry)
+	wait := min(first<<doublings, lastRetry)
 	return wait/2 + rand.N(wait)
 }

@@ -16,7 +16,7 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(), provideCommand(),
 		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
-		clientsCommand(), jailsCommand(), backupCommand(),
+		clientsCommand(), jailsCommand(), backupCommand(), linesCommand(),
 	}
 }
 

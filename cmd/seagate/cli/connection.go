@@ -25,10 +25,11 @@ const (
 	envURL    = "SEAGATE_URL"
 	envClient = "SEAGATE_CLIENT_ID"
 	envSecret = "SEAGATE_CLIENT_SECRET"
+	envLines  = "SEAGATE_LINES"
 )
 
 // Variables are the environment variables of the commands that use a gateway.
-var Variables = []string{envURL, envClient, envSecret}
+var Variables = []string{envURL, envClient, envSecret, envLines}
 
 const defaultURL = "http://127.0.0.1:3104"
 
