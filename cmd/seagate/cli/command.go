@@ -16,6 +16,7 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(), provideCommand(),
 		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
+		servicesCommand(), serviceCommand(), fetchCommand(), signalCommand(),
 		clientsCommand(), jailsCommand(), backupCommand(), linesCommand(),
 	}
 }

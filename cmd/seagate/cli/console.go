@@ -172,6 +172,17 @@ func printable(cells []string) []string {
 	return cells
 }
 
+// each is the entries of a list, without errors.
+func each[T any](entries []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, entry := range entries {
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	}
+}
+
 // one returns a sequence of one entry.
 func one[T any](entry T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) { yield(entry, nil) }

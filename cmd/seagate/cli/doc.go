@@ -1,6 +1,6 @@
 // Package cli has the commands that use a gateway: define, describe, publish,
-// subscribe, messages, streams, stream, groups, group, clients, jails and
-// backup. NewCommand makes other commands that print in the same way.
+// subscribe, messages, streams, stream, groups, group, services, service,
+// fetch, signal, clients, jails and backup. NewCommand makes other commands that print in the same way.
 //
 // # Output
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -116,6 +117,9 @@ func newReport(err error) report {
 		err = f.err
 	}
 	if e, said := errors.AsType[*client.Error](err); said {
+		if e.Details != nil {
+			return report{e.Code, e.Message, append(slices.Clone(e.Errors), string(e.Details)), hint}
+		}
 		return report{e.Code, e.Message, e.Errors, hint}
 	}
 	// Further lines are a list, such as the problems of a configuration.
@@ -192,6 +196,10 @@ func hintFor(err error) string {
 		return "`seagate clients list` lists what there is"
 	case protocol.CodeGroupNotFound:
 		return fmt.Sprintf("`seagate groups %s` lists what there is", subject)
+	case protocol.CodeNoSuchService:
+		return "`seagate services` lists what there is"
+	case protocol.CodeNoSuchProcedure:
+		return "`seagate services` lists the procedures of each service"
 	case protocol.CodeJailNotFound:
 		return "`seagate jails list` lists what there is"
 	}

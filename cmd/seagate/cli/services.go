@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+func servicesCommand() *cobra.Command {
+	return gatewayCommand("services", "List the services that have servers", cobra.NoArgs, func(ctx context.Context, t *task) error {
+		return list(t.Console, t.Services(ctx), serviceHeading, serviceRow)
+	})
+}
+
+var serviceHeading = []string{"SERVICE", "PROCEDURES", "SERVERS", "CALLS", "FAILED", "UNDER WAY"}
+
+func serviceRow(s client.ServiceInfo) []string {
+	var calls, failed, underWay uint64
+	for _, one := range s.Servers {
+		calls, failed, underWay = calls+one.Calls, failed+one.Failed, underWay+uint64(one.UnderWay)
+	}
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return []string{s.Name, strings.Join(s.Procedures, ","), strconv.Itoa(len(s.Servers)), number(calls), number(failed), number(underWay)}
+}
+
+func serviceCommand() *cobra.Command {
+	return NewGroup("service", "Look at the servers of one service, or serve it", serviceShowCommand(), serviceServeCommand())
+}
+
+var serverHeading = []string{"CLIENT", "PROCEDURES", "CALLS", "FAILED", "UNDER WAY", "MEDIAN", "LONGEST", "SINCE", "LAST ERROR"}
+
+func serverRow(s client.ServerInfo) []string {
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	seconds := func(n float64) string {
+		return time.Duration(n * float64(time.Second)).Round(time.Microsecond).String()
+	}
+	return []string{s.ClientID, strings.Join(s.Procedures, ","), number(s.Calls), number(s.Failed), strconv.Itoa(s.UnderWay),
+		seconds(s.MedianSeconds), seconds(s.LongestSeconds), s.Since.UTC().Format(time.RFC3339), string(s.LastError)}
+}
+
+func serviceShowCommand() *cobra.Command {
+	return gatewayCommand("show SERVICE", "List the servers of a service with what they have done", cobra.ExactArgs(1),
+		func(ctx context.Context, t *task) error {
+			info, err := t.Service(ctx, t.Args[0])
+			if err != nil {
+				return err
+			}
+			return list(t.Console, each(info.Servers), serverHeading, serverRow)
+		})
+}
+
+func fetchCommand() *cobra.Command {
+	var timeout time.Duration
+	cmd := gatewayCommand("fetch SERVICE PROCEDURE [BODY | FILE | -]", "Call a procedure of a service and print its result", cobra.RangeArgs(2, 3),
+		func(ctx context.Context, t *task) error {
+			body, err := t.body()
+			if err != nil {
+				return err
+			}
+			if timeout <= 0 || timeout > maxTimeout {
+				return usagef("--timeout must be above 0 and at most %v", maxTimeout)
+			}
+			conn, err := t.Dial(ctx)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			result, err := conn.FetchParts(ctx, t.Args[0], t.Args[1], body, func(part jsontext.Value) error { return t.value(part) })
+			if errors.Is(err, context.DeadlineExceeded) { // as the gateway says it at the same moment
+				return &client.Error{Code: protocol.CodeCallTimeout, Message: fmt.Sprintf("the server did not answer within %v", timeout)}
+			}
+			if err != nil {
+				return err
+			}
+			return t.value(result)
+		})
+	cmd.Long = `Call a procedure of a service and print its result, a JSON value. Partial results
+are printed as they come, before the result. The body is null if it is left out.`
+	cmd.Example = `  seagate fetch pricing quote '{"sku": 7}'
+  seagate fetch pricing quote request.json --timeout 2m`
+	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give the call up after `TIME`, at most 5m")
+	return cmd
+}
+
+// maxTimeout is how long a call may take.
+const maxTimeout = 5 * time.Minute
+
+func signalCommand() *cobra.Command {
+	var all bool
+	cmd := gatewayCommand("signal SERVICE PROCEDURE [BODY | FILE | -]", "Send a message to a service, without an answer", cobra.RangeArgs(2, 3),
+		func(ctx context.Context, t *task) error {
+			body, err := t.body()
+			if err != nil {
+				return err
+			}
+			conn, err := t.Dial(ctx)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			reached := 1
+			if all {
+				reached, err = conn.SignalAll(ctx, t.Args[0], t.Args[1], body)
+			} else {
+				err = conn.Signal(ctx, t.Args[0], t.Args[1], body)
+			}
+			if err != nil {
+				return err
+			}
+			return t.Done(signalled{t.Args[0], t.Args[1], reached}, "%s of %s reached %d servers", t.Args[1], t.Args[0], reached)
+		})
+	cmd.Long = `Send a message to one server of a service, or with --all to each of them. The gateway
+says how many it reached. The body is null if it is left out.`
+	cmd.Flags().BoolVar(&all, "all", false, "send it to each server of the service that has the procedure")
+	return cmd
+}
+
+// signalled is the result of a signal.
+type signalled struct {
+	Service   string `json:"service"`
+	Procedure string `json:"procedure"`
+	Reached   int    `json:"reached"`
+}
+
+// body returns the third argument as JSON: a value, the content of a file or of
+// standard input, or null.
+func (t *task) body() (jsontext.Value, error) {
+	if len(t.Args) < 3 {
+		return jsontext.Value("null"), nil
+	}
+	given := t.Args[2]
+	body := jsontext.Value(given)
+	if given == "-" || isFile(given) {
+		read, err := t.readInput(given, maxLine)
+		if err != nil {
+			return nil, err
+		}
+		body = read
+	}
+	if err := validJSON(given, body); err != nil {
+		return nil, usagef("%w; and there is no file of that name", err)
+	}
+	return body, nil
+}
