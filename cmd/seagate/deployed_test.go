@@ -85,7 +85,7 @@ func TestJavaScriptFollowsADeletedStream(t *testing.T) {
 // is restarted.
 func TestPythonReplicasShareABacklog(t *testing.T) {
 	t.Parallel()
-	g := start(t, "SEAGATE_STREAMS_UNGROUPED=client-group", "SEAGATE_WEBSOCKET_PING_INTERVAL=2s")
+	g := start(t, "SEAGATE_STREAMS_UNGROUPED=client-group")
 	g.define(root, "boiler")
 	p := g.login(root, "root")
 	p.subscribe(2, "boiler", "")
