@@ -47,6 +47,7 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 	if err != nil {
 		return err
 	}
+	limitMemory(log.Logger)
 	a, err := app.New(ctx, c, log.Logger, version, sockets...)
 	if err != nil {
 		return err

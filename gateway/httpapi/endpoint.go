@@ -9,6 +9,7 @@ import (
 
 	"seagate/auth"
 	"seagate/gateway"
+	"seagate/internal/sockets"
 	"seagate/protocol"
 )
 
@@ -151,6 +152,7 @@ func (p *endpoint) answer(q *request) (answer any, err error) {
 		if q.principal, err = p.gateway.Authenticate(credentials, gateway.PeerAddress(q.r)); err != nil {
 			return nil, err
 		}
+		sockets.KeepRequest(q.r.Context())
 	}
 	for _, name := range p.names {
 		if err := name.check(q.r.PathValue(name.wildcard)); err != nil {

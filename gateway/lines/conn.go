@@ -18,6 +18,7 @@ import (
 	"seagate/auth"
 	"seagate/gateway"
 	"seagate/gateway/outbox"
+	"seagate/internal/sockets"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
 )
@@ -148,6 +149,7 @@ func (c *conn) enter() error {
 
 func (c *conn) logIn(p *auth.Principal) (err error) {
 	if c.login, err = c.server.gateway.LogIn(p, c); err == nil {
+		sockets.Keep(c.nc)
 		c.client.Store(p)
 	}
 	return err

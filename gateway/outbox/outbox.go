@@ -64,13 +64,19 @@ func New(conn net.Conn, opts Options) *Outbox {
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		plain = encrypted.NetConn()
 	}
-	if tcp, ok := plain.(*net.TCPConn); ok {
+	if tcp, ok := plain.(kernelConn); ok {
 		tcp.SetWriteBuffer(kernelBuffer)
 		if plain == conn {
 			o.raw, _ = tcp.SyscallConn()
 		}
 	}
 	return o
+}
+
+// A kernelConn is a *net.TCPConn, or embeds one.
+type kernelConn interface {
+	syscall.Conn
+	SetWriteBuffer(bytes int) error
 }
 
 // kernelBuffer bounds what the kernel keeps for a peer that has not read it.

@@ -18,6 +18,7 @@ import (
 
 	"seagate/gateway/outbox"
 	"seagate/gateway/session"
+	"seagate/internal/sockets"
 	"seagate/protocol"
 )
 
@@ -32,6 +33,7 @@ type conn struct {
 	socket  *socket // set before run
 	out     *outbox.Outbox
 	session *session.Session
+	entered bool // counts in Server.authenticated; guarded by Server.mu
 
 	ended atomic.Pointer[protocol.Error] // why the server ended the connection, or nil
 
@@ -150,7 +152,11 @@ func (c *conn) handle(message []byte) error {
 	case after == session.Refused:
 		c.setReadDeadline(refusalGrace)
 	default:
+		sockets.Keep(c.nc)
 		c.setReadDeadline(0)
+		if refusal := c.server.enter(c); refusal != nil {
+			c.End(refusal)
+		}
 	}
 	return err
 }

@@ -19,7 +19,7 @@ import (
 
 // Options of a Server. All fields must be set.
 type Options struct {
-	Connections           int           // connections that may be open at once; Reload changes it
+	Connections           int           // authenticated connections that may be open at once; Reload changes it
 	MessageBytes          int           // size of the largest message from a client
 	QueuedBytes           int           // bytes queued for a connection above which its subscriptions are parked
 	FramesPerSecond       int           // control and empty frames from a client, without the answers to pings
@@ -47,13 +47,14 @@ type Server struct {
 	log     *slog.Logger
 	ids     atomic.Uint64
 
-	mu       sync.Mutex                    // guards what follows
-	conns    [pingSlots]map[*conn]struct{} // by ping slot
-	open     int                           // connections and admitted handshakes
-	most     int                           // connections that may be open
-	origins  origin.Set
-	draining bool           // Shutdown was called
-	gone     sync.WaitGroup // connections, admitted handshakes and keepAlive
+	mu            sync.Mutex                    // guards what follows
+	conns         [pingSlots]map[*conn]struct{} // by ping slot
+	open          int                           // connections and admitted handshakes
+	authenticated int                           // connections that have authenticated
+	most          int                           // connections that may have authenticated
+	origins       origin.Set
+	draining      bool           // Shutdown was called
+	gone          sync.WaitGroup // connections, admitted handshakes and keepAlive
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -155,8 +156,8 @@ func (s *Server) admit(r *http.Request) error {
 	if s.draining {
 		return protocol.Errorf(protocol.CodeShuttingDown, "the server shuts down; connect again in a moment")
 	}
-	if s.open >= s.most {
-		return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.open)
+	if s.authenticated >= s.most {
+		return s.tooManyLocked()
 	}
 	s.open++
 	s.gone.Add(1) // Shutdown waits for handshakes too
@@ -182,11 +183,31 @@ func (s *Server) add(c *conn) bool {
 	return !s.draining
 }
 
+// enter counts a connection that has authenticated. It fails if the server has as many
+// as it may. Strangers do not count: they would keep out its clients.
+func (s *Server) enter(c *conn) *protocol.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.authenticated >= s.most {
+		return s.tooManyLocked()
+	}
+	s.authenticated++
+	c.entered = true
+	return nil
+}
+
+func (s *Server) tooManyLocked() *protocol.Error {
+	return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.authenticated)
+}
+
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns[c.slot()], c)
 	s.open--
+	if c.entered {
+		s.authenticated--
+	}
 	s.gateway.Metrics.Connections.WithLabelValues(transport).Dec()
 	s.gone.Done()
 }

@@ -408,13 +408,26 @@ func TestLimitsOfSubscriptionsAndConnections(t *testing.T) {
 	second.WantClose(1008, "too_many_connections")
 	second.Net.Close()
 
-	for range 50 { // the second connection counts until it has ended
+	b.authenticateApp(b.dial())
+	for range 50 { // the connection counts a moment after its authentication was answered
 		_, response := wstest.Handshake(t, b.addr, "/api/v1/streams")
 		if response.StatusCode == http.StatusTooManyRequests {
 			return
 		}
 	}
 	t.Error("connections beyond the server's limit are accepted")
+}
+
+// Past bug: strangers that only connected kept the clients out.
+func TestStrangersDoNotCountAsConnections(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.Connections = 1 }})
+	var strangers []*wstest.Conn
+	for range 10 {
+		strangers = append(strangers, b.dial())
+	}
+	b.login()
+	b.authenticate(strangers[0])
+	strangers[0].WantClose(1008, "too_many_connections")
 }
 
 func TestShutdownTellsEveryone(t *testing.T) {

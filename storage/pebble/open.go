@@ -140,6 +140,7 @@ func (o *opening) openVerified(version int, m *integrity.DurableMarker, renew bo
 		FS:               o.guard.FS(o.FS, o.Dir),
 		ErrorIfNotExists: !isNew,
 		EventListener:    o.guard.Events(),
+		MaxOpenFiles:     o.opts.OpenFiles, // 0 means 1,000 to Pebble too
 	})
 	if err != nil {
 		return nil, integrity.Explain("open", o.Dir, err)

@@ -37,6 +37,10 @@ type Options struct {
 	// another key is refused. 0 means no limit.
 	AppendKeys int
 
+	// OpenFiles is how many files the engine keeps open to read from, at most. It
+	// opens some more for a short time. 0 means 1,000.
+	OpenFiles int
+
 	memTable uint64 // bytes; 0 means memTableSize
 }
 

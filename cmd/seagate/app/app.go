@@ -29,6 +29,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
+	"seagate/internal/sockets"
 	"seagate/internal/systemd"
 	"seagate/storage/memory"
 	"seagate/storage/pebble"
@@ -50,6 +51,8 @@ type App struct {
 	sockets   *ws.Server
 	lines     *lines.Server // nil if there is no lines listener
 
+	descriptors descriptors
+	pool        *sockets.Pool // connections of clients
 	public      net.Listener
 	adminSide   net.Listener // nil if there is no admin listener
 	lineSide    net.Listener // nil if there is no lines listener
@@ -83,6 +86,10 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 			a.Close()
 			return nil, err
 		}
+	}
+	if err := a.limitDescriptors(); err != nil {
+		a.Close()
+		return nil, err
 	}
 	for _, build := range []func(context.Context) error{a.listen, a.openStorage, a.openDirectory, a.openGateway} {
 		if err := build(ctx); err != nil {
@@ -281,16 +288,17 @@ func (a *App) URL() string {
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	failed := make(chan error, 3)
-	a.server.start(a.public, failed)
+	a.server.start(a.pool.Listener(a.public), failed)
 	if a.lines != nil {
 		go func() {
-			if err := a.lines.Serve(a.lineSide); err != nil {
+			if err := a.lines.Serve(a.pool.Listener(a.lineSide)); err != nil {
 				failed <- err
 			}
 		}()
 	}
 	if a.adminSide != nil {
-		go func() { failed <- a.adminServer.Serve(a.adminSide) }()
+		operators := sockets.NewPool(a.descriptors.admin, a.descriptors.admin)
+		go func() { failed <- a.adminServer.Serve(operators.Listener(a.adminSide)) }()
 	}
 	a.logStart()
 	a.notify(systemd.Ready)

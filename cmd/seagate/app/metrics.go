@@ -13,8 +13,7 @@ import (
 // registerMetrics registers the metrics that the parts themselves count.
 func (a *App) registerMetrics() {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	limited := prometheus.CounterOpts{Namespace: "seagate", Name: "authentications_limited_total", Help: "Attempts refused because too many had failed."}
-	a.metrics.MustRegister(prometheus.NewCounterFunc(limited, func() float64 { return float64(a.directory.Limited()) }))
+	a.counter("authentications_limited_total", "Attempts refused because too many had failed.", func() float64 { return float64(a.directory.Limited()) })
 	a.gauge("storage_free_bytes", "Bytes free on the disk of the data folder.", func() float64 {
 		free, _ := a.engine.Space()
 		return float64(free)
@@ -25,6 +24,11 @@ func (a *App) registerMetrics() {
 		}
 		return 0
 	})
+	a.gauge("sockets", "Open connections of clients, of any kind.", func() float64 { return float64(a.pool.Stats().Open) })
+	a.gauge("sockets_strangers", "Open connections on which nobody has authenticated.", func() float64 { return float64(a.pool.Stats().Strangers) })
+	a.counter("sockets_displaced_total", "Connections of strangers and idle ones that gave way to new connections.",
+		func() float64 { return float64(a.pool.Stats().Displaced) })
+	a.counter("sockets_refused_total", "Connections that were closed because there were too many.", func() float64 { return float64(a.pool.Stats().Refused) })
 	a.gauge("job_streams", "Job streams, made by the use of the lines listener.", func() float64 { return float64(a.gateway.JobStreams()) })
 	a.gauge("services", "Services that have servers.", func() float64 { return float64(a.gateway.ServiceTotals().Services) })
 	a.gauge("servers", "Servers of services.", func() float64 { return float64(a.gateway.ServiceTotals().Servers) })
@@ -34,6 +38,10 @@ func (a *App) registerMetrics() {
 
 func (a *App) gauge(name, help string, value func() float64) {
 	a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, value))
+}
+
+func (a *App) counter(name, help string, value func() float64) {
+	a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help}, value))
 }
 
 // groupMetrics is the metrics of groups: totals, and one series for each of the

@@ -106,6 +106,7 @@ func (a *App) openStorage(ctx context.Context) error {
 			Logger:     a.log,
 			MinFree:    int64(a.config.Retention.MinFree),
 			AppendKeys: a.config.Limits.MessageIDs,
+			OpenFiles:  a.descriptors.storage,
 		})
 		if err != nil {
 			return err

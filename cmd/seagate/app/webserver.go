@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/sockets"
 )
 
 // A webServer is an http.Server that ends without failing a request. http.Server.Shutdown
@@ -52,11 +53,12 @@ func (s *webServer) connected(ctx context.Context, nc net.Conn) context.Context 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[nc] = c
-	return context.WithValue(ctx, webConnKey{}, c)
+	return context.WithValue(sockets.Context(ctx, nc), webConnKey{}, c)
 }
 
 // changed implements http.Server.ConnState.
 func (s *webServer) changed(nc net.Conn, state http.ConnState) {
+	sockets.Changed(nc, state)
 	if state != http.StateClosed && state != http.StateHijacked {
 		return
 	}

@@ -116,6 +116,8 @@ type Limits struct {
 	ProvidedPerConnection      int
 	ConnectionsPerClient       int
 	Connections                int
+	Sockets                    int
+	Strangers                  int
 	FailedAuthentications      int // per minute
 	PublishesPerSecond         int // 0: no limit
 	QueuedBytes                Size

@@ -243,6 +243,8 @@ filter_depth = 33
 streams_per_jail = 68
 clients_per_jail = 69
 connections = 70
+sockets = 170
+strangers = 171
 connections_per_client = 71
 subscriptions_per_connection = 72
 provided_per_connection = 81
@@ -302,6 +304,8 @@ func want() *config.Config {
 			StreamsPerJail:             68,
 			ClientsPerJail:             69,
 			Connections:                70,
+			Sockets:                    170,
+			Strangers:                  171,
 			ConnectionsPerClient:       71,
 			SubscriptionsPerConnection: 72,
 			ProvidedPerConnection:      81,

@@ -1,0 +1,29 @@
+package app
+
+import (
+	"strings"
+	"testing"
+
+	"seagate/cmd/seagate/config"
+)
+
+func TestDescriptorsAreDivided(t *testing.T) {
+	limits := config.Limits{Sockets: 110_000}
+	for _, test := range []struct {
+		limit uint64
+		want  descriptors
+	}{
+		{256, descriptors{storage: 64, sockets: 96, admin: 32}},
+		{1024, descriptors{storage: 256, sockets: 672, admin: 32}},
+		{100_000, descriptors{storage: 1000, sockets: 98_904, admin: 32}},
+		{111_096, descriptors{storage: 1000, sockets: 110_000, admin: 32, enough: true}},
+		{1<<64 - 1, descriptors{storage: 1000, sockets: 110_000, admin: 32, enough: true}},
+	} {
+		if got, err := divide(test.limit, limits); got != test.want || err != nil {
+			t.Errorf("%d: %+v, %v; want %+v", test.limit, got, err, test.want)
+		}
+	}
+	if _, err := divide(255, limits); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("too few: %v", err)
+	}
+}
