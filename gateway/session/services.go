@@ -262,8 +262,13 @@ func (f *fetching) Done(result []byte, err error) {
 	f.session.send(failed)
 }
 
-func (f *fetching) offer(build func([]byte) []byte) bool {
-	return f.session.out.SendWithin(f.session.gateway.Settings().Services.QueuedBytes, f.session.frame(build))
+// offer sends a result if not too much waits for the caller.
+func (f *fetching) offer(build func([]byte) []byte) (sent bool) {
+	g := f.session.gateway
+	if sent = f.session.out.SendWithin(g.Settings().Services.QueuedBytes, f.session.frame(build)); !sent {
+		g.Metrics.ResultsDropped.Inc()
+	}
+	return sent
 }
 
 func (s *Session) signal(r protocol.Request) {
