@@ -48,6 +48,7 @@ type Catalog struct {
 	opts Options
 
 	streams sync.Map // streams.ID to *Stream
+	made    func(streams.ID)
 
 	mu    sync.Mutex // guards jails, and is held where streams is changed
 	jails map[string]*jail
@@ -63,7 +64,7 @@ type jail struct {
 // New loads the catalog from storage. It fails if it cannot read a record:
 // without its history a stream could be defined again from any version.
 func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
-	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}}
+	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}, made: func(streams.ID) {}}
 	for record, err := range c.Records.List(ctx, schemasTable, "") {
 		if err != nil {
 			return nil, fmt.Errorf("read the definitions: %w", err)
@@ -81,6 +82,11 @@ func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 	}
 	return c, nil
 }
+
+// OnMade lets f be called after a stream has got its first definition or a transient
+// topic, and sometimes without such a reason. f must not block. OnMade must be called once
+// at most, before the catalog is used.
+func (c *Catalog) OnMade(f func(streams.ID)) { c.made = f }
 
 // Lookup returns the stream, or nil if there is none. It takes no lock and
 // allocates nothing but the key.
@@ -114,6 +120,8 @@ func (c *Catalog) OpenTransient(id streams.ID, o streams.Overrides) (*Stream, er
 		err := s.openTransient(o)
 		if err != nil {
 			s.tryRemoveUnused()
+		} else {
+			c.made(id)
 		}
 		if err != streams.ErrDeleted || !s.isRemoved() {
 			return s, err

@@ -54,7 +54,11 @@ func (c *Catalog) Define(ctx context.Context, id streams.ID, def *schema.Definit
 		return schema.Outcome{}, err
 	}
 	for {
-		if outcome, err := c.add(id).define(ctx, compiled); err != errRemoved {
+		outcome, err := c.add(id).define(ctx, compiled)
+		if err == nil {
+			c.made(id)
+		}
+		if err != errRemoved {
 			return outcome, err
 		}
 	}

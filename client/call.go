@@ -40,7 +40,7 @@ func (r *call) finish(m message) {
 		r.answer, r.reached = m.Payload, m.Reached
 		r.published = Published{Seq: m.Seq, LastSeq: m.Seq, Time: m.Time, Epoch: m.Epoch}
 		if r.sub != nil {
-			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq}
+			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq, Waiting: m.Waiting}
 			r.sub.state = State{Registered: m.Registered, Paused: m.Paused}
 		}
 		if r.provider != nil {

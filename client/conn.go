@@ -236,6 +236,7 @@ type message struct {
 	Epoch    string  `json:"epoch"` // this and what follows is in subscriptions with meta, and in answers to a publish
 	FirstSeq uint64  `json:"firstSeq"`
 	NextSeq  uint64  `json:"nextSeq"`
+	Waiting  bool    `json:"waiting"`
 	Gap      Missing `json:"gap"`
 	numbering
 	aboutService

@@ -182,8 +182,13 @@ var errConnectTimeout = fmt.Errorf("%w: it did not answer for %v", ErrConnection
 func (f *follower) subscribed(joined Joined) {
 	// Only the first subscription says where to continue. A later one begins at a
 	// known number, and OnMissing is still to report messages from there on.
-	if !f.resumes && joined.Epoch != "" {
+	switch {
+	case joined.Waiting: // all messages that the stream will have are new
+		f.goOn(1, "")
+	case !f.resumes && joined.Epoch != "":
 		f.goOn(joined.Next, joined.Epoch)
+	case f.resumes && f.position.Epoch == "": // it has waited
+		f.position.Epoch = joined.Epoch
 	}
 	gap := f.gap
 	if gap.Cause != nil {

@@ -22,6 +22,11 @@ type Settings struct {
 	// nobody defined; any JSON value passes. Otherwise they are refused.
 	AcceptUndefined bool
 
+	// AwaitUndefined lets a subscription to a stream that nobody defined wait for
+	// the first definition: see Request.Begun. Publishing is refused.
+	AwaitUndefined   bool
+	WaitingPerClient int // subscriptions of one client that wait
+
 	JSONDepth                  int // levels of objects and arrays in a message
 	HeaderBytes                int // of the header of a stream
 	SubscriptionsPerConnection int
@@ -72,10 +77,11 @@ type Gateway struct {
 	jobs     jobs
 	services *peer.Hub
 	shards   atomic.Uint32
+	waiting  *waiting
 }
 
 // New returns a Gateway over the parts. It first removes what deleted jails left
-// behind.
+// behind. The caller must Close it.
 func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) {
 	g := &Gateway{
 		Parts:    parts,
@@ -85,10 +91,12 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	}
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
+	g.waiting = newWaiting(g, settings.WaitingPerClient)
 	if err := g.sweep(ctx); err != nil {
 		return nil, err
 	}
 	parts.Directory.OnRevoke(g.revoked)
+	parts.Catalog.OnMade(g.waiting.begin)
 	return g, nil
 }
 

@@ -11,8 +11,8 @@ import (
 type Metrics struct {
 	Connections       *prometheus.GaugeVec   // open, by transport
 	ConnectionsMade   *prometheus.CounterVec // ever, by transport
-	Subscriptions     *prometheus.GaugeVec   // open, by kind: own, group
 	Provided          prometheus.Gauge       // streams that connections provide, once for each
+	Subscriptions     *prometheus.GaugeVec   // open, by kind: own, group, waiting
 	MessagesIn        prometheus.Counter
 	BytesIn           prometheus.Counter
 	MessagesOut       prometheus.Counter
@@ -38,7 +38,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Connections:       gauges("connections", "Open connections of clients, by transport (websocket or lines).", "transport"),
 		ConnectionsMade:   counters("connections_total", "Connections accepted, by transport.", "transport"),
-		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own or group).", "kind"),
+		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own, group or waiting).", "kind"),
 		MessagesIn:        counter("messages_in_total", "Messages accepted from publishers."),
 		BytesIn:           counter("bytes_in_total", "Payload bytes accepted from publishers."),
 		MessagesOut:       counter("messages_out_total", "Messages queued for delivery to subscribers."),

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync/atomic"
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
@@ -51,6 +52,12 @@ type Request struct {
 
 	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
 	TellGaps bool
+
+	// Begun, if it is not nil, lets the subscription wait for a stream that nobody has
+	// defined, with Settings.AwaitUndefined: it begins with the first message that is
+	// published. Begun is called when the stream is there, before anything is delivered.
+	// If the subscription cannot join the stream then, Sink.End is called instead.
+	Begun func()
 }
 
 // isSingleUse reports whether the client may have made up the group for this one
@@ -62,19 +69,57 @@ func (r *Request) isSingleUse() bool {
 
 // A Subscription is one client's place in a stream.
 type Subscription struct {
-	gateway    *Gateway
-	stream     string
-	sink       Sink
-	tellGaps   bool
-	onState    func(streams.State) bool // see Request.State
-	filter     *fdsl.Filter             // nil: everything is visible
-	release    func()                   // releases the filter
+	gateway   *Gateway
+	principal *auth.Principal
+	request   Request
+	stream    string
+	sink      Sink
+	filter    *fdsl.Filter // nil: everything is visible
+	release   func()       // releases the filter
+	after     uint64       // of one that waits: the number of the stream's next message
+	admitted  bool         // it has a place among those that wait; guarded by waiting.mu
+
+	place atomic.Pointer[place] // nil while it waits; left once it is closed
+}
+
+// A place is where a subscription that has begun reads.
+type place struct {
 	header     []byte
 	next       uint64
 	bounds     storage.Bounds
 	state      streams.State
 	in         *streams.InTopic   // nil if in a group
 	membership *groups.Membership // nil if not
+}
+
+// left is the place of a subscription that is closed.
+var left = &place{}
+
+func (p *place) start() {
+	switch {
+	case p.membership != nil:
+		p.membership.Start()
+	case p.in != nil:
+		p.in.Start()
+	}
+}
+
+func (p *place) resume() {
+	switch {
+	case p.membership != nil:
+		p.membership.Resume()
+	case p.in != nil:
+		p.in.Resume()
+	}
+}
+
+func (p *place) leave() {
+	if p.membership != nil {
+		p.membership.Leave()
+	}
+	if p.in != nil {
+		p.in.Close()
+	}
 }
 
 // Subscribe begins a subscription, in the group that the request names or in none.
@@ -84,10 +129,14 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 		return nil, err
 	}
 	topic, err := g.readable(p, r.Stream)
-	if err != nil {
+	mayWait := g.mayWait(r, err)
+	if err != nil && !mayWait {
 		return nil, err
 	}
-	s := &Subscription{gateway: g, stream: r.Stream, sink: sink, tellGaps: r.TellGaps, onState: r.State, release: func() {}}
+	s := &Subscription{gateway: g, principal: p, request: r, stream: r.Stream, sink: sink, release: func() {}}
+	if err := s.check(); err != nil {
+		return nil, attempted("subscribe", err)
+	}
 	if p.Filter != nil {
 		s.filter, s.release = g.filters.take(p.Filter, r.Stream)
 	}
@@ -97,19 +146,34 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 			s.Close()
 		}
 	}()
-	if err := s.join(ctx, p, topic, r); err != nil {
+	if !mayWait {
+		var at *place
+		at, err = s.join(ctx, topic, r)
+		s.place.Store(at)
+		mayWait = g.mayWait(r, err) // it was deleted meanwhile
+	}
+	if mayWait {
+		err = g.waiting.admit(s)
+	}
+	if err != nil {
 		return nil, attempted("subscribe", err)
 	}
 	joined = true
 	return s, nil
 }
 
-func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) error {
-	g := s.gateway
-	if !p.MustFanout && !r.Alone && (r.Group != "" || g.settings.UngroupedShare) {
-		return s.joinGroup(ctx, p, topic, r)
-	}
+// shares reports whether the subscription is in a group.
+func (s *Subscription) shares() bool {
+	r := &s.request
+	return !s.principal.MustFanout && !r.Alone && (r.Group != "" || s.gateway.settings.UngroupedShare)
+}
+
+// check refuses what is for members of groups alone.
+func (s *Subscription) check() error {
+	r := &s.request
 	switch {
+	case s.shares():
+		return nil
 	case r.Explicit && r.Group != "":
 		return errExplicitFanout
 	case r.Explicit:
@@ -117,12 +181,37 @@ func (s *Subscription) join(ctx context.Context, p *auth.Principal, topic *strea
 	case r.Credit > 0 && r.Group == "":
 		return errCreditAlone
 	}
-	in, joined, err := topic.In(ctx, consumer{s}, g.shards.Add(1), r.From.from())
+	return nil
+}
+
+// join returns the subscription's place in the topic. It leaves none after an error or a
+// panic.
+func (s *Subscription) join(ctx context.Context, topic *streams.Topic, r Request) (*place, error) {
+	at := &place{}
+	joined := false
+	defer func() {
+		if !joined {
+			at.leave()
+		}
+	}()
+	join := s.joinAlone
+	if s.shares() {
+		join = s.joinGroup
+	}
+	if err := join(ctx, topic, r, at); err != nil {
+		return nil, err
+	}
+	joined = true
+	return at, nil
+}
+
+func (s *Subscription) joinAlone(ctx context.Context, topic *streams.Topic, r Request, at *place) error {
+	in, joined, err := topic.In(ctx, consumer{s}, s.gateway.shards.Add(1), r.From.from())
 	if err != nil {
 		return err
 	}
-	s.in, s.next, s.bounds, s.state = in, joined.Next, joined.Bounds, joined.State
-	s.see(joined.Header)
+	at.in, at.next, at.bounds, at.state = in, joined.Next, joined.Bounds, joined.State
+	at.header = s.visibleHeader(joined.Header)
 	return nil
 }
 
@@ -135,76 +224,88 @@ var errExplicitFanout = protocol.Errorf(protocol.CodeInvalidRequest,
 var errCreditAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	"credit: is for members of a group; give a groupId, or leave it out")
 
-func (s *Subscription) joinGroup(ctx context.Context, p *auth.Principal, topic *streams.Topic, r Request) (err error) {
+func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Request, at *place) (err error) {
 	// An existing group stays where it is. The epoch is checked all the same.
 	if _, err := topic.Locate(ctx, streams.Latest().In(r.From.Epoch)); err != nil {
 		return err
 	}
-	name := groups.Name{Client: p.ClientUID, Group: r.Group}
+	name := groups.Name{Client: s.principal.ClientUID, Group: r.Group}
 	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit, State: r.State,
-		SingleUse: r.isSingleUse()}
-	if s.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
+		SingleUse: s.request.isSingleUse()} // as it was asked for: r.From may be another
+	if at.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
 		return err
 	}
-	s.next, s.bounds, s.state = s.membership.Position(), topic.Readable(), s.membership.State()
-	if r.Group == "" {
-		s.see(topic.Header())
-	} else {
+	at.next, at.bounds, at.state = at.membership.Position(), topic.Readable(), at.membership.State()
+	header := topic.Header()
+	if r.Group != "" {
 		// A client that wants everything sends a fresh id with each subscription,
 		// so whoever makes a group gets what a subscription without one gets.
-		s.see(s.membership.Header())
+		header = at.membership.Header()
+	}
+	at.header = s.visibleHeader(header)
+	return nil
+}
+
+// visibleHeader returns the header if there is one and the filter passes it.
+func (s *Subscription) visibleHeader(header []byte) []byte {
+	if header == nil {
+		return nil
+	}
+	b := &streams.Batch{Messages: []*streams.Message{{Payload: header}}}
+	if s.filter == nil || len(visible(b, s.filter, s.stream).index) > 0 {
+		return header
 	}
 	return nil
 }
 
-// see keeps the header if there is one and the filter passes it.
-func (s *Subscription) see(header []byte) {
-	if header == nil {
-		return
+// IsWaiting reports whether the subscription waits for its stream to be defined.
+func (s *Subscription) IsWaiting() bool { return s.place.Load() == nil }
+
+// current returns the place, which is empty while the subscription waits.
+func (s *Subscription) current() *place {
+	if at := s.place.Load(); at != nil {
+		return at
 	}
-	b := &streams.Batch{Messages: []*streams.Message{{Payload: header}}}
-	if s.filter == nil || len(visible(b, s.filter, s.stream).index) > 0 {
-		s.header = header
-	}
+	return left
 }
 
 // Header returns what the subscriber is to receive first, or nil.
-func (s *Subscription) Header() []byte { return s.header }
+func (s *Subscription) Header() []byte { return s.current().header }
 
 // Joined returns the number of the message that comes first, and what the
-// stream keeps.
+// stream keeps. They are zero while the subscription waits.
 func (s *Subscription) Joined() (next uint64, b storage.Bounds) {
-	return max(s.next, s.bounds.First), s.bounds
+	at := s.current()
+	return max(at.next, at.bounds.First), at.bounds
 }
 
-// State returns the state of the stream when the subscription began.
-func (s *Subscription) State() streams.State { return s.state }
+// State returns the state of the stream when the subscription began. It is zero while the
+// subscription waits.
+func (s *Subscription) State() streams.State { return s.current().state }
 
-// Start begins delivery.
+// Start begins delivery, or the wait for the stream.
 func (s *Subscription) Start() {
-	if s.membership != nil {
-		s.membership.Start()
+	if at := s.place.Load(); at != nil {
+		at.start()
 		return
 	}
-	s.in.Start()
+	s.gateway.waiting.add(s)
 }
 
 // Resume says that a sink that took fewer messages than offered has room again.
-func (s *Subscription) Resume() {
-	if s.membership != nil {
-		s.membership.Resume()
-		return
-	}
-	s.in.Resume()
-}
+func (s *Subscription) Resume() { s.current().resume() }
 
 // Shared reports whether the subscription is in a group, which needs
 // acknowledgements.
-func (s *Subscription) Shared() bool { return s.membership != nil }
+func (s *Subscription) Shared() bool { return s.current().membership != nil }
 
 // Ack acknowledges everything up to the tag. It is for shared subscriptions; for
 // one that acknowledges explicitly it confirms gaps only.
-func (s *Subscription) Ack(tag uint64) { s.membership.Ack(tag) }
+func (s *Subscription) Ack(tag uint64) {
+	if m := s.current().membership; m != nil {
+		m.Ack(tag)
+	}
+}
 
 // Acknowledge confirms messages by their numbers, or all up to a number. Numbers
 // that this subscription was not handed are ignored.
@@ -228,9 +329,12 @@ func (s *Subscription) Reject(n protocol.Nack) error {
 }
 
 func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
+	if s.IsWaiting() && s.request.Explicit {
+		return nil // it holds nothing
+	}
 	err := error(groups.ErrNotExplicit)
-	if s.membership != nil {
-		err = tell(s.membership)
+	if m := s.current().membership; m != nil {
+		err = tell(m)
 	}
 	return attempted("acknowledge", err)
 }
@@ -238,12 +342,10 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
 // Close ends the subscription. What was not acknowledged goes to the other
 // members of its group. It must be called once.
 func (s *Subscription) Close() {
-	if s.membership != nil {
-		s.membership.Leave()
+	if at := s.place.Swap(left); at != nil {
+		at.leave()
 	}
-	if s.in != nil {
-		s.in.Close()
-	}
+	s.gateway.waiting.remove(s)
 	s.release()
 }
 
@@ -251,7 +353,7 @@ func (s *Subscription) Close() {
 // For others the connection ends, so that the client notices, unless the
 // operator lets it go on.
 func (s *Subscription) gap(first, last uint64) (tag uint64, told bool) {
-	if s.tellGaps {
+	if s.request.TellGaps {
 		return s.sink.Gap(first, last)
 	}
 	if s.gateway.settings.SkipGaps {
@@ -291,7 +393,7 @@ func (c consumer) Deliver(b *streams.Batch) int {
 	return len(b.Messages)
 }
 
-func (c consumer) State(s streams.State) bool { return c.onState == nil || c.onState(s) }
+func (c consumer) State(s streams.State) bool { return c.request.State == nil || c.request.State(s) }
 func (c consumer) Resumed() bool              { return true }
 func (c consumer) End(err error)              { c.end(err) }
 

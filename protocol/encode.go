@@ -30,6 +30,10 @@ type Joined struct {
 	Epoch string // of the stream
 	First uint64 // number of the oldest message that the stream keeps
 	Next  uint64 // number of the first message that the subscription receives
+
+	// Waiting: the stream is not defined yet, so there is no Epoch. The subscription
+	// receives everything from the first message on.
+	Waiting bool
 }
 
 // AppendSubscribedAt is AppendSubscribed for a subscription with meta.
@@ -41,6 +45,14 @@ func AppendSubscribedAt(dst []byte, id int64, action, stream string, at Joined) 
 	dst = strconv.AppendUint(append(dst, `,"firstSeq":`...), at.First, 10)
 	dst = strconv.AppendUint(append(dst, `,"nextSeq":`...), at.Next, 10)
 	return append(dst, '}')
+}
+
+// AppendSubscribedWaiting is AppendSubscribedAt for a subscription that waits for its
+// stream to be defined.
+//
+//	{"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2,"waiting":true}
+func AppendSubscribedWaiting(dst []byte, id int64, action, stream string) []byte {
+	return append(appendSubscribed(dst, id, action, stream), `,"waiting":true}`...)
 }
 
 // AppendSuccess appends the answer to any other request that succeeded. The

@@ -79,6 +79,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 		Log:        o.Log,
 		Checkpoint: o.Checkpoint,
 	}, o.Settings))(t)
+	t.Cleanup(g.Gateway.Close)
 	return g
 }
 
@@ -89,6 +90,7 @@ func Settings() gateway.Settings {
 		HeaderBytes:                64 << 10,
 		SubscriptionsPerConnection: 1_000,
 		ProvidedPerConnection:      1_000,
+		WaitingPerClient:           1_000,
 		ConnectionsPerClient:       10_000,
 		DeadLetterSuffix:           ".dead",
 		Schema:                     schema.DefaultLimits(),

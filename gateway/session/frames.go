@@ -160,6 +160,9 @@ func (sub *subscription) appendSubscribed(b []byte) []byte {
 	if !sub.meta {
 		return protocol.AppendSubscribed(b, sub.id, sub.session.opts.Action, sub.stream)
 	}
+	if sub.inner.IsWaiting() {
+		return protocol.AppendSubscribedWaiting(b, sub.id, sub.session.opts.Action, sub.stream)
+	}
 	next, bounds := sub.inner.Joined()
 	return protocol.AppendSubscribedAt(b, sub.id, sub.session.opts.Action, sub.stream,
 		protocol.Joined{Epoch: sub.epoch, First: bounds.First, Next: next})

@@ -17,10 +17,12 @@ type subscription struct {
 	id      int64
 	stream  string
 	meta    bool   // deliveries say what there is to know about a message
+	states  bool   // it is told of the stream's state
 	epoch   string // of the stream
 	inner   *gateway.Subscription
 
 	mu     sync.Mutex // guards what follows; once ended is set, nothing is sent
+	kind   string     // under which the metric counts it
 	ended  bool
 	behind bool // it took fewer messages than it was offered
 }
@@ -31,14 +33,14 @@ func (s *Session) subscribe(r protocol.Request) {
 		s.answer(r, nil, err)
 		return
 	}
-	sub := &subscription{session: s, id: r.ID, stream: request.Stream, meta: request.Meta}
+	sub := &subscription{session: s, id: r.ID, stream: request.Stream, meta: request.Meta, states: request.State}
 	if err := s.join(sub, request); err != nil {
 		s.answer(r, nil, err)
 		return
 	}
 	s.send(func(b []byte) []byte {
 		b = sub.appendSubscribed(b)
-		if request.State {
+		if sub.states {
 			b = protocol.AppendJoinedState(b, protocol.State(sub.inner.State()))
 		}
 		return b
@@ -70,6 +72,7 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 		Credit:   r.Credit,
 		TellGaps: r.Meta,
 		State:    onState,
+		Begun:    sub.begun,
 	}, sub)
 	if err != nil {
 		return err
@@ -82,16 +85,48 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 		s.subs = map[int64]*subscription{}
 	}
 	s.subs[sub.id] = sub
-	s.gateway.Metrics.Subscriptions.WithLabelValues(sub.kind()).Inc()
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.countLocked()
 	return nil
 }
 
-// kind is the value of the metric's label.
-func (sub *subscription) kind() string {
-	if sub.inner.Shared() {
-		return "group"
+// begun is called when the stream is there that the subscription has waited for.
+func (sub *subscription) begun() {
+	_, bounds := sub.inner.Joined()
+	header, state := sub.inner.Header(), sub.inner.State()
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.ended {
+		return
 	}
-	return "own"
+	sub.epoch = bounds.Epoch
+	sub.countLocked()
+	if sub.states && state != (streams.State{}) { // which the answer has said
+		sub.session.send(func(b []byte) []byte {
+			return protocol.AppendState(b, sub.id, sub.session.opts.Action, sub.stream, protocol.State(state))
+		})
+	}
+	if header != nil {
+		sub.session.send(func(b []byte) []byte { return sub.appendHeader(b, header) })
+	}
+}
+
+// countLocked counts the subscription under the kind that it has now.
+func (sub *subscription) countLocked() {
+	counts := sub.session.gateway.Metrics.Subscriptions
+	if sub.kind != "" {
+		counts.WithLabelValues(sub.kind).Dec()
+	}
+	switch {
+	case sub.inner.IsWaiting():
+		sub.kind = "waiting"
+	case sub.inner.Shared():
+		sub.kind = "group"
+	default:
+		sub.kind = "own"
+	}
+	counts.WithLabelValues(sub.kind).Inc()
 }
 
 func (s *Session) subscription(id int64) (*subscription, error) {
@@ -132,9 +167,10 @@ func (s *Session) forget(sub *subscription) {
 func (sub *subscription) close() {
 	sub.mu.Lock()
 	sub.ended = true
+	kind := sub.kind
 	sub.mu.Unlock()
 	sub.inner.Close()
-	sub.session.gateway.Metrics.Subscriptions.WithLabelValues(sub.kind()).Dec()
+	sub.session.gateway.Metrics.Subscriptions.WithLabelValues(kind).Dec()
 }
 
 // Resume lets the subscriptions and provisions go on that a full queue left behind.

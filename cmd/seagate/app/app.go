@@ -157,6 +157,7 @@ func (a *App) openGateway(ctx context.Context) error {
 		Checkpoint: a.checkpoint,
 	}, settings)
 	if err == nil {
+		a.onClose(a.gateway.Close)
 		a.registerMetrics()
 	}
 	return err

@@ -26,7 +26,9 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 	definitions.Fields = c.Limits.FieldsPerDefinition
 	return gateway.Settings{
 		UngroupedShare:             c.Streams.Ungrouped == config.ClientGroup,
-		AcceptUndefined:            c.Streams.Undefined == config.Accept,
+		AcceptUndefined:            c.Streams.Undefined == config.AcceptUndefined,
+		AwaitUndefined:             c.Streams.Undefined == config.AwaitUndefined,
+		WaitingPerClient:           c.Limits.WaitingSubscriptions,
 		JSONDepth:                  c.Limits.JSONDepth,
 		HeaderBytes:                int(c.Limits.HeaderBytes),
 		SubscriptionsPerConnection: c.Limits.SubscriptionsPerConnection,

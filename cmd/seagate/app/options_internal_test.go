@@ -13,7 +13,7 @@ import (
 // TestEveryPartGetsAllOptions, so that no part uses a default of its own.
 func TestEveryPartGetsAllOptions(t *testing.T) {
 	c := config.Default()
-	c.Streams.Ungrouped, c.Streams.Undefined, c.Streams.Gaps = config.ClientGroup, config.Accept, config.SkipGaps
+	c.Streams.Ungrouped, c.Streams.Undefined, c.Streams.Gaps = config.ClientGroup, config.AcceptUndefined, config.SkipGaps
 	c.WebSocket.LiteralActions, c.Limits.PublishesPerSecond = true, 1
 	for _, options := range []any{
 		networkOptions(c), groupOptions(c), directoryOptions(c.Limits), gatewaySettings(c),
@@ -21,10 +21,15 @@ func TestEveryPartGetsAllOptions(t *testing.T) {
 	} {
 		v := reflect.ValueOf(options)
 		for _, field := range reflect.VisibleFields(v.Type()) {
-			if field.Type.Kind() != reflect.Func && v.FieldByIndex(field.Index).IsZero() {
+			exclusive := field.Name == "AwaitUndefined" // of AcceptUndefined
+			if !exclusive && field.Type.Kind() != reflect.Func && v.FieldByIndex(field.Index).IsZero() {
 				t.Errorf("%T.%s is not set", options, field.Name)
 			}
 		}
+	}
+	c.Streams.Undefined = config.AwaitUndefined
+	if s := gatewaySettings(c); !s.AwaitUndefined || s.AcceptUndefined {
+		t.Errorf("with %q the settings are %+v", c.Streams.Undefined, s)
 	}
 	if got := groupOptions(c).Checkpoint; got != 250*time.Millisecond {
 		t.Errorf("the progress of groups is written every %v", got)

@@ -75,7 +75,7 @@ type Lines struct {
 // Streams is the settings of streams and messages.
 type Streams struct {
 	Ungrouped       Ungrouped
-	Undefined       Policy
+	Undefined       Undefined
 	MissingFields   Policy
 	UnknownFields   Policy
 	Dates           Dates
@@ -114,6 +114,7 @@ type Limits struct {
 	ClientsPerJail             int
 	SubscriptionsPerConnection int
 	ProvidedPerConnection      int
+	WaitingSubscriptions       int
 	ConnectionsPerClient       int
 	Connections                int
 	Sockets                    int
@@ -219,6 +220,15 @@ const (
 
 // Policy is what happens to a message that its schema does not cover.
 type Policy string
+
+// Undefined is what clients may do with a stream that nobody has defined.
+type Undefined string
+
+const (
+	RefuseUndefined Undefined = "refuse"
+	AcceptUndefined Undefined = "accept"
+	AwaitUndefined  Undefined = "wait"
+)
 
 // Refuse is the default everywhere.
 const (

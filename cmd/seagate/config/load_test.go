@@ -198,7 +198,7 @@ job_stream_bytes = "7MiB"
 job_idle_timeout = "2h"
 [streams]
 ungrouped = "client-group"
-undefined = "accept"
+undefined = "wait"
 missing_fields = "accept"
 unknown_fields = "accept"
 dates = "lenient"
@@ -248,6 +248,7 @@ strangers = 171
 connections_per_client = 71
 subscriptions_per_connection = 72
 provided_per_connection = 81
+waiting_subscriptions = 86
 queued_bytes = "4MiB"
 frames_per_second = 73
 failed_authentications = 74
@@ -280,7 +281,7 @@ func want() *config.Config {
 			JobStreamBytes: 7 * config.MiB, JobIdleTimeout: 2 * time.Hour},
 		Streams: config.Streams{
 			Ungrouped:       config.ClientGroup,
-			Undefined:       config.Accept,
+			Undefined:       config.AwaitUndefined,
 			MissingFields:   config.Accept,
 			UnknownFields:   config.Accept,
 			Dates:           config.LenientDates,
@@ -309,6 +310,7 @@ func want() *config.Config {
 			ConnectionsPerClient:       71,
 			SubscriptionsPerConnection: 72,
 			ProvidedPerConnection:      81,
+			WaitingSubscriptions:       86,
 			QueuedBytes:                4 * config.MiB,
 			FramesPerSecond:            73,
 			GroupsPerClient:            78,

@@ -35,7 +35,7 @@ func TestReferenceText(t *testing.T) {
 		"\nallowed_origins = [\"*\"]\n",
 		"\n[websocket]\n",
 		"\n# Value: 1s to 30s.\nping_interval = \"20s\"\n",
-		"\n# Value: \"refuse\" or \"accept\".\nundefined = \"refuse\"\n",
+		"\n# Value: \"refuse\", \"accept\" or \"wait\".\nundefined = \"refuse\"\n",
 		"\n# Value: 1KiB to 256MiB.\nmessage_bytes = \"1MiB\"\n",
 		"\n# Value: 0 to 10000000.\n# Read again on SIGHUP.\npublishes_per_second = 0\n",
 		"\n# [root]\n",
