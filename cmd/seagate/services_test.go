@@ -191,6 +191,51 @@ func TestARollingRestartOfServersLosesNoCall(t *testing.T) {
 	t.Logf("%d restarts", restarts.Load())
 }
 
+// TestCallsOverHTTPWithTheGoClient: the same answers and errors as on the WebSocket.
+func TestCallsOverHTTPWithTheGoClient(t *testing.T) {
+	g := start(t)
+	serveOn(t, g.goConn(root), "shop", 4, map[string]client.Handler{
+		"double": func(_ context.Context, c *client.Call) (any, error) {
+			return jsontext.Value("[" + string(c.Body) + "]"), nil
+		},
+		"own": func(context.Context, *client.Call) (any, error) {
+			return nil, &client.Error{Code: "out_of_stock", Message: "none left", Details: jsontext.Value(`{"sku":7}`)}
+		},
+		"wait": func(ctx context.Context, _ *client.Call) (any, error) { <-ctx.Done(); return nil, ctx.Err() },
+	})
+	c := g.goClient(root)
+	if got, err := c.Fetch(t.Context(), "shop", "double", 21); err != nil || string(got) != "[21]" {
+		t.Errorf("got %s, %v", got, err)
+	}
+	_, err := c.Fetch(t.Context(), "shop", "own", nil)
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != "out_of_stock" || e.Message != "none left" || string(e.Details) != `{"sku":7}` || e.Status != 502 {
+		t.Errorf("the server's error: %+v", err)
+	}
+	if _, err := c.Fetch(t.Context(), "shop", "none", nil); client.CodeOf(err) != protocol.CodeNoSuchProcedure {
+		t.Errorf("no such procedure: %v", err)
+	}
+	// A caller that leaves gives its call up, and the server is told.
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := c.Fetch(ctx, "shop", "wait", nil); err == nil {
+		t.Error("a call that nobody answers ended without an error")
+	}
+	eventually(t, "that the call is given up", func() bool {
+		info, err := c.Service(t.Context(), "shop")
+		return err == nil && len(info.Servers) == 1 && info.Servers[0].UnderWay == 0 && info.Servers[0].ClientID == root.id
+	})
+	names := 0
+	for s, err := range c.Services(t.Context()) {
+		if err != nil || s.Name != "shop" || len(s.Procedures) != 3 {
+			t.Errorf("listed %+v, %v", s, err)
+		}
+		names++
+	}
+	if names != 1 {
+		t.Errorf("%d services are listed", names)
+	}
+}
+
 // TestASlowCallDelaysNoOtherAnswer on the same two connections.
 func TestASlowCallDelaysNoOtherAnswer(t *testing.T) {
 	g := start(t)

@@ -77,6 +77,8 @@ func TestValidate(t *testing.T) {
 			`limits.header_bytes ("64KiB", default) must not be more than limits.message_bytes ("1KiB", default)`,
 			`limits.filter_bytes ("16KiB", default) must not be more than limits.message_bytes ("1KiB", default)`,
 		}},
+		{"calls larger than the messages that hold them", func(c *config.Config) { c.Limits.CallBytes = 2 * config.MiB },
+			[]string{`limits.call_bytes ("2MiB", default) must not be more than limits.message_bytes ("1MiB", default)`}},
 		{"unlimited publishing", func(c *config.Config) { c.Limits.PublishesPerSecond = 0 }, nil},
 		{"negative limit", func(c *config.Config) { c.Limits.PublishesPerSecond = -1 },
 			[]string{`limits.publishes_per_second must be at least 0, not -1`}},
