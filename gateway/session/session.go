@@ -20,6 +20,10 @@ type Link interface {
 	BeginFrame(dst []byte) []byte
 	EndFrame(dst []byte, start int) []byte
 
+	// Enter is called when the client's credentials are right, before the client is
+	// told so. An error refuses the client.
+	Enter() error
+
 	// End closes the connection for the reason given. It returns whether the
 	// peer is told of it, as far as that can be known, and does not block.
 	End(reason *protocol.Error) (told bool)
@@ -163,6 +167,9 @@ func (s *Session) logIn(r protocol.Request) error {
 	}
 	p, err := s.gateway.Authenticate(credentials, s.address)
 	if err != nil {
+		return err
+	}
+	if err := s.link.Enter(); err != nil {
 		return err
 	}
 	s.client.Store(p)

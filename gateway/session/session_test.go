@@ -29,6 +29,7 @@ type lines struct {
 
 func (*lines) BeginFrame(dst []byte) []byte      { return dst }
 func (*lines) EndFrame(dst []byte, _ int) []byte { return append(dst, '\n') }
+func (*lines) Enter() error                      { return nil }
 func (l *lines) End(reason *protocol.Error) bool { l.ended = append(l.ended, reason); return true }
 
 // overPipe returns a session whose peer ignores what it is sent.

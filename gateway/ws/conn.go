@@ -152,11 +152,7 @@ func (c *conn) handle(message []byte) error {
 	case after == session.Refused:
 		c.setReadDeadline(refusalGrace)
 	default:
-		sockets.Keep(c.nc)
 		c.setReadDeadline(0)
-		if refusal := c.server.enter(c); refusal != nil {
-			c.End(refusal)
-		}
 	}
 	return err
 }
@@ -238,6 +234,16 @@ func (c *conn) pong(payload []byte) (solicited bool) {
 		c.session.Acknowledge(tag)
 	}
 	return true
+}
+
+// Enter implements session.Link. The connection counts from now on, even if another
+// limit refuses the client.
+func (c *conn) Enter() error {
+	if err := c.server.enter(c); err != nil {
+		return err
+	}
+	sockets.Keep(c.nc)
+	return nil
 }
 
 // BeginFrame implements session.Link.

@@ -185,7 +185,7 @@ func (s *Server) add(c *conn) bool {
 
 // enter counts a connection that has authenticated. It fails if the server has as many
 // as it may. Strangers do not count: they would keep out its clients.
-func (s *Server) enter(c *conn) *protocol.Error {
+func (s *Server) enter(c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.authenticated >= s.most {
@@ -196,7 +196,7 @@ func (s *Server) enter(c *conn) *protocol.Error {
 	return nil
 }
 
-func (s *Server) tooManyLocked() *protocol.Error {
+func (s *Server) tooManyLocked() error {
 	return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.authenticated)
 }
 
