@@ -1,5 +1,5 @@
-# Everything here needs Go and make. The tests also need a C compiler, for the race detector, and Node,
-# for the JavaScript client in docs/protocol.md.
+# Everything here needs Go and make. The tests also need a C compiler, for the race detector, and what the
+# examples in docs/ are written for: Node, Python and netcat.
 
 GO      ?= go
 VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -10,7 +10,7 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench fuzz soak clean cc node
+.PHONY: help dev build test fmt lint bench fuzz soak clean cc node netcat python
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
-test: cc node lint ## run every check and test; this is what has to pass
+test: cc node netcat python lint ## run every check and test; this is what has to pass
 	CGO_ENABLED=1 $(GO) test -race -timeout 1h ./...
 
 fmt: ## format the code
@@ -62,6 +62,18 @@ cc:
 		echo "  Alpine           apk add gcc musl-dev"; \
 		echo "  macOS            xcode-select --install"; \
 		exit 1; }
+
+# The examples of docs/lines.md run with netcat and Python. If one is missing, it is installed where that is possible.
+netcat: PROGRAM = nc
+netcat: PACKAGE = netcat-openbsd
+python: PROGRAM = python3
+python: PACKAGE = python3-minimal
+netcat python:
+	@command -v $(PROGRAM) >/dev/null && exit 0; \
+	echo "The tests run the examples of the documents and there is no $(PROGRAM): installing $(PACKAGE)"; \
+	command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		apt-get update -q && apt-get install -qy --no-install-recommends $(PACKAGE); \
+	command -v $(PROGRAM) >/dev/null || { echo "That did not work. Install $(PROGRAM) with the system's package manager"; exit 1; }
 
 # A Node that has WebSocket: 22 or later, or 20 with a flag. If there is none, one is installed into .tools.
 NODE_WORKS = for node in .tools/node_modules/.bin/node node; do for flag in --no-warnings --experimental-websocket; do \

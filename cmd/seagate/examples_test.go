@@ -77,9 +77,14 @@ func runExamples(t *testing.T, document, script string) {
 			t.Skipf("there is no %s", tool)
 		}
 	}
+	if _, err := exec.LookPath("nc"); err != nil && strings.Contains(script, "nc ") {
+		t.Fatal("there is no nc; run: make netcat")
+	}
 	w := newWorkplace(t, "seagate")
-	d := w.dev("")
-	script = strings.NewReplacer("127.0.0.1:3104", d.listen, "127.0.0.1:3105", d.admin).Replace(script)
+	w.env = append(w.env, "SEAGATE_LINES_CLIENT_ID=root") // as docs/lines.md tells its reader
+	d := w.dev("--lines-listen 127.0.0.1:0")
+	script = strings.NewReplacer("127.0.0.1:3104", d.listen, "127.0.0.1:3105", d.admin, "127.0.0.1:3106", d.lines,
+		"127.0.0.1 3106", strings.Replace(d.lines, ":", " ", 1)).Replace(script)
 	writeFile(t, w.folder, "examples.sh", script)
 	writeFile(t, w.folder, ".curlrc", "fail-with-body\nsilent\nshow-error\n")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)

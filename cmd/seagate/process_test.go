@@ -33,6 +33,7 @@ type process struct {
 	cmd    *exec.Cmd
 	listen string // HOST:PORT of the public listener
 	admin  string // and of the admin listener
+	lines  string // and of the lines listener, "" if there is none
 	log    *logbook
 	exited chan struct{} // closed when the process has ended and its log is complete
 }
@@ -112,11 +113,12 @@ func (p *process) readAddresses(line string) error {
 	var said struct {
 		Listen string `json:"listen"`
 		Admin  string `json:"admin"`
+		Lines  string `json:"lines"`
 	}
 	if err := json.Unmarshal([]byte(line), &said); err != nil {
 		return err
 	}
-	p.listen, p.admin = said.Listen, said.Admin
+	p.listen, p.admin, p.lines = said.Listen, said.Admin, said.Lines
 	if p.listen == "" || strings.HasSuffix(p.listen, ":0") {
 		return fmt.Errorf("the log names no port: %s", line)
 	}
