@@ -265,6 +265,43 @@ func TestFollowContinuesWhenItIsTooSlow(t *testing.T) {
 	})
 }
 
+// A stream that is defined while there is no connection is read from its first message.
+func TestFollowWaitsForADefinition(t *testing.T) {
+	const waiting = `{"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2,"waiting":true}`
+	const first = `{"id":2,"action":"subscribe","payload":"boiler_data","from":1,"meta":true}`
+	bubble(t, func(t *testing.T) {
+		f := newFake(t,
+			func(p *peer) {
+				p.subscribeAs(subscribeMeta, waiting)
+				p.raw.Close()
+			},
+			func(p *peer) {
+				p.subscribeAs(first, waiting)
+				p.raw.Close()
+			},
+			func(p *peer) {
+				p.subscribeAs(first, joinedAt(1, 1))
+				p.raw.Close() // before the first message
+			},
+			func(p *peer) {
+				p.subscribeAs(`{"id":2,"action":"subscribe","payload":"boiler_data","from":1,"epoch":"e1","meta":true}`, joinedAt(1, 1))
+				p.send(numbered(1, 0))
+				p.expectEnd()
+			},
+		)
+		var d diary
+		if err := d.followMeta(t, f, client.FollowOptions{}, 1); err != errEnough {
+			t.Errorf("Follow returned %v", err)
+		}
+		d.want(t, "1")
+		for i, gap := range d.gaps {
+			if gap.Resumed != (i > 0) {
+				t.Errorf("gap %d: %+v", i, gap)
+			}
+		}
+	})
+}
+
 func TestFollowWhenItsPositionIsLost(t *testing.T) {
 	lost := func(p *peer) {
 		p.enter()

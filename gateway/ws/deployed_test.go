@@ -164,6 +164,40 @@ func TestJavaScriptFollowsAStreamThatIsDefinedAgain(t *testing.T) {
 	}
 }
 
+// Past bug: JavaScript took no notice that a subscription was refused, and stayed deaf
+// when the stream was defined later.
+func TestJavaScriptWaitsForAStreamThatIsDefinedLater(t *testing.T) {
+	for _, fanout := range []bool{false, true} {
+		for _, share := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				f := newField(t, func(s *gateway.Settings) { s.AwaitUndefined, s.UngroupedShare = true, share })
+				js := standin.JavaScript{Login: f.login(), Stream: "later", Fanout: fanout,
+					Emit: func(payload string) { f.handle("", payload) },
+					Subscribed: func(success bool) {
+						if !success {
+							t.Error("a subscription was refused")
+						}
+					}}
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() { js.Run(ctx) })
+				for n := range 3 {
+					time.Sleep(time.Minute) // it waits, also after it has connected again
+					f.define("later")
+					f.publish("later", fmt.Sprintf(`{"n":%d}`, n))
+					synctest.Wait()
+					f.delete("later")
+				}
+				cancel()
+				running.Wait()
+				if got := f.handled(); !slices.Equal(got, []string{`{"n":0}`, `{"n":1}`, `{"n":2}`}) {
+					t.Errorf("fanout %v, shared %v: emitted %s", fanout, share, got)
+				}
+			})
+		}
+	}
+}
+
 // Past bug: Python got a message that one stream was deleted, and lost all its
 // subscriptions to a KeyError.
 func TestPythonSurvivesTheEndOfAStream(t *testing.T) {
