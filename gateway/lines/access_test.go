@@ -11,6 +11,7 @@ import (
 
 	"seagate/gateway/gatewaytest"
 	"seagate/gateway/lines"
+	"seagate/internal/sockets"
 )
 
 func strangers(o *lines.Options) { o.ClientID = "" }
@@ -133,6 +134,27 @@ func TestConnectionsAndListenersAreBounded(t *testing.T) {
 	s.wantEnd()
 	r.wantEnd()
 	q.nc.Close()
+}
+
+// A connection that has authenticated does not give way to strangers.
+func TestStrangersDisplaceStrangersOnly(t *testing.T) {
+	pool := sockets.NewPool(2, 1)
+	b := newBench(t, setup{options: strangers, listen: pool.Listener})
+	p := b.dial()
+	p.send(b.basic(), `{"action":"listen","id":1,"stream":"job"}`)
+	p.want(`{"action":"authenticate","success":true,"jailId":"root"}`, `{"action":"listen","id":1,"stream":"job"}`)
+	for range 5 {
+		b.dial()
+	}
+	deadline := time.Now().Add(patience)
+	for pool.Stats().Displaced < 4 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	p.settle("still here")
+	p.want(echo("still here"))
+	if s := pool.Stats(); s.Displaced != 4 {
+		t.Errorf("%+v", s)
+	}
 }
 
 func TestShutdownAnswersAndTells(t *testing.T) {

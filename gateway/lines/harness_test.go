@@ -44,6 +44,7 @@ type bench struct {
 type setup struct {
 	parts   func(*gatewaytest.Options)
 	options func(*lines.Options)
+	listen  func(net.Listener) net.Listener
 }
 
 func options() lines.Options {
@@ -80,6 +81,9 @@ func newBench(t testing.TB, with setup) *bench {
 		t.Fatal(err)
 	}
 	b.addr = listener.Addr().String()
+	if with.listen != nil {
+		listener = with.listen(listener)
+	}
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(listener) }()
 	t.Cleanup(func() {
