@@ -210,72 +210,69 @@ func TestGroupsAreInterest(t *testing.T) {
 // too. Each provider is told edges alone, by one goroutine at a time, and ends
 // with the truth.
 func TestEdgesOfInterestUnderFire(t *testing.T) {
-	n := open(t, streams.Options{})
-	topic := topicOf(t, n)
-	var providers []*provider
-	var outs []*streams.OutTopic
-	for i := range 8 {
-		p := &provider{}
-		if i%2 == 1 {
-			p.work = func() { time.Sleep(50 * time.Microsecond) }
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, streams.Options{})
+		topic := topicOf(t, n)
+		var providers []*provider
+		for i := range 8 {
+			p := &provider{}
+			if i%2 == 1 {
+				p.work = func() { time.Sleep(time.Microsecond) } // others come and go meanwhile
+			}
+			provideAs(t, topic, p)
+			providers = append(providers, p)
 		}
-		out, now := provideAs(t, topic, p)
-		p.wanted = now.Requested()
-		providers, outs = append(providers, p), append(outs, out)
-	}
-	var running sync.WaitGroup
-	for i := range 8 {
-		running.Go(func() {
-			rng := rand.New(rand.NewPCG(1, uint64(i)))
-			for range 500 {
-				switch rng.IntN(3) {
-				case 0:
-					r, _ := join(t, topic, -1, uint32(i))
-					r.in.Start()
-					r.in.Close()
-				case 1:
-					n.AddGroup(topicID)
-					n.RemoveGroup(topicID)
-				default:
-					out, _ := provideAs(t, topic, &provider{})
-					out.Close()
-				}
-			}
-		})
-	}
-	running.Wait()
-	last, _ := join(t, topic, -1, 0)
-	wantTruth := func(wanted bool) {
-		t.Helper()
-		deadline := time.Now().Add(10 * time.Second)
-		for _, p := range providers {
-			for !p.knows(wanted) {
-				if time.Now().After(deadline) {
-					t.Fatalf("a provider was not told that requested is %v", wanted)
-				}
-				time.Sleep(time.Millisecond)
-			}
+		var running sync.WaitGroup
+		for i := range 8 {
+			running.Go(func() { comeAndGo(t, n, topic, rand.New(rand.NewPCG(1, uint64(i)))) })
+		}
+		running.Wait()
+		last, _ := join(t, topic, -1, 0)
+		wantTold(t, providers, true)
+		last.in.Close()
+		wantTold(t, providers, false)
+		n.Close()
+	})
+}
+
+// comeAndGo opens and closes in topics, groups and out topics.
+func comeAndGo(t *testing.T, n *streams.Network, topic *streams.Topic, rng *rand.Rand) {
+	for i := range 500 {
+		switch rng.IntN(4) {
+		case 0:
+			r, _ := join(t, topic, -1, uint32(i))
+			r.in.Start()
+			r.in.Close()
+		case 1:
+			n.AddGroup(topicID)
+			n.RemoveGroup(topicID)
+		case 2:
+			out, _ := provideAs(t, topic, &provider{})
+			out.Close()
+		default:
+			time.Sleep(time.Microsecond)
 		}
 	}
-	wantTruth(true)
-	last.in.Close()
-	wantTruth(false)
+}
+
+// wantTold waits until nothing happens any more. Then each provider must have been
+// told edges alone, and the truth last.
+func wantTold(t *testing.T, providers []*provider, requested bool) {
+	t.Helper()
+	time.Sleep(time.Second)
+	synctest.Wait()
 	for i, p := range providers {
-		outs[i].Close()
 		p.mu.Lock()
 		for k, e := range p.events {
 			if want := fmt.Sprintf("requested=%v", k%2 == 0); !strings.HasPrefix(e, want) {
 				t.Fatalf("provider %d was told %q as number %d", i, e, k)
 			}
 		}
+		if p.wanted != requested {
+			t.Errorf("provider %d was told last that requested is %v", i, p.wanted)
+		}
 		p.mu.Unlock()
 	}
-}
-
-func (p *provider) knows(wanted bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.wanted == wanted && !p.inCall
 }
 
 // A producer that is slow to be told holds nobody up, and what was undone

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +25,7 @@ type slowPeer struct {
 	*Session
 	t      *testing.T
 	peer   net.Conn
+	reader *bufio.Reader
 	queued func() float64
 }
 
@@ -44,7 +44,7 @@ func newSlowPeer(t *testing.T, g *gatewaytest.Gateway, secret string) *slowPeer 
 	opts := &Options{Transport: "test", Limits: protocol.DefaultLimits(), Action: protocol.ActionSubscription, PublishesInFlight: 8}
 	s = New(g.Gateway, opts, &lines{}, out, netip.Addr{})
 	t.Cleanup(func() { s.Close(); nc.Close(); peer.Close() })
-	p := &slowPeer{Session: s, t: t, peer: peer, queued: func() float64 { return valueOf(t, g.Metrics.QueueBytes) }}
+	p := &slowPeer{Session: s, t: t, peer: peer, reader: bufio.NewReader(peer), queued: func() float64 { return valueOf(t, g.Metrics.QueueBytes) }}
 	p.handle(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, secret)
 	return p
 }
@@ -60,9 +60,8 @@ func (p *slowPeer) handle(message string, args ...any) {
 func (p *slowPeer) lines(end string) (got []string) {
 	p.t.Helper()
 	p.peer.SetReadDeadline(time.Now().Add(30 * time.Second))
-	r := bufio.NewReader(p.peer)
 	for {
-		line, err := r.ReadString('\n')
+		line, err := p.reader.ReadString('\n')
 		if err != nil {
 			p.t.Fatalf("%v after %q, before %s", err, got, end)
 		}
@@ -93,20 +92,9 @@ func TestAProducerThatDoesNotReadIsToldTheTruthLater(t *testing.T) {
 	g, secret, topic := boilerGateway(t)
 	p := newSlowPeer(t, g, secret)
 	p.handle(`{"id":2,"action":"provide","payload":"boiler"}`)
-	var running sync.WaitGroup
-	for i := range 4 {
-		running.Go(func() {
-			for range 2000 {
-				in, _, err := topic.In(context.Background(), nobody{}, uint32(i), streams.Latest())
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				in.Close()
-			}
-		})
+	for i := range 5000 { // as the network calls it while listeners come and go
+		p.provision(2).Requested(streams.Interest{Subscribers: (i + 1) % 2})
 	}
-	running.Wait()
 	if n := p.queued(); n > 4<<10 {
 		t.Errorf("%v bytes are queued for a producer that does not read", n)
 	}
@@ -175,6 +163,23 @@ func TestASubscriberThatDoesNotReadIsToldTheStateLater(t *testing.T) {
 	}
 	if paused {
 		t.Error("the last state that was told is not true")
+	}
+}
+
+// A change of state for which the queue has no room is not taken, so that the topic
+// keeps it: the session must not.
+func TestAChangeOfStateNeedsRoom(t *testing.T) {
+	g, secret, _ := boilerGateway(t)
+	p := newSlowPeer(t, g, secret)
+	p.handle(`{"id":2,"action":"subscribe","payload":"boiler","state":true}`)
+	sub, err := p.subscription(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; sub.tellState(streams.State{Paused: n%2 == 0}); n++ {
+		if n == 1000 {
+			t.Fatalf("%d changes were taken, and %v bytes are queued", n, p.queued())
+		}
 	}
 }
 
