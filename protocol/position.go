@@ -2,10 +2,11 @@ package protocol
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/rfc3339"
 )
 
 // A PositionKind says what a Position refers to.
@@ -98,36 +99,11 @@ func textPosition(text string) (Position, error) {
 	case earliest:
 		return Position{Kind: PositionEarliest}, nil
 	}
-	at, ok := parseTime(text)
+	at, ok := rfc3339.Parse(text)
 	if !ok {
 		return Position{}, notAPosition()
 	}
 	return Position{Kind: PositionTime, Time: at}, nil
-}
-
-// parseTime reads a time in the format of RFC 3339 §5.6, and returns it in UTC.
-func parseTime(text string) (time.Time, bool) {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil || beyondRFC3339(text) {
-		return time.Time{}, false
-	}
-	at = at.UTC()
-	year := at.Year() // the offset may have moved it out of what four digits can say
-	return at, 0 <= year && year <= 9999
-}
-
-// beyondRFC3339 reports what time.Parse accepts and RFC 3339 does not: an hour
-// of one digit, a comma, an offset of a day or more.
-func beyondRFC3339(text string) bool {
-	const shortHour = len("2006-01-02T3")
-	if text[shortHour] == ':' || strings.Contains(text, ",") {
-		return true
-	}
-	if strings.HasSuffix(text, "Z") {
-		return false
-	}
-	offset := text[len(text)-len("07:00"):]
-	return offset[:2] > "23" || offset[3:] > "59"
 }
 
 func notAPosition() *Error {

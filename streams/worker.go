@@ -5,12 +5,16 @@ import (
 	"sync"
 )
 
-// A worker runs shards, one at a time, in the order in which they asked for it.
+// A job is what a worker runs: a shard or a Task. run does one bounded part of
+// the work and reports whether there is more.
+type job interface{ run() (more bool) }
+
+// A worker runs jobs, one at a time, in the order in which they asked for it.
 // Owned by the Network.
 type worker struct {
 	mu     sync.Mutex // guards what follows
 	ready  sync.Cond  // queue or closed changed
-	queue  []*shard
+	queue  []job
 	closed bool
 }
 
@@ -20,12 +24,12 @@ func newWorker() *worker {
 	return w
 }
 
-// enqueue adds a shard, which must not be in the queue. So the queue is never
-// longer than there are shards.
-func (w *worker) enqueue(s *shard) {
+// enqueue adds a job, which must not be in the queue. So the queue is never
+// longer than there are shards and tasks.
+func (w *worker) enqueue(j job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue = append(w.queue, s)
+	w.queue = append(w.queue, j)
 	w.ready.Signal()
 }
 
@@ -36,10 +40,10 @@ func (w *worker) close() {
 	w.ready.Signal()
 }
 
-// run runs shards until close.
+// run runs jobs until close.
 func (w *worker) run() {
 	for {
-		s, ok := w.dequeue()
+		j, ok := w.dequeue()
 		if !ok {
 			return
 		}
@@ -48,13 +52,13 @@ func (w *worker) run() {
 		// as this one, to those that have waited longer. On an idle processor
 		// Gosched returns at once.
 		runtime.Gosched()
-		if s.run() {
-			w.enqueue(s)
+		if j.run() {
+			w.enqueue(j)
 		}
 	}
 }
 
-func (w *worker) dequeue() (*shard, bool) {
+func (w *worker) dequeue() (job, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) == 0 && !w.closed {
@@ -63,8 +67,8 @@ func (w *worker) dequeue() (*shard, bool) {
 	if w.closed {
 		return nil, false
 	}
-	s := w.queue[0]
+	j := w.queue[0]
 	w.queue[0] = nil
 	w.queue = w.queue[1:]
-	return s, true
+	return j, true
 }

@@ -1,6 +1,8 @@
 package fdsl
 
-import "strconv"
+import (
+	"strconv"
+)
 
 // key returns a simplified tree in the notation of Filter.Key:
 //
@@ -15,7 +17,7 @@ func (n *node) appendKey(b []byte) []byte {
 	case opLiteral:
 		return appendLiteral(b, n.literal)
 	case opPath:
-		return appendPath(b, n.path)
+		return n.path.Append(b)
 	case opMeta:
 		return append(b, "streamName"...)
 	case opEq:

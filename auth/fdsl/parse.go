@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/internal/jsonpath"
 	"seagate/internal/problems"
 )
 
@@ -184,7 +185,7 @@ func (p *parser) path(operand any, pointer string) node {
 		p.refuse(pointer+"/e", "expected a path in a string, not %s", describe(operand))
 		return node{}
 	}
-	path, err := parsePath(text)
+	path, err := jsonpath.Parse(text)
 	if err != nil {
 		p.refuse(pointer+"/e", "bad path %.60q: %v", text, err)
 	}

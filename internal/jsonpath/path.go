@@ -1,4 +1,4 @@
-package fdsl
+package jsonpath
 
 import (
 	"errors"
@@ -21,10 +21,14 @@ type segment struct {
 	byIndex bool
 }
 
-// resolve returns the value at path in doc. ok is false if there is none.
-func resolve(doc any, path []segment) (value any, ok bool) {
-	for i := range path {
-		step := &path[i]
+// A Path names at most one place in a JSON value. The zero value is the whole.
+type Path struct{ steps []segment }
+
+// Resolve returns the value at the path in doc, which was decoded into any. ok
+// is false if there is none.
+func (p Path) Resolve(doc any) (value any, ok bool) {
+	for i := range p.steps {
+		step := &p.steps[i]
 		switch place := doc.(type) {
 		case map[string]any:
 			if step.byIndex {
@@ -58,11 +62,11 @@ func (s *segment) element(array []any) (value any, ok bool) {
 	return array[i], true
 }
 
-// appendPath writes the canonical spelling of a path, similar to the normalized paths of RFC 9535
+// Append writes the canonical spelling of the path, similar to the normalized paths of RFC 9535
 // §2.7.
-func appendPath(b []byte, path []segment) []byte {
+func (p Path) Append(b []byte) []byte {
 	b = append(b, '$')
-	for _, step := range path {
+	for _, step := range p.steps {
 		b = append(b, '[')
 		if step.byIndex {
 			b = strconv.AppendInt(b, step.index, 10)
@@ -74,8 +78,7 @@ func appendPath(b []byte, path []segment) []byte {
 	return b
 }
 
-// parsePath compiles a singular query (RFC 9535 §2.3.5.1). A leading "$." is optional before a
-// name:
+// Parse reads a singular query (RFC 9535 §2.3.5.1). A leading "$." is optional before a name:
 //
 //	path     = ("$" / name) *(S segment)
 //	segment  = "." name / "[" S (quoted / int) S "]"
@@ -83,14 +86,14 @@ func appendPath(b []byte, path []segment) []byte {
 //	int      = "0" / ["-"] DIGIT1 *DIGIT
 //	S        = *(space / tab / LF / CR)
 //
-// text must be valid UTF-8.
-func parsePath(text string) ([]segment, error) {
+// text must be valid UTF-8. The error says at which byte the text is wrong.
+func Parse(text string) (Path, error) {
 	s := pathScanner{text: text}
-	path, err := s.path()
+	steps, err := s.path()
 	if err != nil {
-		return nil, fmt.Errorf("at byte %d: %w", s.pos, err)
+		return Path{}, fmt.Errorf("at byte %d: %w", s.pos, err)
 	}
-	return path, nil
+	return Path{steps}, nil
 }
 
 // A pathScanner reads a path from left to right.
