@@ -43,7 +43,7 @@ func sendTo(topic *streams.Topic, payloads ...string) error {
 		raw[i] = []byte(p)
 	}
 	done := make(chan error, 1)
-	topic.Send(raw, func(_ uint64, err error) { done <- err })
+	topic.Send(raw, func(_ streams.Sent, err error) { done <- err })
 	return <-done
 }
 
