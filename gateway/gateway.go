@@ -30,6 +30,7 @@ type Settings struct {
 	JSONDepth                  int // levels of objects and arrays in a message
 	HeaderBytes                int // of the header of a stream
 	SubscriptionsPerConnection int
+	StreamsPerMerge            int // of a merged subscription
 	ProvidedPerConnection      int // streams
 	ConnectionsPerClient       int
 

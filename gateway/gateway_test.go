@@ -283,6 +283,8 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("service", e)
 	_, _, e = g.Provide(who, "s", &producer{})
 	note("provide", e)
+	_, e = g.SubscribeMerged(ctx, who, gateway.MergedRequest{Streams: []gateway.MergedStream{{Name: "s"}, {Name: "s"}}}, nil)
+	note("subscribe merged", e)
 	note("publish with header", g.publishWith(who, gateway.Publication{Stream: "s", Payloads: []jsontext.Value{jsontext.Value(`{"p":1}`)}, Header: jsontext.Value(`{"p":1}`)}))
 	note("backup", g.Backup(ctx, who, g.t.TempDir()))
 	_, _, e = g.Clients(who, "", 10)
@@ -313,8 +315,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 36 {
-		t.Errorf("the gateway has %d operations; the tests below try 36: add the others to operations", operations)
+	if operations != 37 {
+		t.Errorf("the gateway has %d operations; the tests below try 37: add the others to operations", operations)
 	}
 }
 
@@ -323,7 +325,7 @@ func TestABearerMayOnlySubscribe(t *testing.T) {
 	root := g.root()
 	g.define(root, "s")
 	for name, e := range operations(g, g.bearer(root, "")) {
-		if name == "subscribe" || name == "messages" {
+		if name == "subscribe" || name == "subscribe merged" || name == "messages" {
 			if e != nil {
 				t.Errorf("%s: %v", name, e)
 			}

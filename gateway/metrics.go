@@ -12,7 +12,7 @@ type Metrics struct {
 	Connections       *prometheus.GaugeVec   // open, by transport
 	ConnectionsMade   *prometheus.CounterVec // ever, by transport
 	Provided          prometheus.Gauge       // streams that connections provide, once for each
-	Subscriptions     *prometheus.GaugeVec   // open, by kind: own, group, waiting
+	Subscriptions     *prometheus.GaugeVec   // open, by kind: own, group, waiting, merged
 	MessagesIn        prometheus.Counter
 	BytesIn           prometheus.Counter
 	MessagesOut       prometheus.Counter
@@ -23,6 +23,7 @@ type Metrics struct {
 	QueueBytes        prometheus.Gauge       // waiting to be written, over all connections
 	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
 	MessagesLost      prometheus.Counter     // dropped by retention before a subscription of its own read them
+	MergeDropped      *prometheus.CounterVec // messages that merged subscriptions dropped, by merge.Reason
 	JobStreamsMade    prometheus.Counter
 	JobStreamsIdle    prometheus.Counter     // deleted since nobody used them
 	Calls             *prometheus.CounterVec // that a server took, by outcome
@@ -38,7 +39,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Connections:       gauges("connections", "Open connections of clients, by transport (websocket or lines).", "transport"),
 		ConnectionsMade:   counters("connections_total", "Connections accepted, by transport.", "transport"),
-		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own, group or waiting).", "kind"),
+		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own, group, merged or waiting).", "kind"),
 		MessagesIn:        counter("messages_in_total", "Messages accepted from publishers."),
 		BytesIn:           counter("bytes_in_total", "Payload bytes accepted from publishers."),
 		MessagesOut:       counter("messages_out_total", "Messages queued for delivery to subscribers."),
@@ -49,6 +50,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		QueueBytes:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
 		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
 		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription that is in no group."),
+		MergeDropped:      counters("merge_dropped_total", "Messages that merged subscriptions dropped, by reason (late or untimed), counted for each of them.", "reason"),
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
 		JobStreamsMade:    counter("job_streams_made_total", "Job streams made by the use of the lines listener."),
 		JobStreamsIdle:    counter("job_streams_idle_total", "Job streams deleted because nobody had used them for lines.job_idle_timeout."),
@@ -61,7 +63,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
 	return m
 }
 

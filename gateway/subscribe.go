@@ -10,6 +10,7 @@ import (
 	"seagate/protocol"
 	"seagate/storage"
 	"seagate/streams"
+	"seagate/streams/merge"
 )
 
 // A Sink is a transport's end of a subscription. Deliver and Gap are called by
@@ -359,20 +360,27 @@ func (s *Subscription) gap(first, last uint64) (tag uint64, told bool) {
 	if s.gateway.settings.SkipGaps {
 		return 0, false
 	}
-	return 0, s.sink.End(protocol.Errorf(protocol.CodeMessagesLost,
-		"messages %d to %d of %s were dropped before this connection read them", first, last, s.stream))
+	return 0, s.sink.End(lost(s.stream, first, last))
+}
+
+func lost(stream string, first, last uint64) *protocol.Error {
+	return protocol.Errorf(protocol.CodeMessagesLost,
+		"messages %d to %d of %s were dropped before this connection read them", first, last, stream)
 }
 
 // end ends the subscription for the reason that its topic or group has.
-func (s *Subscription) end(err error) {
+func (s *Subscription) end(err error) { s.sink.End(s.gateway.endReason(s.stream, err)) }
+
+// endReason returns what a client is told of the end of a stream or group.
+func (g *Gateway) endReason(stream string, err error) *protocol.Error {
 	switch err {
 	case streams.ErrDeleted:
-		s.sink.End(protocol.Errorf(protocol.CodeStreamDeleted, "the stream %s was deleted", s.stream))
+		return protocol.Errorf(protocol.CodeStreamDeleted, "the stream %s was deleted", stream)
 	case groups.ErrNotFound:
-		s.sink.End(protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted"))
+		return protocol.Errorf(protocol.CodeGroupNotFound, "the group was deleted")
 	default:
-		s.gateway.Log.Error("messages cannot be read", "stream", s.stream, "error", err)
-		s.sink.End(protocol.Errorf(protocol.CodeInternal, "the messages of %s cannot be read; the server's log says why", s.stream))
+		g.Log.Error("messages cannot be read", "stream", stream, "error", err)
+		return protocol.Errorf(protocol.CodeInternal, "the messages of %s cannot be read; the server's log says why", stream)
 	}
 }
 
@@ -433,6 +441,11 @@ func Panicked(who any) {
 		who.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it told the provider of %s", who.stream))
 		return
 	default:
+		if sink, ok := merge.SinkOf(who); ok {
+			if m, ok := sink.(mergeSink); ok {
+				m.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it delivered merged streams"))
+			}
+		}
 		return
 	}
 	s.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it delivered %s", s.stream))

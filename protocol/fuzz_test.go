@@ -37,6 +37,8 @@ func FuzzDecodeRequest(f *testing.F) {
 		`{"id":2,"action":"subscribe","payload":"s","state":true}`,
 		`{"id":3,"action":"publish","streamName":"s","payload":1,"header":{"a":1}}`,
 		`{"id":9,"action":"provide","payload":"boiler_data"}`,
+		`{"id":9,"action":"subscribe","payload":["a","b"],"sync":{"by":"$.timestamp","priority":{"b":1},"wait":0.5},"from":"earliest","meta":true}`,
+		`{"id":9,"action":"subscribe","payload":["a","b"],"sync":{},"from":{"a":1,"b":2},"epoch":{"a":"8f"}}`,
 		`{"id":10,"action":"pause","payload":{"provide":9,"paused":true}}`,
 		`{"\u0069d":6,"action":"descri\u0062e","payload":"a/b"}`,
 		`{"id":1,"id":2}`, `[[[[[[[[[[]]]]]]]]]]`, `{"payload":[[[[[[[[[[]]]]]]]]]],"id":1,"action":"x"}`, `{"id":1e400,"action":""} x`, "\xff",
@@ -92,6 +94,18 @@ func checkViews(t *testing.T, req protocol.Request, limits protocol.Limits) {
 		secret := credentials.Secret.Reveal()
 		if protocol.CheckClientID(credentials.ClientID) != nil || secret == "" || len(secret) > protocol.MaxSecretBytes {
 			t.Fatalf("accepted credentials %+v", credentials)
+		}
+	})
+	merged, err := req.SubscribeMerged(4)
+	refusedOr(err, func() {
+		names := map[string]bool{}
+		for _, s := range merged.Streams {
+			named(s.Name)
+			names[s.Name] = true
+		}
+		if n := len(names); n != len(merged.Streams) || n < 2 || n > 4 || !req.IsMerged() ||
+			merged.Wait < 0 || merged.Wait > protocol.MaxMergeWait || len(merged.By) > protocol.MaxPathBytes {
+			t.Fatalf("a view let through %+v", merged)
 		}
 	})
 	sub, err := req.Subscribe()

@@ -52,8 +52,8 @@ type Request struct {
 type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
-	from, epoch, meta, ack, credit, state jsontext.Value // of subscribe
-	messageID, header                     jsontext.Value // of publish
+	from, epoch, meta, ack, credit, state, sync jsontext.Value // of subscribe
+	messageID, header                           jsontext.Value // of publish
 }
 
 // DecodeRequest reads one text message. It returns a *Violation if the message
@@ -146,6 +146,8 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.credit
 	case "state":
 		return &m.state
+	case "sync":
+		return &m.sync
 	case "messageId":
 		return &m.messageID
 	case "header":

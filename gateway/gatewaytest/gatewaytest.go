@@ -89,6 +89,7 @@ func Settings() gateway.Settings {
 		JSONDepth:                  64,
 		HeaderBytes:                64 << 10,
 		SubscriptionsPerConnection: 1_000,
+		StreamsPerMerge:            16,
 		ProvidedPerConnection:      1_000,
 		WaitingPerClient:           1_000,
 		ConnectionsPerClient:       10_000,

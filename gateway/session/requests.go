@@ -66,7 +66,7 @@ func (s *Session) describe(r protocol.Request) {
 
 func (s *Session) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
-	if err == nil && (s.endService(id) || s.withdrawID(id)) {
+	if err == nil && (s.endService(id) || s.withdrawID(id) || s.endMerged(id)) {
 		s.answer(r, nil, nil)
 		return
 	}

@@ -75,6 +75,7 @@ type Session struct {
 	lastCall   int64
 	fetches    map[int64]*fetching // by the id of the fetch request
 	provisions map[int64]*provision
+	merges     map[int64]*merged
 }
 
 // New returns the session of a connection from the given address.
@@ -189,14 +190,17 @@ func (s *Session) Settle() { s.answers.Settle() }
 // back what it holds.
 func (s *Session) Close() {
 	s.mu.Lock()
-	subs, provisions := s.subs, s.provisions
-	s.subs, s.provisions = nil, nil
+	subs, provisions, merges := s.subs, s.provisions, s.merges
+	s.subs, s.provisions, s.merges = nil, nil, nil
 	s.mu.Unlock()
 	for _, p := range provisions {
 		p.close()
 	}
 	for _, sub := range subs {
 		sub.close()
+	}
+	for _, m := range merges {
+		m.close()
 	}
 	if s.services != nil {
 		s.services.Close()

@@ -28,6 +28,10 @@ type subscription struct {
 }
 
 func (s *Session) subscribe(r protocol.Request) {
+	if r.IsMerged() {
+		s.subscribeMerged(r)
+		return
+	}
 	request, err := r.Subscribe()
 	if err != nil {
 		s.answer(r, nil, err)
@@ -148,7 +152,7 @@ func (s *Session) subscriptions() []*subscription {
 func (s *Session) countSubscriptions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.subs) + len(s.serving)
+	return len(s.subs) + len(s.merges) + len(s.serving)
 }
 
 // forget ends a subscription, unless somebody else did meanwhile.
@@ -178,6 +182,9 @@ func (sub *subscription) close() {
 func (s *Session) Resume() {
 	for _, p := range s.allProvisions() {
 		p.resume()
+	}
+	for _, m := range s.allMerges() {
+		m.resume()
 	}
 	for _, sub := range s.subscriptions() {
 		sub.mu.Lock()

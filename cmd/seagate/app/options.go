@@ -32,6 +32,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		JSONDepth:                  c.Limits.JSONDepth,
 		HeaderBytes:                int(c.Limits.HeaderBytes),
 		SubscriptionsPerConnection: c.Limits.SubscriptionsPerConnection,
+		StreamsPerMerge:            c.Limits.StreamsPerMerge,
 		ProvidedPerConnection:      c.Limits.ProvidedPerConnection,
 		ConnectionsPerClient:       c.Limits.ConnectionsPerClient,
 		PublishesPerSecond:         c.Limits.PublishesPerSecond,

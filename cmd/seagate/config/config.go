@@ -113,6 +113,7 @@ type Limits struct {
 	StreamsPerJail             int
 	ClientsPerJail             int
 	SubscriptionsPerConnection int
+	StreamsPerMerge            int
 	ProvidedPerConnection      int
 	WaitingSubscriptions       int
 	ConnectionsPerClient       int

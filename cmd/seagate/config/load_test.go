@@ -247,6 +247,7 @@ sockets = 170
 strangers = 171
 connections_per_client = 71
 subscriptions_per_connection = 72
+streams_per_merge = 7
 provided_per_connection = 81
 waiting_subscriptions = 86
 queued_bytes = "4MiB"
@@ -309,6 +310,7 @@ func want() *config.Config {
 			Strangers:                  171,
 			ConnectionsPerClient:       71,
 			SubscriptionsPerConnection: 72,
+			StreamsPerMerge:            7,
 			ProvidedPerConnection:      81,
 			WaitingSubscriptions:       86,
 			QueuedBytes:                4 * config.MiB,

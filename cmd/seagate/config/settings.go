@@ -280,6 +280,8 @@ func (l *Limits) ofAmounts() []setting {
 			`Open connections of one client: WebSockets and those of the lines listener.`).live(),
 		count("subscriptions_per_connection", &l.SubscriptionsPerConnection, 1_000, 1, 1_000_000,
 			`Subscriptions that one connection may have.`),
+		count("streams_per_merge", &l.StreamsPerMerge, 16, 2, 64,
+			`Streams of one merged subscription.`),
 		count("provided_per_connection", &l.ProvidedPerConnection, 1_000, 1, 1_000_000,
 			`Streams that one connection may provide.`),
 		count("waiting_subscriptions", &l.WaitingSubscriptions, 10_000, 1, 10_000_000,
