@@ -241,12 +241,16 @@ type message struct {
 	numbering
 	aboutService
 
-	Registered  bool   `json:"registered"` // this and paused are in answers to a subscribe with state
-	Paused      bool   `json:"paused"`
-	State       *State `json:"state"`     // of a subscription with state
-	Requested   bool   `json:"requested"` // this and what follows is what a provider is told
-	Subscribers int    `json:"subscribers"`
-	Groups      int    `json:"groups"`
+	Registered bool   `json:"registered"` // this and paused are in answers to a subscribe with state
+	Paused     bool   `json:"paused"`
+	State      *State `json:"state"` // of a subscription with state
+
+	Dropped *Dropped      `json:"dropped"` // this and ended are of merged subscriptions
+	Ended   protocol.Code `json:"ended"`
+
+	Requested   bool `json:"requested"` // this and what follows is what a provider is told
+	Subscribers int  `json:"subscribers"`
+	Groups      int  `json:"groups"`
 
 	Error struct {
 		Code    protocol.Code  `json:"code"`
@@ -322,9 +326,23 @@ func (c *Conn) deliver(sub *Subscription, m message) {
 		Header:      m.Header,
 		Missing:     m.Gap,
 		State:       m.State,
+		Dropped:     m.Dropped,
+		Ended:       m.Ended,
 	}
-	if sub.push(delivered, c.quit) {
+	if sub.merged > 0 {
+		delivered.Stream = m.Stream
+	}
+	if !sub.push(delivered, c.quit) {
+		c.abandon(sub, ErrSlow)
 		return
 	}
-	c.abandon(sub, ErrSlow)
+	if m.Ended == "" || sub.merged == 0 {
+		return
+	}
+	if sub.merged--; sub.merged == 0 { // the gateway has ended it with its last stream
+		c.mu.Lock()
+		delete(c.subs, m.ID)
+		c.mu.Unlock()
+		sub.end(&Error{Code: m.Ended, Message: "all streams of the subscription have ended"})
+	}
 }

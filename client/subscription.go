@@ -39,6 +39,12 @@ type Message struct {
 	// stream has changed to this one. It comes in order with the messages, if
 	// SubscribeOptions.State is set, also without Meta.
 	State *State
+	// Dropped, if it is not nil, says that this is not a message: so many messages of
+	// Stream were dropped from a merged subscription since this was last said.
+	Dropped *Dropped
+	// Ended, if it is not "", says that this is not a message: Stream is no longer part
+	// of the merged subscription, for the reason with this code.
+	Ended protocol.Code
 }
 
 // State is what a stream is, apart from its messages.
@@ -99,6 +105,7 @@ type Subscription struct {
 	conn   *Conn
 	stream string
 	limit  int    // of the queue, in bytes
+	merged int    // streams of a merged subscription that were not deleted; owned by the reader
 	shares bool   // it is a group's: reading from the connection acknowledges
 	id     int64  // owned by the connection's writer
 	joined Joined // set before Subscribe returns

@@ -19,9 +19,18 @@ func subscribeCommand() *cobra.Command {
 		from     string
 		group    string
 		followed follower
+		merged   merger
 	)
-	cmd = onStream("subscribe STREAM", "Print the messages of a stream as they arrive", cobra.ExactArgs(1),
+	cmd = onStream("subscribe STREAM...", "Print the messages of a stream as they arrive", cobra.MinimumNArgs(1),
 		func(ctx context.Context, t *task) error {
+			if merged.sync || len(t.Args) > 1 {
+				m := merged
+				m.task, m.count, m.meta = t, followed.count, followed.meta
+				return m.run(ctx, cmd, from)
+			}
+			if err := merged.refuse(cmd); err != nil {
+				return err
+			}
 			f := followed
 			f.task = t
 			if err := f.read(ctx, cmd, from, group); err != nil {
@@ -50,15 +59,22 @@ now and at each change, in order with the messages. With --json that is an objec
 With --explicit, and always with --count, a member of a group acknowledges each
 message after printing it, and no other. If the command dies in between, the message is delivered again.
 
+With --sync it prints the messages of several streams in the order of their timestamps,
+which are at --by in the messages: a number, or a time as text. Without --by it is the time at
+which the gateway accepted them. It says which messages it drops since they come late or
+have no timestamp.
+
 An interrupt ends it with exit status 0, or with 1 if it has not printed --count
 messages.`
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
   seagate subscribe boiler --from 1h
   seagate subscribe boiler --state
+  seagate subscribe inlet outlet --sync --by '$.at' --priority outlet=1 --from earliest --meta
   seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
   seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
 	flags := cmd.Flags()
+	merged.flags(flags)
 	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
 	flags.IntVar(&followed.count, "count", 0, "end after `N` messages")
 	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, "+positions)

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"seagate/client"
+)
+
+// A merger is one run of "seagate subscribe --sync".
+type merger struct {
+	*task
+	sync     bool
+	by       string
+	wait     time.Duration
+	priority map[string]int
+	count    int // 0 is no end
+	meta     bool
+	printed  int
+	running  bool  // it has been subscribed
+	refused  error // why the first attempt to subscribe failed
+	stop     func()
+}
+
+// mergeFlags are the flags that need --sync.
+var mergeFlags = []string{"by", "wait", "priority"}
+
+func (m *merger) flags(flags *pflag.FlagSet) {
+	flags.BoolVar(&m.sync, "sync", false, "print the messages of several streams in the order of their timestamps")
+	flags.StringVar(&m.by, "by", "", "take the timestamps at `PATH` in the messages, as '$.timestamp'; needs --sync")
+	flags.DurationVar(&m.wait, "wait", time.Second, "let a silent stream hold the others up for at most `TIME`; needs --sync")
+	flags.StringToIntVar(&m.priority, "priority", nil, "print messages of `STREAM=N` first where timestamps are equal, the highest N first; needs --sync")
+}
+
+// refuse refuses the flags that need --sync.
+func (m *merger) refuse(cmd *cobra.Command) error {
+	for _, name := range mergeFlags {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s is for several streams: give --sync, too", name)
+		}
+	}
+	return nil
+}
+
+// check checks the arguments and flags.
+func (m *merger) check(cmd *cobra.Command) error {
+	switch {
+	case !m.sync:
+		return usagef("there are %d streams: give --sync to print their messages in the order of their timestamps", len(m.Args))
+	case len(m.Args) < 2:
+		return usagef("--sync is for several streams: give at least 2")
+	case cmd.Flags().Changed("count") && m.count < 1:
+		return usagef("--count must be at least 1")
+	}
+	for _, name := range []string{"group", "explicit", "credit", "epoch", "state"} {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s is for a single stream: leave it out, or leave out --sync", name)
+		}
+	}
+	for name := range m.priority {
+		if !slices.Contains(m.Args, name) {
+			return usagef("--priority %s: there is no such stream among the arguments", name)
+		}
+	}
+	return nil
+}
+
+func (m *merger) run(interrupt context.Context, cmd *cobra.Command, from string) error {
+	if err := m.check(cmd); err != nil {
+		return err
+	}
+	start, err := m.position(interrupt, "--from", from)
+	if err != nil {
+		return err
+	}
+	ctx, giveUp := context.WithCancel(interrupt)
+	defer giveUp()
+	m.stop = giveUp
+	err = m.FollowMerged(ctx, m.Args, client.FollowMergedOptions{
+		Sync:         client.Sync{By: m.by, Priority: m.priority, Wait: &m.wait},
+		From:         start,
+		OnSubscribed: m.subscribed,
+		OnLost:       m.lost,
+	}, m.print)
+	switch {
+	case m.count > 0 && m.printed == m.count:
+		return nil
+	case m.refused != nil:
+		return m.refused
+	case interrupt.Err() == nil:
+		return err
+	case m.count > 0:
+		return fmt.Errorf("interrupted after %d of %d messages", m.printed, m.count)
+	}
+	return nil
+}
+
+func (m *merger) subscribed(cause error) {
+	if cause == nil {
+		m.Note("subscribed to %d streams; Ctrl-C ends", len(m.Args))
+	} else {
+		m.Note("subscribed again at the same positions")
+	}
+	m.running = true
+}
+
+func (m *merger) lost(cause error, wait time.Duration) {
+	if !m.running { // such as a wrong URL, which trying again does not change
+		m.refused = cause
+		m.stop()
+		return
+	}
+	m.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+}
+
+// print prints a message, or says what happened to others.
+func (m *merger) print(got client.Message) error {
+	switch {
+	case got.Dropped != nil:
+		m.Note("%s: dropped %d late and %d untimed messages", got.Stream, got.Dropped.Late, got.Dropped.Untimed)
+		return nil
+	case got.Ended != "":
+		m.Note("%s has ended: %s", got.Stream, got.Ended)
+		return nil
+	case got.Missing != (client.Missing{}):
+		m.Note("%s: messages %d to %d are missing: the stream no longer keeps them", got.Stream, got.Missing.From, got.Missing.To)
+		return nil
+	}
+	line := printed{Payload: got.Payload}
+	if m.meta || m.JSON {
+		line.Stream = got.Stream
+		line.tell(got)
+	}
+	if m.JSON {
+		line.Received = time.Now().UTC()
+	}
+	if err := m.message(line, m.meta || m.JSON); err != nil {
+		return err
+	}
+	if m.printed++; m.printed == m.count {
+		m.stop()
+	}
+	return nil
+}
