@@ -50,6 +50,10 @@ func TestWithoutAuthenticationAConnectionEnds(t *testing.T) {
 		p.wantError(``, `,"code":"authentication_timeout"`)
 		p.wantEnd()
 	}
+}
+
+func TestAStrangersLineIsShort(t *testing.T) {
+	b := newBench(t, setup{options: strangers})
 	long := b.dial()
 	fmt.Fprintf(long.nc, `{"action":"authenticate","payload":"%s"}`+"\n", strings.Repeat("x", 80<<10))
 	long.wantError(``, `,"code":"message_too_large"`)

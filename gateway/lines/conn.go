@@ -104,10 +104,6 @@ func (c *conn) handshake() bool {
 	return true
 }
 
-// errEnded reports that the server has ended the connection. Lines that still come are
-// ignored.
-var errEnded = errors.New("lines: ended by the server")
-
 // errClosed reports that the client has ended the connection with a close line.
 var errClosed = errors.New("lines: closed by the client")
 
@@ -166,11 +162,8 @@ func (c *conn) readOne() error {
 	}
 	c.handling.Lock()
 	defer c.handling.Unlock()
-	switch {
-	case c.ended.Load() != nil:
-		return errEnded
-	case c.retired:
-		return nil // the answers to earlier lines are still to come
+	if c.retired || c.ended.Load() != nil {
+		return nil // the read deadline ends this, once the last line is on its way
 	}
 	return c.handle(line)
 }
@@ -182,7 +175,6 @@ func (c *conn) endAfter(err error) {
 	switch {
 	case errors.As(err, &refusal):
 		c.End(refusal)
-	case errors.Is(err, errEnded):
 	case errors.Is(err, errClosed):
 		c.answers.Settle()
 	case errors.Is(err, errUnfinished):

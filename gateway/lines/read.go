@@ -98,7 +98,7 @@ func (c *conn) setReadDeadline(deadline time.Time) {
 	}
 	c.deadline = deadline
 	c.nc.SetReadDeadline(deadline)
-	if c.ended.Load() != nil || c.out.Ended() {
+	if c.out.Ended() { // not before the last line is on its way
 		c.nc.SetReadDeadline(longAgo)
 	}
 }
