@@ -116,6 +116,13 @@ func (c gatedConsumer) State(s streams.State) bool {
 // Resumed implements streams.Consumer.
 func (c gatedConsumer) Resumed() bool { return c.client.Started() && c.Consumer.Resumed() }
 
+// Rerouted implements Rerouter.
+func (c gatedConsumer) Rerouted(j streams.Joined) {
+	if r, ok := c.Consumer.(Rerouter); ok {
+		r.Rerouted(j)
+	}
+}
+
 // A Mailbox takes the messages that are posted to a port.
 type Mailbox interface {
 	// Take returns false if there is no room; the sender is told. It may be

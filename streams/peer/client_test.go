@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
+	"seagate/storage"
 	"seagate/storage/memory"
 	"seagate/streams"
 	"seagate/streams/peer"
@@ -64,6 +66,10 @@ func TestAnAddressIsFreshAndDiesWithItsClient(t *testing.T) {
 	// A second port, and nobody else's.
 	if _, _, err := c.Bind(t.Context(), "second", box); err != nil {
 		t.Error(err)
+	}
+	unbound := join(t, h, "unbound").Address()
+	if _, err := sender.Serve(t.Context(), peer.Offer{Service: string(unbound), Procedures: []string{"inbox"}}, newServer(1)); !errors.Is(err, peer.ErrServiceTaken) {
+		t.Errorf("the address of somebody who has bound nothing: %v", err)
 	}
 	steal := peer.Offer{Service: string(at.Address), Procedures: []string{"third"}}
 	if _, err := sender.Serve(t.Context(), steal, newServer(1)); !errors.Is(err, peer.ErrServiceTaken) {
@@ -132,9 +138,11 @@ func (c *consumer) await(t testing.TB, want ...string) {
 	}
 }
 
-func openTopics(t testing.TB) *streams.Network {
+func openTopics(t testing.TB) *streams.Network { return openTopicsWith(t, streams.Options{}) }
+
+func openTopicsWith(t testing.TB, o streams.Options) *streams.Network {
 	engine := memory.New()
-	n, err := streams.Open(context.Background(), streams.Stores{Records: engine, Disk: engine, Memory: engine}, streamstest.Options(streams.Options{}))
+	n, err := streams.Open(context.Background(), streams.Stores{Records: engine, Disk: engine, Memory: engine}, streamstest.Options(o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +184,43 @@ func TestAStoppedClientMissesNothing(t *testing.T) {
 	send("4")
 	got.await(t, "1", "2", "3", "4")
 	in.Close()
+}
+
+func TestAStoppedClientIsToldTheExactGap(t *testing.T) {
+	const kept = 5
+	o := options()
+	o.Topics = openTopicsWith(t, streams.Options{
+		TailMessages:      1,
+		RetentionInterval: time.Millisecond,
+		Policy:            streams.Policy{Retention: storage.Retention{Messages: kept}},
+	})
+	h := peer.NewHub(o)
+	c := peer.NewClient(join(t, h, "c"))
+	got := &consumer{new: make(chan struct{}, 1)}
+	in, _, err := c.In(t.Context(), "boiler", got, streams.Latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Start()
+	out, _, err := join(t, h, "p").Out(t.Context(), "boiler", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 100 {
+		sent := make(chan error, 1)
+		out.Send([][]byte{fmt.Append(nil, n+1)}, func(_ streams.Sent, err error) { sent <- err })
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+	}
+	topic, _ := o.Topics.Lookup(streams.ID{Space: "jail", Name: "boiler"})
+	for deadline := time.Now().Add(10 * time.Second); topic.Readable().First <= 100-kept; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("retention has not trimmed the topic: %+v", topic.Readable())
+		}
+	}
+	c.Start()
+	got.await(t, "gap 1-95", "96", "97", "98", "99", "100")
 }
 
 func TestWhatAClientListenedToEndsWithItsLink(t *testing.T) {

@@ -60,9 +60,13 @@ type Identity struct {
 }
 
 // Join returns a link of a client in a space. The caller must close it.
-func (h *Hub) Join(name string, who Identity) Link { return h.join(name, who) }
+func (h *Hub) Join(name string, who Identity) Link { return h.join(name, who, NewAddress()) }
 
-func (h *Hub) join(name string, who Identity) *link {
+// JoinAs is Join for a client that has its address from another hub, whose calls
+// come here with it. No open link of this hub may have that address.
+func (h *Hub) JoinAs(name string, who Identity, a Address) Link { return h.join(name, who, a) }
+
+func (h *Hub) join(name string, who Identity, address Address) *link {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.spaces[name]
@@ -71,16 +75,20 @@ func (h *Hub) join(name string, who Identity) *link {
 		h.spaces[name] = s
 	}
 	s.links++
-	return &link{
+	l := &link{
 		space:   s,
 		who:     who,
-		address: NewAddress(),
+		address: address,
 		done:    make(chan struct{}),
 		servers: map[*server]struct{}{},
 		calls:   map[*call]struct{}{},
 		outs:    map[*outTopic]struct{}{},
 		ins:     map[*inTopic]struct{}{},
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.members[address] = struct{}{}
+	return l
 }
 
 // leave forgets a space that has no links any more.

@@ -69,6 +69,17 @@ type Topics interface {
 	Out(ctx context.Context, topic string, p streams.Provider) (OutTopic, streams.Interest, error)
 }
 
+// A Rerouter is a streams.Consumer that is told when the log behind its in topic
+// is another one. That happens on links that join several networks, when the
+// provider that the messages came from is gone and another one is reached.
+type Rerouter interface {
+	// Rerouted tells how the topic stands now. What follows is counted from
+	// Joined.Next in the epoch of Joined.Bounds; nothing that was in the log
+	// before came from this one. It is called in order with the messages and
+	// must not block.
+	Rerouted(now streams.Joined)
+}
+
 // An InTopic is a client's cursor on a topic, as streams.InTopic.
 type InTopic interface {
 	Start()

@@ -206,6 +206,7 @@ func (l *link) Close() error {
 		return nil
 	}
 	l.closed = true
+	delete(sp.members, l.address)
 	servers := slices.Collect(maps.Keys(l.servers))
 	calls := slices.Collect(maps.Keys(l.calls))
 	held := map[*server][]*call{}

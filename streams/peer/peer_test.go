@@ -435,7 +435,8 @@ func TestTheStatsOfAServer(t *testing.T) {
 		h := peer.NewHub(options())
 		s := newServer(10)
 		began := time.Now()
-		serve(t, join(t, h, "server"), peer.Offer{Service: "pricing", Procedures: []string{"quote", "a"}, Credit: 10, Sole: true}, s)
+		l := join(t, h, "server")
+		serve(t, l, peer.Offer{Service: "pricing", Procedures: []string{"quote", "a"}, Credit: 10, Sole: true}, s)
 		web := join(t, h, "web")
 		answer := func(after time.Duration, how func(*peer.Call)) {
 			r := quote("1")
@@ -457,7 +458,7 @@ func TestTheStatsOfAServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := peer.ServerInfo{ClientID: "server", Procedures: []string{"a", "quote"}, Sole: true, Since: began, Stats: peer.Stats{
+		want := peer.ServerInfo{ClientID: "server", Address: l.Address(), Procedures: []string{"a", "quote"}, Sole: true, Since: began, Stats: peer.Stats{
 			Calls: 6, Failed: 2, UnderWay: 1, Median: 2 * time.Second, Longest: 3 * time.Second, LastError: "no answer in time"}}
 		if got := info.Servers[0]; fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got %+v\nwant %+v", got, want)

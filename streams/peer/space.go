@@ -16,7 +16,8 @@ type space struct {
 
 	mu       sync.Mutex // guards what follows, and what says so below
 	services map[string]*service
-	owners   map[string]int // calls under way, by Identity.Owner
+	members  map[Address]struct{} // links that are open
+	owners   map[string]int       // calls under way, by Identity.Owner
 	watchers map[string]map[*watch]struct{}
 }
 
@@ -25,6 +26,7 @@ func newSpace(h *Hub, name string) *space {
 		hub:      h,
 		name:     name,
 		services: map[string]*service{},
+		members:  map[Address]struct{}{},
 		owners:   map[string]int{},
 		watchers: map[string]map[*watch]struct{}{},
 	}
@@ -79,6 +81,11 @@ func (sp *space) register(s *server) error {
 	defer sp.mu.Unlock()
 	if s.link.closed {
 		return ErrClosed
+	}
+	if a := Address(s.offer.Service); a != s.link.address {
+		if _, taken := sp.members[a]; taken { // also while nothing is bound there
+			return ErrServiceTaken
+		}
 	}
 	svc := sp.services[s.offer.Service]
 	if err := sp.admitLocked(svc, s); err != nil {
@@ -209,6 +216,7 @@ type Service struct {
 // ServerInfo describes a server.
 type ServerInfo struct {
 	ClientID   string
+	Address    Address
 	Procedures []string
 	Sole       bool
 	Since      time.Time
@@ -244,6 +252,7 @@ func (svc *service) describe(name string) Service {
 	for _, s := range svc.servers {
 		d.Servers = append(d.Servers, ServerInfo{
 			ClientID:   s.link.who.ClientID,
+			Address:    s.link.address,
 			Procedures: s.offer.Procedures,
 			Sole:       s.offer.Sole,
 			Since:      s.since,
