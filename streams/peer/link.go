@@ -44,9 +44,10 @@ type Services interface {
 	Calls
 
 	// Watch calls changed with the number of servers of a service: at once and
-	// whenever it changes, one call after the other. Calls may be left out if
-	// the number changes quickly, but not the last one. changed must not block.
-	// No call begins after stop has returned.
+	// whenever servers come or go, one call after the other. Changes that follow
+	// each other quickly may be told together, so the same number again means
+	// that other servers are there. The last call has the last number. changed
+	// must not block. No call begins after stop has returned.
 	Watch(service string, changed func(servers int)) (stop func())
 
 	// Service describes a service. It returns ErrNoSuchService.

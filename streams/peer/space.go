@@ -100,6 +100,7 @@ func (sp *space) register(s *server) error {
 		svc.procedures[p]++
 	}
 	s.link.servers[s] = struct{}{}
+	sp.noteLocked(s.offer.Service)
 	return nil
 }
 
@@ -143,6 +144,7 @@ func (sp *space) removeLocked(s *server) bool {
 		return false
 	}
 	s.withdrawn = true
+	sp.noteLocked(s.offer.Service)
 	if len(s.calls) == 0 {
 		delete(s.link.servers, s)
 	}

@@ -14,26 +14,27 @@ type watch struct {
 	space   *space
 	service string
 	stopped atomic.Bool
+	version uint64 // counts what changed; guarded by space.mu
 
 	mu      sync.Mutex // held while changed is called, so that the last call has the last number
-	told    int        // -1 before the first call
+	told    uint64     // the version of the last call
 	changed func(servers int)
 }
 
 // Watch implements Link.
 func (l *link) Watch(service string, changed func(servers int)) (stop func()) {
-	w := &watch{space: l.space, service: service, told: -1, changed: changed}
+	w := &watch{space: l.space, service: service, version: 1, changed: changed}
 	w.space.addWatch(w) // first, so that no change falls between
 	w.look()
 	return w.stop
 }
 
-// look tells the watcher the number of servers if it is another than before.
+// look tells the watcher the number of servers if servers came or went.
 func (w *watch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n := w.space.servers(w.service); n != w.told && !w.stopped.Load() {
-		w.told = n
+	if n, version := w.space.servers(w); version != w.told && !w.stopped.Load() {
+		w.told = version
 		w.changed(n)
 	}
 }
@@ -64,13 +65,20 @@ func (sp *space) removeWatch(w *watch) {
 	}
 }
 
-func (sp *space) servers(service string) int {
+func (sp *space) servers(w *watch) (n int, version uint64) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if svc := sp.services[service]; svc != nil {
-		return len(svc.servers)
+	if svc := sp.services[w.service]; svc != nil {
+		n = len(svc.servers)
 	}
-	return 0
+	return n, w.version
+}
+
+// noteLocked notes that a server of a service came or went.
+func (sp *space) noteLocked(service string) {
+	for w := range sp.watchers[service] {
+		w.version++
+	}
 }
 
 // changed tells the watchers of a service.
