@@ -144,11 +144,15 @@ func TestLimitOfAnUnknownClientID(t *testing.T) {
 // again do not exhaust the limits.
 func TestRefusedTokensWithAValidSignatureDoNotCount(t *testing.T) {
 	d, _ := tokenDirectory(t, failuresPerMinute(5, 5))
-	for _, claims := range []string{expiring(-time.Hour), `{}`, `{"exp":253402300799,"filter":1}`} {
+	for claims, want := range map[string]error{
+		expiring(-time.Hour):              auth.ErrTokenExpired,
+		`{}`:                              auth.ErrInvalidCredentials,
+		`{"exp":253402300799,"filter":1}`: auth.ErrInvalidCredentials,
+	} {
 		token := sign(keyPair(0), rs512, claims)
 		for range 20 {
 			_, err := d.Token("backend", token, "", home)
-			wantErr(t, err, auth.ErrInvalidCredentials)
+			wantErr(t, err, want)
 		}
 	}
 	mustToken(t, d, "backend", goodToken(0))

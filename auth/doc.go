@@ -37,7 +37,8 @@
 //
 // # Refusals
 //
-// Basic and Token fail with a *Refusal, which wraps ErrInvalidCredentials or ErrTooManyAttempts.
+// Basic and Token fail with a *Refusal, which wraps ErrInvalidCredentials,
+// ErrTokenExpired or ErrTooManyAttempts.
 // Error is safe to show to the peer and does not say which half was wrong. Reason and Cause are
 // for the log. An unknown client costs as much work as a wrong secret.
 //

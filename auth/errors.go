@@ -11,6 +11,9 @@ var (
 	// ErrInvalidCredentials covers an unknown client, a wrong secret and an unusable token. The
 	// peer is never told which.
 	ErrInvalidCredentials = errors.New("auth: the credentials are not valid")
+	// ErrTokenExpired reports a token that the client has signed and that has expired. Only whoever
+	// holds such a token gets it, so it tells a stranger nothing.
+	ErrTokenExpired = errors.New("auth: the token has expired; connect with a new one")
 	// ErrTooManyAttempts reports too many failures from the address or for the client id.
 	ErrTooManyAttempts = errors.New("auth: too many failed attempts, try again in a minute")
 	// ErrForbidden reports that the principal may not do this.
@@ -45,7 +48,8 @@ const (
 	ReasonNoKey          Reason = "client has no public key"
 	ReasonTokenMalformed Reason = "token malformed"
 	ReasonTokenSignature Reason = "token signature wrong"
-	ReasonTokenTime      Reason = "token expired, not yet valid, or without expiry"
+	ReasonTokenExpired   Reason = "token expired"
+	ReasonTokenTime      Reason = "token not yet valid, or without expiry"
 	ReasonTokenFilter    Reason = "token filter does not compile"
 	ReasonRevoked        Reason = "credential revoked meanwhile"
 	ReasonAddressLimit   Reason = "too many failures from the address"
@@ -53,8 +57,8 @@ const (
 	ReasonBusy           Reason = "too many operator secrets to check at once"
 )
 
-// A Refusal is the error of Basic and Token. It wraps ErrInvalidCredentials or
-// ErrTooManyAttempts and has the same text.
+// A Refusal is the error of Basic and Token. It wraps ErrInvalidCredentials,
+// ErrTokenExpired or ErrTooManyAttempts and has the same text.
 type Refusal struct {
 	Err    error
 	Reason Reason // for the log

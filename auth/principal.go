@@ -47,6 +47,18 @@ func (p *Principal) Current() bool {
 	return p.credential != nil && !p.credential.revoked.Load() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
 }
 
+// InForce returns nil if p is Current. Otherwise it returns ErrTokenExpired if p's token has
+// expired and nothing else is wrong, or ErrInvalidCredentials.
+func (p *Principal) InForce() error {
+	switch {
+	case p.Current():
+		return nil
+	case p.credential != nil && !p.credential.revoked.Load():
+		return ErrTokenExpired
+	}
+	return ErrInvalidCredentials
+}
+
 // An Action is something that a principal may be allowed to do within its jail.
 type Action uint8
 

@@ -138,6 +138,8 @@ func (d *Directory) tokenRefusal(err error, clientID string, hasKey bool) *Refus
 		return invalid(ReasonNoKey, nil)
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return invalid(ReasonTokenSignature, err)
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return &Refusal{Err: ErrTokenExpired, Reason: ReasonTokenExpired, Cause: err, signed: true}
 	case errors.Is(err, jwt.ErrTokenInvalidClaims): // the library checks them after the signature
 		return invalidSigned(ReasonTokenTime, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -111,54 +112,59 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"header and more":           {sign(key, rs512+"{}", good), malformed},
 		"header not UTF-8":          {sign(key, "{\"alg\":\"RS512\",\"x\":\"\xff\"}", good), malformed},
 
-		"claims null":          {sign(key, rs512, `null`), auth.ReasonTokenTime},
-		"claims array":         {sign(key, rs512, `[]`), malformed},
-		"claims and more":      {sign(key, rs512, good+"x"), malformed},
-		"claims not UTF-8":     {sign(key, rs512, with("\"x\":\"\xff\"")), malformed},
-		"lone surrogate":       {sign(key, rs512, with(`"x":"\ud800"`)), malformed},
-		"deep":                 {sign(key, rs512, with(`"x":`+strings.Repeat("[", 11000))), malformed},
-		"exp missing":          {sign(key, rs512, `{}`), auth.ReasonTokenTime},
-		"exp null":             {sign(key, rs512, `{"exp":null}`), malformed},
-		"exp string":           {sign(key, rs512, fmt.Sprintf(`{"exp":"%d"}`, exp)), malformed},
-		"exp fraction past":    {sign(key, rs512, fmt.Sprintf(`{"exp":%d.5}`, exp-7200)), auth.ReasonTokenTime},
-		"exp 1e1000001":        {sign(key, rs512, `{"exp":1e1000001}`), malformed},
-		"exp beyond 9999":      {sign(key, rs512, `{"exp":253402300800}`), malformed},
-		"exp beyond int64":     {sign(key, rs512, `{"exp":9223372036854775808}`), malformed},
-		"exp many digits":      {sign(key, rs512, `{"exp":`+strings.Repeat("9", 5000)+`}`), malformed},
-		"exp NaN":              {sign(key, rs512, `{"exp":NaN}`), malformed},
-		"exp negative":         {sign(key, rs512, `{"exp":-1}`), malformed},
-		"exp bool":             {sign(key, rs512, `{"exp":true}`), malformed},
-		"exp 0":                {sign(key, rs512, `{"exp":0}`), auth.ReasonTokenTime},
-		"exp twice":            {sign(key, rs512, with(fmt.Sprintf(`"exp":%d`, exp+1))), malformed},
-		"exp twice, escaped":   {sign(key, rs512, with(`"\u0065xp":1`)), malformed},
-		"expired":              {sign(key, rs512, expiring(-time.Hour)), auth.ReasonTokenTime},
-		"EXP":                  {sign(key, rs512, fmt.Sprintf(`{"EXP":%d}`, exp)), auth.ReasonTokenTime},
-		"nbf in the future":    {sign(key, rs512, with(fmt.Sprintf(`"nbf":%d`, exp-60))), auth.ReasonTokenTime},
-		"nbf string":           {sign(key, rs512, with(`"nbf":"1"`)), malformed},
-		"nbf null":             {sign(key, rs512, with(`"nbf":null`)), malformed},
-		"fetch of no list":     {sign(key, rs512, with(`"fetch":{}`)), malformed},
-		"fetch without name":   {sign(key, rs512, with(`"fetch":[{"procedures":["quote"]}]`)), malformed},
-		"fetch misspelled":     {sign(key, rs512, with(`"fetch":[{"service":"a","procedure":["quote"]}]`)), malformed},
-		"mustFanout string":    {sign(key, rs512, with(`"mustFanout":"true"`)), malformed},
-		"mustFanout null":      {sign(key, rs512, with(`"mustFanout":null`)), malformed},
-		"mustFanout 1":         {sign(key, rs512, with(`"mustFanout":1`)), malformed},
-		"mustFanout twice":     {sign(key, rs512, with(`"mustFanout":true,"mustFanout":false`)), malformed},
-		"duplicate unknown":    {sign(key, rs512, with(`"x":1,"x":2`)), malformed},
-		"duplicate deep":       {sign(key, rs512, with(`"x":{"y":1,"y":2}`)), malformed},
-		"filter null":          {sign(key, rs512, with(`"filter":null`)), auth.ReasonTokenFilter},
-		"filter string":        {sign(key, rs512, with(`"filter":"true"`)), auth.ReasonTokenFilter},
-		"filter true":          {sign(key, rs512, with(`"filter":true`)), auth.ReasonTokenFilter},
-		"filter unknown type":  {sign(key, rs512, with(`"filter":{"t":"js","e":"1"}`)), auth.ReasonTokenFilter},
-		"filter bad path":      {sign(key, rs512, with(`"filter":{"t":"path","e":"$..a"}`)), auth.ReasonTokenFilter},
-		"filter twice":         {sign(key, rs512, with(`"filter":{"t":"bool","e":true},"filter":{"t":"bool","e":true}`)), malformed},
-		"filter key twice":     {sign(key, rs512, with(`"filter":{"t":"bool","e":true,"e":true}`)), malformed},
-		"another signed first": {sign(key, rs512, good) + "." + parts[2], malformed},
+		"claims null":            {sign(key, rs512, `null`), auth.ReasonTokenTime},
+		"claims array":           {sign(key, rs512, `[]`), malformed},
+		"claims and more":        {sign(key, rs512, good+"x"), malformed},
+		"claims not UTF-8":       {sign(key, rs512, with("\"x\":\"\xff\"")), malformed},
+		"lone surrogate":         {sign(key, rs512, with(`"x":"\ud800"`)), malformed},
+		"deep":                   {sign(key, rs512, with(`"x":`+strings.Repeat("[", 11000))), malformed},
+		"exp missing":            {sign(key, rs512, `{}`), auth.ReasonTokenTime},
+		"exp null":               {sign(key, rs512, `{"exp":null}`), malformed},
+		"exp string":             {sign(key, rs512, fmt.Sprintf(`{"exp":"%d"}`, exp)), malformed},
+		"exp fraction past":      {sign(key, rs512, fmt.Sprintf(`{"exp":%d.5}`, exp-7200)), auth.ReasonTokenExpired},
+		"exp 1e1000001":          {sign(key, rs512, `{"exp":1e1000001}`), malformed},
+		"exp beyond 9999":        {sign(key, rs512, `{"exp":253402300800}`), malformed},
+		"exp beyond int64":       {sign(key, rs512, `{"exp":9223372036854775808}`), malformed},
+		"exp many digits":        {sign(key, rs512, `{"exp":`+strings.Repeat("9", 5000)+`}`), malformed},
+		"exp NaN":                {sign(key, rs512, `{"exp":NaN}`), malformed},
+		"exp negative":           {sign(key, rs512, `{"exp":-1}`), malformed},
+		"exp bool":               {sign(key, rs512, `{"exp":true}`), malformed},
+		"exp 0":                  {sign(key, rs512, `{"exp":0}`), auth.ReasonTokenExpired},
+		"exp twice":              {sign(key, rs512, with(fmt.Sprintf(`"exp":%d`, exp+1))), malformed},
+		"exp twice, escaped":     {sign(key, rs512, with(`"\u0065xp":1`)), malformed},
+		"expired":                {sign(key, rs512, expiring(-time.Hour)), auth.ReasonTokenExpired},
+		"expired, another's key": {sign(keyPair(1), rs512, expiring(-time.Hour)), signature},
+		"EXP":                    {sign(key, rs512, fmt.Sprintf(`{"EXP":%d}`, exp)), auth.ReasonTokenTime},
+		"nbf in the future":      {sign(key, rs512, with(fmt.Sprintf(`"nbf":%d`, exp-60))), auth.ReasonTokenTime},
+		"nbf string":             {sign(key, rs512, with(`"nbf":"1"`)), malformed},
+		"nbf null":               {sign(key, rs512, with(`"nbf":null`)), malformed},
+		"fetch of no list":       {sign(key, rs512, with(`"fetch":{}`)), malformed},
+		"fetch without name":     {sign(key, rs512, with(`"fetch":[{"procedures":["quote"]}]`)), malformed},
+		"fetch misspelled":       {sign(key, rs512, with(`"fetch":[{"service":"a","procedure":["quote"]}]`)), malformed},
+		"mustFanout string":      {sign(key, rs512, with(`"mustFanout":"true"`)), malformed},
+		"mustFanout null":        {sign(key, rs512, with(`"mustFanout":null`)), malformed},
+		"mustFanout 1":           {sign(key, rs512, with(`"mustFanout":1`)), malformed},
+		"mustFanout twice":       {sign(key, rs512, with(`"mustFanout":true,"mustFanout":false`)), malformed},
+		"duplicate unknown":      {sign(key, rs512, with(`"x":1,"x":2`)), malformed},
+		"duplicate deep":         {sign(key, rs512, with(`"x":{"y":1,"y":2}`)), malformed},
+		"filter null":            {sign(key, rs512, with(`"filter":null`)), auth.ReasonTokenFilter},
+		"filter string":          {sign(key, rs512, with(`"filter":"true"`)), auth.ReasonTokenFilter},
+		"filter true":            {sign(key, rs512, with(`"filter":true`)), auth.ReasonTokenFilter},
+		"filter unknown type":    {sign(key, rs512, with(`"filter":{"t":"js","e":"1"}`)), auth.ReasonTokenFilter},
+		"filter bad path":        {sign(key, rs512, with(`"filter":{"t":"path","e":"$..a"}`)), auth.ReasonTokenFilter},
+		"filter twice":           {sign(key, rs512, with(`"filter":{"t":"bool","e":true},"filter":{"t":"bool","e":true}`)), malformed},
+		"filter key twice":       {sign(key, rs512, with(`"filter":{"t":"bool","e":true,"e":true}`)), malformed},
+		"another signed first":   {sign(key, rs512, good) + "." + parts[2], malformed},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			p, err := d.Token("backend", c.token, "", home)
-			wantRefusal(t, p, err, auth.ErrInvalidCredentials, c.reason)
-			if err.Error() != auth.ErrInvalidCredentials.Error() {
+			want := auth.ErrInvalidCredentials
+			if c.reason == auth.ReasonTokenExpired {
+				want = auth.ErrTokenExpired
+			}
+			wantRefusal(t, p, err, want, c.reason)
+			if err.Error() != want.Error() {
 				t.Fatalf("the peer reads %q", err)
 			}
 		})
@@ -235,10 +241,10 @@ func TestTokenTimes(t *testing.T) {
 		}
 		mustToken(t, d, "backend", token)
 		time.Sleep(time.Nanosecond)
-		if p.Current() {
-			t.Fatal("current after it expired")
+		if p.Current() || !errors.Is(p.InForce(), auth.ErrTokenExpired) {
+			t.Fatalf("after it expired: current %v, %v", p.Current(), p.InForce())
 		}
-		if _, err := d.Token("backend", token, "", home); reasonOf(err) != auth.ReasonTokenTime {
+		if _, err := d.Token("backend", token, "", home); reasonOf(err) != auth.ReasonTokenExpired {
 			t.Fatalf("accepted after it expired: %v", err)
 		}
 	})

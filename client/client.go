@@ -2,6 +2,7 @@ package client
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,7 @@ func Basic(clientID, clientSecret string) Credentials {
 }
 
 // JWT returns credentials with a token that the client has signed. They are for
-// subscribing only.
+// subscribing only. A token expires: Options.Token gives a fresh one to each connection.
 func JWT(clientID, token string) Credentials {
 	return Credentials{Type: protocol.JWTCredentials, ClientID: clientID, Secret: secret.New(token)}
 }
@@ -37,6 +38,12 @@ type Options struct {
 	// uses the proxy of the environment and the certificates of the system.
 	// Redirects are always refused, since the credentials are for the first host.
 	HTTPClient *http.Client
+	// Token gives a fresh token to each connection that is made, as the credentials JWT
+	// have; their own token may be "". If the gateway says that the token has expired,
+	// Token is called once more. With it, Follow goes on after the expiry of a token.
+	// Several connections may call Token at a time. After an error of Token, Follow tries
+	// again later.
+	Token func(context.Context) (string, error)
 	// MessageBytes is the size of the largest WebSocket message that the client
 	// accepts; 0 is 16 MiB. A larger one ends the connection.
 	MessageBytes int
@@ -66,7 +73,7 @@ func New(gateway string, credentials Credentials, options Options) (*Client, err
 	if err != nil {
 		return nil, err
 	}
-	if err := checkCredentials(credentials); err != nil {
+	if err := checkCredentials(credentials, options.Token != nil); err != nil {
 		return nil, err
 	}
 	options.MessageBytes = cmp.Or(options.MessageBytes, defaultMessageBytes)
@@ -105,12 +112,20 @@ func parseBase(gateway string) (*url.URL, error) {
 	return u, nil
 }
 
-func checkCredentials(c Credentials) error {
+// checkCredentials reports credentials that no gateway accepts. renewed says that their token
+// comes from Options.Token.
+func checkCredentials(c Credentials, renewed bool) error {
 	if c.Type != protocol.BasicCredentials && c.Type != protocol.JWTCredentials {
 		return errors.New("client: the credentials have no type: make them with Basic or JWT")
 	}
 	if err := protocol.CheckClientID(c.ClientID); err != nil {
 		return fmt.Errorf("client: %w", err)
+	}
+	if renewed {
+		if c.Type != protocol.JWTCredentials {
+			return errors.New("client: Options.Token is for credentials of JWT")
+		}
+		return nil
 	}
 	if c.Secret.Reveal() == "" {
 		return errors.New("client: the credentials have no secret")

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/internal/secret"
 	"seagate/protocol"
 )
 
@@ -46,7 +47,8 @@ type Conn struct {
 }
 
 // Dial connects and authenticates. The caller must Close the Conn. If the
-// credentials are wrong, the code is invalid_credentials.
+// credentials are wrong, the code is invalid_credentials; if only their token has expired,
+// it is token_expired.
 func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
@@ -56,6 +58,40 @@ func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 }
 
 func (c *Client) dial(ctx context.Context) (*Conn, error) {
+	conn, err := c.dialOnce(ctx)
+	if c.renews(err) {
+		return c.dialOnce(ctx)
+	}
+	return conn, err
+}
+
+// renews reports whether err is the expiry of a token that Options.Token replaces.
+func (c *Client) renews(err error) bool {
+	return c.options.Token != nil && CodeOf(err) == protocol.CodeTokenExpired
+}
+
+// freshCredentials returns what the next connection authenticates with.
+func (c *Client) freshCredentials(ctx context.Context) (Credentials, error) {
+	credentials := c.credentials
+	if c.options.Token == nil {
+		return credentials, nil
+	}
+	token, err := c.options.Token(ctx)
+	if err == nil && token == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return credentials, fmt.Errorf("get a token: %w", err)
+	}
+	credentials.Secret = secret.New(token)
+	return credentials, nil
+}
+
+func (c *Client) dialOnce(ctx context.Context) (*Conn, error) {
+	credentials, err := c.freshCredentials(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s, err := dialSocket(ctx, c.url([]string{"streams"}, nil), c.http, c.options.MessageBytes)
 	if err != nil {
 		if _, refused := errors.AsType[*Error](err); refused {
@@ -64,7 +100,7 @@ func (c *Client) dial(ctx context.Context) (*Conn, error) {
 		return nil, connectionError(ctx, err)
 	}
 	conn := newConn(s, c.options.QueueBytes)
-	if err := conn.authenticate(ctx, c.credentials); err != nil {
+	if err := conn.authenticate(ctx, credentials); err != nil {
 		if ctx.Err() != nil {
 			conn.fail(err) // not ErrClosed, which would wait for a close frame
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -148,6 +149,64 @@ func TestAuthenticateBytes(t *testing.T) {
 				conn.Close()
 			})
 		})
+	}
+}
+
+const tokenExpired = `{"id":1,"action":"authenticate","success":false,"error":{"code":"token_expired","message":"no"}}`
+
+func withToken(text string) string {
+	return `{"id":1,"action":"authenticate","payload":{"type":"jwt","clientId":"abc","jwt":"` + text + `"}}`
+}
+
+// numberedTokens returns a source of the tokens t1, t2 and so on.
+func numberedTokens() func(context.Context) (string, error) {
+	n := 0
+	return func(context.Context) (string, error) {
+		n++
+		return fmt.Sprintf("t%d", n), nil
+	}
+}
+
+func refuseExpired(token string) func(*peer) {
+	return func(p *peer) {
+		p.expect(withToken(token))
+		p.send(tokenExpired)
+		p.expectEnd()
+	}
+}
+
+func TestDialRenewsAnExpiredTokenOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, refuseExpired("t1"), func(p *peer) {
+			p.expect(withToken("t2"))
+			p.send(authenticated)
+			p.expectEnd()
+		})
+		conn, err := f.clientAs(client.JWT("abc", ""), client.Options{Token: numberedTokens()}).Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	})
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, refuseExpired("t1"), refuseExpired("t2"))
+		_, err := f.clientAs(client.JWT("abc", ""), client.Options{Token: numberedTokens()}).Dial(t.Context())
+		wantRefusal(t, err, protocol.CodeTokenExpired)
+	})
+	bubble(t, func(t *testing.T) {
+		_, err := newFake(t).clientAs(client.JWT("abc", ""), client.Options{
+			Token: func(context.Context) (string, error) { return "", io.ErrUnexpectedEOF },
+		}).Dial(t.Context())
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatalf("got %v, want the error of Token", err)
+		}
+	})
+}
+
+func TestTokenIsForJWTAlone(t *testing.T) {
+	_, err := client.New("http://gateway.test", client.Basic("abc", "x"), client.Options{Token: numberedTokens()})
+	if err == nil {
+		t.Fatal("Basic credentials were taken with Options.Token")
 	}
 }
 

@@ -82,7 +82,8 @@ type FollowOptions struct {
 //
 // Follow returns the cause of the context when that ends, up to 3 s later if the
 // gateway does not answer. It returns an error of handle. It returns an *Error if
-// trying again does not help: wrong credentials, an expired token, no such stream, a
+// trying again does not help: wrong credentials, an expired token without Options.Token,
+// no such stream, a
 // deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
 // Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
@@ -105,7 +106,7 @@ func (c *Client) Follow(ctx context.Context, stream string, options FollowOption
 			return contextError(ctx)
 		case f.restart(cause):
 			continue
-		case !mayPass(cause):
+		case !mayPass(cause) && !c.renews(cause):
 			return fmt.Errorf("client: follow %q: %w", stream, cause)
 		}
 		if err := f.pause(ctx, cause); err != nil {

@@ -249,6 +249,30 @@ func TestFollowEndsIfTryingAgainDoesNotHelp(t *testing.T) {
 	}
 }
 
+func TestFollowGoesOnWithAFreshToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t, func(p *peer) {
+			p.expect(withToken("t1"))
+			p.send(authenticated)
+			p.expect(subscribeMeta)
+			p.send(subscribed)
+			p.close(1008, "token_expired: it has")
+		}, func(p *peer) {
+			p.expect(withToken("t2"))
+			p.send(authenticated)
+			p.skip()
+			p.send(subscribed, delivery(`1`))
+			p.expectEnd()
+		})
+		var d diary
+		c := f.clientAs(client.JWT("abc", ""), client.Options{Token: numberedTokens()})
+		c.Follow(t.Context(), "boiler_data", d.options(), d.until(1))
+		if len(d.causes) != 1 || client.CodeOf(d.causes[0]) != protocol.CodeTokenExpired {
+			t.Fatalf("causes %v, want token_expired", d.causes)
+		}
+	})
+}
+
 func TestFollowEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t, func(p *peer) {

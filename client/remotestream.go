@@ -101,7 +101,7 @@ func (o RemoteOptions) complete(address string) (RemoteOptions, error) {
 		return o, fmt.Errorf("client: the address of the listener must be HOST:PORT: %w", err)
 	}
 	if o.Credentials != (Credentials{}) {
-		if err := checkCredentials(o.Credentials); err != nil {
+		if err := checkCredentials(o.Credentials, false); err != nil {
 			return o, err
 		}
 	}

@@ -8,8 +8,8 @@ import (
 // does. Every operation calls it before it looks at anything, so a refusal tells
 // nothing about what exists.
 func (g *Gateway) authorize(p *auth.Principal, action auth.Action) error {
-	if !p.Current() {
-		return auth.ErrInvalidCredentials
+	if err := p.InForce(); err != nil {
+		return err
 	}
 	return p.May(action)
 }

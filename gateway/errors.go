@@ -25,6 +25,7 @@ var errorTable = []struct {
 	message string
 }{
 	{auth.ErrInvalidCredentials, protocol.CodeInvalidCredentials, invalidCredentials},
+	{auth.ErrTokenExpired, protocol.CodeTokenExpired, ""},
 	{auth.ErrForbidden, protocol.CodeForbidden, ""},
 	{auth.ErrTooManyAttempts, protocol.CodeTooManyAttempts, ""},
 	{auth.ErrClientExists, protocol.CodeClientExists, ""},
@@ -180,7 +181,7 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 		reason = string(refused.Reason)
 	}
 	g.Metrics.Credentials.WithLabelValues(strings.ReplaceAll(reason, " ", "_")).Inc()
-	if errors.Is(err, auth.ErrTooManyAttempts) {
+	if errors.Is(err, auth.ErrTooManyAttempts) || errors.Is(err, auth.ErrTokenExpired) {
 		return err
 	}
 	return auth.ErrInvalidCredentials

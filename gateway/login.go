@@ -12,7 +12,7 @@ import (
 )
 
 // Authenticate returns the principal of the credentials. The error tells the peer
-// nothing about what is wrong with them; the log does.
+// only that its own token has expired, and nothing else that is wrong with them; the log does.
 func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.Principal, error) {
 	var p *auth.Principal
 	var err error
@@ -68,9 +68,9 @@ func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, error) {
 	}
 	// Revocation first changes the directory and then looks for logins, so one
 	// that came in between is seen here or there.
-	if !p.Current() {
+	if err := p.InForce(); err != nil {
 		g.logins.remove(l)
-		return nil, auth.ErrInvalidCredentials
+		return nil, err
 	}
 	if !p.Expires.IsZero() {
 		l.expiry = time.AfterFunc(time.Until(p.Expires), l.expire)
@@ -79,7 +79,7 @@ func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, error) {
 }
 
 func (l *Login) expire() {
-	l.connection.End(protocol.Errorf(protocol.CodeTokenExpired, "the token has expired; connect with a new one"))
+	l.connection.End(l.gateway.Refusal(auth.ErrTokenExpired))
 }
 
 // LogOut ends the login. It is safe to call twice.
