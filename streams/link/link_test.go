@@ -134,6 +134,36 @@ func TestListenersMoveToTheNextProvider(t *testing.T) {
 	})
 }
 
+func TestListenersThatLeaveHarmNoSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newNet(t), newNet(t)
+		defer func() { a.close(); b.close() }()
+		connect(t, a, b, 1)
+		pa, stays := a.client("a"), b.client("stays")
+		defer pa.Close()
+		defer stays.Close()
+		p, l := provide(t, pa, "boiler"), listen(t, stays, "boiler")
+		var want []string
+		for n := range 100 {
+			leaves := b.client("leaves")
+			listen(t, leaves, "boiler")
+			text := fmt.Sprint(n)
+			want = append(want, text)
+			p.send(text) // and the listener's link closes while it is under way
+			leaves.Close()
+		}
+		l.expect(want...)
+		if !p.requested {
+			t.Error("the provider is not requested any more")
+		}
+		select {
+		case <-pa.Done():
+			t.Error("the sender's link has ended")
+		default:
+		}
+	})
+}
+
 func TestServicesAndAddressesAcrossNetworks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newNet(t), newNet(t)

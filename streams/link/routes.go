@@ -73,10 +73,10 @@ func (s *Switch) nodesLocked(t thing) (nodes []string) {
 	return nodes
 }
 
-// A way is a route with the links that it takes.
+// A way is the links of a route.
 type way struct {
-	route
 	to    *Switch
+	cost  int // of the links, also if the route is not up to date
 	links []*Link
 }
 
@@ -87,13 +87,14 @@ func (w *way) open() bool {
 
 // way finds the links of a route. It returns false if one is closed meanwhile.
 func (s *Switch) way(r route) (*way, bool) {
-	w := &way{route: r, to: s}
+	w := &way{to: s}
 	for _, next := range r.path {
 		l := w.to.cheapestTo(next)
 		if l == nil {
 			return nil, false
 		}
 		w.links = append(w.links, l.link)
+		w.cost += l.link.cost
 		w.to = l.to
 	}
 	return w, true
