@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync/atomic"
 )
@@ -65,9 +66,9 @@ func (d *Directory) findChosen(clientID, text string) (*secretCredential, *Refus
 	if len(text) > MaxSecret {
 		return nil, nil
 	}
-	s := d.withID(clientID).chosen
+	list := d.withID(clientID).chosen
 	mac := d.macOf(text)
-	if s.verifiedAs(mac) {
+	if s := verifiedAs(list, mac); s != nil {
 		return s, nil
 	}
 	client := d.clientFailures.ofClient(clientID)
@@ -83,30 +84,52 @@ func (d *Directory) findChosen(clientID, text string) (*secretCredential, *Refus
 	defer d.slow.leave()
 	// Both again, because this attempt may have waited: another one may have verified the same
 	// secret after a restart, or wrong guesses may have reached the limit.
-	if s.verifiedAs(mac) {
+	if s := verifiedAs(list, mac); s != nil {
 		return s, nil
 	}
 	if !d.clientFailures.allows(client) {
 		return nil, tooMany(ReasonClientLimit, nil)
 	}
-	return d.verify(s, text, mac), nil
+	return d.verify(list, text, mac), nil
 }
 
-// verify returns s if text is that secret, and remembers the mac of text; otherwise nil. It
-// stretches text even if s is nil, so that the time does not tell which client ids have a chosen
-// secret.
-func (d *Directory) verify(s *secretCredential, text string, mac digest) *secretCredential {
-	record := d.decoySecret
-	if s != nil {
-		record = s.record
-	}
-	sum, err := d.stretch(text, record.Salt, record.Iterations)
-	equal := subtle.ConstantTimeCompare(sum[:], record.Digest) == 1
-	if err != nil || !equal || s == nil {
+// verify returns the secret of the list that text is, and remembers the mac of text; otherwise
+// nil. It stretches text even if the list is empty, so that the time does not tell which client ids
+// have a chosen secret. It stretches once for each salt: Import gives the clients of one id the same.
+func (d *Directory) verify(list []*secretCredential, text string, mac digest) *secretCredential {
+	if len(list) == 0 {
+		d.isSecret(d.decoySecret, text)
 		return nil
 	}
-	s.verified.Store(&mac)
-	return s
+	tried := stretched{}
+	for _, s := range list {
+		if d.isStretched(tried, s.record, text) {
+			s.verified.Store(&mac)
+			return s
+		}
+	}
+	return nil
+}
+
+// stretched is one text, stretched, by salt and iterations.
+type stretched map[string]digest
+
+// isSecret reports whether text is the chosen secret of the record.
+func (d *Directory) isSecret(record secretRecord, text string) bool {
+	return d.isStretched(stretched{}, record, text)
+}
+
+func (d *Directory) isStretched(tried stretched, record secretRecord, text string) bool {
+	key := fmt.Sprint(record.Iterations, " ", string(record.Salt))
+	sum, there := tried[key]
+	if !there {
+		var err error
+		if sum, err = d.stretch(text, record.Salt, record.Iterations); err != nil {
+			return false
+		}
+		tried[key] = sum
+	}
+	return subtle.ConstantTimeCompare(sum[:], record.Digest) == 1
 }
 
 // macOf returns what a verified secret is recognized by. It costs 1/200,000 of stretching, and is
@@ -118,13 +141,14 @@ func (d *Directory) macOf(text string) (mac digest) {
 	return mac
 }
 
-// verifiedAs reports whether mac is of the text that was verified to be s, which may be nil.
-func (s *secretCredential) verifiedAs(mac digest) bool {
-	if s == nil {
-		return false
+// verifiedAs returns the secret of the list whose text mac is of, if that was verified, or nil.
+func verifiedAs(list []*secretCredential, mac digest) *secretCredential {
+	for _, s := range list {
+		if verified := s.verified.Load(); verified != nil && subtle.ConstantTimeCompare(verified[:], mac[:]) == 1 {
+			return s
+		}
 	}
-	verified := s.verified.Load()
-	return verified != nil && subtle.ConstantTimeCompare(verified[:], mac[:]) == 1
+	return nil
 }
 
 // whyNot tells the log which half of the credentials was wrong.

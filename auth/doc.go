@@ -18,9 +18,10 @@
 //   - A generated secret is "sea_" and 40 random bytes in base64url. The first 8 bytes identify
 //     the secret, the other 32 prove it. Only a SHA-256 digest is stored. A slow hash would
 //     add nothing, since nobody guesses one of 2^256 values.
-//   - The operator may choose the first secret of the root client. A chosen secret can be
-//     guessed, so it is stretched with PBKDF2. Once it was verified, this process recognizes it
-//     by one HMAC.
+//   - The operator may choose the first secret of the root client, and import the secrets of
+//     others (Import). A chosen secret can be guessed, so it is stretched with PBKDF2. Once it
+//     was verified, this process recognizes it by one HMAC. At most MaxChosenPerID clients of
+//     one id have a chosen secret, which bounds what an attempt costs.
 //   - A token is a JWT (RFC 7519), signed RS512 with the private half of the key that the client
 //     registered. If several jails have a client of the same id, the key that verifies the
 //     token determines the jail. A key that such a client of another jail registered first is

@@ -47,8 +47,8 @@ func (d *Directory) EnsureRoot(ctx context.Context, clientID, text string) (crea
 	if err != nil {
 		return false, fmt.Errorf("creating the root client %q: %w", clientID, err)
 	}
-	if s := d.withID(clientID).chosen; s != nil {
-		d.verify(s, text, d.macOf(text))
+	if list := d.withID(clientID).chosen; len(list) > 0 {
+		d.verify(list, text, d.macOf(text))
 	}
 	return created, nil
 }
@@ -70,8 +70,8 @@ func (d *Directory) IsRoot(clientID, text string) bool {
 		s := d.findGenerated(clientID, raw)
 		return s != nil && s.principal.Root
 	}
-	s := d.withID(clientID).chosen
-	return s.verifiedAs(d.macOf(text)) && s.principal.Root
+	s := verifiedAs(d.withID(clientID).chosen, d.macOf(text))
+	return s != nil && s.principal.Root
 }
 
 // ResetRoot gives a client of the root jail the secret text, and creates the client if it does
@@ -217,6 +217,16 @@ func (d *Directory) Jails(after string, limit int) (jails []Jail, more bool) {
 		jails = append(jails, d.jails[id].view())
 	}
 	return jails, more
+}
+
+// JailUID returns the uid of the jail with the id, or "" if there is none.
+func (d *Directory) JailUID(id string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if j := d.jails[id]; j != nil {
+		return j.record.UID
+	}
+	return ""
 }
 
 // HasJail reports whether the jail with the uid exists.

@@ -78,6 +78,7 @@ const (
 	ManageClients            // create, list, delete; secrets and keys
 	ManageJails              // create, list, delete
 	BackUp                   // the whole server
+	ImportAll                // jails, clients with their secrets, and streams
 	endOfActions
 )
 
@@ -96,6 +97,7 @@ var actionNames = [endOfActions]string{
 	ManageClients:     "manage clients",
 	ManageJails:       "manage jails",
 	BackUp:            "back up the server",
+	ImportAll:         "import jails and clients",
 }
 
 func (a Action) known() bool { return a > 0 && a < endOfActions }
@@ -119,7 +121,7 @@ func (p *Principal) May(action Action) error {
 		return &ForbiddenError{action, "the bearer of a token may only subscribe; use the client's id and secret"}
 	case p.Method != MethodBasic && p.Method != MethodToken:
 		return &ForbiddenError{action, "not authenticated"}
-	case (action == ManageJails || action == BackUp) && !p.Root:
+	case (action == ManageJails || action == BackUp || action == ImportAll) && !p.Root:
 		return &ForbiddenError{action, "only clients of the root jail may"}
 	}
 	return nil

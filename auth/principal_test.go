@@ -16,7 +16,7 @@ func TestMay(t *testing.T) {
 		may  string
 	}{
 		{"client", auth.Principal{Method: auth.MethodBasic}, all},
-		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,back up the server,"},
+		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,back up the server,import jails and clients,"},
 		{"bearer", auth.Principal{Method: auth.MethodToken}, "subscribe,"},
 		{"bearer that may fetch", auth.Principal{Method: auth.MethodToken, Fetches: []auth.FetchGrant{{Service: "pricing"}}}, "subscribe,fetch,"},
 		{"bearer of a root client's token", auth.Principal{Method: auth.MethodToken, Root: true}, "subscribe,"},
@@ -25,7 +25,7 @@ func TestMay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var may strings.Builder
-			for a := range auth.BackUp + 2 { // one below the first, one above the last
+			for a := range auth.ImportAll + 2 { // one below the first, one above the last
 				err := c.p.May(a)
 				if err == nil {
 					may.WriteString(a.String() + ",")

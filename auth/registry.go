@@ -105,8 +105,8 @@ func (c *credential) init(of *client, m Method) {
 // namesakes are the clients that share an id, over all jails. A value is immutable.
 type namesakes struct {
 	clients int
-	chosen  *secretCredential // nil if none; only the root jail has chosen secrets
-	keys    []*keyCredential  // without inert ones
+	chosen  []*secretCredential // of the root client, and imported ones: see MaxChosenPerID
+	keys    []*keyCredential    // without inert ones
 }
 
 var noNamesakes = &namesakes{}
@@ -187,7 +187,7 @@ func (r *registry) addSecretLocked(known *namesakes, s *secretCredential) {
 	switch {
 	case s == nil:
 	case s.record.chosen():
-		known.chosen = s
+		known.chosen = append(slices.Clip(known.chosen), s) // readers may hold the old slice
 		r.chosen.Add(1)
 	default:
 		r.generated.Store(selector(s.record.Selector), s)
@@ -200,7 +200,7 @@ func (r *registry) removeSecretLocked(known *namesakes, s *secretCredential) (re
 	}
 	s.revoked.Store(true)
 	if s.record.chosen() {
-		known.chosen = nil
+		known.chosen = slices.DeleteFunc(slices.Clone(known.chosen), func(other *secretCredential) bool { return other == s })
 		r.chosen.Add(-1)
 	} else {
 		r.generated.Delete(selector(s.record.Selector))

@@ -124,9 +124,15 @@ func digestSecret(text string) (secretRecord, error) {
 }
 
 func checkChosen(text string) error {
-	switch {
-	case utf8.RuneCountInString(text) < MinSecret:
+	if utf8.RuneCountInString(text) < MinSecret {
 		return fmt.Errorf("%w: it must have at least %d characters", ErrWeakSecret, MinSecret)
+	}
+	return checkPresentable(text)
+}
+
+// checkPresentable returns an error if no peer could present text as a secret.
+func checkPresentable(text string) error {
+	switch {
 	case len(text) > MaxSecret:
 		return fmt.Errorf("%w: it may have at most %d bytes", ErrWeakSecret, MaxSecret)
 	case !printable(text):

@@ -33,6 +33,16 @@ func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, e
 	return outcome, nil
 }
 
+// Room returns how many more streams can be defined in the jail.
+func (c *Catalog) Room(space string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if j := c.jails[space]; j != nil {
+		return c.opts.Streams - j.defined
+	}
+	return c.opts.Streams
+}
+
 // Define adds a definition to the stream. When it returns without an error, the
 // outcome is durable, and Stream.Schema returns it or a later one. Its errors are
 // *schema.OlderVersionError, *schema.ConflictError, schema.ErrHistoryFull,

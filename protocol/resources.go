@@ -116,6 +116,22 @@ type NewJail struct {
 	ClientSecret string `json:"newClientSecret"`
 }
 
+// An Imported is what an import has changed, or would change.
+type Imported struct {
+	Changes   []ImportChange `json:"changes"`
+	Unchanged int            `json:"unchanged"` // jails, clients and streams that are as they should be
+	Warnings  []string       `json:"warnings"`
+	DryRun    bool           `json:"dryRun"`
+}
+
+// An ImportChange is one jail, client or stream that an import has changed.
+type ImportChange struct {
+	Change string `json:"change"` // "created" or "replaced"
+	Jail   string `json:"jailId"`
+	Client string `json:"clientId,omitempty"`
+	Stream string `json:"streamName,omitempty"`
+}
+
 // A DefinitionPlan is what a definition would change.
 type DefinitionPlan struct {
 	Change      string         `json:"change"`      // "created", "replaced" or "unchanged"

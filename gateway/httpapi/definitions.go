@@ -27,11 +27,8 @@ func (q *request) define() (any, error) {
 
 func (q *request) dryRun() (bool, error) {
 	query := q.query("dryRun")
-	text, given := query.values["dryRun"]
-	if given && text != "true" && text != "false" {
-		query.Add("query", "dryRun must be true or false")
-	}
-	return text == "true", query.err()
+	dryRun := query.truth("dryRun")
+	return dryRun, query.err()
 }
 
 // planDefine answers {"change":...,"differences":[...],"definition":{...}}.

@@ -64,6 +64,15 @@ func (q *query) limit() int {
 	return limit
 }
 
+// truth returns a parameter that is true or false, which it is if it is missing.
+func (q *query) truth(name string) bool {
+	text, given := q.values[name]
+	if given && text != "true" && text != "false" {
+		q.Add("query", name+" must be true or false")
+	}
+	return text == "true"
+}
+
 // page returns the name after which a page of a list begins, and its limit.
 func (q *request) page() (after string, limit int, err error) {
 	query := q.query("after", "limit")

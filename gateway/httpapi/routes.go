@@ -75,6 +75,8 @@ var routes = []route{
 	{path: "/services/{service}", methods: methods{"GET": (*request).getService}},
 	{path: "/services/{service}/{procedure}", methods: methods{"POST": (*request).call}},
 
+	{path: "/import", methods: methods{"POST": (*request).importAll}},
+
 	{path: "/backup", methods: methods{"GET": (*request).backup}},
 }
 

@@ -1,0 +1,4 @@
+package httpapi
+
+// ReadImport is readImport, for its fuzz target.
+var ReadImport = readImport
