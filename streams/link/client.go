@@ -236,8 +236,11 @@ func mayBeElsewhere(err error) bool {
 }
 
 // Fetch implements peer.Link.
-func (c *client) Fetch(ctx context.Context, r peer.Request, to peer.Replies) (p peer.Pending, err error) {
+func (c *client) Fetch(ctx context.Context, r peer.Request, to peer.Replies) (peer.Pending, error) {
+	var refusal error
 	for _, at := range c.places(r.Service) {
+		var p peer.Pending
+		var err error
 		if at.node == c.home.node {
 			p, err = at.link.Fetch(ctx, r, to)
 		} else {
@@ -246,8 +249,11 @@ func (c *client) Fetch(ctx context.Context, r peer.Request, to peer.Replies) (p 
 		if err == nil || !mayBeElsewhere(err) {
 			return p, err
 		}
+		if refusal == nil || errors.Is(err, peer.ErrBusy) { // which says that trying again may help
+			refusal = err
+		}
 	}
-	return nil, err
+	return nil, refusal
 }
 
 // An awayCall is a call in another network. It is its caller's peer.Replies.

@@ -46,8 +46,8 @@ type source struct {
 func (c *client) In(ctx context.Context, name string, to streams.Consumer, from streams.StartAt) (peer.InTopic, streams.Joined, error) {
 	t := &inTopic{client: c, id: streams.ID{Space: c.space, Name: name}, to: to}
 	w, node, ok := c.home.choose(t.id, "")
-	if !ok {
-		return nil, streams.Joined{}, peer.ErrServerGone
+	if !ok { // begin at home, and follow the routes once they are up to date
+		w, node = &way{to: c.home}, c.home.node
 	}
 	joined, err := t.open(ctx, &source{t: t, way: w, node: node}, from)
 	if err != nil {
