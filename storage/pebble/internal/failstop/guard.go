@@ -75,15 +75,15 @@ func (g *Guard) Failure() error {
 // Err returns why the engine may not be used, nil if it may: Failure, or
 // storage.ErrClosed. It is never nil once Failed or Stopping is closed.
 func (g *Guard) Err() error {
-	if err := g.Failure(); err != nil {
-		return err
-	}
 	select {
 	case <-g.stopping:
-		return storage.ErrClosed
 	default:
-		return nil
+		return g.Failure()
 	}
+	if err := g.Failure(); err != nil { // set before stopping is closed
+		return err
+	}
+	return storage.ErrClosed
 }
 
 // Fail ends the engine, also while it closes: its last writes may be waiting
