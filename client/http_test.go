@@ -117,7 +117,7 @@ func TestHTTPCalls(t *testing.T) {
 			func(ctx context.Context, c *client.Client) string {
 				page, err := c.Messages(ctx, "s", client.AtSeq(5), 2, "e1")
 				return fmt.Sprintf("%v %v", page, err)
-			}, `{[{s {"a":1.50} 7 2026-11-21 10:00:00.5 +0000 UTC e1 0 false {0 0} <nil>}] e1 7 9 2 8 false} <nil>`},
+			}, `{[{s {"a":1.50} 7 2026-11-21 10:00:00.5 +0000 UTC e1 0 false {0 0} <nil> <nil> }] e1 7 9 2 8 false} <nil>`},
 		{"messages, with a number for next", `GET /streams/s/messages?from=2026-11-21T10%3A00%3A00Z `, `{"messages":[],"epoch":"e1","firstSeq":1,"nextSeq":9,"next":8}`,
 			func(ctx context.Context, c *client.Client) string {
 				page, err := c.Messages(ctx, "s", client.Since(time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)), 0, "")
