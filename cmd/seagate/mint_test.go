@@ -1,0 +1,52 @@
+package main_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTokenCommand(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	private, open, token := filepath.Join(dir, "key"), filepath.Join(dir, "pub"), filepath.Join(dir, "token")
+	write := func(name, kind string, b []byte) {
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(private, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))
+	write(open, "PUBLIC KEY", public)
+	filter := `{"t":"eq","e":[{"t":"path","e":"$.a"},{"t":"number","e":1}]}`
+	minted := ok(t, nil, "token", "mint", "floor", private, "--expires", "1h", "--filter", filter)
+	if err := os.WriteFile(token, []byte(minted.out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := ok(t, nil, "token", "check", "floor", open, token); !strings.Contains(r.out, "its filter accepts") {
+		t.Errorf("%+v", r)
+	}
+	if err := os.WriteFile(token, []byte(strings.TrimSpace(minted.out)[:len(minted.out)-9]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := command(t, nil, "token", "check", "floor", open, token); r.code != 1 || !strings.Contains(r.notes, "refuses this token") {
+		t.Errorf("a wrong signature: %+v", r)
+	}
+	if r := command(t, nil, "token", "mint", "floor", private, "--filter", `{"t":"no"}`); r.code != 1 || !strings.Contains(r.notes, "filter") {
+		t.Errorf("a wrong filter: %+v", r)
+	}
+	if r := command(t, nil, "token", "mint", "floor", open); r.code != 1 || !strings.Contains(r.notes, "not an RSA private key") {
+		t.Errorf("a wrong key: %+v", r)
+	}
+}
