@@ -301,6 +301,8 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	_, _, e = g.CreateJail(ctx, who, "j", "", "c")
 	note("create jail", e)
 	note("delete jail", g.DeleteJail(ctx, who, "j"))
+	_, e = g.Import(ctx, who, nil, auth.ImportOptions{})
+	note("import jails", e)
 	return refusals
 }
 
@@ -315,8 +317,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 37 {
-		t.Errorf("the gateway has %d operations; the tests below try 37: add the others to operations", operations)
+	if operations != 38 {
+		t.Errorf("the gateway has %d operations; the tests below try 38: add the others to operations", operations)
 	}
 }
 

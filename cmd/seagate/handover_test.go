@@ -186,7 +186,7 @@ func TestSocketsOfTheServiceManager(t *testing.T) {
 		"one without a name":  {[]string{"seagate.socket"}, nil},
 		"two for one purpose": {[]string{"admin", "clients", "clients"}, []string{"two sockets for clients"}},
 		"unknown names": {[]string{"clients", "http", "metrics"}, []string{
-			`a socket called "http": set FileDescriptorName=clients or admin`, `a socket called "metrics"`}},
+			`a socket called "http": set FileDescriptorName=clients, admin or lines`, `a socket called "metrics"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newServiceManager(t, t.TempDir(), test.names...)

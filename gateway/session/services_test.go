@@ -199,10 +199,10 @@ func TestAClosedSessionLeavesNoServices(t *testing.T) {
 	go io.Copy(io.Discard, b)
 	ask(t, server, 2, "serve", `{"service":"pricing","procedures":["quote"]}`)
 	ask(t, server, 3, "serve", `{"service":"other","procedures":["quote"]}`)
-	for id := range 10 {
+	for id := range 5 { // as many as the server's queue has room for
 		ask(t, caller, 2+id, "fetch", `{"service":"pricing","procedure":"quote"}`)
 	}
-	if got := g.ServiceTotals(); got != (peer.Totals{Services: 2, Servers: 2, UnderWay: 10}) {
+	if got := g.ServiceTotals(); got != (peer.Totals{Services: 2, Servers: 2, UnderWay: 5}) {
 		t.Errorf("there is %+v", got)
 	}
 	ask(t, server, 4, "unsubscribe", `2`) // its calls may still be answered

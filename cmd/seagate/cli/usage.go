@@ -26,7 +26,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		if len(args) > len(expected) {
 			wrong = fmt.Sprintf("there is an argument too many: %q", args[len(expected)])
 		} else if len(args) < len(expected) {
-			wrong = expected[len(args)] + " is missing"
+			wrong = strings.TrimSuffix(expected[len(args)], "...") + " is missing"
 		}
 		return usagef("%s; the usage is: %s", wrong, cmd.UseLine())
 	}
