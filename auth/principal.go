@@ -75,6 +75,7 @@ const (
 	Fetch                    // call a procedure of a service; see MayFetch
 	Signal                   // a service
 	ListServices             //
+	DefineServices           // their schemas; also the dry run of it, and to delete them
 	ManageClients            // create, list, delete; secrets and keys
 	ManageJails              // create, list, delete
 	BackUp                   // the whole server
@@ -94,6 +95,7 @@ var actionNames = [endOfActions]string{
 	Fetch:             "fetch",
 	Signal:            "signal",
 	ListServices:      "list services",
+	DefineServices:    "define services",
 	ManageClients:     "manage clients",
 	ManageJails:       "manage jails",
 	BackUp:            "back up the server",

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMay(t *testing.T) {
-	const all = "subscribe,publish,provide streams,define schemas,read schemas,list streams,administer streams,serve,fetch,signal,list services,manage clients,"
+	const all = "subscribe,publish,provide streams,define schemas,read schemas,list streams,administer streams,serve,fetch,signal,list services,define services,manage clients,"
 	for _, c := range []struct {
 		name string
 		p    auth.Principal

@@ -30,9 +30,10 @@ var (
 
 // Options of a Catalog.
 type Options struct {
-	Streams int // the most that may be defined in one jail
-	Rules   schema.Rules
-	Limits  schema.Limits
+	Streams  int // the most that may be defined in one jail
+	Services int // the same for services
+	Rules    schema.Rules
+	Limits   schema.Limits
 }
 
 // Parts are what a Catalog is built on. It closes none of them.
@@ -45,7 +46,10 @@ type Parts struct {
 // A Catalog is the streams of all jails. Safe for concurrent use.
 type Catalog struct {
 	Parts
-	opts Options
+	Services *Services
+
+	opts  Options
+	table *table
 
 	streams sync.Map // streams.ID to *Stream
 	made    func(streams.ID)
@@ -65,15 +69,13 @@ type jail struct {
 // without its history a stream could be defined again from any version.
 func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}, made: func(streams.ID) {}}
-	for record, err := range c.Records.List(ctx, schemasTable, "") {
-		if err != nil {
-			return nil, fmt.Errorf("read the definitions: %w", err)
-		}
-		space, name, _ := strings.Cut(record.Key, "/")
-		s := c.add(streams.ID{Space: space, Name: name})
-		if err := s.load(record); err != nil {
-			return nil, err
-		}
+	c.table = &table{parts.Records, schemasTable, opts, c.reserve, c.count}
+	if err := c.table.load(ctx, func(id streams.ID) *record { return &c.add(id).record }); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.Services, err = newServices(ctx, parts.Records, opts); err != nil {
+		return nil, err
 	}
 	for _, space := range c.Network.Spaces() {
 		for _, name := range c.Network.Names(space) {
@@ -139,7 +141,7 @@ func (c *Catalog) add(id streams.ID) *Stream {
 	if s := c.Lookup(id); s != nil {
 		return s
 	}
-	s := &Stream{catalog: c, id: id, turn: make(chan struct{}, 1)}
+	s := &Stream{catalog: c, id: id, record: record{table: c.table, id: id}, turn: newTurn()}
 	c.streams.Store(id, s)
 	j := c.jails[id.Space]
 	if j == nil {
@@ -223,11 +225,15 @@ func (c *Catalog) List(space, after string, limit int, undefined bool) (list []*
 	return list
 }
 
-// Jails returns the jails that have streams, in no order.
+// Jails returns the jails that have streams or definitions of services, in no order.
 func (c *Catalog) Jails() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Collect(maps.Keys(c.jails))
+	jails := maps.Clone(c.jails)
+	for _, space := range c.Services.jailNames() {
+		jails[space] = nil
+	}
+	return slices.Collect(maps.Keys(jails))
 }
 
 func recordKey(id streams.ID) string { return id.Space + "/" + id.Name }

@@ -720,7 +720,7 @@ func (r *registry) List(jail, after string, limit int) (defs []*schema.Definitio
 }
 
 func options() catalog.Options {
-	return catalog.Options{Streams: 10_000, Limits: schema.DefaultLimits()}
+	return catalog.Options{Streams: 10_000, Services: 2, Limits: schema.DefaultLimits()}
 }
 
 func openWith(t testing.TB, records storage.Records, opts catalog.Options) (*registry, error) {

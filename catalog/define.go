@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"seagate/schema"
-	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -19,18 +18,7 @@ func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, e
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err
 	}
-	history := c.Lookup(id).History()
-	outcome, err := history.Outcome(def)
-	if err == nil && outcome.Change != schema.Unchanged {
-		_, err = history.With(schema.NewSchema(def, c.opts.Rules), c.opts.Limits.HistoryBytes)
-	}
-	if err == nil && outcome.Change == schema.Created {
-		err = c.checkRoom(id.Space)
-	}
-	if err != nil {
-		return schema.Outcome{}, err
-	}
-	return outcome, nil
+	return c.table.plan(c.Lookup(id).History(), def, func() error { return c.checkRoom(id.Space) })
 }
 
 // Room returns how many more streams can be defined in the jail.
@@ -96,12 +84,7 @@ func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcom
 		}
 		defer s.reopen()
 	}
-	outcome, err := s.defineInTurn(ctx, next)
-	for errors.Is(err, storage.ErrConflict) {
-		if err = s.reload(ctx); err == nil {
-			outcome, err = s.defineInTurn(ctx, next)
-		}
-	}
+	outcome, err := s.record.define(ctx, next)
 	if err != nil {
 		s.removeUnused()
 		return schema.Outcome{}, err
@@ -124,58 +107,4 @@ func (s *Stream) reopen() {
 	defer s.mu.Unlock()
 	s.deleted = false
 	s.topic.Store(nil) // the deleted one
-}
-
-// defineInTurn decides by what is in memory. It returns storage.ErrConflict if
-// storage has something else. The caller has the turn.
-func (s *Stream) defineInTurn(ctx context.Context, next *schema.Schema) (schema.Outcome, error) {
-	before := s.History()
-	outcome, err := before.Outcome(next.Definition)
-	if err != nil || outcome.Change == schema.Unchanged {
-		return outcome, err
-	}
-	after, err := before.With(next, s.catalog.opts.Limits.HistoryBytes)
-	if err != nil {
-		return schema.Outcome{}, err
-	}
-	if before == nil { // counted first: see reserve
-		if err := s.catalog.reserve(s.id); err != nil {
-			return schema.Outcome{}, err
-		}
-	}
-	if err := s.write(ctx, after); err != nil {
-		if before == nil {
-			s.catalog.count(s.id, -1)
-		}
-		return schema.Outcome{}, err
-	}
-	return outcome, nil
-}
-
-// write makes the definitions durable, then visible.
-func (s *Stream) write(ctx context.Context, after *schema.History) error {
-	cond := storage.IfAbsent()
-	if before := s.stored.Load(); before != nil {
-		cond = storage.IfRevision(before.revision)
-	}
-	revision, err := s.catalog.Records.Put(ctx, schemasTable, recordKey(s.id), after.Encode(), cond)
-	if err != nil {
-		return fmt.Errorf("write the definition of %q: %w", s.id.Name, err)
-	}
-	s.stored.Store(&stored{after, revision})
-	return nil
-}
-
-// reload reads what another process has written, or what a write of this one has
-// stored although it returned an error. The caller has the turn.
-func (s *Stream) reload(ctx context.Context) error {
-	record, err := s.catalog.Records.Get(ctx, schemasTable, recordKey(s.id))
-	if errors.Is(err, storage.ErrNotFound) {
-		s.undefine()
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the definition of %q: %w", s.id.Name, err)
-	}
-	return s.load(record)
 }

@@ -3,12 +3,9 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"time"
 
-	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -51,7 +48,7 @@ func (s *Stream) delete(ctx context.Context) error {
 	if err := s.catalog.Groups.Topic(s.id).DeleteAll(); err != nil {
 		return err
 	}
-	defined, err := s.deleteSchema(ctx)
+	defined, err := s.record.delete(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,28 +70,7 @@ func (s *Stream) deleteTopic(ctx context.Context) error {
 	return s.catalog.Network.Delete(ctx, s.id)
 }
 
-// deleteSchema deletes the definitions, and reports whether there were any.
-func (s *Stream) deleteSchema(ctx context.Context) (defined bool, err error) {
-	for {
-		if err := s.reload(ctx); err != nil {
-			return false, err
-		}
-		h := s.stored.Load()
-		if h == nil {
-			return false, nil
-		}
-		err := s.catalog.Records.Delete(ctx, schemasTable, recordKey(s.id), storage.IfRevision(h.revision))
-		if err == nil {
-			s.undefine()
-			return true, nil
-		}
-		if !errors.Is(err, storage.ErrConflict) {
-			return false, fmt.Errorf("delete the definition of %q: %w", s.id.Name, err)
-		}
-	}
-}
-
-// DeleteJail deletes all streams of a jail, durably. The caller must have made
+// DeleteJail deletes all streams and definitions of services of a jail, durably. The caller must have made
 // sure that nobody uses the jail any more. If it fails, some streams may be left;
 // it is safe to call it again.
 func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
@@ -113,6 +89,9 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 			return err
 		}
 	}
+	if err := c.Services.deleteJail(ctx, space); err != nil {
+		return err
+	}
 	return c.Groups.DeleteSpace(space) // also those whose topics are gone
 }
 
@@ -121,13 +100,5 @@ func (c *Catalog) namesOf(ctx context.Context, space string) (names []string, er
 	for _, s := range c.List(space, "", math.MaxInt, true) {
 		names = append(names, s.id.Name)
 	}
-	prefix := space + "/"
-	for record, err := range c.Records.List(ctx, schemasTable, prefix) {
-		if err != nil {
-			return nil, fmt.Errorf("list the streams of jail %q: %w", space, err)
-		}
-		names = append(names, record.Key[len(prefix):])
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return c.table.addStored(ctx, space, names)
 }

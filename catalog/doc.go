@@ -18,6 +18,9 @@
 // one stream take turns; writers of different streams do not wait for each other.
 // If another process has written the record meanwhile, it is read again.
 //
+// Definitions of services (Services) are kept in the same way. Writers of one jail take
+// turns there.
+//
 // # Deletion
 //
 // Delete removes the topic with its messages first, then the groups, and the
@@ -27,6 +30,6 @@
 //
 // # Locks
 //
-// A stream's turn is taken first, then Stream.mu, then Catalog.mu. Storage is
-// written with the turn held and without the others.
+// A stream's turn is taken first, then Stream.mu, then Catalog.mu, then Services.mu.
+// Storage is written with a turn held and without the others.
 package catalog

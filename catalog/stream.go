@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -16,20 +15,14 @@ type Stream struct {
 	catalog *Catalog
 	id      streams.ID
 
-	stored atomic.Pointer[stored]        // nil: not defined
+	record record
 	topic  atomic.Pointer[streams.Topic] // nil: not opened yet
 
-	turn chan struct{} // taken by whoever writes the record or deletes the stream
+	turn turn // taken by whoever writes the record or deletes the stream
 
 	mu      sync.Mutex // guards what follows, and the opening of topic
 	deleted bool       // its deletion has begun; no topic is made any more
 	removed bool       // it is not in the catalog any more
-}
-
-// stored is what the record of a stream holds.
-type stored struct {
-	history  *schema.History
-	revision uint64
 }
 
 // ID returns the stream's jail and name.
@@ -45,10 +38,7 @@ func (s *Stream) History() *schema.History {
 	if s == nil {
 		return nil
 	}
-	if h := s.stored.Load(); h != nil {
-		return h.history
-	}
-	return nil
+	return s.record.history()
 }
 
 // Topic returns the stream's topic. It opens the topic if need be, and returns
@@ -120,43 +110,9 @@ func (s *Stream) Info() streams.Info {
 	}
 }
 
-// takeTurn waits for the turn to write the stream's record or to delete the
-// stream. The caller must call endTurn. takeTurn returns an error only
-// if somebody else has the turn when ctx ends. So a caller that added the stream
-// to the catalog may return then: whoever has the turn removes an unused stream.
-func (s *Stream) takeTurn(ctx context.Context) (endTurn func(), err error) {
-	endTurn = func() { <-s.turn }
-	select {
-	case s.turn <- struct{}{}:
-		return endTurn, nil
-	default:
-	}
-	select {
-	case s.turn <- struct{}{}:
-		return endTurn, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// load sets the stream to what a record says.
-func (s *Stream) load(record storage.Record) error {
-	h, err := schema.DecodeHistory(s.id.Name, record.Value, s.catalog.opts.Rules)
-	if err != nil {
-		return fmt.Errorf("catalog: record %q of table %q is damaged: %w", record.Key, schemasTable, err)
-	}
-	if s.stored.Swap(&stored{h, record.Revision}) == nil {
-		s.catalog.count(s.id, 1)
-	}
-	return nil
-}
-
-// undefine removes the schema.
-func (s *Stream) undefine() {
-	if s.stored.Swap(nil) != nil {
-		s.catalog.count(s.id, -1)
-	}
-}
+// takeTurn is turn.take. A caller that added the stream to the catalog may return when it
+// fails: whoever has the turn removes an unused stream.
+func (s *Stream) takeTurn(ctx context.Context) (endTurn func(), err error) { return s.turn.take(ctx) }
 
 func (s *Stream) isRemoved() bool {
 	s.mu.Lock()

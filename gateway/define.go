@@ -45,14 +45,19 @@ func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []
 		return nil, err
 	}
 	def, err := schema.ParseDefinition(definition, stream, g.settings.Schema)
-	if err != nil {
-		refusal := g.Refusal(attempted("define", err))
-		if refusal.Code == protocol.CodeInvalidPayload { // a number out of range
-			refusal.Code = protocol.CodeInvalidDefinition
-		}
-		return nil, refusal
+	return def, g.definitionRefusal(err)
+}
+
+// definitionRefusal returns the refusal of a definition that cannot be read, nil for nil.
+func (g *Gateway) definitionRefusal(err error) error {
+	if err == nil {
+		return nil
 	}
-	return def, nil
+	refusal := g.Refusal(attempted("define", err))
+	if refusal.Code == protocol.CodeInvalidPayload { // a number out of range
+		refusal.Code = protocol.CodeInvalidDefinition
+	}
+	return refusal
 }
 
 // defined returns the stream for whoever may describe it.

@@ -44,6 +44,7 @@ var errorTable = []struct {
 
 	{catalog.ErrNotFound, protocol.CodeStreamNotFound, ""},
 	{catalog.ErrTooManyStreams, protocol.CodeTooManyStreams, ""},
+	{catalog.ErrTooManyServices, protocol.CodeTooManyServices, ""},
 	{catalog.ErrBadName, protocol.CodeInvalidName, ""},
 	{schema.ErrHistoryFull, protocol.CodeTooManyVersions, ""},
 

@@ -67,26 +67,28 @@ func (s *Services) Serve(o peer.Offer, to peer.Server) (peer.Registration, error
 	return r, attempted("serve", err)
 }
 
-// Fetch calls a procedure. The body is checked to be strict JSON.
+// Fetch calls a procedure. The body is checked to be strict JSON, and to match the
+// definition of the service if it has one, as the result will be.
 func (s *Services) Fetch(r peer.Request, to peer.Replies) (peer.Pending, error) {
 	if err := s.gateway.authorizeFetch(s.principal, r.Service, r.Procedure); err != nil {
 		return nil, err
 	}
-	var err error
-	if r.Body, err = s.gateway.checkBody(r.Body); err != nil {
+	body, defined, err := s.checkCall(r.Service, r.Procedure, r.Body)
+	if err != nil {
 		return nil, err
 	}
+	r.Body, r.CheckResult = body, s.gateway.resultCheck(defined, r.Procedure)
 	pending, err := s.link.Fetch(context.Background(), r, to)
 	return pending, s.gateway.callError(r.Service, r.Procedure, err)
 }
 
 // Signal sends a message to one server of a service, or to all. It returns how
-// many took it.
+// many took it. The body is checked as that of a call.
 func (s *Services) Signal(m peer.Signal) (reached int, err error) {
 	if err := s.gateway.authorize(s.principal, auth.Signal); err != nil {
 		return 0, err
 	}
-	if m.Body, err = s.gateway.checkBody(m.Body); err != nil {
+	if m.Body, _, err = s.checkCall(m.Service, m.Procedure, m.Body); err != nil {
 		return 0, err
 	}
 	reached, err = s.link.Signal(context.Background(), m)
@@ -127,11 +129,13 @@ func give(c *peer.Call, a protocol.Answer) error {
 
 // checkBody returns the compact form of what is sent to a server or a caller.
 func (g *Gateway) checkBody(body jsontext.Value) (jsontext.Value, error) {
+	document, err := g.decodeBody(body)
+	return document.Raw, err
+}
+
+func (g *Gateway) decodeBody(body jsontext.Value) (schema.Document, error) {
 	document, err := schema.Decode(body, g.settings.JSONDepth)
-	if err != nil {
-		return nil, attempted("read the body", err)
-	}
-	return document.Raw, nil
+	return document, attempted("read the body", err)
 }
 
 // callError returns the error of a call or signal, with the names in it.
@@ -161,29 +165,6 @@ func (g *Gateway) CallFailure(err error) (e protocol.CallError, own bool) {
 	}
 	refusal := g.Refusal(attempted("call", err))
 	return protocol.CallError{Code: string(refusal.Code), Message: refusal.Message}, false
-}
-
-// ListServices returns at most limit services of the principal's jail in the
-// order of their names, from the first name higher than after. more reports
-// whether others follow.
-func (g *Gateway) ListServices(p *auth.Principal, after string, limit int) (list []peer.Service, more bool, err error) {
-	if err := g.authorize(p, auth.ListServices); err != nil {
-		return nil, false, err
-	}
-	s := g.JoinServices(p)
-	defer s.Close()
-	return s.link.List(context.Background(), after, limit)
-}
-
-// Service returns a service of the principal's jail.
-func (g *Gateway) Service(p *auth.Principal, name string) (peer.Service, error) {
-	if err := g.authorize(p, auth.ListServices); err != nil {
-		return peer.Service{}, err
-	}
-	s := g.JoinServices(p)
-	defer s.Close()
-	found, err := s.link.Service(context.Background(), name)
-	return found, g.callError(name, "", err)
 }
 
 // ServiceTotals counts services, servers and calls under way.

@@ -108,6 +108,13 @@ type ServiceInfo struct {
 	Name       string       `json:"name"`
 	Procedures []string     `json:"procedures"`
 	Servers    []ServerInfo `json:"servers"`
+
+	// Version is that of the service's definition. Definition is all of it and Versions
+	// those that there are, the lowest first; a list of services is without both. They are
+	// missing if nobody defined the service.
+	Version    jsontext.Value   `json:"version,omitzero"`
+	Versions   []jsontext.Value `json:"versions,omitzero"`
+	Definition jsontext.Value   `json:"definition,omitzero"`
 }
 
 // A ServerInfo describes a server of a service, and what it has done since it

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,9 +9,9 @@ import (
 	"seagate/internal/problems"
 )
 
-// ErrHistoryFull reports a stream whose record has no room for another
-// version. Delete the stream and define it again.
-var ErrHistoryFull = errors.New("schema: the history of the stream is full")
+// ErrHistoryFull reports a stream or service whose record has no room for another
+// version. Delete the definitions and define it again.
+var ErrHistoryFull = errors.New("schema: the history of definitions is full")
 
 // A DefinitionError is everything that is wrong with a definition.
 type DefinitionError struct {
@@ -28,8 +29,10 @@ func (e *DefinitionError) Heading() string {
 // Lines returns each problem as one line.
 func (e *DefinitionError) Lines() []string { return lines(e.Problems) }
 
-// A ValidationError is everything that is wrong with a message.
+// A ValidationError is everything that is wrong with a message, or with the body or result
+// of a call.
 type ValidationError struct {
+	What     string // "" for a message; as in: body of quote
 	Stream   string
 	Version  Version
 	Problems []Problem // at least one, in the order of the message; at most 1000 and one that counts the rest
@@ -39,7 +42,7 @@ func (e *ValidationError) Error() string { return e.Heading() + ": " + problems.
 
 // Heading says what is wrong, without the list of problems.
 func (e *ValidationError) Heading() string {
-	return fmt.Sprintf("the message does not match %s version %s", e.Stream, e.Version)
+	return fmt.Sprintf("the %s does not match %s version %s", cmp.Or(e.What, "message"), e.Stream, e.Version)
 }
 
 // Lines returns each problem as one line.

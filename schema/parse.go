@@ -62,10 +62,7 @@ func (p *definitionParser) definition(doc Document, streamName string) *Definiti
 		return nil
 	}
 	def := &Definition{Name: streamName}
-	if name, given := object["name"]; given && name != nil && name != streamName {
-		p.Addf("name", "expected %q, the name of the stream, or nothing, got %s", streamName, describeValue(name))
-	}
-	def.Version = p.version(doc.Raw, object["version"] != nil)
+	p.heading(def, object, doc.Raw, "stream")
 	if object["fields"] == nil {
 		p.Add("fields", "missing, expected a list of fields")
 	} else {
@@ -74,6 +71,14 @@ func (p *definitionParser) definition(doc Document, streamName string) *Definiti
 	def.UnknownFields = p.policy(object["unknownFields"])
 	p.keys("", object, definitionKeys)
 	return def
+}
+
+// heading reads what the definitions of streams and services have in common.
+func (p *definitionParser) heading(def *Definition, object map[string]any, raw []byte, of string) {
+	if name, given := object["name"]; given && name != nil && name != def.Name {
+		p.Addf("name", "expected %q, the name of the %s, or nothing, got %s", def.Name, of, describeValue(name))
+	}
+	def.Version = p.version(raw, object["version"] != nil)
 }
 
 func (p *definitionParser) version(raw []byte, given bool) Version {

@@ -71,7 +71,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	t.Cleanup(func() { closeGroups(t, registry) })
 	streamsOf := must(catalog.New(t.Context(),
 		catalog.Parts{Records: o.Records, Network: g.Network, Groups: registry},
-		catalog.Options{Streams: o.Streams, Rules: o.Rules, Limits: o.Settings.Schema}))(t)
+		catalog.Options{Streams: o.Streams, Services: o.Streams, Rules: o.Rules, Limits: o.Settings.Schema}))(t)
 	g.Gateway = must(gateway.New(t.Context(), gateway.Parts{
 		Directory:  directory,
 		Catalog:    streamsOf,

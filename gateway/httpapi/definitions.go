@@ -31,11 +31,15 @@ func (q *request) dryRun() (bool, error) {
 	return dryRun, query.err()
 }
 
-// planDefine answers {"change":...,"differences":[...],"definition":{...}}.
 func (q *request) planDefine(definition []byte) (any, error) {
 	outcome, err := q.gateway.PlanDefine(q.principal, q.stream(), definition)
-	if err != nil {
-		return nil, err
+	return planView(outcome, func(b []byte, d *schema.Definition) []byte { return d.AppendJSON(b) }), err
+}
+
+// planView is {"change":...,"differences":[...],"definition":{...}}.
+func planView(outcome schema.Outcome, appendTo func([]byte, *schema.Definition) []byte) any {
+	if outcome.Definition == nil { // there is an error
+		return nil
 	}
 	differences := make([]string, len(outcome.Differences))
 	for i, d := range outcome.Differences {
@@ -44,8 +48,8 @@ func (q *request) planDefine(definition []byte) (any, error) {
 	return protocol.DefinitionPlan{
 		Change:      string(outcome.Change),
 		Differences: differences,
-		Definition:  outcome.Definition.AppendJSON(nil),
-	}, nil
+		Definition:  appendTo(nil, outcome.Definition),
+	}
 }
 
 // getSchema is GET /streams/{stream}/schema. The Python client fails on a key that

@@ -72,7 +72,14 @@ var routes = []route{
 	{path: "/jails/{jail}", methods: methods{"DELETE": (*request).deleteJail}},
 
 	{path: "/services", methods: methods{"GET": (*request).listServices}},
-	{path: "/services/{service}", methods: methods{"GET": (*request).getService}},
+	// A definition has no path of two segments below /services: each of those is a
+	// procedure, whatever its name is.
+	{path: "/services/{service}", methods: methods{
+		"GET":    (*request).getService,
+		"PUT":    (*request).defineService,
+		"DELETE": (*request).deleteServiceDefinition,
+	}},
+	{path: "/services/{service}/schemas/{version}", methods: methods{"GET": (*request).getServiceVersion}},
 	{path: "/services/{service}/{procedure}", methods: methods{"POST": (*request).call}},
 
 	{path: "/import", methods: methods{"POST": (*request).importAll}},

@@ -8,14 +8,16 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/gateway"
 	"seagate/protocol"
+	"seagate/schema"
 	"seagate/streams/peer"
 )
 
 func (q *request) service() string   { return q.r.PathValue("service") }
 func (q *request) procedure() string { return q.r.PathValue("procedure") }
 
-func serviceView(s peer.Service) protocol.ServiceInfo {
+func serviceView(s gateway.ServiceView) protocol.ServiceInfo {
 	info := protocol.ServiceInfo{Name: s.Name, Procedures: s.Procedures, Servers: make([]protocol.ServerInfo, len(s.Servers))}
 	for i, one := range s.Servers {
 		info.Servers[i] = protocol.ServerInfo{
@@ -31,12 +33,15 @@ func serviceView(s peer.Service) protocol.ServiceInfo {
 			LastError:      protocol.Nullable(one.LastError),
 		}
 	}
+	if current := s.History.Current(); current != nil {
+		info.Version = current.Definition.Version.AppendJSON(nil)
+	}
 	return info
 }
 
 // listServices is GET /services?after=&limit=.
 func (q *request) listServices() (any, error) {
-	page, next, err := readPage(q, q.gateway.ListServices, func(s peer.Service) (protocol.ServiceInfo, string) {
+	page, next, err := readPage(q, q.gateway.ListServices, func(s gateway.ServiceView) (protocol.ServiceInfo, string) {
 		return serviceView(s), s.Name
 	})
 	return struct {
@@ -48,7 +53,58 @@ func (q *request) listServices() (any, error) {
 // getService is GET /services/{service}.
 func (q *request) getService() (any, error) {
 	s, err := q.gateway.Service(q.principal, q.service())
-	return serviceView(s), err
+	if err != nil {
+		return nil, err
+	}
+	info := serviceView(s)
+	for _, def := range s.History.Versions() {
+		info.Versions = append(info.Versions, def.Version.AppendJSON(nil))
+	}
+	if current := s.History.Current(); current != nil {
+		info.Definition = schema.AppendService(nil, current.Definition)
+	}
+	return info, nil
+}
+
+// defineService is PUT /services/{service}, with ?dryRun=true as define.
+func (q *request) defineService() (any, error) {
+	dryRun, err := q.dryRun()
+	if err != nil {
+		return nil, err
+	}
+	definition, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	if dryRun {
+		outcome, err := q.gateway.PlanDefineService(q.principal, q.service(), definition)
+		return planView(outcome, schema.AppendService), err
+	}
+	outcome, err := q.gateway.DefineService(q.r.Context(), q.principal, q.service(), definition)
+	if err != nil {
+		return nil, err
+	}
+	return schema.AppendService(nil, outcome.Definition), nil
+}
+
+// deleteServiceDefinition is DELETE /services/{service}.
+func (q *request) deleteServiceDefinition() (any, error) {
+	return struct {
+		Name string `json:"name"`
+	}{q.service()}, q.gateway.DeleteServiceDefinition(q.r.Context(), q.principal, q.service())
+}
+
+// getServiceVersion is GET /services/{service}/schemas/{version}.
+func (q *request) getServiceVersion() (any, error) {
+	version := q.r.PathValue("version")
+	if version == currentVersion {
+		version = ""
+	}
+	def, err := q.gateway.ServiceVersion(q.principal, q.service(), version)
+	if err != nil {
+		return nil, err
+	}
+	return schema.AppendService(nil, def), nil
 }
 
 // call is POST /services/{service}/{procedure}: {"payload":...,"timeout":5}.

@@ -151,6 +151,10 @@ func (c *call) Answer(result []byte, failure *ServerError) error {
 	var err error
 	if failure != nil {
 		err = failure
+	} else if check := c.request.CheckResult; check != nil {
+		if why := check(result); why != nil {
+			return c.refuseAnswer(why)
+		}
 	}
 	if !c.end(result, err) {
 		return ErrCallOver

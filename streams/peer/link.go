@@ -126,6 +126,11 @@ type Request struct {
 	Procedure string
 	Body      []byte        // must not be changed afterwards
 	Timeout   time.Duration // up to MaxTimeout; 0 is DefaultTimeout
+
+	// CheckResult, if it is not nil, judges the result, but not parts and errors. A
+	// result with an error is refused: the server gets the error, and the caller
+	// ErrBadAnswer. Only links of this process use it.
+	CheckResult func(result []byte) error
 }
 
 // How long a call may take.

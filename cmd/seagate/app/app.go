@@ -145,7 +145,12 @@ func (a *App) openGateway(ctx context.Context) error {
 	}
 	streamsOf, err := catalog.New(ctx,
 		catalog.Parts{Records: a.engine, Network: a.network, Groups: a.groups},
-		catalog.Options{Streams: a.config.Limits.StreamsPerJail, Rules: schemaRules(a.config.Streams), Limits: settings.Schema})
+		catalog.Options{
+			Streams:  a.config.Limits.StreamsPerJail,
+			Services: a.config.Limits.ServiceDefinitionsPerJail,
+			Rules:    schemaRules(a.config.Streams),
+			Limits:   settings.Schema,
+		})
 	if err != nil {
 		return err
 	}

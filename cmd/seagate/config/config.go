@@ -132,6 +132,7 @@ type Limits struct {
 	MessageIDs                 int
 	GroupSeries                int
 	ServicesPerJail            int
+	ServiceDefinitionsPerJail  int
 	ServersPerService          int
 	ProceduresPerService       int
 	CallsPerConnection         int

@@ -226,6 +226,7 @@ groups_per_client = 78
 message_ids = 79
 group_series = 80
 services_per_jail = 81
+service_definitions_per_jail = 87
 servers_per_service = 82
 procedures_per_service = 83
 calls_per_connection = 84
@@ -319,6 +320,7 @@ func want() *config.Config {
 			MessageIDs:                 79,
 			GroupSeries:                80,
 			ServicesPerJail:            81,
+			ServiceDefinitionsPerJail:  87,
 			ServersPerService:          82,
 			ProceduresPerService:       83,
 			CallsPerConnection:         84,

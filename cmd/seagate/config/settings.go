@@ -292,6 +292,8 @@ func (l *Limits) ofAmounts() []setting {
 			`Control frames and empty frames per second that a client may send before it is disconnected. They cost the gateway work and carry nothing.`),
 		count("services_per_jail", &l.ServicesPerJail, 1_000, 1, 1_000_000,
 			`Services that the clients of one jail may serve at a time.`),
+		count("service_definitions_per_jail", &l.ServiceDefinitionsPerJail, 1_000, 1, 1_000_000,
+			`Services that one jail may define.`),
 		count("servers_per_service", &l.ServersPerService, 100, 1, 100_000,
 			`Servers that one service may have at a time.`),
 		count("procedures_per_service", &l.ProceduresPerService, 100, 1, 10_000,

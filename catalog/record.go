@@ -1,0 +1,221 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"seagate/schema"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// A turn is the right to change something. One at a time has it.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+// take waits for the turn. The caller must call end. take returns an error only if
+// somebody else has the turn when ctx ends.
+func (t turn) take(ctx context.Context) (end func(), err error) {
+	end = func() { <-t }
+	select {
+	case t <- struct{}{}:
+		return end, nil
+	default:
+	}
+	select {
+	case t <- struct{}{}:
+		return end, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A table holds the definitions of streams, or those of services: one record for each,
+// under <jail>/<name>.
+type table struct {
+	records storage.Records
+	name    string
+	opts    Options
+
+	// reserve counts one more that is defined, or returns why there may be no more.
+	// count changes the number without asking.
+	reserve func(streams.ID) error
+	count   func(id streams.ID, by int)
+}
+
+// load reads all records. at returns where one belongs.
+func (t *table) load(ctx context.Context, at func(streams.ID) *record) error {
+	for stored, err := range t.records.List(ctx, t.name, "") {
+		if err != nil {
+			return fmt.Errorf("read the definitions: %w", err)
+		}
+		space, name, _ := strings.Cut(stored.Key, "/")
+		if err := at(streams.ID{Space: space, Name: name}).load(stored); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addStored adds the names of a jail that are stored, and returns all in order, each once.
+func (t *table) addStored(ctx context.Context, space string, names []string) ([]string, error) {
+	prefix := space + "/"
+	for stored, err := range t.records.List(ctx, t.name, prefix) {
+		if err != nil {
+			return nil, fmt.Errorf("list the definitions of jail %q: %w", space, err)
+		}
+		names = append(names, stored.Key[len(prefix):])
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// plan returns what def would do to the history, and the error that it would get.
+// checkRoom says whether there may be one more.
+func (t *table) plan(h *schema.History, def *schema.Definition, checkRoom func() error) (schema.Outcome, error) {
+	outcome, err := h.Outcome(def)
+	if err == nil && outcome.Change != schema.Unchanged {
+		_, err = h.With(schema.NewSchema(def, t.opts.Rules), t.opts.Limits.HistoryBytes)
+	}
+	if err == nil && outcome.Change == schema.Created {
+		err = checkRoom()
+	}
+	if err != nil {
+		return schema.Outcome{}, err
+	}
+	return outcome, nil
+}
+
+// A record is all definitions of one stream or service. Whoever changes it has its turn.
+type record struct {
+	table  *table
+	id     streams.ID
+	stored atomic.Pointer[stored] // nil: not defined
+}
+
+// stored is what the record holds.
+type stored struct {
+	history  *schema.History
+	revision uint64
+}
+
+// history returns all definitions, or nil.
+func (r *record) history() *schema.History {
+	if h := r.stored.Load(); h != nil {
+		return h.history
+	}
+	return nil
+}
+
+// define adds a definition, durably.
+func (r *record) define(ctx context.Context, next *schema.Schema) (schema.Outcome, error) {
+	outcome, err := r.defineByMemory(ctx, next)
+	for errors.Is(err, storage.ErrConflict) {
+		if err = r.reload(ctx); err == nil {
+			outcome, err = r.defineByMemory(ctx, next)
+		}
+	}
+	if err != nil {
+		return schema.Outcome{}, err
+	}
+	return outcome, nil
+}
+
+// defineByMemory decides by what is in memory. It returns storage.ErrConflict if
+// storage has something else.
+func (r *record) defineByMemory(ctx context.Context, next *schema.Schema) (schema.Outcome, error) {
+	before := r.history()
+	outcome, err := before.Outcome(next.Definition)
+	if err != nil || outcome.Change == schema.Unchanged {
+		return outcome, err
+	}
+	after, err := before.With(next, r.table.opts.Limits.HistoryBytes)
+	if err != nil {
+		return schema.Outcome{}, err
+	}
+	if before == nil { // counted first: see Catalog.reserve
+		if err := r.table.reserve(r.id); err != nil {
+			return schema.Outcome{}, err
+		}
+	}
+	if err := r.write(ctx, after); err != nil {
+		if before == nil {
+			r.table.count(r.id, -1)
+		}
+		return schema.Outcome{}, err
+	}
+	return outcome, nil
+}
+
+// write makes the definitions durable, then visible.
+func (r *record) write(ctx context.Context, after *schema.History) error {
+	cond := storage.IfAbsent()
+	if before := r.stored.Load(); before != nil {
+		cond = storage.IfRevision(before.revision)
+	}
+	revision, err := r.table.records.Put(ctx, r.table.name, recordKey(r.id), after.Encode(), cond)
+	if err != nil {
+		return fmt.Errorf("write the definition of %q: %w", r.id.Name, err)
+	}
+	r.stored.Store(&stored{after, revision})
+	return nil
+}
+
+// reload reads what another process has written, or what a write of this one has
+// stored although it returned an error.
+func (r *record) reload(ctx context.Context) error {
+	stored, err := r.table.records.Get(ctx, r.table.name, recordKey(r.id))
+	if errors.Is(err, storage.ErrNotFound) {
+		r.undefine()
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the definition of %q: %w", r.id.Name, err)
+	}
+	return r.load(stored)
+}
+
+// load sets the definitions to what is stored.
+func (r *record) load(from storage.Record) error {
+	h, err := schema.DecodeHistory(r.id.Name, from.Value, r.table.opts.Rules)
+	if err != nil {
+		return fmt.Errorf("catalog: record %q of table %q is damaged: %w", from.Key, r.table.name, err)
+	}
+	if r.stored.Swap(&stored{h, from.Revision}) == nil {
+		r.table.count(r.id, 1)
+	}
+	return nil
+}
+
+// undefine removes the definitions from memory.
+func (r *record) undefine() {
+	if r.stored.Swap(nil) != nil {
+		r.table.count(r.id, -1)
+	}
+}
+
+// delete deletes the definitions, durably, and reports whether there were any.
+func (r *record) delete(ctx context.Context) (defined bool, err error) {
+	for {
+		if err := r.reload(ctx); err != nil {
+			return false, err
+		}
+		h := r.stored.Load()
+		if h == nil {
+			return false, nil
+		}
+		err := r.table.records.Delete(ctx, r.table.name, recordKey(r.id), storage.IfRevision(h.revision))
+		if err == nil {
+			r.undefine()
+			return true, nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return false, fmt.Errorf("delete the definition of %q: %w", r.id.Name, err)
+		}
+	}
+}

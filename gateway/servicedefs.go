@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+	"seagate/catalog"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/streams"
+	"seagate/streams/peer"
+)
+
+// A ServiceView is a service with its servers, its definition, or both.
+type ServiceView struct {
+	peer.Service
+	History *schema.History // nil if nobody defined it
+}
+
+func serviceID(p *auth.Principal, service string) streams.ID {
+	return streams.ID{Space: p.JailUID, Name: service}
+}
+
+// DefineService makes or replaces the definition of a service, durably. The outcome's
+// definition is the one in force afterwards. Calls that are under way keep the one that
+// they began with.
+func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (schema.Outcome, error) {
+	def, err := g.readService(p, service, definition)
+	if err != nil {
+		return schema.Outcome{}, err
+	}
+	outcome, err := g.Catalog.Services.Define(ctx, serviceID(p, service), def)
+	if err != nil {
+		return schema.Outcome{}, attempted("define the service", err)
+	}
+	if outcome.Change != schema.Unchanged {
+		g.Log.Info("service defined", "jail", p.JailID, "client", p.ClientID, "service", service,
+			"version", def.Version.String(), "change", string(outcome.Change))
+	}
+	return outcome, nil
+}
+
+// PlanDefineService says what DefineService would do, and changes nothing.
+func (g *Gateway) PlanDefineService(p *auth.Principal, service string, definition []byte) (schema.Outcome, error) {
+	def, err := g.readService(p, service, definition)
+	if err != nil {
+		return schema.Outcome{}, err
+	}
+	outcome, err := g.Catalog.Services.Plan(serviceID(p, service), def)
+	return outcome, attempted("define the service", err)
+}
+
+func (g *Gateway) readService(p *auth.Principal, service string, definition []byte) (*schema.Definition, error) {
+	if err := g.authorize(p, auth.DefineServices); err != nil {
+		return nil, err
+	}
+	if err := protocol.CheckServiceName(service); err != nil {
+		return nil, err
+	}
+	def, err := schema.ParseService(definition, service, g.settings.Schema, checkProcedure)
+	return def, g.definitionRefusal(err)
+}
+
+// checkProcedure is protocol.CheckProcedureName without the code.
+func checkProcedure(name string) error {
+	err := protocol.CheckProcedureName(name)
+	if refusal := (*protocol.Error)(nil); errors.As(err, &refusal) {
+		return errors.New(refusal.Message)
+	}
+	return err
+}
+
+// DeleteServiceDefinition deletes all versions of a service's definition, durably. Its
+// servers stay, and its calls are not checked any more.
+func (g *Gateway) DeleteServiceDefinition(ctx context.Context, p *auth.Principal, service string) error {
+	if err := g.authorize(p, auth.DefineServices); err != nil {
+		return err
+	}
+	err := g.Catalog.Services.Delete(ctx, serviceID(p, service))
+	if errors.Is(err, catalog.ErrNotFound) {
+		return protocol.Errorf(protocol.CodeNoSuchService, "the service %q is not defined", service)
+	}
+	if err != nil {
+		return attempted("delete the definition of the service", err)
+	}
+	g.audit(p, "service definition deleted", service)
+	return nil
+}
+
+// ListServices returns at most limit services of the principal's jail, those that have
+// servers and those that are defined, in the order of their names, from the first name
+// higher than after. more reports whether others follow.
+func (g *Gateway) ListServices(p *auth.Principal, after string, limit int) (list []ServiceView, more bool, err error) {
+	if err := g.authorize(p, auth.ListServices); err != nil {
+		return nil, false, err
+	}
+	s := g.JoinServices(p)
+	defer s.Close()
+	served, more, err := s.link.List(context.Background(), after, limit)
+	if err != nil {
+		return nil, false, attempted("list the services", err)
+	}
+	defined := g.Catalog.Services.List(p.JailUID, after, limit+1)
+	for len(served) > 0 || len(defined) > 0 {
+		if len(list) == limit {
+			return list, true, nil
+		}
+		var one ServiceView
+		order := mergeOrder(served, defined)
+		if order <= 0 {
+			one.Service, served = served[0], served[1:]
+		}
+		if order >= 0 {
+			one.Name, one.History, defined = defined[0].Name(), defined[0].History(), defined[1:]
+		}
+		list = append(list, one)
+	}
+	return list, more, nil
+}
+
+// mergeOrder is negative if the first of served comes first, positive if the first of
+// defined does, and 0 if they are the same service.
+func mergeOrder(served []peer.Service, defined []*catalog.Service) int {
+	switch {
+	case len(defined) == 0:
+		return -1
+	case len(served) == 0:
+		return 1
+	}
+	return strings.Compare(served[0].Name, defined[0].Name())
+}
+
+// Service returns a service of the principal's jail.
+func (g *Gateway) Service(p *auth.Principal, name string) (ServiceView, error) {
+	if err := g.authorize(p, auth.ListServices); err != nil {
+		return ServiceView{}, err
+	}
+	s := g.JoinServices(p)
+	defer s.Close()
+	view := ServiceView{History: g.Catalog.Services.Lookup(serviceID(p, name)).History()}
+	var err error
+	view.Service, err = s.link.Service(context.Background(), name)
+	if view.History != nil && errors.Is(err, peer.ErrNoSuchService) {
+		view.Name, err = name, nil
+	}
+	return view, g.callError(name, "", err)
+}
+
+// ServiceVersion returns one of the definitions that the service has had. The version is
+// compared part by part: 1 finds "1.0.0". "" is the one in force.
+func (g *Gateway) ServiceVersion(p *auth.Principal, service, version string) (*schema.Definition, error) {
+	if err := g.authorize(p, auth.ListServices); err != nil {
+		return nil, err
+	}
+	history := g.Catalog.Services.Lookup(serviceID(p, service)).History()
+	if history == nil {
+		return nil, protocol.Errorf(protocol.CodeNoSuchService, "the service %q is not defined", service)
+	}
+	if version == "" {
+		return history.Current().Definition, nil
+	}
+	v, err := schema.ParseVersionText(version)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is not a version: %s", version, plain(err))
+	}
+	if def := history.Version(v); def != nil {
+		return def, nil
+	}
+	return nil, protocol.Errorf(protocol.CodeVersionNotFound, "the service %q has no version %s", service, version)
+}
+
+// checkCall returns the compact body of a call or signal that may be made, and what the
+// service is defined as, or nil.
+func (s *Services) checkCall(service, procedure string, body jsontext.Value) (jsontext.Value, *schema.Service, error) {
+	document, err := s.gateway.decodeBody(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	defined := s.gateway.Catalog.Services.Lookup(serviceID(s.principal, service)).Current()
+	if defined == nil {
+		return document.Raw, nil, nil
+	}
+	if !defined.Has(procedure) {
+		return nil, nil, protocol.Errorf(protocol.CodeNoSuchProcedure,
+			"version %s of the service %q does not define the procedure %q", defined.Definition.Version, service, procedure)
+	}
+	return document.Raw, defined, attempted("check the body", defined.CheckBody(procedure, document))
+}
+
+// resultCheck returns what judges the result of a call, or nil.
+func (g *Gateway) resultCheck(defined *schema.Service, procedure string) func([]byte) error {
+	if defined == nil || !defined.ChecksResult(procedure) {
+		return nil
+	}
+	return func(result []byte) error {
+		document, err := g.decodeBody(result)
+		if err != nil {
+			return err
+		}
+		return defined.CheckResult(procedure, document)
+	}
+}
