@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Stats is what a server has done since it was registered.
@@ -44,8 +45,19 @@ func (c *counts) answered(took time.Duration) {
 
 func (c *counts) failedWith(err error) {
 	c.failed++
-	text := strings.TrimPrefix(err.Error(), "peer: ")
-	c.lastError = text[:min(len(text), maxLastError)]
+	c.lastError = cut(strings.TrimPrefix(err.Error(), "peer: "), maxLastError)
+}
+
+// cut returns the text as valid UTF-8 of at most so many bytes, so that whatever
+// a server answers can be shown.
+func cut(text string, most int) string {
+	if len(text) > most {
+		for limit := most - utf8.UTFMax; most > limit && !utf8.RuneStart(text[most]); {
+			most--
+		}
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "?")
 }
 
 func (c *counts) stats(underWay int) Stats {
