@@ -10,8 +10,9 @@ import (
 // is the name of a service, see Endpoint.
 type Address string
 
-// addressMark begins all addresses and no name that is made for people.
-const addressMark = "@"
+// addressMark begins all addresses. protocol.CheckServiceName allows it in no
+// name, so no service of a gateway's client looks like an address.
+const addressMark = "#"
 
 // NewAddress returns a fresh address.
 func NewAddress() Address { return Address(addressMark + rand.Text()) }

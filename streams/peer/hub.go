@@ -11,7 +11,7 @@ import (
 type Options struct {
 	Topics *streams.Network // nil if its links have no topics
 
-	ServicesPerSpace     int
+	ServicesPerSpace     int // addresses not counted: there is one for each link
 	ServersPerService    int
 	ProceduresPerService int
 	CallsPerLink         int // under way
@@ -85,9 +85,6 @@ func (h *Hub) join(name string, who Identity, address Address) *link {
 		outs:    map[*outTopic]struct{}{},
 		ins:     map[*inTopic]struct{}{},
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.members[address] = struct{}{}
 	return l
 }
 

@@ -50,6 +50,8 @@ func (l *link) check(o Offer) error {
 	switch {
 	case o.Service == "" || len(o.Procedures) == 0 || slices.Contains(o.Procedures, ""):
 		return fmt.Errorf("%w: it needs the name of a service and of a procedure", ErrBadOffer)
+	case IsAddress(o.Service) && Address(o.Service) != l.address: // whether somebody has it or not
+		return fmt.Errorf("%w: an address is served by its own link alone", ErrServiceTaken)
 	case o.Credit < 1 || o.Credit > MaxCredit:
 		return fmt.Errorf("%w: the credit must be from 1 to %d", ErrBadOffer, MaxCredit)
 	}
@@ -206,7 +208,6 @@ func (l *link) Close() error {
 		return nil
 	}
 	l.closed = true
-	delete(sp.members, l.address)
 	servers := slices.Collect(maps.Keys(l.servers))
 	calls := slices.Collect(maps.Keys(l.calls))
 	held := map[*server][]*call{}

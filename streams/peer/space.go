@@ -16,8 +16,8 @@ type space struct {
 
 	mu       sync.Mutex // guards what follows, and what says so below
 	services map[string]*service
-	members  map[Address]struct{} // links that are open
-	owners   map[string]int       // calls under way, by Identity.Owner
+	names    []string       // of the services, in order, without addresses
+	owners   map[string]int // calls under way, by Identity.Owner
 	watchers map[string]map[*watch]struct{}
 }
 
@@ -26,7 +26,6 @@ func newSpace(h *Hub, name string) *space {
 		hub:      h,
 		name:     name,
 		services: map[string]*service{},
-		members:  map[Address]struct{}{},
 		owners:   map[string]int{},
 		watchers: map[string]map[*watch]struct{}{},
 	}
@@ -82,11 +81,6 @@ func (sp *space) register(s *server) error {
 	if s.link.closed {
 		return ErrClosed
 	}
-	if a := Address(s.offer.Service); a != s.link.address {
-		if _, taken := sp.members[a]; taken { // also while nothing is bound there
-			return ErrServiceTaken
-		}
-	}
 	svc := sp.services[s.offer.Service]
 	if err := sp.admitLocked(svc, s); err != nil {
 		return err
@@ -94,6 +88,9 @@ func (sp *space) register(s *server) error {
 	if svc == nil {
 		svc = &service{procedures: map[string]int{}}
 		sp.services[s.offer.Service] = svc
+		if i, _ := slices.BinarySearch(sp.names, s.offer.Service); !IsAddress(s.offer.Service) {
+			sp.names = slices.Insert(sp.names, i, s.offer.Service)
+		}
 	}
 	svc.servers = append(svc.servers, s)
 	for _, p := range s.offer.Procedures {
@@ -109,7 +106,7 @@ func (sp *space) register(s *server) error {
 func (sp *space) admitLocked(svc *service, s *server) error {
 	o := &sp.hub.opts
 	if svc == nil {
-		if len(sp.services) >= o.ServicesPerSpace {
+		if !IsAddress(s.offer.Service) && len(sp.names) >= o.ServicesPerSpace {
 			return fmt.Errorf("%w: there are %d", ErrTooManyServices, o.ServicesPerSpace)
 		}
 		if len(s.offer.Procedures) > o.ProceduresPerService {
@@ -125,8 +122,6 @@ func (sp *space) admitLocked(svc *service, s *server) error {
 	}
 	first := svc.servers[0]
 	switch {
-	case IsAddress(s.offer.Service) && first.link != s.link:
-		return ErrServiceTaken
 	case s.offer.Sole || first.offer.Sole:
 		return ErrServiceTaken
 	case len(svc.servers) >= o.ServersPerService:
@@ -161,6 +156,9 @@ func (sp *space) removeLocked(s *server) bool {
 	}
 	if len(svc.servers) == 0 {
 		delete(sp.services, s.offer.Service)
+		if i, listed := slices.BinarySearch(sp.names, s.offer.Service); listed {
+			sp.names = slices.Delete(sp.names, i, i+1)
+		}
 	}
 	return true
 }
