@@ -192,6 +192,7 @@ func (s *Session) Close() {
 	s.mu.Lock()
 	subs, provisions, merges := s.subs, s.provisions, s.merges
 	s.subs, s.provisions, s.merges = nil, nil, nil
+	s.calls = nil // a client that is gone is not told that they are cancelled
 	s.mu.Unlock()
 	for _, p := range provisions {
 		p.close()

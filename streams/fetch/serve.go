@@ -83,12 +83,12 @@ func Serve(ctx context.Context, l peer.Calls, service string, handlers map[strin
 	return s, nil
 }
 
-// StopTime is how long calls under way may take after Stop.
+// StopTime is how long calls and signals under way may take after Stop.
 const StopTime = 30 * time.Second
 
-// Stop takes nothing new and waits for the handlers that run, up to StopTime.
-// When ctx ends first, it ends their calls and returns the error of ctx once
-// the handlers have returned.
+// Stop takes nothing new and waits for the handlers that run. After StopTime it
+// ends their contexts, those of signals too, and returns nil once they have
+// returned. When ctx ends first, it does so then, and returns the error of ctx.
 func (s *Server) Stop(ctx context.Context) error {
 	s.registration.Withdraw(StopTime)
 	s.mu.Lock()
@@ -96,15 +96,18 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.running.Wait(); close(done) }()
+	late := time.NewTimer(StopTime)
+	defer late.Stop()
+	var err error
 	select {
 	case <-done:
-		s.cancel()
-		return nil
+	case <-late.C:
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
 	s.cancel()
 	<-done
-	return ctx.Err()
+	return err
 }
 
 // serving is a Server as the network sees it.

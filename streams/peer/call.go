@@ -209,9 +209,8 @@ func (c *call) giveUp(why Reason) bool {
 	return true
 }
 
-// serverGone ends the call if that server has it. If tell is set the server is
-// still there to be told.
-func (c *call) serverGone(s *server, tell bool) {
+// serverGone ends the call if that server has it, and tells both sides.
+func (c *call) serverGone(s *server, why Reason) {
 	c.mu.Lock()
 	if c.over || c.server != s {
 		c.mu.Unlock()
@@ -220,9 +219,7 @@ func (c *call) serverGone(s *server, tell bool) {
 	c.endLocked(ErrServerGone)
 	c.to.Done(nil, ErrServerGone)
 	c.mu.Unlock()
-	if tell {
-		s.to.GivenUp(c.public, TimedOut)
-	}
+	s.to.GivenUp(c.public, why)
 }
 
 // Cancel implements Pending.

@@ -82,6 +82,7 @@ func (h *Hub) join(name string, who Identity, address Address) *link {
 		done:    make(chan struct{}),
 		servers: map[*server]struct{}{},
 		calls:   map[*call]struct{}{},
+		watches: map[*watch]struct{}{},
 		outs:    map[*outTopic]struct{}{},
 		ins:     map[*inTopic]struct{}{},
 	}

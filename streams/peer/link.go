@@ -47,7 +47,9 @@ type Services interface {
 	// whenever servers come or go, one call after the other. Changes that follow
 	// each other quickly may be told together, so the same number again means
 	// that other servers are there. The last call has the last number. changed
-	// must not block. No call begins after stop has returned.
+	// must not block; it may use the link, and stop the watch. A watch ends with
+	// stop and with the link, and a closed link calls nothing. A call that is
+	// under way in another goroutine at that moment still comes.
 	Watch(service string, changed func(servers int)) (stop func())
 
 	// Service describes a service. It returns ErrNoSuchService.
@@ -237,4 +239,5 @@ const (
 	TimedOut   Reason = "timeout"
 	CallerGone Reason = "caller_gone"
 	Cancelled  Reason = "cancelled"
+	ServerGone Reason = "server_gone" // the server's own link has ended
 )

@@ -22,6 +22,7 @@ type link struct {
 	closed  bool
 	servers map[*server]struct{}
 	calls   map[*call]struct{}
+	watches map[*watch]struct{}
 
 	topics sync.Mutex // guards what follows
 	left   bool
@@ -74,7 +75,7 @@ func (s *server) Withdraw(grace time.Duration) {
 	}
 	sp.removed(s)
 	for _, c := range left {
-		c.serverGone(s, true)
+		c.serverGone(s, TimedOut)
 	}
 }
 
@@ -85,7 +86,7 @@ func (s *server) endCalls() {
 	left := slices.Collect(maps.Keys(s.calls))
 	sp.mu.Unlock()
 	for _, c := range left {
-		c.serverGone(s, true)
+		c.serverGone(s, TimedOut)
 	}
 }
 
@@ -208,6 +209,9 @@ func (l *link) Close() error {
 		return nil
 	}
 	l.closed = true
+	for w := range l.watches {
+		w.stopLocked()
+	}
 	servers := slices.Collect(maps.Keys(l.servers))
 	calls := slices.Collect(maps.Keys(l.calls))
 	held := map[*server][]*call{}
@@ -218,7 +222,7 @@ func (l *link) Close() error {
 	sp.mu.Unlock()
 	for s, calls := range held {
 		for _, c := range calls {
-			c.serverGone(s, false)
+			c.serverGone(s, ServerGone)
 		}
 	}
 	for _, c := range calls {

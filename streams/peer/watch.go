@@ -7,25 +7,29 @@ import (
 	"sync/atomic"
 )
 
-// A watch tells one watcher how many servers a service has.
+// A watch tells one watcher how many servers a service has. One goroutine at a
+// time tells; whoever brings news meanwhile leaves them to it.
 //
 // Locks are taken in the order watch.mu, then space.mu.
 type watch struct {
-	space   *space
+	link    *link
 	service string
 	stopped atomic.Bool
 	version uint64 // counts what changed; guarded by space.mu
 
-	mu      sync.Mutex // held while changed is called, so that the last call has the last number
+	changed func(servers int) // called without locks: it may serve what it watches
+
+	mu      sync.Mutex // guards what follows
+	telling bool       // a goroutine is in look, and looks again before it leaves
 	told    uint64     // the version of the last call
-	changed func(servers int)
 }
 
 // Watch implements Link.
 func (l *link) Watch(service string, changed func(servers int)) (stop func()) {
-	w := &watch{space: l.space, service: service, version: 1, changed: changed}
-	w.space.addWatch(w) // first, so that no change falls between
-	w.look()
+	w := &watch{link: l, service: service, version: 1, changed: changed}
+	if l.addWatch(w) { // first, so that no change falls between
+		w.look()
+	}
 	return w.stop
 }
 
@@ -33,36 +37,63 @@ func (l *link) Watch(service string, changed func(servers int)) (stop func()) {
 func (w *watch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n, version := w.space.servers(w); version != w.told && !w.stopped.Load() {
+	if w.telling {
+		return
+	}
+	w.telling = true
+	defer func() { w.telling = false }()
+	for {
+		n, version := w.link.space.servers(w)
+		if version == w.told || w.stopped.Load() {
+			return
+		}
 		w.told = version
-		w.changed(n)
+		w.tell(n)
 	}
 }
 
-func (w *watch) stop() {
-	w.stopped.Store(true)
-	w.space.removeWatch(w)
+// tell calls the watcher without the lock, which it takes again.
+func (w *watch) tell(n int) {
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	w.changed(n)
 }
 
-func (sp *space) addWatch(w *watch) {
+func (w *watch) stop() {
+	sp := w.link.space
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
+	w.stopLocked()
+}
+
+// stopLocked needs the mutex of the space.
+func (w *watch) stopLocked() {
+	w.stopped.Store(true)
+	delete(w.link.watches, w)
+	watchers := w.link.space.watchers
+	of := watchers[w.service]
+	delete(of, w)
+	if len(of) == 0 {
+		delete(watchers, w.service)
+	}
+}
+
+// addWatch returns false if the link is closed.
+func (l *link) addWatch(w *watch) bool {
+	sp := l.space
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if l.closed {
+		return false
+	}
 	of := sp.watchers[w.service]
 	if of == nil {
 		of = map[*watch]struct{}{}
 		sp.watchers[w.service] = of
 	}
 	of[w] = struct{}{}
-}
-
-func (sp *space) removeWatch(w *watch) {
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	of := sp.watchers[w.service]
-	delete(of, w)
-	if len(of) == 0 {
-		delete(sp.watchers, w.service)
-	}
+	l.watches[w] = struct{}{}
+	return true
 }
 
 func (sp *space) servers(w *watch) (n int, version uint64) {
