@@ -59,8 +59,12 @@ func importFile(ctx context.Context, t *task, o client.ImportOptions) error {
 	if t.JSON {
 		return t.value(done)
 	}
+	would := ""
+	if o.DryRun {
+		would = "would be "
+	}
 	for _, c := range done.Changes {
-		words := []string{c.Change, "jail", c.Jail}
+		words := []string{would + c.Change, "jail", c.Jail}
 		if c.Client != "" {
 			words = append(words, "client", c.Client)
 		}

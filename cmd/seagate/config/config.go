@@ -258,12 +258,13 @@ func Default() *Config {
 }
 
 // Development returns the configuration of "seagate dev" when nothing is set:
-// only this machine can connect, the data folder is another one, and it ends at
-// once, since somebody waits for it.
+// only this machine can connect, the data folder is another one, there are few
+// connections, and it ends at once, since somebody waits for it.
 func Development() *Config {
 	c := Default()
 	c.Listen = "127.0.0.1:3104"
 	c.DataDir = "data/dev"
+	c.Limits.Sockets = 500 // what the usual limit of 1,024 open files has room for
 	c.Shutdown.Drain, c.Shutdown.Timeout = 0, time.Second
 	return c
 }
