@@ -54,6 +54,8 @@ type Catalog struct {
 	streams sync.Map // streams.ID to *Stream
 	made    func(streams.ID)
 
+	transientEnded func(streams.ID)
+
 	mu    sync.Mutex // guards jails, and is held where streams is changed
 	jails map[string]*jail
 }
@@ -68,7 +70,7 @@ type jail struct {
 // New loads the catalog from storage. It fails if it cannot read a record:
 // without its history a stream could be defined again from any version.
 func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
-	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}, made: func(streams.ID) {}}
+	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}, made: func(streams.ID) {}, transientEnded: func(streams.ID) {}}
 	c.table = &table{parts.Records, schemasTable, opts, c.reserve, c.count}
 	if err := c.table.load(ctx, func(id streams.ID) *record { return &c.add(id).record }); err != nil {
 		return nil, err
@@ -89,6 +91,11 @@ func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 // topic, and sometimes without such a reason. f must not block. OnMade must be called once
 // at most, before the catalog is used.
 func (c *Catalog) OnMade(f func(streams.ID)) { c.made = f }
+
+// OnTransientEnded lets f be called after a transient topic was deleted, by whomever, with
+// the turn of its stream taken: f must not block, and must not write to the stream. It must
+// be called once at most, before the catalog is used.
+func (c *Catalog) OnTransientEnded(f func(streams.ID)) { c.transientEnded = f }
 
 // Lookup returns the stream, or nil if there is none. It takes no lock and
 // allocates nothing but the key.

@@ -78,7 +78,7 @@ func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcom
 	if s.isRemoved() {
 		return schema.Outcome{}, errRemoved
 	}
-	if s.IsTransient() {
+	if s.IsTransient() { // what is defined lasts
 		if err := s.endTransient(ctx); err != nil {
 			return schema.Outcome{}, err
 		}
@@ -92,8 +92,8 @@ func (s *Stream) define(ctx context.Context, next *schema.Schema) (schema.Outcom
 	return outcome, nil
 }
 
-// endTransient deletes the transient topic of a stream that is about to be defined: what
-// is defined lasts. Nobody makes another topic before reopen. The caller has the turn.
+// endTransient deletes the transient topic of a stream with its groups. Nobody makes
+// another topic before reopen. The caller has the turn.
 func (s *Stream) endTransient(ctx context.Context) error {
 	if err := s.deleteTopic(ctx); err != nil {
 		return err

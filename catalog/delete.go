@@ -67,7 +67,52 @@ func (s *Stream) deleteTopic(ctx context.Context) error {
 	s.mu.Lock()
 	s.deleted = true
 	s.mu.Unlock()
-	return s.catalog.Network.Delete(ctx, s.id)
+	transient := s.IsTransient()
+	err := s.catalog.Network.Delete(ctx, s.id)
+	if err == nil && transient {
+		s.catalog.transientEnded(s.id)
+	}
+	return err
+}
+
+// DeleteTransient deletes a stream that is no more than the transient topic, with its
+// groups, if the topic is idle: see streams.Topic.EndIf. A nil idle deletes it in any case.
+// A stream that was defined meanwhile, or that has another topic, stays. DeleteTransient
+// returns whether it deleted the stream.
+func (c *Catalog) DeleteTransient(ctx context.Context, topic *streams.Topic, idle func(streams.Info) bool) (bool, error) {
+	s := c.Lookup(topic.ID())
+	if s == nil {
+		return false, nil
+	}
+	endTurn, err := s.takeTurn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer endTurn()
+	if !s.endIfIdle(topic, idle) {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
+	if err := s.endTransient(ctx); err != nil {
+		return false, err
+	}
+	s.reopen()
+	s.removeUnused()
+	return true, nil
+}
+
+// endIfIdle ends the transient topic, unless it is not the stream's any more or is in use.
+// The caller has the turn.
+func (s *Stream) endIfIdle(topic *streams.Topic, idle func(streams.Info) bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, ok := s.Existing()
+	if !ok || now != topic || !topic.IsTransient() || s.removed || s.Schema() != nil {
+		return false
+	}
+	s.deleted = idle == nil || topic.EndIf(idle)
+	return s.deleted
 }
 
 // DeleteJail deletes all streams and definitions of services of a jail, durably. The caller must have made

@@ -8,6 +8,7 @@ import (
 	"seagate/auth"
 	"seagate/catalog"
 	"seagate/schema"
+	"seagate/streams"
 	"seagate/streams/peer"
 )
 
@@ -75,7 +76,7 @@ type Gateway struct {
 	logins   *logins
 	filters  filterTable
 	rates    rates
-	jobs     jobs
+	jobs     *jobs
 	services *peer.Hub
 	shards   atomic.Uint32
 	waiting  *waiting
@@ -88,7 +89,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		Parts:    parts,
 		settings: settings,
 		logins:   newLogins(settings.ConnectionsPerClient),
-		jobs:     jobs{policy: settings.Jobs},
+		jobs:     newJobs(settings.Jobs),
 	}
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
@@ -98,6 +99,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	}
 	parts.Directory.OnRevoke(g.revoked)
 	parts.Catalog.OnMade(g.waiting.begin)
+	parts.Catalog.OnTransientEnded(func(id streams.ID) { g.jobs.settle(g.Catalog, id, 0) })
 	return g, nil
 }
 

@@ -2,10 +2,9 @@ package gateway
 
 import (
 	"context"
-	"errors"
-	"maps"
-	"slices"
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"seagate/auth"
@@ -22,23 +21,41 @@ type JobPolicy struct {
 	IdleTimeout time.Duration // a stream ends that nobody has used or read for this long
 }
 
-// jobs is the job streams that there are, by jail and name.
+// jobs is the job streams that there are. Jails share few locks, and none is held while the
+// catalog is called, so a jail that is busy, or at its bound, does not hold up the others.
 type jobs struct {
 	policy JobPolicy
+	seed   maphash.Seed
+	shards [64]jobShard
+}
 
-	mu    sync.Mutex // guards what follows, and is held where a job stream is made
-	jails map[string]map[string]*job
+type jobShard struct {
+	mu    sync.Mutex // guards what follows
+	jails map[string]map[string]*jobEntry
+}
+
+// A jobEntry keeps the room of a job stream, or of one that is being made.
+type jobEntry struct {
+	job    *job // nil: it is being made
+	making int  // calls of jobs.open that make it
 }
 
 type job struct {
 	topic *streams.Topic
-	used  time.Time // when it was last used or read, as far as is known
-	next  uint64    // the number of the next message at that time
+	used  atomic.Int64  // when it was last used or read, as far as is known, in Unix nanoseconds
+	next  atomic.Uint64 // the number of the next message at that time
+}
+
+func newJobs(p JobPolicy) *jobs { return &jobs{policy: p, seed: maphash.MakeSeed()} }
+
+func (t *jobs) shard(jail string) *jobShard {
+	return &t.shards[maphash.String(t.seed, jail)%uint64(len(t.shards))]
 }
 
 // OpenJob makes the stream a job stream if nobody has defined it or used it, so that the
 // operations that follow find it. Streams that are there stay what they are. It needs the
-// right to publish: whoever only reads makes no streams.
+// right to publish: whoever only reads makes no streams. The making, or a refusal of it,
+// counts as a message against the client's rate.
 func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 	if err := g.authorize(p, auth.Publish); err != nil {
 		return err
@@ -57,6 +74,9 @@ func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 	if err := protocol.CheckStreamName(stream); err != nil {
 		return err
 	}
+	if err := g.spend(p, 1); err != nil {
+		return err
+	}
 	made, err := g.jobs.open(g.Catalog, id)
 	if err == nil && made {
 		g.Metrics.JobStreamsMade.Inc()
@@ -67,96 +87,146 @@ func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 
 // open makes a job stream, unless there is a stream of that name already.
 func (t *jobs) open(c *catalog.Catalog, id streams.ID) (made bool, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if err := t.reserve(id); err != nil {
+		return false, err
+	}
+	defer func() { made = t.settle(c, id, 1) && err == nil }()
 	if s := c.Lookup(id); s.Schema() != nil || s != nil && s.IsOpen() {
 		return false, nil
 	}
-	if len(t.jails[id.Space]) >= t.policy.Streams {
-		t.forgetEndedLocked(c, id.Space)
-	}
-	if len(t.jails[id.Space]) >= t.policy.Streams {
-		return false, protocol.Errorf(protocol.CodeTooManyStreams,
+	noAge, noCount := time.Duration(0), uint64(0)
+	_, err = c.OpenTransient(id, streams.Overrides{Age: &noAge, Messages: &noCount, Bytes: &t.policy.Bytes})
+	return false, err
+}
+
+// reserve takes room for a job stream that is about to be made. The caller must call settle.
+func (t *jobs) reserve(id streams.ID) error {
+	sh := t.shard(id.Space)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.jails[id.Space][id.Name]
+	if e == nil && len(sh.jails[id.Space]) >= t.policy.Streams {
+		return protocol.Errorf(protocol.CodeTooManyStreams,
 			"the jail has %d job streams, as many as it may have: delete those that are done", t.policy.Streams)
 	}
-	noAge, noCount := time.Duration(0), uint64(0)
-	s, err := c.OpenTransient(id, streams.Overrides{Age: &noAge, Messages: &noCount, Bytes: &t.policy.Bytes})
-	if err != nil {
-		return false, err
+	if e == nil {
+		if sh.jails == nil {
+			sh.jails = map[string]map[string]*jobEntry{}
+		}
+		if sh.jails[id.Space] == nil {
+			sh.jails[id.Space] = map[string]*jobEntry{}
+		}
+		e = &jobEntry{}
+		sh.jails[id.Space][id.Name] = e
 	}
-	topic, ok := s.Existing()
-	if !ok || !topic.IsTransient() { // somebody else was faster
-		return false, nil
+	e.making++
+	return nil
+}
+
+// settle makes the entry of a stream, if it has one, say what there is now: after reserve,
+// with reserved 1, and after a deletion. It reports whether there is another job stream
+// than before.
+func (t *jobs) settle(c *catalog.Catalog, id streams.ID, reserved int) (made bool) {
+	sh := t.shard(id.Space)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.jails[id.Space][id.Name]
+	if e == nil {
+		return false
 	}
-	if t.jails == nil {
-		t.jails = map[string]map[string]*job{}
+	e.making -= reserved
+	topic, ok := c.Network.Lookup(id)
+	switch {
+	case ok && topic.IsTransient():
+		if made = e.job == nil || e.job.topic != topic; made {
+			e.job = &job{topic: topic}
+			e.job.use(time.Now(), 1)
+		}
+	case e.making > 0:
+		e.job = nil
+	default:
+		delete(sh.jails[id.Space], id.Name)
+		if len(sh.jails[id.Space]) == 0 {
+			delete(sh.jails, id.Space)
+		}
 	}
-	if t.jails[id.Space] == nil {
-		t.jails[id.Space] = map[string]*job{}
-	}
-	t.jails[id.Space][id.Name] = &job{topic: topic, used: time.Now(), next: 1}
-	return true, nil
+	return made
 }
 
 func (t *jobs) touch(id streams.ID, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if j := t.jails[id.Space][id.Name]; j != nil {
-		j.used = now
+	sh := t.shard(id.Space)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if e := sh.jails[id.Space][id.Name]; e != nil && e.job != nil {
+		e.job.used.Store(now.UnixNano())
 	}
 }
 
-// forgetEndedLocked forgets the job streams of a jail that were deleted, by whomever.
-func (t *jobs) forgetEndedLocked(c *catalog.Catalog, jail string) {
-	maps.DeleteFunc(t.jails[jail], func(name string, j *job) bool {
-		topic, ok := c.Network.Lookup(streams.ID{Space: jail, Name: name})
-		return !ok || topic != j.topic
-	})
-	if len(t.jails[jail]) == 0 {
-		delete(t.jails, jail)
-	}
-}
-
-// idle returns the job streams that nobody has used for the idle timeout.
-func (t *jobs) idle(c *catalog.Catalog, now time.Time) (ids []streams.ID) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, jail := range slices.Collect(maps.Keys(t.jails)) {
-		t.forgetEndedLocked(c, jail)
-		for name, j := range t.jails[jail] {
-			info := j.topic.Info()
-			if info.Readers > 0 || info.Next != j.next {
-				j.used, j.next = now, info.Next
-			}
-			if now.Sub(j.used) >= t.policy.IdleTimeout {
-				ids = append(ids, streams.ID{Space: jail, Name: name})
+// all returns the job streams.
+func (t *jobs) all() (all []*job) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		for _, jail := range sh.jails {
+			for _, e := range jail {
+				if e.job != nil {
+					all = append(all, e.job)
+				}
 			}
 		}
+		sh.mu.Unlock()
 	}
-	return ids
+	return all
 }
 
-// JobStreams returns how many job streams there are.
-func (g *Gateway) JobStreams() (n int) {
-	g.jobs.mu.Lock()
-	defer g.jobs.mu.Unlock()
-	for _, jail := range slices.Collect(maps.Keys(g.jobs.jails)) {
-		g.jobs.forgetEndedLocked(g.Catalog, jail)
-		n += len(g.jobs.jails[jail])
+// count returns how many job streams there are.
+func (t *jobs) count() (n int) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		for _, jail := range sh.jails {
+			n += len(jail)
+		}
+		sh.mu.Unlock()
 	}
 	return n
 }
 
-// EndIdleJobs deletes the job streams that nobody has used for JobPolicy.IdleTimeout. The
-// transport that makes them calls it again and again.
+func (j *job) use(now time.Time, next uint64) {
+	j.used.Store(now.UnixNano())
+	j.next.Store(next)
+}
+
+// idle reports whether nobody wants the job stream, and nobody has used it for the timeout.
+// It notes the use that info shows.
+func (j *job) idle(info streams.Info, now time.Time, timeout time.Duration) bool {
+	wanted := info.Readers > 0 || info.Providers > 0 || info.Interest.Groups > 0
+	if wanted || info.Next != j.next.Load() {
+		j.use(now, info.Next)
+	}
+	return now.Sub(time.Unix(0, j.used.Load())) >= timeout
+}
+
+// JobStreams returns how many job streams there are.
+func (g *Gateway) JobStreams() int { return g.jobs.count() }
+
+// EndIdleJobs deletes the job streams that nobody wants, and that nobody has used for
+// JobPolicy.IdleTimeout. The transport that makes them calls it again and again.
 func (g *Gateway) EndIdleJobs(ctx context.Context) {
-	for _, id := range g.jobs.idle(g.Catalog, time.Now()) {
-		if err := g.Catalog.Delete(ctx, id); err != nil && !errors.Is(err, catalog.ErrNotFound) {
-			g.Log.Error("an idle job stream could not be deleted", "stream", id.Name, "error", err)
+	for _, j := range g.jobs.all() {
+		idle := func(info streams.Info) bool { return j.idle(info, time.Now(), g.jobs.policy.IdleTimeout) }
+		if !idle(j.topic.Info()) {
 			continue
 		}
-		g.Metrics.JobStreamsIdle.Inc()
-		g.Log.Debug("idle job stream deleted", "stream", id.Name)
+		stream := j.topic.ID().Name
+		deleted, err := g.Catalog.DeleteTransient(ctx, j.topic, idle) // it may be used or defined meanwhile
+		if err != nil {
+			g.Log.Error("an idle job stream could not be deleted", "stream", stream, "error", err)
+		}
+		if deleted {
+			g.Metrics.JobStreamsIdle.Inc()
+			g.Log.Debug("idle job stream deleted", "stream", stream)
+		}
 	}
 }
 
@@ -169,15 +239,14 @@ func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream strin
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
 		return false, 0, err
 	}
-	s := g.Catalog.Lookup(streamID(p, stream))
-	if s.IsTransient() {
-		if err := g.Catalog.Delete(ctx, s.ID()); err != nil && !errors.Is(err, catalog.ErrNotFound) {
-			return false, 0, attempted("delete the stream", err)
+	if deleted, err := g.endJob(ctx, streamID(p, stream)); err != nil || deleted {
+		if deleted {
+			g.Log.Debug("job stream deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream)
 		}
-		g.Log.Debug("job stream deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream)
-		return true, 0, nil
+		return deleted, 0, attempted("delete the stream", err)
 	}
-	if s == nil {
+	s := g.Catalog.Lookup(streamID(p, stream)) // it may have been defined meanwhile
+	if s == nil || s.IsTransient() {
 		return false, 0, nil
 	}
 	topic, ok := s.Existing()
@@ -188,4 +257,17 @@ func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream strin
 		err = g.ClearHeader(ctx, p, stream)
 	}
 	return false, topic.Bounds().Next, err
+}
+
+// endJob deletes a stream if it is a job stream.
+func (g *Gateway) endJob(ctx context.Context, id streams.ID) (deleted bool, err error) {
+	s := g.Catalog.Lookup(id)
+	if s == nil {
+		return false, nil
+	}
+	topic, ok := s.Existing()
+	if !ok || !topic.IsTransient() {
+		return false, nil
+	}
+	return g.Catalog.DeleteTransient(ctx, topic, nil)
 }

@@ -104,6 +104,10 @@ type Info struct {
 func (t *Topic) Info() Info {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	return t.infoLocked()
+}
+
+func (t *Topic) infoLocked() Info {
 	return Info{
 		State:     t.stateLocked(),
 		Interest:  t.interest(),
@@ -204,6 +208,28 @@ func (t *Topic) wakeShards() {
 func (t *Topic) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.endLocked()
+}
+
+// EndIf ends the topic as Network.Delete does, if idle says so and no message is on its
+// way into the log. Nobody uses the topic between the question and the end, so no message
+// that was acknowledged is lost unseen. idle is called with the topic locked: it must not
+// call the topic. The caller must then call Network.Delete. EndIf returns whether the topic
+// has ended, by this call or before.
+func (t *Topic) EndIf(idle func(Info) bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.deleted:
+		return true
+	case t.begun != t.answered || !idle(t.infoLocked()):
+		return false
+	}
+	t.endLocked()
+	return true
+}
+
+func (t *Topic) endLocked() {
 	t.deleted = true
 	t.tellProvidersLocked()
 	t.room.Broadcast()

@@ -110,7 +110,7 @@ func TestConnectionsAndListenersAreBounded(t *testing.T) {
 	b := newBench(t, setup{
 		parts: func(o *gatewaytest.Options) {
 			o.Settings.ConnectionsPerClient, o.Settings.SubscriptionsPerConnection = 2, 2
-			o.Settings.PublishesPerSecond = 3
+			o.Settings.PublishesPerSecond = 6 // two jobs, a refusal, and three messages
 			o.Settings.Jobs.Streams = 2
 		},
 		options: func(o *lines.Options) { o.Connections = 3 },
