@@ -51,6 +51,11 @@ type Request struct {
 	// Subscription.Resume, and the state first.
 	State func(s streams.State) (taken bool)
 
+	// Passed, if it is not nil, is told of progress, for a subscription in no group: the
+	// subscriber has had the messages before next, apart from those that the filter hides
+	// and those that were dropped. It is called after the Sink and as the Sink is.
+	Passed func(next uint64)
+
 	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
 	TellGaps bool
 
@@ -388,6 +393,21 @@ func (g *Gateway) endReason(stream string, err error) *protocol.Error {
 type consumer struct{ *Subscription }
 
 func (c consumer) Deliver(b *streams.Batch) int {
+	taken := c.deliver(b)
+	if taken > 0 {
+		c.passed(b.Messages[taken-1].Seq)
+	}
+	return taken
+}
+
+// passed tells that the subscriber is behind the message with that number.
+func (c consumer) passed(seq uint64) {
+	if c.request.Passed != nil {
+		c.request.Passed(seq + 1)
+	}
+}
+
+func (c consumer) deliver(b *streams.Batch) int {
 	if c.filter == nil {
 		taken, _ := c.sink.Deliver(b, nil)
 		return taken
@@ -408,6 +428,7 @@ func (c consumer) End(err error)              { c.end(err) }
 func (c consumer) Gap(first, last uint64) {
 	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
 	c.gap(first, last)
+	c.passed(last)
 }
 
 // member is a Subscription as its group sees it.

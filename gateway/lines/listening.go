@@ -23,12 +23,10 @@ type listening struct {
 	epoch  string // of the stream
 	inner  *gateway.Subscription
 
-	filtered bool // some messages pass by unseen, so next may be too low
-
 	mu     sync.Mutex // guards what follows; once ended is set, nothing is sent
 	ended  bool
 	behind bool   // it took fewer messages than it was offered
-	next   uint64 // the number of the message that comes next
+	next   uint64 // the number of the message that comes next, whether the filter passes it or not
 	leaves uint64 // it is let go before the message with this number; 0 is never
 }
 
@@ -119,7 +117,7 @@ func (s *Server) letGo(key streamKey, next uint64) {
 	s.mu.Unlock()
 	for _, l := range all {
 		l.mu.Lock()
-		waits := l.next < next && !l.filtered
+		waits := l.next < next
 		if waits {
 			l.leaves = next
 		}
@@ -128,6 +126,16 @@ func (s *Server) letGo(key streamKey, next uint64) {
 			l.close()
 		}
 	}
+}
+
+// listenAgain answers a second listen, unless the listening has ended meanwhile.
+func (l *listening) listenAgain(r msgstream.Request) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.conn.answer(r, nil)
+	}
+	return !l.ended
 }
 
 // close tells the listener that the stream has ended, once.
@@ -203,47 +211,40 @@ func (e *encoded) picked(share []groups.Share) (bytes []byte, ends []int) {
 
 // Deliver implements gateway.Sink.
 func (l *listening) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
-	taken, done := l.offer(b, share)
-	if done {
-		l.close()
-	}
-	return taken, 0
-}
-
-// offer returns how many messages it took, and whether the listener has had all before it
-// is let go.
-func (l *listening) offer(b *streams.Batch, share []groups.Share) (taken int, done bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended && share == nil {
-		return len(b.Messages), false
+		return len(b.Messages), 0
 	}
 	if l.ended {
-		return len(share), false
+		return len(share), 0
 	}
 	bytes, ends := l.encoded(b).picked(share)
 	taken = l.conn.out.Offer(bytes, ends)
 	l.behind = taken < len(ends)
-	if taken > 0 && share == nil {
-		l.next = b.Messages[taken-1].Seq + 1
+	return taken, 0
+}
+
+// passed notes that the listener has had the messages before next, apart from those that
+// its filter hides. It lets the listener go if these are all that it is to have.
+func (l *listening) passed(next uint64) {
+	l.mu.Lock()
+	l.next = next
+	done := !l.ended && l.leaves > 0 && l.next >= l.leaves
+	l.mu.Unlock()
+	if done {
+		l.close()
 	}
-	return taken, l.leaves > 0 && l.next >= l.leaves
 }
 
 // Gap implements gateway.Sink.
 func (l *listening) Gap(first, last uint64) (tag uint64, told bool) {
 	l.mu.Lock()
-	told = !l.ended
-	done := told && l.leaves > 0 && last+1 >= l.leaves
-	if told {
-		l.next = last + 1
+	defer l.mu.Unlock()
+	if !l.ended {
 		l.conn.send(msgstream.Event{Action: msgstream.ActionGap, Stream: l.stream, From: first, To: last})
 	}
-	l.mu.Unlock()
-	if done {
-		l.close()
-	}
-	return 0, told
+	return 0, !l.ended
 }
 
 // End implements gateway.Sink. The end of the stream ends the listening; anything else

@@ -158,22 +158,37 @@ func (c *conn) delete(r msgstream.Request) error {
 
 // listen joins a stream. To listen twice is to listen once.
 func (c *conn) listen(r msgstream.Request) {
-	if c.listener(r.Stream) != nil {
-		c.answer(r, nil)
-		return
+	if l := c.listener(r.Stream); l != nil {
+		if l.listenAgain(r) {
+			return
+		}
+		c.forget(l) // it was closed a moment ago
 	}
-	l := &listening{conn: c, stream: r.Stream, meta: r.Meta, filtered: c.client.Load().Filter != nil}
+	l := &listening{conn: c, stream: r.Stream, meta: r.Meta}
 	if err := c.join(l, r); err != nil {
 		c.refuse(r, err)
 		return
 	}
+	c.enlist(l, r)
+	l.inner.Start()
+}
+
+// enlist answers the listen, sends the header, and lets others end the listening. They wait
+// until both are sent, so that nothing of the stream follows the close line.
+func (c *conn) enlist(l *listening, r msgstream.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.mu.Lock()
+	c.listening[l.stream] = l
+	c.mu.Unlock()
+	c.server.addListening(l, c.client.Load().JailUID)
+	c.server.gateway.Metrics.Subscriptions.WithLabelValues("own").Inc()
 	if r.ID != nil {
 		c.send(l.joined(r))
 	}
 	if header := l.inner.Header(); header != nil {
 		c.send(l.event(header, 0, time.Time{}))
 	}
-	l.inner.Start()
 }
 
 // join subscribes, if the connection may have one more subscription. Only the reader adds
@@ -194,17 +209,13 @@ func (c *conn) join(l *listening, r msgstream.Request) error {
 		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
 		Alone:    true,
 		TellGaps: r.Meta,
+		Passed:   l.passed,
 	}, l)
 	if err != nil {
 		return err
 	}
 	next, bounds := inner.Joined()
 	l.inner, l.epoch, l.next = inner, bounds.Epoch, next
-	c.mu.Lock()
-	c.listening[l.stream] = l
-	c.mu.Unlock()
-	c.server.addListening(l, p.JailUID)
-	g.Metrics.Subscriptions.WithLabelValues("own").Inc()
 	return nil
 }
 
