@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -60,10 +59,7 @@ func cut(text string, most int) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
+// stats leaves the median out.
 func (c *counts) stats(underWay int) Stats {
-	s := Stats{Calls: c.calls, Failed: c.failed, UnderWay: underWay, Longest: c.longest, LastError: c.lastError}
-	if n := len(c.latest); n > 0 {
-		s.Median = slices.Sorted(slices.Values(c.latest))[n/2]
-	}
-	return s
+	return Stats{Calls: c.calls, Failed: c.failed, UnderWay: underWay, Longest: c.longest, LastError: c.lastError}
 }

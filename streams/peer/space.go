@@ -225,30 +225,42 @@ type ServerInfo struct {
 
 func (sp *space) service(name string) (Service, error) {
 	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	if svc := sp.services[name]; svc != nil {
-		return svc.describe(name), nil
+	svc := sp.services[name]
+	if svc == nil {
+		sp.mu.Unlock()
+		return Service{}, ErrNoSuchService
 	}
-	return Service{}, ErrNoSuchService
+	d, counted := svc.describe(name)
+	sp.mu.Unlock()
+	d.setMedians(counted)
+	return d, nil
 }
 
+// list takes the lock once for each service, so that a long list holds up no calls.
 func (sp *space) list(after string, limit int) (list []Service, more bool) {
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(sp.services)) {
-		if name <= after || IsAddress(name) {
-			continue
+	for {
+		sp.mu.Lock()
+		i, listed := slices.BinarySearch(sp.names, after)
+		if listed {
+			i++
 		}
-		if len(list) == limit {
-			return list, true
+		if i == len(sp.names) || len(list) == limit {
+			more = i < len(sp.names)
+			sp.mu.Unlock()
+			return list, more
 		}
-		list = append(list, sp.services[name].describe(name))
+		after = sp.names[i]
+		d, counted := sp.services[after].describe(after)
+		sp.mu.Unlock()
+		d.setMedians(counted)
+		list = append(list, d)
 	}
-	return list, false
 }
 
-func (svc *service) describe(name string) Service {
-	d := Service{Name: name, Procedures: slices.Sorted(maps.Keys(svc.procedures))}
+// describe returns the service without medians, and the times that they are of.
+// It needs the mutex of the space; the medians do not.
+func (svc *service) describe(name string) (d Service, latest [][]time.Duration) {
+	d = Service{Name: name, Procedures: slices.Sorted(maps.Keys(svc.procedures))}
 	for _, s := range svc.servers {
 		d.Servers = append(d.Servers, ServerInfo{
 			ClientID:   s.link.who.ClientID,
@@ -258,6 +270,16 @@ func (svc *service) describe(name string) Service {
 			Since:      s.since,
 			Stats:      s.counts.stats(len(s.calls)),
 		})
+		latest = append(latest, slices.Clone(s.counts.latest))
 	}
-	return d
+	return d, latest
+}
+
+func (d *Service) setMedians(latest [][]time.Duration) {
+	for i, times := range latest {
+		if len(times) > 0 {
+			slices.Sort(times)
+			d.Servers[i].Median = times[len(times)/2]
+		}
+	}
 }
