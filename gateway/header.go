@@ -13,9 +13,13 @@ import (
 )
 
 // SetHeader replaces the stream's header, durably. A new subscription without a
-// group receives it first. It is checked like a message.
+// group receives it first. It is checked like a message, and counts as one against the client's
+// rate.
 func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) error {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
+	}
+	if err := g.spend(p, 1); err != nil {
 		return err
 	}
 	s, err := g.find(streamID(p, stream))
@@ -29,9 +33,12 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 	return g.store(p, stream, "header set", func(t *streams.Topic) error { return t.SetHeader(ctx, checked) })
 }
 
-// ClearHeader removes the stream's header, durably.
+// ClearHeader removes the stream's header, durably. It counts as SetHeader does.
 func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream string) error {
 	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		return err
+	}
+	if err := g.spend(p, 1); err != nil {
 		return err
 	}
 	return g.store(p, stream, "header cleared", func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })

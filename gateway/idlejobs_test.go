@@ -139,3 +139,18 @@ func TestADeletedJobIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+func TestHeadersCountAgainstTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, root := withJobs(t, memory.New(), func(s *gateway.Settings) { s.PublishesPerSecond = 2 })
+		g.define(root, "boiler")
+		g.ok(g.SetHeader(t.Context(), root, "boiler", []byte(`{"p":1}`)))
+		g.ok(g.ClearHeader(t.Context(), root, "boiler"))
+		if e := g.SetHeader(t.Context(), root, "boiler", []byte(`{"p":1}`)); code(e) != protocol.CodeRateLimited {
+			t.Errorf("one too many: %v", e)
+		}
+		if e := g.ClearHeader(t.Context(), root, "boiler"); code(e) != protocol.CodeRateLimited {
+			t.Errorf("one too many: %v", e)
+		}
+	})
+}
