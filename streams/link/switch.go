@@ -124,6 +124,8 @@ func Connect(a, b *Switch, cost int) (*Link, error) {
 		l.Close()
 		return nil, ErrClosed
 	}
+	a.tellAll() // only now, since a switch without links forgets what it is told
+	b.tellAll()
 	return l, nil
 }
 
@@ -144,9 +146,16 @@ func (s *Switch) attach(e *end) bool {
 		return false
 	}
 	s.links[e] = struct{}{}
-	maps.Copy(s.news, s.known) // all of it is news to the other side
 	s.changedLocked()
 	return true
+}
+
+// tellAll lets run tell the neighbors all that is known: it is news to a new one.
+func (s *Switch) tellAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.news, s.known)
+	s.changedLocked()
 }
 
 func (s *Switch) detach(e *end) {
@@ -221,15 +230,28 @@ func (s *Switch) update() (news []*advert, neighbors []*Switch, closed bool) {
 	news = slices.Collect(maps.Values(s.news))
 	clear(s.news)
 	s.routes = shortest(s.node, s.known)
-	for node := range s.known {
-		if _, reachable := s.routes[node]; !reachable {
-			delete(s.known, node) // whoever links to it again tells of it
-		}
-	}
+	s.forgetLocked()
 	for e := range s.links {
 		neighbors = append(neighbors, e.to)
 	}
 	return news, neighbors, s.closed
+}
+
+// maxUnreachable bounds the adverts of nodes that cannot be reached.
+const maxUnreachable = 256
+
+// forgetLocked removes the adverts of nodes that cannot be reached if there are too
+// many, or no links. Otherwise they must stay: adverts of several nodes arrive in any order, so a node
+// may be reachable again with the next one, and its own advert is not told twice.
+func (s *Switch) forgetLocked() {
+	if len(s.links) > 0 && len(s.known)-len(s.routes) <= maxUnreachable {
+		return
+	}
+	for node := range s.known {
+		if _, reachable := s.routes[node]; !reachable {
+			delete(s.known, node)
+		}
+	}
 }
 
 // advertiseLocked makes a new advert of this switch.
