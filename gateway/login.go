@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -153,4 +155,19 @@ func (t *logins) covered(r auth.Revocation) (found []*Login) {
 		}
 	}
 	return found
+}
+
+// ConnectionEnded logs and counts a connection that the server has ended. p is nil if it
+// had not authenticated.
+func (g *Gateway) ConnectionEnded(p *auth.Principal, address netip.Addr, reason *protocol.Error) {
+	g.Metrics.Ended(reason.Code)
+	level := slog.LevelInfo
+	if reason.Code == protocol.CodeServerShutdown {
+		level = slog.LevelDebug // all connections end at once, as the operator wants
+	}
+	attributes := []any{"address", address, "code", reason.Code, "reason", reason.Message}
+	if p != nil {
+		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
+	}
+	g.Log.Log(context.Background(), level, "connection ended", attributes...)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -232,16 +231,7 @@ func (c *conn) retire(reason *protocol.Error) {
 }
 
 func (c *conn) noteEnd(reason *protocol.Error) {
-	c.server.gateway.Metrics.Ended(reason.Code)
-	level := slog.LevelInfo
-	if reason.Code == protocol.CodeServerShutdown {
-		level = slog.LevelDebug // all connections end at once, as the operator wants
-	}
-	attributes := []any{"address", c.address, "code", reason.Code, "reason", reason.Message}
-	if p := c.client.Load(); p != nil {
-		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
-	}
-	c.server.log.Log(context.Background(), level, "connection ended", attributes...)
+	c.server.gateway.ConnectionEnded(c.client.Load(), c.address, reason)
 }
 
 // send sends an event, after everything that was sent before.

@@ -2,12 +2,10 @@ package ws
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -292,14 +290,5 @@ func (c *conn) drop(reason *protocol.Error) {
 }
 
 func (c *conn) noteEnd(reason *protocol.Error) {
-	c.server.gateway.Metrics.Ended(reason.Code)
-	level := slog.LevelInfo
-	if reason.Code == protocol.CodeServerShutdown {
-		level = slog.LevelDebug // all connections end at once, as the operator wants
-	}
-	attributes := []any{"address", c.address, "code", reason.Code, "reason", reason.Message}
-	if p := c.session.Client(); p != nil {
-		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
-	}
-	c.server.log.Log(context.Background(), level, "connection ended", attributes...)
+	c.server.gateway.ConnectionEnded(c.session.Client(), c.address, reason)
 }
