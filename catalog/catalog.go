@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"seagate/groups"
+	"seagate/internal/sorted"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -63,8 +64,8 @@ type Catalog struct {
 // A jail holds the names of a jail's streams for List and for the bound on
 // them.
 type jail struct {
-	names   []string // sorted
-	defined int      // streams that have a schema, or are getting their first
+	names   sorted.Names
+	defined int // streams that have a schema, or are getting their first
 }
 
 // New loads the catalog from storage. It fails if it cannot read a record:
@@ -155,8 +156,7 @@ func (c *Catalog) add(id streams.ID) *Stream {
 		j = &jail{}
 		c.jails[id.Space] = j
 	}
-	i, _ := slices.BinarySearch(j.names, id.Name)
-	j.names = slices.Insert(j.names, i, id.Name)
+	j.names.Add(id.Name)
 	return s
 }
 
@@ -169,9 +169,7 @@ func (c *Catalog) remove(s *Stream) {
 	}
 	c.streams.Delete(s.id)
 	j := c.jails[s.id.Space]
-	if i, there := slices.BinarySearch(j.names, s.id.Name); there {
-		j.names = slices.Delete(j.names, i, i+1)
-	}
+	j.names.Remove(s.id.Name)
 	if len(j.names) == 0 {
 		delete(c.jails, s.id.Space)
 	}
@@ -219,12 +217,11 @@ func (c *Catalog) List(space, after string, limit int, undefined bool) (list []*
 	if j == nil {
 		return nil
 	}
-	i, there := slices.BinarySearch(j.names, after)
-	if there {
-		i++
-	}
-	for ; i < len(j.names) && len(list) < limit; i++ {
-		s := c.Lookup(streams.ID{Space: space, Name: j.names[i]})
+	for _, name := range j.names.After(after) {
+		if len(list) >= limit {
+			break
+		}
+		s := c.Lookup(streams.ID{Space: space, Name: name})
 		if s.Schema() != nil || undefined && s.IsOpen() || s.IsTransient() {
 			list = append(list, s)
 		}

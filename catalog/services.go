@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"seagate/internal/sorted"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -32,7 +33,7 @@ type Services struct {
 
 type serviceJail struct {
 	turn  turn
-	names []string // of its defined services, sorted
+	names sorted.Names // of its defined services
 }
 
 // A Service is the definitions of one service. Safe for concurrent use.
@@ -162,12 +163,11 @@ func (s *Services) List(space, after string, limit int) (list []*Service) {
 	if j == nil {
 		return nil
 	}
-	i, there := slices.BinarySearch(j.names, after)
-	if there {
-		i++
-	}
-	for ; i < len(j.names) && len(list) < limit; i++ {
-		list = append(list, s.Lookup(streams.ID{Space: space, Name: j.names[i]}))
+	for _, name := range j.names.After(after) {
+		if len(list) >= limit {
+			break
+		}
+		list = append(list, s.Lookup(streams.ID{Space: space, Name: name}))
 	}
 	return list
 }
@@ -202,16 +202,12 @@ func (s *Services) settle(one *Service) {
 	defer s.mu.Unlock()
 	id := one.record.id
 	j := s.jailLocked(id.Space)
-	i, there := slices.BinarySearch(j.names, id.Name)
-	switch defined := one.History() != nil; {
-	case defined:
+	if one.History() != nil {
 		s.services.Store(id, one)
-		if !there {
-			j.names = slices.Insert(j.names, i, id.Name)
-		}
-	case there:
+		j.names.Add(id.Name)
+	} else {
 		s.services.Delete(id)
-		j.names = slices.Delete(j.names, i, i+1)
+		j.names.Remove(id.Name)
 	}
 }
 

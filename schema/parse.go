@@ -117,24 +117,30 @@ func (p *definitionParser) fieldList(path string, v any, depth int) []Field {
 		p.Addf(path, "nested deeper than %d levels", p.limits.Depth)
 		return nil
 	}
-	fields := make([]Field, 0, min(len(list), p.limits.Fields))
+	return p.named(path, list, "fields", func(at string, item any) Field { return p.field(at, item, depth) })
+}
+
+// named parses the items of a list, which must have distinct names. counted says in a
+// problem what the limit of fields counts.
+func (p *definitionParser) named(path string, list []any, counted string, parse func(at string, item any) Field) []Field {
+	items := make([]Field, 0, min(len(list), p.limits.Fields))
 	first := make(map[string]int) // name → index
 	for i, item := range list {
 		if p.fields >= p.limits.Fields {
-			p.Addf(path, "more than %d fields, counting all levels", p.limits.Fields)
+			p.Addf(path, "more than %d %s, counting all levels", p.limits.Fields, counted)
 			break
 		}
 		p.fields++
 		at := fmt.Sprintf("%s[%d]", path, i)
-		field := p.field(at, item, depth)
-		if before, there := first[field.Name]; there && field.Name != "" {
-			p.Addf(at+".name", "%q is already the name of %s[%d]", field.Name, path, before)
+		one := parse(at, item)
+		if before, there := first[one.Name]; there && one.Name != "" {
+			p.Addf(at+".name", "%q is already the name of %s[%d]", one.Name, path, before)
 		} else {
-			first[field.Name] = i
+			first[one.Name] = i
 		}
-		fields = append(fields, field)
+		items = append(items, one)
 	}
-	return fields
+	return items
 }
 
 func (p *definitionParser) field(at string, v any, depth int) Field {

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"errors"
-	"fmt"
 )
 
 // A Service is one version of what the calls of a service must match. It is safe for
@@ -66,24 +65,7 @@ func (p *definitionParser) procedures(v any, checkName func(string) error) []Fie
 	case !ok:
 		p.Addf(path, "expected a list of procedures, got %s", describeValue(v))
 	}
-	var procedures []Field
-	first := make(map[string]int) // name → index
-	for i, item := range list {
-		if p.fields >= p.limits.Fields {
-			p.Addf(path, "more than %d procedures and fields, counting all levels", p.limits.Fields)
-			break
-		}
-		p.fields++
-		at := fmt.Sprintf("%s[%d]", path, i)
-		one := p.procedure(at, item, checkName)
-		if before, there := first[one.Name]; there && one.Name != "" {
-			p.Addf(at+".name", "%q is already the name of %s[%d]", one.Name, path, before)
-		} else {
-			first[one.Name] = i
-		}
-		procedures = append(procedures, one)
-	}
-	return procedures
+	return p.named(path, list, "procedures and fields", func(at string, item any) Field { return p.procedure(at, item, checkName) })
 }
 
 func (p *definitionParser) procedure(at string, v any, checkName func(string) error) Field {

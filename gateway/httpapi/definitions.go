@@ -10,11 +10,7 @@ import (
 // define is POST /streams/{stream}/define. With ?dryRun=true it returns what
 // would change, and changes nothing.
 func (q *request) define() (any, error) {
-	dryRun, err := q.dryRun()
-	if err != nil {
-		return nil, err
-	}
-	definition, err := q.body()
+	definition, dryRun, err := q.definition()
 	if err != nil {
 		return nil, err
 	}
@@ -23,6 +19,15 @@ func (q *request) define() (any, error) {
 	}
 	outcome, err := q.gateway.Define(q.r.Context(), q.principal, q.stream(), definition)
 	return outcome.Definition, err
+}
+
+// definition reads a definition, and whether it is only to be planned.
+func (q *request) definition() (body []byte, dryRun bool, err error) {
+	if dryRun, err = q.dryRun(); err != nil {
+		return nil, false, err
+	}
+	body, err = q.body()
+	return body, dryRun, err
 }
 
 func (q *request) dryRun() (bool, error) {

@@ -68,11 +68,7 @@ func (q *request) getService() (any, error) {
 
 // defineService is PUT /services/{service}, with ?dryRun=true as define.
 func (q *request) defineService() (any, error) {
-	dryRun, err := q.dryRun()
-	if err != nil {
-		return nil, err
-	}
-	definition, err := q.body()
+	definition, dryRun, err := q.definition()
 	if err != nil {
 		return nil, err
 	}

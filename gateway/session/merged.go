@@ -1,8 +1,6 @@
 package session
 
 import (
-	"maps"
-	"slices"
 	"sync"
 
 	"seagate/gateway"
@@ -87,12 +85,6 @@ func (s *Session) joinMerged(m *merged, r protocol.Merged) error {
 	s.merges[m.id] = m
 	s.gateway.Metrics.Subscriptions.WithLabelValues("merged").Inc()
 	return nil
-}
-
-func (s *Session) allMerges() []*merged {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.merges))
 }
 
 // endMerged ends the merged subscription with this id, and reports whether there

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"maps"
-	"slices"
 	"sync"
 
 	"seagate/gateway"
@@ -71,12 +69,6 @@ func (s *Session) provision(id int64) *provision {
 	return s.provisions[id]
 }
 
-func (s *Session) allProvisions() []*provision {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.provisions))
-}
-
 // pause says that a provider pauses. It comes in order with the publishes of the
 // connection, which have been handed to their topics before.
 func (s *Session) pause(r protocol.Request) {
@@ -103,11 +95,7 @@ func (s *Session) withdrawID(id int64) bool {
 
 // withdraw ends a provision, unless somebody else did meanwhile.
 func (s *Session) withdraw(p *provision) {
-	s.mu.Lock()
-	held := s.provisions[p.id] == p
-	delete(s.provisions, p.id)
-	s.mu.Unlock()
-	if held {
+	if take(s, &s.provisions, p.id, p) {
 		p.close()
 	}
 }

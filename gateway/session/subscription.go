@@ -143,10 +143,23 @@ func (s *Session) subscription(id int64) (*subscription, error) {
 		"the connection has no subscription %d: give the id of the subscribe message", id)
 }
 
-func (s *Session) subscriptions() []*subscription {
+// all returns what a map of the session holds.
+func all[T any](s *Session, held *map[int64]T) []T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.subs))
+	return slices.Collect(maps.Values(*held))
+}
+
+// take removes one from a map of the session, and reports whether it was there. Who
+// takes it closes it, so that it is closed once.
+func take[T comparable](s *Session, held *map[int64]T, id int64, one T) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if (*held)[id] != one {
+		return false
+	}
+	delete(*held, id)
+	return true
 }
 
 func (s *Session) countSubscriptions() int {
@@ -157,11 +170,7 @@ func (s *Session) countSubscriptions() int {
 
 // forget ends a subscription, unless somebody else did meanwhile.
 func (s *Session) forget(sub *subscription) {
-	s.mu.Lock()
-	held := s.subs[sub.id] == sub
-	delete(s.subs, sub.id)
-	s.mu.Unlock()
-	if held {
+	if take(s, &s.subs, sub.id, sub) {
 		sub.close()
 	}
 }
@@ -180,13 +189,13 @@ func (sub *subscription) close() {
 // Resume lets the subscriptions and provisions go on that a full queue left behind.
 // The outbox calls it when it has drained.
 func (s *Session) Resume() {
-	for _, p := range s.allProvisions() {
+	for _, p := range all(s, &s.provisions) {
 		p.resume()
 	}
-	for _, m := range s.allMerges() {
+	for _, m := range all(s, &s.merges) {
 		m.resume()
 	}
-	for _, sub := range s.subscriptions() {
+	for _, sub := range all(s, &s.subs) {
 		sub.mu.Lock()
 		behind := sub.behind
 		sub.behind = false
@@ -199,7 +208,7 @@ func (s *Session) Resume() {
 
 // Acknowledge notes that the peer has read all confirmed frames up to the tag.
 func (s *Session) Acknowledge(tag uint64) {
-	for _, sub := range s.subscriptions() {
+	for _, sub := range all(s, &s.subs) {
 		if sub.inner.Shared() {
 			sub.inner.Ack(tag)
 		}

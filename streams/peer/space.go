@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"maps"
+	"seagate/internal/sorted"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ type space struct {
 
 	mu       sync.Mutex // guards what follows, and what says so below
 	services map[string]*service
-	names    []string       // of the services, in order, without addresses
+	names    sorted.Names   // of the services, without addresses
 	owners   map[string]int // calls under way, by Identity.Owner
 	watchers map[string]map[*watch]struct{}
 }
@@ -88,8 +89,8 @@ func (sp *space) register(s *server) error {
 	if svc == nil {
 		svc = &service{procedures: map[string]int{}}
 		sp.services[s.offer.Service] = svc
-		if i, _ := slices.BinarySearch(sp.names, s.offer.Service); !IsAddress(s.offer.Service) {
-			sp.names = slices.Insert(sp.names, i, s.offer.Service)
+		if !IsAddress(s.offer.Service) {
+			sp.names.Add(s.offer.Service)
 		}
 	}
 	svc.servers = append(svc.servers, s)
@@ -156,9 +157,7 @@ func (sp *space) removeLocked(s *server) bool {
 	}
 	if len(svc.servers) == 0 {
 		delete(sp.services, s.offer.Service)
-		if i, listed := slices.BinarySearch(sp.names, s.offer.Service); listed {
-			sp.names = slices.Delete(sp.names, i, i+1)
-		}
+		sp.names.Remove(s.offer.Service)
 	}
 	return true
 }
@@ -240,16 +239,12 @@ func (sp *space) service(name string) (Service, error) {
 func (sp *space) list(after string, limit int) (list []Service, more bool) {
 	for {
 		sp.mu.Lock()
-		i, listed := slices.BinarySearch(sp.names, after)
-		if listed {
-			i++
-		}
-		if i == len(sp.names) || len(list) == limit {
-			more = i < len(sp.names)
+		rest := sp.names.After(after)
+		if len(rest) == 0 || len(list) == limit {
 			sp.mu.Unlock()
-			return list, more
+			return list, len(rest) > 0
 		}
-		after = sp.names[i]
+		after = rest[0]
 		d, counted := sp.services[after].describe(after)
 		sp.mu.Unlock()
 		d.setMedians(counted)
