@@ -131,7 +131,7 @@ func TestCallsOfAServerThatIsKilledFailAtOnce(t *testing.T) {
 func TestARollingRestartOfServersLosesNoCall(t *testing.T) {
 	g := start(t)
 	work := map[string]client.Handler{"work": func(_ context.Context, c *client.Call) (any, error) {
-		time.Sleep(rand.N(5 * time.Millisecond))
+		time.Sleep(rand.N(5 * time.Millisecond)) // so that servers leave in the middle of calls
 		return c.Body, nil
 	}}
 	var restarts atomic.Int64

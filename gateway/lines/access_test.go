@@ -152,7 +152,7 @@ func TestStrangersDisplaceStrangersOnly(t *testing.T) {
 	}
 	deadline := time.Now().Add(patience)
 	for pool.Stats().Displaced < 4 && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // the listener accepts in the background
 	}
 	p.settle("still here")
 	p.want(echo("still here"))

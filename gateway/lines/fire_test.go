@@ -78,7 +78,7 @@ func TestHeaderAndJoinUnderFire(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(fire)
+	time.Sleep(fire) // how long the load lasts
 	close(stop)
 	firing.Wait()
 	for range 300 { // so that those who wait for a message get one

@@ -211,7 +211,7 @@ func TestHandlersThatDoNotListenAreNotTooMany(t *testing.T) {
 func TestARollingRestartLosesNoCall(t *testing.T) {
 	h := newHub()
 	handlers := map[string]fetch.Handler{"echo": func(_ context.Context, c *fetch.Call) ([]byte, error) {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // so that servers leave in the middle of calls
 		return c.Body, nil
 	}}
 	start := func() (peer.Link, *fetch.Server) {
