@@ -163,10 +163,7 @@ func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool)
 	messages := make([][]byte, len(payloads))
 	var found *protocol.Error
 	for i, payload := range payloads {
-		document, err := schema.Decode(payload, g.settings.JSONDepth)
-		if err == nil && v != nil {
-			err = v.Validate(document)
-		}
+		message, err := v.Check(payload, g.settings.JSONDepth)
 		if err != nil {
 			err = attempted("publish", err)
 			if !batch {
@@ -174,7 +171,7 @@ func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool)
 			}
 			found = appendProblems(found, i, g.Refusal(err))
 		}
-		messages[i] = document.Raw
+		messages[i] = message
 	}
 	if found != nil { // a nil *protocol.Error would be an error that is not nil
 		return nil, found

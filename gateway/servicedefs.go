@@ -176,19 +176,17 @@ func (g *Gateway) ServiceVersion(p *auth.Principal, service, version string) (*s
 // checkCall returns the compact body of a call or signal that may be made, and what the
 // service is defined as, or nil.
 func (s *Services) checkCall(service, procedure string, body jsontext.Value) (jsontext.Value, *schema.Service, error) {
-	document, err := s.gateway.decodeBody(body)
-	if err != nil {
-		return nil, nil, err
-	}
 	defined := s.gateway.Catalog.Services.Lookup(serviceID(s.principal, service)).Current()
 	if defined == nil {
-		return document.Raw, nil, nil
+		checked, err := s.gateway.checkBody(body)
+		return checked, nil, err
 	}
 	if !defined.Has(procedure) {
 		return nil, nil, protocol.Errorf(protocol.CodeNoSuchProcedure,
 			"version %s of the service %q does not define the procedure %q", defined.Definition.Version, service, procedure)
 	}
-	return document.Raw, defined, attempted("check the body", defined.CheckBody(procedure, document))
+	checked, err := defined.CheckBody(procedure, body, s.gateway.settings.JSONDepth)
+	return checked, defined, attempted("check the body", err)
 }
 
 // resultCheck returns what judges the result of a call, or nil.
@@ -197,10 +195,7 @@ func (g *Gateway) resultCheck(defined *schema.Service, procedure string) func([]
 		return nil
 	}
 	return func(result []byte) error {
-		document, err := g.decodeBody(result)
-		if err != nil {
-			return err
-		}
-		return defined.CheckResult(procedure, document)
+		_, err := defined.CheckResult(procedure, result, g.settings.JSONDepth)
+		return err
 	}
 }

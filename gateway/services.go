@@ -129,13 +129,8 @@ func give(c *peer.Call, a protocol.Answer) error {
 
 // checkBody returns the compact form of what is sent to a server or a caller.
 func (g *Gateway) checkBody(body jsontext.Value) (jsontext.Value, error) {
-	document, err := g.decodeBody(body)
-	return document.Raw, err
-}
-
-func (g *Gateway) decodeBody(body jsontext.Value) (schema.Document, error) {
-	document, err := schema.Decode(body, g.settings.JSONDepth)
-	return document, attempted("read the body", err)
+	checked, err := (*schema.Schema)(nil).Check(body, g.settings.JSONDepth)
+	return checked, attempted("read the body", err)
 }
 
 // callError returns the error of a call or signal, with the names in it.

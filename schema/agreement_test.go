@@ -43,6 +43,10 @@ func checkAgreement(t *testing.T, def *Definition, rules Rules, doc Document) {
 	if (refused == nil) != (found.Count() == 0) || !reflect.DeepEqual(refused, v.Validate(doc)) {
 		t.Fatalf("%s: %v, %q", doc.Raw, refused, problems.Lines(found.Kept()))
 	}
+	if spaces, accepted := accepts(v, doc.Raw, 20); accepted && (verdict != nil || found.Count() > 0 || spaces > 0) {
+		t.Fatalf("definition %s\nmessage %s\nrules %+v\nthe walk accepts what is refused: %v %q",
+			def.AppendJSON(nil), doc.Raw, rules, verdict, problems.Lines(found.Kept()))
+	}
 	if refused != nil && !utf8.ValidString(strings.Join(refused.(*ValidationError).Lines(), "")) {
 		t.Fatalf("%s: not UTF-8: %q", doc.Raw, problems.Lines(found.Kept()))
 	}
@@ -66,8 +70,41 @@ func FuzzValidate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if doc, err := Decode(payload, 20); err == nil {
+		doc, err := Decode(payload, 20)
+		if err == nil {
 			checkAgreement(t, def, rulesOf(bits), doc)
+		}
+		v, failed := Compile(def, rulesOf(bits))
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		checkWalk(t, v, payload, doc, err)
+	})
+}
+
+// checkWalk fails if the walk accepts what Decode refuses, or changes it.
+func checkWalk(t *testing.T, v *Validator, payload []byte, doc Document, refused error) {
+	t.Helper()
+	spaces, accepted := accepts(v, payload, 20)
+	if accepted && (refused != nil || len(payload)-spaces != len(doc.Raw)) {
+		t.Fatalf("%q is accepted with %d spaces, but it decodes to %q, %v", payload, spaces, doc.Raw, refused)
+	}
+}
+
+// FuzzAccepts compares the walk without a definition with the decoder.
+func FuzzAccepts(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\n"],"b":{"a":{}}}`, ` [ ] `, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`,
+		`"\ud800"`, "\"\xff\"", `1e400`, `01`, `-`, `{"a":1,}`, `[1 2]`, `nul`, `[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]`, `1 1`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		doc, err := Decode(payload, 20)
+		checkWalk(t, nil, payload, doc, err)
+		got, checked := (*Schema)(nil).Check(payload, 20)
+		if (checked == nil) != (err == nil) || string(got) != string(doc.Raw) {
+			t.Fatalf("%q: Check returns %q, %v; Decode %q, %v", payload, got, checked, doc.Raw, err)
 		}
 	})
 }

@@ -55,6 +55,18 @@ func BenchmarkDecodeAndValidate(b *testing.B) {
 	}
 }
 
+func BenchmarkCheck(b *testing.B) {
+	s := schema.NewSchema(define(b, benchDefinition), schema.Rules{})
+	payload := []byte(benchPayload)
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Check(payload, depth); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkRefuse(b *testing.B) {
 	v := compile(b, benchDefinition, schema.Rules{})
 	doc := decode(b, `{"vessel":1,"imo":1.5,"position":{"lat":"x"},"colour":"red"}`)

@@ -15,11 +15,16 @@
 //
 // # Messages
 //
-// Decode reads a message strictly: what it accepts means the same to every reader
-// of JSON. A Validator, compiled once per definition, then checks the message and
-// reports everything that is wrong with it, each with its place.
+// Schema.Check reads and checks a message. A walk over its text accepts nearly
+// all that match, at the cost of reading them once.
 //
-// Two checks decide together. The judge is the definition as a JSON Schema,
+// What the walk does not accept is read by Decode, strictly: what it accepts means
+// the same to every reader of JSON. A Validator, compiled once per definition, then
+// checks the message and reports everything that is wrong with it, each with its
+// place. A differential fuzz test holds that the walk accepts nothing that these
+// refuse.
+//
+// Two checks of the Validator decide together. The judge is the definition as a JSON Schema,
 // compiled by santhosh-tekuri/jsonschema; it sees numbers as doubles. The
 // explainer reads the text of the message beside the definition; it words the
 // refusals, and sees digits that a double loses. In everything else the two must

@@ -156,26 +156,23 @@ func (s *Service) Has(procedure string) bool {
 	return has
 }
 
-// CheckBody is Validator.Validate for the body of a call.
-func (s *Service) CheckBody(procedure string, doc Document) error {
-	return checkPart(s.procedures[procedure].body, "body of "+procedure, doc)
+// CheckBody is Schema.Check for the body of a call.
+func (s *Service) CheckBody(procedure string, body []byte, depth int) ([]byte, error) {
+	return checkPart(s.procedures[procedure].body, "body of ", procedure, body, depth)
 }
 
 // ChecksResult reports whether CheckResult may refuse anything.
 func (s *Service) ChecksResult(procedure string) bool { return s.procedures[procedure].result != nil }
 
-// CheckResult is Validator.Validate for the result of a call.
-func (s *Service) CheckResult(procedure string, doc Document) error {
-	return checkPart(s.procedures[procedure].result, "result of "+procedure, doc)
+// CheckResult is Schema.Check for the result of a call.
+func (s *Service) CheckResult(procedure string, result []byte, depth int) ([]byte, error) {
+	return checkPart(s.procedures[procedure].result, "result of ", procedure, result, depth)
 }
 
-func checkPart(part *Schema, what string, doc Document) error {
-	if part == nil {
-		return nil
-	}
-	err := part.Validate(doc)
+func checkPart(part *Schema, what, procedure string, text []byte, depth int) ([]byte, error) {
+	checked, err := part.Check(text, depth)
 	if refused := (*ValidationError)(nil); errors.As(err, &refused) {
-		refused.What = what
+		refused.What = what + procedure
 	}
-	return err
+	return checked, err
 }

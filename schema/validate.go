@@ -39,15 +39,6 @@ func (s *Schema) Compile() error {
 	return err
 }
 
-// Validate is Validator.Validate.
-func (s *Schema) Validate(doc Document) error {
-	v, err := s.validator()
-	if err != nil {
-		return err
-	}
-	return v.Validate(doc)
-}
-
 // A Validator checks messages against one definition. It is safe for concurrent
 // use.
 type Validator struct {
