@@ -103,8 +103,8 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	return g, nil
 }
 
-// sweep removes the streams of jails that are gone: a crash may have come
-// between the deletion of a jail and that of its streams.
+// sweep removes the streams of jails that are gone, and the groups of clients that are:
+// a crash may have come between the deletion of a jail or client and that of what it had.
 func (g *Gateway) sweep(ctx context.Context) error {
 	for _, jail := range g.Catalog.Jails() {
 		if jail == probeTopic.Space || g.Directory.HasJail(jail) {
@@ -114,7 +114,13 @@ func (g *Gateway) sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	clients := map[string]map[string]string{} // ids by uid, of each jail
+	return g.Catalog.Groups.DeleteClients(func(jail, client string) bool {
+		if clients[jail] == nil {
+			clients[jail] = g.Directory.ClientIDs(jail)
+		}
+		return clients[jail][client] == ""
+	})
 }
 
 // Rates are the settings that can change while the gateway works.

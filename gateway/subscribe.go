@@ -134,6 +134,11 @@ func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	if err := g.authorize(p, auth.Subscribe); err != nil {
 		return nil, err
 	}
+	return g.subscribe(ctx, p, r, sink)
+}
+
+// subscribe is Subscribe for a principal that is authorized.
+func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, sink Sink) (*Subscription, error) {
 	topic, err := g.readable(p, r.Stream)
 	mayWait := g.mayWait(r, err)
 	if err != nil && !mayWait {
@@ -241,6 +246,9 @@ func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Re
 	if at.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
 		return err
 	}
+	if err := s.stillMayJoin(); err != nil {
+		return err
+	}
 	at.next, at.bounds, at.state = at.membership.Position(), topic.Readable(), at.membership.State()
 	header := topic.Header()
 	if r.Group != "" {
@@ -250,6 +258,21 @@ func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Re
 	}
 	at.header = s.visibleHeader(header)
 	return nil
+}
+
+// stillMayJoin returns an error if the credentials were revoked while the subscription
+// joined its group. DeleteClient first deletes the client and then its groups, so a group
+// that it has not found is deleted here.
+func (s *Subscription) stillMayJoin() error {
+	p := s.principal
+	err := p.InForce()
+	if err == nil {
+		return nil
+	}
+	if _, client := s.gateway.Directory.Names(p.JailUID, p.ClientUID); client == "" {
+		s.gateway.deleteGroups(p.JailUID, p.ClientUID, p.ClientID)
+	}
+	return err
 }
 
 // visibleHeader returns the header if there is one and the filter passes it.

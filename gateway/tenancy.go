@@ -47,10 +47,16 @@ func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string
 		return attempted("delete the client", err)
 	}
 	g.audit(p, "client deleted", id)
-	if err := g.Catalog.Groups.DeleteClient(p.JailUID, client.UID); err != nil { // idle groups are deleted in time anyway
-		g.Log.Warn("the groups of a deleted client are left", "subject", id, "error", err)
-	}
+	g.deleteGroups(p.JailUID, client.UID, id)
 	return nil
+}
+
+// deleteGroups deletes the groups of a client that was deleted. If an error leaves some,
+// the next start deletes them.
+func (g *Gateway) deleteGroups(jailUID, clientUID, clientID string) {
+	if err := g.Catalog.Groups.DeleteClient(jailUID, clientUID); err != nil {
+		g.Log.Warn("the groups of a deleted client are left", "subject", clientID, "error", err)
+	}
 }
 
 // RotateSecret gives a client of the principal's jail a new secret, durably,

@@ -2,7 +2,10 @@ package groups
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,6 +202,24 @@ func (r *Registry) DeleteClient(space, id string) error {
 		}
 		return nil
 	})
+}
+
+// DeleteClients calls DeleteClient for all clients that gone accepts. gone is called
+// without locks.
+func (r *Registry) DeleteClients(gone func(space, id string) bool) error {
+	var errs []error
+	for _, c := range r.allClients() {
+		if gone(c.space, c.client) {
+			errs = append(errs, r.DeleteClient(c.space, c.client))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Registry) allClients() []client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.clients))
 }
 
 // Close ends all memberships without calling Member.End, waits for the goroutines,

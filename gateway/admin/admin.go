@@ -6,8 +6,10 @@ package admin
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +21,11 @@ import (
 type Options struct {
 	// Probe checks that the server works for clients. Its error is shown.
 	Probe func(context.Context) error
-	// Metrics are shown at /metrics.
-	Metrics prometheus.Gatherer
+	// Metrics are shown at /metrics. Those that cannot be gathered are left out, logged
+	// and counted.
+	Metrics *prometheus.Registry
+	// Log takes what cannot be gathered.
+	Log *slog.Logger
 	// Pprof enables /debug/pprof/. SetPprof changes it.
 	Pprof bool
 }
@@ -43,7 +48,11 @@ func New(opts Options) *Handler {
 	h := &Handler{mux: http.NewServeMux(), opts: opts}
 	h.mux.HandleFunc("GET /livez", h.live)
 	h.mux.HandleFunc("GET /readyz", h.ready)
-	h.mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Metrics, promhttp.HandlerOpts{}))
+	h.mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Metrics, promhttp.HandlerOpts{
+		ErrorLog:      gatherLog{opts.Log},
+		ErrorHandling: promhttp.ContinueOnError, // one collector must not hide the others
+		Registry:      opts.Metrics,
+	}))
 	h.mux.HandleFunc("GET /debug/pprof/", h.profile(pprof.Index))
 	h.mux.HandleFunc("GET /debug/pprof/cmdline", h.profile(pprof.Cmdline))
 	h.mux.HandleFunc("GET /debug/pprof/profile", h.profile(pprof.Profile))
@@ -51,6 +60,14 @@ func New(opts Options) *Handler {
 	h.mux.HandleFunc("GET /debug/pprof/trace", h.profile(pprof.Trace))
 	h.SetPprof(opts.Pprof)
 	return h
+}
+
+// gatherLog logs what cannot be gathered, once for each scrape.
+type gatherLog struct{ log *slog.Logger }
+
+// Println implements promhttp.Logger.
+func (l gatherLog) Println(v ...any) {
+	l.log.Error("some metrics cannot be shown", "error", strings.TrimSpace(fmt.Sprintln(v...)))
 }
 
 // SetPprof enables or disables /debug/pprof/.

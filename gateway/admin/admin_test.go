@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,6 +24,7 @@ func TestReadinessFollowsTheProbeUntilDrain(t *testing.T) {
 	var broken error
 	h := admin.New(admin.Options{
 		Metrics: prometheus.NewRegistry(),
+		Log:     slog.New(slog.DiscardHandler),
 		Probe: func(ctx context.Context) error {
 			if _, bounded := ctx.Deadline(); !bounded {
 				t.Error("the probe is not bounded in time")
@@ -52,15 +54,44 @@ func TestMetricsAndProfiles(t *testing.T) {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "things_total", Help: "Things."})
 	r.MustRegister(c)
 	c.Inc()
-	h := admin.New(admin.Options{Metrics: r})
+	h := admin.New(admin.Options{Log: slog.New(slog.DiscardHandler), Metrics: r})
 	if w := get(h, "/metrics"); !strings.Contains(w.Body.String(), "things_total 1") {
 		t.Errorf("metrics: %s", w.Body)
 	}
 	if w := get(h, "/debug/pprof/"); w.Code != 404 {
 		t.Errorf("profiles that are not enabled: %d", w.Code)
 	}
-	h = admin.New(admin.Options{Metrics: r, Pprof: true})
+	h = admin.New(admin.Options{Log: slog.New(slog.DiscardHandler), Metrics: r, Pprof: true})
 	if w := get(h, "/debug/pprof/"); w.Code != 200 {
 		t.Errorf("profiles: %d", w.Code)
+	}
+}
+
+// twice collects the same series twice, as two groups of deleted clients did.
+type twice struct{ desc *prometheus.Desc }
+
+func (c twice) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
+
+func (c twice) Collect(to chan<- prometheus.Metric) {
+	for range 2 {
+		to <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, 1)
+	}
+}
+
+func TestOneBrokenCollectorDoesNotBreakThePage(t *testing.T) {
+	r := prometheus.NewRegistry()
+	r.MustRegister(twice{prometheus.NewDesc("broken", "Broken.", nil, nil)})
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "whole", Help: "Whole."}, func() float64 { return 7 }))
+	var log strings.Builder
+	h := admin.New(admin.Options{Metrics: r, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	w := get(h, "/metrics")
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "whole 7") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := get(h, "/metrics"); !strings.Contains(w.Body.String(), `promhttp_metric_handler_errors_total{cause="gathering"} 1`) {
+		t.Errorf("the failure is not counted: %s", w.Body)
+	}
+	if !strings.Contains(log.String(), "broken") {
+		t.Errorf("the log does not say what is broken: %s", log.String())
 	}
 }

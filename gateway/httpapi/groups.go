@@ -26,8 +26,7 @@ func groupView(g gateway.GroupInfo) protocol.GroupInfo {
 	}
 }
 
-// listGroups is GET /streams/{stream}/groups?after=&limit=. The "next" of a page
-// means nothing but where the next page begins.
+// listGroups is GET /streams/{stream}/groups?after=&limit=.
 func (q *request) listGroups() (any, error) {
 	after, limit, err := q.page()
 	if err != nil {
@@ -41,7 +40,7 @@ func (q *request) listGroups() (any, error) {
 	return struct {
 		Groups []protocol.GroupInfo `json:"groups"`
 		Next   protocol.Nullable    `json:"next"`
-	}{views, protocol.Nullable(next)}, err
+	}{views, encodeCursor(next)}, err
 }
 
 // getGroup is GET /streams/{stream}/groups/{client}/{group}.

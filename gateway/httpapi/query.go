@@ -73,16 +73,19 @@ func (q *query) truth(name string) bool {
 	return text == "true"
 }
 
-// page returns the name after which a page of a list begins, and its limit.
+// page returns the position behind which a page of a list begins, and its limit.
 func (q *request) page() (after string, limit int, err error) {
 	query := q.query("after", "limit")
-	after, limit = query.values["after"], query.limit()
+	after, ok := decodeCursor(query.values["after"])
+	if !ok {
+		query.Add("query", "after is not a position in a list; send the next of the page before, as it is, or leave it out")
+	}
+	limit = query.limit()
 	return after, limit, query.err()
 }
 
-// readPage returns a page of a list that is in the order of names, and the name
-// after which the next page begins, "" if there is none. view returns how an
-// item is shown, and its name.
+// readPage returns a page of a list that is in the order of names, and the cursor of
+// the next page, "" if there is none. view returns how an item is shown, and its name.
 func readPage[Item, View any](
 	q *request,
 	list func(p *auth.Principal, after string, limit int) (items []Item, more bool, err error),
@@ -99,7 +102,7 @@ func readPage[Item, View any](
 		page[i], last = view(item)
 	}
 	if more {
-		next = protocol.Nullable(last)
+		next = encodeCursor(last)
 	}
 	return page, next, err
 }

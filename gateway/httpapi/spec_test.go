@@ -166,14 +166,14 @@ func TestPages(t *testing.T) {
 		s.ok("POST", "/api/v1/client", `{"clientId":"`+name+`","description":"client `+name+`"}`)
 	}
 	for path, want := range map[string]string{
-		"/streams?limit=2":         `"name":"a" "name":"b" "next":"b"`,
-		"/streams?limit=2&after=b": `"name":"c" "next":null`,
-		"/streams?after=zzz":       `"next":null`,
-		"/streams?limit=3":         `"name":"a" "name":"b" "name":"c" "next":null`,
-		"/clients?limit=2":         `"id":"a" "id":"admin" "next":"admin"`,
-		"/clients?after=admin":     `"id":"b" "id":"c" "next":null`,
-		"/jails?limit=1":           `"id":"ja" "name":"" "next":"ja"`,
-		"/jails?after=jb":          `"id":"jc" "name":"" "id":"root" "name":"root" "next":null`,
+		"/streams?limit=2":               `"name":"a" "name":"b" "next":"cb7v-WI"`,
+		"/streams?limit=2&after=cb7v-WI": `"name":"c" "next":null`,
+		"/streams?after=wyc9ynp6eg":      `"next":null`,
+		"/streams?limit=3":               `"name":"a" "name":"b" "name":"c" "next":null`,
+		"/clients?limit=2":               `"id":"a" "id":"admin" "next":"iA4NdmFkbWlu"`,
+		"/clients?after=iA4NdmFkbWlu":    `"id":"b" "id":"c" "next":null`,
+		"/jails?limit=1":                 `"id":"ja" "name":"" "next":"5H7AHGph"`,
+		"/jails?after=fXeRpmpi":          `"id":"jc" "name":"" "id":"root" "name":"root" "next":null`,
 	} {
 		body := s.ok("GET", "/api/v1"+path, "")
 		if got := strings.Join(listed.FindAllString(body, -1), " "); got != want {
@@ -184,11 +184,11 @@ func TestPages(t *testing.T) {
 		}
 	}
 	client := s.ok("GET", "/api/v1/clients?limit=1", "")
-	if !regexp.MustCompile(`^\{"clients":\[\{"id":"a","description":"client a","jwtPublicKey":null,"createdAt":"[^"]+Z"\}\],"next":"a"\}$`).MatchString(client) {
+	if !regexp.MustCompile(`^\{"clients":\[\{"id":"a","description":"client a","jwtPublicKey":null,"createdAt":"[^"]+Z"\}\],"next":"6Le-Q2E"\}$`).MatchString(client) {
 		t.Errorf("client: %s", client)
 	}
 	jail := s.ok("GET", "/api/v1/jails?limit=1", "")
-	if !regexp.MustCompile(`^\{"jails":\[\{"id":"ja","name":"","createdAt":"[^"]+Z"\}\],"next":"ja"\}$`).MatchString(jail) {
+	if !regexp.MustCompile(`^\{"jails":\[\{"id":"ja","name":"","createdAt":"[^"]+Z"\}\],"next":"5H7AHGph"\}$`).MatchString(jail) {
 		t.Errorf("jail: %s", jail)
 	}
 }

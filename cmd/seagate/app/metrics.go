@@ -2,6 +2,9 @@ package app
 
 import (
 	"cmp"
+	"fmt"
+	"math"
+	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -37,11 +40,24 @@ func (a *App) registerMetrics() {
 }
 
 func (a *App) gauge(name, help string, value func() float64) {
-	a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, value))
+	a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, contained(value)))
 }
 
 func (a *App) counter(name, help string, value func() float64) {
-	a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help}, value))
+	a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help}, contained(value)))
+}
+
+// contained returns value without its panics, which would end the process: Prometheus
+// calls it in goroutines of its own. A metric that cannot be told is not a number.
+func contained(value func() float64) func() float64 {
+	return func() (v float64) {
+		defer func() {
+			if recover() != nil {
+				v = math.NaN()
+			}
+		}()
+		return value()
+	}
 }
 
 // groupMetrics is the metrics of groups: totals, and one series for each of the
@@ -73,6 +89,11 @@ func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
+	defer func() {
+		if v := recover(); v != nil { // in a goroutine of Prometheus, where it would end the process
+			to <- prometheus.NewInvalidMetric(groupsDesc, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
 	now := m.groups.Overview(max(1, m.series))
 	to <- prometheus.MustNewConstMetric(groupsDesc, prometheus.GaugeValue, float64(now.Groups))
 	to <- prometheus.MustNewConstMetric(abandonedDesc, prometheus.GaugeValue, float64(now.Abandoned))
@@ -87,8 +108,9 @@ func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(maxLagDesc, prometheus.GaugeValue, highest)
 	for _, w := range now.Worst[:min(m.series, len(now.Worst))] {
 		jail, client := m.directory.Names(w.Key.Topic.Space, w.Key.Client)
-		// Deleted jails and clients may share a name, so their series have UIDs.
-		jail, client = cmp.Or(jail, w.Key.Topic.Space), cmp.Or(client, w.Key.Client)
+		// Deleted jails and clients may share a name, so their series have UIDs. No id has a
+		// colon, so nobody can make a client whose series would be the same.
+		jail, client = cmp.Or(jail, "deleted:"+w.Key.Topic.Space), cmp.Or(client, "deleted:"+w.Key.Client)
 		to <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(w.Lag), jail, w.Key.Topic.Name, client, w.Key.Group)
 	}
 }

@@ -1,0 +1,13 @@
+package gateway
+
+import (
+	"context"
+
+	"seagate/auth"
+)
+
+// SubscribeAuthorized is Subscribe behind the authorization, for tests of what changes in
+// between.
+func SubscribeAuthorized(ctx context.Context, g *Gateway, p *auth.Principal, r Request, sink Sink) (*Subscription, error) {
+	return g.subscribe(ctx, p, r, sink)
+}
