@@ -9,7 +9,7 @@ import (
 )
 
 // attempts limits failures per key with a token bucket each: a number of failures at once, and
-// as many per minute.
+// one more in each interval.
 //
 // The buckets are in a Count-Min sketch: a key has one slot in each of four rows, and the least of
 // the four counts. In a table with eviction, an attacker who fails from many addresses could push
@@ -35,14 +35,13 @@ const (
 	sketchWidth = 1 << 15 // 1 MiB in all
 )
 
-// newAttempts allows 1 to 1e9 failures per minute.
-func newAttempts(perMinute int) *attempts {
-	interval := time.Minute / time.Duration(perMinute)
+// newAttempts allows burst failures at once, of which one is forgotten in each interval.
+func newAttempts(interval time.Duration, burst int) *attempts {
 	return &attempts{
 		seed:     maphash.MakeSeed(),
 		start:    time.Now(),
 		interval: interval,
-		window:   interval * time.Duration(perMinute),
+		window:   interval * time.Duration(burst),
 	}
 }
 
@@ -50,6 +49,12 @@ func newAttempts(perMinute int) *attempts {
 func (a *attempts) allows(hash uint64) bool {
 	full := a.fullAt(hash)
 	return full == 0 || a.fits(full, a.now())
+}
+
+// count returns how many failures of the key are not forgotten.
+func (a *attempts) count(hash uint64) int {
+	left := max(0, a.fullAt(hash)-a.now())
+	return int((left + int64(a.interval) - 1) / int64(a.interval))
 }
 
 // charge counts a failure of the key. It returns false and counts nothing if the key had none

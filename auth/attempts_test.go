@@ -35,15 +35,12 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 func TestLimitOfAnAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := openNew(t, failuresPerMinute(300, noLimit))
-		_, secret := newJail(t, d, "a", "backend")
 		wantEach(t, d, "x", home, 300, auth.ErrInvalidCredentials)
-		p, err := d.Basic("backend", secret, home)
+		p, err := d.Basic("x", auth.NewSecret().Reveal(), home)
 		wantRefusal(t, p, err, auth.ErrTooManyAttempts, auth.ReasonAddressLimit)
 		p, err = d.Token("backend", "x", "", home)
 		wantRefusal(t, p, err, auth.ErrTooManyAttempts, auth.ReasonAddressLimit)
-		if _, err := d.Basic("backend", secret, addr("192.0.2.2")); err != nil {
-			t.Fatalf("another address: %v", err)
-		}
+		wantErr(t, fail(d, "x", addr("192.0.2.2"), 1), auth.ErrInvalidCredentials)
 		if got := d.Limited(); got != 2 {
 			t.Fatalf("%d attempts counted as limited, want 2", got)
 		}
@@ -57,6 +54,120 @@ func TestLimitOfAnAddress(t *testing.T) {
 		time.Sleep(time.Hour)
 		wantErr(t, fail(d, "x", home, 300), auth.ErrInvalidCredentials)
 		wantErr(t, fail(d, "x", home, 1), auth.ErrTooManyAttempts)
+	})
+}
+
+// An attacker shares its address with everybody behind the same proxy. Right credentials pass,
+// whatever the others there do.
+func TestLimitOfAnAddressLocksNobodyOut(t *testing.T) {
+	pem, key := pemOf(0), keyPair(0)
+	synctest.Test(t, func(t *testing.T) {
+		engine := newEngine()
+		setUp := open(t, engine, unlimited)
+		if _, err := setUp.EnsureRoot(t.Context(), "ops", chosen); err != nil {
+			t.Fatal(err)
+		}
+		a, secret := newJail(t, setUp, "a", "backend")
+		setKey(t, setUp, a.UID, "backend", pem)
+
+		d := open(t, engine, failuresPerMinute(300, noLimit))
+		if _, err := d.EnsureRoot(t.Context(), "ops", chosen); err != nil { // as at each start
+			t.Fatal(err)
+		}
+		for range 400 {
+			fail(d, "x", home, 1)
+			mustBasic(t, d, "backend", secret)
+			mustBasic(t, d, "ops", chosen)
+		}
+		mustToken(t, d, "backend", sign(key, rs512, expiring(time.Hour)))
+		_, err := d.Token("backend", sign(key, rs512, expiring(-time.Hour)), "", home)
+		wantErr(t, err, auth.ErrTokenExpired)
+
+		stretched := auth.CountStretched(d)
+		p, err := d.Basic("ops", chosen+"!", home)
+		wantRefusal(t, p, err, auth.ErrTooManyAttempts, auth.ReasonAddressLimit)
+		if stretched.Load() != 0 {
+			t.Fatal("a secret was stretched over the limit of the address")
+		}
+	})
+}
+
+// 180 addresses that guess neither keep a core busy nor make the operator wait, whether they
+// guess the operator's secret or that of ids that do not exist.
+func TestGuessersDoNotKeepTheOperatorWaiting(t *testing.T) {
+	for name, idOf := range map[string]func(i int) string{
+		"operator's id": func(int) string { return "ops" },
+		"other ids":     func(i int) string { return fmt.Sprint("x", i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				engine := newEngine()
+				if _, err := open(t, engine, unlimited).EnsureRoot(t.Context(), "ops", chosen); err != nil {
+					t.Fatal(err)
+				}
+				d := open(t, engine, failuresPerMinute(300, 300))
+				const took = 30 * time.Millisecond
+				busy := auth.SlowStretching(d, took, chosen)
+				const guessing = 2 * time.Minute
+				end := time.Now().Add(guessing)
+				var guessers sync.WaitGroup
+				for i := range 180 {
+					guessers.Go(func() {
+						for n := 0; time.Now().Before(end); n++ {
+							d.Basic(idOf(i), fmt.Sprint("a wrong secret ", n), addr(fmt.Sprintf("192.0.2.%d", i)))
+							time.Sleep(time.Second)
+						}
+					})
+				}
+				time.Sleep(guessing - 10*time.Second) // the first guesses of all addresses are over
+				asked := time.Now()
+				if _, err := d.Basic("ops", chosen, addr("198.51.100.1")); err != nil {
+					t.Errorf("the operator is refused: %v", err)
+				}
+				if waited := time.Since(asked); waited > 5*took {
+					t.Errorf("the operator waits for %v", waited)
+				}
+				time.Sleep(time.Until(end))
+				share := float64(busy.Load()) / float64(guessing)
+				guessers.Wait()
+				if share > 0.34 {
+					t.Errorf("guesses kept a core busy for %.0f %% of the time", 100*share)
+				}
+				time.Sleep(time.Minute) // the gate's last rest
+			})
+		})
+	}
+}
+
+// The time of a refusal tells neither whether an id exists nor which key it has.
+func TestRefusalsTakeTheSameTime(t *testing.T) {
+	pem, unrelated := pemOf(0), goodToken(1)
+	synctest.Test(t, func(t *testing.T) {
+		const floor = 10 * time.Millisecond
+		opts := failuresPerMinute(300, 300)
+		opts.RefusalTime = floor
+		d := openNew(t, opts)
+		a, secret := newJail(t, d, "a", "backend")
+		setKey(t, d, a.UID, "backend", pem)
+		for name, attempt := range map[string]func() error{
+			"wrong secret":       func() error { return fail(d, "backend", home, 1) },
+			"unknown client":     func() error { return fail(d, "nobody", home, 1) },
+			"malformed":          func() error { _, err := d.Basic("backend", "x", home); return err },
+			"token":              func() error { _, err := d.Token("backend", unrelated, "", home); return err },
+			"token of unknown":   func() error { _, err := d.Token("nobody", unrelated, "", home); return err },
+			"token without form": func() error { _, err := d.Token("nobody", "x", "", home); return err },
+		} {
+			begun := time.Now()
+			wantErr(t, attempt(), auth.ErrInvalidCredentials)
+			if took := time.Since(begun); took != floor {
+				t.Errorf("%s: refused after %v, want %v", name, took, floor)
+			}
+		}
+		begun := time.Now()
+		mustBasic(t, d, "backend", secret)
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("a right secret waits for %v", took)
+		}
 	})
 }
 
@@ -124,8 +235,8 @@ func TestLimitOfAClientIDDoesNotLockTheClientOut(t *testing.T) {
 		if stretched.Load() != 0 {
 			t.Fatal("a secret was stretched over the limit")
 		}
-		if _, err := d.EnsureRoot(t.Context(), "backend", chosen); err != nil {
-			t.Fatal(err)
+		if _, err := d.Basic("backend", chosen, addr("192.0.2.77")); err != nil {
+			t.Fatalf("from an address that has not failed: %v", err)
 		}
 		mustBasic(t, d, "backend", chosen)
 	})
@@ -160,7 +271,7 @@ func TestRefusedTokensWithAValidSignatureDoNotCount(t *testing.T) {
 		_, err := d.Token("backend", sign(keyPair(1), rs512, expiring(-time.Hour)), "", home)
 		wantErr(t, err, auth.ErrInvalidCredentials)
 	}
-	_, err := d.Token("backend", goodToken(0), "", home)
+	_, err := d.Token("backend", sign(keyPair(1), rs512, expiring(-time.Hour)), "", home)
 	wantErr(t, err, auth.ErrTooManyAttempts)
 }
 
@@ -170,7 +281,6 @@ func TestFailuresFromManyAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const addresses = 200_000
 		d := openNew(t, failuresPerMinute(300, noLimit))
-		_, secret := newJail(t, d, "a", "backend")
 		fail(d, "x", home, 300)
 		wrong := auth.NewSecret().Reveal()
 		before := heap()
@@ -183,11 +293,8 @@ func TestFailuresFromManyAddresses(t *testing.T) {
 		if grown := int64(heap()) - int64(before); grown > 1<<20 {
 			t.Errorf("memory grew by %d bytes", grown)
 		}
-		_, err := d.Basic("backend", secret, home)
-		wantErr(t, err, auth.ErrTooManyAttempts)
-		if _, err := d.Basic("backend", secret, addr("192.0.2.77")); err != nil {
-			t.Fatalf("an address without failures: %v", err)
-		}
+		wantErr(t, fail(d, "x", home, 1), auth.ErrTooManyAttempts)
+		wantErr(t, fail(d, "x", addr("192.0.2.77"), 1), auth.ErrInvalidCredentials)
 	})
 }
 
@@ -201,13 +308,12 @@ func heap() uint64 {
 func TestExhaustedAddressesDoNotExhaustOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := openNew(t, failuresPerMinute(1, noLimit))
-		_, secret := newJail(t, d, "a", "backend")
 		for i := range 1000 {
 			fail(d, "x", netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1)
 		}
 		refused := 0
 		for i := range 10_000 {
-			if _, err := d.Basic("backend", secret, netip.AddrFrom4([4]byte{11, 0, byte(i >> 8), byte(i)})); err != nil {
+			if auth.Limits(d, netip.AddrFrom4([4]byte{11, 0, byte(i >> 8), byte(i)})) {
 				refused++
 			}
 		}

@@ -7,30 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync/atomic"
+	"time"
 )
 
 // Basic authenticates a client by its id and secret. from is the address of the peer. It fails
-// with a *Refusal. For correct credentials it takes no lock and less than a microsecond, except
-// for the first presentation of a chosen secret, which takes some 30 ms and waits for others.
+// with a *Refusal. For correct credentials it takes no lock and some microseconds, whatever others
+// at the address do, except for the first presentation of a chosen secret: that takes some 30 ms,
+// may wait for others, and is refused to an address over its limit.
 func (d *Directory) Basic(clientID, secret string, from netip.Addr) (*Principal, error) {
-	if !d.addressFailures.allows(d.addressFailures.ofAddress(from)) {
-		return nil, d.refused(tooMany(ReasonAddressLimit, nil))
-	}
-	p, refusal := d.basic(clientID, secret)
+	begun := time.Now()
+	p, refusal := d.basic(clientID, secret, from)
 	if refusal != nil {
-		return nil, d.failed(clientID, from, refusal)
+		return nil, d.failed(clientID, from, refusal, begun)
 	}
 	return p, nil
 }
 
-func (d *Directory) basic(clientID, text string) (*Principal, *Refusal) {
+func (d *Directory) basic(clientID, text string, from netip.Addr) (*Principal, *Refusal) {
 	var s *secretCredential
 	var refusal *Refusal
 	if raw, generated := parseGenerated(text); generated {
 		s = d.findGenerated(clientID, raw)
 	} else {
-		s, refusal = d.findChosen(clientID, text)
+		s, refusal = d.findChosen(clientID, text, from)
 	}
 	switch {
 	case refusal != nil:
@@ -62,7 +61,7 @@ func (d *Directory) findGenerated(clientID string, raw generatedSecret) *secretC
 
 // findChosen returns the client's secret if the operator chose it and text is that secret, or nil.
 // It refuses the attempt if verifying text would cost too much now.
-func (d *Directory) findChosen(clientID, text string) (*secretCredential, *Refusal) {
+func (d *Directory) findChosen(clientID, text string, from netip.Addr) (*secretCredential, *Refusal) {
 	if len(text) > MaxSecret {
 		return nil, nil
 	}
@@ -71,26 +70,52 @@ func (d *Directory) findChosen(clientID, text string) (*secretCredential, *Refus
 	if s := verifiedAs(list, mac); s != nil {
 		return s, nil
 	}
-	client := d.clientFailures.ofClient(clientID)
-	if !d.clientFailures.allows(client) {
-		return nil, tooMany(ReasonClientLimit, nil)
+	if refusal := d.mayGuess(clientID, from); refusal != nil {
+		return nil, refusal
 	}
 	if d.chosen.Load() == 0 {
 		return nil, nil // the same for every client id, so the time tells nothing
 	}
-	if !d.slow.enter() {
+	if !d.slow.enter(d.suspicionOf(clientID, from)) {
 		return nil, tooMany(ReasonBusy, nil)
 	}
-	defer d.slow.leave()
+	var rest time.Duration
+	defer func() { d.slow.leave(rest) }()
 	// Both again, because this attempt may have waited: another one may have verified the same
 	// secret after a restart, or wrong guesses may have reached the limit.
 	if s := verifiedAs(list, mac); s != nil {
 		return s, nil
 	}
-	if !d.clientFailures.allows(client) {
-		return nil, tooMany(ReasonClientLimit, nil)
+	if refusal := d.mayGuess(clientID, from); refusal != nil {
+		return nil, refusal
 	}
-	return d.verify(list, text, mac), nil
+	begun := time.Now()
+	s := d.verify(list, text, mac)
+	if s == nil {
+		rest = restFactor * time.Since(begun)
+	}
+	return s, nil
+}
+
+// mayGuess refuses to verify a chosen secret if the address or the client id is over its limit.
+// An address that has not failed in the last hour gets past the limit of the client id, or anyone
+// could keep the operator out.
+func (d *Directory) mayGuess(clientID string, from netip.Addr) *Refusal {
+	if !d.addressFailures.allows(d.addressFailures.ofAddress(from)) {
+		return tooMany(ReasonAddressLimit, nil)
+	}
+	if !d.clientFailures.allows(d.clientFailures.ofClient(clientID)) && d.suspects.count(d.suspects.ofAddress(from)) > 0 {
+		return tooMany(ReasonClientLimit, nil)
+	}
+	return nil
+}
+
+// suspicionOf returns what the failures of the last hour say about an attempt.
+func (d *Directory) suspicionOf(clientID string, from netip.Addr) suspicion {
+	return suspicion{
+		address: d.suspects.count(d.suspects.ofAddress(from)),
+		client:  d.clientFailures.count(d.clientFailures.ofClient(clientID)),
+	}
 }
 
 // verify returns the secret of the list that text is, and remembers the mac of text; otherwise
@@ -159,46 +184,22 @@ func (d *Directory) whyNot(clientID string) Reason {
 	return ReasonWrongSecret
 }
 
-// failed counts a failed attempt and returns the error for it. An attempt that was no guess, or
-// was not verified, does not count.
-func (d *Directory) failed(clientID string, from netip.Addr, r *Refusal) error {
+// failed counts a failed attempt that begun at a time, and returns the error for it, once the
+// attempt has taken Options.RefusalTime. An attempt that was no guess, or was not verified, does
+// not count.
+func (d *Directory) failed(clientID string, from netip.Addr, r *Refusal, begun time.Time) error {
 	if !r.signed && r.Err != ErrTooManyAttempts {
-		d.addressFailures.charge(d.addressFailures.ofAddress(from))
-		if !d.clientFailures.charge(d.clientFailures.ofClient(clientID)) {
+		d.suspects.charge(d.suspects.ofAddress(from))
+		switch {
+		case !d.addressFailures.charge(d.addressFailures.ofAddress(from)):
+			r = tooMany(ReasonAddressLimit, errors.New(string(r.Reason)))
+		case !d.clientFailures.charge(d.clientFailures.ofClient(clientID)):
 			r = tooMany(ReasonClientLimit, errors.New(string(r.Reason)))
 		}
 	}
-	return d.refused(r)
-}
-
-func (d *Directory) refused(r *Refusal) error {
 	if r.Err == ErrTooManyAttempts {
 		d.limited.Add(1)
 	}
+	time.Sleep(time.Until(begun.Add(d.opts.RefusalTime)))
 	return r
 }
-
-// maxWaiting bounds how many attempts wait at a gate. At 30 ms each, the last waits for about 4 s,
-// and a connection has 10 s to authenticate by default.
-const maxWaiting = 128
-
-// A gate lets one attempt through at a time, so that stretching secrets keeps at most one core
-// busy.
-type gate struct {
-	turn    chan struct{}
-	waiting atomic.Int32
-}
-
-func newGate() gate { return gate{turn: make(chan struct{}, 1)} }
-
-// enter waits for its turn. It returns false at once if too many wait already.
-func (g *gate) enter() bool {
-	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > maxWaiting {
-		return false
-	}
-	g.turn <- struct{}{}
-	return true
-}
-
-func (g *gate) leave() { <-g.turn }

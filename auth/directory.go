@@ -8,20 +8,25 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"seagate/auth/fdsl"
 	"seagate/storage"
 )
 
-// Options are the limits of a Directory. All must be set; there are no defaults.
+// Options are the limits of a Directory. All must be set, apart from RefusalTime; there are no
+// defaults.
 type Options struct {
 	MaxJails          int
 	MaxClientsPerJail int
 
-	// Failures per minute, at once or spread, before ErrTooManyAttempts, from 1 to 1e9. Behind a
-	// proxy all peers share an address, unless the caller passes theirs to Basic and Token.
+	// Failures per minute, at once or spread, before ErrTooManyAttempts, from 1 to 1e9.
 	AddressAttempts int
 	ClientAttempts  int
+
+	// RefusalTime is how long a refusal takes at least. If it is longer than checking any
+	// credentials takes, the time does not tell which ids and keys exist. 0 adds nothing.
+	RefusalTime time.Duration
 
 	FilterLimits fdsl.Limits // of the filters in tokens
 }
@@ -42,6 +47,9 @@ func (o Options) check() error {
 	return nil
 }
 
+// suspectFailures is how many failures of an address are remembered. One is forgotten each minute.
+const suspectFailures = 60
+
 type digest [sha256.Size]byte
 
 // A Directory holds all jails and clients, in storage and in memory. It must be the only one
@@ -57,6 +65,7 @@ type Directory struct {
 
 	addressFailures *attempts
 	clientFailures  *attempts
+	suspects        *attempts // failures of addresses, remembered for an hour
 	limited         atomic.Uint64
 	slow            gate
 
@@ -82,9 +91,9 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 		records:         records,
 		registry:        registry{jails: map[string]*jail{}, uids: map[string]*jail{}},
 		changing:        make(chan struct{}, 1),
-		addressFailures: newAttempts(opts.AddressAttempts),
-		clientFailures:  newAttempts(opts.ClientAttempts),
-		slow:            newGate(),
+		addressFailures: newAttempts(time.Minute/time.Duration(opts.AddressAttempts), opts.AddressAttempts),
+		clientFailures:  newAttempts(time.Minute/time.Duration(opts.ClientAttempts), opts.ClientAttempts),
+		suspects:        newAttempts(time.Minute, suspectFailures),
 		stretch:         stretch,
 		decoyKey:        newDecoyKey(),
 	}

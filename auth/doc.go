@@ -43,12 +43,17 @@
 // Error is safe to show to the peer and does not say which half was wrong. Reason and Cause are
 // for the log. An unknown client costs as much work as a wrong secret.
 //
-// Failures are limited per address (per /64 of IPv6) and per client id. An address over its
-// limit is refused before any work is done. For a client id over its limit, correct credentials
-// are still accepted, or anyone could lock a client out. The exception is a chosen secret that
-// this process has not verified yet: verifying it is slow, so one is verified at a time, and
-// ErrTooManyAttempts refuses it when too many wait or its client id is over the limit.
-// EnsureRoot verifies the root client's secret at start.
+// Failures are limited per address (per /64 of IPv6) and per client id. Over a limit, wrong
+// credentials are refused with ErrTooManyAttempts, and right ones still pass, or anyone could lock
+// out a client, or all clients behind one address. The exception is a chosen secret that this
+// process has not verified yet, since verifying it is slow: over the limit of its address, or of
+// its client id if its address has failed in the last hour, it is refused. One is verified at a
+// time, those first whose addresses have failed the least in the last hour, and after a wrong one
+// nothing is verified for a while. So guesses take a third of a core at most, from however many
+// addresses, and do not keep waiting whoever has not failed. EnsureRoot verifies the root client's
+// secret at start.
+//
+// A refusal takes Options.RefusalTime, so that the time does not tell which ids exist.
 //
 // A token with a valid signature was not guessed, so its refusal for another reason does not
 // count: many browsers behind one address may present expired tokens after a night, and must

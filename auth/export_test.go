@@ -1,6 +1,10 @@
 package auth
 
-import "sync/atomic"
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
 
 // CountStretched returns how many secrets d has stretched since, to verify them.
 func CountStretched(d *Directory) *atomic.Int64 {
@@ -11,4 +15,24 @@ func CountStretched(d *Directory) *atomic.Int64 {
 		return do(text, salt, iterations)
 	}
 	return &count
+}
+
+// SlowStretching makes d take a time to stretch a secret, and stretch right alone in truth. It
+// returns how long d was busy with it.
+func SlowStretching(d *Directory, took time.Duration, right string) *atomic.Int64 {
+	var busy atomic.Int64
+	d.stretch = func(text string, salt []byte, iterations int) (digest, error) {
+		time.Sleep(took)
+		busy.Add(int64(took))
+		if text != right {
+			return digest{}, nil
+		}
+		return stretch(text, salt, iterations)
+	}
+	return &busy
+}
+
+// Limits reports whether an address may not fail once more.
+func Limits(d *Directory, from netip.Addr) bool {
+	return !d.addressFailures.allows(d.addressFailures.ofAddress(from))
 }

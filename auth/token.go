@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,14 +27,13 @@ var tokenParser = jwt.NewParser(
 )
 
 // Token authenticates the bearer of a client's token. from is the address of the peer. jailID
-// names the client's jail, or is "" for any jail. It fails with a *Refusal.
+// names the client's jail, or is "" for any jail. It fails with a *Refusal. A token that is right
+// passes whatever others at the address do.
 func (d *Directory) Token(clientID, token, jailID string, from netip.Addr) (*Principal, error) {
-	if !d.addressFailures.allows(d.addressFailures.ofAddress(from)) {
-		return nil, d.refused(tooMany(ReasonAddressLimit, nil))
-	}
+	begun := time.Now()
 	p, refusal := d.token(clientID, token, jailID)
 	if refusal != nil {
-		return nil, d.failed(clientID, from, refusal)
+		return nil, d.failed(clientID, from, refusal, begun)
 	}
 	return p, nil
 }

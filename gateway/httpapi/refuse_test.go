@@ -206,7 +206,7 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
-// After too many wrong secrets all attempts from an address are refused, with a
+// After too many wrong secrets from an address further ones are refused, with a
 // time to come back.
 func TestTooManyAttempts(t *testing.T) {
 	s := newServer(t, func(s *setup) { s.auth.AddressAttempts = 3 })

@@ -109,6 +109,7 @@ func directoryOptions(l config.Limits) auth.Options {
 		MaxClientsPerJail: l.ClientsPerJail,
 		AddressAttempts:   l.FailedAuthentications,
 		ClientAttempts:    l.FailedAuthentications,
+		RefusalTime:       config.RefusalTime,
 		FilterLimits:      fdsl.Limits{Bytes: int(l.FilterBytes), Depth: l.FilterDepth, Nodes: config.FilterNodes},
 	}
 }

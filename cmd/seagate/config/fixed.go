@@ -10,6 +10,10 @@ const (
 	// FilterNodes bounds the nodes of a filter, and so the time per message.
 	FilterNodes = 512
 
+	// RefusalTime is how long refusing credentials takes, whatever is wrong with them. Checking
+	// a token against the longest key takes less than a millisecond.
+	RefusalTime = 10 * time.Millisecond
+
 	// PublishesInFlight bounds the unanswered publish requests of a connection.
 	PublishesInFlight = 256
 	// LingerTimeout is the time in which a client may answer a close frame.

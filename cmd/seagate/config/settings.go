@@ -307,7 +307,7 @@ func (l *Limits) ofAmounts() []setting {
 		size("call_queued_bytes", &l.CallQueuedBytes, 4*MiB, KiB, GiB,
 			`Bytes that may wait to be sent on one connection before the results of its calls are dropped, and the calls fail.`),
 		count("failed_authentications", &l.FailedAuthentications, 300, 1, 1_000_000,
-			`Failed authentications per minute, for each address and for each client id. Above it, the gateway refuses an address without looking at its credentials. For a client id it then accepts only credentials that cannot be guessed. A token that its client has signed is no failure, even if it has expired.`),
+			`Failed authentications per minute, for each address and for each client id. Above it, wrong credentials are refused with 429, and right ones still pass, apart from a secret that the operator chose and that the gateway has not verified since it started. A token that its client has signed is no failure, even if it has expired.`),
 		count("publishes_per_second", &l.PublishesPerSecond, 0, 0, 10_000_000,
 			`Messages per second that one client may publish; 0 is no limit. Each provide and pause request counts as one, since subscribers may be told; so does setting or removing a header, and making a job stream.`).live(),
 	}

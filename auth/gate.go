@@ -1,0 +1,84 @@
+package auth
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// maxWaiting bounds how many attempts wait at a gate.
+	maxWaiting = 128
+	// restFactor is how much longer than a stretched secret that was wrong the gate then rests.
+	// So wrong secrets keep a core busy for a third of the time at most, and a right one, which
+	// comes first, waits for a tenth of a second.
+	restFactor = 2
+)
+
+// A gate lets one attempt at a time stretch a secret. Attempts that wait pass in the order of
+// their suspicion, and the least suspicious displaces the most if too many wait: whoever has never
+// failed does not wait behind those who guess.
+type gate struct {
+	mu      sync.Mutex // guards what follows
+	closed  bool       // an attempt is inside, or the gate rests
+	waiting []*ticket  // least suspicious first, and the oldest first among equals
+}
+
+// A ticket is an attempt that waits.
+type ticket struct {
+	suspicion suspicion
+	turn      chan bool // receives whether the attempt may pass; has room for it
+}
+
+// A suspicion is the failures that an attempt has behind it.
+type suspicion struct {
+	address int // failures of its address
+	client  int // failures of its client id; they count among equal addresses
+}
+
+func (s suspicion) compare(other suspicion) int {
+	return cmp.Or(cmp.Compare(s.address, other.address), cmp.Compare(s.client, other.client))
+}
+
+// enter waits for its turn. It returns false if too many wait that are less suspicious, or as
+// much and came earlier.
+func (g *gate) enter(s suspicion) bool {
+	g.mu.Lock()
+	if !g.closed {
+		g.closed = true
+		g.mu.Unlock()
+		return true
+	}
+	t := &ticket{suspicion: s, turn: make(chan bool, 1)}
+	at, _ := slices.BinarySearchFunc(g.waiting, t, func(before, t *ticket) int {
+		return cmp.Or(before.suspicion.compare(t.suspicion), -1) // behind its equals
+	})
+	g.waiting = slices.Insert(g.waiting, at, t)
+	if len(g.waiting) > maxWaiting {
+		g.waiting[maxWaiting].turn <- false
+		g.waiting = slices.Delete(g.waiting, maxWaiting, maxWaiting+1)
+	}
+	g.mu.Unlock()
+	return <-t.turn
+}
+
+// leave lets the next attempt in after a rest.
+func (g *gate) leave(rest time.Duration) {
+	if rest > 0 {
+		time.AfterFunc(rest, g.next)
+		return
+	}
+	g.next()
+}
+
+func (g *gate) next() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.closed = false
+		return
+	}
+	g.waiting[0].turn <- true
+	g.waiting = slices.Delete(g.waiting, 0, 1)
+}
