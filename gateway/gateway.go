@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"math"
 	"sync/atomic"
 
 	"seagate/auth"
@@ -73,7 +74,8 @@ type Parts struct {
 type Gateway struct {
 	Parts
 	settings Settings
-	logins   *logins
+	logins   *logins // connections
+	requests *logins // HTTP requests that last; what they ask for has bounds of its own
 	filters  filterTable
 	rates    rates
 	jobs     *jobs
@@ -89,6 +91,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		Parts:    parts,
 		settings: settings,
 		logins:   newLogins(settings.ConnectionsPerClient),
+		requests: newLogins(math.MaxInt),
 		jobs:     newJobs(settings.Jobs),
 	}
 	g.rates.set(settings.PublishesPerSecond)

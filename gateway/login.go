@@ -46,32 +46,43 @@ func (g *Gateway) Trust(clientID, jailID string) (*auth.Principal, error) {
 // was named with them.
 var errOtherJail = errors.New("the client is not in the jail that was named")
 
-// A Connection is what a login ends when its credentials do.
+// A Connection, or a request that lasts, is what a login ends when its credentials do.
 type Connection interface {
 	// End closes the connection for the reason given. It must not block.
 	End(reason *protocol.Error)
 }
 
-// A Login is a connection that authenticated. Owned by its connection.
+// A Login is a connection or a request that authenticated, which owns it.
 type Login struct {
 	gateway    *Gateway
 	principal  *auth.Principal
 	connection Connection
+	table      *logins
 	expiry     *time.Timer // nil unless the credential expires
 }
 
 // LogIn admits an authenticated connection. From then on the connection is
 // ended when its credentials expire or are revoked, until LogOut.
 func (g *Gateway) LogIn(p *auth.Principal, c Connection) (*Login, error) {
-	l := &Login{gateway: g, principal: p, connection: c}
-	if !g.logins.add(l) {
+	return g.attach(p, c, g.logins)
+}
+
+// Attend is LogIn for one request that lasts, such as a call over HTTP. It does not
+// count as a connection of its client.
+func (g *Gateway) Attend(p *auth.Principal, c Connection) (*Login, error) {
+	return g.attach(p, c, g.requests)
+}
+
+func (g *Gateway) attach(p *auth.Principal, c Connection, table *logins) (*Login, error) {
+	l := &Login{gateway: g, principal: p, connection: c, table: table}
+	if !table.add(l) {
 		return nil, protocol.Errorf(protocol.CodeTooManyConnections,
-			"this client has %d connections, as many as it may have", g.logins.perClient.Load())
+			"this client has %d connections, as many as it may have", table.perClient.Load())
 	}
 	// Revocation first changes the directory and then looks for logins, so one
 	// that came in between is seen here or there.
 	if err := p.InForce(); err != nil {
-		g.logins.remove(l)
+		table.remove(l)
 		return nil, err
 	}
 	if !p.Expires.IsZero() {
@@ -89,18 +100,18 @@ func (l *Login) LogOut() {
 	if l.expiry != nil {
 		l.expiry.Stop()
 	}
-	l.gateway.logins.remove(l)
+	l.table.remove(l)
 }
 
-// revoked ends the connections whose credentials a change has ended.
+// revoked ends the connections and requests whose credentials a change has ended.
 func (g *Gateway) revoked(r auth.Revocation) {
-	for _, l := range g.logins.covered(r) {
+	for _, l := range append(g.logins.covered(r), g.requests.covered(r)...) {
 		l.connection.End(protocol.Errorf(protocol.CodeCredentialsRevoked, "the credentials of this connection were revoked"))
 	}
 	g.rates.forget(r.JailUID, r.ClientUID)
 }
 
-// logins is the connections that are authenticated, by client.
+// logins is the connections or requests that are authenticated, by client.
 type logins struct {
 	perClient atomic.Int64
 

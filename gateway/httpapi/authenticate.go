@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -28,3 +29,22 @@ func readCredentials(r *http.Request) (protocol.Credentials, error) {
 	}
 	return protocol.Credentials{Type: protocol.BasicCredentials, ClientID: id, Secret: secret.New(text)}, nil
 }
+
+// attend returns the context of the request, which also ends when the principal's
+// credentials expire or are revoked. What lasts longer than a moment uses it. The caller
+// must call stop.
+func (q *request) attend() (ctx context.Context, stop func(), err error) {
+	ctx, cancel := context.WithCancel(q.r.Context())
+	login, err := q.gateway.Attend(q.principal, ending(cancel))
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return ctx, func() { login.LogOut(); cancel() }, nil
+}
+
+// ending ends a request. It implements gateway.Connection.
+type ending context.CancelFunc
+
+// End implements gateway.Connection.
+func (e ending) End(*protocol.Error) { e() }

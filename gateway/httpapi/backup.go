@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"archive/tar"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -52,12 +53,17 @@ func (q *request) backup() (any, error) {
 		}
 		defer q.backingUp.Unlock()
 	}
-	dir := filepath.Join(q.backupDir(), copyPrefix+rand.Text())
-	defer q.removeCopy(dir)
-	if err := q.gateway.Backup(q.r.Context(), q.principal, dir); err != nil {
+	ctx, stop, err := q.attend()
+	if err != nil {
 		return nil, err
 	}
-	q.sendCopy(dir)
+	defer stop()
+	dir := filepath.Join(q.backupDir(), copyPrefix+rand.Text())
+	defer q.removeCopy(dir)
+	if err := q.gateway.Backup(ctx, q.principal, dir); err != nil {
+		return nil, err
+	}
+	q.sendCopy(ctx, dir)
 	return nil, nil
 }
 
@@ -94,24 +100,28 @@ func (a *api) removeCopy(dir string) {
 	}
 }
 
-// sendCopy sends the archive. If it cannot complete the archive it closes the
-// connection, so that a client never takes a part for the whole.
-func (q *request) sendCopy(dir string) {
+// sendCopy sends the archive. If it cannot complete the archive, or the credentials of
+// the request end, it closes the connection, so that a client never takes a part for the
+// whole.
+func (q *request) sendCopy(ctx context.Context, dir string) {
 	q.w.Header().Set("Content-Type", "application/x-tar")
 	q.streaming = true
 	if q.r.Method == http.MethodHead {
 		return
 	}
-	to := &stallWriter{w: q.w, control: http.NewResponseController(q.w), stall: q.opts.BackupStall}
+	to := &stallWriter{ctx: ctx, w: q.w, control: http.NewResponseController(q.w), stall: q.opts.BackupStall}
+	// A write that waits for the client to read ends too.
+	defer context.AfterFunc(ctx, func() { _ = to.control.SetWriteDeadline(time.Now()) })()
 	if err := writeArchive(to, dir, time.Now().UTC()); err != nil {
 		q.log.Error("a backup was cut off", "client", q.principal.ClientID, "address", q.r.RemoteAddr, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// A stallWriter fails when the client reads nothing for the stall time. It
-// replaces the server's deadline for the whole response.
+// A stallWriter fails when the client reads nothing for the stall time, and when the
+// context has ended. It replaces the server's deadline for the whole response.
 type stallWriter struct {
+	ctx     context.Context
 	w       io.Writer
 	control *http.ResponseController
 	stall   time.Duration
@@ -122,6 +132,9 @@ func (s *stallWriter) Write(b []byte) (int, error) {
 	// A writer that does not support deadlines has none to replace.
 	if err := s.control.SetWriteDeadline(time.Now().Add(s.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, fmt.Errorf("set a deadline: %w", err)
+	}
+	if err := s.ctx.Err(); err != nil { // after the deadline, which its end may just have set
+		return 0, err
 	}
 	return s.w.Write(b)
 }

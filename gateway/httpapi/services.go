@@ -110,6 +110,11 @@ func (q *request) call() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop, err := q.attend()
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
 	// The server's write timeout is for answers that need no waiting.
 	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(r.Timeout + writeGrace))
 	services := q.gateway.JoinServices(q.principal)
@@ -120,7 +125,10 @@ func (q *request) call() (any, error) {
 	}
 	select {
 	case <-c.done:
-	case <-q.r.Context().Done():
+	case <-ctx.Done():
+		if err := q.principal.InForce(); err != nil {
+			return nil, err
+		}
 		return nil, protocol.Errorf(protocol.CodeCallCancelled, "the request ended before its call")
 	}
 	if c.err != nil {
