@@ -21,6 +21,7 @@ type ServiceLimits struct {
 	ProceduresPerService int
 	CallsPerConnection   int // under way
 	CallsPerClient       int // under way, over all of its connections
+	BytesPerClient       int // that its calls hold: bodies of those under way, and results that wait to be read
 	BodyBytes            int // of a call, of each of its answers, and of a signal
 
 	// QueuedBytes is how many bytes may wait to be sent on a connection before
@@ -35,6 +36,7 @@ func (l ServiceLimits) options(ended func(error, time.Duration)) peer.Options {
 		ProceduresPerService: l.ProceduresPerService,
 		CallsPerLink:         l.CallsPerConnection,
 		CallsPerOwner:        l.CallsPerClient,
+		BytesPerOwner:        l.BytesPerClient,
 		BodyBytes:            l.BodyBytes,
 		Ended:                ended,
 	}
@@ -57,6 +59,16 @@ func (g *Gateway) JoinServices(p *auth.Principal) *Services {
 
 // Close ends the servers and the calls. It is safe to call twice.
 func (s *Services) Close() { s.link.Close() }
+
+// Hold counts bytes of results that wait to be read, until Release, which also may come
+// after Close. It returns false, and counts nothing, if the calls of the client would
+// hold more than ServiceLimits.BytesPerClient. It implements outbox.Account.
+func (s *Services) Hold(bytes int) bool {
+	return s.gateway.services.Hold(s.principal.ClientUID, bytes)
+}
+
+// Release implements outbox.Account.
+func (s *Services) Release(bytes int) { s.gateway.services.Release(s.principal.ClientUID, bytes) }
 
 // Serve makes a server of a service.
 func (s *Services) Serve(o peer.Offer, to peer.Server) (peer.Registration, error) {

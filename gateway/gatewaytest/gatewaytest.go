@@ -101,6 +101,7 @@ func Settings() gateway.Settings {
 			ProceduresPerService: 100,
 			CallsPerConnection:   10_000,
 			CallsPerClient:       100_000,
+			BytesPerClient:       1 << 30,
 			BodyBytes:            1 << 20,
 			QueuedBytes:          4 << 20,
 		},

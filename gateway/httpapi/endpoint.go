@@ -26,6 +26,7 @@ type request struct {
 	principal *auth.Principal // nil at a public route
 	streaming bool            // the operation has begun to write the answer itself
 	receipt   *receipt        // the answer of a publish, to be reused once it is written
+	written   func()          // called when the answer is written, or when there is none; may be nil
 }
 
 // An endpoint answers the requests that match one pattern.
@@ -61,6 +62,11 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve writes the response. It returns the status, and the code of a refusal.
 func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
+	defer func() {
+		if q.written != nil {
+			q.written()
+		}
+	}()
 	body, err := p.attempt(q)
 	if err != nil {
 		refusal := p.gateway.Refusal(err)

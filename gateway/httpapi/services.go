@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -119,7 +120,8 @@ func (q *request) call() (any, error) {
 	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(r.Timeout + writeGrace))
 	services := q.gateway.JoinServices(q.principal)
 	defer services.Close() // a client that is gone gives its call up
-	c := &caller{room: q.gateway.Settings().Services.QueuedBytes, done: make(chan struct{})}
+	c := &caller{gateway: q.gateway, services: services, room: q.gateway.Settings().Services.QueuedBytes, done: make(chan struct{})}
+	q.written = c.release
 	if _, err := services.Fetch(r, c); err != nil {
 		return nil, err
 	}
@@ -188,10 +190,13 @@ func (f *form) timeout(name string, byDefault time.Duration) time.Duration {
 
 // A caller collects the answers to one call. It implements peer.Replies.
 type caller struct {
-	room int // bytes that the parts may have
-	done chan struct{}
+	gateway  *gateway.Gateway
+	services *gateway.Services
+	done     chan struct{}
 
 	mu     sync.Mutex // guards what follows until done is closed
+	room   int        // bytes that the parts may still have
+	held   int        // bytes that services count
 	parts  []jsontext.Value
 	result jsontext.Value
 	err    error
@@ -204,9 +209,12 @@ func (c *caller) Accepted() {}
 func (c *caller) Part(body []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.room -= len(body) + partOverhead; c.room < 0 {
+	size := len(body) + partOverhead
+	if size > c.room || !c.holdLocked(size) {
+		c.gateway.Metrics.ResultsDropped.Inc()
 		return false
 	}
+	c.room -= size
 	c.parts = append(c.parts, body)
 	return true
 }
@@ -218,6 +226,30 @@ const partOverhead = 32
 func (c *caller) Done(result []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	size := len(result)
+	if failure, own := errors.AsType[*peer.ServerError](err); own {
+		size = len(failure.Message) + len(failure.Details)
+	}
+	if !c.holdLocked(size) {
+		c.gateway.Metrics.ResultsDropped.Inc()
+		result, err = nil, peer.ErrFull
+	}
 	c.result, c.err = result, err
 	close(c.done)
+}
+
+// holdLocked returns false if the calls of the client hold too much already.
+func (c *caller) holdLocked(size int) bool {
+	if !c.services.Hold(size) {
+		return false
+	}
+	c.held += size
+	return true
+}
+
+// release lets others have the room. The call must have ended.
+func (c *caller) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.services.Release(c.held)
 }

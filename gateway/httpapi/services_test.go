@@ -1,12 +1,14 @@
 package httpapi_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	dto "github.com/prometheus/client_model/go"
 
 	"seagate/protocol"
 	"seagate/streams/peer"
@@ -100,4 +102,52 @@ func TestABackupEndsWithTheCredentialsOfItsClient(t *testing.T) {
 	s.ok("PUT", "/api/v1/client/second", "")
 	eventually(t, func() bool { return strings.Contains(s.log.String(), "a backup was cut off") })
 	wantEmpty(t, dir)
+}
+
+// The parts of a call are kept until its end. What all calls of a client keep is bounded,
+// and let go when they are answered.
+func TestPartsOfAllCallsOfAClientAreBounded(t *testing.T) {
+	s := newServer(t, func(s *setup) {
+		s.settings.Services.QueuedBytes = 1000
+		s.settings.Services.BytesPerClient = 2000
+	})
+	boss := s.newJail("acme", "boss")
+	k := s.serve(boss, 16)
+	begin := func() (*peer.Call, <-chan answer) {
+		answered := make(chan answer, 1)
+		go func() { answered <- s.do(call{method: "POST", path: quotePath, as: &boss, body: `{}`}) }()
+		return <-k.calls, answered
+	}
+	part := []byte(`"` + strings.Repeat("x", 400) + `"`)
+	one, first := begin()
+	two, second := begin()
+	three, third := begin()
+	for _, c := range []*peer.Call{one, one, two, two} {
+		check(t, c.Part(part))
+	}
+	if err := two.Part(part); !errors.Is(err, peer.ErrCallOver) {
+		t.Errorf("a part over the bound of the call: %v", err)
+	}
+	problemOf(t, protocol.CodeCallCancelled, <-second)
+	for range 2 {
+		check(t, three.Part(part)) // two has left room
+	}
+	four, fourth := begin()
+	if err := four.Part(part); !errors.Is(err, peer.ErrCallOver) {
+		t.Errorf("a part over the bound of the client: %v", err)
+	}
+	problemOf(t, protocol.CodeCallCancelled, <-fourth)
+	check(t, three.Answer(part)) // the result is over it too
+	problemOf(t, protocol.CodeCallCancelled, <-third)
+	s.refused(protocol.CodeTooManyCalls, call{method: "POST", path: quotePath, as: &boss, body: `{"payload":"` + strings.Repeat("x", 1200) + `"}`})
+	check(t, one.Answer([]byte("7")))
+	if a := <-first; a.status != 200 || !strings.HasSuffix(a.body, `"result":7}`) || strings.Count(a.body, "xxx\"") != 2 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	eventually(t, func() bool { return s.gateway.ServiceTotals().Bytes == 0 })
+	var m dto.Metric
+	check(t, s.gateway.Metrics.ResultsDropped.Write(&m))
+	if n := m.GetCounter().GetValue(); n != 3 {
+		t.Errorf("%v results are counted as dropped, want 3", n)
+	}
 }

@@ -88,6 +88,7 @@ func (o *Outbox) batchDone(n int, err error) {
 	} else {
 		o.opts.Metrics.BytesOut.Add(float64(n))
 	}
+	o.releaseLocked()
 	o.shorter.Broadcast()
 	resume := o.full && len(o.queue) <= o.opts.Budget/2
 	o.full = o.full && !resume
@@ -126,6 +127,7 @@ func (o *Outbox) writeAll(b []byte) error {
 func (o *Outbox) breakLocked() {
 	o.opts.Metrics.QueueBytes.Sub(float64(len(o.queue)))
 	o.queue, o.ended = nil, true
+	o.releaseLocked()
 	o.shorter.Broadcast()
 	o.conn.SetReadDeadline(time.Unix(1, 0))
 }

@@ -51,6 +51,8 @@ type Outbox struct {
 	probeTag  uint64        // of the last probe
 	flushed   chan struct{} // closed when the flusher ends; nil if nobody waits
 	shorter   sync.Cond     // the queue got shorter, or the outbox ended
+	account   Account       // of SendHeld; nil before its first frame
+	held      int           // bytes that account counts, at most those that are queued
 
 	busy  atomic.Bool  // see SetBusy
 	heard atomic.Int64 // see Heard; Unix nanoseconds
@@ -136,6 +138,38 @@ func (o *Outbox) SendWithin(budget int, frame []byte) (sent bool) {
 	}
 	o.putLocked(frame)
 	return true
+}
+
+// An Account counts the bytes that are queued for one client, over all of its
+// connections. Its methods are called with the outbox locked.
+type Account interface {
+	// Hold returns false, and counts nothing, if there is no room for so many bytes.
+	Hold(bytes int) bool
+	Release(bytes int)
+}
+
+// SendHeld is SendWithin for a frame that an account counts while it is queued. It
+// also returns false if the account has no room. Each call must give the same account.
+func (o *Outbox) SendHeld(budget int, frame []byte, a Account) (sent bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended || o.queuedLocked() > budget || !a.Hold(len(frame)) {
+		return false
+	}
+	o.account = a
+	o.held += len(frame)
+	o.putLocked(frame)
+	o.releaseLocked() // of what the kernel took
+	return true
+}
+
+// releaseLocked tells the account of what is not queued any more. It need not know which
+// frames those were: the bytes that it counts are never more than all that are queued.
+func (o *Outbox) releaseLocked() {
+	if over := o.held - o.queuedLocked(); over > 0 {
+		o.held -= over
+		o.account.Release(over)
+	}
 }
 
 // Offer takes whole frames of a delivery, from the first, as long as the kernel

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -189,5 +190,71 @@ func TestAPeerThatIsReadingIsNotGone(t *testing.T) {
 		}
 		o.conn.Close()
 		synctest.Wait()
+	})
+}
+
+// An account of at most most bytes.
+type account struct {
+	most int
+
+	mu   sync.Mutex
+	held int
+}
+
+func (a *account) Hold(n int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held+n > a.most {
+		return false
+	}
+	a.held += n
+	return true
+}
+
+func (a *account) Release(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held -= n
+}
+
+// An account has the bytes of two connections until their peers have read them.
+func TestQueuedBytesAreHeldUntilTheyAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 1000
+		a := &account{most: 3 * size}
+		one, reader := overPipe(t)
+		two, _ := overPipe(t)
+		send := func(o *Outbox, want bool) {
+			t.Helper()
+			if sent := o.SendHeld(1<<20, make([]byte, size), a); sent != want {
+				t.Errorf("sent: %t, with %d bytes held", sent, a.held)
+			}
+		}
+		one.Send(make([]byte, size)) // is not held
+		send(one, true)
+		send(one, true)
+		send(two, true)
+		send(one, false)
+		send(two, false)
+		if a.held != 3*size {
+			t.Errorf("%d bytes are held", a.held)
+		}
+		synctest.Wait()
+		io.CopyN(io.Discard, reader, 3*size)
+		synctest.Wait()
+		if a.held != size {
+			t.Errorf("%d bytes are held after one peer has read", a.held)
+		}
+		send(one, true)
+		two.conn.Close() // with its frame unread
+		one.conn.Close()
+		synctest.Wait()
+		if a.held != 0 {
+			t.Errorf("%d bytes are held for connections that are gone", a.held)
+		}
+		send(one, false)
+		if a.held != 0 {
+			t.Errorf("a frame for a connection that is gone is held")
+		}
 	})
 }

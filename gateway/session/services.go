@@ -195,9 +195,10 @@ func (s *Session) giveAnswer(a protocol.Answer) error {
 // A fetching is the session as the caller of one call. It implements
 // peer.Replies.
 type fetching struct {
-	session *Session
-	id      int64        // of the fetch request
-	pending peer.Pending // owned by the reader
+	session  *Session
+	services *gateway.Services
+	id       int64        // of the fetch request
+	pending  peer.Pending // owned by the reader
 }
 
 func (s *Session) fetch(r protocol.Request) {
@@ -211,14 +212,14 @@ func (s *Session) fetch(r protocol.Request) {
 }
 
 func (s *Session) beginFetching(id int64, r protocol.Fetch) (err error) {
-	f := &fetching{session: s, id: id}
+	f := &fetching{session: s, services: s.joined(), id: id}
 	s.mu.Lock()
 	if s.fetches == nil {
 		s.fetches = map[int64]*fetching{}
 	}
 	s.fetches[id] = f
 	s.mu.Unlock()
-	f.pending, err = s.joined().Fetch(peer.Request{Service: r.Service, Procedure: r.Procedure, Body: r.Body, Timeout: r.Timeout}, f)
+	f.pending, err = f.services.Fetch(peer.Request{Service: r.Service, Procedure: r.Procedure, Body: r.Body, Timeout: r.Timeout}, f)
 	if err != nil {
 		f.forget()
 	}
@@ -262,10 +263,11 @@ func (f *fetching) Done(result []byte, err error) {
 	f.session.send(failed)
 }
 
-// offer sends a result if not too much waits for the caller.
+// offer sends a result if not too much waits on the connection, and on all of the
+// caller's client.
 func (f *fetching) offer(build func([]byte) []byte) (sent bool) {
 	g := f.session.gateway
-	if sent = f.session.out.SendWithin(g.Settings().Services.QueuedBytes, f.session.frame(build)); !sent {
+	if sent = f.session.out.SendHeld(g.Settings().Services.QueuedBytes, f.session.frame(build), f.services); !sent {
 		g.Metrics.ResultsDropped.Inc()
 	}
 	return sent

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,60 @@ func TestResultsForACallerThatDoesNotReadAreDropped(t *testing.T) {
 	}
 }
 
+// Results for the connections of one client that do not read are bounded in all.
+func TestResultsOfAllConnectionsOfAClientAreBounded(t *testing.T) {
+	const connections = 40
+	g := gatewaytest.New(t, func(o *gatewaytest.Options) { o.Settings.Services.BytesPerClient = 10 << 10 })
+	root, _ := g.Root("root")
+	services := g.JoinServices(root)
+	defer services.Close()
+	server := &taking{}
+	if _, err := services.Serve(peer.Offer{Service: "pricing", Procedures: []string{"quote"}, Credit: connections}, server); err != nil {
+		t.Fatal(err)
+	}
+	peers := make([]*bufio.Reader, connections)
+	for i := range peers {
+		s, conn := withPeer(t, g.Gateway, root)
+		peers[i] = bufio.NewReader(conn)
+		ask(t, s, 2, "fetch", `{"service":"pricing","procedure":"quote"}`)
+	}
+	if held := g.ServiceTotals().Bytes; held != connections*len("null") {
+		t.Errorf("%d bytes are held for the bodies", held)
+	}
+	result := []byte(`"` + strings.Repeat("x", 1000) + `"`)
+	for _, c := range server.calls {
+		if err := c.Answer(result); err != nil {
+			t.Error(err)
+		}
+	}
+	if held := g.ServiceTotals().Bytes; held < 8<<10 || held > 10<<10 {
+		t.Errorf("%d bytes are held, with room for 10 KiB", held)
+	}
+	var got, dropped int
+	for _, r := range peers {
+		wantLines(t, r, `{"id":2,"action":"fetch","success":true}`)
+		switch line, err := r.ReadString('\n'); {
+		case err != nil:
+			t.Fatal(err)
+		case strings.Contains(line, `"result":"xxx`):
+			got++
+		case strings.Contains(line, `"error":{"code":"call_cancelled",`):
+			dropped++
+		default:
+			t.Errorf("got %s", line)
+		}
+	}
+	if got < 8 || got > 10 || got+dropped != connections {
+		t.Errorf("%d results and %d errors of %d calls, with room for 10 KiB", got, dropped, connections)
+	}
+	for deadline := time.Now().Add(10 * time.Second); g.ServiceTotals().Bytes != 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are held when all was read", g.ServiceTotals().Bytes)
+		}
+		runtime.Gosched()
+	}
+}
+
 // taking is a server that keeps its calls. Only one goroutine calls.
 type taking struct{ calls []*peer.Call }
 
@@ -202,7 +257,7 @@ func TestAClosedSessionLeavesNoServices(t *testing.T) {
 	for id := range 5 { // as many as the server's queue has room for
 		ask(t, caller, 2+id, "fetch", `{"service":"pricing","procedure":"quote"}`)
 	}
-	if got := g.ServiceTotals(); got != (peer.Totals{Services: 2, Servers: 2, UnderWay: 5}) {
+	if got := g.ServiceTotals(); got != (peer.Totals{Services: 2, Servers: 2, UnderWay: 5, Bytes: 5 * len("null")}) {
 		t.Errorf("there is %+v", got)
 	}
 	ask(t, server, 4, "unsubscribe", `2`) // its calls may still be answered

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newHub() *peer.Hub {
 	return peer.NewHub(peer.Options{
 		ServicesPerSpace: 100, ServersPerService: 100, ProceduresPerService: 100,
-		CallsPerLink: 100, CallsPerOwner: 1000, BodyBytes: 1 << 20,
+		CallsPerLink: 100, CallsPerOwner: 1000, BytesPerOwner: 1 << 30, BodyBytes: 1 << 20,
 	})
 }
 

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newHub(topics *streams.Network) *peer.Hub {
 	return peer.NewHub(peer.Options{
 		ServicesPerSpace: 1000, ServersPerService: 100, ProceduresPerService: 100,
-		CallsPerLink: 100, CallsPerOwner: 1000, BodyBytes: 1 << 20, Topics: topics,
+		CallsPerLink: 100, CallsPerOwner: 1000, BytesPerOwner: 1 << 30, BodyBytes: 1 << 20, Topics: topics,
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 func Example() {
 	hub := peer.NewHub(peer.Options{
 		ServicesPerSpace: 10, ServersPerService: 10, ProceduresPerService: 10,
-		CallsPerLink: 10, CallsPerOwner: 10, BodyBytes: 1 << 20,
+		CallsPerLink: 10, CallsPerOwner: 10, BytesPerOwner: 1 << 30, BodyBytes: 1 << 20,
 	})
 	ctx := context.Background()
 

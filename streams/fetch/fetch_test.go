@@ -27,6 +27,7 @@ func newHub() *peer.Hub {
 		ProceduresPerService: 100,
 		CallsPerLink:         10_000,
 		CallsPerOwner:        10_000,
+		BytesPerOwner:        1 << 30,
 		BodyBytes:            1 << 20,
 	})
 }

@@ -23,7 +23,7 @@ func newSwitch() (s *link.Switch, closeAll func()) {
 	}
 	s = link.New(topics, peer.NewHub(peer.Options{
 		ServicesPerSpace: 10, ServersPerService: 10, ProceduresPerService: 10,
-		CallsPerLink: 10, CallsPerOwner: 10, BodyBytes: 1 << 20, Topics: topics,
+		CallsPerLink: 10, CallsPerOwner: 10, BytesPerOwner: 1 << 30, BodyBytes: 1 << 20, Topics: topics,
 	}))
 	return s, func() { s.Close(); topics.Close() }
 }

@@ -30,7 +30,7 @@ func newNet(t testing.TB) *net {
 	}
 	s := New(n, peer.NewHub(peer.Options{
 		ServicesPerSpace: 100, ServersPerService: 100, ProceduresPerService: 100,
-		CallsPerLink: 100, CallsPerOwner: 1000, BodyBytes: 1 << 20, Topics: n,
+		CallsPerLink: 100, CallsPerOwner: 1000, BytesPerOwner: 1 << 30, BodyBytes: 1 << 20, Topics: n,
 	}))
 	return &net{s, n}
 }

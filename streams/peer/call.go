@@ -97,6 +97,7 @@ func (c *call) endLocked(err error) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	c.link.space.hub.Release(c.link.who.Owner, len(c.request.Body))
 	took := time.Since(c.begun)
 	sp, n := c.link.space, &c.server.counts
 	sp.mu.Lock()

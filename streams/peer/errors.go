@@ -10,7 +10,7 @@ var (
 	// way as it takes, or has no room.
 	ErrBusy = errors.New("peer: all servers are busy")
 	// ErrTooManyCalls reports that the link or its client has as many calls
-	// under way as it may have.
+	// under way as it may have, or that they hold as much memory as they may.
 	ErrTooManyCalls = errors.New("peer: too many calls under way")
 	ErrTooLarge     = errors.New("peer: the body is too large")
 	ErrTimeoutRange = errors.New("peer: the timeout must be above 0 and at most 5 minutes")
@@ -26,7 +26,7 @@ var (
 	ErrTimeout    = errors.New("peer: no answer in time")
 	// ErrBadAnswer reports an answer that the network refused.
 	ErrBadAnswer = errors.New("peer: the server's answer was refused")
-	// ErrFull reports that a partial result came while the caller had no room.
+	// ErrFull reports that a result came while the caller had no room.
 	ErrFull = errors.New("peer: the caller does not read fast enough")
 )
 

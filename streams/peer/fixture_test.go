@@ -21,6 +21,7 @@ func options() peer.Options {
 		ProceduresPerService: 100,
 		CallsPerLink:         100_000,
 		CallsPerOwner:        100_000,
+		BytesPerOwner:        1 << 30,
 		BodyBytes:            1 << 20,
 	}
 }

@@ -16,6 +16,7 @@ type Options struct {
 	ProceduresPerService int
 	CallsPerLink         int // under way
 	CallsPerOwner        int // under way, over all links of one Identity.Owner
+	BytesPerOwner        int // that the calls of one owner hold: bodies of those under way, and what Hub.Hold counts
 	BodyBytes            int // of the body and of each answer of a call, and of a signal
 
 	// Ended is told of the end of each call that a server took, and how long it
@@ -45,13 +46,16 @@ type Fabric interface {
 // no closing: everything in it ends with its links.
 type Hub struct {
 	opts Options
+	held holdings
 
 	mu     sync.Mutex // guards what follows
 	spaces map[string]*space
 }
 
 // NewHub returns a hub without links.
-func NewHub(o Options) *Hub { return &Hub{opts: o, spaces: map[string]*space{}} }
+func NewHub(o Options) *Hub {
+	return &Hub{opts: o, held: holdings{most: o.BytesPerOwner, by: map[string]int{}}, spaces: map[string]*space{}}
+}
 
 // An Identity is who a link belongs to.
 type Identity struct {
@@ -103,6 +107,7 @@ type Totals struct {
 	Services int // addresses included
 	Servers  int
 	UnderWay int // calls
+	Bytes    int // that calls hold, see Options.BytesPerOwner
 }
 
 // Totals returns the present numbers.
@@ -116,5 +121,6 @@ func (h *Hub) Totals() (t Totals) {
 	for _, s := range spaces {
 		s.count(&t)
 	}
+	t.Bytes = h.held.bytes()
 	return t
 }

@@ -99,9 +99,14 @@ func (l *link) Fetch(_ context.Context, r Request, to Replies) (Pending, error) 
 	case len(r.Body) > l.space.hub.opts.BodyBytes:
 		return nil, ErrTooLarge
 	}
+	hub := l.space.hub
+	if !hub.Hold(l.who.Owner, len(r.Body)) {
+		return nil, fmt.Errorf("%w: the calls of the client hold %d bytes, as many as they may", ErrTooManyCalls, hub.opts.BytesPerOwner)
+	}
 	c := &call{link: l, to: to, request: r, begun: time.Now()}
 	c.public = NewCall(l.message(r.Procedure, r.Body), r.Timeout, c)
 	if err := c.dispatch(); err != nil {
+		hub.Release(l.who.Owner, len(r.Body))
 		return nil, err
 	}
 	return c, nil

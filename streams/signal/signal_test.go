@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newHub() *peer.Hub {
-	return peer.NewHub(peer.Options{ServicesPerSpace: 10, ServersPerService: 10, ProceduresPerService: 10, CallsPerLink: 10, CallsPerOwner: 10, BodyBytes: 100})
+	return peer.NewHub(peer.Options{ServicesPerSpace: 10, ServersPerService: 10, ProceduresPerService: 10, CallsPerLink: 10, CallsPerOwner: 10, BytesPerOwner: 1 << 30, BodyBytes: 100})
 }
 
 func TestSignalsReachHandlers(t *testing.T) {

@@ -45,6 +45,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 			ProceduresPerService: c.Limits.ProceduresPerService,
 			CallsPerConnection:   c.Limits.CallsPerConnection,
 			CallsPerClient:       c.Limits.CallsPerClient,
+			BytesPerClient:       int(c.Limits.CallBytesPerClient),
 			BodyBytes:            int(cmp.Or(c.Limits.CallBytes, c.Limits.MessageBytes)),
 			QueuedBytes:          int(c.Limits.CallQueuedBytes),
 		},

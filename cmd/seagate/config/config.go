@@ -139,6 +139,7 @@ type Limits struct {
 	CallsPerClient             int
 	CallBytes                  Size // 0: MessageBytes
 	CallQueuedBytes            Size
+	CallBytesPerClient         Size
 }
 
 // Startup is how long a start may wait.

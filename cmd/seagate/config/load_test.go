@@ -233,6 +233,7 @@ calls_per_connection = 84
 calls_per_client = 85
 call_bytes = "65KiB"
 call_queued_bytes = "5MiB"
+call_bytes_per_client = "65MiB"
 message_bytes = 2_097_152
 decompressed_bytes = "3MiB"
 json_depth = 65
@@ -327,6 +328,7 @@ func want() *config.Config {
 			CallsPerClient:             85,
 			CallBytes:                  65 * config.KiB,
 			CallQueuedBytes:            5 * config.MiB,
+			CallBytesPerClient:         65 * config.MiB,
 			FailedAuthentications:      74,
 			PublishesPerSecond:         75,
 		},
