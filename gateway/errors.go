@@ -47,6 +47,7 @@ var errorTable = []struct {
 	{catalog.ErrTooManyServices, protocol.CodeTooManyServices, ""},
 	{catalog.ErrBadName, protocol.CodeInvalidName, ""},
 	{schema.ErrHistoryFull, protocol.CodeTooManyVersions, ""},
+	{schema.ErrTooCostly, protocol.CodeTooCostly, ""},
 
 	{streams.ErrHeld, protocol.CodeStreamPaused, "the stream is paused: it takes no messages until it is resumed"},
 	{streams.ErrDeleted, protocol.CodeStreamNotFound, "the stream was deleted"},

@@ -55,6 +55,10 @@ type Settings struct {
 	// Services bounds services and calls.
 	Services ServiceLimits
 
+	// ValidationSteps bounds the work of checking the messages of one publication: see
+	// schema.NewBudget. 0 is no bound.
+	ValidationSteps int
+
 	// Schema is how strictly definitions and messages are checked.
 	Schema schema.Limits
 }

@@ -65,7 +65,7 @@ func (g *Gateway) checkHeader(s *catalog.Stream, header jsontext.Value) ([]byte,
 		return nil, protocol.Errorf(protocol.CodeHeaderTooLarge,
 			"the header has %d bytes; at most %d are allowed", len(header), g.settings.HeaderBytes)
 	}
-	checked, err := g.check(s.Schema(), []jsontext.Value{header}, false)
+	checked, err := g.check(s.Schema(), Publication{Payloads: []jsontext.Value{header}})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -8,6 +10,7 @@ import (
 
 	"seagate/auth"
 	"seagate/catalog"
+	"seagate/internal/problems"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -31,6 +34,10 @@ type Publication struct {
 	// and not the messages. It is checked like a message, and needs the right to
 	// set headers. nil leaves the header as it is.
 	Header jsontext.Value
+
+	// Gone, if it is not nil, is closed when the sender has given up. A publication
+	// whose messages are still being checked is refused then.
+	Gone <-chan struct{}
 }
 
 // Publish checks the payloads against the stream's schema and appends all of
@@ -104,7 +111,7 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	if len(pub.Payloads) == 0 {
 		return a, errNothingToPublish
 	}
-	a.messages, err = g.check(s.Schema(), pub.Payloads, pub.Batch)
+	a.messages, err = g.check(s.Schema(), pub)
 	if pub.Header != nil {
 		var wrong error
 		a.header, wrong = g.checkHeader(s, pub.Header)
@@ -158,48 +165,95 @@ func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error
 	return g.open(id, s)
 }
 
-// check validates each payload and returns their compact forms.
-func (g *Gateway) check(v *schema.Schema, payloads []jsontext.Value, batch bool) ([][]byte, error) {
-	messages := make([][]byte, len(payloads))
-	var found *protocol.Error
-	for i, payload := range payloads {
-		message, err := v.Check(payload, g.settings.JSONDepth)
-		if err != nil {
-			err = attempted("publish", err)
-			if !batch {
-				return nil, err
-			}
-			found = appendProblems(found, i, g.Refusal(err))
+// check validates each payload and returns their compact forms. All of them share a
+// budget of work and of problems.
+func (g *Gateway) check(v *schema.Schema, pub Publication) ([][]byte, error) {
+	budget := schema.NewBudget(g.settings.ValidationSteps)
+	messages := make([][]byte, len(pub.Payloads))
+	var found batchProblems
+	for i, payload := range pub.Payloads {
+		if pub.isGone() {
+			return nil, attempted("publish", context.Canceled)
+		}
+		hasRoom := !budget.IsFull()
+		message, err := v.CheckWithin(&budget, payload, g.settings.JSONDepth)
+		switch {
+		case err != nil && (!pub.Batch || errors.Is(err, schema.ErrTooCostly)):
+			return nil, attempted("publish", err)
+		case err != nil:
+			found.add(i, g.Refusal(attempted("publish", err)), hasRoom)
 		}
 		messages[i] = message
 	}
-	if found != nil { // a nil *protocol.Error would be an error that is not nil
-		return nil, found
-	}
-	return messages, nil
+	return messages, found.refusal()
 }
 
-// maxBatchErrors bounds the answer to a batch. Beyond it, each bad message is
-// named with the first of its problems only.
-const maxBatchErrors = 1000
+// isGone reports whether the sender has given up.
+func (p *Publication) isGone() bool {
+	select {
+	case <-p.Gone:
+		return true
+	default:
+		return false
+	}
+}
 
-// appendProblems adds what is wrong with the i-th message of a batch.
-func appendProblems(found *protocol.Error, i int, e *protocol.Error) *protocol.Error {
-	if found == nil {
-		found = protocol.Listed(e.Code, "no message of the batch was published", nil)
+// batchProblems is what is wrong with the messages of a batch.
+type batchProblems struct {
+	code  protocol.Code // of the first problem
+	lines []string
+	more  []byte // the indexes of messages whose problems are not listed, as ranges
+	first int    // of the last range
+	last  int
+	open  bool // the last range is not in more yet
+}
+
+// add notes what is wrong with the i-th message. Its problems are listed if there is room.
+func (b *batchProblems) add(i int, e *protocol.Error, hasRoom bool) {
+	if b.code == "" {
+		b.code = e.Code
 	}
-	problems := e.Errors
-	if len(problems) == 0 {
-		problems = []string{e.Message}
+	if !hasRoom || len(b.lines) >= problems.DefaultMax {
+		b.addIndex(i)
+		return
 	}
-	for k, problem := range problems {
-		if k > 0 && len(found.Errors) >= maxBatchErrors {
-			found.Errors[len(found.Errors)-1] += fmt.Sprintf(" (and %d more)", len(problems)-k)
-			return found
-		}
-		found.Errors = append(found.Errors, fmt.Sprintf("[%d] %s", i, problem))
+	lines := e.Errors
+	if len(lines) == 0 {
+		lines = []string{e.Message}
 	}
-	return found
+	for _, line := range lines {
+		b.lines = append(b.lines, fmt.Sprintf("[%d] %s", i, line))
+	}
+}
+
+func (b *batchProblems) addIndex(i int) {
+	if b.open && i == b.last+1 {
+		b.last = i
+		return
+	}
+	b.endRange()
+	b.first, b.last, b.open = i, i, true
+}
+
+func (b *batchProblems) endRange() {
+	switch {
+	case !b.open:
+	case b.first == b.last:
+		b.more = fmt.Appendf(b.more, " [%d]", b.first)
+	default:
+		b.more = fmt.Appendf(b.more, " [%d]-[%d]", b.first, b.last)
+	}
+}
+
+// refusal returns nil if nothing is wrong.
+func (b *batchProblems) refusal() error {
+	if b.code == "" {
+		return nil
+	}
+	if b.endRange(); b.open {
+		b.lines = append(b.lines, "and more in"+string(b.more))
+	}
+	return protocol.Listed(b.code, "no message of the batch was published", b.lines)
 }
 
 func size(messages [][]byte) (n int) {

@@ -19,6 +19,7 @@ const (
 	CodeInvalidKey        Code = "invalid_key"
 
 	CodeMessageTooLarge      Code = "message_too_large"
+	CodeTooCostly            Code = "too_costly"
 	CodeHeaderTooLarge       Code = "header_too_large"
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeUnsupportedEncoding  Code = "unsupported_encoding"

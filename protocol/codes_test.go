@@ -90,7 +90,7 @@ func TestCodeNumbers(t *testing.T) {
 		"path_not_found": {404, 0}, "method_not_allowed": {405, 0}, "version_conflict": {409, 0},
 		"stream_paused": {409, 0}, "client_exists": {409, 0}, "jail_exists": {409, 0},
 		"last_client": {409, 0}, "root_jail": {409, 0}, "message_too_large": {413, 1009},
-		"header_too_large": {413, 0}, "unsupported_media_type": {415, 0}, "unsupported_encoding": {415, 0},
+		"too_costly": {413, 0}, "header_too_large": {413, 0}, "unsupported_media_type": {415, 0}, "unsupported_encoding": {415, 0},
 		"too_many_attempts": {429, 1008}, "rate_limited": {429, 0}, "too_many_subscriptions": {429, 0}, "too_many_provided": {429, 0}, "provide_not_found": {404, 0},
 		"too_many_connections": {429, 1008}, "too_many_keys": {409, 0}, "too_many_streams": {429, 0},
 		"too_many_versions": {409, 0}, "too_many_clients": {429, 0}, "too_many_jails": {429, 0},

@@ -78,6 +78,8 @@ var codeTable = []CodeInfo{
 		"Read from earliest, and treat what was before as another stream."},
 	{CodeMessageTooLarge, 413, 1009, "Message too large",
 		"Send less in one message, or ask the operator to raise the size limit."},
+	{CodeTooCostly, 413, 0, "Too costly to check",
+		"Send fewer or simpler messages at a time, or ask the operator to raise limits.validation_steps."},
 	{CodeHeaderTooLarge, 413, 0, "Stream header too large",
 		"Set a smaller header, or ask the operator to raise its size limit."},
 	{CodeUnsupportedMediaType, 415, 0, "Unsupported media type",

@@ -17,6 +17,13 @@ import (
 // over the text, without allocating. Only a message that the walk does not accept
 // is decoded for the judge and the explainer, which decide and word the refusal.
 func (s *Schema) Check(payload []byte, depth int) ([]byte, error) {
+	b := NewBudget(0)
+	return s.CheckWithin(&b, payload, depth)
+}
+
+// CheckWithin is Check for one of several messages that share a budget. It returns
+// ErrTooCostly if the budget does not suffice for one that the walk does not accept.
+func (s *Schema) CheckWithin(b *Budget, payload []byte, depth int) ([]byte, error) {
 	var v *Validator
 	if s != nil {
 		var err error
@@ -32,7 +39,7 @@ func (s *Schema) Check(payload []byte, depth int) ([]byte, error) {
 	}
 	doc, err := Decode(payload, depth)
 	if err == nil && v != nil {
-		err = v.Validate(doc)
+		err = v.validate(doc, b)
 	}
 	if err != nil {
 		return nil, err

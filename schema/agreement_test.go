@@ -26,7 +26,8 @@ func checkAgreement(t *testing.T, def *Definition, rules Rules, doc Document) {
 	if err != nil {
 		t.Fatalf("%s: %v", def.AppendJSON(nil), err)
 	}
-	found, err := explain(v, doc.Raw)
+	budget := NewBudget(0)
+	found, err := explain(v, doc.Raw, &budget)
 	if err != nil {
 		t.Fatalf("%s: %v", doc.Raw, err)
 	}
@@ -320,7 +321,8 @@ func TestWorkOfTheJudgeGrowsWithTheDefinition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := explain(v, []byte(payload))
+		budget := NewBudget(0)
+		found, err := explain(v, []byte(payload), &budget)
 		if err != nil || found.Count() > 0 {
 			t.Fatal(problems.Lines(found.Kept()), err)
 		}

@@ -14,8 +14,8 @@ import (
 	"seagate/internal/problems"
 )
 
-// maxSuggestions is how many names are compared per message to suggest what an
-// unknown field was meant to be.
+// maxSuggestions is how many names are compared per Budget to suggest what an unknown
+// field was meant to be.
 const maxSuggestions = 4096
 
 // errNotDecoded reports a Document whose Raw is not from Decode.
@@ -23,9 +23,10 @@ var errNotDecoded = errors.New("schema: the document was not made by Decode")
 
 // An explainer reads the text of one message beside its definition, once, from
 // front to back. It takes time linear in the length of the message, whatever the
-// definition.
+// definition, and gives up when its budget is spent.
 type explainer struct {
 	problems.List
+	budget  Budget
 	v       *Validator
 	text    bytes.Buffer // over the message; the decoder reads a bytes.Buffer in place
 	dec     *jsontext.Decoder
@@ -33,9 +34,8 @@ type explainer struct {
 	seen    []bool    // the fields found in all objects that are being read, outermost first
 	unquote []byte    // reused for strings with escapes
 
-	hidden   []Problem // those of the list that the judge cannot see
-	work     int       // of the judge for this message; see maxJudgeWork
-	compared int       // number of names compared for suggestions
+	hidden []Problem // those of the list that the judge cannot see
+	work   int       // of the judge for this message; see maxJudgeWork
 }
 
 type segment struct {
@@ -48,15 +48,22 @@ var explainers = sync.Pool{New: func() any { return &explainer{dec: new(jsontext
 // jsonAsDecoded turns off a check that Decode has made.
 var jsonAsDecoded = jsontext.AllowDuplicateNames(true)
 
-func explain(v *Validator, raw []byte) (finding, error) {
+func explain(v *Validator, raw []byte, b *Budget) (finding, error) {
 	x := explainers.Get().(*explainer)
-	x.v = v
+	x.v, x.budget = v, *b
+	x.Max, x.MaxBytes = max(1, b.problems), max(1, b.bytes)
 	x.text = *bytes.NewBuffer(raw)
 	x.dec.Reset(&x.text, jsonAsDecoded)
 	x.value(&v.top)
 	_, err := x.dec.ReadToken()
 	found := finding{List: x.List, hidden: x.hidden, work: x.work}
+	*b = x.budget // a copy, so that the caller's budget need not be on the heap
 	x.release()
+	if b.steps < 0 {
+		return finding{}, ErrTooCostly
+	}
+	b.problems -= len(found.Kept())
+	b.bytes -= found.Bytes()
 	if err != io.EOF || len(raw) == 0 {
 		return finding{}, errNotDecoded
 	}
@@ -83,6 +90,7 @@ type finding struct {
 
 func (x *explainer) value(s *shape) {
 	x.work += s.weight
+	x.budget.steps--
 	kind := x.dec.PeekKind()
 	switch {
 	case kind == '{' && s.kind == Object:
@@ -160,8 +168,12 @@ func (x *explainer) array(s *shape) {
 	_, _ = x.dec.ReadToken()
 }
 
-// more reports whether the object or array that is being read has another part.
+// more reports whether the object or array that is being read has another part, and the
+// budget suffices to read on.
 func (x *explainer) more() bool {
+	if x.budget.steps < 0 {
+		return false
+	}
 	switch x.dec.PeekKind() {
 	case '}', ']', jsontext.KindInvalid:
 		return false
@@ -175,6 +187,7 @@ func (x *explainer) object(s *shape) {
 	base, missing := len(x.seen), s.required
 	x.seen = slices.Grow(x.seen, len(s.fields))[:base+len(s.fields)]
 	clear(x.seen[base:])
+	x.budget.steps -= len(s.fields) / 64
 	for x.more() {
 		if f := x.member(s, base); f != nil && !f.optional {
 			missing--
@@ -196,6 +209,7 @@ func (x *explainer) member(s *shape, base int) *shape {
 	name := x.unquoted(raw)
 	i, known := s.index[string(name)]
 	if !known {
+		x.budget.steps--
 		x.unknown(s, name)
 		_ = x.dec.SkipValue()
 		return nil
@@ -237,7 +251,7 @@ func (x *explainer) unknown(s *shape, name []byte) {
 }
 
 func (x *explainer) suggestion(s *shape, name string) string {
-	if x.compared += len(s.names); x.compared > maxSuggestions {
+	if x.budget.compared -= len(s.names); x.budget.compared < 0 {
 		return ""
 	}
 	if meant, ok := nearest(name, s.names); ok {

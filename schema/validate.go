@@ -9,12 +9,15 @@ import (
 )
 
 // maxJudgeWork is the most work that a message may cause the judge, in look-ups
-// of a property at about 12 ns each. The judge looks up every field that the
+// of a property at about 12 ns each, alone or with the others of its Budget. The judge looks up every field that the
 // definition has, in every object of the message: a megabyte of {},{},... takes
 // it 4 s if the definition has 1000 optional fields. It also writes out the path
 // of every value, and keeps each error with three paths. Beyond this bound, or
 // with more problems than a list keeps, the explainer decides alone.
 const maxJudgeWork = 4 << 20
+
+// problemWork is what one problem costs the judge, in the same unit.
+const problemWork = 256
 
 // A Schema is what the messages of a stream must match. It is safe for concurrent
 // use.
@@ -72,11 +75,18 @@ func Compile(def *Definition, rules Rules) (*Validator, error) {
 // *ValidationError with everything that does not match. Any other error means
 // that there is no verdict, and that the message must be refused.
 func (v *Validator) Validate(doc Document) error {
-	found, err := explain(v, doc.Raw)
+	b := NewBudget(0)
+	return v.validate(doc, &b)
+}
+
+// validate is Validate within a budget. It returns ErrTooCostly if that does not suffice.
+func (v *Validator) validate(doc Document, b *Budget) error {
+	found, err := explain(v, doc.Raw, b)
 	if err != nil {
 		return err
 	}
-	if found.work > maxJudgeWork || found.More() > 0 {
+	work := found.work + problemWork*found.Count()
+	if b.judge -= work; b.judge < 0 || found.More() > 0 {
 		return v.refusal(found.All())
 	}
 	verdict := v.judge.verdict(doc.Value)

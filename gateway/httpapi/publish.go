@@ -25,6 +25,7 @@ func (q *request) publish() (any, error) {
 	if pub.ID, err = q.idempotencyKey(); err != nil {
 		return nil, err
 	}
+	pub.Gone = q.r.Context().Done()
 	t := receipts.Get().(*receipt)
 	q.gateway.Publish(q.principal, pub, t.done)
 	at, err := t.wait(q.r.Context())

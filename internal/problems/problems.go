@@ -6,6 +6,7 @@
 package problems
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -13,6 +14,10 @@ import (
 // DefaultMax is how many problems a List keeps if it does not say. Nobody
 // reads more than the first few.
 const DefaultMax = 1000
+
+// DefaultMaxBytes is how many bytes of text a List keeps if it does not say. The
+// place of a problem can be some kilobytes long.
+const DefaultMaxBytes = 256 << 10
 
 // A Problem is one thing that is wrong.
 type Problem struct {
@@ -29,18 +34,21 @@ func (p Problem) String() string {
 	return p.Place + ": " + p.Message
 }
 
-// A List keeps the first Max problems and counts the rest. The zero value is
-// an empty list. It is not safe for concurrent use.
+// A List keeps the first Max problems, or fewer if their texts reach MaxBytes, and
+// counts the rest. The zero value is an empty list. It is not safe for concurrent use.
 type List struct {
-	Max   int // 0 means DefaultMax
-	kept  []Problem
-	count int
+	Max      int // 0 means DefaultMax
+	MaxBytes int // 0 means DefaultMaxBytes; the problem that crosses it is kept
+	kept     []Problem
+	bytes    int // of the texts of kept
+	count    int
 }
 
 // Add notes a problem.
 func (l *List) Add(place, message string) {
 	if !l.Full() {
 		l.kept = append(l.kept, Problem{Place: place, Message: message})
+		l.bytes += len(place) + len(message)
 	}
 	l.count++
 }
@@ -57,11 +65,11 @@ func (l *List) Addf(place, format string, args ...any) {
 // Full reports whether the list keeps no more, so that the caller can use Skip
 // instead of making a message.
 func (l *List) Full() bool {
-	if l.Max == 0 {
-		return len(l.kept) >= DefaultMax
-	}
-	return len(l.kept) >= l.Max
+	return len(l.kept) >= cmp.Or(l.Max, DefaultMax) || l.bytes >= cmp.Or(l.MaxBytes, DefaultMaxBytes)
 }
+
+// Bytes returns the length of the texts of the problems that the list keeps.
+func (l *List) Bytes() int { return l.bytes }
 
 // Skip counts n problems without keeping them.
 func (l *List) Skip(n int) { l.count += n }

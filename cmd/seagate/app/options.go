@@ -38,6 +38,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		PublishesPerSecond:         c.Limits.PublishesPerSecond,
 		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,
 		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,
+		ValidationSteps:            c.Limits.ValidationSteps,
 		Schema:                     definitions,
 		Services: gateway.ServiceLimits{
 			ServicesPerJail:      c.Limits.ServicesPerJail,

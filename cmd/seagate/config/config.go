@@ -127,6 +127,7 @@ type Limits struct {
 	FilterDepth                int
 	HeaderBytes                Size
 	BatchMessages              int
+	ValidationSteps            int
 	FramesPerSecond            int
 	GroupsPerClient            int
 	MessageIDs                 int

@@ -238,6 +238,7 @@ message_bytes = 2_097_152
 decompressed_bytes = "3MiB"
 json_depth = 65
 batch_messages = 66
+validation_steps = 66_000
 fields_per_definition = 67
 header_bytes = "65KiB"
 filter_bytes = "17KiB"
@@ -301,6 +302,7 @@ func want() *config.Config {
 			DecompressedBytes:          3 * config.MiB,
 			JSONDepth:                  65,
 			BatchMessages:              66,
+			ValidationSteps:            66_000,
 			FieldsPerDefinition:        67,
 			HeaderBytes:                65 * config.KiB,
 			FilterBytes:                17 * config.KiB,

@@ -246,6 +246,8 @@ func (l *Limits) ofMessages() []setting {
 			`Depth of nested objects and arrays in a message.`),
 		count("batch_messages", &l.BatchMessages, 10_000, 1, 1_000_000,
 			`Messages in one batch.`),
+		count("validation_steps", &l.ValidationSteps, 4_000_000, 1_000, 1_000_000_000,
+			`Steps that the full check of the messages of one publish request may take (413 above it). A value takes one of about 50 ns, and an object another one for each 64 fields of its definition. Messages without a fault seldom need it.`),
 		count("fields_per_definition", &l.FieldsPerDefinition, 1_000, 1, 100_000,
 			`Fields in one definition, including nested ones.`),
 		size("header_bytes", &l.HeaderBytes, 64*KiB, 64, 16*MiB,

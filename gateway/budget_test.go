@@ -1,0 +1,135 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+	"seagate/gateway"
+	"seagate/protocol"
+	"seagate/storage/memory"
+)
+
+// defineAs defines a stream with a definition of the test's own.
+func (p *parts) defineAs(who *auth.Principal, stream, definition string) {
+	p.t.Helper()
+	_, err := p.Define(context.Background(), who, stream, []byte(definition))
+	p.ok(err)
+}
+
+// refusalOf publishes and returns the refusal, nil if there is none.
+func (p *parts) refusalOf(who *auth.Principal, pub gateway.Publication) *protocol.Error {
+	done := make(chan error, 1)
+	p.Publish(who, pub, func(_ protocol.Published, err error) { done <- err })
+	return p.Refusal(<-done)
+}
+
+// wideDefinition is of n required fields with long names.
+func wideDefinition(n int) string {
+	fields := make([]string, n)
+	for i := range fields {
+		fields[i] = fmt.Sprintf(`{"name":"%s%04d","type":"integer"}`, strings.Repeat("f", 200), i)
+	}
+	return `{"version":1,"fields":[` + strings.Join(fields, ",") + `]}`
+}
+
+func repeated(text string, n int) []jsontext.Value {
+	payloads := make([]jsontext.Value, n)
+	for i := range payloads {
+		payloads[i] = jsontext.Value(text)
+	}
+	return payloads
+}
+
+// A batch of 10,000 messages of two bytes lacks ten million fields. Its refusal lists
+// few of them and costs little to make.
+func TestProblemsOfABatchAreBounded(t *testing.T) {
+	p := build(t, memory.New(), nil)
+	root, _ := p.Root("root")
+	p.defineAs(root, "wide", wideDefinition(1000))
+	refusal := p.refusalOf(root, gateway.Publication{Stream: "wide", Payloads: repeated("{}", 10_000), Batch: true})
+	if refusal == nil || refusal.Code != protocol.CodeInvalidPayload {
+		t.Fatalf("got %v", refusal)
+	}
+	size := 0
+	for _, line := range refusal.Errors {
+		size += len(line)
+	}
+	if n := len(refusal.Errors); n > 1002 || size > 512<<10 {
+		t.Errorf("%d problems with %d bytes", n, size)
+	}
+	if last := refusal.Errors[len(refusal.Errors)-1]; last != "and more in [1]-[9999]" {
+		t.Errorf("the last line is %s", last)
+	}
+}
+
+// A malformed message costs no budget of the schema, and is bounded all the same.
+func TestMalformedMessagesOfABatchAreBounded(t *testing.T) {
+	p := build(t, memory.New(), nil)
+	root, _ := p.Root("root")
+	p.defineAs(root, "a", `{"version":1,"fields":[{"name":"n","type":"integer"}]}`)
+	refusal := p.refusalOf(root, gateway.Publication{Stream: "a", Payloads: repeated(`{"n":1,"n":1}`, 1500), Batch: true})
+	if refusal == nil || len(refusal.Errors) != 1001 || refusal.Errors[1000] != "and more in [1000]-[1499]" {
+		t.Errorf("got %.300v", refusal)
+	}
+}
+
+// Every bad message of a batch is named, and no other.
+func TestBadMessagesOfABatchAreNamed(t *testing.T) {
+	p := build(t, memory.New(), nil)
+	root, _ := p.Root("root")
+	p.defineAs(root, "a", `{"version":1,"fields":[{"name":"n","type":"integer"}]}`)
+	payloads := repeated(`{}`, 1010)
+	for i := range 1000 {
+		payloads[i] = jsontext.Value(`{"m":1}`)
+	}
+	payloads[600], payloads[603], payloads[604] = jsontext.Value(`{"n":1}`), jsontext.Value(`{"n":1}`), jsontext.Value(`{"n":1}`)
+	refusal := p.refusalOf(root, gateway.Publication{Stream: "a", Payloads: payloads, Batch: true})
+	if refusal == nil || refusal.Errors[len(refusal.Errors)-1] != "and more in [500]-[599] [601]-[602] [605]-[1009]" {
+		t.Errorf("got %.300v", refusal)
+	}
+}
+
+func TestValidationSteps(t *testing.T) {
+	p := build(t, memory.New(), func(s *gateway.Settings) { s.ValidationSteps = 1000 })
+	root, _ := p.Root("root")
+	p.defineAs(root, "a", `{"version":1,"fields":[{"name":"n","type":"array<integer>"}]}`)
+	// The message is a value, and so are the list and each of its items. The escape makes
+	// sure that the message is checked in full.
+	long := func(items int) string { return `{"\u006e":[1` + strings.Repeat(",1", items-1) + `]}` }
+	for _, test := range []struct {
+		what string
+		pub  gateway.Publication
+		want protocol.Code
+	}{
+		{"one within", gateway.Publication{Payloads: repeated(long(998), 1)}, ""},
+		{"one beyond", gateway.Publication{Payloads: repeated(long(999), 1)}, protocol.CodeTooCostly},
+		{"a batch within", gateway.Publication{Payloads: repeated(long(8), 100), Batch: true}, ""},
+		{"a batch beyond", gateway.Publication{Payloads: repeated(long(8), 101), Batch: true}, protocol.CodeTooCostly},
+		{"one that a walk accepts", gateway.Publication{Payloads: repeated(strings.ReplaceAll(long(5000), `\u006e`, "n"), 1)}, ""},
+		{"a header within", gateway.Publication{Payloads: repeated(long(1), 1), Header: []byte(long(998))}, ""},
+	} {
+		test.pub.Stream = "a"
+		refusal := p.refusalOf(root, test.pub)
+		if got := refusal; (got == nil) != (test.want == "") || got != nil && got.Code != test.want {
+			t.Errorf("%s: got %v, want %q", test.what, refusal, test.want)
+		}
+	}
+}
+
+// What is published by somebody who has gone is not checked to its end.
+func TestCheckEndsWithTheSender(t *testing.T) {
+	p := build(t, memory.New(), nil)
+	root, _ := p.Root("root")
+	p.defineAs(root, "wide", wideDefinition(1000))
+	gone := make(chan struct{})
+	close(gone)
+	refusal := p.refusalOf(root, gateway.Publication{Stream: "wide", Payloads: repeated("{}", 10), Batch: true, Gone: gone})
+	if refusal == nil || refusal.Code != protocol.CodeStorageUnavailable {
+		t.Errorf("got %v", refusal)
+	}
+}
