@@ -31,7 +31,9 @@ func TestAStalledSubscriberCostsLittle(t *testing.T) {
 	if soaking() {
 		subscribers = 1000
 	}
-	a, _ := start(t, testConfig(t))
+	c := testConfig(t)
+	c.Limits.Sockets = subscribers + 100
+	a, _ := start(t, c)
 	if status, text := call(t, newClient(t), "POST", a.URL()+"/api/v1/streams/s/define",
 		`{"version":1,"fields":[{"name":"n","type":"integer"},{"name":"pad","type":"string"}]}`); status != http.StatusOK {
 		t.Fatal(text)

@@ -15,11 +15,12 @@ import (
 // name of the stream with this suffix.
 const deadSuffix = ".dead"
 
-// readLogs reads the final logs. It must be called after publishing has stopped.
-func (o *Oracle) readLogs() error {
+// readLogs reads the final logs. It must be called after publishing has stopped. Each
+// page may take Options.Patience, however many there are.
+func (o *Oracle) readLogs(ctx context.Context) error {
 	for _, stream := range o.streams {
 		log := &Log{Stream: stream}
-		err := o.pages(o.consuming, stream, client.Earliest(), func(page client.MessagePage) error {
+		err := o.pages(ctx, stream, client.Earliest(), func(page client.MessagePage) error {
 			log.Epoch, log.Next = page.Epoch, page.NextSeq
 			if log.First == 0 {
 				log.First = page.FirstSeq
@@ -76,7 +77,9 @@ func (o *Oracle) readFirsts() error {
 // pages reads a stream from a position to the end, and calls take for each page.
 func (o *Oracle) pages(ctx context.Context, stream string, from client.Position, take func(client.MessagePage) error) error {
 	for {
-		page, err := o.page(ctx, o.control, stream, from, 1000, "")
+		one, cancel := context.WithTimeout(ctx, o.options.Patience)
+		page, err := o.page(one, o.control, stream, from, 1000, "")
+		cancel()
 		if err != nil {
 			return err
 		}

@@ -196,10 +196,14 @@ func (o *Oracle) Disturb() {
 func (o *Oracle) Finish() (*Report, error) {
 	defer o.stopConsuming()
 	o.stopPublishing()
-	patience := time.AfterFunc(2*o.options.Patience, o.stopConsuming)
-	defer patience.Stop()
+	patience := time.AfterFunc(o.options.Patience, func() {
+		o.fail(fmt.Errorf("oracle: the publishers have not ended within %v", o.options.Patience))
+	})
 	o.publishers.Wait()
+	patience.Stop()
 	publishes, err := o.readAll()
+	patience = time.AfterFunc(2*o.options.Patience, o.stopConsuming) // what is missing then is a violation
+	defer patience.Stop()
 	if err != nil {
 		o.stopConsuming()
 	}
@@ -227,7 +231,7 @@ func (o *Oracle) Finish() (*Report, error) {
 
 // readAll reads the final logs, and returns what the publishers noted.
 func (o *Oracle) readAll() ([]Publish, error) {
-	if err := o.readLogs(); err != nil {
+	if err := o.readLogs(context.Background()); err != nil {
 		return nil, err
 	}
 	_, publishes, err := readJournals(o.options.Journal)

@@ -18,10 +18,8 @@ func Verify(ctx context.Context, t Target, dir string, options Options) (*Report
 		return nil, err
 	}
 	defer control.close()
-	o := &Oracle{control: control, streams: r.Streams, logs: map[string]*Log{}}
-	o.consuming, o.stopConsuming = context.WithTimeout(ctx, options.Patience)
-	defer o.stopConsuming()
-	if err := o.readLogs(); err != nil {
+	o := &Oracle{control: control, options: options, streams: r.Streams, logs: map[string]*Log{}}
+	if err := o.readLogs(ctx); err != nil {
 		return nil, err
 	}
 	h := &History{Publishes: publishes, Trims: r.Trims}
