@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
 
@@ -177,14 +178,28 @@ func plain(err error) string {
 
 // refuseCredentials logs who was refused and why, and returns what may be told.
 func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err error) error {
-	g.Log.Warn("authentication refused", "credentials", c, "address", from, "why", err)
 	reason := "another jail was named"
 	if refused := (*auth.Refusal)(nil); errors.As(err, &refused) {
 		reason = string(refused.Reason)
 	}
+	g.rationed.Log(slog.LevelWarn, reason, "authentication refused", "credentials", c, "address", from, "why", err)
 	g.Metrics.Credentials.WithLabelValues(strings.ReplaceAll(reason, " ", "_")).Inc()
 	if errors.Is(err, auth.ErrTooManyAttempts) || errors.Is(err, auth.ErrTokenExpired) {
 		return err
 	}
 	return auth.ErrInvalidCredentials
 }
+
+// RefuseOrigin logs the handshake or request of a page that may not use the gateway.
+func (g *Gateway) RefuseOrigin(origin string, from netip.Addr) {
+	const most = 128 // of a header that whoever connects can make long
+	if len(origin) > most {
+		origin = strings.ToValidUTF8(origin[:most], "") + "…"
+	}
+	g.rationed.Log(slog.LevelWarn, "origin", "origin refused", "origin", origin, "address", from,
+		"advice", "add it to allowed_origins if it is yours")
+}
+
+// SuppressedLines returns how many log lines were left out because clients or strangers
+// caused too many of their kind.
+func (g *Gateway) SuppressedLines() uint64 { return g.rationed.Suppressed() }

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"seagate/auth"
 	"seagate/catalog"
+	"seagate/internal/rationed"
 	"seagate/schema"
 	"seagate/streams"
 	"seagate/streams/peer"
@@ -35,6 +37,10 @@ type Settings struct {
 	StreamsPerMerge            int // of a merged subscription
 	ProvidedPerConnection      int // streams
 	ConnectionsPerClient       int
+
+	// RefusalLines is how many log lines of each kind clients and strangers may cause at
+	// once. One more of the kind may follow each second.
+	RefusalLines int
 
 	// PublishesPerSecond bounds the messages of one client. A burst may have one
 	// second's worth. 0 is no bound.
@@ -86,6 +92,7 @@ type Gateway struct {
 	services *peer.Hub
 	shards   atomic.Uint32
 	waiting  *waiting
+	rationed *rationed.Log
 }
 
 // New returns a Gateway over the parts. It first removes what deleted jails left
@@ -97,6 +104,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		logins:   newLogins(settings.ConnectionsPerClient),
 		requests: newLogins(math.MaxInt),
 		jobs:     newJobs(settings.Jobs),
+		rationed: rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -176,9 +175,11 @@ func (g *Gateway) ConnectionEnded(p *auth.Principal, address netip.Addr, reason 
 	if reason.Code == protocol.CodeServerShutdown {
 		level = slog.LevelDebug // all connections end at once, as the operator wants
 	}
+	kind := "ended " + string(reason.Code)
 	attributes := []any{"address", address, "code", reason.Code, "reason", reason.Message}
 	if p != nil {
+		kind += " " + p.JailID // one jail does not hide the lines of another
 		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
 	}
-	g.Log.Log(context.Background(), level, "connection ended", attributes...)
+	g.rationed.Log(level, kind, "connection ended", attributes...)
 }

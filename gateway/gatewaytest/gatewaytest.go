@@ -93,6 +93,7 @@ func Settings() gateway.Settings {
 		ProvidedPerConnection:      1_000,
 		WaitingPerClient:           1_000,
 		ConnectionsPerClient:       10_000,
+		RefusalLines:               1_000,
 		DeadLetterSuffix:           ".dead",
 		Schema:                     schema.DefaultLimits(),
 		Services: gateway.ServiceLimits{

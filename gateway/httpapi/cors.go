@@ -1,6 +1,9 @@
 package httpapi
 
-import "seagate/protocol"
+import (
+	"seagate/gateway"
+	"seagate/protocol"
+)
 
 // The headers that a page may send, and may read in an answer, beside those that
 // every page may (https://fetch.spec.whatwg.org, CORS-safelisted). A wildcard
@@ -23,8 +26,7 @@ func (q *request) admitOrigin() error {
 		return nil
 	}
 	if !origins.Allows(origin, q.r.Host) {
-		q.log.Warn("origin refused", "origin", excerpt(origin), "address", q.r.RemoteAddr,
-			"advice", "add it to allowed_origins if it is yours")
+		q.gateway.RefuseOrigin(origin, gateway.PeerAddress(q.r))
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not use the API")
 	}
 	if origins.AllowsAny() {

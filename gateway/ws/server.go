@@ -126,9 +126,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go c.run()
 }
 
-// maxLoggedOrigin keeps an Origin header from filling the log.
-const maxLoggedOrigin = 256
-
 // transport is the name of this transport in metrics.
 const transport = "websocket"
 
@@ -147,8 +144,7 @@ func (s *Server) admit(r *http.Request) error {
 	origins := s.origins
 	s.mu.Unlock()
 	if origin := r.Header.Get("Origin"); !origins.Allows(origin, r.Host) {
-		s.log.Warn("origin refused", "origin", origin[:min(len(origin), maxLoggedOrigin)], "address", r.RemoteAddr,
-			"advice", "add it to allowed_origins if it is yours")
+		s.gateway.RefuseOrigin(origin, gateway.PeerAddress(r))
 		return protocol.Errorf(protocol.CodeOriginNotAllowed, "pages of this origin may not connect")
 	}
 	s.mu.Lock()

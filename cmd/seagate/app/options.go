@@ -35,6 +35,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		StreamsPerMerge:            c.Limits.StreamsPerMerge,
 		ProvidedPerConnection:      c.Limits.ProvidedPerConnection,
 		ConnectionsPerClient:       c.Limits.ConnectionsPerClient,
+		RefusalLines:               config.RefusalLines,
 		PublishesPerSecond:         c.Limits.PublishesPerSecond,
 		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,
 		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,

@@ -10,6 +10,9 @@ const (
 	// FilterNodes bounds the nodes of a filter, and so the time per message.
 	FilterNodes = 512
 
+	// RefusalLines is how many log lines of each kind, such as credentials refused for one
+	// reason, clients and strangers may cause at once. One more may follow each second.
+	RefusalLines = 10
 	// RefusalTime is how long refusing credentials takes, whatever is wrong with them. Checking
 	// a token against the longest key takes less than a millisecond.
 	RefusalTime = 10 * time.Millisecond
