@@ -1,62 +1,172 @@
 package gateway
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 
+	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/groups"
 	"seagate/streams"
 )
 
 // filterTable shares equal filters, so that one verdict per message serves all
-// subscriptions that have the same one.
+// subscriptions of a stream that have the same one.
 type filterTable struct {
-	mu      sync.Mutex              // guards what follows
-	entries map[string]*filterEntry // by canonical form
+	steps       int                               // that one filter may take for one message
+	onTooCostly func(e *sharedFilter, hidden int) // messages were hidden since a filter took too many
+
+	mu      sync.Mutex // guards what follows
+	streams map[streams.ID]*streamFilters
 }
 
-type filterEntry struct {
+// maxIndexedPaths bounds the paths at which the filters of one stream are indexed: each
+// costs a look into every message. Other filters are evaluated.
+const maxIndexedPaths = 16
+
+// streamFilters are the filters of the subscriptions to one stream.
+type streamFilters struct {
+	id    streams.ID
+	table *filterTable
+
+	mu      sync.RWMutex             // guards what follows
+	entries map[string]*sharedFilter // by canonical form
+	born    uint64                   // entries that there ever were
+	free    []int                    // slots below slots that nobody has
+	slots   int
+	index   map[string]*pathIndex // by the path in canonical form
+}
+
+// A pathIndex finds the filters that need one value at one path.
+type pathIndex struct {
+	condition fdsl.Condition // of any of them; its value means nothing
+	byValue   map[any][]*sharedFilter
+	uses      int
+}
+
+// A sharedFilter is a filter as it applies to one stream. Subscriptions that have equal
+// ones share it.
+type sharedFilter struct {
 	filter *fdsl.Filter
+	of     *streamFilters
+	born   uint64 // its number among the entries of the stream
+	slot   int    // its place in batchVerdicts.passing
 	uses   int
+	jail   string
+	client string // the id of a client that brought it
+
+	isIndexed bool
+	needs     fdsl.Condition // if isIndexed: of every message that passes
+	path      string         // of needs, in canonical form
+
+	reported atomic.Bool // the log says that it hid messages
 }
 
-// take returns the filter as it applies to one stream, or nil if everything
+// take returns the principal's filter as it applies to one stream, or nil if everything
 // passes it, and a function that releases it.
-func (t *filterTable) take(f *fdsl.Filter, stream string) (*fdsl.Filter, func()) {
-	f = f.For(stream)
+func (t *filterTable) take(p *auth.Principal, stream string) (*sharedFilter, func()) {
+	f, id := p.Filter.For(stream), streamID(p, stream)
 	if passes, constant := f.Constant(); constant && passes {
 		return nil, func() {}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := f.Key()
-	e := t.entries[key]
-	if e == nil {
-		e = &filterEntry{filter: f}
-		if t.entries == nil {
-			t.entries = map[string]*filterEntry{}
+	of := t.streams[id]
+	if of == nil {
+		of = &streamFilters{id: id, table: t, entries: map[string]*sharedFilter{}, index: map[string]*pathIndex{}}
+		if t.streams == nil {
+			t.streams = map[streams.ID]*streamFilters{}
 		}
-		t.entries[key] = e
+		t.streams[id] = of
 	}
-	e.uses++
-	return e.filter, func() { t.giveBack(key, e) }
+	e := of.take(f, p)
+	return e, func() { t.release(e) }
 }
 
-func (t *filterTable) giveBack(key string, e *filterEntry) {
+func (t *filterTable) release(e *sharedFilter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e.uses--; e.uses == 0 {
-		delete(t.entries, key)
+	if e.of.release(e); len(e.of.entries) == 0 {
+		delete(t.streams, e.of.id)
+	}
+}
+
+func (s *streamFilters) take(f *fdsl.Filter, p *auth.Principal) *sharedFilter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := f.Key()
+	if e := s.entries[key]; e != nil {
+		e.uses++
+		return e
+	}
+	s.born++
+	e := &sharedFilter{filter: f, of: s, born: s.born, slot: s.slots, uses: 1, jail: p.JailID, client: p.ClientID}
+	if n := len(s.free); n > 0 {
+		e.slot, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		s.slots++
+	}
+	s.entries[key] = e
+	s.indexLocked(e)
+	return e
+}
+
+// indexLocked puts the filter into the index, if it needs a value and there is room.
+func (s *streamFilters) indexLocked(e *sharedFilter) {
+	needs, ok := e.filter.Needs()
+	if !ok {
+		return
+	}
+	path := string(needs.Path.Append(nil))
+	at := s.index[path]
+	if at == nil && len(s.index) >= maxIndexedPaths {
+		return
+	}
+	e.isIndexed, e.needs, e.path = true, needs, path
+	if at == nil {
+		at = &pathIndex{condition: e.needs, byValue: map[any][]*sharedFilter{}}
+		s.index[e.path] = at
+	}
+	at.uses++
+	at.byValue[e.needs.Value] = append(at.byValue[e.needs.Value], e)
+}
+
+func (s *streamFilters) release(e *sharedFilter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.uses--; e.uses > 0 {
+		return
+	}
+	delete(s.entries, e.filter.Key())
+	s.free = append(s.free, e.slot)
+	if e.isIndexed {
+		s.unindexLocked(e)
+	}
+}
+
+func (s *streamFilters) unindexLocked(e *sharedFilter) {
+	at := s.index[e.path]
+	if at.uses--; at.uses == 0 {
+		delete(s.index, e.path)
+		return
+	}
+	rest := slices.DeleteFunc(at.byValue[e.needs.Value], func(other *sharedFilter) bool { return other == e })
+	if at.byValue[e.needs.Value] = rest; len(rest) == 0 {
+		delete(at.byValue, e.needs.Value)
 	}
 }
 
 // batchVerdicts is what the filtered subscriptions of a batch share: each
-// message is decoded once, and each filter evaluated once.
+// message is decoded once, and each filter evaluated once. Filters that need a value
+// which no message has are not evaluated at all.
 type batchVerdicts struct {
 	documents []any
-	passing   map[*fdsl.Filter]*passing
+	all       []int      // the indexes of all documents
+	passing   []*passing // by sharedFilter.slot; nil for filters that were not looked at
+	indexed   uint64     // the index was asked for the filters born up to this one
 }
 
 type batchVerdictsKey struct{}
@@ -64,25 +174,60 @@ type batchVerdictsKey struct{}
 // passing is the messages of a batch that a filter passes, in two forms. Equal
 // filters share it: it is not to be changed.
 type passing struct {
+	of    *sharedFilter
 	index []int // not nil
 	share []groups.Share
 }
 
-// visible returns the messages of the batch, which is of that stream, that the
-// filter passes.
-func visible(b *streams.Batch, f *fdsl.Filter, stream string) *passing {
-	shared := b.Memo(batchVerdictsKey{}, func() any { return newBatchVerdicts(b) }).(*batchVerdicts)
-	p := shared.passing[f]
-	if p == nil {
-		p = &passing{index: []int{}}
-		for i, document := range shared.documents {
-			if document != undecodable && f.Match(document, stream) {
-				p.index = append(p.index, i)
-				p.share = append(p.share, groups.Share{Index: i})
-			}
-		}
-		shared.passing[f] = p
+// nothingPasses is shared by all filters that pass no message of their batch.
+var nothingPasses = &passing{index: []int{}}
+
+// visible returns the messages of the batch that the filter passes. It charges the batch
+// with the work.
+func visible(b *streams.Batch, e *sharedFilter) *passing {
+	shared, ok := b.Memo(batchVerdictsKey{}, nil).(*batchVerdicts)
+	if !ok {
+		shared = b.Memo(batchVerdictsKey{}, func() any { return newBatchVerdicts(b, e.of) }).(*batchVerdicts)
 	}
+	if e.slot < len(shared.passing) {
+		// The slot may have been that of another filter when the batch began.
+		if p := shared.passing[e.slot]; p != nil && p.of == e {
+			return p
+		}
+	}
+	if e.isIndexed && e.born <= shared.indexed {
+		return nothingPasses
+	}
+	return shared.evaluate(b, e, shared.all)
+}
+
+// evaluate asks the filter about the messages with those indexes, and remembers the
+// verdicts.
+func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []int) *passing {
+	p := &passing{of: e, index: []int{}}
+	tooCostly, work := 0, 0
+	for _, i := range indexes {
+		if v.documents[i] == undecodable {
+			continue
+		}
+		passes, took, ok := e.filter.MatchWithin(v.documents[i], e.of.id.Name, e.of.table.steps)
+		work += took
+		if !ok {
+			tooCostly++
+		}
+		if passes {
+			p.index = append(p.index, i)
+			p.share = append(p.share, groups.Share{Index: i})
+		}
+	}
+	b.Spend(work)
+	if tooCostly > 0 {
+		e.of.table.onTooCostly(e, tooCostly)
+	}
+	for e.slot >= len(v.passing) {
+		v.passing = append(v.passing, nil)
+	}
+	v.passing[e.slot] = p
 	return p
 }
 
@@ -90,12 +235,66 @@ func visible(b *streams.Batch, f *fdsl.Filter, stream string) *passing {
 // is; if something were, no filter would pass it.
 var undecodable any = &struct{ _ byte }{}
 
-func newBatchVerdicts(b *streams.Batch) *batchVerdicts {
-	v := &batchVerdicts{documents: make([]any, len(b.Messages)), passing: map[*fdsl.Filter]*passing{}}
+// decodedPerStep is how many bytes are decoded in the time of a step of a filter.
+const decodedPerStep = 2
+
+func newBatchVerdicts(b *streams.Batch, of *streamFilters) *batchVerdicts {
+	v := &batchVerdicts{documents: make([]any, len(b.Messages)), all: make([]int, len(b.Messages))}
 	for i, m := range b.Messages {
+		v.all[i] = i
+		b.Spend(len(m.Payload) / decodedPerStep)
 		if err := json.Unmarshal(m.Payload, &v.documents[i]); err != nil {
 			v.documents[i] = undecodable
 		}
 	}
+	for e, indexes := range of.candidates(b, v) {
+		v.evaluate(b, e, indexes)
+	}
 	return v
+}
+
+// candidates returns the indexed filters that may pass messages, with the indexes of
+// these, and notes in v for which filters the index was asked.
+func (s *streamFilters) candidates(b *streams.Batch, v *batchVerdicts) map[*sharedFilter][]int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	v.indexed = s.born
+	v.passing = make([]*passing, s.slots)
+	var found map[*sharedFilter][]int
+	for _, at := range s.index {
+		b.Spend(len(v.documents) * at.condition.Path.Len())
+		for i, document := range v.documents {
+			value, ok := at.condition.Path.Resolve(document)
+			if !ok || !isScalar(value) {
+				continue
+			}
+			for _, e := range at.byValue[value] {
+				if found == nil {
+					found = map[*sharedFilter][]int{}
+				}
+				found[e] = append(found[e], i)
+			}
+		}
+	}
+	return found
+}
+
+// isScalar reports whether a decoded value can be that of a Condition.
+func isScalar(value any) bool {
+	switch value.(type) {
+	case nil, bool, float64, string:
+		return true
+	default:
+		return false
+	}
+}
+
+// filterTooCostly counts messages that were hidden since their filter took too many steps.
+// The log has one line for each filter.
+func (g *Gateway) filterTooCostly(e *sharedFilter, hidden int) {
+	g.Metrics.FiltersTooCostly.Add(float64(hidden))
+	if e.reported.CompareAndSwap(false, true) {
+		g.Log.Warn("a filter takes too many steps and hides messages", "reason", "filter_too_costly",
+			"jail", e.jail, "client", e.client, "stream", e.of.id.Name, "steps", e.of.table.steps)
+	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math"
@@ -61,6 +62,10 @@ type Settings struct {
 	// Services bounds services and calls.
 	Services ServiceLimits
 
+	// FilterSteps bounds the work of one filter for one message: see
+	// fdsl.Filter.MatchWithin. A filter that needs more hides the message. 0 is no bound.
+	FilterSteps int
+
 	// ValidationSteps bounds the work of checking the messages of one publication: see
 	// schema.NewBudget. 0 is no bound.
 	ValidationSteps int
@@ -106,6 +111,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		jobs:     newJobs(settings.Jobs),
 		rationed: rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
+	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
 	g.waiting = newWaiting(g, settings.WaitingPerClient)

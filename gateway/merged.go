@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"seagate/auth"
-	"seagate/auth/fdsl"
 	"seagate/protocol"
 	"seagate/streams"
 	"seagate/streams/merge"
@@ -60,8 +59,8 @@ type MergedSubscription struct {
 	request MergedRequest
 	sink    MergedSink
 	merge   *merge.Merge
-	filters []*fdsl.Filter // by stream; nil: everything is visible
-	release []func()       // releases the filters
+	filters []*sharedFilter // by stream; nil: everything is visible
+	release []func()        // releases the filters
 }
 
 // SubscribeMerged begins a merged subscription. Nothing is delivered before
@@ -78,7 +77,7 @@ func (g *Gateway) SubscribeMerged(ctx context.Context, p *auth.Principal, r Merg
 		}
 		opts.By = by
 	}
-	s := &MergedSubscription{gateway: g, request: r, sink: sink, filters: make([]*fdsl.Filter, len(r.Streams))}
+	s := &MergedSubscription{gateway: g, request: r, sink: sink, filters: make([]*sharedFilter, len(r.Streams))}
 	joined := false
 	defer func() { // also if a filter panics
 		if !joined {
@@ -108,14 +107,14 @@ func (s *MergedSubscription) applyFilter(p *auth.Principal, i int, source *merge
 		return
 	}
 	stream := s.request.Streams[i].Name
-	filter, release := s.gateway.filters.take(p.Filter, stream)
+	filter, release := s.gateway.filters.take(p, stream)
 	s.filters[i], s.release = filter, append(s.release, release)
 	if filter == nil {
 		return
 	}
-	passes, constant := filter.Constant()
+	passes, constant := filter.filter.Constant()
 	source.Hidden = constant && !passes
-	source.Visible = func(b *streams.Batch) []int { return visible(b, filter, stream).index }
+	source.Visible = func(b *streams.Batch) []int { return visible(b, filter).index }
 }
 
 // Joined returns where a stream stood when the subscription began.
@@ -127,7 +126,7 @@ func (s *MergedSubscription) Header(stream int) []byte {
 	header := s.merge.Joined(stream).Header
 	if f := s.filters[stream]; header != nil && f != nil {
 		b := &streams.Batch{Messages: []*streams.Message{{Payload: header}}}
-		if len(visible(b, f, s.request.Streams[stream].Name).index) == 0 {
+		if len(visible(b, f).index) == 0 {
 			return nil
 		}
 	}

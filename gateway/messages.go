@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"seagate/auth"
-	"seagate/auth/fdsl"
 	"seagate/protocol"
 	"seagate/storage"
 	"seagate/streams"
@@ -57,7 +56,7 @@ func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string
 		return Page{}, attempted("read the messages", err)
 	}
 	if p.Filter != nil {
-		page.Messages = seen(p.Filter.For(stream), stream, page.Messages)
+		page.Messages = g.seen(p, stream, page.Messages)
 	}
 	return page, nil
 }
@@ -85,10 +84,15 @@ func readPage(ctx context.Context, topic *streams.Topic, from Position, limit in
 	return page, nil
 }
 
-// seen returns the messages that a filter passes.
-func seen(f *fdsl.Filter, stream string, run []*streams.Message) []*streams.Message {
+// seen returns the messages that the principal's filter passes.
+func (g *Gateway) seen(p *auth.Principal, stream string, run []*streams.Message) []*streams.Message {
+	filter, release := g.filters.take(p, stream)
+	defer release()
+	if filter == nil {
+		return run
+	}
 	var passed []*streams.Message
-	for _, i := range visible(&streams.Batch{Messages: run}, f, stream).index {
+	for _, i := range visible(&streams.Batch{Messages: run}, filter).index {
 		passed = append(passed, run[i])
 	}
 	return passed

@@ -30,6 +30,7 @@ type Metrics struct {
 	CallSeconds       prometheus.Histogram
 	Signals           prometheus.Counter // handed to servers
 	ResultsDropped    prometheus.Counter // since their caller did not read
+	FiltersTooCostly  prometheus.Counter // messages hidden, once for each filter
 	DeadLetters       prometheus.Counter // messages that a group gave up
 	DeadLettersFailed prometheus.Counter // attempts to put one into its stream that failed
 }
@@ -57,13 +58,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Calls:             counters("calls_total", "Calls that a server of a service took and that have ended, by outcome.", "outcome"),
 		CallSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "seagate", Name: "call_seconds",
 			Help: "Time from a call to its result or its server's error.", Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60}}),
-		Signals:        counter("signals_total", "Signals handed to servers of services."),
-		ResultsDropped: counter("call_results_dropped_total", "Results of calls that were dropped because too much waited to be read by their caller."),
-		DeadLetters:    counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
+		Signals:          counter("signals_total", "Signals handed to servers of services."),
+		ResultsDropped:   counter("call_results_dropped_total", "Results of calls that were dropped because too much waited to be read by their caller."),
+		FiltersTooCostly: counter("filters_too_costly_total", "Messages that a filter hid because it took more than limits.filter_steps, counted for each filter and delivery."),
+		DeadLetters:      counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
 	return m
 }
 

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"seagate/auth"
-	"seagate/auth/fdsl"
 	"seagate/groups"
 	"seagate/protocol"
 	"seagate/storage"
@@ -80,10 +79,10 @@ type Subscription struct {
 	request   Request
 	stream    string
 	sink      Sink
-	filter    *fdsl.Filter // nil: everything is visible
-	release   func()       // releases the filter
-	after     uint64       // of one that waits: the number of the stream's next message
-	admitted  bool         // it has a place among those that wait; guarded by waiting.mu
+	filter    *sharedFilter // nil: everything is visible
+	release   func()        // releases the filter
+	after     uint64        // of one that waits: the number of the stream's next message
+	admitted  bool          // it has a place among those that wait; guarded by waiting.mu
 
 	place atomic.Pointer[place] // nil while it waits; left once it is closed
 }
@@ -149,7 +148,7 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 		return nil, attempted("subscribe", err)
 	}
 	if p.Filter != nil {
-		s.filter, s.release = g.filters.take(p.Filter, r.Stream)
+		s.filter, s.release = g.filters.take(p, r.Stream)
 	}
 	joined := false
 	defer func() { // also if a filter panics: no member may be left behind
@@ -281,7 +280,7 @@ func (s *Subscription) visibleHeader(header []byte) []byte {
 		return nil
 	}
 	b := &streams.Batch{Messages: []*streams.Message{{Payload: header}}}
-	if s.filter == nil || len(visible(b, s.filter, s.stream).index) > 0 {
+	if s.filter == nil || len(visible(b, s.filter).index) > 0 {
 		return header
 	}
 	return nil
@@ -435,7 +434,7 @@ func (c consumer) deliver(b *streams.Batch) int {
 		taken, _ := c.sink.Deliver(b, nil)
 		return taken
 	}
-	share := visible(b, c.filter, c.stream).share
+	share := visible(b, c.filter).share
 	if len(share) > 0 {
 		if taken, _ := c.sink.Deliver(b, share); taken < len(share) {
 			return share[taken].Index
@@ -461,7 +460,7 @@ func (m member) Visible(b *streams.Batch) []int {
 	if m.filter == nil {
 		return nil
 	}
-	return visible(b, m.filter, m.stream).index
+	return visible(b, m.filter).index
 }
 
 func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {

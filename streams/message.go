@@ -16,13 +16,24 @@ type Batch struct {
 	Messages []*Message
 
 	memos map[any]any
+	work  int // see Spend
 }
+
+// Spend charges the batch with work of its consumers that grows with what they are and
+// what the messages are, such as the evaluation of filters. The unit is some 10 ns, a
+// step of a filter. Work decides in what order the workers serve spaces, and when they
+// interrupt a pass. Delivery itself need not be charged.
+func (b *Batch) Spend(work int) { b.work += work }
+
+// Work returns what was charged with Spend.
+func (b *Batch) Work() int { return b.work }
 
 // Memo returns what create returned when Memo was first called with this key
 // for this batch. So consumers share work, such as an encoding or the verdicts
-// of a filter. The key should be of a type that the caller defines.
+// of a filter. The key should be of a type that the caller defines. If create is nil and
+// there is nothing yet, Memo returns nil.
 func (b *Batch) Memo(key any, create func() any) any {
-	if v, ok := b.memos[key]; ok {
+	if v, ok := b.memos[key]; ok || create == nil {
 		return v
 	}
 	if b.memos == nil {

@@ -47,5 +47,6 @@
 //
 // [Limits] bound a tree before anything recurses into it. Match visits each node at most once and
 // allocates nothing. Only an eq of two paths looks at more than one value. In the worst case a
-// filter costs the number of its nodes times the size of the message.
+// filter costs the number of its nodes times the size of the message: [Filter.MatchWithin] bounds
+// that, and in case of doubt decides no.
 package fdsl

@@ -1,6 +1,10 @@
 package fdsl
 
-import "seagate/internal/jsonpath"
+import (
+	"math"
+
+	"seagate/internal/jsonpath"
+)
 
 // op is the operation of a node.
 type op uint8
@@ -53,32 +57,44 @@ func outcomeOf(holds bool) outcome {
 type message struct {
 	doc    any
 	stream string
+	steps  int // that are left; below 0 no outcome means anything
 }
+
+// comparedPerStep is how many bytes of strings are compared in a step.
+const comparedPerStep = 256
 
 // passes reports whether a node is truthy. That needs no difference between an error and falsy, so
 // an and ends at its first operand that is not truthy. Under not and eq, outcome decides.
 func (m *message) passes(n *node) bool {
 	switch n.op {
 	case opAnd:
+		m.steps--
 		for i := range n.operands {
 			if !m.passes(&n.operands[i]) {
 				return false
 			}
 		}
-		return true
+		return m.steps >= 0
 	case opOr:
+		m.steps--
 		for i := range n.operands {
 			if m.passes(&n.operands[i]) {
 				return true
 			}
+			if m.steps < 0 {
+				return false
+			}
 		}
 		return false
 	default:
-		return m.outcome(n) == truthy
+		return m.outcome(n) == truthy && m.steps >= 0
 	}
 }
 
 func (m *message) outcome(n *node) outcome {
+	if m.steps--; m.steps < 0 {
+		return failed
+	}
 	switch n.op {
 	case opEq:
 		return m.eq(n)
@@ -102,7 +118,7 @@ func (m *message) outcome(n *node) outcome {
 func (m *message) and(n *node) outcome {
 	least := truthy
 	for i := range n.operands {
-		if least = min(least, m.outcome(&n.operands[i])); least == falsy {
+		if least = min(least, m.outcome(&n.operands[i])); least == falsy || m.steps < 0 {
 			break
 		}
 	}
@@ -112,7 +128,7 @@ func (m *message) and(n *node) outcome {
 func (m *message) or(n *node) outcome {
 	greatest := falsy
 	for i := range n.operands {
-		if greatest = max(greatest, m.outcome(&n.operands[i])); greatest == truthy {
+		if greatest = max(greatest, m.outcome(&n.operands[i])); greatest == truthy || m.steps < 0 {
 			break
 		}
 	}
@@ -126,11 +142,12 @@ func (m *message) eq(n *node) outcome {
 		return m.streamIs(right)
 	case left.op == opPath && right.op == opLiteral:
 		// Most filters consist of this case. It takes a sixth less time than by value.
+		m.steps -= left.path.Len()
 		value, ok := left.path.Resolve(m.doc)
 		if !ok {
 			return failed
 		}
-		return outcomeOf(equal(value, right.literal))
+		return outcomeOf(m.equal(value, right.literal))
 	}
 	a, ok := m.value(left)
 	if !ok {
@@ -140,7 +157,7 @@ func (m *message) eq(n *node) outcome {
 	if !ok {
 		return failed
 	}
-	return outcomeOf(equal(a, b))
+	return outcomeOf(m.equal(a, b))
 }
 
 // streamIs compares a node with the stream's name. The simplifier puts the name on the left, and
@@ -161,6 +178,7 @@ func (m *message) value(n *node) (value any, ok bool) {
 	case opLiteral:
 		return n.literal, true
 	case opPath:
+		m.steps -= n.path.Len()
 		return n.path.Resolve(m.doc)
 	default:
 		o := m.outcome(n)
@@ -185,8 +203,11 @@ func isTruthy(value any) bool {
 }
 
 // equal compares two JSON values deeply. It recurses as deep as the shallower one is nested, which
-// the decoder bounds.
-func equal(a, b any) bool {
+// the decoder bounds. What it returns once the steps are spent means nothing.
+func (m *message) equal(a, b any) bool {
+	if m.steps--; m.steps < 0 {
+		return false
+	}
 	switch a := a.(type) {
 	case nil:
 		return b == nil
@@ -198,39 +219,50 @@ func equal(a, b any) bool {
 		return ok && a == b
 	case string:
 		b, ok := b.(string)
-		return ok && a == b
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		m.steps -= len(a) / comparedPerStep
+		return m.steps >= 0 && a == b
 	case []any:
 		b, ok := b.([]any)
-		return ok && equalArrays(a, b)
+		return ok && m.equalArrays(a, b)
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		return ok && equalObjects(a, b)
+		return ok && m.equalObjects(a, b)
 	default:
 		return false
 	}
 }
 
-func equalArrays(a, b []any) bool {
+func (m *message) equalArrays(a, b []any) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range a {
-		if !equal(a[i], b[i]) {
+		if !m.equal(a[i], b[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func equalObjects(a, b map[string]any) bool {
+func (m *message) equalObjects(a, b map[string]any) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for name, value := range a {
+		m.steps -= len(name) / comparedPerStep
 		other, ok := b[name]
-		if !ok || !equal(value, other) {
+		if !ok || !m.equal(value, other) {
 			return false
 		}
 	}
 	return true
+}
+
+// equal compares two literals.
+func equal(a, b any) bool {
+	m := message{steps: math.MaxInt}
+	return m.equal(a, b)
 }

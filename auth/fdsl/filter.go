@@ -1,5 +1,11 @@
 package fdsl
 
+import (
+	"math"
+
+	"seagate/internal/jsonpath"
+)
+
 // A Filter is a compiled tree. It is immutable and safe for concurrent use.
 type Filter struct {
 	root      node // simplified: filters with equal keys have equal roots
@@ -29,8 +35,49 @@ func newFilter(root node) *Filter {
 // it. doc is the message as json v2 decodes it into an any: map[string]any, []any, float64, string,
 // bool and nil, and nothing else. Match does not change doc and does not allocate.
 func (f *Filter) Match(doc any, streamName string) bool {
-	m := message{doc: doc, stream: streamName}
-	return m.passes(&f.root)
+	passes, _, _ := f.MatchWithin(doc, streamName, math.MaxInt)
+	return passes
+}
+
+// MatchWithin is Match in at most that many steps. A step is a node that is visited, a name or
+// index of a path, or a value that eq compares; a long string takes more than one. MatchWithin
+// returns how many steps it took. If they did not suffice, the message does not pass, and ok is
+// false.
+func (f *Filter) MatchWithin(doc any, streamName string, steps int) (passes bool, took int, ok bool) {
+	m := message{doc: doc, stream: streamName, steps: steps}
+	passes = m.passes(&f.root)
+	if m.steps < 0 {
+		return false, steps, false
+	}
+	return passes, steps - m.steps, true
+}
+
+// A Condition is a place in a message, and the one value that it must have there to pass a
+// filter. The value is a string, float64, bool or nil.
+type Condition struct {
+	Path  jsonpath.Path
+	Value any
+}
+
+// Needs returns a condition of every message that passes the filter. ok is false if none is
+// known. It is known of an eq of a path and a literal, alone or as an operand of and.
+func (f *Filter) Needs() (c Condition, ok bool) {
+	if c, ok = f.root.condition(); ok || f.root.op != opAnd {
+		return c, ok
+	}
+	for i := range f.root.operands {
+		if c, ok = f.root.operands[i].condition(); ok {
+			return c, true
+		}
+	}
+	return c, false
+}
+
+func (n *node) condition() (c Condition, ok bool) {
+	if n.op != opEq || n.operands[0].op != opPath || n.operands[1].op != opLiteral {
+		return c, false
+	}
+	return Condition{n.operands[0].path, n.operands[1].literal}, true
 }
 
 // Key returns the canonical form of the filter, in a readable notation. Filters with equal keys

@@ -77,6 +77,12 @@ func checkAgainstReference(t *testing.T, treeChoices, docChoices []byte) string 
 		agree("Constant", passes)
 	}
 	checkFor(t, filter, doc, stream, agree)
+	checkSteps(t, filter, doc, stream, want)
+	if c, ok := filter.Needs(); ok && want {
+		if value, there := c.Path.Resolve(doc); !there || value != c.Value {
+			t.Fatalf("%s passes %v, and needs %v", filter.Key(), doc, c.Value)
+		}
+	}
 
 	shuffled := compileTree(t, g.shuffled(tree))
 	agree("Match of the reordered tree", shuffled.Match(doc, stream))
@@ -102,6 +108,19 @@ func checkFor(t *testing.T, filter *fdsl.Filter, doc any, stream string, agree f
 	}
 	if again := residual.For("another stream"); again != residual {
 		t.Fatalf("%s still depends on the stream", residual.Key())
+	}
+}
+
+// checkSteps checks that a filter in too few steps decides no, and in enough steps as ever.
+func checkSteps(t *testing.T, filter *fdsl.Filter, doc any, stream string, want bool) {
+	t.Helper()
+	_, needed, _ := filter.MatchWithin(doc, stream, 1<<30)
+	for _, steps := range []int{0, 1, needed / 2, needed - 1, needed, needed + 1} {
+		passes, took, ok := filter.MatchWithin(doc, stream, max(steps, 0))
+		switch {
+		case steps < needed && (ok || passes), steps >= needed && (!ok || passes != want || took != needed):
+			t.Fatalf("%s in %d of %d steps: passes %v, took %d, ok %v", filter.Key(), steps, needed, passes, took, ok)
+		}
 	}
 }
 

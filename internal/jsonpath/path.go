@@ -78,6 +78,9 @@ func (p Path) Append(b []byte) []byte {
 	return b
 }
 
+// Len returns how many names and indexes the path has.
+func (p Path) Len() int { return len(p.steps) }
+
 // Parse reads a singular query (RFC 9535 §2.3.5.1). A leading "$." is optional before a name:
 //
 //	path     = ("$" / name) *(S segment)

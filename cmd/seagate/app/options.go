@@ -39,6 +39,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		PublishesPerSecond:         c.Limits.PublishesPerSecond,
 		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,
 		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,
+		FilterSteps:                c.Limits.FilterSteps,
 		ValidationSteps:            c.Limits.ValidationSteps,
 		Schema:                     definitions,
 		Services: gateway.ServiceLimits{

@@ -128,6 +128,7 @@ type Limits struct {
 	HeaderBytes                Size
 	BatchMessages              int
 	ValidationSteps            int
+	FilterSteps                int
 	FramesPerSecond            int
 	GroupsPerClient            int
 	MessageIDs                 int

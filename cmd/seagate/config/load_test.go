@@ -239,6 +239,7 @@ decompressed_bytes = "3MiB"
 json_depth = 65
 batch_messages = 66
 validation_steps = 66_000
+filter_steps = 77_000
 fields_per_definition = 67
 header_bytes = "65KiB"
 filter_bytes = "17KiB"
@@ -303,6 +304,7 @@ func want() *config.Config {
 			JSONDepth:                  65,
 			BatchMessages:              66,
 			ValidationSteps:            66_000,
+			FilterSteps:                77_000,
 			FieldsPerDefinition:        67,
 			HeaderBytes:                65 * config.KiB,
 			FilterBytes:                17 * config.KiB,
