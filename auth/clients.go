@@ -53,7 +53,7 @@ func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description s
 		switch {
 		case j.clients[id] != nil:
 			return ErrClientExists
-		case len(j.clients) >= d.opts.MaxClientsPerJail:
+		case len(j.clients) >= d.maxClients(j):
 			return ErrTooManyClients
 		}
 		c, err = d.save(ctx, j, id, newClientRecord(stored, description), storage.IfAbsent())

@@ -168,7 +168,11 @@ func (p *importPlan) planJail(ctx context.Context, place string, given ImportedJ
 		}
 		p.planClient(at, given, c)
 	}
-	if existing+created > d.opts.MaxClientsPerJail {
+	most := d.opts.MaxClientsPerJail
+	if j != nil {
+		most = d.maxClients(j)
+	}
+	if existing+created > most {
 		p.wrong.Add(place+".clients", text(ErrTooManyClients))
 	}
 	return nil

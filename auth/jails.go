@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"seagate/internal/quota"
 	"seagate/internal/secret"
 	"seagate/storage"
 )
@@ -22,10 +23,16 @@ type Jail struct {
 	UID       string // what belongs to the jail is kept under its uid
 	Name      string
 	CreatedAt time.Time
+	Clients   int       // how many it has
+	Quotas    quota.Own // what is set for it alone
 }
 
+// view describes the jail. registry.mu is held, or a change runs.
 func (j *jail) view() Jail {
-	return Jail{ID: j.id, UID: j.record.UID, Name: j.record.Name, CreatedAt: j.record.CreatedAt}
+	return Jail{
+		ID: j.id, UID: j.record.UID, Name: j.record.Name, CreatedAt: j.record.CreatedAt,
+		Clients: len(j.clients), Quotas: j.record.quotas(),
+	}
 }
 
 // EnsureRoot creates the root jail with its first client, unless the root jail has a client. In
@@ -127,21 +134,24 @@ func (d *Directory) CreateJail(ctx context.Context, id, name, firstClientID stri
 	if err != nil {
 		return Jail{}, secret.Text{}, err
 	}
-	var j *jail
-	err = d.change(ctx, func() (err error) {
+	var made Jail
+	err = d.change(ctx, func() error {
 		switch {
 		case d.jails[id] != nil || id == RootJailID:
 			return ErrJailExists
 		case len(d.jails) >= d.opts.MaxJails:
 			return ErrTooManyJails
 		}
-		j, err = d.createJail(ctx, id, name, firstClientID, newClientRecord(stored, ""))
+		j, err := d.createJail(ctx, id, name, firstClientID, newClientRecord(stored, ""))
+		if err == nil {
+			made = j.view()
+		}
 		return err
 	})
 	if err != nil {
 		return Jail{}, secret.Text{}, err
 	}
-	return j.view(), text, nil
+	return made, text, nil
 }
 
 // createJail writes the client first: as long as the jail's record does not exist, the client

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func TestLifeOfAJail(t *testing.T) {
 	}
 	_, err := d.DeleteJail(t.Context(), auth.RootJailID)
 	wantErr(t, err, auth.ErrRootJail)
-	if gone, err := d.DeleteJail(t.Context(), "a"); err != nil || gone != a {
+	if gone, err := d.DeleteJail(t.Context(), "a"); err != nil || !reflect.DeepEqual(gone, a) {
 		t.Fatalf("%+v, %v", gone, err)
 	}
 	if _, err := d.Basic("c", secret, home); err == nil {

@@ -31,6 +31,10 @@ type jailRecord struct {
 	UID       string    `json:"uid"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
+
+	// Quotas are the jail's own limits by the names of the resources. A jail
+	// without any has none, so that earlier releases can read its record.
+	Quotas map[string]int64 `json:"quotas,omitempty"`
 }
 
 type clientRecord struct {
@@ -136,6 +140,9 @@ func (d *Directory) decodeJail(ctx context.Context, r storage.Record) (*jail, er
 	var record jailRecord
 	if err := decode(jailTable, r, &record); err != nil {
 		return nil, err
+	}
+	if err := record.checkQuotas(); err != nil {
+		return nil, fmt.Errorf("record %q of table %q: %w", r.Key, jailTable, err)
 	}
 	j := newJail(r.Key, record)
 	for r, err := range d.records.List(ctx, clientTable, clientKey(record.UID, "")) {

@@ -11,7 +11,7 @@ import (
 // A registry holds all jails and clients in memory. Only the change that runs writes to it, and
 // it holds mu while it writes. So a change reads without mu, and everybody else reads with it.
 type registry struct {
-	mu    sync.RWMutex     // guards what follows and jail.clients
+	mu    sync.RWMutex     // guards what follows, jail.clients and jail.record.Quotas
 	jails map[string]*jail // by id
 	uids  map[string]*jail // by uid
 
@@ -21,7 +21,7 @@ type registry struct {
 	chosen    atomic.Int32 // number of secrets that the operator chose
 }
 
-// A jail is immutable except for clients, which registry.mu guards.
+// A jail is immutable except for clients and record.Quotas, which registry.mu guards.
 type jail struct {
 	id      string
 	record  jailRecord

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"seagate/groups"
+	"seagate/internal/quota"
 	"seagate/internal/sorted"
 	"seagate/schema"
 	"seagate/storage"
@@ -42,6 +43,7 @@ type Parts struct {
 	Records storage.Records
 	Network *streams.Network
 	Groups  *groups.Registry
+	Quotas  *quota.Book // may be nil
 }
 
 // A Catalog is the streams of all jails. Safe for concurrent use.

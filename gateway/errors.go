@@ -11,6 +11,7 @@ import (
 	"seagate/auth"
 	"seagate/catalog"
 	"seagate/groups"
+	"seagate/internal/quota"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
@@ -77,6 +78,7 @@ var errorTable = []struct {
 	{peer.ErrBadOffer, protocol.CodeInvalidRequest, ""},
 	{peer.ErrClosed, protocol.CodeShuttingDown, "the connection ends"},
 
+	{quota.ErrExceeded, protocol.CodeQuotaExceeded, ""},
 	{storage.ErrNoSpace, protocol.CodeInsufficientStorage, "the server's disk is almost full; nothing can be published until there is room"},
 	{storage.ErrKeyReused, protocol.CodeIdempotencyKeyReused, "other messages were published under this id"},
 	{storage.ErrTooManyKeys, protocol.CodeTooManyMessageIDs, "the server remembers as many message ids as it may"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -98,6 +99,7 @@ type Gateway struct {
 	shards   atomic.Uint32
 	waiting  *waiting
 	rationed *rationed.Log
+	quotasMu sync.Mutex // held by SetQuotas
 }
 
 // New returns a Gateway over the parts. It first removes what deleted jails left
@@ -118,6 +120,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	if err := g.sweep(ctx); err != nil {
 		return nil, err
 	}
+	g.applyQuotas()
 	parts.Directory.OnRevoke(g.revoked)
 	parts.Catalog.OnMade(g.waiting.begin)
 	parts.Catalog.OnTransientEnded(func(id streams.ID) { g.jobs.settle(g.Catalog, id, 0) })

@@ -132,6 +132,7 @@ func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) 
 		return attempted("delete the jail", err)
 	}
 	g.audit(p, "jail deleted", id)
+	defer g.Catalog.Quotas.Remove(jail.UID)
 	// The jail is gone, so nobody sees its streams. If an error leaves some, the
 	// next start removes them.
 	if err := g.Catalog.DeleteJail(ctx, jail.UID); err != nil {

@@ -89,6 +89,7 @@ const (
 	CodeTooManyGroups        Code = "too_many_groups"
 	CodeTooManyServices      Code = "too_many_services"
 	CodeTooManyCalls         Code = "too_many_calls"
+	CodeQuotaExceeded        Code = "quota_exceeded"
 )
 
 // The server failed.

@@ -97,7 +97,7 @@ func TestCodeNumbers(t *testing.T) {
 		"origin_not_allowed": {403, 0},
 		"group_not_found":    {404, 4010}, "durability_fixed": {409, 0}, "not_explicit": {409, 0},
 		"position_lost": {410, 0}, "idempotency_key_reused": {422, 0}, "too_many_message_ids": {429, 0},
-		"too_many_groups": {429, 0}, "insufficient_storage": {507, 0}, "messages_lost": {0, 4008},
+		"too_many_groups": {429, 0}, "insufficient_storage": {507, 0}, "quota_exceeded": {507, 0}, "messages_lost": {0, 4008},
 		"internal": {500, 1011}, "shutting_down": {503, 0}, "storage_unavailable": {503, 0},
 		"protocol_violation": {0, 1008}, "authentication_timeout": {0, 1008}, "token_expired": {0, 1008},
 		"credentials_revoked": {0, 1008}, "too_many_frames": {0, 1008},

@@ -134,6 +134,8 @@ var codeTable = []CodeInfo{
 		"Call again if the call may be made twice, or give it more time."},
 	{CodeInsufficientStorage, 507, 0, "Insufficient storage",
 		"Try again once the operator has made room, or let the streams keep less."},
+	{CodeQuotaExceeded, 507, 0, "Quota exceeded",
+		"Delete what is no longer needed, let streams keep less, or ask the operator to raise the quota that the message names."},
 
 	{CodeProtocolViolation, 0, 1008, "Protocol violation",
 		"Correct the client: the message says which rule of the protocol it broke."},

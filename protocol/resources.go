@@ -1,10 +1,13 @@
 package protocol
 
 import (
+	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/quota"
 )
 
 // What follows is what the HTTP API shows of streams, groups, clients and jails.
@@ -107,6 +110,36 @@ type JailInfo struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
+	Quotas    *Quotas   `json:"quotas,omitempty"` // only if they were asked for
+}
+
+// Quotas are what a jail uses and may use, by the names of the resources: disk, memory, streams,
+// definitions, groups, clients and messageIds, and the maxima retentionAge (seconds),
+// retentionBytes and messageBytes. Sizes are in bytes.
+type Quotas struct {
+	Used   Amounts `json:"used"`   // without the maxima
+	Limits Amounts `json:"limits"` // 0 is no bound
+	Set    Amounts `json:"set"`    // the limits that are set for this jail alone
+}
+
+// Amounts are numbers by the names of resources. JSON has them in the order of quota.All.
+type Amounts map[string]int64
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (a Amounts) MarshalJSONTo(e *jsontext.Encoder) error {
+	if err := e.WriteToken(jsontext.BeginObject); err != nil {
+		return err
+	}
+	for _, r := range quota.All() {
+		n, ok := a[r.String()]
+		if !ok {
+			continue
+		}
+		if err := errors.Join(e.WriteToken(jsontext.String(r.String())), e.WriteToken(jsontext.Int(n))); err != nil {
+			return err
+		}
+	}
+	return e.WriteToken(jsontext.EndObject)
 }
 
 // A NewJail is the answer that shows the secret of a new jail's first client.

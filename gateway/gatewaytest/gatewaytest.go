@@ -2,6 +2,7 @@
 package gatewaytest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"seagate/gateway"
 	"seagate/groups"
 	"seagate/groups/groupstest"
+	"seagate/internal/quota"
 	"seagate/internal/secret"
 	"seagate/schema"
 	"seagate/storage"
@@ -29,6 +31,7 @@ type Options struct {
 	Auth       auth.Options
 	Rules      schema.Rules
 	Streams    int // in one jail
+	Quotas     quota.Limits
 	Network    streams.Options
 	Groups     groups.Options
 	Settings   gateway.Settings
@@ -61,6 +64,9 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	}
 	g := &Gateway{t: t, Registry: prometheus.NewRegistry()}
 	directory := authtest.Open(t, o.Records, o.Auth)
+	o.Quotas[quota.Streams] = cmp.Or(o.Quotas[quota.Streams], int64(o.Streams))
+	o.Quotas[quota.Clients] = int64(o.Auth.MaxClientsPerJail)
+	book := quota.New(o.Quotas)
 	o.Network.OnPanic = func(who, _ any) { gateway.Panicked(who) }
 	o.Groups.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
 	o.Groups.DeadLetter = func(d groups.DeadLetter, done func(error)) { g.DeadLetter(d, done) }
@@ -70,7 +76,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	registry := must(groups.Open(t.Context(), o.Records, g.Network, groupstest.Options(o.Groups)))(t)
 	t.Cleanup(func() { closeGroups(t, registry) })
 	streamsOf := must(catalog.New(t.Context(),
-		catalog.Parts{Records: o.Records, Network: g.Network, Groups: registry},
+		catalog.Parts{Records: o.Records, Network: g.Network, Groups: registry, Quotas: book},
 		catalog.Options{Streams: o.Streams, Services: o.Streams, Rules: o.Rules, Limits: o.Settings.Schema}))(t)
 	g.Gateway = must(gateway.New(t.Context(), gateway.Parts{
 		Directory:  directory,

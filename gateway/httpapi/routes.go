@@ -70,6 +70,11 @@ var routes = []route{
 		"POST": (*request).createJail,
 	}},
 	{path: "/jails/{jail}", methods: methods{"DELETE": (*request).deleteJail}},
+	{path: "/jails/{jail}/quotas", methods: methods{
+		"GET": (*request).getQuotas,
+		"PUT": (*request).setQuotas,
+	}},
+	{path: "/quotas", methods: methods{"GET": (*request).getQuotas}},
 
 	{path: "/services", methods: methods{"GET": (*request).listServices}},
 	// A definition has no path of two segments below /services: each of those is a

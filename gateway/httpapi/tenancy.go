@@ -66,11 +66,16 @@ func (q *request) listClients() (any, error) {
 	}{page, next}, err
 }
 
-// listJails is GET /jails?after=&limit=.
+// listJails is GET /jails?after=&limit=&quotas=.
 func (q *request) listJails() (any, error) {
 	page, next, err := readPage(q, q.gateway.Jails, func(j auth.Jail) (protocol.JailInfo, string) {
-		return protocol.JailInfo{ID: j.ID, Name: j.Name, CreatedAt: j.CreatedAt.UTC()}, j.ID
-	})
+		info := protocol.JailInfo{ID: j.ID, Name: j.Name, CreatedAt: j.CreatedAt.UTC()}
+		if q.r.URL.Query().Get("quotas") == "true" {
+			quotas := quotasView(q.gateway.QuotasOf(j))
+			info.Quotas = &quotas
+		}
+		return info, j.ID
+	}, "quotas")
 	return struct {
 		Jails []protocol.JailInfo `json:"jails"`
 		Next  protocol.Nullable   `json:"next"`

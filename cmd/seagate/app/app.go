@@ -29,6 +29,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
+	"seagate/internal/quota"
 	"seagate/internal/sockets"
 	"seagate/internal/systemd"
 	"seagate/storage/memory"
@@ -44,6 +45,7 @@ type App struct {
 	patience time.Time // until when it waits for what another process uses
 
 	engine    *pebble.Engine
+	quotas    *quota.Book
 	directory *auth.Directory
 	network   *streams.Network
 	groups    *groups.Registry
@@ -139,12 +141,13 @@ func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created
 
 func (a *App) openGateway(ctx context.Context) error {
 	a.metrics = prometheus.NewRegistry()
+	a.quotas = quota.New(quotaDefaults(a.config))
 	settings := gatewaySettings(a.config)
 	if err := a.openStreams(ctx); err != nil {
 		return err
 	}
 	streamsOf, err := catalog.New(ctx,
-		catalog.Parts{Records: a.engine, Network: a.network, Groups: a.groups},
+		catalog.Parts{Records: a.engine, Network: a.network, Groups: a.groups, Quotas: a.quotas},
 		catalog.Options{
 			Streams:  a.config.Limits.StreamsPerJail,
 			Services: a.config.Limits.ServiceDefinitionsPerJail,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"runtime"
+	"time"
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
@@ -14,6 +15,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/origin"
+	"seagate/internal/quota"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -58,6 +60,21 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 			IdleTimeout: c.Lines.JobIdleTimeout,
 		},
 	}
+}
+
+// quotaDefaults are those of a jail for which nothing is set.
+func quotaDefaults(c *config.Config) (l quota.Limits) {
+	l[quota.Disk] = int64(c.Quotas.Disk)
+	l[quota.Memory] = int64(c.Quotas.Memory)
+	l[quota.Definitions] = int64(c.Quotas.Definitions)
+	l[quota.Streams] = int64(c.Limits.StreamsPerJail)
+	l[quota.Clients] = int64(c.Limits.ClientsPerJail)
+	l[quota.Groups] = int64(c.Quotas.Groups)
+	l[quota.MessageIDs] = int64(c.Quotas.MessageIDs)
+	l[quota.RetentionAge] = int64(c.Quotas.MaxRetentionAge / time.Second)
+	l[quota.RetentionBytes] = int64(c.Quotas.MaxRetentionBytes)
+	l[quota.MessageBytes] = int64(c.Quotas.MaxMessageBytes)
+	return l
 }
 
 func networkOptions(c *config.Config) streams.Options {

@@ -23,6 +23,7 @@ type Config struct {
 	Streams   Streams
 	Retention Retention
 	Groups    Groups
+	Quotas    Quotas
 	Limits    Limits
 	Startup   Startup
 	Shutdown  Shutdown
@@ -102,6 +103,20 @@ type Groups struct {
 	PongWindow       int
 	MaxDeliveries    int
 	DeadLetterSuffix string
+}
+
+// Quotas are what a jail may have if nothing else is set for it. See also
+// Limits.StreamsPerJail and Limits.ClientsPerJail.
+type Quotas struct {
+	Disk        Size
+	Memory      Size
+	Definitions Size
+	Groups      int
+	MessageIDs  int
+
+	MaxRetentionAge   time.Duration // 0: no maximum, as for the next two
+	MaxRetentionBytes Size
+	MaxMessageBytes   Size
 }
 
 // Limits bounds what a client can make the gateway do or keep.

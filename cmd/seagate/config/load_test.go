@@ -221,6 +221,15 @@ ack_timeout = "31s"
 pong_window = 333
 max_deliveries = 77
 dead_letter_suffix = ".failed"
+[quotas]
+disk = "7MiB"
+memory = "8MiB"
+definitions = "9MiB"
+groups = 401
+message_ids = 402
+max_retention_age = "27h"
+max_retention_bytes = "10MiB"
+max_message_bytes = "11MiB"
 [limits]
 groups_per_client = 78
 message_ids = 79
@@ -298,6 +307,10 @@ func want() *config.Config {
 		},
 		Retention: config.Retention{Age: 24 * time.Hour, Bytes: 5 * config.MiB, Messages: 76, MinFree: 6 * config.MiB},
 		Groups:    config.Groups{IdleTimeout: 25 * time.Hour, AbandonedTimeout: 26 * time.Hour, AckTimeout: 31 * time.Second, PongWindow: 333, MaxDeliveries: 77, DeadLetterSuffix: ".failed"},
+		Quotas: config.Quotas{
+			Disk: 7 * config.MiB, Memory: 8 * config.MiB, Definitions: 9 * config.MiB, Groups: 401, MessageIDs: 402,
+			MaxRetentionAge: 27 * time.Hour, MaxRetentionBytes: 10 * config.MiB, MaxMessageBytes: 11 * config.MiB,
+		},
 		Limits: config.Limits{
 			MessageBytes:               2 * config.MiB,
 			DecompressedBytes:          3 * config.MiB,

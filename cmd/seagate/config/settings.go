@@ -83,6 +83,7 @@ func (c *Config) sections() []section {
 		{"streams", "Streams and messages, where the protocol leaves a choice.", c.Streams.settings()},
 		{"retention", "How much a stream keeps, unless it has settings of its own. When a bound is exceeded, the oldest messages are deleted. The gateway checks every 10 s, and at once when a stream has grown by an eighth.", c.Retention.settings()},
 		{"groups", "Consumer groups.", c.Groups.settings()},
+		{"quotas", "What each jail may have, unless something else is set for it with `seagate jails quota`; 0 is no bound. See limits.streams_per_jail and limits.clients_per_jail too. The root jail has no other quotas than those two, unless they are set for it.", c.Quotas.settings()},
 		{"limits", "What a client can make the gateway do or keep. Each limit has a counter among the metrics.", append(c.Limits.ofMessages(), c.Limits.ofAmounts()...)},
 		{"startup", "How the gateway starts.", c.Startup.settings()},
 		{"shutdown", "How the gateway stops on SIGTERM.", c.Shutdown.settings()},
@@ -232,6 +233,27 @@ func (g *Groups) settings() []setting {
 			`Number of failures (a nack, or no acknowledgement in time) after which a message goes to the dead-letter stream; 0 is never.`),
 		text("dead_letter_suffix", &g.DeadLetterSuffix, ".dead", nameSuffix,
 			`Suffix of the name of a dead-letter stream, after the name of the stream that its messages come from.`),
+	}
+}
+
+func (q *Quotas) settings() []setting {
+	return []setting{
+		size("disk", &q.Disk, 64*GiB, 0, 1<<20*GiB,
+			`Size of what a jail keeps on disk: messages, with 64 bytes more for each, headers and definitions. Above it, publishing is refused with quota_exceeded. When the disk itself becomes short, jails with more than an equal share of it are refused first.`),
+		size("memory", &q.Memory, 256*MiB, 0, 1<<10*GiB,
+			`Size of what a jail keeps in memory: messages of streams in memory, with 128 bytes more for each, headers and definitions. What is left of it is for the newest messages of its other streams, which are read from disk when they do not fit.`),
+		size("definitions", &q.Definitions, 64*MiB, 0, GiB,
+			`Size of all versions of the definitions of a jail's streams and services.`),
+		count("groups", &q.Groups, 100_000, 0, 10_000_000,
+			`Groups of all clients of a jail.`),
+		count("message_ids", &q.MessageIDs, 500_000, 0, 100_000_000,
+			`Message ids that are remembered at a time for one jail.`),
+		duration("max_retention_age", &q.MaxRetentionAge, 0, 0, 100*365*24*time.Hour,
+			`Longest age that a stream may keep messages to. With 0 a jail may keep them for ever.`),
+		size("max_retention_bytes", &q.MaxRetentionBytes, 0, 0, 1<<20*GiB,
+			`Most that one stream may keep.`),
+		size("max_message_bytes", &q.MaxMessageBytes, 0, 0, 256*MiB,
+			`Size of one message. Every request is also bounded by limits.message_bytes.`),
 	}
 }
 
