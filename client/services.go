@@ -240,18 +240,9 @@ func (c *Client) Fetch(ctx context.Context, service, procedure string, body any)
 	return outcome.Result, err
 }
 
-// Services lists the services of the client's jail with their servers, ordered by
-// name. An error ends the list.
+// Services lists the services of the client's jail, those that have servers and those
+// that are defined, ordered by name. Their definitions are left out. An error ends the
+// list.
 func (c *Client) Services(ctx context.Context) iter.Seq2[ServiceInfo, error] {
 	return list[ServiceInfo](ctx, c, request{doing: "list services", method: http.MethodGet, path: []string{"services"}}, "services")
-}
-
-// Service describes a service. If it has no servers, the code is no_such_service.
-func (c *Client) Service(ctx context.Context, service string) (ServiceInfo, error) {
-	if err := protocol.CheckServiceName(service); err != nil {
-		return ServiceInfo{}, fmt.Errorf("client: look at a service: %w", named(err))
-	}
-	var info ServiceInfo
-	err := c.do(ctx, request{doing: fmt.Sprintf("look at the service %q", service), method: http.MethodGet, path: []string{"services", service}}, &info)
-	return info, err
 }

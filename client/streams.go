@@ -175,17 +175,24 @@ func (c *Client) SchemaVersions(ctx context.Context, stream string) ([]jsontext.
 // compared part by part, so 1 finds "1.0.0".
 func (c *Client) SchemaVersion(ctx context.Context, stream, version string) (jsontext.Value, error) {
 	r, err := streamCall("describe a version of", http.MethodGet, stream, "schemas", version)
+	if err == nil {
+		err = checkVersion(r, version)
+	}
 	if err != nil {
 		return nil, err
-	}
-	// The check also keeps ".." out of the path.
-	if !slices.ContainsFunc([]byte(version), isDigit) || strings.Trim(version, "0123456789.") != "" {
-		return nil, fmt.Errorf("client: %s: %w", r.doing, &Error{Code: protocol.CodeVersionNotFound,
-			Message: fmt.Sprintf("%q is no version: give one like 3 or 1.0.0", version)})
 	}
 	var definition jsontext.Value
 	err = c.do(ctx, r, &definition)
 	return definition, err
+}
+
+// checkVersion refuses what is no version. It also keeps ".." out of the request's path.
+func checkVersion(r request, version string) error {
+	if slices.ContainsFunc([]byte(version), isDigit) && strings.Trim(version, "0123456789.") == "" {
+		return nil
+	}
+	return fmt.Errorf("client: %s: %w", r.doing, &Error{Code: protocol.CodeVersionNotFound,
+		Message: fmt.Sprintf("%q is no version: give one like 3 or 1.0.0", version)})
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }

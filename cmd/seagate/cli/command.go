@@ -33,7 +33,7 @@ func NewCommand(use, short string, args cobra.PositionalArgs, do func(context.Co
 		Args:          usageArgs(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := do(cmd.Context(), newConsole(cmd, args, asJSON)); err != nil {
-				return &failure{err: err, command: cmd.Name(), args: args, json: asJSON}
+				return &failure{err: err, command: cmd.Name(), args: args, service: ofService(cmd), json: asJSON}
 			}
 			return nil
 		},
@@ -41,6 +41,11 @@ func NewCommand(use, short string, args cobra.PositionalArgs, do func(context.Co
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one value a line")
 	cmd.SetFlagErrorFunc(FlagError)
 	return cmd
+}
+
+// ofService reports whether the first argument of the command is a service.
+func ofService(cmd *cobra.Command) bool {
+	return cmd.Name() == "fetch" || cmd.Name() == "signal" || cmd.HasParent() && cmd.Parent().Name() == "service"
 }
 
 // A task is one run of a command that uses a gateway.

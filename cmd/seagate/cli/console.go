@@ -191,13 +191,14 @@ func one[T any](entry T) iter.Seq2[T, error] {
 // An outcome is the result of a command that changes something: what it changed,
 // and how that is now.
 type outcome struct {
-	Stream string `json:"stream,omitempty"`
-	Client string `json:"client,omitempty"`
-	Group  string `json:"group,omitempty"`
-	Jail   string `json:"jail,omitempty"`
-	Header string `json:"header,omitempty"`
-	Key    string `json:"key,omitempty"`
-	State  string `json:"state,omitempty"`
+	Stream  string `json:"stream,omitempty"`
+	Service string `json:"service,omitempty"`
+	Client  string `json:"client,omitempty"`
+	Group   string `json:"group,omitempty"`
+	Jail    string `json:"jail,omitempty"`
+	Header  string `json:"header,omitempty"`
+	Key     string `json:"key,omitempty"`
+	State   string `json:"state,omitempty"`
 }
 
 // AddYes adds the flag --yes, for Ask.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"seagate/client"
 	"seagate/cmd/seagate/terminal"
 )
 
@@ -30,10 +31,11 @@ func defineCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			how := definable{t.PlanDefine, t.Define}
 			if dryRun {
-				return plan(ctx, t, definition)
+				return plan(ctx, t, how, definition)
 			}
-			return define(ctx, t, definition)
+			return define(ctx, t, how, definition)
 		})
 	cmd.Long = `Define the messages of a stream. The definition, {"version": ..., "fields": [...]},
 comes from a file or standard input, or from --version and --field. A higher
@@ -49,16 +51,22 @@ array<integer> and array<date>. Nested fields need a file.`
 	return cmd
 }
 
+// A definable is how a stream or a service is defined.
+type definable struct {
+	plan   func(ctx context.Context, name string, definition any) (client.Plan, error)
+	define func(ctx context.Context, name string, definition any) (inForce jsontext.Value, err error)
+}
+
 // define asks first what would change, since the answer to the definition itself
-// does not say. If somebody else defines the stream in between, what it prints is
+// does not say. If somebody else defines the same in between, what it prints is
 // still the definition in force.
-func define(ctx context.Context, t *task, definition jsontext.Value) error {
-	stream := t.Args[0]
-	p, err := t.PlanDefine(ctx, stream, definition)
+func define(ctx context.Context, t *task, how definable, definition jsontext.Value) error {
+	name := t.Args[0]
+	p, err := how.plan(ctx, name, definition)
 	if err != nil {
 		return err
 	}
-	inForce, err := t.Define(ctx, stream, definition)
+	inForce, err := how.define(ctx, name, definition)
 	if err != nil {
 		return err
 	}
@@ -69,12 +77,12 @@ func define(ctx context.Context, t *task, definition jsontext.Value) error {
 	if err != nil {
 		return err
 	}
-	t.Note("%s is %s, version %s", stream, p.Change, versionText(d.Version))
+	t.Note("%s is %s, version %s", name, p.Change, versionText(d.Version))
 	return nil
 }
 
-func plan(ctx context.Context, t *task, definition jsontext.Value) error {
-	p, err := t.PlanDefine(ctx, t.Args[0], definition)
+func plan(ctx context.Context, t *task, how definable, definition jsontext.Value) error {
+	p, err := how.plan(ctx, t.Args[0], definition)
 	if err != nil {
 		return err
 	}

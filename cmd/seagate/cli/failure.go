@@ -44,6 +44,7 @@ type failure struct {
 	err     error
 	command string
 	args    []string
+	service bool // the first of args is a service, and not a stream
 	json    bool
 }
 
@@ -179,17 +180,21 @@ func hintFor(err error) string {
 	case !said:
 		return ""
 	}
-	subject := "STREAM"
-	if f, ok := errors.AsType[*failure](err); ok && len(f.args) > 0 && protocol.CheckStreamName(f.args[0]) == nil {
+	f, ok := errors.AsType[*failure](err)
+	subject, describe, versions := "STREAM", "`seagate describe %s`", "`seagate describe %s --all`"
+	if ok && f.service {
+		subject, describe, versions = "SERVICE", "`seagate service show %s`", "`seagate service show %s`"
+	}
+	if ok && len(f.args) > 0 && protocol.CheckStreamName(f.args[0]) == nil {
 		subject = f.args[0]
 	}
 	switch e.Code {
 	case protocol.CodeStreamNotFound:
 		return fmt.Sprintf("`seagate streams` lists what there is; `seagate define %s --version 1 --field NAME:TYPE` makes it", subject)
 	case protocol.CodeInvalidPayload, protocol.CodeVersionConflict, protocol.CodeVersionTooOld:
-		return fmt.Sprintf("`seagate describe %s` shows the definition in force", subject)
+		return fmt.Sprintf(describe+" shows the definition in force", subject)
 	case protocol.CodeVersionNotFound:
-		return fmt.Sprintf("`seagate describe %s --all` lists the versions", subject)
+		return fmt.Sprintf(versions+" lists the versions", subject)
 	case protocol.CodeStreamPaused:
 		return fmt.Sprintf("`seagate stream resume %s` lets messages through again", subject)
 	case protocol.CodeClientNotFound:

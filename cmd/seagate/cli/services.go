@@ -16,12 +16,12 @@ import (
 )
 
 func servicesCommand() *cobra.Command {
-	return gatewayCommand("services", "List the services that have servers", cobra.NoArgs, func(ctx context.Context, t *task) error {
+	return gatewayCommand("services", "List the services that have servers or are defined", cobra.NoArgs, func(ctx context.Context, t *task) error {
 		return list(t.Console, t.Services(ctx), serviceHeading, serviceRow)
 	})
 }
 
-var serviceHeading = []string{"SERVICE", "PROCEDURES", "SERVERS", "CALLS", "FAILED", "UNDER WAY"}
+var serviceHeading = []string{"SERVICE", "VERSION", "PROCEDURES", "SERVERS", "CALLS", "FAILED", "UNDER WAY"}
 
 func serviceRow(s client.ServiceInfo) []string {
 	var calls, failed, underWay uint64
@@ -29,11 +29,16 @@ func serviceRow(s client.ServiceInfo) []string {
 		calls, failed, underWay = calls+one.Calls, failed+one.Failed, underWay+uint64(one.UnderWay)
 	}
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
-	return []string{s.Name, strings.Join(s.Procedures, ","), strconv.Itoa(len(s.Servers)), number(calls), number(failed), number(underWay)}
+	version := "-"
+	if s.Version != nil {
+		version = versionText(s.Version)
+	}
+	return []string{s.Name, version, strings.Join(s.Procedures, ","), strconv.Itoa(len(s.Servers)), number(calls), number(failed), number(underWay)}
 }
 
 func serviceCommand() *cobra.Command {
-	return NewGroup("service", "Look at the servers of one service, or serve it", serviceShowCommand(), serviceServeCommand())
+	return NewGroup("service", "Look at one service, define it, or serve it",
+		serviceShowCommand(), serviceDefineCommand(), serviceDeleteCommand(), serviceServeCommand())
 }
 
 var serverHeading = []string{"CLIENT", "PROCEDURES", "CALLS", "FAILED", "UNDER WAY", "MEDIAN", "LONGEST", "SINCE", "LAST ERROR"}
@@ -45,17 +50,6 @@ func serverRow(s client.ServerInfo) []string {
 	}
 	return []string{s.ClientID, strings.Join(s.Procedures, ","), number(s.Calls), number(s.Failed), strconv.Itoa(s.UnderWay),
 		seconds(s.MedianSeconds), seconds(s.LongestSeconds), s.Since.UTC().Format(time.RFC3339), string(s.LastError)}
-}
-
-func serviceShowCommand() *cobra.Command {
-	return gatewayCommand("show SERVICE", "List the servers of a service with what they have done", cobra.ExactArgs(1),
-		func(ctx context.Context, t *task) error {
-			info, err := t.Service(ctx, t.Args[0])
-			if err != nil {
-				return err
-			}
-			return list(t.Console, each(info.Servers), serverHeading, serverRow)
-		})
 }
 
 func fetchCommand() *cobra.Command {
