@@ -46,7 +46,9 @@ type deadLetter struct {
 // DeadLetter publishes a message that a group gave up to the dead-letter stream
 // of its stream, and defines that stream if need be. It is for
 // groups.Options.DeadLetter. done is called once: with nil when the message is
-// as safe there as the stream's durability says.
+// as safe there as the stream's durability says. A message of a dead-letter stream
+// stays where it is, and is there for whoever looks: a stream of dead dead letters would
+// nest without end.
 func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 	name := g.deadLetterStream(d.Key.Topic.Name)
 	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
@@ -59,17 +61,40 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 			answer(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		}
 	}()
-	topic, err := g.deadLetters(streams.ID{Space: d.Key.Topic.Space, Name: name})
-	if err != nil {
-		answer(err)
+	if g.isDeadLetterStream(d.Key.Topic.Name) {
+		name = d.Key.Topic.Name
+		answer(nil)
 		return
 	}
-	payload, err := json.Marshal(letterOf(d, client))
+	topic, payload, err := g.prepareLetter(streams.ID{Space: d.Key.Topic.Space, Name: name}, letterOf(d, client))
 	if err != nil {
 		answer(err)
 		return
 	}
 	topic.Send([][]byte{payload}, func(_ streams.Sent, err error) { answer(err) })
+}
+
+// isDeadLetterStream recognizes a dead-letter stream by its name.
+func (g *Gateway) isDeadLetterStream(name string) bool {
+	return strings.HasSuffix(name, g.settings.DeadLetterSuffix)
+}
+
+// prepareLetter returns the topic of a dead-letter stream, and what to send to it. A
+// tenant may have defined the stream: then the letter must be a valid message of it.
+func (g *Gateway) prepareLetter(to streams.ID, letter deadLetter) (*streams.Topic, []byte, error) {
+	topic, err := g.deadLetters(to)
+	if err != nil {
+		return nil, nil, err
+	}
+	payload, err := json.Marshal(letter)
+	if err != nil {
+		return nil, nil, err
+	}
+	// The message is one level deeper than it was.
+	if payload, err = g.Catalog.Lookup(to).Schema().Check(payload, g.settings.JSONDepth+1); err != nil {
+		return nil, nil, fmt.Errorf("the definition of %q does not accept dead letters, so define a version that does, or delete the stream: %w", to.Name, err)
+	}
+	return topic, payload, nil
 }
 
 func letterOf(d groups.DeadLetter, client string) deadLetter {
@@ -135,7 +160,7 @@ const defineTimeout = 30 * time.Second
 // holdsDeadLetters recognizes a dead-letter stream by its name, or by its first
 // version if it is from a time when another suffix was set.
 func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
-	if strings.HasSuffix(id.Name, g.settings.DeadLetterSuffix) {
+	if g.isDeadLetterStream(id.Name) {
 		return true
 	}
 	versions := g.Catalog.Lookup(id).History().Versions()

@@ -82,7 +82,7 @@ const returnTime = 10 * time.Minute
 
 // sweep deletes the groups that were idle for too long.
 func (r *Registry) sweep() {
-	open, now := time.Since(r.began), time.Now()
+	open, now := time.Since(r.began), r.opts.Clock.Now()
 	isIdleLocked := func(g *group) bool {
 		timeout := r.opts.IdleTimeout
 		if g.isAbandonedLocked() {

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"seagate/groups"
+	"seagate/internal/clock"
+	"seagate/internal/clock/clocktest"
 	"seagate/streams"
 )
 
@@ -50,6 +53,32 @@ func TestIdlenessIsRememberedOverRestarts(t *testing.T) {
 		synctest.Wait()
 		if keys := keysOf(t, f.records); len(keys) != 0 {
 			t.Errorf("after 112 minutes: records %q", keys)
+		}
+	})
+}
+
+// A step of the clock forward deleted the groups without members.
+func TestAGroupDoesNotBelieveAJump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jumped atomic.Int64
+		began, o := time.Now(), clocktest.Options()
+		o.Read = func() (wall, monotonic time.Duration) {
+			monotonic = time.Since(began)
+			return monotonic + time.Duration(jumped.Load()), monotonic
+		}
+		f := newFixture(t, groups.Options{IdleTimeout: 7 * 24 * time.Hour, Clock: clock.New(o)}, streams.Options{})
+		f.join(t, "c", "g", all()).ms.Leave()
+		time.Sleep(20 * time.Minute)
+		jumped.Store(int64(8 * 24 * time.Hour))
+		time.Sleep(5 * time.Minute)
+		jumped.Store(0)
+		time.Sleep(time.Hour)
+		f.stat(t)
+		jumped.Store(int64(8 * 24 * time.Hour))
+		time.Sleep(o.Patience + 2*time.Minute)
+		synctest.Wait()
+		if _, err := f.groups().Get(t.Context(), theGroup); err != groups.ErrNotFound {
+			t.Errorf("a jump that lasted: %v", err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"seagate/internal/clock"
 	"seagate/streams"
 )
 
@@ -98,6 +99,9 @@ type Options struct {
 	// shorter of the two times counts.
 	AbandonedTimeout time.Duration
 
+	// Clock is the time by which groups without members grow old.
+	Clock *clock.Clock
+
 	// AckTimeout is the time in which an explicit member must acknowledge each
 	// message, more than 0.
 	AckTimeout time.Duration
@@ -158,8 +162,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("groups: Options.Window is %d, must be at most %d", o.Window, MaxWindow)
 	case o.MaxDeliveries < 0:
 		return fmt.Errorf("groups: Options.MaxDeliveries is %d, must not be negative", o.MaxDeliveries)
-	case o.OnPanic == nil || o.OnError == nil:
-		return errors.New("groups: Options.OnPanic and Options.OnError must be set")
+	case o.Clock == nil || o.OnPanic == nil || o.OnError == nil:
+		return errors.New("groups: Options.Clock, OnPanic and OnError must be set")
 	}
 	return nil
 }

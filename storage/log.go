@@ -113,6 +113,10 @@ type Retention struct {
 	Age      time.Duration // drop entries older than this
 	Bytes    int64         // keep at most this many bytes of payload
 	Messages uint64        // keep at most this many entries
+
+	// Now is the time from which Age counts back. The zero Time means the machine's clock,
+	// or the time of the newest entry if that is later.
+	Now time.Time
 }
 
 // A Log is a sequence of entries, numbered from 1 without gaps. Only appending

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"seagate/storage"
 )
@@ -53,6 +54,7 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 		stop()
 		return nil, err
 	}
+	opts.Clock.StartAt(n.newest())
 	n.running.Go(func() { n.retention.run(life) })
 	for _, w := range n.workers {
 		n.running.Go(w.run)
@@ -134,6 +136,16 @@ func (n *Network) Spaces() []string {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return slices.Collect(maps.Keys(n.spaces))
+}
+
+// newest returns the time of the newest message of all topics, or the zero Time.
+func (n *Network) newest() (newest time.Time) {
+	for _, t := range n.topics() {
+		if last := t.Bounds().LastTime; last.After(newest) {
+			newest = last
+		}
+	}
+	return newest
 }
 
 // topics returns all topics, in no order.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"seagate/internal/clock"
 	"seagate/storage"
 )
 
@@ -35,6 +36,10 @@ type Options struct {
 	// policy, more than 0. A topic that grows fast is trimmed earlier.
 	RetentionInterval time.Duration
 
+	// Clock is the time by which messages grow old. Open tells it the time of the newest
+	// message.
+	Clock *clock.Clock
+
 	// OnPanic is called when a method of a Consumer or a Provider panicked,
 	// with that one and the value, by the goroutine that panicked. The in topic
 	// has ended; the provider is called no more, and its out topic stays open.
@@ -58,6 +63,7 @@ func (o Options) validate() error {
 	check(o.RepeatWindow > 0 && o.RepeatWindow <= storage.MaxAppendWindow,
 		"RepeatWindow is %v, must be more than 0 and at most %v", o.RepeatWindow, storage.MaxAppendWindow)
 	check(o.RetentionInterval > 0, "RetentionInterval is %v, must be more than 0", o.RetentionInterval)
+	check(o.Clock != nil, "Clock is not set")
 	check(o.OnPanic != nil, "OnPanic is not set")
 	if errs == nil {
 		return nil

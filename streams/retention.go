@@ -73,6 +73,7 @@ func (t *Topic) trim(ctx context.Context) error {
 	log, keep, deleted := t.log, t.policyLocked().Retention, t.deleted
 	t.grown = growth{}
 	t.mu.Unlock()
+	keep.Now = t.net.opts.Clock.Now()
 	if deleted || !overdue(log.Bounds(), keep) {
 		return nil
 	}
@@ -96,7 +97,7 @@ func overdue(b storage.Bounds, keep storage.Retention) bool {
 		return false
 	}
 	slack := min(keep.Age/64, time.Minute)
-	return keep.Age > 0 && time.Since(b.FirstTime)-slack > keep.Age ||
+	return keep.Age > 0 && keep.Now.Sub(b.FirstTime)-slack > keep.Age ||
 		keep.Bytes > 0 && b.Bytes > keep.Bytes && b.Next-b.First > 1 ||
 		keep.Messages > 0 && b.Next-b.First > keep.Messages
 }

@@ -1,11 +1,15 @@
 package streams_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"seagate/internal/clock"
+	"seagate/internal/clock/clocktest"
 	"seagate/storage"
+	"seagate/storage/memory"
 	"seagate/streams"
 )
 
@@ -139,6 +143,63 @@ func TestRetentionByAge(t *testing.T) {
 		sendNumbers(t, out, 4, 4)
 		synctest.Wait()
 		r.want(t, "4:4")
+		n.Close()
+	})
+}
+
+// A step of the clock of 8 days forward for 15 s deleted everything that is kept for 7
+// days.
+func TestRetentionByAgeDoesNotBelieveAJump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jumped atomic.Int64
+		began, o := time.Now(), clocktest.Options()
+		o.Read = func() (wall, monotonic time.Duration) {
+			monotonic = time.Since(began)
+			return monotonic + time.Duration(jumped.Load()), monotonic
+		}
+		n := open(t, streams.Options{Clock: clock.New(o), Policy: streams.Policy{Retention: storage.Retention{Age: 7 * 24 * time.Hour}}})
+		out := provide(t, n)
+		sendNumbers(t, out, 1, 3)
+		want := func(first uint64, when string) {
+			t.Helper()
+			synctest.Wait()
+			if b := out.Topic().Bounds(); b.First != first {
+				t.Errorf("message %d is the first %s, want %d", b.First, when, first)
+			}
+		}
+		const jump = 8 * 24 * time.Hour
+		jumped.Store(int64(jump))
+		time.Sleep(15 * time.Second)
+		want(1, "after 15 s of a jump")
+		jumped.Store(0)
+		time.Sleep(2 * o.Patience)
+		want(1, "after a jump that did not last")
+		jumped.Store(int64(jump))
+		time.Sleep(o.Patience + time.Minute)
+		want(4, "after a jump that lasted")
+		n.Close()
+	})
+}
+
+// A gateway that starts with a wrong clock deletes nothing in the first hour.
+func TestRetentionByAgeDoesNotBelieveAStartFarBehindTheNewestMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := streams.Options{Policy: streams.Policy{Retention: storage.Retention{Age: 7 * 24 * time.Hour}}}
+		disk := memory.New()
+		n := openOn(t, disk, o)
+		sendNumbers(t, provide(t, n), 1, 3)
+		n.Close()
+		time.Sleep(8 * 24 * time.Hour)
+		n = openOn(t, disk, o)
+		topic, _ := n.Lookup(topicID)
+		time.Sleep(30 * time.Minute)
+		if b := topic.Bounds(); b.First != 1 {
+			t.Errorf("message %d is the first after half an hour, want 1", b.First)
+		}
+		time.Sleep(time.Hour)
+		if b := topic.Bounds(); b.First != 4 {
+			t.Errorf("message %d is the first after an hour and a half, want 4", b.First)
+		}
 		n.Close()
 	})
 }

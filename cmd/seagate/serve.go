@@ -166,7 +166,7 @@ func checkCommand() *cobra.Command {
 				console.Warn(warning)
 			}
 			if err == nil && c.TLS.Enabled() {
-				if err = app.CheckTLS(c.TLS); err != nil {
+				if err = app.CheckValidity(c.TLS); err != nil {
 					err = fmt.Errorf("the configuration is not valid:\n%w", err)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,13 +21,19 @@ import (
 // writeCertificate writes a certificate for 127.0.0.1 and its key into files.
 func writeCertificate(t *testing.T) (certificate, key string) {
 	t.Helper()
+	return writeCertificateUntil(t, time.Now().Add(time.Hour))
+}
+
+// writeCertificateUntil is writeCertificate for one that expires at a time.
+func writeCertificateUntil(t *testing.T, notAfter time.Time) (certificate, key string) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
-		NotAfter:     time.Now().Add(time.Hour),
+		NotAfter:     notAfter,
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
@@ -106,4 +113,17 @@ func pipe(to, from net.Conn) {
 	io.Copy(to, from)
 	to.Close()
 	from.Close()
+}
+
+// check called an expired certificate valid. The gateway serves it, and says so: its clock
+// may be wrong.
+func TestAnExpiredCertificate(t *testing.T) {
+	t.Parallel()
+	certificate, key := writeCertificateUntil(t, time.Now().Add(-time.Hour))
+	variables := []string{"SEAGATE_TLS_CERT_FILE=" + certificate, "SEAGATE_TLS_KEY_FILE=" + key}
+	if r := command(t, variables, "check"); r.code != 1 || !strings.Contains(r.notes, "the certificate expired at ") {
+		t.Errorf("check: %d %s", r.code, r.notes)
+	}
+	g := start(t, variables...)
+	g.awaitLog("the certificate is not valid")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"seagate/groups"
+	"seagate/internal/clock/clocktest"
 )
 
 // Options returns o with a default for each field that is zero, except
@@ -28,6 +29,9 @@ func Options(o groups.Options) groups.Options {
 	o.AbandonedTimeout = cmp.Or(o.AbandonedTimeout, time.Hour)
 	o.AckTimeout = cmp.Or(o.AckTimeout, 30*time.Second)
 	o.DeadLetterRetry = cmp.Or(o.DeadLetterRetry, 10*time.Second)
+	if o.Clock == nil {
+		o.Clock = clocktest.New()
+	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(_ groups.Member, v any) {
 			slog.Error("a member of a group panicked", "panic", v, "stack", string(debug.Stack()))

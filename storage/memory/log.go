@@ -221,7 +221,11 @@ func (l *log) Trim(ctx context.Context, r storage.Retention) error {
 	}
 	l.exists = true
 	if r.Age > 0 {
-		l.dropLocked(l.olderLocked(l.nowLocked().Add(-r.Age)))
+		now := r.Now
+		if now.IsZero() {
+			now = l.nowLocked()
+		}
+		l.dropLocked(l.olderLocked(now.Add(-r.Age)))
 	}
 	for len(l.entries) > 1 && l.exceedsLocked(r) {
 		l.dropLocked(1)

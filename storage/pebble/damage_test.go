@@ -16,6 +16,7 @@ import (
 
 	"seagate/storage"
 	"seagate/storage/pebble"
+	"seagate/storage/pebble/integrity"
 )
 
 // damageTests are folders to damage, the kinds of files to damage in them, and the
@@ -26,12 +27,12 @@ var damageTests = []struct {
 	kinds []string
 	make  func(t *testing.T) (disk *vfs.MemFS, records int)
 }{
-	{"closed", []string{".log", ".sst", "MANIFEST", "OPTIONS", "marker"}, func(t *testing.T) (*vfs.MemFS, int) {
+	{"closed", []string{".log", ".sst", "MANIFEST", "marker"}, func(t *testing.T) (*vfs.MemFS, int) {
 		disk, e := wornFolder(t)
 		mustClose(t, e)
 		return disk, 90
 	}},
-	{"power lost", []string{".log", ".sst", "MANIFEST", "OPTIONS", "marker"}, func(t *testing.T) (*vfs.MemFS, int) {
+	{"power lost", []string{".log", ".sst", "MANIFEST", "marker"}, func(t *testing.T) (*vfs.MemFS, int) {
 		disk, e := wornFolder(t)
 		defer mustClose(t, e)
 		return disk.CrashClone(vfs.CrashCloneCfg{}), 90
@@ -90,6 +91,34 @@ func TestDamageToRecords(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Damaged OPTIONS files refused the start, though nothing is lost without them.
+func TestDamageToOptions(t *testing.T) {
+	var disk *vfs.MemFS
+	synctest.Test(t, func(t *testing.T) {
+		var e *pebble.Engine
+		disk, e = wornFolder(t)
+		mustClose(t, e)
+	})
+	refusedByPebble := 0
+	for what, worse := range damages(t, disk, "OPTIONS") {
+		folder := integrity.Folder{Dir: "data", FS: worse}
+		damaged := folder.DamagedOptions()
+		if report, err := pebble.Check("data", on(worse), nil); err != nil || len(report.Problems) > 0 {
+			t.Errorf("%s: Check: %v %v", what, report.Problems, err)
+		}
+		if checkDamaged(t, what, worse, 90) {
+			t.Errorf("%s: refused", what)
+		}
+		refusedByPebble += len(damaged)
+		if left := folder.DamagedOptions(); len(left) > 0 {
+			t.Errorf("%s: %q are left", what, left)
+		}
+	}
+	if refusedByPebble == 0 {
+		t.Error("no damage was one that Pebble refuses")
 	}
 }
 

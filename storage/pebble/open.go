@@ -136,6 +136,7 @@ func (o *opening) openVerified(version int, m *integrity.DurableMarker, renew bo
 	if err != nil {
 		return nil, err
 	}
+	damaged := o.DamagedOptions()
 	db, err := o.OpenDatabase(&pebble.Options{
 		FS:               o.guard.FS(o.FS, o.Dir),
 		ErrorIfNotExists: !isNew,
@@ -145,12 +146,21 @@ func (o *opening) openVerified(version int, m *integrity.DurableMarker, renew bo
 	if err != nil {
 		return nil, integrity.Explain("open", o.Dir, err)
 	}
+	o.removeOptions(damaged)
 	e, err := o.load(db, contents, version, m, renew)
 	if err != nil {
 		return nil, errors.Join(integrity.Explain("open", o.Dir, err), db.Close())
 	}
 	e.start()
 	return e, nil
+}
+
+// removeOptions removes the files that the opening of the database has replaced.
+func (o *opening) removeOptions(damaged []string) {
+	for _, name := range damaged {
+		err := o.FS.Remove(o.FS.PathJoin(o.Dir, name))
+		o.opts.Logger.Warn("storage replaced a damaged file; nothing is lost, but look at the disk", "file", name, "error", err)
+	}
 }
 
 // load makes an engine of what is stored, and completes the folder.

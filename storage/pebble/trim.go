@@ -71,7 +71,10 @@ func (v *view) firstKept(ctx context.Context, r storage.Retention) (uint64, erro
 		first = max(first, min(fits, v.Next-1))
 	}
 	if r.Age > 0 {
-		now := time.Unix(0, max(time.Now().UnixNano(), v.LastTime))
+		now := r.Now
+		if now.IsZero() {
+			now = time.Unix(0, max(time.Now().UnixNano(), v.LastTime))
+		}
 		young, err := v.findTime(ctx, now.Add(-r.Age))
 		if err != nil {
 			return 0, err

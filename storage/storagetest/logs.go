@@ -241,9 +241,11 @@ func testLogTrimByAge(t *testing.T, e storage.Engine) {
 	}{
 		{storage.Retention{Age: 11 * time.Minute}, 1},
 		{storage.Retention{Age: 10 * time.Minute}, 1},
+		{storage.Retention{Age: time.Minute, Now: time.Now().Add(-9 * time.Minute)}, 1},
 		{storage.Retention{Age: 10*time.Minute - 1}, 3},
 		{storage.Retention{Age: 5 * time.Minute, Messages: 15}, 11},
 		{storage.Retention{Age: 5 * time.Minute, Messages: 5}, 16},
+		{storage.Retention{Age: time.Minute, Now: time.Now().Add(-time.Hour)}, 16},
 		{storage.Retention{Age: 2 * time.Minute, Bytes: 5}, 17},
 		{storage.Retention{Age: 2 * time.Minute, Bytes: 3}, 18},
 		{storage.Retention{Age: time.Second}, 21},

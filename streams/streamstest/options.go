@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"seagate/internal/clock/clocktest"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -23,6 +24,9 @@ func Options(o streams.Options) streams.Options {
 	o.RetentionInterval = cmp.Or(o.RetentionInterval, 10*time.Second)
 	if o.Policy == (streams.Policy{}) {
 		o.Policy.Retention = storage.Retention{Age: 7 * 24 * time.Hour, Bytes: 1 << 30}
+	}
+	if o.Clock == nil {
+		o.Clock = clocktest.New()
 	}
 	o.Policy.Durability = cmp.Or(o.Policy.Durability, streams.OnDisk)
 	if o.OnPanic == nil {

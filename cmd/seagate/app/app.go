@@ -28,6 +28,7 @@ import (
 	"seagate/gateway/lines"
 	"seagate/gateway/ws"
 	"seagate/groups"
+	"seagate/internal/clock"
 	"seagate/internal/origin"
 	"seagate/internal/quota"
 	"seagate/internal/sockets"
@@ -47,6 +48,7 @@ type App struct {
 	engine    *pebble.Engine
 	quotas    *quota.Book
 	directory *auth.Directory
+	clock     *clock.Clock
 	network   *streams.Network
 	groups    *groups.Registry
 	gateway   *gateway.Gateway
@@ -188,7 +190,9 @@ func (a *App) checkpoint(ctx context.Context, dir string) error {
 }
 
 func (a *App) openStreams(ctx context.Context) (err error) {
+	a.clock = newClock(a.log)
 	options := networkOptions(a.config)
+	options.Clock = a.clock
 	options.OnPanic = a.panicked
 	stores := streams.Stores{Records: a.engine, Disk: a.engine, Memory: memory.NewWith(memory.Options{AppendKeys: a.config.Limits.MessageIDs})}
 	if a.network, err = streams.Open(ctx, stores, options); err != nil {
@@ -196,6 +200,7 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	}
 	a.onClose(a.network.Close)
 	membership := groupOptions(a.config)
+	membership.Clock = a.clock
 	membership.OnPanic = func(m groups.Member, value any) { a.panicked(m, value) }
 	membership.OnError = func(key groups.Key, err error) {
 		a.log.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)
@@ -233,7 +238,10 @@ func (a *App) buildServers(version string) error {
 	a.server = newWebServer(a.api)
 	limitServer(&a.server.http, a.log)
 	if a.config.TLS.Enabled() {
-		a.certificate = &certificate{files: a.config.TLS, log: a.log}
+		a.certificate = &certificate{log: a.log}
+		if err := a.certificate.use(a.config.TLS); err != nil {
+			return err
+		}
 		a.server.http.TLSConfig = a.certificate.config()
 	}
 	if a.lineSide != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,10 +36,41 @@ type fileStamp struct {
 
 // CheckTLS returns an error if the files are not a certificate and its key.
 func CheckTLS(files config.TLS) error {
-	if _, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile); err != nil {
-		return fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	_, _, err := readCertificate(files)
+	return err
+}
+
+// CheckValidity returns an error if the files are not a certificate and its key, or if the
+// certificate is not valid now.
+func CheckValidity(files config.TLS) error {
+	pair, _, err := readCertificate(files)
+	if err != nil {
+		return err
+	}
+	if err := checkValidity(pair.Leaf, time.Now()); err != nil {
+		return fmt.Errorf("tls.cert_file: %s: %w", files.CertFile, err)
 	}
 	return nil
+}
+
+// checkValidity returns an error if clients refuse the certificate at a time.
+func checkValidity(leaf *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("the certificate expired at %s, so clients refuse it: renew it", leaf.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("the certificate is not valid before %s, so clients refuse it: look at the clock of this machine, or get another one",
+			leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// warnOfExpiry logs that clients refuse the certificate. The gateway serves it all the
+// same: a wrong clock of this machine must not keep it down.
+func (c *certificate) warnOfExpiry(pair *tls.Certificate) {
+	if err := checkValidity(pair.Leaf, time.Now()); err != nil {
+		c.log.Warn("the certificate is not valid", "file", c.files.CertFile, "error", err)
+	}
 }
 
 // config returns the configuration of a listener that presents the certificate.
@@ -60,6 +92,7 @@ func (c *certificate) use(files config.TLS) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.files, c.current, c.stamp, c.checked = files, pair, stamp, time.Now()
+	c.warnOfExpiry(pair)
 	return nil
 }
 
@@ -104,6 +137,7 @@ func (c *certificate) refreshLocked() error {
 		c.log.Info("certificate read again", "file", c.files.CertFile)
 	}
 	c.current, c.stamp = &pair, stamp
+	c.warnOfExpiry(&pair)
 	return nil
 }
 

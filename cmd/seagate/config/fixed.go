@@ -44,6 +44,14 @@ const (
 	// RetentionInterval is the time between two checks of how much streams keep.
 	RetentionInterval = 10 * time.Second
 
+	// ClockTolerance, ClockStartTolerance and ClockPatience say when retention by age
+	// believes that the machine's clock has jumped forward: at once up to the tolerance,
+	// which at the start is counted from the newest message, and otherwise after the jump
+	// has lasted for the patience.
+	ClockTolerance      = time.Minute
+	ClockStartTolerance = 24 * time.Hour
+	ClockPatience       = time.Hour
+
 	// GroupCheckpoint is the time after which the progress of groups is written.
 	// What was acknowledged since is delivered again after a crash. Many groups
 	// share one sync.

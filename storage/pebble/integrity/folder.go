@@ -47,6 +47,9 @@ func (f Folder) OpenDatabase(options *pebble.Options) (db *pebble.DB, err error)
 	if options.FS == nil {
 		options.FS = f.FS
 	}
+	if damaged := f.DamagedOptions(); damaged != nil {
+		options.FS = wholeOptions{options.FS, damaged}
+	}
 	options.Lock = f.Lock
 	options.Logger = f.Logger
 	// Messages come faster than records. Sorting them in large pieces reduces
