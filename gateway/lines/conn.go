@@ -42,6 +42,7 @@ type conn struct {
 	admitted time.Time // until when a stranger may stay
 	deadline time.Time // of reads; zero is none
 	login    *gateway.Login
+	burst    outbox.Burst
 
 	mu        sync.Mutex // guards what follows
 	listening map[string]*listening
@@ -61,7 +62,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		Broken:       c.writeFailed,
 		Metrics:      s.gateway.Metrics,
 	})
-	c.answers = outbox.NewAnswers(c.out.Send)
+	c.answers = outbox.NewAnswers(c.out.SendAnswers)
 	c.listening = map[string]*listening{}
 	return c
 }
@@ -111,6 +112,7 @@ var longAgo = time.Unix(1, 0)
 
 // read handles lines until the connection ends.
 func (c *conn) read() {
+	defer c.burst.Release()
 	defer c.containPanic()
 	err := c.enter()
 	for err == nil {
@@ -162,6 +164,7 @@ func (c *conn) readOne() error {
 	c.handling.Lock()
 	defer c.handling.Unlock()
 	if c.retired || c.ended.Load() != nil {
+		c.burst.Release()
 		return nil // the read deadline ends this, once the last line is on its way
 	}
 	return c.handle(line)

@@ -43,6 +43,12 @@ func (c *conn) readLine() ([]byte, error) {
 	return bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'}), nil
 }
 
+// hasLine reports whether another whole line can be read without waiting.
+func (c *conn) hasLine() bool {
+	buffered, _ := c.reader.Peek(c.reader.Buffered())
+	return bytes.IndexByte(buffered, '\n') >= 0
+}
+
 // readLong reads the rest of a line that is longer than the reader's buffer.
 func (c *conn) readLong(begun []byte) (line []byte, err error) {
 	if cap(c.long) > maxKept {

@@ -25,9 +25,16 @@ func requestContext() (context.Context, context.CancelFunc) {
 func (c *conn) handle(line []byte) error {
 	r, err := c.server.opts.Wire.Requests.Decode(line)
 	if err == nil && c.client.Load() != nil && r.Action == msgstream.ActionPut {
+		if c.hasLine() {
+			c.burst.Hold(c.out)
+		}
 		c.put(r)
+		if !c.hasLine() {
+			c.burst.Release()
+		}
 		return nil
 	}
+	c.burst.Release()
 	c.answers.Settle() // the answers before this one go first
 	switch {
 	case err != nil:
@@ -109,6 +116,9 @@ func (c *conn) authenticate(r msgstream.Request) {
 }
 
 func (c *conn) put(r msgstream.Request) {
+	if c.answers.Pending() >= c.server.opts.PublishesInFlight {
+		c.burst.Release()
+	}
 	place := c.answers.Reserve(c.server.opts.PublishesInFlight)
 	r.ID = r.ID.Clone() // the line is the reader's
 	p := c.client.Load()

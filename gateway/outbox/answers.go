@@ -5,7 +5,7 @@ import "sync"
 // Answers sends the answers to requests in the order of the requests, although they may
 // become known in another order. Safe for concurrent use.
 type Answers struct {
-	send func([]byte)
+	send func(frames []byte, more bool)
 
 	mu      sync.Mutex // guards what follows
 	ready   sync.Cond
@@ -18,8 +18,9 @@ type Answer struct {
 	frame []byte
 }
 
-// NewAnswers returns Answers that are sent with the function, one at a time.
-func NewAnswers(send func([]byte)) *Answers {
+// NewAnswers returns Answers. They call send with the answers that are due, as frames
+// one behind the other, one call at a time; more says that others are still to come.
+func NewAnswers(send func(frames []byte, more bool)) *Answers {
 	a := &Answers{send: send}
 	a.ready.L = &a.mu
 	return a
@@ -45,13 +46,19 @@ func (a *Answers) Fill(place *Answer, frame []byte) {
 	defer a.mu.Unlock()
 	place.known, place.frame = true, frame
 	n := 0
+	var due []byte
 	for n < len(a.pending) && a.pending[n].known {
-		if frame := a.pending[n].frame; frame != nil {
-			a.send(frame)
+		if frame := a.pending[n].frame; due == nil {
+			due = frame
+		} else {
+			due = append(due, frame...)
 		}
 		n++
 	}
 	a.pending = a.pending[n:]
+	if len(due) > 0 {
+		a.send(due, len(a.pending) > 0)
+	}
 	if len(a.pending) == 0 {
 		a.pending = nil
 	}
@@ -66,4 +73,11 @@ func (a *Answers) Settle() {
 	for len(a.pending) > 0 {
 		a.ready.Wait()
 	}
+}
+
+// Pending returns how many places are taken.
+func (a *Answers) Pending() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.pending)
 }

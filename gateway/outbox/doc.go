@@ -10,6 +10,11 @@
 // there is something to write. So frames stay in order, no sender waits for a
 // slow peer, and an idle connection has neither a buffer nor a goroutine.
 //
+// Answers to requests that came together go out together. While a reader has more
+// requests at hand, a Burst holds its outbox, and those of others that it sends to, and
+// what is sent is kept back, at most 16 KiB. Answers that come one soon after the other
+// from another goroutine are left to the flusher, which gathers them.
+//
 // # Back-pressure
 //
 // Offer takes deliveries while the queue is within its budget, and turns away

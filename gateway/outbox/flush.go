@@ -14,17 +14,29 @@ func (o *Outbox) writeNowLocked(b []byte) (written int) {
 	if o.raw == nil || o.flushing {
 		return 0
 	}
-	var failed error
-	err := o.raw.Write(func(fd uintptr) bool {
-		written, failed = writeOnce(int(fd), b)
-		return true // false would block until the socket is writable
-	})
-	if err = errors.Join(err, failed); err != nil {
+	o.now.bytes, o.now.written, o.now.failed = b, 0, nil
+	err := o.raw.Write(o.now.attempt)
+	written, o.now.bytes = o.now.written, nil
+	if err = errors.Join(err, o.now.failed); err != nil {
 		o.breakLocked()
 		return 0
 	}
 	o.opts.Metrics.BytesOut.Add(float64(written))
 	return written
+}
+
+// A writeNow is the write that writeNowLocked is at. It is kept with the outbox, so that
+// a write allocates nothing.
+type writeNow struct {
+	attempt func(fd uintptr) (done bool)
+	bytes   []byte
+	written int
+	failed  error
+}
+
+func (w *writeNow) write(fd uintptr) (done bool) {
+	w.written, w.failed = writeOnce(int(fd), w.bytes)
+	return true // false would block until the socket is writable
 }
 
 func writeOnce(fd int, b []byte) (int, error) {
@@ -157,6 +169,7 @@ const discardedBytes = 1 << 20
 // was.
 func (o *Outbox) awaitFlush(d time.Duration) bool {
 	o.mu.Lock()
+	o.writeHeldLocked()
 	if !o.flushing {
 		o.mu.Unlock()
 		return true

@@ -40,9 +40,11 @@ type Outbox struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil if every write has to be the flusher's, as with TLS
 
-	mu        sync.Mutex    // guards what follows
-	queue     []byte        // frames that wait for the flusher
-	writing   int           // bytes that the flusher is writing
+	mu        sync.Mutex // guards what follows
+	queue     []byte     // frames that wait for the flusher, or for the end of a burst
+	writing   int        // bytes that the flusher is writing
+	now       writeNow
+	holders   int           // bursts that hold the outbox, see Burst
 	flushing  bool          // a flusher is at work
 	ended     bool          // the last frame was queued, or the socket is broken
 	full      bool          // a delivery was turned away since the queue last drained
@@ -62,6 +64,7 @@ type Outbox struct {
 func New(conn net.Conn, opts Options) *Outbox {
 	o := &Outbox{opts: opts, conn: conn}
 	o.shorter.L = &o.mu
+	o.now.attempt = o.now.write
 	plain := conn
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		plain = encrypted.NetConn()
@@ -96,6 +99,25 @@ func (o *Outbox) Send(frame []byte) {
 	}
 }
 
+// SendSoon is Send for a frame that more are likely to follow at once. It leaves the
+// frame to the flusher, which also writes what has come until it runs.
+func (o *Outbox) SendSoon(frame []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended && !o.holdLocked(frame) {
+		o.queueLocked(frame)
+	}
+}
+
+// SendAnswers is for NewAnswers.
+func (o *Outbox) SendAnswers(frames []byte, more bool) {
+	if more {
+		o.SendSoon(frames)
+	} else {
+		o.Send(frames)
+	}
+}
+
 // SendConfirmed is Send with a probe behind the frame. The answer to a probe
 // with the returned tag or a higher one proves that the frame has arrived. It
 // returns false if nothing can be sent any more.
@@ -119,6 +141,7 @@ func (o *Outbox) SendLast(frame []byte) bool {
 		return false
 	}
 	o.putLocked(frame)
+	o.writeHeldLocked()
 	o.ended = true
 	o.shorter.Broadcast()
 	return true
@@ -218,6 +241,7 @@ func (o *Outbox) offerLocked(frames []byte, ends []int) int {
 }
 
 func (o *Outbox) takeLocked(frames []byte, ends []int) int {
+	o.writeHeldLocked() // only a queue that a flusher empties calls Drained
 	written := o.writeNowLocked(frames)
 	n := o.fitLocked(ends, written)
 	if n > 0 {
@@ -248,8 +272,12 @@ func (o *Outbox) fitLocked(ends []int, written int) int {
 }
 
 // putLocked writes as much of a frame as the kernel takes, if nothing waits
-// before it, and queues the rest.
+// before it, and queues the rest. A burst may hold the frame.
 func (o *Outbox) putLocked(frame []byte) {
+	if o.holdLocked(frame) {
+		return
+	}
+	o.writeHeldLocked()
 	o.queueLocked(frame[o.writeNowLocked(frame):])
 }
 
@@ -257,11 +285,20 @@ func (o *Outbox) queueLocked(b []byte) {
 	if len(b) == 0 || o.ended {
 		return
 	}
+	o.appendLocked(b)
+	o.flushLocked()
+}
+
+func (o *Outbox) appendLocked(b []byte) {
 	if o.queue == nil {
 		o.queue = takeBuffer()
 	}
 	o.queue = append(o.queue, b...)
 	o.opts.Metrics.QueueBytes.Add(float64(len(b)))
+}
+
+// flushLocked starts a flusher unless there is one.
+func (o *Outbox) flushLocked() {
 	if !o.flushing {
 		o.flushing = true
 		go o.flush()

@@ -51,7 +51,7 @@ func newSlowPeer(t *testing.T, g *gatewaytest.Gateway, secret string) *slowPeer 
 
 func (p *slowPeer) handle(message string, args ...any) {
 	p.t.Helper()
-	if err := p.Handle(fmt.Appendf(nil, message, args...)); err != nil {
+	if err := p.Handle(fmt.Appendf(nil, message, args...), false); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -10,6 +10,9 @@ import (
 )
 
 func (s *Session) publish(r protocol.Request) {
+	if s.answers.Pending() >= s.opts.PublishesInFlight {
+		s.burst.Release()
+	}
 	place := s.answers.Reserve(s.opts.PublishesInFlight)
 	request, err := r.Publish()
 	if err != nil {

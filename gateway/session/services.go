@@ -113,6 +113,9 @@ const answerGrace = 30 * time.Second
 // Call implements peer.Server.
 func (to *served) Call(c *peer.Call) bool {
 	s := to.session
+	if f, ok := c.Replies().(*fetching); ok { // this is the caller's reader
+		f.session.burst.Join(s.out)
+	}
 	c.Tag = s.keep(servedCall{to.id, c})
 	sent := to.deliver(func(b []byte) []byte {
 		return protocol.AppendCall(b, to.id, protocol.ServedCall{
@@ -184,6 +187,9 @@ func (s *Session) giveAnswer(a protocol.Answer) error {
 	if !ok {
 		return protocol.Errorf(protocol.CodeCallNotFound,
 			"serve %d has no call %d: it was answered or cancelled, or is another connection's", a.Serve, a.Call)
+	}
+	if f, ok := c.call.Replies().(*fetching); ok {
+		s.burst.Join(f.session.out)
 	}
 	err := s.gateway.Answer(c.call, a)
 	if err != nil && a.More { // the call is over

@@ -46,9 +46,9 @@ const (
 	Authenticated              // requests are served
 )
 
-// A Session is the dialogue with one client. Handle is for one goroutine, the
-// reader of the connection; Resume, Acknowledge, Settle, Client and Subscriptions are
-// for any.
+// A Session is the dialogue with one client. Handle, Flush, State and Refusal are for
+// one goroutine, the reader of the connection; Resume, Acknowledge, Settle, Client and
+// Subscriptions are for any.
 type Session struct {
 	gateway *gateway.Gateway
 	opts    *Options
@@ -63,6 +63,7 @@ type Session struct {
 	principal *auth.Principal
 	refusal   *protocol.Error // why authentication failed
 	answers   *outbox.Answers
+	burst     outbox.Burst
 
 	client atomic.Pointer[auth.Principal] // for the log
 
@@ -80,7 +81,8 @@ type Session struct {
 
 // New returns the session of a connection from the given address.
 func New(g *gateway.Gateway, opts *Options, link Link, out *outbox.Outbox, address netip.Addr) *Session {
-	return &Session{gateway: g, opts: opts, link: link, out: out, address: address, answers: outbox.NewAnswers(out.Send)}
+	answers := outbox.NewAnswers(out.SendAnswers)
+	return &Session{gateway: g, opts: opts, link: link, out: out, address: address, answers: answers}
 }
 
 // State returns how far the session has come. Only for the reader.
@@ -93,8 +95,24 @@ func (s *Session) Refusal() *protocol.Error { return s.refusal }
 func (s *Session) Client() *auth.Principal { return s.client.Load() }
 
 // Handle does what one message asks for. The message is only read until Handle
-// returns. An error ends the session.
-func (s *Session) Handle(message []byte) error {
+// returns. more says that the next message is there already: the answer may wait, to be
+// sent with the next one. An error ends the session.
+func (s *Session) Handle(message []byte, more bool) error {
+	if more && s.state == Authenticated {
+		s.burst.Hold(s.out)
+	}
+	err := s.handle(message)
+	if !more || err != nil {
+		s.burst.Release()
+	}
+	return err
+}
+
+// Flush sends the answers that wait for a message that is not handled after all. Only
+// for the reader.
+func (s *Session) Flush() { s.burst.Release() }
+
+func (s *Session) handle(message []byte) error {
 	if s.state == Refused {
 		return nil
 	}
@@ -108,6 +126,9 @@ func (s *Session) Handle(message []byte) error {
 	if r.Action == protocol.ActionPublish {
 		s.publish(r)
 		return nil
+	}
+	if !isQuick(r.Action) || s.answers.Pending() > 0 {
+		s.burst.Release()
 	}
 	s.answers.Settle() // the answers before this one go first
 	switch r.Action {
@@ -141,6 +162,12 @@ func (s *Session) Handle(message []byte) error {
 		s.answer(r, nil, protocol.UnknownAction(r.Action))
 	}
 	return nil
+}
+
+// isQuick reports whether a request waits for nothing, so that the answers before it may
+// wait for its own.
+func isQuick(action string) bool {
+	return action == protocol.ActionAnswer || action == protocol.ActionFetch || action == protocol.ActionSignal
 }
 
 // Violation answers a message that breaks the protocol.
@@ -189,6 +216,7 @@ func (s *Session) Settle() { s.answers.Settle() }
 // Close ends all subscriptions, withdraws what the session provides, and gives
 // back what it holds.
 func (s *Session) Close() {
+	s.burst.Release() // if a request panicked
 	s.mu.Lock()
 	subs, provisions, merges := s.subs, s.provisions, s.merges
 	s.subs, s.provisions, s.merges = nil, nil, nil

@@ -52,7 +52,7 @@ func newConn(s *Server, nc net.Conn, early []byte, from netip.Addr) *conn {
 		Metrics:      s.gateway.Metrics,
 	})
 	c.session = session.New(s.gateway, &s.session, c, c.out, from)
-	c.stream = &stream{Conn: nc, out: c.out, early: early}
+	c.stream = newStream(nc, c.out, early)
 	c.stream.sniffer.maxMessage = uint64(s.opts.MessageBytes)
 	c.stream.sniffer.flood.perSecond = float64(s.opts.FramesPerSecond)
 	c.stream.sniffer.onPong = c.pong
@@ -121,6 +121,7 @@ func (c *conn) readOne() error {
 	if buf.Len() > limit {
 		return errMessageTooLarge
 	}
+	c.stream.taken++
 	if c.ended.Load() == nil && c.session.State() != session.Refused {
 		c.out.AwaitRoom()
 	}
@@ -139,12 +140,13 @@ func (c *conn) handle(message []byte) error {
 	c.handling.Lock()
 	defer c.handling.Unlock()
 	if c.retired {
+		c.session.Flush()
 		return nil
 	}
 	before := c.session.State()
 	c.out.SetBusy(true)
 	defer c.out.SetBusy(false)
-	err := c.session.Handle(message)
+	err := c.session.Handle(message, c.stream.hasMessage())
 	switch after := c.session.State(); {
 	case after == before:
 	case after == session.Refused:

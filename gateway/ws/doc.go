@@ -8,6 +8,10 @@
 // that is too large before the library sees it, and reports pongs, which answer
 // the probes of the outbox.
 //
+// As much is read at once as there is, into a pooled buffer. So it is known whether
+// another request has come whole, and the answers before it wait for its own (see
+// outbox.Burst). Over TLS nothing is read ahead.
+//
 // # Closing
 //
 // The server ends a connection with a close frame and sends nothing after it.

@@ -33,6 +33,7 @@ type sniffer struct {
 	inPayload bool             // the header is complete
 	control   [maxControl]byte // payload of a pong or close, as far as it has come
 	controlN  int              // bytes in control
+	messages  uint64           // complete messages so far
 }
 
 // follow processes the next bytes of the stream. It returns how many of them the
@@ -127,6 +128,9 @@ func (s *sniffer) followPayload(p []byte) []byte {
 func (s *sniffer) endFrame(now time.Time) error {
 	payload := s.unmaskedControl()
 	s.inPayload, s.have = false, 0
+	if !s.isControl() && s.header[0]&finBit != 0 {
+		s.messages++
+	}
 	switch {
 	case s.opcode() == opPong && s.onPong(payload):
 		return nil // the answer to a ping of ours

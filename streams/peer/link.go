@@ -222,6 +222,15 @@ func NewCall(m Message, timeout time.Duration, a Answerer) *Call {
 	return &Call{Message: m, Deadline: time.Now().Add(timeout), Timeout: timeout, answerer: a}
 }
 
+// Replies returns what hears of the answers, or nil if the caller is in another
+// process. A server can tell by it that the caller is of its own kind.
+func (c *Call) Replies() Replies {
+	if inner, ok := c.answerer.(*call); ok {
+		return inner.to
+	}
+	return nil
+}
+
 // Part sends a partial result.
 func (c *Call) Part(body []byte) error { return c.answerer.Part(body) }
 
