@@ -167,6 +167,20 @@ func (t *logins) covered(r auth.Revocation) (found []*Login) {
 	return found
 }
 
+// links returns the logins that are links in this process.
+func (t *logins) links() (found []*Link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, of := range t.clients {
+		for login := range of {
+			if l, ok := login.connection.(*Link); ok {
+				found = append(found, l)
+			}
+		}
+	}
+	return found
+}
+
 // ConnectionEnded logs and counts a connection that the server has ended. p is nil if it
 // had not authenticated.
 func (g *Gateway) ConnectionEnded(p *auth.Principal, address netip.Addr, reason *protocol.Error) {
@@ -176,7 +190,10 @@ func (g *Gateway) ConnectionEnded(p *auth.Principal, address netip.Addr, reason 
 		level = slog.LevelDebug // all connections end at once, as the operator wants
 	}
 	kind := "ended " + string(reason.Code)
-	attributes := []any{"address", address, "code", reason.Code, "reason", reason.Message}
+	attributes := []any{"code", reason.Code, "reason", reason.Message}
+	if address.IsValid() { // a link in this process has none
+		attributes = append([]any{"address", address}, attributes...)
+	}
 	if p != nil {
 		kind += " " + p.JailID // one jail does not hide the lines of another
 		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)

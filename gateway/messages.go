@@ -29,6 +29,22 @@ func (p Position) from() streams.StartAt {
 	return from.In(p.Epoch)
 }
 
+// positionOf returns the Position whose from is s.
+func positionOf(s streams.StartAt) Position {
+	p := Position{Epoch: s.Epoch()}
+	seq, numbered := s.Seq()
+	at, timed := s.Time()
+	switch {
+	case s.IsEarliest():
+		p.Kind = protocol.PositionEarliest
+	case numbered:
+		p.Kind, p.Seq = protocol.PositionSeq, seq
+	case timed:
+		p.Kind, p.Time = protocol.PositionTime, at
+	}
+	return p
+}
+
 // A Page is messages of a stream, in order.
 type Page struct {
 	Messages []*streams.Message

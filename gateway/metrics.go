@@ -38,7 +38,7 @@ type Metrics struct {
 // NewMetrics registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		Connections:       gauges("connections", "Open connections of clients, by transport (websocket or lines).", "transport"),
+		Connections:       gauges("connections", "Open connections of clients, by transport (websocket, lines or link).", "transport"),
 		ConnectionsMade:   counters("connections_total", "Connections accepted, by transport.", "transport"),
 		Subscriptions:     gauges("subscriptions", "Open subscriptions, by kind (own, group, merged or waiting).", "kind"),
 		MessagesIn:        counter("messages_in_total", "Messages accepted from publishers."),

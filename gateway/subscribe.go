@@ -63,6 +63,10 @@ type Request struct {
 	// published. Begun is called when the stream is there, before anything is delivered.
 	// If the subscription cannot join the stream then, Sink.End is called instead.
 	Begun func()
+
+	// Resumed, if it is not nil, answers Subscription.Resume, for a subscription in no
+	// group: see streams.Consumer.
+	Resumed func() (hasRoom bool)
 }
 
 // isSingleUse reports whether the client may have made up the group for this one
@@ -444,7 +448,7 @@ func (c consumer) deliver(b *streams.Batch) int {
 }
 
 func (c consumer) State(s streams.State) bool { return c.request.State == nil || c.request.State(s) }
-func (c consumer) Resumed() bool              { return true }
+func (c consumer) Resumed() bool              { return c.request.Resumed == nil || c.request.Resumed() }
 func (c consumer) End(err error)              { c.end(err) }
 
 func (c consumer) Gap(first, last uint64) {

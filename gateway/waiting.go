@@ -232,6 +232,11 @@ func (s *Subscription) joinNew(ctx context.Context) (*place, error) {
 	return s.join(ctx, topic, r)
 }
 
-// Close ends what the gateway does by itself, and waits for it. The parts must be closed
-// afterwards.
-func (g *Gateway) Close() { g.waiting.close() }
+// Close ends what the gateway does by itself, and waits for it. It ends the links in this
+// process. The parts must be closed afterwards.
+func (g *Gateway) Close() {
+	for _, l := range g.logins.links() {
+		l.End(protocol.Errorf(protocol.CodeServerShutdown, "the gateway shuts down"))
+	}
+	g.waiting.close()
+}

@@ -78,3 +78,15 @@ func (r Request) Nack() (Nack, error) {
 	}
 	return orZero(nack, c.err())
 }
+
+// CheckNack returns nil if a nack may have the reason and the delay, and otherwise an
+// *Error (invalid_request).
+func CheckNack(reason string, delay time.Duration) error {
+	switch {
+	case len(reason) > MaxReasonBytes:
+		return Errorf(CodeInvalidRequest, "The reason has %d bytes and at most %d are allowed.", len(reason), MaxReasonBytes)
+	case delay < 0 || delay > MaxNackDelay:
+		return Errorf(CodeInvalidRequest, "The delay must be from 0 to %v.", MaxNackDelay)
+	}
+	return nil
+}

@@ -40,6 +40,28 @@ func CheckStreamName(name string) error { return streamNames.check(name) }
 // CheckServiceName is CheckStreamName for names of services.
 func CheckServiceName(name string) error { return serviceNames.check(name) }
 
+// CheckServedName is CheckServiceName for what is served, called and watched. That
+// may also be the address of a client, "#" and 26 letters and digits, alone or
+// behind a colon, as in a topic space.
+func CheckServedName(name string) error {
+	start := strings.LastIndexByte(name, ':') + 1
+	switch {
+	case !isAddress(name[start:]):
+		return CheckServiceName(name)
+	case start == 0:
+		return nil
+	}
+	return CheckServiceName(name[:start-1])
+}
+
+func isAddress(text string) bool {
+	random, marked := strings.CutPrefix(text, "#")
+	return marked && len(random) == addressLen && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
+// addressLen is the length of the random part of an address: 130 bits in base 32.
+const addressLen = 26
+
 // CheckProcedureName is CheckStreamName for names of procedures.
 func CheckProcedureName(name string) error { return procedureNames.check(name) }
 

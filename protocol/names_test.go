@@ -99,3 +99,27 @@ func TestOnlyStreamNamesMayHaveColons(t *testing.T) {
 		t.Errorf("stream name: %v does not say what is allowed", e)
 	}
 }
+
+func TestServedNamesMayBeAddresses(t *testing.T) {
+	address := "#" + strings.Repeat("A2", 13)
+	for name, want := range map[string]protocol.Code{
+		"pricing":                     "",
+		address:                       "",
+		"space:X:" + address:          "",
+		"a/b":                         protocol.CodeInvalidName,
+		"":                            protocol.CodeInvalidName,
+		"#":                           protocol.CodeInvalidName,
+		address[1:] + "#":             protocol.CodeInvalidName,
+		address + "A":                 protocol.CodeInvalidName,
+		strings.ToLower(address):      protocol.CodeInvalidName,
+		"a/b:" + address:              protocol.CodeInvalidName,
+		":" + address:                 protocol.CodeInvalidName,
+		address + ":x":                protocol.CodeInvalidName,
+		"#" + strings.Repeat("!", 26): protocol.CodeInvalidName,
+	} {
+		err := protocol.CheckServedName(name)
+		if e, _ := err.(*protocol.Error); e == nil && want != "" || e != nil && e.Code != want {
+			t.Errorf("%q: %v, want %q", name, err, want)
+		}
+	}
+}

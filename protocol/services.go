@@ -194,7 +194,7 @@ func orNull(raw jsontext.Value) jsontext.Value {
 func (c *checker) errOrBadService(service string, procedures ...string) error {
 	err := c.err()
 	if err == nil {
-		err = CheckServiceName(service)
+		err = CheckServedName(service)
 	}
 	for _, p := range procedures {
 		if err == nil {

@@ -45,6 +45,18 @@ func (s StartAt) In(epoch string) StartAt {
 	return s
 }
 
+// IsEarliest reports whether s is Earliest.
+func (s StartAt) IsEarliest() bool { return s.kind == earliest }
+
+// Seq returns the number that s is At, if it is.
+func (s StartAt) Seq() (seq uint64, ok bool) { return s.seq, s.kind == atSeq }
+
+// Time returns the time that s is Since, if it is.
+func (s StartAt) Time() (t time.Time, ok bool) { return s.time, s.kind == sinceTime }
+
+// Epoch returns the epoch that In gave s, or "".
+func (s StartAt) Epoch() string { return s.epoch }
+
 // ErrPosition reports a position outside the topic.
 var ErrPosition = errors.New("streams: no such position")
 

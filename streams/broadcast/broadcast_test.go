@@ -175,8 +175,8 @@ func TestStrangersCannotSendToAReceiver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, body := range []string{"\x01\x07weatherrain", "\x01\x00", "\x00", "", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
-		if err := peer.Post(t.Context(), stranger, peer.Endpoint{Address: l.Address(), Port: about.Procedures[0]}, []byte(body)); !errors.Is(err, peer.ErrBusy) && len(body) > 6 {
+	for _, body := range []string{`{"number":1,"namespace":"weather","data":"cmFpbg=="}`, `{"number":1}`, `{}`, "", `{"number":-1}`} {
+		if err := peer.Post(t.Context(), stranger, peer.Endpoint{Address: l.Address(), Port: about.Procedures[0]}, []byte(body)); !errors.Is(err, peer.ErrBusy) {
 			t.Errorf("Post(%q): %v", body, err)
 		}
 	}
@@ -227,8 +227,8 @@ func TestNothingIsLostAfterReceiveReturned(t *testing.T) {
 }
 
 func FuzzReceivers(f *testing.F) {
-	f.Add([]byte("\x01\x07weatherrain"))
-	f.Add([]byte("\x01\x00"))
+	f.Add([]byte(`{"number":1,"namespace":"weather","data":"cmFpbg=="}`))
+	f.Add([]byte(`{"number":1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		h := newHub()
 		s := serve(t, join(t, h, "server"), broadcast.ServerOptions{}, "weather")

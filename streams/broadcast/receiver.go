@@ -1,13 +1,14 @@
 package broadcast
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 
 	"seagate/streams/fetch"
@@ -179,11 +180,11 @@ type inbox struct {
 
 // Signal implements peer.Server.
 func (i inbox) Signal(m *peer.Message) bool {
-	number, namespace, data, ok := parseFrame(m.Body)
+	f, ok := parseFrame(m.Body)
 	if !ok {
 		return false
 	}
-	return i.r.put(m.Caller.Address, number, Message{Namespace: namespace, Data: data})
+	return i.r.put(m.Caller.Address, f.Number, Message{Namespace: f.Namespace, Data: f.Data})
 }
 
 // put queues a message. Somebody else than the server who has found the port is
@@ -215,28 +216,29 @@ func (r *Receiver) put(from peer.Address, number uint64, m Message) (taken bool)
 	return true
 }
 
-// A frame is what is posted to a receiver:
+// A frame is what is posted to a receiver. It is JSON, as all that a gateway
+// forwards; the data, which may be anything, is in base 64. An empty namespace says
+// that nothing follows.
 //
-//	uvarint number | uvarint length of the namespace | namespace | data
-//
-// An empty namespace says that nothing follows.
-func appendFrame(number uint64, namespace string, data []byte) []byte {
-	b := make([]byte, 0, 2*binary.MaxVarintLen64+len(namespace)+len(data))
-	b = binary.AppendUvarint(b, number)
-	b = binary.AppendUvarint(b, uint64(len(namespace)))
-	b = append(b, namespace...)
-	return append(b, data...)
+//	{"number":1,"namespace":"weather","data":"cmFpbg=="}
+type frame struct {
+	Number    uint64 `json:"number"` // from 1, of this receiver's messages
+	Namespace string `json:"namespace,omitempty"`
+	Data      []byte `json:"data,omitempty"`
 }
 
-func parseFrame(b []byte) (number uint64, namespace string, data []byte, ok bool) {
-	number, n := binary.Uvarint(b)
-	if n <= 0 || number == 0 {
-		return 0, "", nil, false
-	}
-	size, k := binary.Uvarint(b[n:])
-	if k <= 0 || size > uint64(len(b)-n-k) {
-		return 0, "", nil, false
-	}
-	rest := b[n+k:]
-	return number, string(rest[:size]), rest[size:], true
+// frameContent returns the part of a frame that all receivers share.
+func frameContent(namespace string, data []byte) []byte {
+	content, _ := json.Marshal(frame{Namespace: namespace, Data: data}) // cannot fail
+	return bytes.TrimPrefix(content, []byte(`{"number":0`))
+}
+
+func appendFrame(number uint64, content []byte) []byte {
+	b := strconv.AppendUint([]byte(`{"number":`), number, 10)
+	return append(b, content...)
+}
+
+func parseFrame(b []byte) (f frame, ok bool) {
+	err := json.Unmarshal(b, &f)
+	return f, err == nil && f.Number > 0
 }

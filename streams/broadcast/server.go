@@ -85,7 +85,7 @@ func Serve(ctx context.Context, l peer.Link, service string, namespaces []string
 		joined:     map[peer.Endpoint]*receiving{},
 	}
 	// Something must be bound at the address, so that receivers can watch it.
-	offer := peer.Offer{Service: string(l.Address()), Procedures: []string{"broadcast of " + service}}
+	offer := peer.Offer{Service: string(l.Address()), Procedures: []string{"broadcast"}}
 	presence, err := l.Serve(ctx, offer, nothing{})
 	if err != nil {
 		return nil, err
@@ -183,12 +183,13 @@ func (s *Server) Send(ctx context.Context, namespace string, data []byte) (reach
 		return 0, ErrStopped
 	}
 	var errs []error
+	content := frameContent(namespace, data)
 	for at, to := range s.joined {
 		if !slices.Contains(to.namespaces, namespace) {
 			continue
 		}
 		to.sent++
-		switch err := peer.Post(ctx, s.link, at, appendFrame(to.sent, namespace, data)); {
+		switch err := peer.Post(ctx, s.link, at, appendFrame(to.sent, content)); {
 		case err == nil:
 			reached++
 		case errors.Is(err, peer.ErrUnreachable):
@@ -222,7 +223,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	for at, to := range s.joined {
 		to.sent++
 		// Who is full or gone cannot be told, and finds out by its own watch.
-		peer.Post(context.WithoutCancel(ctx), s.link, at, appendFrame(to.sent, "", nil))
+		peer.Post(context.WithoutCancel(ctx), s.link, at, appendFrame(to.sent, frameContent("", nil)))
 		s.removeLocked(at)
 	}
 	return err

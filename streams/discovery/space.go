@@ -83,7 +83,7 @@ func OpenSpace(ctx context.Context, l peer.Calls, id string) (*Space, error) {
 	if !strings.HasPrefix(id, spacePrefix) {
 		return nil, fmt.Errorf("%w: %s", ErrNoSuchSpace, id)
 	}
-	answer, err := fetch.Fetch(ctx, l, id, procedureTopics, nil)
+	answer, err := fetch.Fetch(ctx, l, id, procedureTopics, []byte("null"))
 	if errors.Is(err, peer.ErrNoSuchService) {
 		return nil, fmt.Errorf("%w: %s", ErrNoSuchSpace, id)
 	}
@@ -161,6 +161,35 @@ func (l *spaceLink) Out(ctx context.Context, name string, p streams.Provider) (p
 		return nil, streams.Interest{}, err
 	}
 	return l.Link.Out(ctx, topic, p)
+}
+
+// Publish implements peer.Link.
+func (l *spaceLink) Publish(p peer.Publication, done func(streams.Sent, error)) {
+	topic, err := l.space.Topic(p.Topic) // the space may have ended: what is open in it stays
+	if err != nil {
+		done(streams.Sent{}, err)
+		return
+	}
+	p.Topic = topic
+	l.Link.Publish(p, done)
+}
+
+// SetHeader implements peer.Link.
+func (l *spaceLink) SetHeader(ctx context.Context, name string, header []byte) error {
+	topic, err := l.topic(ctx, name)
+	if err != nil {
+		return err
+	}
+	return l.Link.SetHeader(ctx, topic, header)
+}
+
+// JoinGroup implements peer.Link.
+func (l *spaceLink) JoinGroup(ctx context.Context, name string, m peer.Member, o peer.MemberOptions) (peer.Membership, error) {
+	topic, err := l.topic(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return l.Link.JoinGroup(ctx, topic, m, o)
 }
 
 func (l *spaceLink) topic(ctx context.Context, name string) (string, error) {

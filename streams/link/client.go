@@ -165,6 +165,21 @@ func (c *client) Out(ctx context.Context, name string, p streams.Provider) (peer
 	return &outTopic{out, o}, interest, nil
 }
 
+// Publish implements peer.Link. The messages go to the nearest network whose
+// clients provide the topic, or to this one.
+func (c *client) Publish(p peer.Publication, done func(streams.Sent, error)) {
+	c.nearest(p.Topic).Publish(p, done)
+}
+
+// SetHeader implements peer.Link, where Publish sends messages.
+func (c *client) SetHeader(ctx context.Context, topic string, header []byte) error {
+	return c.nearest(topic).SetHeader(ctx, topic, header)
+}
+
+func (c *client) nearest(topic string) peer.Link {
+	return c.placesOf(thing{topics, c.space, topic})[0].link
+}
+
 // A registration is a peer.Registration that is announced.
 type registration struct {
 	peer.Registration
@@ -199,9 +214,12 @@ type place struct {
 
 // places returns where a service is offered, the nearest first. If it is offered
 // nowhere, that is at home, where calls fail.
-func (c *client) places(service string) (list []place) {
+func (c *client) places(service string) []place { return c.placesOf(thing{services, c.space, service}) }
+
+// placesOf is places for a topic too.
+func (c *client) placesOf(what thing) (list []place) {
 	c.home.mu.Lock()
-	nodes := c.home.nodesLocked(thing{services, c.space, service})
+	nodes := c.home.nodesLocked(what)
 	c.home.mu.Unlock()
 	for _, node := range nodes {
 		if w, ok := c.home.wayTo(node); ok {

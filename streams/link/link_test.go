@@ -348,3 +348,41 @@ func TestCostsArePositive(t *testing.T) {
 		}
 	})
 }
+
+// Who publishes without providing reaches the log that listeners read: that of the nearest
+// provider, and their own network's if there is none.
+func TestPublicationsGoWhereTheTopicIsProvided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newNet(t), newNet(t)
+		defer func() { a.close(); b.close() }()
+		connect(t, a, b, 1)
+		pa, pb := a.client("a"), b.client("b")
+		defer pa.Close()
+		defer pb.Close()
+		publish := func(l peer.Link, text string) {
+			l.Publish(peer.Publication{Topic: "boiler", Payloads: [][]byte{[]byte(text)}}, func(_ streams.Sent, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		p, l := provide(t, pa, "boiler"), listen(t, pb, "boiler")
+		publish(pb, "1")
+		publish(pa, "2")
+		l.expect("1", "2")
+		if err := pb.SetHeader(t.Context(), "boiler", []byte("3")); err != nil {
+			t.Error(err)
+		}
+		if topic, _ := a.topics.Lookup(streams.ID{Space: "jail", Name: "boiler"}); string(topic.Header()) != "3" {
+			t.Errorf("the header of the provider's network is %s", topic.Header())
+		}
+		p.out.Close()
+		synctest.Wait()
+		publish(pb, "4")
+		topic, ok := b.topics.Lookup(streams.ID{Space: "jail", Name: "boiler"})
+		if !ok || topic.Bounds().Next != 2 {
+			t.Error("a topic that nobody provides is not published to at home")
+		}
+	})
+}

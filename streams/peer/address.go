@@ -10,8 +10,7 @@ import (
 // is the name of a service, see Endpoint.
 type Address string
 
-// addressMark begins all addresses. protocol.CheckServiceName allows it in no
-// name, so no service of a gateway's client looks like an address.
+// addressMark begins all addresses, and is in no name of a service.
 const addressMark = "#"
 
 // NewAddress returns a fresh address.
@@ -19,6 +18,15 @@ func NewAddress() Address { return Address(addressMark + rand.Text()) }
 
 // IsAddress reports whether the name of a service is an address.
 func IsAddress(service string) bool { return strings.HasPrefix(service, addressMark) }
+
+// addressIn returns the address in the name of a service: the name itself, or
+// what follows the last colon, as in a topic space. It is "" if there is none.
+func addressIn(service string) Address {
+	if last := service[strings.LastIndexByte(service, ':')+1:]; IsAddress(last) {
+		return Address(last)
+	}
+	return ""
+}
 
 // An Endpoint is a port of an address. Ports are chosen by the client that has
 // the address.

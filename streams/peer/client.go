@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"seagate/streams"
@@ -20,23 +22,24 @@ type Client struct {
 
 	mu      sync.RWMutex // guards what follows
 	started bool
-	ins     map[*gatedIn]struct{}
+	ins     map[resumer]struct{}
 }
 
+// A resumer is an in topic or a membership that stands still while the client is
+// stopped.
+type resumer interface{ resume() }
+
 // NewClient returns a client on a link. To close the client is to close the link.
-func NewClient(l Link) *Client { return &Client{Link: l, ins: map[*gatedIn]struct{}{}} }
+func NewClient(l Link) *Client { return &Client{Link: l, ins: map[resumer]struct{}{}} }
 
 // Start makes the client receive. If it does already, Start does nothing.
 func (c *Client) Start() {
 	c.mu.Lock()
 	c.started = true
-	ins := make([]*gatedIn, 0, len(c.ins))
-	for in := range c.ins {
-		ins = append(ins, in)
-	}
+	ins := slices.Collect(maps.Keys(c.ins))
 	c.mu.Unlock()
 	for _, in := range ins {
-		in.InTopic.Resume()
+		in.resume()
 	}
 }
 
@@ -75,10 +78,20 @@ func (c *Client) In(ctx context.Context, topic string, to streams.Consumer, from
 		return nil, joined, err
 	}
 	held := &gatedIn{in, c}
+	c.hold(held)
+	return held, joined, nil
+}
+
+func (c *Client) hold(in resumer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ins[held] = struct{}{}
-	return held, joined, nil
+	c.ins[in] = struct{}{}
+}
+
+func (c *Client) release(in resumer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.ins, in)
 }
 
 type gatedIn struct {
@@ -86,12 +99,50 @@ type gatedIn struct {
 	client *Client
 }
 
+func (in *gatedIn) resume() { in.InTopic.Resume() }
+
 // Close implements InTopic.
 func (in *gatedIn) Close() {
-	in.client.mu.Lock()
-	delete(in.client.ins, in)
-	in.client.mu.Unlock()
+	in.client.release(in)
 	in.InTopic.Close()
+}
+
+// JoinGroup implements Link.
+func (c *Client) JoinGroup(ctx context.Context, topic string, m Member, o MemberOptions) (Membership, error) {
+	ms, err := c.Link.JoinGroup(ctx, topic, gatedMember{m, c}, o)
+	if err != nil {
+		return nil, err
+	}
+	held := &gatedMembership{ms, c}
+	c.hold(held)
+	return held, nil
+}
+
+type gatedMembership struct {
+	Membership
+	client *Client
+}
+
+func (ms *gatedMembership) resume() { ms.Membership.Resume() }
+
+// Close implements Membership.
+func (ms *gatedMembership) Close() {
+	ms.client.release(ms)
+	ms.Membership.Close()
+}
+
+type gatedMember struct {
+	Member
+	client *Client
+}
+
+// Deliver takes nothing while the client is stopped, so that other members get
+// what there is.
+func (m gatedMember) Deliver(messages []Delivery) int {
+	if !m.client.Started() {
+		return 0
+	}
+	return m.Member.Deliver(messages)
 }
 
 type gatedConsumer struct {

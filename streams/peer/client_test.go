@@ -76,6 +76,11 @@ func TestAnAddressIsFreshAndDiesWithItsClient(t *testing.T) {
 		t.Errorf("somebody else's port at an address: %v", err)
 	}
 
+	inSpace := peer.Offer{Service: "space:x:" + string(at.Address), Procedures: []string{"third"}}
+	if _, err := sender.Serve(t.Context(), inSpace, newServer(1)); !errors.Is(err, peer.ErrServiceTaken) {
+		t.Errorf("somebody else's address in a space: %v", err)
+	}
+
 	gone := make(chan struct{})
 	defer peer.WatchGone(sender, at.Address, func() { close(gone) })()
 	select {

@@ -70,11 +70,34 @@ type Topics interface {
 	// Out opens an out topic, see streams.Topic.Out. p is told nothing before
 	// OutTopic.Start, and may be nil.
 	Out(ctx context.Context, topic string, p streams.Provider) (OutTopic, streams.Interest, error)
+
+	// Publish sends messages to a topic without providing it. done is called
+	// exactly once, perhaps before Publish returns and perhaps by another
+	// goroutine, and must not block. Publish may block as streams.Topic.Send does.
+	Publish(p Publication, done func(streams.Sent, error))
+
+	// SetHeader replaces the header of a topic durably, see
+	// streams.Topic.SetHeader. nil removes it.
+	SetHeader(ctx context.Context, topic string, header []byte) error
+
+	// JoinGroup makes m a member of a consumer group of a topic, which it creates
+	// if there is none. Nothing is delivered before Membership.Start. The bare
+	// network of a Hub has no groups: it returns ErrNoGroups.
+	JoinGroup(ctx context.Context, topic string, m Member, o MemberOptions) (Membership, error)
+}
+
+// A Publication is messages for a topic: all of them or none.
+type Publication struct {
+	Topic    string
+	Payloads [][]byte // must not be changed afterwards
+	ID       string   // not "": a repeat by the same client adds nothing, see streams.Topic.SendOnce
+	Header   []byte   // not nil: it becomes the topic's header in one step, see streams.Topic.SendWithHeader
 }
 
 // A Rerouter is a streams.Consumer that is told when the log behind its in topic
 // is another one. That happens on links that join several networks, when the
-// provider that the messages came from is gone and another one is reached.
+// provider that the messages came from is gone and another one is reached; and
+// on links of a gateway, when a topic that was waited for is defined.
 type Rerouter interface {
 	// Rerouted tells how the topic stands now. What follows is counted from
 	// Joined.Next in the epoch of Joined.Bounds; nothing that was in the log
@@ -93,8 +116,15 @@ type InTopic interface {
 // An OutTopic is a client's hold on a topic, as streams.OutTopic.
 type OutTopic interface {
 	Start()
+
+	// Interest returns the interest in the topic, as far as it is known here.
 	Interest() streams.Interest
-	SetPaused(paused bool)
+
+	// SetPaused says that this provider pauses, or goes on. It waits until the
+	// network has heard it. A gateway may refuse it.
+	SetPaused(paused bool) error
+
+	// Send is Topics.Publish.
 	Send(payloads [][]byte, done func(streams.Sent, error))
 	Close()
 }
@@ -215,6 +245,11 @@ type Answerer interface {
 	Part(body []byte) error
 	Answer(result []byte, failure *ServerError) error
 }
+
+// SetAnswerer makes the answers go to a instead. It is for a Server that hands
+// the call on to another one, in Server.Call alone. If the other one does not take
+// the call, the Server must give it back its old value.
+func (c *Call) SetAnswerer(a Answerer) { c.answerer = a }
 
 // NewCall returns a Call whose answers go to a. It is for implementations of
 // Link.

@@ -48,10 +48,11 @@ func (l *link) Serve(_ context.Context, o Offer, to Server) (Registration, error
 }
 
 func (l *link) check(o Offer) error {
+	address := addressIn(o.Service)
 	switch {
 	case o.Service == "" || len(o.Procedures) == 0 || slices.Contains(o.Procedures, ""):
 		return fmt.Errorf("%w: it needs the name of a service and of a procedure", ErrBadOffer)
-	case IsAddress(o.Service) && Address(o.Service) != l.address: // whether somebody has it or not
+	case address != "" && address != l.address: // whether somebody has it or not
 		return fmt.Errorf("%w: an address is served by its own link alone", ErrServiceTaken)
 	case o.Credit < 1 || o.Credit > MaxCredit:
 		return fmt.Errorf("%w: the credit must be from 1 to %d", ErrBadOffer, MaxCredit)

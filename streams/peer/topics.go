@@ -7,8 +7,12 @@ import (
 	"seagate/streams"
 )
 
-// ErrNoTopics reports that the network of a link has no topics.
-var ErrNoTopics = errors.New("peer: this network has no topics")
+var (
+	// ErrNoTopics reports that the network of a link has no topics.
+	ErrNoTopics = errors.New("peer: this network has no topics")
+	// ErrNoGroups reports that the network of a link has no consumer groups.
+	ErrNoGroups = errors.New("peer: this network has no groups")
+)
 
 // inTopic and outTopic are what has to end with the link.
 type inTopic struct {
@@ -68,6 +72,58 @@ func (l *link) Out(_ context.Context, name string, p streams.Provider) (OutTopic
 	}
 	l.outs[held] = struct{}{}
 	return held, interest, nil
+}
+
+// Publish implements Link.
+func (l *link) Publish(p Publication, done func(streams.Sent, error)) {
+	t, err := l.openTopic(p.Topic)
+	if err != nil {
+		done(streams.Sent{}, err)
+		return
+	}
+	key := ""
+	if p.ID != "" {
+		key = l.who.Owner + "/" + p.ID
+	}
+	switch {
+	case p.Header != nil:
+		t.SendWithHeader(key, p.Payloads, p.Header, done)
+	case key != "":
+		t.SendOnce(key, p.Payloads, done)
+	default:
+		t.Send(p.Payloads, done)
+	}
+}
+
+// SetHeader implements Link.
+func (l *link) SetHeader(ctx context.Context, name string, header []byte) error {
+	t, err := l.openTopic(name)
+	if err != nil {
+		return err
+	}
+	return t.SetHeader(ctx, header)
+}
+
+// JoinGroup implements Link.
+func (l *link) JoinGroup(context.Context, string, Member, MemberOptions) (Membership, error) {
+	return nil, ErrNoGroups
+}
+
+// openTopic is topic for a link that has not ended.
+func (l *link) openTopic(name string) (*streams.Topic, error) {
+	l.topics.Lock()
+	left := l.left
+	l.topics.Unlock()
+	if left {
+		return nil, ErrClosed
+	}
+	return l.topic(name)
+}
+
+// SetPaused implements OutTopic.
+func (out *outTopic) SetPaused(paused bool) error {
+	out.OutTopic.SetPaused(paused)
+	return nil
 }
 
 // Close implements InTopic.
