@@ -7,8 +7,6 @@ package ws
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,23 +20,9 @@ import (
 	"seagate/protocol"
 )
 
-// errBinary reports a binary message from the client.
-var errBinary = errors.New("ws: a binary message")
-
-// A socket reads the messages of one connection. Owned by its reader.
-type socket struct {
-	conn *websocket.Conn
-}
-
-// Sizes of the library's buffers, in bytes. The write buffer holds exactly one
-// control frame, so that each frame reaches the stream in one Write.
-const (
-	readBuffer  = 512
-	writeBuffer = maxControl + 2 + 1
-)
-
-// accept completes the handshake and puts a stream between the library and the
-// network connection. When it returns an error it has written the response.
+// accept completes the handshake. The library makes and checks it, and has nothing to
+// do with the connection after that. When accept returns an error it has written the
+// response.
 func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
 	h := &hijacker{ResponseWriter: rw, server: s, from: gateway.PeerAddress(r)}
 	library, err := websocket.Accept(h, r, &websocket.AcceptOptions{
@@ -51,32 +35,18 @@ func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
 		}
 		return nil, err
 	}
-	// The sniffer enforces the limit and closes with the documented code. The
-	// limit of the library must not be lower.
-	library.SetReadLimit(int64(s.opts.MessageBytes))
-	h.conn.socket = &socket{library}
+	library.CloseNow() // ends its goroutine; handedOver keeps the network connection open
 	return h.conn, nil
 }
 
-// next waits for the next text message and returns a reader of it. An error
-// ends the connection: errBinary, or an error of the stream.
-func (s *socket) next() (io.Reader, error) {
-	// With a context that can end, every frame of every connection would take
-	// one common lock. The deadlines are those of the network connection.
-	kind, r, err := s.conn.Reader(context.Background())
-	if err == nil && kind != websocket.MessageText {
-		err = errBinary
-	}
-	return r, err
-}
+// A handedOver is what the library gets in place of the network connection. Nothing
+// comes from it, and closing it does nothing.
+type handedOver struct{ net.Conn }
 
-// release frees the memory of the library. The network connection stays open.
-func (s *socket) release() { s.conn.CloseNow() }
+func (handedOver) Read([]byte) (int, error) { return 0, io.EOF }
+func (handedOver) Close() error             { return nil }
 
-// closedByPeer reports whether a read ended with the peer's close frame.
-func closedByPeer(err error) bool { return websocket.CloseStatus(err) != -1 }
-
-// A hijacker gives the library a stream in place of the network connection. It
+// A hijacker takes the network connection, which the library is not to have. It
 // holds back the library's response to a bad handshake, which is not JSON.
 type hijacker struct {
 	http.ResponseWriter
@@ -115,8 +85,6 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.conn = newConn(h.server, nc, early, h.from)
-	return h.conn.stream, bufio.NewReadWriter(
-		bufio.NewReaderSize(h.conn.stream, readBuffer),
-		bufio.NewWriterSize(h.conn.stream, writeBuffer),
-	), nil
+	nothing := handedOver{nc}
+	return nothing, bufio.NewReadWriter(bufio.NewReaderSize(nothing, 0), bufio.NewWriterSize(nothing, 1)), nil
 }

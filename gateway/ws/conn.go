@@ -1,11 +1,9 @@
 package ws
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -27,8 +25,8 @@ type conn struct {
 	id      uint64
 	address netip.Addr
 	nc      net.Conn
-	stream  *stream // what the library uses in place of nc
-	socket  *socket // set before run
+	in      incoming
+	source  *source
 	out     *outbox.Outbox
 	session *session.Session
 	entered bool // counts in Server.authenticated; guarded by Server.mu
@@ -52,10 +50,13 @@ func newConn(s *Server, nc net.Conn, early []byte, from netip.Addr) *conn {
 		Metrics:      s.gateway.Metrics,
 	})
 	c.session = session.New(s.gateway, &s.session, c, c.out, from)
-	c.stream = newStream(nc, c.out, early)
-	c.stream.sniffer.maxMessage = uint64(s.opts.MessageBytes)
-	c.stream.sniffer.flood.perSecond = float64(s.opts.FramesPerSecond)
-	c.stream.sniffer.onPong = c.pong
+	c.in.flood.perSecond = float64(s.opts.FramesPerSecond)
+	c.source = newSource(nc, &c.in)
+	for len(early) > 0 {
+		n := copy(c.in.space(), early)
+		c.in.filled(n)
+		early = early[n:]
+	}
 	return c
 }
 
@@ -64,7 +65,7 @@ func (c *conn) run() {
 	defer c.server.remove(c)
 	peerDone := c.read()
 	c.session.Close()
-	c.socket.release()
+	c.in.free()
 	c.out.Close(c.server.opts.LingerTimeout, peerDone)
 }
 
@@ -73,13 +74,13 @@ func (c *conn) run() {
 func (c *conn) read() (peerDone bool) {
 	defer c.containPanic()
 	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
-	var err error
+	err := c.handleFrames() // of the early bytes
 	for err == nil {
-		err = c.readOne()
+		err = c.readSome()
 	}
 	timedOut := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
 	c.endAfter(err)
-	return closedByPeer(err) || timedOut
+	return errors.Is(err, errPeerClosed) || timedOut
 }
 
 // containPanic ends a connection that panicked, and nothing else.
@@ -90,45 +91,63 @@ func (c *conn) containPanic() {
 	}
 }
 
-var messageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var (
+	// errEnded reports that the server has ended the connection. Messages that still
+	// come are ignored.
+	errEnded = errors.New("ws: ended")
+	// errPeerClosed reports the close frame of the peer.
+	errPeerClosed = errors.New("ws: closed by the peer")
+)
 
-// maxPooled is the size of the largest buffer that is reused.
-const maxPooled = 64 << 10
-
-// errEnded reports that the server has ended the connection. Messages that still
-// come are ignored.
-var errEnded = errors.New("ws: ended")
-
-// readOne reads a message and lets the session handle it.
-func (c *conn) readOne() error {
-	r, err := c.socket.next()
-	if err != nil {
+// readSome waits for bytes and handles the frames that they complete.
+func (c *conn) readSome() error {
+	if err := c.source.read(); err != nil {
 		return err
 	}
-	buf := messageBuffers.Get().(*bytes.Buffer)
-	defer func() {
-		if buf.Cap() <= maxPooled {
-			messageBuffers.Put(buf)
+	c.out.Heard()
+	return c.handleFrames()
+}
+
+// handleFrames handles the frames that have come whole.
+func (c *conn) handleFrames() error {
+	defer c.session.Flush()
+	now := time.Now()
+	for {
+		f, ok, err := c.in.next(c.messageLimit(), now)
+		if err != nil || !ok {
+			return err
 		}
-	}()
-	buf.Reset()
-	// The sniffer cannot check this limit: it sees what a client sends right
-	// behind its credentials before the session has checked them.
-	limit := c.messageLimit()
-	if _, err := buf.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
-		return err
+		if err := c.handleFrame(f, now); err != nil {
+			return err
+		}
 	}
-	if buf.Len() > limit {
-		return errMessageTooLarge
+}
+
+func (c *conn) handleFrame(f frame, now time.Time) error {
+	switch f.opcode {
+	case opText:
+		return c.handleMessage(f.payload)
+	case opPong:
+		if c.pong(f.payload) {
+			return nil
+		}
+	case opPing:
+		c.out.SendIfRoom(append(appendHeader(nil, opPong, len(f.payload)), f.payload...))
+	case opClose:
+		c.out.SendLast(append(appendHeader(nil, opClose, len(f.payload)), f.payload...))
+		return errPeerClosed
 	}
-	c.stream.taken++
+	return c.in.unasked(now)
+}
+
+func (c *conn) handleMessage(message []byte) error {
 	if c.ended.Load() == nil && c.session.State() != session.Refused {
 		c.out.AwaitRoom()
 	}
 	if c.ended.Load() != nil {
 		return errEnded
 	}
-	return c.handle(buf.Bytes())
+	return c.handle(message)
 }
 
 // refusalGrace is how long a client that was refused may take to close.
@@ -140,13 +159,12 @@ func (c *conn) handle(message []byte) error {
 	c.handling.Lock()
 	defer c.handling.Unlock()
 	if c.retired {
-		c.session.Flush()
 		return nil
 	}
 	before := c.session.State()
 	c.out.SetBusy(true)
 	defer c.out.SetBusy(false)
-	err := c.session.Handle(message, c.stream.hasMessage())
+	err := c.session.Handle(message, c.in.hasMessage())
 	switch after := c.session.State(); {
 	case after == before:
 	case after == session.Refused:
@@ -182,8 +200,8 @@ func (c *conn) endAfter(err error) {
 		c.End(c.session.Refusal())
 	case c.session.State() == session.Stranger && errors.Is(err, os.ErrDeadlineExceeded):
 		c.End(protocol.Errorf(protocol.CodeAuthenticationTimeout, "no authentication within %v", c.server.opts.AuthenticationTimeout))
-	case !closedByPeer(err) && !isBroken(err) && !errors.Is(err, errEnded):
-		c.End(protocol.Errorf(protocol.CodeProtocolViolation, "not a WebSocket frame as RFC 6455 has them"))
+	case errors.Is(err, errMalformed):
+		c.end(closeProtocolError, protocol.Errorf(protocol.CodeProtocolViolation, "not a WebSocket frame as RFC 6455 has them"))
 	}
 }
 
@@ -191,12 +209,6 @@ func (c *conn) endAfter(err error) {
 func (c *conn) violate(v *protocol.Violation) {
 	c.session.Violation(v)
 	c.End(v.Refusal)
-}
-
-// isBroken reports whether reading ended because the connection did.
-func isBroken(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
 // writeFailed drops a peer that has read nothing for too long. After any other
@@ -221,7 +233,7 @@ func (c *conn) setReadDeadline(d time.Duration) {
 }
 
 // pong handles a pong from the peer, and reports whether it answers a ping. It
-// acknowledges what the peer has read. The sniffer calls it.
+// acknowledges what the peer has read.
 func (c *conn) pong(payload []byte) (solicited bool) {
 	if len(payload) != 8 { // not the answer to a ping of ours
 		return false
@@ -255,12 +267,17 @@ func (c *conn) EndFrame(dst []byte, start int) []byte { return endText(dst, star
 // End implements session.Link. Any goroutine may call it at any time; only the
 // first call has an effect.
 func (c *conn) End(reason *protocol.Error) (told bool) {
-	if !c.ended.CompareAndSwap(nil, reason) {
-		return false
-	}
 	code := closePolicyViolation
 	if info, ok := reason.Code.Info(); ok && info.Close != 0 {
 		code = info.Close
+	}
+	return c.end(code, reason)
+}
+
+// end is End with a close code.
+func (c *conn) end(code int, reason *protocol.Error) (told bool) {
+	if !c.ended.CompareAndSwap(nil, reason) {
+		return false
 	}
 	told = c.out.SendLast(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
 	c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
@@ -279,9 +296,11 @@ func (c *conn) retire(reason *protocol.Error) {
 	c.End(reason)
 }
 
-// closePolicyViolation is the close code for reasons that have no code of their
-// own (RFC 6455 §7.4.1).
-const closePolicyViolation = 1008
+// Close codes of RFC 6455 §7.4.1.
+const (
+	closeProtocolError   = 1002 // of frames
+	closePolicyViolation = 1008 // reasons that have no close code of their own
+)
 
 // drop closes the network connection of a peer that is gone.
 func (c *conn) drop(reason *protocol.Error) {

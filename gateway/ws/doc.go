@@ -3,19 +3,18 @@
 //
 // # Reading
 //
-// The library reads messages and answers control frames; only accept.go uses it.
-// Below the library a sniffer follows the client's frames. It refuses a message
-// that is too large before the library sees it, and reports pongs, which answer
-// the probes of the outbox.
+// The library makes and checks the handshake; only accept.go uses it. After that the
+// connection is ours. A source waits until the client has sent something and reads as
+// much as there is, into a pooled buffer. An incoming finds the frames in it (RFC 6455
+// §5) and refuses what is no frame, too large or too frequent, by its header. A
+// connection at rest costs one goroutine and no buffer.
 //
-// As much is read at once as there is, into a pooled buffer. So it is known whether
-// another request has come whole, and the answers before it wait for its own (see
-// outbox.Burst). Over TLS nothing is read ahead.
+// So it is known whether another request has come whole, and the answers before it
+// wait for its own (see outbox.Burst).
 //
 // # Closing
 //
 // The server ends a connection with a close frame and sends nothing after it.
 // The peer then has Options.LingerTimeout to close before the server closes the
-// socket. Nothing calls the library's own Close: it waits for ever if a peer
-// announces a frame and does not send it.
+// socket.
 package ws

@@ -7,15 +7,18 @@ import (
 
 // Opcodes of RFC 6455 §5.2.
 const (
-	opText  = 0x1
-	opClose = 0x8
-	opPing  = 0x9
-	opPong  = 0xA
+	opContinuation = 0x0
+	opText         = 0x1
+	opBinary       = 0x2
+	opClose        = 0x8
+	opPing         = 0x9
+	opPong         = 0xA
 
-	finBit     = 0x80
-	opcodeMask = 0x0F
-	lengthMask = 0x7F
-	maskBit    = 0x80
+	finBit       = 0x80
+	reservedBits = 0x70
+	opcodeMask   = 0x0F
+	lengthMask   = 0x7F
+	maskBit      = 0x80
 
 	// maxControl is the largest payload of a control frame (RFC 6455 §5.5).
 	maxControl = 125

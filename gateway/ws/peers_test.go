@@ -60,12 +60,12 @@ func TestAMessageWithoutItsLastFragmentIsNotHandled(t *testing.T) {
 	reader.Want(delivery(2, "boiler", `{"n":1}`))
 }
 
-// A frame that the library refuses is answered with a close frame too.
+// A frame that is none is answered with a close frame too.
 func TestFramesThatAreNotMaskedAreClosedWithAReason(t *testing.T) {
 	b := newBench(t, setup{})
 	c := b.login()
 	c.SendRaw([]byte{0x81, 0x02, '{', '}'})
-	c.WantClose(1008, "protocol_violation")
+	c.WantClose(1002, "protocol_violation")
 	b.await("the end is counted", func() bool { return b.closed("protocol_violation") == 1 })
 }
 
