@@ -87,10 +87,10 @@ func TestSecretsOfOneClientIDInTwoJails(t *testing.T) {
 	if p := mustBasic(t, d, "backend", secretB); p.JailUID != b.UID {
 		t.Fatalf("entered %s with b's secret", p.JailID)
 	}
-	if _, _, err := d.CreateClient(t.Context(), b.UID, "frontend", ""); err != nil {
+	if _, _, err := d.CreateClient(t.Context(), b.UID, "frontend", "", nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.CreateClient(t.Context(), a.UID, "frontend", ""); err != nil {
+	if _, _, err := d.CreateClient(t.Context(), a.UID, "frontend", "", nil); err != nil {
 		t.Fatalf("jail a learns that jail b has a frontend: %v", err)
 	}
 	if _, err := d.DeleteClient(t.Context(), a.UID, "backend"); err != nil {

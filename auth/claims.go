@@ -17,6 +17,8 @@ type claims struct {
 	notBefore  *jwt.NumericDate
 	mustFanout bool
 	filter     jsontext.Value // nil if there is none; compiled after the signature is verified
+	streams    []string
+	publishes  []string
 	fetches    []FetchGrant
 }
 
@@ -28,6 +30,8 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 		Nbf        jsontext.Value `json:"nbf"`
 		MustFanout jsontext.Value `json:"mustFanout"`
 		Filter     jsontext.Value `json:"filter"`
+		Streams    jsontext.Value `json:"streams"`
+		Publish    jsontext.Value `json:"publish"`
 		Fetch      jsontext.Value `json:"fetch"`
 	}
 	if err := json.Unmarshal(raw, &said); err != nil {
@@ -41,6 +45,12 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	if c.mustFanout, err = boolean("mustFanout", said.MustFanout); err != nil {
+		return err
+	}
+	if c.streams, err = readPatterns("streams", said.Streams); err != nil {
+		return err
+	}
+	if c.publishes, err = readPatterns("publish", said.Publish); err != nil {
 		return err
 	}
 	if c.fetches, err = readFetches(said.Fetch); err != nil {

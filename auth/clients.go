@@ -18,12 +18,13 @@ type Client struct {
 	ID          string
 	UID         string
 	Description string
-	PublicKey   string // PEM, as it was registered; "" if there is none
+	PublicKey   string  // PEM, as it was registered; "" if there is none
+	Rights      *Rights // nil for all
 	CreatedAt   time.Time
 }
 
 func (c *client) view() Client {
-	v := Client{ID: c.id, UID: c.record.UID, Description: c.record.Description, CreatedAt: c.record.CreatedAt}
+	v := Client{ID: c.id, UID: c.record.UID, Description: c.record.Description, Rights: c.record.Rights, CreatedAt: c.record.CreatedAt}
 	if c.record.Key != nil {
 		v.PublicKey = c.record.Key.PEM
 	}
@@ -34,10 +35,11 @@ func (c *client) view() Client {
 // asks. The caller has checked what the principal may do. All fail with ErrJailNotFound if the
 // jail does not exist.
 
-// CreateClient creates a client and returns its secret, which is not kept. It fails with
-// ErrClientExists, ErrTooManyClients, ErrInvalidName or ErrInvalidDescription.
-func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description string) (Client, secret.Text, error) {
-	if err := cmp.Or(checkID(id), checkDescription(description)); err != nil {
+// CreateClient creates a client with the rights, nil for all, and returns its secret, which is not
+// kept. It fails with ErrClientExists, ErrTooManyClients, ErrInvalidName, ErrInvalidDescription or
+// ErrInvalidRights.
+func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description string, rights *Rights) (Client, secret.Text, error) {
+	if err := cmp.Or(checkID(id), checkDescription(description), checkRights(rights)); err != nil {
 		return Client{}, secret.Text{}, err
 	}
 	text, stored, err := d.generateSecret()
@@ -56,7 +58,12 @@ func (d *Directory) CreateClient(ctx context.Context, jailUID, id, description s
 		case len(j.clients) >= d.maxClients(j):
 			return ErrTooManyClients
 		}
-		c, err = d.save(ctx, j, id, newClientRecord(stored, description), storage.IfAbsent())
+		if err := d.mayGive(rights); err != nil {
+			return err
+		}
+		record := newClientRecord(stored, description)
+		record.Rights = rights.clone()
+		c, err = d.save(ctx, j, id, record, storage.IfAbsent())
 		if errors.Is(err, storage.ErrConflict) { // an earlier attempt was stored, although it failed
 			return ErrClientExists
 		}
@@ -77,6 +84,40 @@ func newClientRecord(stored secretRecord, description string) clientRecord {
 	}
 }
 
+// SetRights replaces the rights of a client; nil is all. What it is allowed more holds at once. If it
+// is allowed less, its secret and key stay valid, but what is open with them is revoked. It fails
+// with ErrClientNotFound, ErrInvalidRights or ErrLastClient.
+func (d *Directory) SetRights(ctx context.Context, jailUID, id string, rights *Rights) (Client, error) {
+	if err := checkRights(rights); err != nil {
+		return Client{}, err
+	}
+	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
+		if err := d.mayGive(rights); err != nil {
+			return err
+		}
+		if rights != nil && d.isLastRoot(jailUID, id) {
+			return ErrLastClient
+		}
+		r.Rights = rights.clone()
+		return nil
+	})
+}
+
+// isLastRoot reports whether the root jail has no other client with all rights. Only a change calls
+// it.
+func (d *Directory) isLastRoot(jailUID, id string) bool {
+	j := d.uids[jailUID]
+	if j == nil || !j.isRoot() {
+		return false
+	}
+	for other, c := range j.clients {
+		if other != id && c.record.Rights == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // DeleteClient deletes a client and revokes its credentials. It returns the client as it was.
 // It fails with ErrClientNotFound or ErrLastClient.
 func (d *Directory) DeleteClient(ctx context.Context, jailUID, id string) (Client, error) {
@@ -85,7 +126,10 @@ func (d *Directory) DeleteClient(ctx context.Context, jailUID, id string) (Clien
 		if c, err = d.client(jailUID, id); err != nil {
 			return err
 		}
-		if c.jail.isRoot() && len(c.jail.clients) == 1 {
+		if err := d.mayGive(c.record.Rights); err != nil {
+			return err
+		}
+		if d.isLastRoot(jailUID, id) {
 			return ErrLastClient
 		}
 		// Always, because the record must go even if it is not the one that we know.
@@ -223,6 +267,9 @@ func (d *Directory) rewrite(ctx context.Context, jailUID, id string, edit func(*
 		for attempt := 1; ; attempt++ {
 			last, err := d.client(jailUID, id)
 			if err != nil {
+				return err
+			}
+			if err := d.mayGive(last.record.Rights); err != nil {
 				return err
 			}
 			record := last.record

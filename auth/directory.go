@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -55,6 +56,38 @@ type digest [sha256.Size]byte
 // A Directory holds all jails and clients, in storage and in memory. It must be the only one
 // that writes to its tables. It is safe for concurrent use.
 type Directory struct {
+	*directory
+	by     *Principal // who makes the changes; nil for the process itself
+	action Action     // that it takes
+}
+
+// By returns the directory for changes that p makes. Each of them first checks, while no other
+// change runs, that p is in force and may take the action, and fails otherwise. So p changes nothing
+// any more after the answer to its revocation. p cannot give a client rights that it does not have
+// itself, nor change a client that has such rights: that is a *ForbiddenError.
+func (d *Directory) By(p *Principal, action Action) *Directory {
+	return &Directory{d.directory, p, action}
+}
+
+// allowed returns why the principal that makes a change may not make it. Only a change calls it.
+func (d *Directory) allowed() error {
+	if d.by == nil {
+		return nil
+	}
+	return cmp.Or(d.by.InForce(), d.by.May(d.action, ""))
+}
+
+// mayGive returns nil if the principal that makes the change has all of the rights itself. Otherwise
+// whoever manages clients could take every right.
+func (d *Directory) mayGive(rights *Rights) error {
+	if d.by == nil || d.by.Rights().Includes(rights) {
+		return nil
+	}
+	return &ForbiddenError{d.action, fmt.Sprintf("client %s has not all rights of that client (%s); it has %s",
+		d.by.ClientID, rights, d.by.Rights())}
+}
+
+type directory struct {
 	opts    Options
 	records storage.Records
 	registry
@@ -86,7 +119,7 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	d := &Directory{
+	d := &Directory{directory: &directory{
 		opts:            opts,
 		records:         records,
 		registry:        registry{jails: map[string]*jail{}, uids: map[string]*jail{}},
@@ -96,7 +129,7 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 		suspects:        newAttempts(time.Minute, suspectFailures),
 		stretch:         stretch,
 		decoyKey:        newDecoyKey(),
-	}
+	}}
 	rand.Read(d.macKey[:])
 	rand.Read(d.decoyDigest[:])
 	d.decoySecret = secretRecord{Salt: d.decoyDigest[:saltBytes], Iterations: stretchIterations, Digest: d.decoyDigest[:]}
@@ -144,10 +177,10 @@ func (d *Directory) OnRevoke(f func(Revocation)) {
 	d.listeners = append(d.listeners, f)
 }
 
-// change calls do while no other change runs, then announces what do revoked. It gives up if
-// ctx ends before the other change does.
+// change calls do while no other change runs, then announces what do revoked, and waits for what
+// is being made with that. It gives up if ctx ends before the other change does.
 func (d *Directory) change(ctx context.Context, do func() error) error {
-	revoked, err := d.changeAlone(ctx, do)
+	revoked, ended, err := d.changeAlone(ctx, do)
 	d.mu.RLock()
 	listeners := slices.Clone(d.listeners)
 	d.mu.RUnlock()
@@ -156,19 +189,28 @@ func (d *Directory) change(ctx context.Context, do func() error) error {
 			f(r)
 		}
 	}
+	for _, c := range ended {
+		if unsettled := c.inFlight.settle(ctx); unsettled != nil && err == nil {
+			err = fmt.Errorf("waiting for what a revoked credential was making: %w", unsettled)
+		}
+	}
 	return err
 }
 
-func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked []Revocation, err error) {
+func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked []Revocation, ended []*credential, err error) {
 	select {
 	case d.changing <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	defer func() { <-d.changing }()
+	if err := d.allowed(); err != nil {
+		return nil, nil, err
+	}
 	err = do()
 	revoked, d.revoked = d.revoked, nil
-	return revoked, err
+	ended, d.ended = d.ended, nil
+	return revoked, ended, err
 }
 
 // adoptClient makes next the client with the id, or deletes the client if next is nil, and notes

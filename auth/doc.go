@@ -32,9 +32,15 @@
 //
 // The claims of a token: "exp" is required and "nbf" is optional, both in seconds and without
 // leeway; "mustFanout" is an optional boolean; "filter" is an optional FDSL tree, which must
-// compile; "fetch" is an optional list of procedures of services. Other claims are ignored. A
-// duplicate claim refuses the token. The bearer of a token may only subscribe, and call what
-// "fetch" lists; see Principal.May and Principal.MayFetch.
+// compile; "streams" and "publish" are optional lists of patterns; "fetch" is an optional list of
+// procedures of services. Other claims are ignored. A duplicate claim refuses the token.
+//
+// # Rights
+//
+// A client has all rights, or those of its Rights. The bearer of a token has those of its client
+// that the claims leave: it may only subscribe, publish to what "publish" lists, and call what
+// "fetch" lists. Principal.May and Principal.MayFetch decide. Wider rights hold at once, also for
+// principals that there are; narrower ones revoke them.
 //
 // # Refusals
 //
@@ -71,4 +77,9 @@
 // and Principal.Current is false by then. A caller that keeps something open for a principal
 // registers it first and calls Current afterwards. In the other order it misses a revocation in
 // between.
+//
+// A revocation is final: when the method returns, nothing is being made with the credentials any
+// more, and nothing will be. Changes of the directory check that themselves if they are called
+// through By. Everything else that a principal makes is put between Principal.Begin and Change.End,
+// and the method waits for what has begun.
 package auth

@@ -231,7 +231,7 @@ func TestFailedWrites(t *testing.T) {
 		done error // what repeating the change may return, if it was stored
 	}{
 		"create client": {func(d *auth.Directory, uid string) error {
-			_, _, err := d.CreateClient(ctx, uid, "new", "")
+			_, _, err := d.CreateClient(ctx, uid, "new", "", nil)
 			return err
 		}, auth.ErrClientExists},
 		"delete client": {func(d *auth.Directory, uid string) error { return second(d.DeleteClient(ctx, uid, "c")) }, nil},

@@ -27,7 +27,7 @@ var (
 	ErrJailExists         = errors.New("auth: there is a jail with this id already")
 	ErrJailNotFound       = errors.New("auth: no such jail")
 	ErrRootJail           = errors.New("auth: the root jail cannot be deleted")
-	ErrLastClient         = errors.New("auth: the last client of the root jail cannot be deleted, nobody could administer the server any more; create another first")
+	ErrLastClient         = errors.New("auth: the last client of the root jail that has all rights keeps them and cannot be deleted, nobody could administer the server any more; create another first")
 	ErrTooManyClients     = errors.New("auth: the jail has as many clients as it may have; delete some first")
 	ErrTooManyJails       = errors.New("auth: there are as many jails as there may be; delete some first")
 	ErrTooManyKeys        = errors.New("auth: too many clients with this id hold a public key; register it with a client of another id")

@@ -18,7 +18,7 @@ type FetchGrant struct {
 // MayFetch is May for calls of one procedure. The bearer of a token may call what
 // its fetch claim lists.
 func (p *Principal) MayFetch(service, procedure string) error {
-	if err := p.May(Fetch); err != nil || p.Method != MethodToken {
+	if err := p.May(Fetch, service); err != nil || p.Method != MethodToken {
 		return err
 	}
 	for _, g := range p.Fetches {

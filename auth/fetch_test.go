@@ -64,7 +64,7 @@ func TestWhatABearerMayFetch(t *testing.T) {
 		}
 	}
 	for _, action := range []Action{Serve, Signal, ListServices} {
-		if client.May(action) != nil || bearer.May(action) == nil {
+		if client.May(action, "pricing") != nil || bearer.May(action, "pricing") == nil {
 			t.Errorf("%v is for clients with their secret alone", action)
 		}
 	}

@@ -56,7 +56,7 @@ func newJail(t testing.TB, d *auth.Directory, id, clientID string) (auth.Jail, s
 
 func newClient(t testing.TB, d *auth.Directory, jailUID, id string) string {
 	t.Helper()
-	_, s, err := d.CreateClient(t.Context(), jailUID, id, "")
+	_, s, err := d.CreateClient(t.Context(), jailUID, id, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

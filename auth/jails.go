@@ -82,7 +82,7 @@ func (d *Directory) IsRoot(clientID, text string) bool {
 }
 
 // ResetRoot gives a client of the root jail the secret text, and creates the client if it does
-// not exist. The old secret is revoked. What text may be is as in EnsureRoot.
+// not exist, and all rights. The old secret is revoked. What text may be is as in EnsureRoot.
 func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (created bool, err error) {
 	if err := checkRoot(clientID, text); err != nil {
 		return false, err
@@ -99,7 +99,7 @@ func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (creat
 		}
 		last := root.clients[clientID]
 		record := last.record
-		record.Secret = stored
+		record.Secret, record.Rights = stored, nil
 		_, err = d.save(ctx, root, clientID, record, storage.IfRevision(last.revision))
 		return err
 	})

@@ -16,7 +16,7 @@ import (
 func TestLifeOfAClient(t *testing.T) {
 	d := openNew(t, unlimited)
 	a, _ := newJail(t, d, "a", "c0")
-	c, s, err := d.CreateClient(t.Context(), a.UID, "c1", "does things")
+	c, s, err := d.CreateClient(t.Context(), a.UID, "c1", "does things", nil)
 	if err != nil || c.ID != "c1" || c.UID == "" || c.Description != "does things" || c.PublicKey != "" || time.Since(c.CreatedAt) > time.Minute {
 		t.Fatalf("%+v, %v", c, err)
 	}
@@ -24,7 +24,7 @@ func TestLifeOfAClient(t *testing.T) {
 	if got, err := d.Client(a.UID, "c1"); err != nil || got != c {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	_, _, err = d.CreateClient(t.Context(), a.UID, "c1", "")
+	_, _, err = d.CreateClient(t.Context(), a.UID, "c1", "", nil)
 	wantErr(t, err, auth.ErrClientExists)
 	rotated, s2, err := d.RotateSecret(t.Context(), a.UID, "c1")
 	if err != nil || rotated != c {
@@ -40,7 +40,7 @@ func TestLifeOfAClient(t *testing.T) {
 	if _, err := d.Basic("c1", s2.Reveal(), home); reasonOf(err) != auth.ReasonUnknownClient {
 		t.Fatalf("the deleted client: %v", err)
 	}
-	again, _, err := d.CreateClient(t.Context(), a.UID, "c1", "")
+	again, _, err := d.CreateClient(t.Context(), a.UID, "c1", "", nil)
 	if err != nil || again.UID == c.UID {
 		t.Fatalf("created again: %+v, %v", again, err)
 	}
@@ -67,7 +67,7 @@ func TestUnknownJailsAndClients(t *testing.T) {
 		_, err := d.Client(uid, "c")
 		wantErr(t, err, auth.ErrJailNotFound)
 		wantErr(t, second(d.DeleteClient(ctx, uid, "c")), auth.ErrJailNotFound)
-		_, _, err = d.CreateClient(ctx, uid, "d", "")
+		_, _, err = d.CreateClient(ctx, uid, "d", "", nil)
 		wantErr(t, err, auth.ErrJailNotFound)
 		_, _, err = d.RotateSecret(ctx, uid, "c")
 		wantErr(t, err, auth.ErrJailNotFound)
@@ -143,9 +143,9 @@ func TestLimitsOfJailsAndClients(t *testing.T) {
 	wantErr(t, err, auth.ErrTooManyJails)
 	newClient(t, d, a.UID, "c1")
 	newClient(t, d, a.UID, "c2")
-	_, _, err = d.CreateClient(t.Context(), a.UID, "c3", "")
+	_, _, err = d.CreateClient(t.Context(), a.UID, "c3", "", nil)
 	wantErr(t, err, auth.ErrTooManyClients)
-	_, _, err = d.CreateClient(t.Context(), a.UID, "c2", "")
+	_, _, err = d.CreateClient(t.Context(), a.UID, "c2", "", nil)
 	wantErr(t, err, auth.ErrClientExists)
 	if _, err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestIDsAndDescriptions(t *testing.T) {
 		"": false, "a/b": false, "a:b": false, "a\xff": false, "a\x00": false, "a\n": false, "a\u0085": false,
 		strings.Repeat("x", auth.MaxID+1): false,
 	} {
-		_, _, errClient := d.CreateClient(t.Context(), a.UID, id, "")
+		_, _, errClient := d.CreateClient(t.Context(), a.UID, id, "", nil)
 		_, _, errJail := d.CreateJail(t.Context(), id, "", "c")
 		for _, err := range []error{errClient, errJail} {
 			if (err == nil) != ok || err != nil && !errors.Is(err, auth.ErrInvalidName) {
@@ -174,19 +174,19 @@ func TestIDsAndDescriptions(t *testing.T) {
 			}
 		}
 	}
-	_, _, err := d.CreateClient(t.Context(), a.UID, "a/b", "")
+	_, _, err := d.CreateClient(t.Context(), a.UID, "a/b", "", nil)
 	wantErr(t, err, auth.ErrInvalidName)
 	_, _, err = d.CreateJail(t.Context(), "a/b", "", "c")
 	wantErr(t, err, auth.ErrInvalidName)
 	_, _, err = d.CreateJail(t.Context(), "b", "", "a/b")
 	wantErr(t, err, auth.ErrInvalidName)
 	for _, text := range []string{strings.Repeat("x", auth.MaxDescription+1), "\xff"} {
-		_, _, err = d.CreateClient(t.Context(), a.UID, "d", text)
+		_, _, err = d.CreateClient(t.Context(), a.UID, "d", text, nil)
 		wantErr(t, err, auth.ErrInvalidDescription)
 		_, _, err = d.CreateJail(t.Context(), "b", text, "c")
 		wantErr(t, err, auth.ErrInvalidDescription)
 	}
-	if _, _, err := d.CreateClient(t.Context(), a.UID, "d", strings.Repeat("x", auth.MaxDescription)); err != nil {
+	if _, _, err := d.CreateClient(t.Context(), a.UID, "d", strings.Repeat("x", auth.MaxDescription), nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -243,7 +243,7 @@ func TestHangingStorage(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	_, _, err := d.CreateClient(ctx, a.UID, "d", "")
+	_, _, err := d.CreateClient(ctx, a.UID, "d", "", nil)
 	wantErr(t, err, context.DeadlineExceeded)
 	close(s.release)
 	if err := <-done; err != nil {

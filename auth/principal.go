@@ -30,6 +30,8 @@ type Principal struct {
 	Expires    time.Time    // the principal is current before this time
 	MustFanout bool         // must not share the messages of a group
 	Filter     *fdsl.Filter // the messages that it may see; nil for all
+	Streams    []string     // patterns of the streams that it may read; nil for all
+	Publishes  []string     // patterns of the streams that it may publish to; nil for none
 	Fetches    []FetchGrant // the procedures that it may call
 
 	credential *credential
@@ -38,11 +40,16 @@ type Principal struct {
 // A credential is a secret until it is rotated, or a public key until it is replaced.
 type credential struct {
 	principal Principal // whoever presents the credential
+	rights    *rights
 	revoked   atomic.Bool
+	inFlight  inFlight
 }
 
+// rights are the current rights of a client. All its credentials share them.
+type rights struct{ atomic.Pointer[Rights] }
+
 // Current reports whether p's credential is still in force: the client and jail exist, the
-// secret or key is unchanged, and the token has not expired.
+// secret or key is unchanged, the rights were not narrowed, and the token has not expired.
 func (p *Principal) Current() bool {
 	return p.credential != nil && !p.credential.revoked.Load() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
 }
@@ -59,72 +66,28 @@ func (p *Principal) InForce() error {
 	return ErrInvalidCredentials
 }
 
-// An Action is something that a principal may be allowed to do within its jail.
-type Action uint8
-
-// The actions.
-const (
-	Subscribe         Action = iota + 1
-	Publish                  // to a stream
-	Provide                  // a stream: say that messages come, and be told whether anybody wants them
-	Define                   // a stream's schema; also the dry run of it
-	Describe                 // read schemas and the state of a stream
-	ListStreams              //
-	AdministerStreams        // header, pause, resume, delete
-	Serve                    // calls and signals of a service
-	Fetch                    // call a procedure of a service; see MayFetch
-	Signal                   // a service
-	ListServices             //
-	DefineServices           // their schemas; also the dry run of it, and to delete them
-	ManageClients            // create, list, delete; secrets and keys
-	ManageJails              // create, list, delete
-	BackUp                   // the whole server
-	ImportAll                // jails, clients with their secrets, and streams
-	endOfActions
-)
-
-var actionNames = [endOfActions]string{
-	Subscribe:         "subscribe",
-	Publish:           "publish",
-	Provide:           "provide streams",
-	Define:            "define schemas",
-	Describe:          "read schemas",
-	ListStreams:       "list streams",
-	AdministerStreams: "administer streams",
-	Serve:             "serve",
-	Fetch:             "fetch",
-	Signal:            "signal",
-	ListServices:      "list services",
-	DefineServices:    "define services",
-	ManageClients:     "manage clients",
-	ManageJails:       "manage jails",
-	BackUp:            "back up the server",
-	ImportAll:         "import jails and clients",
+// Begin begins a change that p makes, or returns what InForce does. The caller must End the change.
+// The Directory's methods that revoke p's credential wait for that, so nothing is made for a
+// credential after the answer to its revocation. Begin takes no lock and does not wait.
+//
+// Between Begin and End the caller must wait neither for a peer nor for a change of the Directory,
+// which may be the one that waits for it.
+func (p *Principal) Begin() (Change, error) {
+	if p.credential == nil {
+		return Change{}, ErrInvalidCredentials
+	}
+	c := p.credential.inFlight.begin()
+	if err := p.InForce(); err != nil {
+		c.End()
+		return Change{}, err
+	}
+	return c, nil
 }
 
-func (a Action) known() bool { return a > 0 && a < endOfActions }
-
-// String completes the sentence "not allowed to".
-func (a Action) String() string {
-	if !a.known() {
-		return "do this"
+// Rights returns the rights of the client; nil for all. The claims of a token narrow them.
+func (p *Principal) Rights() *Rights {
+	if p.credential == nil {
+		return nil
 	}
-	return actionNames[a]
-}
-
-// May returns nil if principals such as p may take the action, and a *ForbiddenError otherwise.
-// It does not check whether the credential is in force: Current does.
-func (p *Principal) May(action Action) error {
-	switch {
-	case !action.known():
-		return &ForbiddenError{action, "no such action"}
-	case p.Method == MethodToken && action == Fetch && len(p.Fetches) > 0: // MayFetch looks closer
-	case p.Method == MethodToken && action != Subscribe:
-		return &ForbiddenError{action, "the bearer of a token may only subscribe; use the client's id and secret"}
-	case p.Method != MethodBasic && p.Method != MethodToken:
-		return &ForbiddenError{action, "not authenticated"}
-	case (action == ManageJails || action == BackUp || action == ImportAll) && !p.Root:
-		return &ForbiddenError{action, "only clients of the root jail may"}
-	}
-	return nil
+	return p.credential.rights.Load()
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMay(t *testing.T) {
-	const all = "subscribe,publish,provide streams,define schemas,read schemas,list streams,administer streams,serve,fetch,signal,list services,define services,manage clients,"
+	const all = "subscribe,publish,provide streams,define schemas,read schemas,list streams,administer streams,serve,fetch,signal,describe services,list services,define services,manage clients,"
 	for _, c := range []struct {
 		name string
 		p    auth.Principal
@@ -26,7 +26,7 @@ func TestMay(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var may strings.Builder
 			for a := range auth.ImportAll + 2 { // one below the first, one above the last
-				err := c.p.May(a)
+				err := c.p.May(a, "boiler")
 				if err == nil {
 					may.WriteString(a.String() + ",")
 					continue

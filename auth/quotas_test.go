@@ -24,15 +24,15 @@ func TestQuotasOfAJailOutliveTheProcess(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(j.Quotas, own) {
 		t.Fatalf("after a restart: %+v, %v", j, err)
 	}
-	if _, _, err := again.CreateClient(t.Context(), j.UID, "c2", ""); err != nil {
+	if _, _, err := again.CreateClient(t.Context(), j.UID, "c2", "", nil); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = again.CreateClient(t.Context(), j.UID, "c3", "")
+	_, _, err = again.CreateClient(t.Context(), j.UID, "c3", "", nil)
 	wantErr(t, err, auth.ErrTooManyClients)
 	if j, err = again.SetQuotas(t.Context(), "a", nil); err != nil || len(j.Quotas) != 0 {
 		t.Fatalf("%+v, %v", j, err)
 	}
-	if _, _, err := again.CreateClient(t.Context(), j.UID, "c3", ""); err != nil {
+	if _, _, err := again.CreateClient(t.Context(), j.UID, "c3", "", nil); err != nil {
 		t.Errorf("by the default: %v", err)
 	}
 	_, err = again.SetQuotas(t.Context(), "b", nil)

@@ -43,6 +43,7 @@ type clientRecord struct {
 	CreatedAt   time.Time    `json:"createdAt"`
 	Secret      secretRecord `json:"secret"`
 	Key         *keyRecord   `json:"key,omitempty"`
+	Rights      *Rights      `json:"rights,omitempty"` // nil for all
 }
 
 // Limits of texts.

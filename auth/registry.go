@@ -19,6 +19,8 @@ type registry struct {
 	generated sync.Map     // selector → *secretCredential, for generated secrets
 	namesakes sync.Map     // client id → *namesakes
 	chosen    atomic.Int32 // number of secrets that the operator chose
+
+	ended []*credential // revoked by the change that runs; owned by it
 }
 
 // A jail is immutable except for clients and record.Quotas, which registry.mu guards.
@@ -41,6 +43,7 @@ type client struct {
 	jail     *jail
 	record   clientRecord
 	revision uint64 // of the record
+	rights   *rights
 	secret   *secretCredential
 	key      *keyCredential // nil if the client has no public key
 }
@@ -63,16 +66,24 @@ type keyCredential struct {
 }
 
 // newClient makes a client of the jail from its record. It keeps the credentials of the client
-// that has the id now, where the record has the same ones.
+// that has the id now, where the record has the same ones, unless the record has fewer rights.
 func (j *jail) newClient(id string, record clientRecord, revision uint64) (*client, error) {
-	c := &client{id: id, jail: j, record: record, revision: revision}
-	last := j.clients[id]
+	c := &client{id: id, jail: j, record: record, revision: revision, rights: &rights{}}
+	last, verified := j.clients[id], (*digest)(nil)
 	if last == nil || last.record.UID != record.UID {
 		last = &client{}
 	}
+	if last.secret != nil && last.secret.record.equal(record.Secret) {
+		verified = last.secret.verified.Load()
+	}
+	if last.rights == nil || !record.Rights.Includes(last.record.Rights) {
+		last = &client{rights: c.rights}
+	}
+	c.rights = last.rights
 	c.secret = last.secret
 	if c.secret == nil || !c.secret.record.equal(record.Secret) {
 		c.secret = &secretCredential{record: record.Secret}
+		c.secret.verified.Store(verified)
 		c.secret.init(c, MethodBasic)
 	}
 	if record.Key == nil {
@@ -91,6 +102,7 @@ func (j *jail) newClient(id string, record clientRecord, revision uint64) (*clie
 }
 
 func (c *credential) init(of *client, m Method) {
+	c.rights, c.inFlight = of.rights, newInFlight()
 	c.principal = Principal{
 		JailID:     of.jail.id,
 		JailUID:    of.jail.record.UID,
@@ -167,12 +179,15 @@ func (r *registry) replaceLocked(id string, last, next *client) (revoked bool) {
 		next = &client{}
 		known.clients--
 	}
+	if next.rights != nil {
+		next.rights.Store(next.record.Rights)
+	}
 	if last.secret != next.secret {
 		revoked = r.removeSecretLocked(&known, last.secret)
 		r.addSecretLocked(&known, next.secret)
 	}
 	if last.key != next.key {
-		revoked = known.removeKey(last.key) || revoked
+		revoked = r.removeKeyLocked(&known, last.key) || revoked
 		known.addKey(next.key)
 	}
 	if known.clients == 0 {
@@ -198,7 +213,7 @@ func (r *registry) removeSecretLocked(known *namesakes, s *secretCredential) (re
 	if s == nil {
 		return false
 	}
-	s.revoked.Store(true)
+	r.revokeLocked(&s.credential)
 	if s.record.chosen() {
 		known.chosen = slices.DeleteFunc(slices.Clone(known.chosen), func(other *secretCredential) bool { return other == s })
 		r.chosen.Add(-1)
@@ -215,13 +230,18 @@ func (n *namesakes) addKey(k *keyCredential) {
 	}
 }
 
-func (n *namesakes) removeKey(k *keyCredential) (revoked bool) {
+func (r *registry) removeKeyLocked(known *namesakes, k *keyCredential) (revoked bool) {
 	if k == nil {
 		return false
 	}
-	k.revoked.Store(true)
-	n.keys = slices.DeleteFunc(slices.Clone(n.keys), func(other *keyCredential) bool { return other == k })
+	r.revokeLocked(&k.credential)
+	known.keys = slices.DeleteFunc(slices.Clone(known.keys), func(other *keyCredential) bool { return other == k })
 	return true
+}
+
+func (r *registry) revokeLocked(c *credential) {
+	c.revoked.Store(true)
+	r.ended = append(r.ended, c)
 }
 
 // jail returns the jail with the uid, or ErrJailNotFound.

@@ -26,7 +26,7 @@ func TestWhatEachChangeRevokes(t *testing.T) {
 		}, ""},
 		{"delete client", func(d *auth.Directory, uid string) error { return second(d.DeleteClient(ctx, uid, "backend")) }, "own bearer"},
 		{"delete jail", func(d *auth.Directory, _ string) error { return second(d.DeleteJail(ctx, "a")) }, "own bearer other"},
-		{"create", func(d *auth.Directory, uid string) error { return second2(d.CreateClient(ctx, uid, "new", "")) }, ""},
+		{"create", func(d *auth.Directory, uid string) error { return second2(d.CreateClient(ctx, uid, "new", "", nil)) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := openNew(t, unlimited)
@@ -178,7 +178,7 @@ func TestConcurrentChanges(t *testing.T) {
 				j, s, err := d.CreateJail(t.Context(), jail, "", "c")
 				if err == nil {
 					_, _ = d.SetPublicKey(t.Context(), j.UID, "c", pem)
-					_, _, _ = d.CreateClient(t.Context(), j.UID, "d", "")
+					_, _, _ = d.CreateClient(t.Context(), j.UID, "d", "", nil)
 					_, _ = d.Basic("c", s.Reveal(), home)
 				}
 				if p, err := d.Token("c", token, "", home); err == nil {

@@ -151,6 +151,8 @@ func (d *Directory) bearer(key *keyCredential, said *claims) (*Principal, *Refus
 	p := key.principal
 	p.Expires = said.expires.Time
 	p.MustFanout = said.mustFanout
+	p.Streams = said.streams
+	p.Publishes = said.publishes
 	p.Fetches = said.fetches
 	if said.filter != nil {
 		filter, err := fdsl.Compile(said.filter, d.opts.FilterLimits)

@@ -27,7 +27,7 @@ func TestTrusted(t *testing.T) {
 	} {
 		p, err := d.Trusted(test.client, test.jail)
 		wantErr(t, err, test.err)
-		if err == nil && (p.JailUID != test.uid || p.ClientID != test.client || !p.Current() || p.May(auth.Publish) != nil) {
+		if err == nil && (p.JailUID != test.uid || p.ClientID != test.client || !p.Current() || p.May(auth.Publish, "boiler") != nil) {
 			t.Errorf("%+v: %+v", test, p)
 		}
 	}

@@ -12,6 +12,8 @@ type (
 	GroupMove = protocol.GroupMove
 	// ClientInfo is what the gateway shows of a client.
 	ClientInfo = protocol.ClientInfo
+	// Rights are what a client may do; a nil *Rights is everything.
+	Rights = protocol.Rights
 	// JailInfo is what the gateway shows of a jail.
 	JailInfo = protocol.JailInfo
 	// ServiceInfo describes a service with its servers.

@@ -23,18 +23,42 @@ func (c *Client) Clients(ctx context.Context) iter.Seq2[ClientInfo, error] {
 	return list[ClientInfo](ctx, c, request{doing: "list clients", method: http.MethodGet, path: []string{"clients"}}, "clients")
 }
 
-// CreateClient creates a client in the client's own jail.
+// CreateClient creates a client with all rights in the client's own jail.
 func (c *Client) CreateClient(ctx context.Context, id, description string) (NewSecret, error) {
+	return c.createClient(ctx, id, description, nil)
+}
+
+func (c *Client) createClient(ctx context.Context, id, description string, rights *Rights) (NewSecret, error) {
 	r, err := clientCall("create client", http.MethodPost, id)
 	if err != nil {
 		return NewSecret{}, err
 	}
 	r.path = []string{"client"}
 	r.body = struct {
-		ID          string `json:"clientId"`
-		Description string `json:"description"`
-	}{id, description}
+		ID          string  `json:"clientId"`
+		Description string  `json:"description"`
+		Rights      *Rights `json:"rights,omitempty"`
+	}{id, description, rights}
 	return c.secretOf(ctx, r)
+}
+
+// CreateClientWithRights is CreateClient for a client that may do no more than the rights say.
+func (c *Client) CreateClientWithRights(ctx context.Context, id, description string, rights Rights) (NewSecret, error) {
+	return c.createClient(ctx, id, description, &rights)
+}
+
+// SetRights replaces the rights of a client; nil is all rights. If the client may do less than
+// before, its connections end.
+func (c *Client) SetRights(ctx context.Context, id string, rights *Rights) error {
+	r, err := clientCall("set the rights of client", http.MethodPut, id)
+	if err != nil {
+		return err
+	}
+	r.path = append(r.path, "rights")
+	r.body = struct {
+		Rights *Rights `json:"rights"`
+	}{rights}
+	return c.do(ctx, r, nil)
 }
 
 // RotateSecret gives a client a new secret. The old one becomes invalid, and

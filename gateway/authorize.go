@@ -4,22 +4,34 @@ import (
 	"seagate/auth"
 )
 
-// authorize decides whether a principal may do what it asks, and nothing else
-// does. Every operation calls it before it looks at anything, so a refusal tells
-// nothing about what exists.
-func (g *Gateway) authorize(p *auth.Principal, action auth.Action) error {
+// authorize decides whether a principal may do what it asks with the stream or service of that
+// name, and nothing else does. name is "" for actions that are about none. Every operation calls
+// authorize before it looks at anything, so a refusal tells nothing about what exists.
+func (g *Gateway) authorize(p *auth.Principal, action auth.Action, name string) error {
 	if err := p.InForce(); err != nil {
 		return err
 	}
-	return p.May(action)
+	return p.May(action, name)
 }
 
 // authorizeFetch is authorize for calls of one procedure.
 func (g *Gateway) authorizeFetch(p *auth.Principal, service, procedure string) error {
-	if err := g.authorize(p, auth.Fetch); err != nil {
+	if err := g.authorize(p, auth.Fetch, service); err != nil {
 		return err
 	}
 	return p.MayFetch(service, procedure)
+}
+
+// change makes a change for a principal that authorize has let pass. Meanwhile the credential may
+// have been revoked; then change calls nothing. A revocation that comes later is answered after make
+// has returned. make must not change the Directory: see auth.Principal.Begin.
+func change(p *auth.Principal, make func() error) error {
+	begun, err := p.Begin()
+	if err != nil {
+		return err
+	}
+	defer begun.End()
+	return make()
 }
 
 // invalidCredentials is the text that deployed clients compare with.

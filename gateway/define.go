@@ -16,7 +16,11 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	outcome, err := g.Catalog.Define(ctx, streamID(p, stream), def)
+	var outcome schema.Outcome
+	err = change(p, func() (err error) {
+		outcome, err = g.Catalog.Define(ctx, streamID(p, stream), def)
+		return err
+	})
 	if err != nil {
 		return schema.Outcome{}, attempted("define", err)
 	}
@@ -38,7 +42,7 @@ func (g *Gateway) PlanDefine(p *auth.Principal, stream string, definition []byte
 }
 
 func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []byte) (*schema.Definition, error) {
-	if err := g.authorize(p, auth.Define); err != nil {
+	if err := g.authorize(p, auth.Define, stream); err != nil {
 		return nil, err
 	}
 	if err := protocol.CheckStreamName(stream); err != nil {
@@ -62,7 +66,7 @@ func (g *Gateway) definitionRefusal(err error) error {
 
 // defined returns the stream for whoever may describe it.
 func (g *Gateway) defined(p *auth.Principal, stream string) (*catalog.Stream, error) {
-	if err := g.authorize(p, auth.Describe); err != nil {
+	if err := g.authorize(p, auth.Describe, stream); err != nil {
 		return nil, err
 	}
 	s := g.Catalog.Lookup(streamID(p, stream))
@@ -97,7 +101,7 @@ func (g *Gateway) Versions(p *auth.Principal, stream string) ([]*schema.Definiti
 // Version returns one of the definitions that the stream has had. The version
 // is compared part by part: 1 finds "1.0.0".
 func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.Definition, error) {
-	if err := g.authorize(p, auth.Describe); err != nil {
+	if err := g.authorize(p, auth.Describe, stream); err != nil {
 		return nil, err
 	}
 	v, err := schema.ParseVersionText(version)
@@ -115,13 +119,16 @@ func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.De
 }
 
 // VersionsVector returns the versions in force of the streams, in their order,
-// nil where there is no such stream.
+// nil where there is no such stream or the principal may not describe it.
 func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.Version, error) {
-	if err := g.authorize(p, auth.Describe); err != nil {
+	if err := g.authorize(p, auth.ListStreams, ""); err != nil {
 		return nil, err
 	}
 	vector := make([]*schema.Version, len(names))
 	for i, name := range names {
+		if p.May(auth.Describe, name) != nil {
+			continue
+		}
 		if current := g.Catalog.Lookup(streamID(p, name)).Schema(); current != nil {
 			vector[i] = &current.Definition.Version
 		}

@@ -42,6 +42,7 @@ var errorTable = []struct {
 	{auth.ErrTooManyKeys, protocol.CodeTooManyKeys, ""},
 	{auth.ErrInvalidKey, protocol.CodeInvalidKey, ""},
 	{auth.ErrInvalidName, protocol.CodeInvalidName, ""},
+	{auth.ErrInvalidRights, protocol.CodeInvalidRequest, ""},
 	{auth.ErrInvalidDescription, protocol.CodeInvalidRequest, ""},
 
 	{catalog.ErrNotFound, protocol.CodeStreamNotFound, ""},

@@ -296,18 +296,24 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("backup", g.Backup(ctx, who, g.t.TempDir()))
 	_, _, e = g.Clients(who, "", 10)
 	note("clients", e)
-	_, _, e = g.CreateClient(ctx, who, "c", "")
+	_, _, e = g.CreateClient(ctx, who, "c", "", nil)
 	note("create client", e)
 	note("delete client", g.DeleteClient(ctx, who, "c"))
 	_, _, e = g.RotateSecret(ctx, who, "c")
 	note("rotate", e)
 	_, e = g.SetPublicKey(ctx, who, "c", "")
 	note("key", e)
+	_, e = g.SetRights(ctx, who, "c", nil)
+	note("rights", e)
 	_, _, e = g.Jails(who, "", 10)
 	note("jails", e)
 	_, _, e = g.CreateJail(ctx, who, "j", "", "c")
 	note("create jail", e)
 	note("delete jail", g.DeleteJail(ctx, who, "j"))
+	_, e = g.Quotas(who, "another")
+	note("quotas of another jail", e)
+	_, e = g.SetQuotas(ctx, who, "j", nil)
+	note("set quotas of a jail", e)
 	_, e = g.Import(ctx, who, nil, auth.ImportOptions{})
 	note("import jails", e)
 	return refusals
@@ -316,7 +322,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
 	helpers := []string{"Authenticate", "LogIn", "Attend", "Refusal", "Settings", "SetRates", "Probe", "Close", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs", "ConnectionEnded", "RefuseOrigin", "SuppressedLines",
-		"Link", "JoinServices", "Answer", "CallFailure", "CallFailed", "ServiceTotals"} // the operations of Services are tried too
+		"Link", "QuotasOf", "JoinServices", "Answer", "CallFailure", "CallFailed", "ServiceTotals"} // the operations of Services are tried too
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
 	for i := range typ.NumMethod() {
@@ -324,8 +330,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 42 {
-		t.Errorf("the gateway has %d operations; the tests below try 42: add the others to operations", operations)
+	if operations != 45 {
+		t.Errorf("the gateway has %d operations; the tests below try 45: add the others to operations", operations)
 	}
 }
 
@@ -360,7 +366,7 @@ func TestARevokedPrincipalMayNothing(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	g.define(root, "s")
-	_, secret, e := g.CreateClient(t.Context(), root, "app", "")
+	_, secret, e := g.CreateClient(t.Context(), root, "app", "", nil)
 	g.ok(e)
 	app := g.login("app", secret)
 	_, _, e = g.RotateSecret(t.Context(), root, "app")
@@ -402,7 +408,7 @@ func TestJailsNeverSeeEachOther(t *testing.T) {
 		if list, _, _ := g.Clients(a, "", 10); len(list) != 1 {
 			t.Errorf("a sees clients %v", list)
 		}
-		_, _, e := g.CreateClient(ctx, a, "app", "")
+		_, _, e := g.CreateClient(ctx, a, "app", "", nil)
 		g.ok(e)
 		if e := g.DeleteClient(ctx, b, "app"); code(e) != protocol.CodeClientNotFound {
 			t.Errorf("b deletes a's client: %v", e)
@@ -494,7 +500,7 @@ func TestUngroupedSubscriptionsOfAClientMayShare(t *testing.T) {
 		root := g.root()
 		g.define(root, "boiler")
 		g.ok(g.SetHeader(t.Context(), root, "boiler", jsontext.Value(`{"p":0}`)))
-		_, secret, e := g.CreateClient(t.Context(), root, "app", "")
+		_, secret, e := g.CreateClient(t.Context(), root, "app", "", nil)
 		g.ok(e)
 		one, two := g.subscribe(root, "boiler", ""), g.subscribe(root, "boiler", "")
 		named := g.subscribe(root, "boiler", groupA)

@@ -47,7 +47,7 @@ func cursorOf(after string) *groups.Name {
 // Group returns one group of a stream. "" is the group of subscriptions that name
 // none.
 func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, group string) (GroupInfo, error) {
-	if err := g.authorize(p, auth.Describe); err != nil {
+	if err := g.authorize(p, auth.Describe, stream); err != nil {
 		return GroupInfo{}, err
 	}
 	key, err := g.groupKey(p, stream, client, group)
@@ -64,7 +64,7 @@ func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, 
 // MoveGroup moves a group's position, durably. With dryRun it only returns what
 // that would mean. Messages in flight are forgotten.
 func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, client, group string, to Position, dryRun bool) (groups.MoveResult, error) {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return groups.MoveResult{}, err
 	}
 	key, err := g.groupKey(p, stream, client, group)
@@ -75,7 +75,11 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 	if err != nil {
 		return groups.MoveResult{}, err
 	}
-	result, err := g.Catalog.Groups.Topic(key.Topic).Move(ctx, topic, key.Name(), to.from(), dryRun)
+	var result groups.MoveResult
+	err = change(p, func() (err error) {
+		result, err = g.Catalog.Groups.Topic(key.Topic).Move(ctx, topic, key.Name(), to.from(), dryRun)
+		return err
+	})
 	if err != nil {
 		return groups.MoveResult{}, attempted("move the group", err)
 	}
@@ -89,14 +93,14 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 // DeleteGroup deletes a group with its position, durably. The subscriptions of its
 // members end.
 func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, client, group string) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	key, err := g.groupKey(p, stream, client, group)
 	if err != nil {
 		return err
 	}
-	if err := g.Catalog.Groups.Topic(key.Topic).Delete(key.Name()); err != nil {
+	if err := change(p, func() error { return g.Catalog.Groups.Topic(key.Topic).Delete(key.Name()) }); err != nil {
 		return attempted("delete the group", err)
 	}
 	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)

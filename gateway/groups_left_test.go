@@ -15,7 +15,7 @@ import (
 func TestASubscriptionDuringTheDeletionOfItsClientLeavesNoGroup(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
-	_, s, err := g.CreateClient(t.Context(), root, "c", "")
+	_, s, err := g.CreateClient(t.Context(), root, "c", "", nil)
 	g.ok(err)
 	client := g.login("c", s)
 	g.define(root, "s")
@@ -29,11 +29,11 @@ func TestASubscriptionDuringTheDeletionOfItsClientLeavesNoGroup(t *testing.T) {
 	}
 }
 
-// A rotated secret ends the subscription, and the group stays where it is.
-func TestASubscriptionDuringARotationLeavesTheGroup(t *testing.T) {
+// A rotated secret makes no group any more.
+func TestASubscriptionDuringARotationMakesNoGroup(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
-	_, s, err := g.CreateClient(t.Context(), root, "c", "")
+	_, s, err := g.CreateClient(t.Context(), root, "c", "", nil)
 	g.ok(err)
 	client := g.login("c", s)
 	g.define(root, "s")
@@ -43,8 +43,8 @@ func TestASubscriptionDuringARotationLeavesTheGroup(t *testing.T) {
 	if code(err) != protocol.CodeInvalidCredentials {
 		t.Errorf("a revoked credential subscribed: %v", err)
 	}
-	if o := g.Catalog.Groups.Overview(10); o.Groups != 1 || o.Members != 0 {
-		t.Errorf("%d groups with %d members are left, want 1 with none", o.Groups, o.Members)
+	if o := g.Catalog.Groups.Overview(10); o.Groups != 0 || o.Members != 0 {
+		t.Errorf("it left %d groups with %d members", o.Groups, o.Members)
 	}
 }
 

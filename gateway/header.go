@@ -16,7 +16,7 @@ import (
 // group receives it first. It is checked like a message, and counts as one against the client's
 // rate.
 func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream string, header jsontext.Value) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	if err := g.spend(p, 1); err != nil {
@@ -35,7 +35,7 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 
 // ClearHeader removes the stream's header, durably. It counts as SetHeader does.
 func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream string) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	if err := g.spend(p, 1); err != nil {

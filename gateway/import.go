@@ -37,7 +37,7 @@ type imported struct {
 func (g *Gateway) Import(
 	ctx context.Context, p *auth.Principal, jails []ImportedJail, o auth.ImportOptions,
 ) (protocol.Imported, error) {
-	if err := g.authorize(p, auth.ImportAll); err != nil {
+	if err := g.authorize(p, auth.ImportAll, ""); err != nil {
 		return protocol.Imported{}, err
 	}
 	var (
@@ -50,7 +50,7 @@ func (g *Gateway) Import(
 		checkNames(&wrong, fmt.Sprintf("jails[%d]", i), j)
 		tenants = append(tenants, j.ImportedJail)
 	}
-	done, err := g.Directory.Import(ctx, tenants, o, &wrong, func() {
+	done, err := g.Directory.By(p, auth.ImportAll).Import(ctx, tenants, o, &wrong, func() {
 		for i, j := range jails {
 			plan, same := g.planStreams(&wrong, fmt.Sprintf("jails[%d].streams", i), j, o.Overwrite)
 			define, unchanged = append(define, plan...), unchanged+same
@@ -63,7 +63,7 @@ func (g *Gateway) Import(
 		return protocol.Imported{}, err
 	}
 	if !o.DryRun {
-		if err := g.defineAll(ctx, define); err != nil {
+		if err := g.defineAll(ctx, p, define); err != nil {
 			return protocol.Imported{}, err
 		}
 		g.Log.Info("imported", "jail", p.JailID, "client", p.ClientID,
@@ -133,10 +133,14 @@ func (g *Gateway) planStreams(wrong *problems.List, place string, j ImportedJail
 	return plan, unchanged
 }
 
-func (g *Gateway) defineAll(ctx context.Context, define []imported) error {
+func (g *Gateway) defineAll(ctx context.Context, p *auth.Principal, define []imported) error {
 	for _, s := range define {
 		id := streams.ID{Space: g.Directory.JailUID(s.jailID), Name: s.definition.Name}
-		if _, err := g.Catalog.Define(ctx, id, s.definition); err != nil {
+		err := change(p, func() error {
+			_, err := g.Catalog.Define(ctx, id, s.definition)
+			return err
+		})
+		if err != nil {
 			return attempted("define", err)
 		}
 	}

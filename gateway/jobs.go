@@ -57,7 +57,7 @@ func (t *jobs) shard(jail string) *jobShard {
 // right to publish: whoever only reads makes no streams. The making, or a refusal of it,
 // counts as a message against the client's rate.
 func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
-	if err := g.authorize(p, auth.Publish); err != nil {
+	if err := g.authorize(p, auth.Publish, stream); err != nil {
 		return err
 	}
 	id := streamID(p, stream)
@@ -77,7 +77,11 @@ func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 	if err := g.spend(p, 1); err != nil {
 		return err
 	}
-	made, err := g.jobs.open(g.Catalog, id)
+	made := false
+	err := change(p, func() (err error) {
+		made, err = g.jobs.open(g.Catalog, id)
+		return err
+	})
 	if err == nil && made {
 		g.Metrics.JobStreamsMade.Inc()
 		g.Log.Debug("job stream made", "jail", p.JailID, "client", p.ClientID, "stream", stream)
@@ -236,10 +240,14 @@ func (g *Gateway) EndIdleJobs(ctx context.Context) {
 // listeners go when they have had the messages before next. A stream that does not exist
 // is no error.
 func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream string) (deleted bool, next uint64, err error) {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return false, 0, err
 	}
-	if deleted, err := g.endJob(ctx, streamID(p, stream)); err != nil || deleted {
+	err = change(p, func() (err error) {
+		deleted, err = g.endJob(ctx, streamID(p, stream))
+		return err
+	})
+	if err != nil || deleted {
 		if deleted {
 			g.Log.Debug("job stream deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream)
 		}

@@ -130,7 +130,7 @@ func TestWhatEndsALink(t *testing.T) {
 			g := build(t, memory.New(), nil)
 			root := g.root()
 			g.define(root, "boiler")
-			_, secret, err := g.CreateClient(t.Context(), root, "service", "")
+			_, secret, err := g.CreateClient(t.Context(), root, "service", "", nil)
 			g.ok(err)
 			who := g.login("service", secret)
 			l := g.link(who)

@@ -22,7 +22,7 @@ func (l *Link) Serve(_ context.Context, o peer.Offer, to peer.Server) (peer.Regi
 	if err != nil {
 		return nil, l.refused(err)
 	}
-	inner, err := l.services.Serve(o, answering{to, l.gateway})
+	inner, err := l.services.Serve(o, answering{to, l.gateway, l.principal})
 	if err != nil {
 		l.giveBack(&l.places)
 		return nil, l.refused(err)
@@ -60,13 +60,14 @@ func (r *linkRegistration) Withdraw(grace time.Duration) {
 // answering is a server whose answers are checked.
 type answering struct {
 	peer.Server
-	gateway *Gateway
+	gateway   *Gateway
+	principal *auth.Principal
 }
 
 // Call implements peer.Server.
 func (s answering) Call(c *peer.Call) bool {
 	inner := *c
-	c.SetAnswerer(&checkedAnswers{s.gateway, &inner})
+	c.SetAnswerer(&checkedAnswers{s.gateway, s.principal, &inner})
 	if s.Server.Call(c) {
 		return true
 	}
@@ -76,21 +77,22 @@ func (s answering) Call(c *peer.Call) bool {
 
 // checkedAnswers takes the answers to a call. It implements peer.Answerer.
 type checkedAnswers struct {
-	gateway *Gateway
-	call    *peer.Call
+	gateway   *Gateway
+	principal *auth.Principal // of the server
+	call      *peer.Call
 }
 
 // Part implements peer.Answerer.
 func (a *checkedAnswers) Part(body []byte) error {
-	return a.gateway.Answer(a.call, protocol.Answer{Result: orNull(body), More: true})
+	return a.gateway.Answer(a.principal, a.call, protocol.Answer{Result: orNull(body), More: true})
 }
 
 // Answer implements peer.Answerer.
 func (a *checkedAnswers) Answer(result []byte, failure *peer.ServerError) error {
 	if failure == nil {
-		return a.gateway.Answer(a.call, protocol.Answer{Result: orNull(result)})
+		return a.gateway.Answer(a.principal, a.call, protocol.Answer{Result: orNull(result)})
 	}
-	return a.gateway.Answer(a.call, protocol.Answer{Error: &protocol.CallError{
+	return a.gateway.Answer(a.principal, a.call, protocol.Answer{Error: &protocol.CallError{
 		Code: failure.Code, Message: failure.Message, Details: failure.Details,
 	}})
 }
@@ -117,9 +119,9 @@ func (l *Link) Signal(_ context.Context, s peer.Signal) (reached int, err error)
 }
 
 // Watch implements peer.Link. It tells nothing if the link has as many subscriptions, watches
-// and servers as it may have, or if its principal may not list services.
+// and servers as it may have, or if its principal may not describe the service.
 func (l *Link) Watch(service string, changed func(servers int)) (stop func()) {
-	if l.gateway.authorize(l.principal, auth.ListServices) != nil || l.takePlace() != nil {
+	if l.gateway.authorize(l.principal, auth.DescribeService, service) != nil || l.takePlace() != nil {
 		return func() {}
 	}
 	inner := l.services.link.Watch(service, changed)
@@ -131,7 +133,7 @@ func (l *Link) Watch(service string, changed func(servers int)) (stop func()) {
 
 // Service implements peer.Link.
 func (l *Link) Service(ctx context.Context, name string) (peer.Service, error) {
-	if err := l.gateway.authorize(l.principal, auth.ListServices); err != nil {
+	if err := l.gateway.authorize(l.principal, auth.DescribeService, name); err != nil {
 		return peer.Service{}, l.refused(err)
 	}
 	s, err := l.services.link.Service(ctx, name)
@@ -140,9 +142,10 @@ func (l *Link) Service(ctx context.Context, name string) (peer.Service, error) {
 
 // List implements peer.Link.
 func (l *Link) List(ctx context.Context, after string, limit int) (list []peer.Service, more bool, err error) {
-	if err := l.gateway.authorize(l.principal, auth.ListServices); err != nil {
+	if err := l.gateway.authorize(l.principal, auth.ListServices, ""); err != nil {
 		return nil, false, l.refused(err)
 	}
-	list, more, err = l.services.link.List(ctx, after, limit)
+	list, more, err = describable(l.principal, after, limit, func(s peer.Service) string { return s.Name },
+		func(after string) ([]peer.Service, bool, error) { return l.services.link.List(ctx, after, limit) })
 	return list, more, l.refused(err)
 }

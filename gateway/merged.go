@@ -55,19 +55,22 @@ type MergedStream struct {
 // A MergedSubscription is one client's place in several streams, whose messages
 // come in the order of their timestamps.
 type MergedSubscription struct {
-	gateway *Gateway
-	request MergedRequest
-	sink    MergedSink
-	merge   *merge.Merge
-	filters []*sharedFilter // by stream; nil: everything is visible
-	release []func()        // releases the filters
+	gateway   *Gateway
+	principal *auth.Principal
+	request   MergedRequest
+	sink      MergedSink
+	merge     *merge.Merge
+	filters   []*sharedFilter // by stream; nil: everything is visible
+	release   []func()        // releases the filters
 }
 
 // SubscribeMerged begins a merged subscription. Nothing is delivered before
 // Start.
 func (g *Gateway) SubscribeMerged(ctx context.Context, p *auth.Principal, r MergedRequest, sink MergedSink) (*MergedSubscription, error) {
-	if err := g.authorize(p, auth.Subscribe); err != nil {
-		return nil, err
+	for _, stream := range r.Streams {
+		if err := g.authorize(p, auth.Subscribe, stream.Name); err != nil {
+			return nil, err
+		}
 	}
 	opts := merge.Options{Wait: r.Wait, Shard: g.shards.Add(1)}
 	if r.By != "" {
@@ -77,7 +80,7 @@ func (g *Gateway) SubscribeMerged(ctx context.Context, p *auth.Principal, r Merg
 		}
 		opts.By = by
 	}
-	s := &MergedSubscription{gateway: g, request: r, sink: sink, filters: make([]*sharedFilter, len(r.Streams))}
+	s := &MergedSubscription{gateway: g, principal: p, request: r, sink: sink, filters: make([]*sharedFilter, len(r.Streams))}
 	joined := false
 	defer func() { // also if a filter panics
 		if !joined {
@@ -152,7 +155,12 @@ func (s *MergedSubscription) Close() {
 // mergeSink is a MergedSubscription as its merge sees it.
 type mergeSink struct{ *MergedSubscription }
 
-func (s mergeSink) Deliver(items []merge.Item) int { return s.sink.Deliver(items) }
+func (s mergeSink) Deliver(items []merge.Item) int {
+	if !s.principal.Current() { // its connection is about to end
+		return 0
+	}
+	return s.sink.Deliver(items)
+}
 
 func (s mergeSink) Dropped(stream int, why merge.Reason, n int) {
 	s.gateway.Metrics.MergeDropped.WithLabelValues(why.String()).Add(float64(n))

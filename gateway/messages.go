@@ -60,7 +60,7 @@ const pageBytes = 1 << 20
 // Messages returns at most limit messages from a position on, without those that
 // the principal may not see. A page may be empty although More is true.
 func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string, from Position, limit int) (Page, error) {
-	if err := g.authorize(p, auth.Subscribe); err != nil {
+	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
 		return Page{}, err
 	}
 	topic, err := g.readable(p, stream)
@@ -70,6 +70,9 @@ func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string
 	page, err := readPage(ctx, topic, from, limit)
 	if err != nil {
 		return Page{}, attempted("read the messages", err)
+	}
+	if err := p.InForce(); err != nil { // it may have been revoked meanwhile
+		return Page{}, err
 	}
 	if p.Filter != nil {
 		page.Messages = g.seen(p, stream, page.Messages)

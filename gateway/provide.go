@@ -41,7 +41,7 @@ func (p provider) End(error) {
 // message against the rate of the client, because all subscribers that asked
 // for the state of the stream are told.
 func (g *Gateway) Provide(p *auth.Principal, stream string, sink ProvideSink) (*Provision, streams.Interest, error) {
-	if err := g.authorize(p, auth.Provide); err != nil {
+	if err := g.authorize(p, auth.Provide, stream); err != nil {
 		return nil, streams.Interest{}, err
 	}
 	if err := g.spend(p, 1); err != nil {
@@ -52,11 +52,14 @@ func (g *Gateway) Provide(p *auth.Principal, stream string, sink ProvideSink) (*
 		return nil, streams.Interest{}, err
 	}
 	made := &Provision{gateway: g, principal: p, stream: stream, sink: sink}
-	out, now, err := topic.Out(provider{made})
+	var now streams.Interest
+	err = change(p, func() (err error) {
+		made.out, now, err = topic.Out(provider{made})
+		return err
+	})
 	if err != nil {
 		return nil, streams.Interest{}, attempted("provide the stream", err)
 	}
-	made.out = out
 	g.Metrics.Provided.Inc()
 	return made, now, nil
 }
@@ -70,6 +73,9 @@ func (p *Provision) Interest() streams.Interest { return p.out.Interest() }
 // Pause says that the provider pauses, or goes on. Subscribers are told in order
 // with what was published before. It counts as one message, as Provide does.
 func (p *Provision) Pause(paused bool) error {
+	if err := p.principal.InForce(); err != nil {
+		return err
+	}
 	if err := p.gateway.spend(p.principal, 1); err != nil {
 		return err
 	}

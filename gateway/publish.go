@@ -51,8 +51,14 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 		done(protocol.Published{}, err)
 		return
 	}
+	begun, err := p.Begin() // the credential may have been revoked while the messages were checked
+	if err != nil {
+		done(protocol.Published{}, err)
+		return
+	}
 	messages, bytes := a.messages, size(a.messages)
 	answer := func(sent streams.Sent, err error) {
+		begun.End()
 		if err != nil {
 			done(protocol.Published{}, attempted("publish", err))
 			return
@@ -68,6 +74,10 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 	key := ""
 	if pub.ID != "" {
 		key = p.ClientUID + "/" + pub.ID // not by the client's id, which other jails may have too
+		if p.Method == auth.MethodToken {
+			// The bearers share ids, but not with the client. An id has no control characters.
+			key = p.ClientUID + "/\x00" + pub.ID
+		}
 	}
 	switch {
 	case a.header != nil:
@@ -92,11 +102,11 @@ var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batc
 
 // admit does everything that comes before the messages are appended.
 func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err error) {
-	if err := g.authorize(p, auth.Publish); err != nil {
+	if err := g.authorize(p, auth.Publish, pub.Stream); err != nil {
 		return a, err
 	}
 	if pub.Header != nil {
-		if err := g.authorize(p, auth.AdministerStreams); err != nil {
+		if err := g.authorize(p, auth.AdministerStreams, pub.Stream); err != nil {
 			return a, err
 		}
 	}

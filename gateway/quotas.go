@@ -45,7 +45,7 @@ func (g *Gateway) Quotas(p *auth.Principal, id string) (JailQuotas, error) {
 	if id == "" || id == p.JailID {
 		id, action = p.JailID, auth.ListStreams
 	}
-	if err := g.authorize(p, action); err != nil {
+	if err := g.authorize(p, action, ""); err != nil {
 		return JailQuotas{}, err
 	}
 	j, err := g.Directory.Jail(id)
@@ -72,12 +72,12 @@ func (g *Gateway) QuotasOf(j auth.Jail) JailQuotas {
 // SetQuotas replaces the limits that are set for the jail alone, durably; the defaults hold for
 // the others. What the jail has beyond a lower limit stays.
 func (g *Gateway) SetQuotas(ctx context.Context, p *auth.Principal, id string, own quota.Own) (JailQuotas, error) {
-	if err := g.authorize(p, auth.ManageJails); err != nil {
+	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
 		return JailQuotas{}, err
 	}
 	g.quotasMu.Lock() // so that what holds is what is stored
 	defer g.quotasMu.Unlock()
-	j, err := g.Directory.SetQuotas(ctx, id, own)
+	j, err := g.Directory.By(p, auth.ManageJails).SetQuotas(ctx, id, own)
 	if err != nil {
 		return JailQuotas{}, attempted("set the quotas", err)
 	}

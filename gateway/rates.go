@@ -20,7 +20,11 @@ type rates struct {
 	limiters map[rateKey]*rate.Limiter
 }
 
-type rateKey struct{ jail, client string }
+// A rateKey names a client, or the bearers of its tokens, who share a budget.
+type rateKey struct {
+	jail, client string
+	bearers      bool
+}
 
 // allow takes n messages from the client's budget. A batch larger than a
 // second's worth never fits.
@@ -28,7 +32,7 @@ func (r *rates) allow(p *auth.Principal, n int) bool {
 	if r.perSecond.Load() == 0 {
 		return true
 	}
-	return r.of(rateKey{p.JailUID, p.ClientUID}).AllowN(time.Now(), n)
+	return r.of(rateKey{p.JailUID, p.ClientUID, p.Method == auth.MethodToken}).AllowN(time.Now(), n)
 }
 
 func (r *rates) of(key rateKey) *rate.Limiter {

@@ -151,7 +151,7 @@ func TestARepeatAddsNothing(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	g.define(root, "s")
-	_, secret, e := g.CreateClient(t.Context(), root, "other", "")
+	_, secret, e := g.CreateClient(t.Context(), root, "other", "", nil)
 	g.ok(e)
 	g.who = root
 	g.ok(g.publishOnce("a", `{"p":1}`))
@@ -277,7 +277,7 @@ func TestGroupsGoWithTheirClientAndTheirStream(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	g.define(root, "s")
-	_, secret, e := g.CreateClient(ctx, root, "app", "")
+	_, secret, e := g.CreateClient(ctx, root, "app", "", nil)
 	g.ok(e)
 	for _, who := range []string{"root", "app"} {
 		principal := root

@@ -33,7 +33,11 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	outcome, err := g.Catalog.Services.Define(ctx, serviceID(p, service), def)
+	var outcome schema.Outcome
+	err = change(p, func() (err error) {
+		outcome, err = g.Catalog.Services.Define(ctx, serviceID(p, service), def)
+		return err
+	})
 	if err != nil {
 		return schema.Outcome{}, attempted("define the service", err)
 	}
@@ -55,7 +59,7 @@ func (g *Gateway) PlanDefineService(p *auth.Principal, service string, definitio
 }
 
 func (g *Gateway) readService(p *auth.Principal, service string, definition []byte) (*schema.Definition, error) {
-	if err := g.authorize(p, auth.DefineServices); err != nil {
+	if err := g.authorize(p, auth.DefineServices, service); err != nil {
 		return nil, err
 	}
 	if err := protocol.CheckServiceName(service); err != nil {
@@ -77,10 +81,10 @@ func checkProcedure(name string) error {
 // DeleteServiceDefinition deletes all versions of a service's definition, durably. Its
 // servers stay, and its calls are not checked any more.
 func (g *Gateway) DeleteServiceDefinition(ctx context.Context, p *auth.Principal, service string) error {
-	if err := g.authorize(p, auth.DefineServices); err != nil {
+	if err := g.authorize(p, auth.DefineServices, service); err != nil {
 		return err
 	}
-	err := g.Catalog.Services.Delete(ctx, serviceID(p, service))
+	err := change(p, func() error { return g.Catalog.Services.Delete(ctx, serviceID(p, service)) })
 	if errors.Is(err, catalog.ErrNotFound) {
 		return protocol.Errorf(protocol.CodeNoSuchService, "the service %q is not defined", service)
 	}
@@ -95,9 +99,37 @@ func (g *Gateway) DeleteServiceDefinition(ctx context.Context, p *auth.Principal
 // servers and those that are defined, in the order of their names, from the first name
 // higher than after. more reports whether others follow.
 func (g *Gateway) ListServices(p *auth.Principal, after string, limit int) (list []ServiceView, more bool, err error) {
-	if err := g.authorize(p, auth.ListServices); err != nil {
+	if err := g.authorize(p, auth.ListServices, ""); err != nil {
 		return nil, false, err
 	}
+	return describable(p, after, limit, func(s ServiceView) string { return s.Name },
+		func(after string) ([]ServiceView, bool, error) { return g.allServices(p, after, limit) })
+}
+
+// describable returns at most limit of the services that p may describe, of pages of all services.
+// Nothing may follow although more is true.
+func describable[T any](p *auth.Principal, after string, limit int, name func(T) string,
+	page func(after string) ([]T, bool, error)) (list []T, more bool, err error) {
+	for more = true; more && len(list) < limit; {
+		var all []T
+		if all, more, err = page(after); err != nil {
+			return nil, false, err
+		}
+		for i, one := range all {
+			after = name(one)
+			if p.May(auth.DescribeService, after) != nil {
+				continue
+			}
+			if list = append(list, one); len(list) == limit {
+				return list, more || i < len(all)-1, nil
+			}
+		}
+	}
+	return list, more, nil
+}
+
+// allServices is ListServices with those that the principal may not describe.
+func (g *Gateway) allServices(p *auth.Principal, after string, limit int) (list []ServiceView, more bool, err error) {
 	s := g.JoinServices(p)
 	defer s.Close()
 	served, more, err := s.link.List(context.Background(), after, limit)
@@ -136,7 +168,7 @@ func mergeOrder(served []peer.Service, defined []*catalog.Service) int {
 
 // Service returns a service of the principal's jail.
 func (g *Gateway) Service(p *auth.Principal, name string) (ServiceView, error) {
-	if err := g.authorize(p, auth.ListServices); err != nil {
+	if err := g.authorize(p, auth.DescribeService, name); err != nil {
 		return ServiceView{}, err
 	}
 	s := g.JoinServices(p)
@@ -153,7 +185,7 @@ func (g *Gateway) Service(p *auth.Principal, name string) (ServiceView, error) {
 // ServiceVersion returns one of the definitions that the service has had. The version is
 // compared part by part: 1 finds "1.0.0". "" is the one in force.
 func (g *Gateway) ServiceVersion(p *auth.Principal, service, version string) (*schema.Definition, error) {
-	if err := g.authorize(p, auth.ListServices); err != nil {
+	if err := g.authorize(p, auth.DescribeService, service); err != nil {
 		return nil, err
 	}
 	history := g.Catalog.Services.Lookup(serviceID(p, service)).History()

@@ -72,10 +72,14 @@ func (s *Services) Release(bytes int) { s.gateway.services.Release(s.principal.C
 
 // Serve makes a server of a service.
 func (s *Services) Serve(o peer.Offer, to peer.Server) (peer.Registration, error) {
-	if err := s.gateway.authorize(s.principal, auth.Serve); err != nil {
+	if err := s.gateway.authorize(s.principal, auth.Serve, o.Service); err != nil {
 		return nil, err
 	}
-	r, err := s.link.Serve(context.Background(), o, to)
+	var r peer.Registration
+	err := change(s.principal, func() (err error) {
+		r, err = s.link.Serve(context.Background(), o, to)
+		return err
+	})
 	return r, attempted("serve", err)
 }
 
@@ -90,28 +94,35 @@ func (s *Services) Fetch(r peer.Request, to peer.Replies) (peer.Pending, error) 
 		return nil, err
 	}
 	r.Body, r.CheckResult = body, s.gateway.resultCheck(defined, r.Procedure)
-	pending, err := s.link.Fetch(context.Background(), r, to)
+	var pending peer.Pending
+	err = change(s.principal, func() (err error) {
+		pending, err = s.link.Fetch(context.Background(), r, to)
+		return err
+	})
 	return pending, s.gateway.callError(r.Service, r.Procedure, err)
 }
 
 // Signal sends a message to one server of a service, or to all. It returns how
 // many took it. The body is checked as that of a call.
 func (s *Services) Signal(m peer.Signal) (reached int, err error) {
-	if err := s.gateway.authorize(s.principal, auth.Signal); err != nil {
+	if err := s.gateway.authorize(s.principal, auth.Signal, m.Service); err != nil {
 		return 0, err
 	}
 	if m.Body, _, err = s.checkCall(m.Service, m.Procedure, m.Body); err != nil {
 		return 0, err
 	}
-	reached, err = s.link.Signal(context.Background(), m)
+	err = change(s.principal, func() (err error) {
+		reached, err = s.link.Signal(context.Background(), m)
+		return err
+	})
 	s.gateway.Metrics.Signals.Add(float64(reached))
 	return reached, s.gateway.callError(m.Service, m.Procedure, err)
 }
 
-// Answer answers a call that a server of this gateway took. An answer that is
+// Answer answers a call that a server took whose client is p. An answer that is
 // refused ends the call all the same, except with call_not_found: its caller
 // gets server_error, and does not wait for a better one.
-func (g *Gateway) Answer(c *peer.Call, a protocol.Answer) error {
+func (g *Gateway) Answer(p *auth.Principal, c *peer.Call, a protocol.Answer) error {
 	checked := &a.Result
 	if a.Error != nil {
 		checked = &a.Error.Details
@@ -126,7 +137,7 @@ func (g *Gateway) Answer(c *peer.Call, a protocol.Answer) error {
 		}
 		*checked = body
 	}
-	return g.sizeError(attempted("answer", give(c, a)))
+	return g.sizeError(attempted("answer", change(p, func() error { return give(c, a) })))
 }
 
 func give(c *peer.Call, a protocol.Answer) error {

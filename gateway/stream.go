@@ -17,15 +17,22 @@ type StreamInfo struct {
 	Topic   streams.Info
 }
 
-// Streams returns at most limit streams of the principal's jail in the order of
-// their names, from the first name higher than after. more reports whether others
+// Streams returns at most limit streams of the principal's jail, of those that it
+// may describe, in the order of their names, from the first name higher than after. more reports whether others
 // follow.
 func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []StreamInfo, more bool, err error) {
-	if err := g.authorize(p, auth.ListStreams); err != nil {
+	if err := g.authorize(p, auth.ListStreams, ""); err != nil {
 		return nil, false, err
 	}
-	for _, s := range g.Catalog.List(p.JailUID, after, limit+1, g.settings.AcceptUndefined) {
-		list = append(list, describe(s))
+	for end := false; !end && len(list) <= limit; {
+		some := g.Catalog.List(p.JailUID, after, limit+1, g.settings.AcceptUndefined)
+		end = len(some) <= limit
+		for _, s := range some {
+			after = s.ID().Name
+			if p.May(auth.Describe, after) == nil {
+				list = append(list, describe(s))
+			}
+		}
 	}
 	if more = len(list) > limit; more {
 		list = list[:limit]
@@ -45,7 +52,7 @@ func (g *Gateway) Stream(p *auth.Principal, stream string) (StreamInfo, error) {
 // existing returns a stream that is defined, or that is undefined and has a topic,
 // if the principal may describe it.
 func (g *Gateway) existing(p *auth.Principal, stream string) (*catalog.Stream, error) {
-	if err := g.authorize(p, auth.Describe); err != nil {
+	if err := g.authorize(p, auth.Describe, stream); err != nil {
 		return nil, err
 	}
 	s := g.Catalog.Lookup(streamID(p, stream))
@@ -66,14 +73,14 @@ func describe(s *catalog.Stream) StreamInfo {
 // DeleteStream deletes a stream with its messages, header, groups and all
 // versions of its schema, durably. Its subscriptions end.
 func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream string) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	s, err := g.existing(p, stream)
 	if err != nil {
 		return err
 	}
-	if err := g.Catalog.Delete(ctx, s.ID()); err != nil && !errors.Is(err, catalog.ErrNotFound) { // deleted meanwhile
+	if err := change(p, func() error { return g.Catalog.Delete(ctx, s.ID()) }); err != nil && !errors.Is(err, catalog.ErrNotFound) { // deleted meanwhile
 		return attempted("delete the stream", err)
 	}
 	g.audit(p, "stream deleted", stream)
@@ -83,7 +90,7 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 // Hold pauses a stream, or ends that, durably. A stream that is held refuses
 // messages.
 func (g *Gateway) Hold(ctx context.Context, p *auth.Principal, stream string, held bool) error {
-	if err := g.authorize(p, auth.AdministerStreams); err != nil {
+	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	what := "stream resumed"
@@ -93,12 +100,12 @@ func (g *Gateway) Hold(ctx context.Context, p *auth.Principal, stream string, he
 	return g.store(p, stream, what, func(t *streams.Topic) error { return t.Hold(ctx, held) })
 }
 
-func (g *Gateway) store(p *auth.Principal, stream, what string, change func(*streams.Topic) error) error {
+func (g *Gateway) store(p *auth.Principal, stream, what string, make func(*streams.Topic) error) error {
 	topic, err := g.topic(p, stream)
 	if err != nil {
 		return err
 	}
-	if err := change(topic); err != nil {
+	if err := change(p, func() error { return make(topic) }); err != nil {
 		return attempted("change the stream", err)
 	}
 	if topic.IsTransient() { // a job may set its header many times a second

@@ -134,7 +134,7 @@ func (p *place) leave() {
 // Subscribe begins a subscription, in the group that the request names or in none.
 // Nothing is delivered before Start.
 func (g *Gateway) Subscribe(ctx context.Context, p *auth.Principal, r Request, sink Sink) (*Subscription, error) {
-	if err := g.authorize(p, auth.Subscribe); err != nil {
+	if err := g.authorize(p, auth.Subscribe, r.Stream); err != nil {
 		return nil, err
 	}
 	return g.subscribe(ctx, p, r, sink)
@@ -162,7 +162,10 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	}()
 	if !mayWait {
 		var at *place
-		at, err = s.join(ctx, topic, r)
+		err = change(p, func() (err error) {
+			at, err = s.join(ctx, topic, r)
+			return err
+		})
 		s.place.Store(at)
 		mayWait = g.mayWait(r, err) // it was deleted meanwhile
 	}
@@ -249,9 +252,6 @@ func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Re
 	if at.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
 		return err
 	}
-	if err := s.stillMayJoin(); err != nil {
-		return err
-	}
 	at.next, at.bounds, at.state = at.membership.Position(), topic.Readable(), at.membership.State()
 	header := topic.Header()
 	if r.Group != "" {
@@ -261,21 +261,6 @@ func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Re
 	}
 	at.header = s.visibleHeader(header)
 	return nil
-}
-
-// stillMayJoin returns an error if the credentials were revoked while the subscription
-// joined its group. DeleteClient first deletes the client and then its groups, so a group
-// that it has not found is deleted here.
-func (s *Subscription) stillMayJoin() error {
-	p := s.principal
-	err := p.InForce()
-	if err == nil {
-		return nil
-	}
-	if _, client := s.gateway.Directory.Names(p.JailUID, p.ClientUID); client == "" {
-		s.gateway.deleteGroups(p.JailUID, p.ClientUID, p.ClientID)
-	}
-	return err
 }
 
 // visibleHeader returns the header if there is one and the filter passes it.
@@ -335,7 +320,7 @@ func (s *Subscription) Shared() bool { return s.current().membership != nil }
 // one that acknowledges explicitly it confirms gaps only.
 func (s *Subscription) Ack(tag uint64) {
 	if m := s.current().membership; m != nil {
-		m.Ack(tag)
+		_ = change(s.principal, func() error { m.Ack(tag); return nil })
 	}
 }
 
@@ -366,7 +351,7 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
 	}
 	err := error(groups.ErrNotExplicit)
 	if m := s.current().membership; m != nil {
-		err = tell(m)
+		err = change(s.principal, func() error { return tell(m) })
 	}
 	return attempted("acknowledge", err)
 }
@@ -434,6 +419,9 @@ func (c consumer) passed(seq uint64) {
 }
 
 func (c consumer) deliver(b *streams.Batch) int {
+	if !c.principal.Current() { // its connection is about to end
+		return 0
+	}
 	if c.filter == nil {
 		taken, _ := c.sink.Deliver(b, nil)
 		return taken
@@ -468,6 +456,9 @@ func (m member) Visible(b *streams.Batch) []int {
 }
 
 func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag uint64) {
+	if !m.principal.Current() { // its connection is about to end
+		return 0, 0
+	}
 	return m.sink.Deliver(b, share)
 }
 

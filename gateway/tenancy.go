@@ -12,23 +12,23 @@ import (
 // their ids, from the first id higher than after. more reports whether others
 // follow.
 func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []auth.Client, more bool, err error) {
-	if err := g.authorize(p, auth.ManageClients); err != nil {
+	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return nil, false, err
 	}
 	list, more, err = g.Directory.Clients(p.JailUID, after, limit)
 	return list, more, attempted("list the clients", err)
 }
 
-// CreateClient makes a client of the principal's jail, durably. The secret is
-// not kept and cannot be shown again.
-func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string) (auth.Client, secret.Text, error) {
-	if err := g.authorize(p, auth.ManageClients); err != nil {
+// CreateClient makes a client of the principal's jail, durably, with the rights,
+// nil for all. The secret is not kept and cannot be shown again.
+func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string, rights *auth.Rights) (auth.Client, secret.Text, error) {
+	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
 	if err := protocol.CheckClientID(id); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
-	client, made, err := g.Directory.CreateClient(ctx, p.JailUID, id, description)
+	client, made, err := g.Directory.By(p, auth.ManageClients).CreateClient(ctx, p.JailUID, id, description, rights)
 	if err != nil {
 		return auth.Client{}, secret.Text{}, attempted("create the client", err)
 	}
@@ -39,10 +39,10 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 // DeleteClient deletes a client of the principal's jail with its groups,
 // durably, and ends its connections.
 func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string) error {
-	if err := g.authorize(p, auth.ManageClients); err != nil {
+	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return err
 	}
-	client, err := g.Directory.DeleteClient(ctx, p.JailUID, id)
+	client, err := g.Directory.By(p, auth.ManageClients).DeleteClient(ctx, p.JailUID, id)
 	if err != nil {
 		return attempted("delete the client", err)
 	}
@@ -62,10 +62,10 @@ func (g *Gateway) deleteGroups(jailUID, clientUID, clientID string) {
 // RotateSecret gives a client of the principal's jail a new secret, durably,
 // and ends the connections that rely on the old one.
 func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, secret.Text, error) {
-	if err := g.authorize(p, auth.ManageClients); err != nil {
+	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
-	client, made, err := g.Directory.RotateSecret(ctx, p.JailUID, id)
+	client, made, err := g.Directory.By(p, auth.ManageClients).RotateSecret(ctx, p.JailUID, id)
 	if err != nil {
 		return auth.Client{}, secret.Text{}, attempted("rotate the secret", err)
 	}
@@ -73,14 +73,28 @@ func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string
 	return client, made, nil
 }
 
+// SetRights replaces the rights of a client of the principal's jail, nil for all,
+// durably. If it may do less than before, its connections end.
+func (g *Gateway) SetRights(ctx context.Context, p *auth.Principal, id string, rights *auth.Rights) (auth.Client, error) {
+	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+		return auth.Client{}, err
+	}
+	client, err := g.Directory.By(p, auth.ManageClients).SetRights(ctx, p.JailUID, id, rights)
+	if err != nil {
+		return auth.Client{}, attempted("set the rights", err)
+	}
+	g.audit(p, "rights set", id)
+	return client, nil
+}
+
 // SetPublicKey sets the key that a client's tokens are verified with, or
 // clears it if pem is empty, durably, and ends the connections that rely on
 // the old one.
 func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem string) (auth.Client, error) {
-	if err := g.authorize(p, auth.ManageClients); err != nil {
+	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
-	client, err := g.Directory.SetPublicKey(ctx, p.JailUID, id, pem)
+	client, err := g.Directory.By(p, auth.ManageClients).SetPublicKey(ctx, p.JailUID, id, pem)
 	if err != nil {
 		return auth.Client{}, attempted("set the public key", err)
 	}
@@ -95,7 +109,7 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 // Jails returns at most limit jails in the order of their ids, from the first id
 // higher than after. more reports whether others follow.
 func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth.Jail, more bool, err error) {
-	if err := g.authorize(p, auth.ManageJails); err != nil {
+	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
 		return nil, false, err
 	}
 	list, more = g.Directory.Jails(after, limit)
@@ -105,7 +119,7 @@ func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth
 // CreateJail makes a jail and its first client, durably. The secret is not
 // kept and cannot be shown again.
 func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, secret.Text, error) {
-	if err := g.authorize(p, auth.ManageJails); err != nil {
+	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
 		return auth.Jail{}, secret.Text{}, err
 	}
 	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client)} {
@@ -113,7 +127,7 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 			return auth.Jail{}, secret.Text{}, err
 		}
 	}
-	jail, made, err := g.Directory.CreateJail(ctx, id, name, client)
+	jail, made, err := g.Directory.By(p, auth.ManageJails).CreateJail(ctx, id, name, client)
 	if err != nil {
 		return auth.Jail{}, secret.Text{}, attempted("create the jail", err)
 	}
@@ -124,10 +138,10 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 // DeleteJail deletes a jail with its clients and streams, durably, and ends
 // all its connections. The root jail stays.
 func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) error {
-	if err := g.authorize(p, auth.ManageJails); err != nil {
+	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
 		return err
 	}
-	jail, err := g.Directory.DeleteJail(ctx, id)
+	jail, err := g.Directory.By(p, auth.ManageJails).DeleteJail(ctx, id)
 	if err != nil {
 		return attempted("delete the jail", err)
 	}

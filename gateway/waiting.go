@@ -217,7 +217,7 @@ func (s *Subscription) begin(ctx context.Context) {
 // joinNew joins a stream that was made after the subscription. Whatever is published from
 // its first definition on belongs to it.
 func (s *Subscription) joinNew(ctx context.Context) (*place, error) {
-	if err := s.gateway.authorize(s.principal, auth.Subscribe); err != nil {
+	if err := s.gateway.authorize(s.principal, auth.Subscribe, s.stream); err != nil {
 		return nil, err
 	}
 	topic, err := s.gateway.readable(s.principal, s.stream)
@@ -229,7 +229,12 @@ func (s *Subscription) joinNew(ctx context.Context) (*place, error) {
 		// Not later, since messages may have been published since the definition.
 		r.From.Kind, r.From.Seq = protocol.PositionSeq, min(s.after, topic.Bounds().Next)
 	}
-	return s.join(ctx, topic, r)
+	var at *place
+	err = change(s.principal, func() (err error) {
+		at, err = s.join(ctx, topic, r)
+		return err
+	})
+	return at, err
 }
 
 // Close ends what the gateway does by itself, and waits for it. It ends the links in this

@@ -27,7 +27,7 @@ var codeTable = []CodeInfo{
 	{CodeCredentialsRequired, 401, 0, "Credentials required",
 		"Send the client id and its secret with HTTP Basic authentication."},
 	{CodeForbidden, 403, 0, "Forbidden",
-		"Use the credentials of a client that has this right: a token only reads, and only the root jail manages jails."},
+		"Use credentials that have the right that the message names, or have it given with `seagate clients rights` or a claim of the token."},
 	{CodeOriginNotAllowed, 403, 0, "Origin not allowed",
 		"Ask the operator to add the page's origin to allowed_origins."},
 	{CodeStreamNotFound, 404, 0, "Stream not found",

@@ -96,6 +96,25 @@ type ClientInfo struct {
 	// PublicKey verifies the client's tokens. It is PEM, or nil if there is none.
 	PublicKey *string   `json:"jwtPublicKey"`
 	CreatedAt time.Time `json:"createdAt"`
+	Rights    *Rights   `json:"rights"` // nil for all
+}
+
+// Rights are what a client may do in its jail: for each right the patterns of the
+// names that it is for. A pattern is a name, or has one "*", which stands for any
+// characters. A right without patterns is not given.
+type Rights struct {
+	Publish    []string `json:"publish,omitempty"`    // to streams, and provide them
+	Subscribe  []string `json:"subscribe,omitempty"`  // to streams, and read them
+	Define     []string `json:"define,omitempty"`     // streams and services
+	Administer []string `json:"administer,omitempty"` // streams; with "*" also the clients of the jail
+	Serve      []string `json:"serve,omitempty"`      // services
+	Fetch      []string `json:"fetch,omitempty"`      // from services, and signal them
+}
+
+// ClientRights is the answer that shows a client's rights.
+type ClientRights struct {
+	ID     string  `json:"givenId"`
+	Rights *Rights `json:"rights"` // nil for all
 }
 
 // A NewClient is the answer that shows a client's secret. It is shown once.

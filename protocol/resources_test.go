@@ -21,7 +21,7 @@ func TestResourcesInJSON(t *testing.T) {
 		`{"durability":"memory","retention":{"age":"168h0m0s","bytes":0,"messages":7}}`: protocol.StreamSettings{
 			Durability: new(protocol.DurabilityMemory),
 			Retention:  protocol.Retention{Age: new(168 * time.Hour), Bytes: new(int64(0)), Messages: new(uint64(7))}},
-		`{"id":"a","description":"","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05.5Z"}`: protocol.ClientInfo{
+		`{"id":"a","description":"","jwtPublicKey":null,"createdAt":"2026-01-02T03:04:05.5Z","rights":null}`: protocol.ClientInfo{
 			ID: "a", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC)},
 	} {
 		text, err := json.Marshal(value)

@@ -19,7 +19,7 @@ func (g *Gateway) Links(join func(t testing.TB, clientID string, s secret.Text) 
 		Join: func(t testing.TB, client string) peer.Link {
 			t.Helper()
 			if _, made := secrets[client]; !made {
-				_, s, err := g.CreateClient(t.Context(), root, client, "")
+				_, s, err := g.CreateClient(t.Context(), root, client, "", nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -47,7 +47,7 @@ type backupFile struct {
 func (q *request) backup() (any, error) {
 	// Gateway.Backup decides who may make a backup. A client that may not must
 	// not block a backup here, or learn that one is being made.
-	if q.principal.May(auth.BackUp) == nil {
+	if q.principal.May(auth.BackUp, "") == nil {
 		if !q.backingUp.TryLock() {
 			return nil, protocol.Errorf(protocol.CodeRateLimited, "a backup is being made already, and there is one at a time")
 		}

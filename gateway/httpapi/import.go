@@ -33,7 +33,7 @@ type importBody struct {
 // importAll is POST /import?dryRun=&overwrite=&allowShortSecrets=.
 func (q *request) importAll() (any, error) {
 	// Gateway.Import decides. A client that may not must not have its body read here.
-	if err := q.principal.May(auth.ImportAll); err != nil {
+	if err := q.principal.May(auth.ImportAll, ""); err != nil {
 		return nil, err
 	}
 	query := q.query("dryRun", "overwrite", "allowShortSecrets")

@@ -62,6 +62,7 @@ var routes = []route{
 		"PUT":    (*request).rotateSecret,
 		"DELETE": (*request).deleteClient,
 	}},
+	{path: "/client/{client}/rights", methods: methods{"PUT": (*request).setRights}},
 	{path: "/client/{client}/jwt-public-key", methods: methods{"PUT": (*request).setPublicKey}},
 	{path: "/clients", methods: methods{"GET": (*request).listClients}},
 

@@ -184,7 +184,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	client := s.ok("GET", "/api/v1/clients?limit=1", "")
-	if !regexp.MustCompile(`^\{"clients":\[\{"id":"a","description":"client a","jwtPublicKey":null,"createdAt":"[^"]+Z"\}\],"next":"6Le-Q2E"\}$`).MatchString(client) {
+	if !regexp.MustCompile(`^\{"clients":\[\{"id":"a","description":"client a","jwtPublicKey":null,"createdAt":"[^"]+Z","rights":null\}\],"next":"6Le-Q2E"\}$`).MatchString(client) {
 		t.Errorf("client: %s", client)
 	}
 	jail := s.ok("GET", "/api/v1/jails?limit=1", "")

@@ -18,12 +18,52 @@ type deleted struct {
 // createClient is POST /client.
 func (q *request) createClient() (any, error) {
 	var id, description string
-	err := q.readForm(func(f *form) { id, description = f.text("clientId"), f.optionalText("description") })
+	var rights *auth.Rights
+	err := q.readForm(func(f *form) {
+		id, description, rights = f.text("clientId"), f.optionalText("description"), f.rights("rights")
+	})
 	if err != nil {
 		return nil, err
 	}
-	client, secret, err := q.gateway.CreateClient(q.r.Context(), q.principal, id, description)
+	client, secret, err := q.gateway.CreateClient(q.r.Context(), q.principal, id, description, rights)
 	return withSecret(client, secret), err
+}
+
+// setRights is PUT /client/{client}/rights. Rights of null are all.
+func (q *request) setRights() (any, error) {
+	var rights *auth.Rights
+	err := q.readForm(func(f *form) {
+		f.only("rights")
+		if _, there := f.members["rights"]; !there {
+			f.Add("rights", mustBeThere)
+		}
+		rights = f.rights("rights")
+	})
+	if err != nil {
+		return nil, err
+	}
+	client, err := q.gateway.SetRights(q.r.Context(), q.principal, q.client(), rights)
+	return protocol.ClientRights{ID: client.ID, Rights: (*protocol.Rights)(client.Rights)}, err
+}
+
+// rights returns the member, an object with a list of patterns for each right, or nil for all
+// rights if it is missing or null.
+func (f *form) rights(name string) *auth.Rights {
+	if f.members[name] == nil {
+		return nil
+	}
+	var r auth.Rights
+	f.object(name, func(f *form) {
+		known := make([]string, len(auth.AllRights))
+		for i, right := range auth.AllRights {
+			known[i] = string(right)
+			if f.members[known[i]] != nil {
+				r.Set(right, f.names(known[i]))
+			}
+		}
+		f.only(known...)
+	})
+	return &r
 }
 
 // rotateSecret is PUT /client/{client}.
@@ -54,7 +94,7 @@ func (q *request) setPublicKey() (any, error) {
 // listClients is GET /clients?after=&limit=.
 func (q *request) listClients() (any, error) {
 	page, next, err := readPage(q, q.gateway.Clients, func(c auth.Client) (protocol.ClientInfo, string) {
-		info := protocol.ClientInfo{ID: c.ID, Description: c.Description, CreatedAt: c.CreatedAt.UTC()}
+		info := protocol.ClientInfo{ID: c.ID, Description: c.Description, CreatedAt: c.CreatedAt.UTC(), Rights: (*protocol.Rights)(c.Rights)}
 		if c.PublicKey != "" {
 			info.PublicKey = &c.PublicKey
 		}

@@ -191,7 +191,7 @@ func (s *Session) giveAnswer(a protocol.Answer) error {
 	if f, ok := c.call.Replies().(*fetching); ok {
 		s.burst.Join(f.session.out)
 	}
-	err := s.gateway.Answer(c.call, a)
+	err := s.gateway.Answer(s.principal, c.call, a)
 	if err != nil && a.More { // the call is over
 		s.dropCall(a.Call)
 	}

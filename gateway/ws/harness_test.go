@@ -175,7 +175,7 @@ func settle(t *testing.T, c *wstest.Conn) {
 // authenticateApp authenticates the connection as a new client, app.
 func (b *bench) authenticateApp(c *wstest.Conn) {
 	b.t.Helper()
-	_, secret, err := b.gateway.CreateClient(b.t.Context(), b.root, "app", "")
+	_, secret, err := b.gateway.CreateClient(b.t.Context(), b.root, "app", "", nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -198,6 +198,7 @@ type outcome struct {
 	Jail    string `json:"jail,omitempty"`
 	Header  string `json:"header,omitempty"`
 	Key     string `json:"key,omitempty"`
+	Rights  string `json:"rights,omitempty"`
 	State   string `json:"state,omitempty"`
 }
 

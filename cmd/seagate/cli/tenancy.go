@@ -8,37 +8,48 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seagate/auth"
 	"seagate/client"
 )
 
 func clientsCommand() *cobra.Command {
-	return NewGroup("clients", "List, create and delete the clients of the jail, and change their secrets and keys",
-		clientsListCommand(), clientsCreateCommand(), clientsDeleteCommand(), clientsRotateCommand(), clientsKeyCommand())
+	return NewGroup("clients", "List, create and delete the clients of the jail, and change their secrets, keys and rights",
+		clientsListCommand(), clientsCreateCommand(), clientsDeleteCommand(), clientsRotateCommand(), clientsKeyCommand(), clientsRightsCommand())
 }
 
 func clientsListCommand() *cobra.Command {
-	heading := []string{"CLIENT", "DESCRIPTION", "KEY", "CREATED"}
+	heading := []string{"CLIENT", "DESCRIPTION", "KEY", "CREATED", "RIGHTS"}
 	return gatewayCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
 		return list(t.Console, t.Clients(ctx), heading, func(c client.ClientInfo) []string {
 			key := "-"
 			if c.PublicKey != nil {
 				key = "yes"
 			}
-			return []string{c.ID, c.Description, key, c.CreatedAt.Format(time.RFC3339)}
+			return []string{c.ID, c.Description, key, c.CreatedAt.Format(time.RFC3339), (*auth.Rights)(c.Rights).String()}
 		})
 	})
 }
 
 func clientsCreateCommand() *cobra.Command {
 	var description string
+	var flags rightsFlags
 	cmd := gatewayCommand("create CLIENT", "Create a client and print its secret", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
-		made, err := t.CreateClient(ctx, t.Args[0], description)
+		create := t.CreateClient
+		if rights := flags.rights(); rights != nil {
+			create = func(ctx context.Context, id, description string) (client.NewSecret, error) {
+				return t.CreateClientWithRights(ctx, id, description, *rights)
+			}
+		}
+		made, err := create(ctx, t.Args[0], description)
 		if err != nil {
 			return err
 		}
 		return t.secret(made, "client %s is created; this is its secret, which is not shown again:", made.ClientID)
 	})
-	cmd.Example = `  seagate clients create sensors --description "the boiler room" > sensors.secret`
+	cmd.Example = `  seagate clients create sensors --description "the boiler room" > sensors.secret
+  seagate clients create screen --subscribe 'boiler.*' > screen.secret`
+	cmd.Long = "Create a client and print its secret. Without flags it may do everything in its jail.\n\n" + rightsHelp
+	flags = addRights(cmd)
 	cmd.Flags().StringVar(&description, "description", "", "describe the client in `WORDS`")
 	return cmd
 }

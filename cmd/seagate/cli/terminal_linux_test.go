@@ -65,9 +65,9 @@ func TestTableOnATerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "1")
 	seen, code := onTerminal(t, "", "clients", "list")
-	const want = "CLIENT   DESCRIPTION      KEY  CREATED\n" +
-		"a        the boiler room  -    2026-01-02T03:04:05Z\n" +
-		"sensors  \\u009b2J\\u202e   -    2026-01-02T03:04:05Z\n"
+	const want = "CLIENT   DESCRIPTION      KEY  CREATED               RIGHTS\n" +
+		"a        the boiler room  -    2026-01-02T03:04:05Z  all\n" +
+		"sensors  \\u009b2J\\u202e   -    2026-01-02T03:04:05Z  all\n"
 	if seen != want || code != 0 {
 		t.Errorf("exit status %d, saw\n%q, want\n%q", code, seen, want)
 	}
