@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +33,7 @@ var (
 
 // Options of a Catalog.
 type Options struct {
-	Streams  int // the most that may be defined in one jail
+	Streams  int // the most that may be defined in one jail, without Parts.Quotas
 	Services int // the same for services
 	Rules    schema.Rules
 	Limits   schema.Limits
@@ -74,12 +75,12 @@ type jail struct {
 // without its history a stream could be defined again from any version.
 func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 	c := &Catalog{Parts: parts, opts: opts, jails: map[string]*jail{}, made: func(streams.ID) {}, transientEnded: func(streams.ID) {}}
-	c.table = &table{parts.Records, schemasTable, opts, c.reserve, c.count}
+	c.table = &table{parts.Records, schemasTable, opts, parts.Quotas, c.reserve, c.count}
 	if err := c.table.load(ctx, func(id streams.ID) *record { return &c.add(id).record }); err != nil {
 		return nil, err
 	}
 	var err error
-	if c.Services, err = newServices(ctx, parts.Records, opts); err != nil {
+	if c.Services, err = newServices(ctx, parts.Records, parts.Quotas, opts); err != nil {
 		return nil, err
 	}
 	for _, space := range c.Network.Spaces() {
@@ -185,7 +186,7 @@ func (c *Catalog) reserve(id streams.ID) error {
 	if err := c.roomLocked(id.Space); err != nil {
 		return err
 	}
-	c.jails[id.Space].defined++
+	c.countLocked(id, 1)
 	return nil
 }
 
@@ -193,7 +194,24 @@ func (c *Catalog) reserve(id streams.ID) error {
 func (c *Catalog) count(id streams.ID, by int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.countLocked(id, by)
+}
+
+func (c *Catalog) countLocked(id streams.ID, by int) {
 	c.jails[id.Space].defined += by
+	c.Quotas.Account(id.Space).Add(quota.Streams, int64(by))
+}
+
+// maxStreams returns how many streams the jail may define.
+func (c *Catalog) maxStreams(space string) int {
+	switch limit := c.Quotas.Limit(space, quota.Streams); {
+	case c.Quotas == nil:
+		return c.opts.Streams
+	case limit == 0:
+		return math.MaxInt
+	default:
+		return int(limit)
+	}
 }
 
 func (c *Catalog) checkRoom(space string) error {
@@ -203,8 +221,8 @@ func (c *Catalog) checkRoom(space string) error {
 }
 
 func (c *Catalog) roomLocked(space string) error {
-	if j := c.jails[space]; j != nil && j.defined >= c.opts.Streams {
-		return fmt.Errorf("%w: at most %d are allowed", ErrTooManyStreams, c.opts.Streams)
+	if j, most := c.jails[space], c.maxStreams(space); j != nil && j.defined >= most {
+		return fmt.Errorf("%w: at most %d are allowed", ErrTooManyStreams, most)
 	}
 	return nil
 }

@@ -26,9 +26,9 @@ func (c *Catalog) Room(space string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if j := c.jails[space]; j != nil {
-		return c.opts.Streams - j.defined
+		return c.maxStreams(space) - j.defined
 	}
-	return c.opts.Streams
+	return c.maxStreams(space)
 }
 
 // Define adds a definition to the stream. When it returns without an error, the

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"seagate/internal/quota"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -41,6 +42,7 @@ type table struct {
 	records storage.Records
 	name    string
 	opts    Options
+	quotas  *quota.Book
 
 	// reserve counts one more that is defined, or returns why there may be no more.
 	// count changes the number without asking.
@@ -102,6 +104,50 @@ type record struct {
 type stored struct {
 	history  *schema.History
 	revision uint64
+	bytes    int64 // of the record's value
+}
+
+// inMemory is about how many bytes of memory a byte of a definition takes: parsed, and compiled.
+const inMemory = 4
+
+// set replaces what the record holds, charges the jail for the difference, and returns what it
+// held before.
+func (r *record) set(next *stored) (last *stored) {
+	last = r.stored.Swap(next)
+	grown := int64(0)
+	if next != nil {
+		grown += next.bytes
+	}
+	if last != nil {
+		grown -= last.bytes
+	}
+	r.charge(grown)
+	return last
+}
+
+func (r *record) charge(bytes int64) {
+	account := r.table.quotas.Account(r.id.Space)
+	account.Add(quota.Definitions, bytes)
+	account.Add(quota.Disk, bytes)
+	account.Add(quota.Memory, inMemory*bytes)
+}
+
+// reserve charges the jail for bytes more, or returns a *quota.Exceeded.
+func (r *record) reserve(bytes int64) error {
+	account := r.table.quotas.Account(r.id.Space)
+	if err := account.Reserve(quota.Definitions, bytes); err != nil {
+		return err
+	}
+	if err := account.Reserve(quota.Disk, bytes); err != nil {
+		account.Add(quota.Definitions, -bytes)
+		return err
+	}
+	if err := account.Reserve(quota.Memory, inMemory*bytes); err != nil {
+		account.Add(quota.Definitions, -bytes)
+		account.Add(quota.Disk, -bytes)
+		return err
+	}
+	return nil
 }
 
 // history returns all definitions, or nil.
@@ -138,12 +184,21 @@ func (r *record) defineByMemory(ctx context.Context, next *schema.Schema) (schem
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	if before == nil { // counted first: see Catalog.reserve
+	value, last := after.Encode(), r.stored.Load()
+	grown := int64(len(value))
+	if last != nil {
+		grown = max(grown-last.bytes, 0)
+	}
+	if err := r.reserve(grown); err != nil {
+		return schema.Outcome{}, err
+	}
+	defer r.charge(-grown) // write charges what it has written
+	if before == nil {     // counted first: see Catalog.reserve
 		if err := r.table.reserve(r.id); err != nil {
 			return schema.Outcome{}, err
 		}
 	}
-	if err := r.write(ctx, after); err != nil {
+	if err := r.write(ctx, after, value); err != nil {
 		if before == nil {
 			r.table.count(r.id, -1)
 		}
@@ -153,16 +208,16 @@ func (r *record) defineByMemory(ctx context.Context, next *schema.Schema) (schem
 }
 
 // write makes the definitions durable, then visible.
-func (r *record) write(ctx context.Context, after *schema.History) error {
+func (r *record) write(ctx context.Context, after *schema.History, value []byte) error {
 	cond := storage.IfAbsent()
 	if before := r.stored.Load(); before != nil {
 		cond = storage.IfRevision(before.revision)
 	}
-	revision, err := r.table.records.Put(ctx, r.table.name, recordKey(r.id), after.Encode(), cond)
+	revision, err := r.table.records.Put(ctx, r.table.name, recordKey(r.id), value, cond)
 	if err != nil {
 		return fmt.Errorf("write the definition of %q: %w", r.id.Name, err)
 	}
-	r.stored.Store(&stored{after, revision})
+	r.set(&stored{after, revision, int64(len(value))})
 	return nil
 }
 
@@ -186,7 +241,7 @@ func (r *record) load(from storage.Record) error {
 	if err != nil {
 		return fmt.Errorf("catalog: record %q of table %q is damaged: %w", from.Key, r.table.name, err)
 	}
-	if r.stored.Swap(&stored{h, from.Revision}) == nil {
+	if r.set(&stored{h, from.Revision, int64(len(from.Value))}) == nil {
 		r.table.count(r.id, 1)
 	}
 	return nil
@@ -194,7 +249,7 @@ func (r *record) load(from storage.Record) error {
 
 // undefine removes the definitions from memory.
 func (r *record) undefine() {
-	if r.stored.Swap(nil) != nil {
+	if r.set(nil) != nil {
 		r.table.count(r.id, -1)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"seagate/internal/quota"
 	"seagate/internal/sorted"
 	"seagate/schema"
 	"seagate/storage"
@@ -42,12 +43,13 @@ type Service struct {
 	latest atomic.Pointer[schema.Service] // that was needed, perhaps of an older version
 }
 
-func newServices(ctx context.Context, records storage.Records, opts Options) (*Services, error) {
+func newServices(ctx context.Context, records storage.Records, quotas *quota.Book, opts Options) (*Services, error) {
 	s := &Services{jails: map[string]*serviceJail{}}
 	s.table = &table{
 		records: records,
 		name:    servicesTable,
 		opts:    opts,
+		quotas:  quotas,
 		reserve: func(id streams.ID) error { return s.checkRoom(id.Space) }, // the turn is its jail's
 		count:   func(streams.ID, int) {},
 	}

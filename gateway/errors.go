@@ -57,6 +57,7 @@ var errorTable = []struct {
 	{streams.ErrTooManyTopics, protocol.CodeTooManyStreams, "the jail has as many streams as it may have"},
 
 	{streams.ErrPosition, protocol.CodePositionLost, ""},
+	{streams.ErrNotAllowed, protocol.CodeInvalidRequest, ""},
 	{streams.ErrDurabilityFixed, protocol.CodeDurabilityFixed, "a stream that has had messages keeps its durability"},
 
 	{groups.ErrTooManyGroups, protocol.CodeTooManyGroups, ""},

@@ -11,6 +11,7 @@ import (
 	"seagate/auth"
 	"seagate/catalog"
 	"seagate/internal/problems"
+	"seagate/internal/quota"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -121,6 +122,9 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	if len(pub.Payloads) == 0 {
 		return a, errNothingToPublish
 	}
+	if err := g.checkSizes(p, pub.Payloads); err != nil {
+		return a, err
+	}
 	a.messages, err = g.check(s.Schema(), pub)
 	if pub.Header != nil {
 		var wrong error
@@ -132,6 +136,21 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	}
 	a.topic, err = g.open(id, s)
 	return a, err
+}
+
+// checkSizes refuses messages that are larger than the operator lets the jail send.
+func (g *Gateway) checkSizes(p *auth.Principal, payloads []jsontext.Value) error {
+	most := g.Catalog.Quotas.Limit(p.JailUID, quota.MessageBytes)
+	if most == 0 {
+		return nil
+	}
+	for i, payload := range payloads {
+		if int64(len(payload)) > most {
+			return protocol.Errorf(protocol.CodeMessageTooLarge,
+				"message %d has %d bytes; at most %d are allowed in this jail", i, len(payload), most)
+		}
+	}
+	return nil
 }
 
 // streamID names a stream of the principal's jail.

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"seagate/internal/clock"
+	"seagate/internal/quota"
 	"seagate/streams"
 )
 
 var (
 	// ErrTooManyGroups reports that the client already has Options.PerClient
-	// groups, and none of them can be evicted.
-	ErrTooManyGroups = errors.New("groups: the client has too many groups")
+	// groups, or its space as many as its quota allows, and none of the client's can
+	// be evicted.
+	ErrTooManyGroups = errors.New("groups: the client or its jail has too many groups")
 	// ErrNotFound reports that there is no such group.
 	ErrNotFound = errors.New("groups: no such group")
 	// ErrNotExplicit reports that the member acknowledges tags, not sequence
@@ -73,6 +75,9 @@ type Options struct {
 	// PerClient is how many groups a client may have, at least 1. See
 	// Topic.Join.
 	PerClient int
+
+	// Quotas bounds and counts the groups of each space. It may be nil.
+	Quotas *quota.Book
 
 	// Window is how many sequence numbers a group reads from its position on, from
 	// 1 to MaxWindow. The group stops when the window is full, so a message that

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seagate/internal/quota"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -105,6 +106,7 @@ func (r *Registry) loadAll(ctx context.Context) error {
 		}
 		g.shrinkLocked()
 		r.addLocked(g)
+		r.opts.Quotas.Account(g.key.Topic.Space).Add(quota.Groups, 1)
 	}
 	return nil
 }
@@ -138,6 +140,7 @@ func (r *Registry) forget(g *group) {
 		delete(r.clients, client)
 	}
 	r.count--
+	r.opts.Quotas.Account(g.key.Topic.Space).Add(quota.Groups, -1)
 	r.network.RemoveGroup(g.key.Topic)
 	t := r.topics[g.key.Topic]
 	t.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/internal/quota"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -72,8 +73,8 @@ func (t *Topic) appendGroups(all []*group) []*group {
 }
 
 // findOrCreate returns the named group. A new one has no record yet. If the client
-// has Options.PerClient groups, findOrCreate evicts one, or returns
-// ErrTooManyGroups.
+// has Options.PerClient groups, or its space as many as its quota allows, findOrCreate
+// evicts one of the client, or returns ErrTooManyGroups.
 func (t *Topic) findOrCreate(name Name) (*group, error) {
 	for {
 		if g := t.find(name); g != nil {
@@ -95,6 +96,9 @@ func (t *Topic) create(name Name) (*group, error) {
 		return g, nil
 	}
 	if len(r.clients[key.client()]) >= r.opts.PerClient {
+		return nil, ErrTooManyGroups
+	}
+	if err := r.opts.Quotas.Account(t.id.Space).Reserve(quota.Groups, 1); err != nil {
 		return nil, ErrTooManyGroups
 	}
 	now := time.Now().UTC()

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/internal/quota"
 )
 
 // A setHeader is what SetHeader was called with last. It is in the topic's
@@ -44,7 +46,23 @@ func (t *Topic) Header() []byte {
 
 // SetHeader replaces the header, a JSON value, durably; nil clears it. In topics
 // that are opened afterwards get it, those that are open do not.
+//
+// It returns a *quota.Exceeded if the header is longer than the one before by more than the jail
+// may have.
 func (t *Topic) SetHeader(ctx context.Context, header []byte) error {
+	t.mu.RLock()
+	account, grown, transient := t.charge.account, max(int64(len(header)-len(t.set.value)), 0), t.transient
+	t.mu.RUnlock()
+	if !transient {
+		if err := account.Reserve(quota.Disk, grown); err != nil {
+			return err
+		}
+		defer account.Add(quota.Disk, -grown) // store charges what it has stored
+	}
+	if err := account.Reserve(quota.Memory, grown); err != nil {
+		return err
+	}
+	defer account.Add(quota.Memory, -grown)
 	return t.store(ctx, func(r *record) { r.setHeader(t.newHeader(header)) })
 }
 

@@ -28,6 +28,7 @@ type Network struct {
 	logReader *logReader
 	notifier  notifier
 	retention *retention
+	relief    *relief
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	closed    atomic.Bool
@@ -47,6 +48,7 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	n := &Network{opts: opts, stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}, groups: map[ID]int{}}
 	n.logReader = &logReader{ctx: life}
 	n.retention = newRetention(n)
+	n.relief = newRelief(n)
 	for range opts.Workers {
 		n.workers = append(n.workers, newWorker())
 	}
@@ -56,6 +58,7 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	}
 	opts.Clock.StartAt(n.newest())
 	n.running.Go(func() { n.retention.run(life) })
+	n.running.Go(func() { n.relief.run(life) })
 	for _, w := range n.workers {
 		n.running.Go(w.run)
 	}
@@ -180,6 +183,7 @@ func (n *Network) Delete(ctx context.Context, id ID) error {
 		return fmt.Errorf("delete topic %q: %w", id.Name, err)
 	}
 	n.remove(t)
+	t.release()
 	return nil
 }
 

@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"seagate/internal/clock"
+	"seagate/internal/quota"
 	"seagate/storage"
 )
 
-// Options of a Network. All fields must be set.
+// Options of a Network. All fields must be set, but for those that say otherwise.
 type Options struct {
 	// Workers is the number of goroutines that deliver, at least 1. One per
 	// processor is right.
@@ -27,6 +28,17 @@ type Options struct {
 
 	// Policy is how topics keep messages if they have no Overrides.
 	Policy Policy
+
+	// MemoryBytes bounds the messages of each topic in memory that does not set
+	// Overrides.Bytes, or sets no bound. 0 is none.
+	MemoryBytes int64
+
+	// RefuseMemory refuses Overrides that keep a topic in memory.
+	RefuseMemory bool
+
+	// Quotas counts what spaces use and refuses what exceeds their quotas. nil
+	// refuses nothing.
+	Quotas *quota.Book
 
 	// RepeatWindow is how long a key of Topic.SendOnce is remembered: more
 	// than 0, at most storage.MaxAppendWindow.

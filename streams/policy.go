@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"seagate/internal/quota"
 	"seagate/storage"
 )
 
@@ -53,6 +55,9 @@ func replace[T any](v *T, by *T) {
 // it has had messages, which cannot move, or has readers, or is transient.
 var ErrDurabilityFixed = errors.New("streams: a topic that has had messages keeps its durability")
 
+// ErrNotAllowed reports Overrides that the operator does not allow.
+var ErrNotAllowed = errors.New("streams: the operator does not allow this")
+
 // Policy returns the policy of topics without Overrides.
 func (n *Network) Policy() Policy { return n.opts.Policy }
 
@@ -67,13 +72,64 @@ func (t *Topic) Policy() (set Overrides, holds Policy) {
 func (t *Topic) policyLocked() Policy {
 	p := t.overrides.over(t.net.opts.Policy)
 	p.Durability = t.durability
+	keep := &p.Retention
+	if own := t.overrides.Bytes; t.durability == InMemory && !t.transient && (own == nil || *own <= 0) {
+		keep.Bytes = least(keep.Bytes, t.net.opts.MemoryBytes)
+	}
+	maximum := t.maximum()
+	keep.Age = least(keep.Age, maximum.Age)
+	keep.Bytes = least(keep.Bytes, maximum.Bytes)
 	return p
+}
+
+// maximum returns the most that the operator lets a topic of the space keep.
+func (t *Topic) maximum() storage.Retention {
+	account := t.net.opts.Quotas.Account(t.id.Space)
+	return storage.Retention{
+		Age:   time.Duration(account.Limit(quota.RetentionAge)) * time.Second,
+		Bytes: account.Limit(quota.RetentionBytes),
+	}
+}
+
+// least returns the lower of two bounds, of which those that are not positive are none.
+func least[T ~int64](a, b T) T {
+	if a <= 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// checkMaximum returns an error that names everything in o that the operator does not allow.
+func (t *Topic) checkMaximum(o Overrides) error {
+	most := t.maximum()
+	var wrong []string
+	if o.Age != nil && most.Age > 0 && (*o.Age <= 0 || *o.Age > most.Age) {
+		wrong = append(wrong, fmt.Sprintf("the age of messages must be from 1s to %v", most.Age))
+	}
+	if o.Bytes != nil && most.Bytes > 0 && (*o.Bytes <= 0 || *o.Bytes > most.Bytes) {
+		wrong = append(wrong, fmt.Sprintf("the bytes must be from 1 to %d", most.Bytes))
+	}
+	if o.Durability != nil && *o.Durability == InMemory && t.net.opts.RefuseMemory && t.policyOfDisk() {
+		wrong = append(wrong, "streams cannot be kept in memory here")
+	}
+	if wrong == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrNotAllowed, strings.Join(wrong, ", "))
+}
+
+func (t *Topic) policyOfDisk() bool {
+	_, holds := t.Policy()
+	return holds.Durability == OnDisk
 }
 
 // SetOverrides replaces the topic's overrides, durably. It returns
 // ErrDurabilityFixed if they ask for another durability and the topic has had
-// messages or has readers.
+// messages or has readers, and ErrNotAllowed.
 func (t *Topic) SetOverrides(ctx context.Context, o Overrides) error {
+	if err := t.checkMaximum(o); err != nil {
+		return err
+	}
 	if o.Durability != nil {
 		if err := t.checkDurability(*o.Durability); err != nil {
 			return err

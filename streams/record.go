@@ -93,6 +93,7 @@ func (n *Network) loadTopic(key string, r record, onDisk bool) error {
 	}
 	t.set, t.held, t.overrides = r.header(), r.Held, r.overrides()
 	t.told = t.stateLocked()
+	t.settleLocked()
 	n.addLocked(t)
 	return nil
 }
@@ -123,6 +124,7 @@ func (t *Topic) store(ctx context.Context, change func(*record)) error {
 	if err := t.setDurabilityLocked(t.overrides.over(t.net.opts.Policy).Durability); err != nil {
 		return err
 	}
+	t.settleLocked()
 	t.changeLocked(func() { t.held = r.Held })
 	t.wakeShards()
 	return nil

@@ -87,6 +87,8 @@ func (t *Topic) trim(ctx context.Context) error {
 	defer t.mu.Unlock()
 	// Consumers that keep up are still offered what they have not had.
 	t.tail.dropBefore(min(log.Bounds().First, t.floor()))
+	t.settleTailLocked()
+	t.settleLocked()
 	return nil
 }
 

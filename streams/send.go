@@ -48,7 +48,11 @@ func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, don
 }
 
 func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
-	log, refusal := t.begin(key != "")
+	bytes := len(header)
+	for _, payload := range payloads {
+		bytes += len(payload)
+	}
+	log, refusal := t.begin(key != "", len(payloads), bytes)
 	if log == nil {
 		done(Sent{}, refusal)
 		return
@@ -62,7 +66,7 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sen
 		Refusal:  refusal,
 		Done: func(a storage.Appended, err error) {
 			if refusal == nil {
-				t.appended(payloads, header, a, err)
+				t.appended(payloads, bytes, header, a, err)
 			}
 			if err != nil {
 				done(Sent{}, topicError(err))
@@ -74,27 +78,33 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sen
 }
 
 // begin returns the log to append to, or nil and why nothing can be appended.
-// While the topic is held it returns both if the messages may be a repeat,
-// which only the log knows.
-func (t *Topic) begin(mayRepeat bool) (log storage.Log, refusal error) {
+// While the topic is held, or the jail's quota is used up, it returns both if the
+// messages may be a repeat, which only the log knows.
+func (t *Topic) begin(mayRepeat bool, messages, bytes int) (log storage.Log, refusal error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.awaitRoomLocked()
 	switch {
 	case t.deleted:
 		return nil, ErrDeleted
-	case t.held && mayRepeat:
-		return t.log, ErrHeld
 	case t.held:
-		return nil, ErrHeld
+		refusal = ErrHeld
+	default:
+		refusal = t.reserveLocked(messages, bytes)
 	}
-	t.begun++
-	return t.log, nil
+	switch {
+	case refusal == nil:
+		t.begun++
+		return t.log, nil
+	case mayRepeat:
+		return t.log, refusal
+	}
+	return nil, refusal
 }
 
 // appended is called when the log has answered a send, and shows readers what
 // is durable now.
-func (t *Topic) appended(payloads [][]byte, header []byte, a storage.Appended, err error) {
+func (t *Topic) appended(payloads [][]byte, bytes int, header []byte, a storage.Appended, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answered++
@@ -104,6 +114,7 @@ func (t *Topic) appended(payloads [][]byte, header []byte, a storage.Appended, e
 			t.sent = storage.LogHeader{Seq: t.next - 1, Value: header}
 		}
 	}
+	t.answeredLocked(len(payloads), bytes)
 	t.tellLocked()
 	t.wakeShards()
 }
@@ -116,6 +127,7 @@ func (t *Topic) showLocked(payloads [][]byte, a storage.Appended) {
 		bytes += len(payload)
 	}
 	t.next = a.First + uint64(len(payloads))
+	t.settleTailLocked()
 	t.growLocked(len(payloads), bytes)
 }
 
@@ -139,6 +151,7 @@ func (t *Topic) crowdedLocked() bool {
 		return false
 	}
 	t.tail.trim(maxMessages, maxBytes, t.floor())
+	t.settleTailLocked()
 	return t.tail.over(maxMessages, maxBytes) && t.tailFirstLocked() >= t.floor()
 }
 

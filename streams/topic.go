@@ -53,6 +53,7 @@ type Topic struct {
 	answered uint64 // those of them that the log has answered
 	tail     tail   // the newest of the messages that readers are shown
 	grown    growth // since the last trim
+	charge   charge
 
 	told     State            // the state behind all changes
 	changes  changeLog        // for readers
@@ -78,6 +79,7 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 	}
 	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next, sent: sent}
 	t.room = sync.NewCond(&t.mu)
+	t.charge.account = net.opts.Quotas.Account(id.Space)
 	t.shards = make([]*shard, len(net.workers))
 	for i, w := range net.workers {
 		t.shards[i] = newShard(t, w)

@@ -67,6 +67,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	o.Quotas[quota.Streams] = cmp.Or(o.Quotas[quota.Streams], int64(o.Streams))
 	o.Quotas[quota.Clients] = int64(o.Auth.MaxClientsPerJail)
 	book := quota.New(o.Quotas)
+	o.Network.Quotas, o.Groups.Quotas = book, book
 	o.Network.OnPanic = func(who, _ any) { gateway.Panicked(who) }
 	o.Groups.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
 	o.Groups.DeadLetter = func(d groups.DeadLetter, done func(error)) { g.DeadLetter(d, done) }

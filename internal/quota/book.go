@@ -170,11 +170,27 @@ func (a *Account) AddTail(n int64) (crowded bool) {
 	if a == nil {
 		return false
 	}
-	tails := a.tails.Add(n)
-	p := &a.book.pools[Memory]
-	all := p.tails.Add(n)
-	limit, budget := a.limits.Load()[Memory], p.capacity.Load()
-	return limit > 0 && tails+a.used[Memory].Load() > limit || budget > 0 && all+p.used.Load() > budget
+	a.tails.Add(n)
+	a.book.pools[Memory].tails.Add(n)
+	return a.Crowded()
+}
+
+// Crowded reports whether the jail, or all jails together, use more memory than they may have
+// with their tails.
+func (a *Account) Crowded() bool { return a != nil && (a.BeyondOwn() || a.book.MemoryCrowded()) }
+
+// BeyondOwn reports whether the jail uses more memory than it may have with its tails.
+func (a *Account) BeyondOwn() bool {
+	limit := a.limits.Load()[Memory]
+	return limit > 0 && a.tails.Load()+a.used[Memory].Load() > limit
+}
+
+// MemoryCrowded reports whether all jails together use more memory than they may have with their
+// tails.
+func (b *Book) MemoryCrowded() bool {
+	p := &b.pools[Memory]
+	budget := p.capacity.Load()
+	return budget > 0 && p.tails.Load()+p.used.Load() > budget
 }
 
 // Tails returns the sum of AddTail.

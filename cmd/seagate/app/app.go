@@ -193,6 +193,7 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	a.clock = newClock(a.log)
 	options := networkOptions(a.config)
 	options.Clock = a.clock
+	options.Quotas = a.quotas
 	options.OnPanic = a.panicked
 	stores := streams.Stores{Records: a.engine, Disk: a.engine, Memory: memory.NewWith(memory.Options{AppendKeys: a.config.Limits.MessageIDs})}
 	if a.network, err = streams.Open(ctx, stores, options); err != nil {
@@ -201,6 +202,7 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	a.onClose(a.network.Close)
 	membership := groupOptions(a.config)
 	membership.Clock = a.clock
+	membership.Quotas = a.quotas
 	membership.OnPanic = func(m groups.Member, value any) { a.panicked(m, value) }
 	membership.OnError = func(key groups.Key, err error) {
 		a.log.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)

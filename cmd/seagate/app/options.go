@@ -83,6 +83,8 @@ func networkOptions(c *config.Config) streams.Options {
 		RetentionInterval: config.RetentionInterval,
 		TailMessages:      c.Streams.TailMessages,
 		TailBytes:         int(c.Streams.TailBytes),
+		MemoryBytes:       int64(c.Retention.MemoryBytes),
+		RefuseMemory:      c.Streams.InMemory == config.Refuse,
 		TopicsPerSpace:    c.Limits.StreamsPerJail,
 		RepeatWindow:      c.Streams.MessageIDWindow,
 		Policy: streams.Policy{

@@ -81,6 +81,7 @@ type Streams struct {
 	UnknownFields   Policy
 	Dates           Dates
 	Durability      Durability
+	InMemory        Policy
 	Gaps            Gaps
 	MessageIDWindow time.Duration
 	TailMessages    int
@@ -93,6 +94,8 @@ type Retention struct {
 	Bytes    Size
 	Messages int
 	MinFree  Size
+
+	MemoryBytes Size // of a stream in memory
 }
 
 // Groups is the settings of consumer groups.
@@ -136,6 +139,8 @@ type Limits struct {
 	Sockets                    int
 	Strangers                  int
 	FailedAuthentications      int // per minute
+	Memory                     Size
+	JailSeries                 int
 	PublishesPerSecond         int // 0: no limit
 	QueuedBytes                Size
 	FilterBytes                Size

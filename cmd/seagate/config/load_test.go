@@ -205,6 +205,7 @@ dates = "lenient"
 tail_messages = 100
 tail_bytes = "8MiB"
 durability = "memory"
+in_memory = "refuse"
 gaps = "skip"
 message_id_window = "3m"
 
@@ -213,6 +214,7 @@ age = "24h"
 bytes = "5MiB"
 messages = 76
 min_free = "6MiB"
+memory_bytes = "4MiB"
 
 [groups]
 idle_timeout = "25h"
@@ -234,6 +236,8 @@ max_message_bytes = "11MiB"
 groups_per_client = 78
 message_ids = 79
 group_series = 80
+memory = "12MiB"
+jail_series = 403
 services_per_jail = 81
 service_definitions_per_jail = 87
 servers_per_service = 82
@@ -302,10 +306,11 @@ func want() *config.Config {
 			TailMessages:    100,
 			TailBytes:       8 * config.MiB,
 			Durability:      config.InMemory,
+			InMemory:        config.Refuse,
 			Gaps:            config.SkipGaps,
 			MessageIDWindow: 3 * time.Minute,
 		},
-		Retention: config.Retention{Age: 24 * time.Hour, Bytes: 5 * config.MiB, Messages: 76, MinFree: 6 * config.MiB},
+		Retention: config.Retention{Age: 24 * time.Hour, Bytes: 5 * config.MiB, Messages: 76, MinFree: 6 * config.MiB, MemoryBytes: 4 * config.MiB},
 		Groups:    config.Groups{IdleTimeout: 25 * time.Hour, AbandonedTimeout: 26 * time.Hour, AckTimeout: 31 * time.Second, PongWindow: 333, MaxDeliveries: 77, DeadLetterSuffix: ".failed"},
 		Quotas: config.Quotas{
 			Disk: 7 * config.MiB, Memory: 8 * config.MiB, Definitions: 9 * config.MiB, Groups: 401, MessageIDs: 402,
@@ -337,6 +342,8 @@ func want() *config.Config {
 			GroupsPerClient:            78,
 			MessageIDs:                 79,
 			GroupSeries:                80,
+			Memory:                     12 * config.MiB,
+			JailSeries:                 403,
 			ServicesPerJail:            81,
 			ServiceDefinitionsPerJail:  87,
 			ServersPerService:          82,
