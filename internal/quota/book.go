@@ -216,6 +216,9 @@ type pool struct {
 // SetMemory says how many bytes of memory all jails together may use; 0 is no bound.
 func (b *Book) SetMemory(bytes int64) { b.pools[Memory].capacity.Store(bytes) }
 
+// MemoryBudget returns what SetMemory was called with.
+func (b *Book) MemoryBudget() int64 { return b.pools[Memory].capacity.Load() }
+
 // Total returns how much of Disk or Memory all jails use together.
 func (b *Book) Total(r Resource) int64 { return b.pools[r].used.Load() }
 

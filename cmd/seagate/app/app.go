@@ -144,6 +144,7 @@ func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created
 func (a *App) openGateway(ctx context.Context) error {
 	a.metrics = prometheus.NewRegistry()
 	a.quotas = quota.New(quotaDefaults(a.config))
+	a.quotas.SetMemory(memoryBudget(int64(a.config.Limits.Memory)))
 	settings := gatewaySettings(a.config)
 	if err := a.openStreams(ctx); err != nil {
 		return err
@@ -169,6 +170,7 @@ func (a *App) openGateway(ctx context.Context) error {
 	if err == nil {
 		a.onClose(a.gateway.Close)
 		a.registerMetrics()
+		a.watchSpace()
 	}
 	return err
 }

@@ -41,6 +41,7 @@ func (a *App) registerMetrics() {
 	a.gauge("servers", "Servers of services.", func() float64 { return float64(a.gateway.ServiceTotals().Servers) })
 	a.gauge("calls_under_way", "Calls that a server has and has not answered.", func() float64 { return float64(a.gateway.ServiceTotals().UnderWay) })
 	a.gauge("call_bytes", "Bytes that calls hold in memory: bodies of those under way, and results that wait to be read.", func() float64 { return float64(a.gateway.ServiceTotals().Bytes) })
+	a.metrics.MustRegister(&quotaMetrics{a.quotas, a.directory, a.config.Limits.JailSeries})
 	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
 }
 
