@@ -18,7 +18,7 @@
 // sent.
 //
 // Client.Follow keeps one subscription running when connections are lost, and misses
-// nothing that the stream keeps.
+// nothing that the stream keeps. Client.Provide keeps a stream provided in the same way.
 //
 // # Services
 //

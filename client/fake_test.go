@@ -33,6 +33,7 @@ type fake struct {
 	server  http.Server
 	playing sync.WaitGroup
 	refuse  http.HandlerFunc // answers handshakes instead, if not nil
+	http    http.HandlerFunc // answers what is no handshake
 }
 
 // newFake starts a fake that plays one script on each connection.
@@ -116,6 +117,10 @@ func (f *fake) dialed(options client.Options) *client.Conn {
 func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	if f.refuse != nil {
 		f.refuse(w, r)
+		return
+	}
+	if f.http != nil && r.URL.Path != "/api/v1/streams" {
+		f.http(w, r)
 		return
 	}
 	script, ok := <-f.scripts

@@ -255,6 +255,9 @@ func (f *follower) goOn(seq uint64, epoch string) {
 
 // mayPass reports whether trying again may help.
 func mayPass(err error) bool {
+	if errors.Is(err, ErrTokenReads) {
+		return false
+	}
 	e, said := errors.AsType[*Error](err)
 	return !said || e.Temporary()
 }

@@ -159,6 +159,11 @@ type FollowMergedOptions struct {
 // does, also when all streams are deleted, and with position_lost if a stream is not what
 // it was.
 func (c *Client) FollowMerged(ctx context.Context, streams []string, options FollowMergedOptions, handle func(Message) error) error {
+	for name := range options.Sync.Priority {
+		if !slices.Contains(streams, name) {
+			return fmt.Errorf("client: there is a priority for %q, which is not among the streams", name)
+		}
+	}
 	f := &mergedFollower{client: c, options: options, handle: handle}
 	retry := follower{client: c, options: FollowOptions{OnLost: options.OnLost}}
 	for {
@@ -168,7 +173,7 @@ func (c *Client) FollowMerged(ctx context.Context, streams []string, options Fol
 			return f.handlerErr
 		case ctx.Err() != nil:
 			return contextError(ctx)
-		case f.over, !mayPass(cause):
+		case f.over, !mayPass(cause) && !c.renews(cause):
 			return fmt.Errorf("client: follow %q: %w", strings.Join(streams, ", "), cause)
 		}
 		f.cause = cause
@@ -260,11 +265,6 @@ func (f *mergedFollower) syncOf(names []string) Sync {
 // locate asks where in each stream the start is, so that a connection that is lost
 // before a stream's first message loses nothing.
 func (f *mergedFollower) locate(ctx context.Context, streams []string) ([]StreamPosition, error) {
-	for name := range f.options.Sync.Priority {
-		if !slices.Contains(streams, name) {
-			return nil, fmt.Errorf("client: there is a priority for %q, which is not among the streams", name)
-		}
-	}
 	var positions []StreamPosition
 	for _, name := range streams {
 		page, err := f.client.Messages(ctx, name, f.options.From, 1, "")

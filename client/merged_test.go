@@ -1,6 +1,12 @@
 package client_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +59,104 @@ func TestSubscribeMerged(t *testing.T) {
 		}
 		if _, err := sub.Next(t.Context()); client.CodeOf(err) != "stream_deleted" {
 			t.Errorf("after the last stream: %v", err)
+		}
+	})
+}
+
+// A lost connection is made again, behind the last message of each stream. A stream that
+// was deleted is not asked for again.
+func TestFollowMergedReconnects(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const answer = `{"id":2,"action":"subscription","success":true,"streamNames":["a","b"],"payload":2}`
+		message := func(stream string, seq int) string {
+			return fmt.Sprintf(`{"id":2,"action":"subscription","streamName":%q,"payload":{"n":%d},"seq":%d,"time":"2026-11-28T10:00:00Z","epoch":"e-%[1]s"}`, stream, seq, seq)
+		}
+		f := newFake(t,
+			func(p *peer) {
+				p.enter()
+				p.expect(`{"id":2,"action":"subscribe","payload":["a","b"],"sync":{"priority":{"b":1}},"from":{"a":7,"b":9},"epoch":{"a":"e-a","b":"e-b"},"meta":true}`)
+				p.send(answer, message("a", 7), message("b", 9), message("a", 8))
+				p.raw.Close()
+			},
+			func(p *peer) { // b has lost messages to retention
+				p.enter()
+				p.expect(`{"id":2,"action":"subscribe","payload":["a","b"],"sync":{"priority":{"b":1}},"from":{"a":9,"b":10},"epoch":{"a":"e-a","b":"e-b"},"meta":true}`)
+				p.send(answer, `{"id":2,"action":"subscription","streamName":"b","gap":{"from":10,"to":19}}`,
+					`{"id":2,"action":"subscription","streamName":"a","dropped":{"late":2,"untimed":1}}`)
+				p.close(1001, "server_shutdown: back in a moment")
+			},
+			func(p *peer) {
+				p.enter()
+				p.expect(`{"id":2,"action":"subscribe","payload":["a","b"],"sync":{"priority":{"b":1}},"from":{"a":9,"b":20},"epoch":{"a":"e-a","b":"e-b"},"meta":true}`)
+				p.send(answer, `{"id":2,"action":"subscription","streamName":"b","ended":"stream_deleted"}`)
+				p.raw.Close()
+			},
+			func(p *peer) {
+				p.enter()
+				p.expect(`{"id":2,"action":"subscribe","payload":"a","from":9,"epoch":"e-a","meta":true}`)
+				p.send(`{"id":2,"action":"subscription","success":true,"streamName":"a","payload":2,"epoch":"e-a","firstSeq":1,"nextSeq":9}`, message("a", 9))
+				p.expectEnd()
+			},
+		)
+		f.http = func(w http.ResponseWriter, r *http.Request) {
+			next := map[string]int{"/api/v1/streams/a/messages": 7, "/api/v1/streams/b/messages": 9}[r.URL.Path]
+			fmt.Fprintf(w, `{"epoch":"e-%s","nextSeq":%d,"messages":[]}`, strings.Split(r.URL.Path, "/")[4], next)
+		}
+		var got []string
+		var causes []error
+		var waits []time.Duration
+		err := f.client(client.Options{}).FollowMerged(t.Context(), []string{"a", "b"}, client.FollowMergedOptions{
+			Sync:         client.Sync{Priority: map[string]int{"b": 1}},
+			OnSubscribed: func(cause error) { causes = append(causes, cause) },
+			OnLost:       func(_ error, wait time.Duration) { waits = append(waits, wait) },
+		}, func(m client.Message) error {
+			switch {
+			case m.Seq > 0:
+				got = append(got, fmt.Sprint(m.Stream, m.Seq))
+			case m.Ended != "":
+				got = append(got, m.Stream+" ended")
+			case m.Dropped != nil:
+				got = append(got, m.Stream+" dropped")
+			default:
+				got = append(got, fmt.Sprint(m.Stream, " ", m.Missing.From, "-", m.Missing.To))
+			}
+			if m.Seq == 9 && m.Stream == "a" {
+				return errEnough
+			}
+			return nil
+		})
+		if err != errEnough {
+			t.Errorf("FollowMerged: %v", err)
+		}
+		if want := []string{"a7", "b9", "a8", "b 10-19", "a dropped", "b ended", "a9"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if len(causes) != 4 || causes[0] != nil || !errors.Is(causes[1], client.ErrConnection) || client.CodeOf(causes[2]) != "server_shutdown" {
+			t.Errorf("causes %v", causes)
+		}
+		for _, wait := range waits {
+			if wait < 1500*time.Millisecond || wait >= 4500*time.Millisecond {
+				t.Errorf("waited %v, want about 3 s", wait)
+			}
+		}
+	})
+}
+
+// Past bug: what trying again does not help was tried for ever.
+func TestFollowMergedEndsWhereTryingAgainDoesNotHelp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t)
+		again := client.FollowMergedOptions{OnLost: func(cause error, _ time.Duration) { t.Errorf("tries again after %v", cause) }}
+		nothing := func(client.Message) error { return nil }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		token := f.clientAs(client.JWT("abc", "a.b.c"), client.Options{})
+		if err := token.FollowMerged(ctx, []string{"a", "b"}, again, nothing); !errors.Is(err, client.ErrTokenReads) {
+			t.Errorf("with a token: %v", err)
+		}
+		again.Sync.Priority = map[string]int{"c": 1}
+		if err := f.client(client.Options{}).FollowMerged(ctx, []string{"a", "b"}, again, nothing); err == nil || !strings.Contains(err.Error(), `priority for "c"`) {
+			t.Errorf("a priority for none of them: %v", err)
 		}
 	})
 }

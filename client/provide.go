@@ -26,11 +26,12 @@ type Provider struct {
 	mu       sync.Mutex // guards what follows
 	interest Interest
 	returned bool // what Next returned last: whether the stream is requested
+	paused   bool // what Pause asked for last
 	err      error
 }
 
 // Provide provides a stream until Withdraw or until the connection ends. The code
-// to expect is stream_not_found.
+// to expect is stream_not_found. Client.Provide also survives the connection.
 func (c *Conn) Provide(ctx context.Context, stream string) (*Provider, error) {
 	p := &Provider{conn: c, stream: stream, changed: make(chan struct{}, 1), ended: make(chan struct{})}
 	if err := c.provide(ctx, p); err != nil {
@@ -63,6 +64,9 @@ func (c *Conn) provide(ctx context.Context, p *Provider) error {
 
 // Stream returns the stream's name.
 func (p *Provider) Stream() string { return p.stream }
+
+// Conn returns the connection of the provision.
+func (p *Provider) Conn() *Conn { return p.conn }
 
 // Interest returns who wants the stream, as far as the gateway has told. Only
 // Requested is told at each change; the counts are those of that moment.
@@ -122,7 +126,24 @@ func (p *Provider) Pause(ctx context.Context, paused bool) error {
 	if err != nil {
 		return fmt.Errorf("client: pause %q: %w", p.stream, err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused = paused
 	return nil
+}
+
+func (p *Provider) isPaused() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused
+}
+
+// tellFrom makes Next go on behind a provision before this one, whose Next has returned
+// this last.
+func (p *Provider) tellFrom(requested bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.returned = requested
 }
 
 // Withdraw ends the provision. It is not an error if it has ended.

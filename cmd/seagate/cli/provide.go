@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,6 +33,8 @@ prints, which must be a JSON value. When nobody wants them any more, the command
 SIGTERM, and is killed if it has not ended after 5 s. If it ends by itself, it is
 started again when somebody wants the stream anew.
 
+A lost connection is made again. What the command prints meanwhile waits.
+
 With --json each line is an object: {"stream", "requested", "subscribers", "groups"}.`
 	cmd.Example = `  seagate provide boiler
   seagate provide boiler -- ./read-sensor --every 1s`
@@ -40,44 +44,71 @@ With --json each line is an object: {"stream", "requested", "subscribers", "grou
 // A producer is one run of "seagate provide".
 type producer struct {
 	*task
-	conn   *client.Conn
-	stream string
+	stream  string
+	command *childCommand
+	running bool  // it has provided the stream
+	refused error // why the first attempt failed
+	stop    context.CancelFunc
+
+	mu    sync.Mutex // guards what follows
+	conn  *client.Conn
+	renew chan struct{} // closed when there is another conn
 }
 
-func (p *producer) run(interrupt context.Context) (err error) {
-	p.stream = p.Args[0]
-	if p.conn, err = p.Dial(interrupt); err != nil {
-		return err
+func (p *producer) run(interrupt context.Context) error {
+	p.stream, p.command, p.renew = p.Args[0], startNothing(), make(chan struct{})
+	ctx, giveUp := context.WithCancel(interrupt)
+	defer giveUp()
+	p.stop = giveUp
+	defer func() { p.command.stop() }()
+	options := client.ProvideOptions{OnProviding: p.provides, OnLost: p.lost}
+	err := p.Provide(ctx, p.stream, options, func(i client.Interest) error { return p.changed(ctx, i) })
+	switch {
+	case p.refused != nil:
+		return p.refused
+	case interrupt.Err() != nil:
+		return nil
 	}
-	defer p.conn.Close()
-	provider, err := p.conn.Provide(interrupt, p.stream)
-	if err != nil {
-		return err
+	return err
+}
+
+// provides is called when the stream is provided, over a new connection.
+func (p *producer) provides(provider *client.Provider) error {
+	p.mu.Lock()
+	p.conn = provider.Conn()
+	close(p.renew)
+	p.renew = make(chan struct{})
+	p.mu.Unlock()
+	if p.running {
+		p.Note("providing %s again", p.stream)
+		return nil
 	}
+	p.running = true
 	p.Note("providing %s; Ctrl-C ends", p.stream)
-	if now := provider.Interest(); !now.Requested { // Next tells the rest
-		if err := p.tell(now); err != nil {
-			return err
-		}
+	if now := provider.Interest(); !now.Requested { // what else there is, changed is told
+		return p.tell(now)
 	}
-	command := startNothing()
-	defer func() { command.stop() }()
-	for {
-		now, err := provider.Next(interrupt)
-		switch {
-		case interrupt.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := p.tell(now); err != nil {
-			return err
-		}
-		command.stop()
-		if command = startNothing(); now.Requested && len(p.Args) > 1 {
-			command = p.start(interrupt)
-		}
+	return nil
+}
+
+func (p *producer) lost(cause error, wait time.Duration) {
+	if !p.running { // such as a wrong URL, which trying again does not change
+		p.refused = cause
+		p.stop()
+		return
 	}
+	p.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+}
+
+func (p *producer) changed(ctx context.Context, now client.Interest) error {
+	if err := p.tell(now); err != nil {
+		return err
+	}
+	p.command.stop()
+	if p.command = startNothing(); now.Requested && len(p.Args) > 1 {
+		p.command = p.start(ctx)
+	}
+	return nil
 }
 
 // interestLine is a change of the interest as a line of JSON.
@@ -153,6 +184,29 @@ func (p *producer) start(interrupt context.Context) *childCommand {
 	return s
 }
 
+// publish publishes a message once. Over a lost connection it is sent again, under the
+// same id. Meanwhile the command's next lines wait.
+func (p *producer) publish(ctx context.Context, message jsontext.Value) error {
+	id := rand.Text()
+	for {
+		p.mu.Lock()
+		conn, renew := p.conn, p.renew
+		p.mu.Unlock()
+		receipt, err := conn.SendOnce(ctx, p.stream, id, message)
+		if err == nil {
+			_, err = receipt.Wait(ctx)
+		}
+		if err == nil || conn.Err() == nil {
+			return err
+		}
+		select {
+		case <-renew:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // publishLines publishes each line, and says which are refused.
 func (p *producer) publishLines(ctx context.Context, r io.Reader) {
 	lines := bufio.NewScanner(r)
@@ -162,7 +216,7 @@ func (p *producer) publishLines(ctx context.Context, r io.Reader) {
 		if line == "" {
 			continue
 		}
-		_, err := p.conn.Publish(ctx, p.stream, jsontext.Value(line))
+		err := p.publish(ctx, jsontext.Value(line))
 		if ctx.Err() != nil {
 			return
 		}
