@@ -71,12 +71,11 @@ func (c *Client) renews(err error) bool {
 }
 
 // freshCredentials returns what the next connection authenticates with.
-func (c *Client) freshCredentials(ctx context.Context) (Credentials, error) {
-	credentials := c.credentials
-	if c.options.Token == nil {
+func freshCredentials(ctx context.Context, credentials Credentials, fresh func(context.Context) (string, error)) (Credentials, error) {
+	if fresh == nil {
 		return credentials, nil
 	}
-	token, err := c.options.Token(ctx)
+	token, err := fresh(ctx)
 	if err == nil && token == "" {
 		err = errors.New("it is empty")
 	}
@@ -88,7 +87,7 @@ func (c *Client) freshCredentials(ctx context.Context) (Credentials, error) {
 }
 
 func (c *Client) dialOnce(ctx context.Context) (*Conn, error) {
-	credentials, err := c.freshCredentials(ctx)
+	credentials, err := freshCredentials(ctx, c.credentials, c.options.Token)
 	if err != nil {
 		return nil, err
 	}

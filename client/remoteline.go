@@ -82,10 +82,23 @@ type readAheadConn struct {
 // Read implements net.Conn.
 func (c readAheadConn) Read(b []byte) (int, error) { return c.reader.Read(b) }
 
-// dialLine connects and authenticates.
+// dialLine connects and authenticates. If the token of Options.Token has expired, it does so
+// again with another.
 func dialLine(ctx context.Context, address string, options RemoteOptions) (*remoteLine, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errConnectTimeout)
 	defer cancel()
+	line, err := dialLineOnce(ctx, address, options)
+	if options.renews(err) {
+		return dialLineOnce(ctx, address, options)
+	}
+	return line, err
+}
+
+func dialLineOnce(ctx context.Context, address string, options RemoteOptions) (*remoteLine, error) {
+	credentials, err := freshCredentials(ctx, options.Credentials, options.Token)
+	if err != nil {
+		return nil, err
+	}
 	dialer := net.Dialer{KeepAliveConfig: lineKeepAlive}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -104,12 +117,12 @@ func dialLine(ctx context.Context, address string, options RemoteOptions) (*remo
 		slots: make(chan struct{}, maxInFlight), lost: make(chan struct{}), wake: make(chan struct{}, 1),
 		calls: map[int64]chan<- error{},
 	}
-	if options.Credentials == (Credentials{}) {
+	if credentials == (Credentials{}) {
 		return line, nil
 	}
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
-	if err := line.authenticate(options.Credentials); err != nil {
+	if err := line.authenticate(credentials); err != nil {
 		conn.Close()
 		return nil, err
 	}

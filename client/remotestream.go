@@ -23,6 +23,8 @@ type RemoteOptions struct {
 	// Credentials are presented with the first line. The zero value is for a listener that
 	// has lines.client_id set.
 	Credentials Credentials
+	// Token is as in Options: it gives a fresh token to each connection that is made.
+	Token func(context.Context) (string, error)
 	// TLS, if not nil, encrypts the connection. Without a ServerName it is the host of the
 	// address.
 	TLS *tls.Config
@@ -100,8 +102,8 @@ func (o RemoteOptions) complete(address string) (RemoteOptions, error) {
 	if err != nil {
 		return o, fmt.Errorf("client: the address of the listener must be HOST:PORT: %w", err)
 	}
-	if o.Credentials != (Credentials{}) {
-		if err := checkCredentials(o.Credentials, false); err != nil {
+	if o.Credentials != (Credentials{}) || o.Token != nil {
+		if err := checkCredentials(o.Credentials, o.Token != nil); err != nil {
 			return o, err
 		}
 	}
@@ -118,6 +120,11 @@ func (o RemoteOptions) complete(address string) (RemoteOptions, error) {
 		o.TLS.ServerName = host
 	}
 	return o, nil
+}
+
+// renews reports whether err is the expiry of a token that Token replaces.
+func (o *RemoteOptions) renews(err error) bool {
+	return o.Token != nil && CodeOf(err) == protocol.CodeTokenExpired
 }
 
 // Done returns a channel that is closed when the RemoteStream has ended.
@@ -292,7 +299,7 @@ func (r *RemoteStream) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !served && !mayPass(err) {
+		if !served && !mayPass(err) && !r.options.renews(err) {
 			r.end(err)
 			return
 		}

@@ -57,6 +57,15 @@ func (c *Client) Publish(ctx context.Context, stream string, message any) (Publi
 	return c.publish(ctx, stream, "", payload{message})
 }
 
+// PublishWithHeader is Publish with the header that holds behind the message, in one
+// step: see Conn.SendWithHeader. A code to expect is also forbidden.
+func (c *Client) PublishWithHeader(ctx context.Context, stream string, message, header any) (Published, error) {
+	return c.publish(ctx, stream, "", struct {
+		Payload any `json:"payload"`
+		Header  any `json:"header"`
+	}{message, header})
+}
+
 // PublishOnce is Publish with an id. The gateway accepts a message once under its
 // id. If the answer is lost, publish the message again with the same id: that
 // adds nothing, and returns where the first one stands. The gateway remembers ids for some time. Over HTTP an

@@ -30,7 +30,7 @@ const (
 )
 
 func publishCommand() *cobra.Command {
-	var id string
+	var id, header string
 	var cmd *cobra.Command
 	cmd = onStream("publish STREAM [MESSAGE | FILE | -]", "Publish a message, or each line of a file or of standard input", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
@@ -39,8 +39,12 @@ func publishCommand() *cobra.Command {
 			switch {
 			case id == "" && cmd.Flags().Changed("message-id"): // probably from a variable that is not set
 				return usagef("--message-id is empty: give an id, or leave it out")
+			case header != "" && id != "":
+				return usagef("--header and --message-id do not go together: publish the message with one of them")
 			case given && !fromFile:
-				return publishOne(ctx, t, id)
+				return publishOne(ctx, t, id, header)
+			case cmd.Flags().Changed("header"):
+				return usagef("--header is for a message that is an argument: several lines cannot have the same header")
 			case id != "":
 				return usagef("--message-id is for a message that is an argument: several lines cannot have the same id")
 			case fromFile:
@@ -58,12 +62,18 @@ to which the number belongs. With --json the last line has them as "seq", "time"
 "epoch".
 
 With --message-id the gateway accepts the message once, however often it is sent.
-If you do not know whether it was accepted, publish it again with the same id.`
+If you do not know whether it was accepted, publish it again with the same id.
+
+With --header the stream gets a new header in one step with the message: whoever
+subscribes gets either the old header and then the message, or the new header and
+not the message.`
 	cmd.Example = `  seagate publish boiler '{"temperature": 91.5}'
   seagate publish boiler '{"temperature": 91.5}' --message-id boiler-2026-11-21T10:00
+  seagate publish boiler '{"temperature": 91.5}' --header '{"temperature": 91.5}'
   seagate publish boiler measurements.ndjson
   tail -f measurements.ndjson | seagate publish boiler`
 	cmd.Flags().StringVar(&id, "message-id", "", "accept the message once, however often it is published with this `ID`")
+	cmd.Flags().StringVar(&header, "header", "", "make `JSON` the stream's header, in one step with the message")
 	return cmd
 }
 
@@ -87,13 +97,21 @@ func publishFile(ctx context.Context, t *task) error {
 	return publishLines(ctx, &task{t.Client, &console, t.where})
 }
 
-func publishOne(ctx context.Context, t *task, id string) error {
+func publishOne(ctx context.Context, t *task, id, header string) error {
 	stream, message := t.Args[0], jsontext.Value(t.Args[1])
 	if err := validJSON("the message", message); err != nil {
 		return usagef("%w; and there is no file of that name", err)
 	}
 	publish := t.Publish
-	if id != "" {
+	switch {
+	case header != "":
+		if err := validJSON("--header", jsontext.Value(header)); err != nil {
+			return Usage(err)
+		}
+		publish = func(ctx context.Context, stream string, message any) (client.Published, error) {
+			return t.PublishWithHeader(ctx, stream, message, jsontext.Value(header))
+		}
+	case id != "":
 		if err := protocol.CheckMessageID(id); err != nil {
 			return usagef("--message-id: %w", err)
 		}
