@@ -197,6 +197,9 @@ func (c *streamCheck) checkMessages() {
 		if first > 0 {
 			c.checkBatch(p)
 		}
+		for _, at := range p.Answers {
+			c.checkPlace(p, at)
+		}
 	}
 	// A message that nobody saw can only have a number that was dropped before
 	// anybody saw it.
@@ -210,6 +213,29 @@ func (c *streamCheck) checkMessages() {
 		if len(missing) > unseen {
 			c.add(Lost, "message %v was acknowledged and is not there (%d numbers were dropped before anybody saw them, %d messages are missing)",
 				id, unseen, len(missing))
+		}
+	}
+}
+
+// checkPlace checks that the messages stand where an answer says. Of one that nobody
+// saw, it checks that another does not stand there.
+func (c *streamCheck) checkPlace(p *Publish, at Place) {
+	switch {
+	case at.Epoch != c.log.Epoch:
+		c.add(OtherEpoch, "message %v was answered with epoch %q, in the end it was %s", p.IDs[0], at.Epoch, c.log.Epoch)
+		return
+	case at.First == 0 || at.Last-at.First+1 != uint64(len(p.IDs)):
+		c.add(Position, "%d messages from %v on were answered with the numbers %d to %d", len(p.IDs), p.IDs[0], at.First, at.Last)
+		return
+	}
+	for i, id := range p.IDs {
+		said, seq := at.First+uint64(i), c.byID[id]
+		other, taken := c.bySeq[said]
+		switch {
+		case seq != 0 && seq != said:
+			c.add(Position, "message %v was answered with number %d, and is %d", id, said, seq)
+		case seq == 0 && taken:
+			c.add(Position, "message %v was answered with number %d, which is message %v", id, said, other.ID)
 		}
 	}
 }

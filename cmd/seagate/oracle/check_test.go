@@ -28,10 +28,14 @@ func good() *History {
 			p.Outcome = Refused
 		} else {
 			put(p.IDs[0])
+			here := uint64(len(log.Entries))
+			p.Answers = []Place{{here, here, "e"}}
 		}
 		h.Publishes = append(h.Publishes, p)
 	}
 	batch := Publish{Stream: s1, IDs: []ID{{1, 0}, {1, 1}, {1, 2}}, Conn: 2, Attempts: 1, SentAt: at(100), Answered: at(110), Outcome: Acknowledged}
+	here := uint64(len(log.Entries)) + 1
+	batch.Answers = []Place{{here, here + 2, "e"}, {here, here + 2, "e"}}
 	h.Publishes = append(h.Publishes, batch)
 	for _, id := range batch.IDs {
 		put(id)
@@ -151,6 +155,15 @@ func TestEveryViolationIsFound(t *testing.T) {
 			}
 			h.Publishes[0].SentAt, h.Publishes[0].Answered = at(90), at(95)
 		}, Order},
+		{"an answer names another number", func(h *History) { h.Publishes[3].Answers[0] = Place{3, 3, "e"} }, Position},
+		{"the answer to a repeat names another number", func(h *History) { h.Publishes[10].Answers[1] = Place{9, 11, "e"} }, Position},
+		{"an answer names no number", func(h *History) { h.Publishes[3].Answers[0] = Place{0, 0, "e"} }, Position},
+		{"an answer names too few numbers", func(h *History) { h.Publishes[10].Answers[0].Last-- }, Position},
+		{"an answer names the number of another message", func(h *History) {
+			h.Publishes = append(h.Publishes, Publish{Stream: s1, IDs: []ID{{5, 1}}, Conn: 9, Attempts: 1, SentAt: at(500), Answered: at(501),
+				Outcome: Unknown, Answers: []Place{{3, 3, "e"}}})
+		}, Position},
+		{"an answer names another epoch", func(h *History) { h.Publishes[3].Answers[0].Epoch = "f" }, OtherEpoch},
 		{"a batch with a part of another one", func(h *History) {
 			h.Publishes[9].IDs[0], h.Publishes[10].IDs[0] = h.Publishes[10].IDs[0], h.Publishes[9].IDs[0]
 			h.Publishes[10].IDs[0] = ID{0, 7}

@@ -62,6 +62,15 @@ type Publish struct {
 	Answered Instant // 0 if never
 	Outcome  Outcome
 	Code     string // of a refusal
+	Answers  []Place
+}
+
+// A Place is where a gateway says, in an answer, that the messages of a request stand. A
+// request that was sent several times under its key may have several answers.
+type Place struct {
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+	Epoch string `json:"epoch"`
 }
 
 // An Entry is a message of the log as a reader saw it.

@@ -18,7 +18,8 @@ import (
 //
 //	{"at":17,"do":"send","request":3,"stream":"oracle-1","conn":2,"key":true,"ids":[{"publisher":1,"n":9}]}
 //	{"at":25,"do":"repeat","request":3,"conn":5}
-//	{"at":31,"do":"acknowledged","request":3}
+//	{"at":31,"do":"acknowledged","request":3,"place":{"first":7,"last":7,"epoch":"Q54L"}}
+//	{"at":35,"do":"echoed","request":3,"place":{"first":7,"last":7,"epoch":"Q54L"}}
 type journal struct {
 	file  *os.File
 	clock *clock
@@ -35,6 +36,7 @@ type line struct {
 	Key     bool    `json:"key,omitzero"`
 	IDs     []ID    `json:"ids,omitzero"`
 	Code    string  `json:"code,omitzero"`
+	Place   *Place  `json:"place,omitzero"`
 }
 
 const (
@@ -42,6 +44,7 @@ const (
 	doRepeat      = "repeat"
 	doAcknowledge = "acknowledged"
 	doRefuse      = "refused"
+	doEcho        = "echoed" // acknowledged once more
 )
 
 const (
@@ -181,8 +184,12 @@ func note(requests map[int]*Publish, l line) error {
 		p.Attempts++
 	case doAcknowledge:
 		p.Outcome, p.Answered = Acknowledged, l.At
+	case doEcho:
 	case doRefuse:
 		p.Outcome, p.Answered, p.Code = Refused, l.At, l.Code
+	}
+	if l.Place != nil {
+		p.Answers = append(p.Answers, *l.Place)
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ func TestJournalIsReadBack(t *testing.T) {
 	}
 	acknowledged, refused, unknown := send(true, ID{3, 0}), send(false, ID{3, 1}, ID{3, 2}), send(true, ID{3, 3})
 	for _, err := range []error{
-		j.write(line{Do: doAcknowledge, Request: acknowledged}),
+		j.write(line{Do: doAcknowledge, Request: acknowledged, Place: &Place{7, 7, "e"}}),
+		j.write(line{Do: doEcho, Request: acknowledged, Place: &Place{8, 8, "e"}}),
 		j.write(line{Do: doRefuse, Request: refused, Code: "invalid_payload"}),
 		j.write(line{Do: doRepeat, Request: unknown, Conn: 6}),
 		j.close(),
@@ -43,7 +44,7 @@ func TestJournalIsReadBack(t *testing.T) {
 		t.Fatalf("%+v, %d publishes, %v", got, len(publishes), err)
 	}
 	for i, p := range []Publish{
-		{Stream: "a", IDs: []ID{{3, 0}}, Key: true, Conn: 5, Attempts: 1, Outcome: Acknowledged},
+		{Stream: "a", IDs: []ID{{3, 0}}, Key: true, Conn: 5, Attempts: 1, Outcome: Acknowledged, Answers: []Place{{7, 7, "e"}, {8, 8, "e"}}},
 		{Stream: "a", IDs: []ID{{3, 1}, {3, 2}}, Conn: 5, Attempts: 1, Outcome: Refused, Code: "invalid_payload"},
 		{Stream: "a", IDs: []ID{{3, 3}}, Key: true, Conn: 6, Attempts: 2},
 	} {

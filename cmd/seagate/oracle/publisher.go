@@ -99,12 +99,17 @@ func (p *publisher) announce(made *parcel) {
 // mayEcho reports whether a parcel may be sent a second time.
 func (p *publisher) mayEcho(made parcel) bool { return made.repeats && !made.wrong && !p.options.Calm }
 
-// settle records the outcome of a parcel. It returns whether the parcel has to be
+// settle records the outcome of a parcel, and where the answer says that it stands. It
+// returns whether the parcel has to be
 // sent again, and whether the connection has ended.
-func (p *publisher) settle(made parcel, err error) (again, ended bool) {
+func (p *publisher) settle(made parcel, at client.Published, err error) (again, ended bool) {
 	refusal, said := errors.AsType[*client.Error](err)
 	ended = err != nil && (!said || refusal.Close != 0)
+	place := &Place{First: at.Seq, Last: at.LastSeq, Epoch: at.Epoch}
 	switch {
+	case made.echo && err == nil:
+		p.fail(p.journal.write(line{Do: doEcho, Request: made.request, Place: place}))
+		return false, false
 	case made.echo:
 		if said && !ended && !refusal.Temporary() {
 			p.surprise(made.stream, "message %v, sent again under its id, was refused: %v", made.ids[0], err)
@@ -112,7 +117,7 @@ func (p *publisher) settle(made parcel, err error) (again, ended bool) {
 		return false, ended
 	case err == nil:
 		p.acknowledged.Add(int64(len(made.ids)))
-		p.fail(p.journal.write(line{Do: doAcknowledge, Request: made.request}))
+		p.fail(p.journal.write(line{Do: doAcknowledge, Request: made.request, Place: place}))
 		return false, false
 	case ended, refusal.Code == protocol.CodeStorageUnavailable:
 		return made.repeats, ended
@@ -271,8 +276,8 @@ func (p *socketPublisher) send(conn *client.Conn, made parcel) bool {
 func (p *socketPublisher) answer() bool {
 	first := p.pending[0]
 	p.pending = p.pending[1:]
-	_, err := first.receipt.Wait(p.consuming)
-	again, ended := p.settle(first.parcel, err)
+	at, err := first.receipt.Wait(p.consuming)
+	again, ended := p.settle(first.parcel, at, err)
 	if again {
 		p.again = append(p.again, first.parcel)
 	}
@@ -309,14 +314,16 @@ func (p *httpPublisher) step() bool {
 	p.announce(&made)
 	var wait backoff
 	for {
-		again, ended := p.settle(made, p.call(made))
+		at, err := p.call(made)
+		again, ended := p.settle(made, at, err)
 		if ended { // a new request may overtake the one whose outcome is unknown
 			p.conn = p.newConn()
 		}
 		if !again && !ended {
 			if p.mayEcho(made) && p.random.IntN(echoEvery) == 0 {
 				made.echo = true
-				p.settle(made, p.call(made))
+				at, err := p.call(made)
+				p.settle(made, at, err)
 			}
 			return true
 		}
@@ -327,7 +334,7 @@ func (p *httpPublisher) step() bool {
 	}
 }
 
-func (p *httpPublisher) call(made parcel) (err error) {
+func (p *httpPublisher) call(made parcel) (at client.Published, err error) {
 	if !p.options.Calm && p.random.IntN(cutEvery) == 0 {
 		cut := time.AfterFunc(p.within(3*time.Millisecond), p.link.cut)
 		defer cut.Stop()
@@ -337,15 +344,15 @@ func (p *httpPublisher) call(made parcel) (err error) {
 	single := len(made.bodies) == 1
 	switch {
 	case single && made.key == "":
-		_, err = p.link.Publish(ctx, made.stream, made.bodies[0])
+		at, err = p.link.Publish(ctx, made.stream, made.bodies[0])
 	case single:
-		_, err = p.link.PublishOnce(ctx, made.stream, made.key, made.bodies[0])
+		at, err = p.link.PublishOnce(ctx, made.stream, made.key, made.bodies[0])
 	case made.key == "":
-		_, err = p.link.PublishBatch(ctx, made.stream, made.bodies)
+		at, err = p.link.PublishBatch(ctx, made.stream, made.bodies)
 	default:
-		_, err = p.link.PublishBatchOnce(ctx, made.stream, made.key, made.bodies)
+		at, err = p.link.PublishBatchOnce(ctx, made.stream, made.key, made.bodies)
 	}
-	return err
+	return at, err
 }
 
 func (p *publisher) within(d time.Duration) time.Duration {

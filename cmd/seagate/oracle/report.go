@@ -19,6 +19,7 @@ const (
 	Conflict     Kind = "conflict"       // one number was seen with two messages
 	OtherEpoch   Kind = "epoch"          // the stream changed its epoch
 	Order        Kind = "order"          // messages are not in the order in which one connection sent them
+	Position     Kind = "position"       // an answer to a publish says that the message stands where it does not
 	TornBatch    Kind = "batch"          // a batch has others in between, or a part of it is missing
 	WrongStart   Kind = "start"          // a subscription began where it should not have
 	Hole         Kind = "hole"           // a follower lacks a message
