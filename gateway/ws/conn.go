@@ -27,6 +27,7 @@ type conn struct {
 	nc      net.Conn
 	in      incoming
 	source  *source
+	rest    restState
 	out     *outbox.Outbox
 	session *session.Session
 	entered bool // counts in Server.authenticated; guarded by Server.mu
@@ -60,27 +61,37 @@ func newConn(s *Server, nc net.Conn, early []byte, from netip.Addr) *conn {
 	return c
 }
 
-// run reads until the connection ends, and then cleans up.
+// start reads from a new connection.
+func (c *conn) start() {
+	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
+	c.run()
+}
+
+// run reads until the connection rests or ends. When it ends, run cleans up.
 func (c *conn) run() {
+	peerDone, atRest := c.read()
+	if atRest {
+		return
+	}
 	defer c.server.remove(c)
-	peerDone := c.read()
 	c.session.Close()
 	c.in.free()
 	c.out.Close(c.server.opts.LingerTimeout, peerDone)
 }
 
-// read handles messages until the connection ends. It returns true if the peer
+// read handles messages until the connection rests or ends. peerDone says that the peer
 // gets no more time to close: it has sent its close frame, or has had the time.
-func (c *conn) read() (peerDone bool) {
+func (c *conn) read() (peerDone, atRest bool) {
 	defer c.containPanic()
-	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
 	err := c.handleFrames() // of the early bytes
 	for err == nil {
-		err = c.readSome()
+		if atRest, err = c.readOrRest(); atRest {
+			return false, true
+		}
 	}
 	timedOut := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
 	c.endAfter(err)
-	return errors.Is(err, errPeerClosed) || timedOut
+	return errors.Is(err, errPeerClosed) || timedOut, false
 }
 
 // containPanic ends a connection that panicked, and nothing else.
@@ -126,6 +137,7 @@ func (c *conn) handleFrames() error {
 func (c *conn) handleFrame(f frame, now time.Time) error {
 	switch f.opcode {
 	case opText:
+		c.rest.message = now
 		return c.handleMessage(f.payload)
 	case opPong:
 		if c.pong(f.payload) {
@@ -281,6 +293,7 @@ func (c *conn) end(code int, reason *protocol.Error) (told bool) {
 	}
 	told = c.out.SendLast(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
 	c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
+	c.wake() // somebody has to wait for the peer's close frame
 	c.noteEnd(reason)
 	return told
 }
@@ -307,7 +320,13 @@ func (c *conn) drop(reason *protocol.Error) {
 	if c.ended.CompareAndSwap(nil, reason) {
 		c.noteEnd(reason)
 	}
+	c.close()
+}
+
+// close closes the network connection, which its reader sees.
+func (c *conn) close() {
 	c.nc.Close()
+	c.wake()
 }
 
 func (c *conn) noteEnd(reason *protocol.Error) {

@@ -46,6 +46,7 @@ type Server struct {
 	session session.Options
 	log     *slog.Logger
 	ids     atomic.Uint64
+	resting *resting
 
 	mu            sync.Mutex                    // guards what follows
 	conns         [pingSlots]map[*conn]struct{} // by ping slot
@@ -84,6 +85,7 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 	for i := range s.conns {
 		s.conns[i] = map[*conn]struct{}{}
 	}
+	s.resting = newResting(g.Log)
 	s.gone.Go(s.keepAlive)
 	return s
 }
@@ -123,7 +125,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The handler returns, so that the HTTP server frees the memory of the
 	// request, of which the goroutine uses nothing.
-	go c.run()
+	go c.start()
 }
 
 // transport is the name of this transport in metrics.
@@ -200,6 +202,7 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns[c.slot()], c)
+	s.resting.remove(c)
 	s.open--
 	if c.entered {
 		s.authenticated--
@@ -286,7 +289,7 @@ func (s *Server) Shutdown(ctx context.Context, pace Pace) error {
 	s.draining = true
 	s.mu.Unlock()
 	s.endAll(ctx, pace) // keepAlive goes on meanwhile
-	s.stopOnce.Do(func() { close(s.stop) })
+	s.stopOnce.Do(func() { close(s.stop); s.resting.close() })
 	done := make(chan struct{})
 	go func() { s.gone.Wait(); close(done) }()
 	linger := time.NewTimer(s.opts.ShutdownLinger)
@@ -301,7 +304,7 @@ func (s *Server) Shutdown(ctx context.Context, pace Pace) error {
 		err = ErrNotDrained
 	}
 	for _, c := range s.all() {
-		c.nc.Close()
+		c.close()
 	}
 	<-done
 	return err

@@ -16,6 +16,7 @@ type source struct {
 
 	raw     syscall.RawConn              // nil if nc is no plain socket
 	attempt func(fd uintptr) (done bool) // is readOnce; made once, because a closure allocates
+	polling bool                         // readOnce does not wait
 	n       int                          // what readOnce has read
 	failed  error                        // why readOnce has not
 
@@ -61,7 +62,20 @@ func (s *source) read() error {
 	return err
 }
 
-// readOnce reads without blocking. It returns false if there is nothing to read yet.
+// poll is read that does not wait: came is false if nothing is there. Only for a plain
+// socket.
+func (s *source) poll() (came bool, err error) {
+	s.polling = true
+	err = s.read()
+	s.polling = false
+	if err == syscall.EAGAIN {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// readOnce reads without blocking. It returns false if it is to be called again when
+// there is something to read.
 func (s *source) readOnce(fd uintptr) (done bool) {
 	for {
 		s.n, s.failed = syscall.Read(int(fd), s.in.space())
@@ -69,7 +83,7 @@ func (s *source) readOnce(fd uintptr) (done bool) {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.in.rest()
-			return false
+			return s.polling
 		default:
 			return true
 		}
