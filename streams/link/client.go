@@ -111,7 +111,7 @@ func (s *Switch) follow() {
 		t.follow()
 	}
 	for _, w := range watches {
-		w.look()
+		w.teller.News()
 	}
 	for _, c := range gone {
 		c.serverGone()

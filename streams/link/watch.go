@@ -2,62 +2,62 @@ package link
 
 import (
 	"maps"
-	"sync"
-	"sync/atomic"
+
+	"seagate/internal/latest"
 )
 
 // A watch tells one watcher how many servers a service has in all networks.
 type watch struct {
-	home    *Switch
-	what    thing
-	stopped atomic.Bool
+	client *client
+	what   thing
+	teller *latest.Teller[serving]
+}
 
-	mu      sync.Mutex          // held while changed is called, so that the last call has the last number
-	told    map[string]standing // by node; nil before the first call
-	changed func(servers int)
+// serving is the servers of a service.
+type serving struct {
+	by    map[string]standing // by node
+	total int
 }
 
 // Watch implements peer.Link.
 func (c *client) Watch(service string, changed func(servers int)) (stop func()) {
-	w := &watch{home: c.home, what: thing{services, c.space, service}, changed: changed}
+	w := &watch{client: c, what: thing{services, c.space, service}}
+	w.teller = latest.New(
+		func() serving { return c.home.serving(w.what) },
+		func(told, now serving) bool { return maps.Equal(told.by, now.by) },
+		func(now serving) { changed(now.total) })
 	c.home.mu.Lock()
-	c.home.watches[w] = struct{}{}
+	c.home.watches[w] = struct{}{} // first, so that no change falls between
 	c.home.mu.Unlock()
-	w.look()
-	return w.stop
-}
-
-func (w *watch) stop() {
-	w.stopped.Store(true)
-	w.home.mu.Lock()
-	defer w.home.mu.Unlock()
-	delete(w.home.watches, w)
-}
-
-// look tells the watcher how many servers there are, if that has changed.
-func (w *watch) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now, total := w.home.servers(w.what)
-	if w.stopped.Load() || w.told != nil && maps.Equal(now, w.told) {
-		return
+	if !c.hold(w) {
+		w.withdraw()
+		return func() {}
 	}
-	w.told = now
-	w.changed(total)
+	w.teller.News()
+	return w.withdraw
 }
 
-// servers returns how many servers a service has, by node and in all.
-func (s *Switch) servers(what thing) (by map[string]standing, total int) {
+// withdraw ends the watch. It can be called again.
+func (w *watch) withdraw() {
+	w.teller.Stop()
+	w.client.release(w)
+	w.client.home.mu.Lock()
+	defer w.client.home.mu.Unlock()
+	delete(w.client.home.watches, w)
+}
+
+// serving returns how many servers a service has, by node and in all.
+func (s *Switch) serving(what thing) serving {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	by = map[string]standing{}
+	now := serving{by: map[string]standing{}}
 	for _, node := range s.nodesLocked(what) {
 		n := s.offers[what]
 		if node != s.node {
 			n = s.known[node].offers[what]
 		}
-		by[node] = n
-		total += n.count
+		now.by[node] = n
+		now.total += n.count
 	}
-	return by, total
+	return now
 }

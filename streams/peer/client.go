@@ -73,11 +73,12 @@ func (s gatedServer) Signal(m *Message) bool { return s.client.Started() && s.Se
 
 // In implements Link.
 func (c *Client) In(ctx context.Context, topic string, to streams.Consumer, from streams.StartAt) (InTopic, streams.Joined, error) {
-	in, joined, err := c.Link.In(ctx, topic, gatedConsumer{to, c}, from)
+	held := &gatedIn{client: c}
+	in, joined, err := c.Link.In(ctx, topic, gatedConsumer{to, c, held}, from)
 	if err != nil {
 		return nil, joined, err
 	}
-	held := &gatedIn{in, c}
+	held.InTopic = in
 	c.hold(held)
 	return held, joined, nil
 }
@@ -109,11 +110,12 @@ func (in *gatedIn) Close() {
 
 // JoinGroup implements Link.
 func (c *Client) JoinGroup(ctx context.Context, topic string, m Member, o MemberOptions) (Membership, error) {
-	ms, err := c.Link.JoinGroup(ctx, topic, gatedMember{m, c}, o)
+	held := &gatedMembership{client: c}
+	ms, err := c.Link.JoinGroup(ctx, topic, gatedMember{m, held}, o)
 	if err != nil {
 		return nil, err
 	}
-	held := &gatedMembership{ms, c}
+	held.Membership = ms
 	c.hold(held)
 	return held, nil
 }
@@ -133,21 +135,28 @@ func (ms *gatedMembership) Close() {
 
 type gatedMember struct {
 	Member
-	client *Client
+	membership *gatedMembership
 }
 
 // Deliver takes nothing while the client is stopped, so that other members get
 // what there is.
 func (m gatedMember) Deliver(messages []Delivery) int {
-	if !m.client.Started() {
+	if !m.membership.client.Started() {
 		return 0
 	}
 	return m.Member.Deliver(messages)
 }
 
+// End implements Member.
+func (m gatedMember) End(err error) {
+	m.membership.client.release(m.membership)
+	m.Member.End(err)
+}
+
 type gatedConsumer struct {
 	streams.Consumer
 	client *Client
+	in     *gatedIn
 }
 
 // Deliver takes nothing while the client is stopped, so that the topic keeps
@@ -166,6 +175,12 @@ func (c gatedConsumer) State(s streams.State) bool {
 
 // Resumed implements streams.Consumer.
 func (c gatedConsumer) Resumed() bool { return c.client.Started() && c.Consumer.Resumed() }
+
+// End implements streams.Consumer.
+func (c gatedConsumer) End(err error) {
+	c.client.release(c.in)
+	c.Consumer.End(err)
+}
 
 // Rerouted implements Rerouter.
 func (c gatedConsumer) Rerouted(j streams.Joined) {

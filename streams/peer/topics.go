@@ -38,11 +38,12 @@ func (l *link) In(ctx context.Context, name string, c streams.Consumer, from str
 	if err != nil {
 		return nil, streams.Joined{}, err
 	}
-	in, joined, err := t.In(ctx, c, 0, from)
+	held := &inTopic{link: l}
+	in, joined, err := t.In(ctx, consumer{c, held}, 0, from)
 	if err != nil {
 		return nil, streams.Joined{}, err
 	}
-	held := &inTopic{in, l}
+	held.InTopic = in
 	l.topics.Lock()
 	defer l.topics.Unlock()
 	if l.left {
@@ -59,11 +60,15 @@ func (l *link) Out(_ context.Context, name string, p streams.Provider) (OutTopic
 	if err != nil {
 		return nil, streams.Interest{}, err
 	}
+	held := &outTopic{link: l}
+	if p != nil {
+		p = provider{p, held}
+	}
 	out, interest, err := t.Out(p)
 	if err != nil {
 		return nil, streams.Interest{}, err
 	}
-	held := &outTopic{out, l}
+	held.OutTopic = out
 	l.topics.Lock()
 	defer l.topics.Unlock()
 	if l.left {
@@ -128,18 +133,50 @@ func (out *outTopic) SetPaused(paused bool) error {
 
 // Close implements InTopic.
 func (in *inTopic) Close() {
-	in.link.topics.Lock()
-	delete(in.link.ins, in)
-	in.link.topics.Unlock()
+	in.forget()
 	in.InTopic.Close()
+}
+
+func (in *inTopic) forget() {
+	in.link.topics.Lock()
+	defer in.link.topics.Unlock()
+	delete(in.link.ins, in)
+}
+
+// A consumer lets its link forget an in topic whose topic was deleted.
+type consumer struct {
+	streams.Consumer
+	in *inTopic
+}
+
+// End implements streams.Consumer.
+func (c consumer) End(err error) {
+	c.in.forget()
+	c.Consumer.End(err)
 }
 
 // Close implements OutTopic.
 func (out *outTopic) Close() {
-	out.link.topics.Lock()
-	delete(out.link.outs, out)
-	out.link.topics.Unlock()
+	out.forget()
 	out.OutTopic.Close()
+}
+
+func (out *outTopic) forget() {
+	out.link.topics.Lock()
+	defer out.link.topics.Unlock()
+	delete(out.link.outs, out)
+}
+
+// A provider is what consumer is for an out topic.
+type provider struct {
+	streams.Provider
+	out *outTopic
+}
+
+// End implements streams.Provider.
+func (p provider) End(err error) {
+	p.out.forget()
+	p.Provider.End(err)
 }
 
 // closeTopics ends what the link has open.

@@ -4,59 +4,36 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
+
+	"seagate/internal/latest"
 )
 
-// A watch tells one watcher how many servers a service has. One goroutine at a
-// time tells; whoever brings news meanwhile leaves them to it.
-//
-// Locks are taken in the order watch.mu, then space.mu.
+// A watch tells one watcher the number of servers of a service. The lock of the space is
+// taken with that of the teller held.
 type watch struct {
 	link    *link
 	service string
-	stopped atomic.Bool
+	teller  *latest.Teller[serving]
 	version uint64 // counts what changed; guarded by space.mu
+}
 
-	changed func(servers int) // called without locks: it may serve what it watches
-
-	mu      sync.Mutex // guards what follows
-	telling bool       // a goroutine is in look, and looks again before it leaves
-	told    uint64     // the version of the last call
+// serving is the servers of a service.
+type serving struct {
+	servers int
+	version uint64 // of the watch: the same number of servers may be other ones
 }
 
 // Watch implements Link.
 func (l *link) Watch(service string, changed func(servers int)) (stop func()) {
-	w := &watch{link: l, service: service, version: 1, changed: changed}
+	w := &watch{link: l, service: service}
+	w.teller = latest.New(
+		func() serving { return l.space.serving(w) },
+		func(told, now serving) bool { return told.version == now.version },
+		func(now serving) { changed(now.servers) })
 	if l.addWatch(w) { // first, so that no change falls between
-		w.look()
+		w.teller.News()
 	}
 	return w.stop
-}
-
-// look tells the watcher the number of servers if servers came or went.
-func (w *watch) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.telling {
-		return
-	}
-	w.telling = true
-	defer func() { w.telling = false }()
-	for {
-		n, version := w.link.space.servers(w)
-		if version == w.told || w.stopped.Load() {
-			return
-		}
-		w.told = version
-		w.tell(n)
-	}
-}
-
-// tell calls the watcher without the lock, which it takes again.
-func (w *watch) tell(n int) {
-	w.mu.Unlock()
-	defer w.mu.Lock()
-	w.changed(n)
 }
 
 func (w *watch) stop() {
@@ -68,7 +45,7 @@ func (w *watch) stop() {
 
 // stopLocked needs the mutex of the space.
 func (w *watch) stopLocked() {
-	w.stopped.Store(true)
+	w.teller.Stop()
 	delete(w.link.watches, w)
 	watchers := w.link.space.watchers
 	of := watchers[w.service]
@@ -96,13 +73,14 @@ func (l *link) addWatch(w *watch) bool {
 	return true
 }
 
-func (sp *space) servers(w *watch) (n int, version uint64) {
+func (sp *space) serving(w *watch) serving {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
+	now := serving{version: w.version}
 	if svc := sp.services[w.service]; svc != nil {
-		n = len(svc.servers)
+		now.servers = len(svc.servers)
 	}
-	return n, w.version
+	return now
 }
 
 // noteLocked notes that a server of a service came or went.
@@ -118,7 +96,7 @@ func (sp *space) changed(service string) {
 	watchers := slices.Collect(maps.Keys(sp.watchers[service]))
 	sp.mu.Unlock()
 	for _, w := range watchers {
-		w.look()
+		w.teller.News()
 	}
 }
 
