@@ -2,7 +2,6 @@ package peer_test
 
 import (
 	"fmt"
-	"sync/atomic"
 	"testing"
 
 	"seagate/streams/peer"
@@ -10,51 +9,26 @@ import (
 
 // A list must not hold up the calls of a space: others go on while it is made.
 func TestAListHoldsUpNoCalls(t *testing.T) {
-	o := options()
-	o.ServicesPerSpace = 1000
-	l := join(t, peer.NewHub(o), "a")
+	const services = 20
+	l := join(t, peer.NewHub(options()), "a")
 	s := newServer(1)
-	for i := range 200 {
-		offer := peer.Offer{Service: fmt.Sprint("s", i), Procedures: []string{"p"}}
-		for range 5 {
-			serve(t, l, offer, s)
-		}
-		for range 5 * 50 {
-			fetch(t, l, peer.Request{Service: offer.Service, Procedure: "p"})
-			s.next(t).Answer(nil)
-		}
+	for i := range services {
+		serve(t, l, peer.Offer{Service: fmt.Sprintf("s%02d", i), Procedures: []string{"p"}}, s)
 	}
-	var listing atomic.Bool
-	var during atomic.Int64
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			l.Signal(t.Context(), peer.Signal{Service: "s0", Procedure: "x"}) // takes the lock of calls
-			if listing.Load() {
-				during.Add(1)
-			}
+	visited := 0
+	peer.EachService(l, func(one peer.Service, locked bool) {
+		if locked {
+			t.Errorf("behind %s the list keeps the lock that calls need", one.Name)
 		}
-	}()
-	var most int64
-	for i := 0; i < 50 && most < 20; i++ {
-		during.Store(0)
-		listing.Store(true)
-		list, _, err := l.List(t.Context(), "", 1000)
-		listing.Store(false)
-		most = max(most, during.Load())
-		if err != nil || len(list) != 200 {
-			t.Fatal(len(list), err)
-		}
+		visited++
+	})
+	if visited != services {
+		t.Errorf("%d of %d services are listed", visited, services)
 	}
-	close(stop)
-	<-stopped
-	if most < 20 {
-		t.Errorf("during a list of 1,000 servers %d signals were sent", most)
+	for limit, want := range map[int]int{7: 7, services: services, 100: services} {
+		list, more, err := l.List(t.Context(), "", limit)
+		if err != nil || len(list) != want || more != (want < services) {
+			t.Errorf("with the limit %d: %d services, more: %t, %v", limit, len(list), more, err)
+		}
 	}
 }

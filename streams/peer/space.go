@@ -2,11 +2,13 @@ package peer
 
 import (
 	"fmt"
+	"iter"
 	"maps"
-	"seagate/internal/sorted"
 	"slices"
 	"sync"
 	"time"
+
+	"seagate/internal/sorted"
 )
 
 // A space is the services and callers that know of each other.
@@ -235,20 +237,35 @@ func (sp *space) service(name string) (Service, error) {
 	return d, nil
 }
 
-// list takes the lock once for each service, so that a long list holds up no calls.
 func (sp *space) list(after string, limit int) (list []Service, more bool) {
-	for {
-		sp.mu.Lock()
-		rest := sp.names.After(after)
-		if len(rest) == 0 || len(list) == limit {
-			sp.mu.Unlock()
-			return list, len(rest) > 0
+	for one := range sp.servicesAfter(after) {
+		if len(list) == limit {
+			return list, true
 		}
-		after = rest[0]
-		d, counted := sp.services[after].describe(after)
-		sp.mu.Unlock()
-		d.setMedians(counted)
-		list = append(list, d)
+		list = append(list, one)
+	}
+	return list, false
+}
+
+// servicesAfter yields the services whose names come after the given one. It takes the
+// lock once for each, and yields without it, so that a long list holds up no calls.
+func (sp *space) servicesAfter(name string) iter.Seq[Service] {
+	return func(yield func(Service) bool) {
+		for {
+			sp.mu.Lock()
+			rest := sp.names.After(name)
+			if len(rest) == 0 {
+				sp.mu.Unlock()
+				return
+			}
+			name = rest[0]
+			d, counted := sp.services[name].describe(name)
+			sp.mu.Unlock()
+			d.setMedians(counted)
+			if !yield(d) {
+				return
+			}
+		}
 	}
 }
 
