@@ -19,7 +19,9 @@ type Consumer interface {
 	Deliver(b *Batch) int
 
 	// State tells of a change of the topic's state, in order with the messages,
-	// and returns whether the consumer took it. If not, nothing is offered until
+	// and returns whether the consumer took it. Of more changes than a topic
+	// remembers, a consumer that is behind misses some, but never the last one: see
+	// Network.SkippedChanges. If not, nothing is offered until
 	// InTopic.Resume is called, and then the change first.
 	State(s State) (taken bool)
 

@@ -53,9 +53,9 @@ const (
 func (t *Topic) peek(c cursor, limit uint64, maxBytes int) segment {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if ch, n, ok := t.changes.at(c.change); ok {
+	if ch, ok := t.changes.at(c.change); ok {
 		if ch.after < c.seq {
-			return segment{kind: stateChange, state: ch.state, then: cursor{c.seq, n + 1}}
+			return segment{kind: stateChange, state: ch.state, then: cursor{c.seq, ch.number + 1}}
 		}
 		limit = min(limit, ch.after+1)
 	}
@@ -83,7 +83,7 @@ func segmentOf(messages []*Message, c cursor) segment {
 func (t *Topic) upToChange(c cursor, seg segment) segment {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	ch, _, ok := t.changes.at(c.change)
+	ch, ok := t.changes.at(c.change)
 	if seg.kind != someMessages || !ok || seg.then.seq <= ch.after+1 {
 		return seg
 	}

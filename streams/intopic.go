@@ -21,6 +21,7 @@ type InTopic struct {
 	at    cursor
 	phase phase
 	whole int // segments of the log that the consumer took whole, in a row
+	told  State
 
 	// fromOldest is set until the first message, if the consumer asked for the
 	// oldest. What retention drops before it begins is no gap for it.
@@ -81,7 +82,7 @@ func (t *Topic) open(ctx context.Context, in *InTopic, shard uint32, from StartA
 		at.seq = seq
 	}
 	in.topic, in.shard = t, t.shards[int(shard)%len(t.shards)]
-	in.at, in.fromOldest = at, from.kind == earliest
+	in.at, in.told, in.fromOldest = at, t.told, from.kind == earliest
 	in.shard.openLocked(in)
 	t.joinLocked(in.inGroup)
 	return in, Joined{State: t.told, Header: t.headerLocked(), Next: at.seq, Bounds: t.readableLocked()}, nil
@@ -126,10 +127,13 @@ func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
 			return parked
 		}
 	case stateChange:
-		if !in.consumer.State(seg.state) {
+		// Changes that were forgotten may have cancelled each other out.
+		if seg.state != in.told && !in.consumer.State(seg.state) {
 			in.whole = 0
 			return parked
 		}
+		in.told = seg.state
+		in.topic.net.skipped.Add(seg.then.change - 1 - in.at.change)
 	case gap:
 		if !in.fromOldest {
 			in.consumer.Gap(in.at.seq, seg.then.seq-1)

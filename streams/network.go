@@ -32,6 +32,7 @@ type Network struct {
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	closed    atomic.Bool
+	skipped   atomic.Uint64 // see SkippedChanges
 
 	mu     sync.RWMutex // guards what follows
 	spaces map[string]map[string]*Topic
@@ -82,6 +83,10 @@ func (n *Network) Close() {
 	}
 	n.running.Wait()
 }
+
+// SkippedChanges counts the changes of state that consumers were not told of, since they
+// were so far behind that the topic had forgotten them. It counts once for each consumer.
+func (n *Network) SkippedChanges() uint64 { return n.skipped.Load() }
 
 // Topic returns the topic with this id, and makes it if there is none. It
 // returns ErrTooManyTopics if the space is full.

@@ -37,6 +37,8 @@ func (a *App) registerMetrics() {
 		func() float64 { return float64(a.pool.Stats().Displaced) })
 	a.counter("sockets_refused_total", "Connections that were closed because there were too many.", func() float64 { return float64(a.pool.Stats().Refused) })
 	a.gauge("job_streams", "Job streams, made by the use of the lines listener.", func() float64 { return float64(a.gateway.JobStreams()) })
+	a.counter("state_changes_skipped_total", "Changes of a stream's state that a subscription was not told of because it was too far behind.",
+		func() float64 { return float64(a.network.SkippedChanges()) })
 	a.gauge("services", "Services that have servers.", func() float64 { return float64(a.gateway.ServiceTotals().Services) })
 	a.gauge("servers", "Servers of services.", func() float64 { return float64(a.gateway.ServiceTotals().Servers) })
 	a.gauge("calls_under_way", "Calls that a server has and has not answered.", func() float64 { return float64(a.gateway.ServiceTotals().UnderWay) })
