@@ -20,7 +20,7 @@ func TestOpenNamesEveryOptionThatIsWrong(t *testing.T) {
 	}{
 		{"complete", func(*streams.Options) {}, nil},
 		{"nothing set", func(o *streams.Options) { *o = streams.Options{} }, []string{
-			"Workers", "TailMessages", "TailBytes", "TopicsPerSpace", "Policy.Durability", "RepeatWindow", "RetentionInterval", "OnPanic",
+			"Workers", "TailMessages", "TailBytes", "TopicsPerSpace", "Policy.Durability", "RepeatWindow", "RetentionInterval", "Clock", "OnPanic",
 		}},
 		{"negative", func(o *streams.Options) { o.Workers, o.RetentionInterval = -1, -time.Second }, []string{"Workers", "RetentionInterval"}},
 		{"no such durability", func(o *streams.Options) { o.Policy.Durability = "paper" }, []string{"Policy.Durability"}},
