@@ -199,3 +199,47 @@ func TestServeEndsWhereTryingAgainDoesNotHelp(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a gateway sends to a connection that serves and calls, the call ends, its result is
+// JSON, and the server can be stopped.
+func FuzzCallMessage(f *testing.F) {
+	for _, seed := range []string{
+		callOf(1, `{"sku":7}`), callOf(2, `"wait"`), callOf(3, `"panic"`), `{"id":2,"action":"serve","call":1,"cancelled":"timeout"}`,
+		`{"id":2,"action":"serve","signal":true,"procedure":"quote","payload":1,"caller":{"clientId":"web"}}`,
+		`{"id":2,"action":"serve","call":1e300,"procedure":7}`, `{"id":2,"action":"serve","call":1,"procedure":"none","timeout":-1}`,
+		`{"id":3,"action":"fetch","result":1}`, `{"id":3,"action":"fetch","result":[1],"done":true}`, `{"id":3,"action":"fetch","done":true}`,
+		`{"id":3,"action":"fetch","error":{"code":"c","message":"m","details":[7]},"done":true}`, `{"id":3,"action":"fetch","error":null,"done":true}`,
+		`{"id":3,"action":"fetch","success":false,"error":{"code":"server_busy"}}`, `{"id":2,"action":"serve","success":false}`, `{}`, `[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fake := newFake(t, func(p *peer) {
+			p.enter()
+			p.skip()
+			p.offer(serveAnswer)
+			p.skip()
+			p.offer(`{"id":3,"action":"fetch","success":true}`)
+			p.offer(string(data))
+			p.close(1000, "")
+		})
+		conn := fake.dialed(client.Options{})
+		s, err := conn.Serve(t.Context(), "pricing", quoting, client.ServeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := conn.FetchParts(t.Context(), "pricing", "quote", 1, func(part jsontext.Value) error {
+			if !part.IsValid() {
+				t.Fatalf("the part is %q", part)
+			}
+			return nil
+		})
+		if err == nil && !result.IsValid() {
+			t.Fatalf("the result is %q", result)
+		}
+		<-conn.Done()
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/streams/peer"
 )
 
 // FuzzPublishBody checks that only strict JSON is accepted, and that the messages
@@ -119,6 +121,61 @@ func FuzzSettings(f *testing.F) {
 		}
 		if again := call("PUT", "settings", string(said.Set)); again.Body.String() != first.Body.String() {
 			t.Fatalf("%q:\n%s and then\n%s", body, first.Body, again.Body)
+		}
+	})
+}
+
+// echoing is a server whose calls somebody answers with their bodies.
+type echoing chan *peer.Call
+
+func (e echoing) Call(c *peer.Call) bool          { e <- c; return true }
+func (e echoing) Signal(*peer.Message) bool       { return true }
+func (e echoing) GivenUp(*peer.Call, peer.Reason) {}
+
+// FuzzCall checks that a call is refused, or that its server gets what a plain JSON decoder
+// finds in the body, and its caller what the server answers.
+func FuzzCall(f *testing.F) {
+	for _, seed := range []string{
+		`{"payload":{"sku":7},"timeout":5}`, `{}`, `{"payload":null,"timeout":null}`, `{"payload":[1, 2],"timeout":300}`, `{"timeout":300.1}`, `{"timeout":0}`,
+		`{"timeout":1e-300}`, `{"timeout":"5"}`, `{"payload":1,"payload":2}`, `{"p\u0061yload":"\ud83d\ude00"}`, `{"payload":"\ud800"}`, `{"x":1}`, `[]`, `1`, ``,
+		`{"payload":1e400}`, `{"payload":{"a":1,"a":2}}`, `[[[[[[]]]]]]`, "{\"payload\":\"\xff\"}",
+	} {
+		f.Add(seed)
+	}
+	w := newWorld(f, quiet)
+	services := w.gateway.JoinServices(w.principal(f, w.root))
+	f.Cleanup(services.Close)
+	calls := make(chan *peer.Call, 16)
+	if _, err := services.Serve(peer.Offer{Service: "pricing", Procedures: []string{"quote"}}, echoing(calls)); err != nil {
+		f.Fatal(err)
+	}
+	go func() {
+		for c := range calls {
+			c.Answer(c.Body) // too late if the timeout was very short
+		}
+	}()
+	f.Cleanup(func() { close(calls) })
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest("POST", "/api/v1/services/pricing/quote", strings.NewReader(body))
+		r.SetBasicAuth(w.root.id, w.root.secret)
+		answer := httptest.NewRecorder()
+		w.handler.ServeHTTP(answer, r)
+		if !isJSON(answer.Body.String()) || answer.Code >= 500 && answer.Code != http.StatusGatewayTimeout {
+			t.Fatalf("%d %s", answer.Code, answer.Body)
+		}
+		if answer.Code != http.StatusOK {
+			return
+		}
+		want := "null"
+		var object map[string]jsontext.Value
+		if err := json.Unmarshal([]byte(body), &object); err != nil {
+			t.Fatalf("accepted %q", body)
+		}
+		if object["payload"] != nil {
+			want = compacted(object["payload"])
+		}
+		if answer.Body.String() != `{"result":`+want+`}` {
+			t.Fatalf("%q: the caller got %s, want %s", body, answer.Body, want)
 		}
 	})
 }

@@ -136,7 +136,7 @@ func (q *request) call() (any, error) {
 	if c.err != nil {
 		return nil, q.gateway.CallFailed(r.Service, c.err)
 	}
-	return protocol.CallOutcome{Parts: c.parts, Result: c.result}, nil
+	return c.outcome(), nil
 }
 
 // writeGrace is how long the answer to a call may take to be written.
@@ -245,6 +245,25 @@ func (c *caller) holdLocked(size int) bool {
 	}
 	c.held += size
 	return true
+}
+
+// outcome returns a protocol.CallOutcome. It keeps the bytes of what the server sent, which
+// an encoder would not.
+func (c *caller) outcome() []byte {
+	b := make([]byte, 0, c.held+len(`{"parts":[],"result":}`))
+	b = append(b, '{')
+	for i, part := range c.parts {
+		if i == 0 {
+			b = append(b, `"parts":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(b, part...)
+	}
+	if len(c.parts) > 0 {
+		b = append(b, "],"...)
+	}
+	return append(append(append(b, `"result":`...), c.result...), '}')
 }
 
 // release lets others have the room. The call must have ended.
