@@ -244,8 +244,12 @@ func (s *Session) send(build func([]byte) []byte) { s.out.Send(s.frame(build)) }
 
 // frame returns, as a frame, the message that build appends.
 func (s *Session) frame(build func([]byte) []byte) []byte {
-	return s.link.EndFrame(build(s.link.BeginFrame(nil)), 0)
+	return s.link.EndFrame(build(s.link.BeginFrame(make([]byte, 0, usualFrame))), 0)
 }
+
+// usualFrame is enough for an answer, a call and most results, in bytes, so that such a
+// frame is allocated once.
+const usualFrame = 256
 
 // answer answers a request.
 func (s *Session) answer(r protocol.Request, payload []byte, err error) {
