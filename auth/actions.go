@@ -60,6 +60,16 @@ var rules = [endOfActions]rule{
 	ImportAll:         {text: "import jails and clients", nameless: true, root: true, all: true},
 }
 
+// Administers reports whether the action changes what an administrator answers for, or shows
+// all of it.
+func (a Action) Administers() bool {
+	switch a {
+	case Define, AdministerStreams, DefineServices, ManageClients, ManageJails, BackUp, ImportAll:
+		return true
+	}
+	return false
+}
+
 func (a Action) known() bool { return a > 0 && a < endOfActions }
 
 // String completes the sentence "not allowed to".

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,8 @@ type Principal struct {
 	ClientUID string
 	Method    Method
 	Root      bool // of the root jail
+
+	Address netip.Addr // from which it authenticated, for the audit stream; the zero Addr if unknown
 
 	// The claims of a token; zero for a client that presented its secret.
 	Expires    time.Time    // the principal is current before this time

@@ -11,7 +11,11 @@ func (g *Gateway) authorize(p *auth.Principal, action auth.Action, name string) 
 	if err := p.InForce(); err != nil {
 		return err
 	}
-	return p.May(action, name)
+	err := p.May(action, name)
+	if err != nil {
+		g.auditRefusal(p, action, name, err)
+	}
+	return err
 }
 
 // authorizeFetch is authorize for calls of one procedure.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 
 	"seagate/auth"
@@ -27,6 +28,7 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	if outcome.Change != schema.Unchanged {
 		g.Log.Info("stream defined", "jail", p.JailID, "client", p.ClientID, "stream", stream,
 			"version", def.Version.String(), "change", string(outcome.Change))
+		g.noteChange(p, "stream defined", stream, auditDetail{after: map[string]string{"version": def.Version.String(), "change": string(outcome.Change)}})
 	}
 	return outcome, nil
 }
@@ -45,7 +47,7 @@ func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []
 	if err := g.authorize(p, auth.Define, stream); err != nil {
 		return nil, err
 	}
-	if err := protocol.CheckStreamName(stream); err != nil {
+	if err := cmp.Or(protocol.CheckStreamName(stream), checkWritable(stream)); err != nil {
 		return nil, err
 	}
 	def, err := schema.ParseDefinition(definition, stream, g.settings.Schema)
@@ -67,6 +69,9 @@ func (g *Gateway) definitionRefusal(err error) error {
 // defined returns the stream for whoever may describe it.
 func (g *Gateway) defined(p *auth.Principal, stream string) (*catalog.Stream, error) {
 	if err := g.authorize(p, auth.Describe, stream); err != nil {
+		return nil, err
+	}
+	if err := checkReadable(p, stream); err != nil {
 		return nil, err
 	}
 	s := g.Catalog.Lookup(streamID(p, stream))
@@ -126,7 +131,7 @@ func (g *Gateway) VersionsVector(p *auth.Principal, names []string) ([]*schema.V
 	}
 	vector := make([]*schema.Version, len(names))
 	for i, name := range names {
-		if p.May(auth.Describe, name) != nil {
+		if p.May(auth.Describe, name) != nil || checkReadable(p, name) != nil {
 			continue
 		}
 		if current := g.Catalog.Lookup(streamID(p, name)).Schema(); current != nil {

@@ -63,6 +63,9 @@ type Settings struct {
 	// Services bounds services and calls.
 	Services ServiceLimits
 
+	// Audit is how the gateway notes what administrators do.
+	Audit AuditPolicy
+
 	// FilterSteps bounds the work of one filter for one message: see
 	// fdsl.Filter.MatchWithin. A filter that needs more hides the message. 0 is no bound.
 	FilterSteps int
@@ -98,6 +101,7 @@ type Gateway struct {
 	services *peer.Hub
 	shards   atomic.Uint32
 	waiting  *waiting
+	auditor  *auditor
 	rationed *rationed.Log
 	quotasMu sync.Mutex // held by SetQuotas
 }
@@ -116,6 +120,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
+	g.auditor = newAuditor(g, settings.Audit)
 	g.waiting = newWaiting(g, settings.WaitingPerClient)
 	if err := g.sweep(ctx); err != nil {
 		return nil, err

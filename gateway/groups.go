@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
 	"seagate/auth"
 	"seagate/groups"
+	"seagate/protocol"
 )
 
 // GroupInfo is a group's state and the id of its client.
@@ -86,6 +88,8 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 	if !dryRun {
 		g.Log.Info("group moved", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client,
 			"group", group, "was", result.Was, "position", result.Position)
+		g.noteChange(p, "group moved", groupSubject(stream, client, group),
+			auditDetail{map[string]uint64{"position": result.Was}, map[string]uint64{"position": result.Position}})
 	}
 	return result, nil
 }
@@ -104,10 +108,19 @@ func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, clie
 		return attempted("delete the group", err)
 	}
 	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)
+	g.noteChange(p, "group deleted", groupSubject(stream, client, group))
 	return nil
 }
 
+// groupSubject names a group as the paths of the HTTP API do.
+func groupSubject(stream, client, group string) string {
+	return stream + "/" + client + "/" + cmp.Or(group, protocol.Ungrouped)
+}
+
 func (g *Gateway) groupKey(p *auth.Principal, stream, client, group string) (groups.Key, error) {
+	if err := checkReadable(p, stream); err != nil {
+		return groups.Key{}, err
+	}
 	owner, err := g.Directory.Client(p.JailUID, client)
 	if err != nil {
 		return groups.Key{}, attempted("find the group", err)

@@ -19,6 +19,9 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
+	if err := checkWritable(stream); err != nil {
+		return err
+	}
 	if err := g.spend(p, 1); err != nil {
 		return err
 	}
@@ -30,7 +33,8 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 	if err != nil {
 		return err
 	}
-	return g.store(p, stream, "header set", func(t *streams.Topic) error { return t.SetHeader(ctx, checked) })
+	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, checked) },
+		func() { g.logChange(p, "header set", stream) }) // data, and not for the audit stream
 }
 
 // ClearHeader removes the stream's header, durably. It counts as SetHeader does.
@@ -41,7 +45,8 @@ func (g *Gateway) ClearHeader(ctx context.Context, p *auth.Principal, stream str
 	if err := g.spend(p, 1); err != nil {
 		return err
 	}
-	return g.store(p, stream, "header cleared", func(t *streams.Topic) error { return t.SetHeader(ctx, nil) })
+	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, nil) },
+		func() { g.logChange(p, "header cleared", stream) })
 }
 
 // Header returns the stream's header.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ func (g *Gateway) Import(
 		}
 		g.Log.Info("imported", "jail", p.JailID, "client", p.ClientID,
 			"changes", len(done.Changes)+len(define), "unchanged", done.Unchanged+unchanged)
+		g.noteChange(p, "imported", "", auditDetail{after: map[string]int{"changes": len(done.Changes) + len(define), "unchanged": done.Unchanged + unchanged}})
 	}
 	return importView(done, define, unchanged, o.DryRun), nil
 }
@@ -84,7 +86,7 @@ func checkNames(wrong *problems.List, place string, j ImportedJail) {
 		add(fmt.Sprintf("%s.clients[%d].id", place, i), protocol.CheckClientID(c.ID))
 	}
 	for i, s := range j.Streams {
-		add(fmt.Sprintf("%s.streams[%d].name", place, i), protocol.CheckStreamName(s.Name))
+		add(fmt.Sprintf("%s.streams[%d].name", place, i), cmp.Or(protocol.CheckStreamName(s.Name), checkWritable(s.Name)))
 	}
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"sync"
@@ -71,7 +72,7 @@ func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 	case s != nil && s.IsOpen():
 		return nil
 	}
-	if err := protocol.CheckStreamName(stream); err != nil {
+	if err := cmp.Or(protocol.CheckStreamName(stream), checkWritable(stream)); err != nil {
 		return err
 	}
 	if err := g.spend(p, 1); err != nil {
@@ -241,6 +242,9 @@ func (g *Gateway) EndIdleJobs(ctx context.Context) {
 // is no error.
 func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream string) (deleted bool, next uint64, err error) {
 	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+		return false, 0, err
+	}
+	if err := checkWritable(stream); err != nil {
 		return false, 0, err
 	}
 	err = change(p, func() (err error) {

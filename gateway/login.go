@@ -28,7 +28,9 @@ func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.P
 	if err != nil {
 		return nil, g.refuseCredentials(c, from, err)
 	}
-	return p, nil
+	who := *p
+	who.Address = from
+	return &who, nil
 }
 
 // Trust returns the principal of a client that the operator's configuration trusts whoever

@@ -32,6 +32,8 @@ type Metrics struct {
 	ResultsDropped    prometheus.Counter // since their caller did not read
 	FiltersTooCostly  prometheus.Counter // messages hidden, once for each filter
 	DeadLetters       prometheus.Counter // messages that a group gave up
+	AuditLost         prometheus.Counter // entries of the audit stream that could not be written
+	AuditSuppressed   prometheus.Counter // entries of jails that had as many as they may have
 	DeadLettersFailed prometheus.Counter // attempts to put one into its stream that failed
 }
 
@@ -52,6 +54,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
 		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription that is in no group."),
 		MergeDropped:      counters("merge_dropped_total", "Messages that merged subscriptions dropped, by reason (late or untimed), counted for each of them.", "reason"),
+		AuditLost:         counter("audit_lost_total", "Entries of the audit stream that could not be written."),
+		AuditSuppressed:   counter("audit_suppressed_total", "Entries that were left out of the audit stream since a jail had as many in a minute as it may have."),
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
 		JobStreamsMade:    counter("job_streams_made_total", "Job streams made by the use of the lines listener."),
 		JobStreamsIdle:    counter("job_streams_idle_total", "Job streams deleted because nobody had used them for lines.job_idle_timeout."),
@@ -65,7 +69,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.AuditLost, m.AuditSuppressed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
 	return m
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"seagate/auth"
 	"seagate/streams"
@@ -26,6 +27,27 @@ func (g *Gateway) Policy(p *auth.Principal, stream string) (StreamPolicy, error)
 	return policyOf(topic), nil
 }
 
+// told returns what is set, as the HTTP API names it.
+func (s StreamPolicy) told() any {
+	set, retention := map[string]any{}, map[string]any{}
+	if s.Set.Durability != nil {
+		set["durability"] = *s.Set.Durability
+	}
+	if s.Set.Age != nil {
+		retention["age"] = int64(*s.Set.Age / time.Second)
+	}
+	if s.Set.Bytes != nil {
+		retention["bytes"] = *s.Set.Bytes
+	}
+	if s.Set.Messages != nil {
+		retention["messages"] = *s.Set.Messages
+	}
+	if len(retention) > 0 {
+		set["retention"] = retention
+	}
+	return set
+}
+
 func policyOf(topic *streams.Topic) StreamPolicy {
 	set, holds := topic.Policy()
 	return StreamPolicy{set, holds}
@@ -37,11 +59,12 @@ func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream strin
 	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return StreamPolicy{}, err
 	}
-	var policy StreamPolicy
-	err := g.store(p, stream, "stream settings changed", func(t *streams.Topic) error {
+	var before, policy StreamPolicy
+	err := g.store(p, stream, func(t *streams.Topic) error {
+		before = policyOf(t)
 		err := t.SetOverrides(ctx, set)
 		policy = policyOf(t)
 		return err
-	})
+	}, func() { g.audit(p, "stream settings changed", stream, auditDetail{before.told(), policy.told()}) })
 	return policy, err
 }

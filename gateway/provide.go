@@ -44,6 +44,9 @@ func (g *Gateway) Provide(p *auth.Principal, stream string, sink ProvideSink) (*
 	if err := g.authorize(p, auth.Provide, stream); err != nil {
 		return nil, streams.Interest{}, err
 	}
+	if err := checkWritable(stream); err != nil {
+		return nil, streams.Interest{}, err
+	}
 	if err := g.spend(p, 1); err != nil {
 		return nil, streams.Interest{}, err
 	}

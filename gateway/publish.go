@@ -114,6 +114,9 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	if err := g.spend(p, len(pub.Payloads)); err != nil {
 		return a, err
 	}
+	if err := checkWritable(pub.Stream); err != nil {
+		return a, err
+	}
 	id := streamID(p, pub.Stream)
 	s, err := g.find(id)
 	if err != nil {
@@ -186,6 +189,9 @@ func (g *Gateway) open(id streams.ID, s *catalog.Stream) (topic *streams.Topic, 
 
 // topic returns the topic of a stream that is defined or need not be.
 func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error) {
+	if err := checkReadable(p, stream); err != nil {
+		return nil, err
+	}
 	id := streamID(p, stream)
 	s, err := g.find(id)
 	if err != nil {

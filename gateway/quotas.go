@@ -82,6 +82,6 @@ func (g *Gateway) SetQuotas(ctx context.Context, p *auth.Principal, id string, o
 		return JailQuotas{}, attempted("set the quotas", err)
 	}
 	g.applyQuotasOf(j)
-	g.audit(p, "quotas set", id)
+	g.audit(p, "quotas set", id, auditDetail{after: own})
 	return g.QuotasOf(j), nil
 }

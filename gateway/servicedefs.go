@@ -44,6 +44,7 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 	if outcome.Change != schema.Unchanged {
 		g.Log.Info("service defined", "jail", p.JailID, "client", p.ClientID, "service", service,
 			"version", def.Version.String(), "change", string(outcome.Change))
+		g.noteChange(p, "service defined", service, auditDetail{after: map[string]string{"version": def.Version.String(), "change": string(outcome.Change)}})
 	}
 	return outcome, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"seagate/auth"
 	"seagate/catalog"
+	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
 )
@@ -29,7 +30,8 @@ func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []St
 		end = len(some) <= limit
 		for _, s := range some {
 			after = s.ID().Name
-			if p.May(auth.Describe, after) == nil {
+			// As Kafka does, the list leaves the gateway's own stream out.
+			if after != protocol.AuditStream && p.May(auth.Describe, after) == nil {
 				list = append(list, describe(s))
 			}
 		}
@@ -55,6 +57,9 @@ func (g *Gateway) existing(p *auth.Principal, stream string) (*catalog.Stream, e
 	if err := g.authorize(p, auth.Describe, stream); err != nil {
 		return nil, err
 	}
+	if err := checkReadable(p, stream); err != nil {
+		return nil, err
+	}
 	s := g.Catalog.Lookup(streamID(p, stream))
 	if s == nil || s.Schema() == nil && !s.IsOpen() {
 		return nil, streamNotFound(stream)
@@ -74,6 +79,9 @@ func describe(s *catalog.Stream) StreamInfo {
 // versions of its schema, durably. Its subscriptions end.
 func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream string) error {
 	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+		return err
+	}
+	if err := checkWritable(stream); err != nil {
 		return err
 	}
 	s, err := g.existing(p, stream)
@@ -97,10 +105,14 @@ func (g *Gateway) Hold(ctx context.Context, p *auth.Principal, stream string, he
 	if held {
 		what = "stream paused"
 	}
-	return g.store(p, stream, what, func(t *streams.Topic) error { return t.Hold(ctx, held) })
+	return g.store(p, stream, func(t *streams.Topic) error { return t.Hold(ctx, held) },
+		func() { g.audit(p, what, stream) })
 }
 
-func (g *Gateway) store(p *auth.Principal, stream, what string, make func(*streams.Topic) error) error {
+func (g *Gateway) store(p *auth.Principal, stream string, make func(*streams.Topic) error, note func()) error {
+	if err := checkWritable(stream); err != nil {
+		return err
+	}
 	topic, err := g.topic(p, stream)
 	if err != nil {
 		return err
@@ -111,6 +123,6 @@ func (g *Gateway) store(p *auth.Principal, stream, what string, make func(*strea
 	if topic.IsTransient() { // a job may set its header many times a second
 		return nil
 	}
-	g.audit(p, what, stream)
+	note()
 	return nil
 }

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 
 	"seagate/auth"
 	"seagate/internal/secret"
@@ -32,7 +34,7 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 	if err != nil {
 		return auth.Client{}, secret.Text{}, attempted("create the client", err)
 	}
-	g.audit(p, "client created", id)
+	g.audit(p, "client created", id, auditDetail{after: map[string]string{"description": description}})
 	return client, made, nil
 }
 
@@ -79,11 +81,12 @@ func (g *Gateway) SetRights(ctx context.Context, p *auth.Principal, id string, r
 	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
+	last, _ := g.Directory.Client(p.JailUID, id) // as far as it can be told
 	client, err := g.Directory.By(p, auth.ManageClients).SetRights(ctx, p.JailUID, id, rights)
 	if err != nil {
 		return auth.Client{}, attempted("set the rights", err)
 	}
-	g.audit(p, "rights set", id)
+	g.audit(p, "rights set", id, auditDetail{map[string]string{"rights": last.Rights.String()}, map[string]string{"rights": rights.String()}})
 	return client, nil
 }
 
@@ -102,8 +105,17 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 	if pem == "" {
 		what = "public key cleared"
 	}
-	g.audit(p, what, id)
+	g.audit(p, what, id, auditDetail{after: map[string]string{"sha256": fingerprint(pem)}})
 	return client, nil
+}
+
+// fingerprint tells keys apart, "" for none.
+func fingerprint(pem string) string {
+	if pem == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(pem))
+	return hex.EncodeToString(sum[:])
 }
 
 // Jails returns at most limit jails in the order of their ids, from the first id
@@ -131,7 +143,7 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 	if err != nil {
 		return auth.Jail{}, secret.Text{}, attempted("create the jail", err)
 	}
-	g.audit(p, "jail created", id)
+	g.audit(p, "jail created", id, auditDetail{after: map[string]string{"name": name, "clientId": client}})
 	return jail, made, nil
 }
 
@@ -145,7 +157,8 @@ func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) 
 	if err != nil {
 		return attempted("delete the jail", err)
 	}
-	g.audit(p, "jail deleted", id)
+	g.audit(p, "jail deleted", id, auditDetail{before: map[string]string{"name": jail.Name}})
+	g.auditor.forget(jail.UID)
 	defer g.Catalog.Quotas.Remove(jail.UID)
 	// The jail is gone, so nobody sees its streams. If an error leaves some, the
 	// next start removes them.
@@ -153,8 +166,4 @@ func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) 
 		g.Log.Error("a deleted jail's streams were not all removed", "jail", id, "error", err)
 	}
 	return nil
-}
-
-func (g *Gateway) audit(p *auth.Principal, what, subject string) {
-	g.Log.Info(what, "jail", p.JailID, "client", p.ClientID, "subject", subject)
 }

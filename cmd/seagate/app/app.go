@@ -105,6 +105,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 		a.Close()
 		return nil, err
 	}
+	a.gateway.AuditStart(version)
 	return a, nil
 }
 

@@ -44,6 +44,12 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		FilterSteps:                c.Limits.FilterSteps,
 		ValidationSteps:            c.Limits.ValidationSteps,
 		Schema:                     definitions,
+		Audit: gateway.AuditPolicy{
+			Enabled:   !c.Audit.Disabled,
+			Age:       c.Audit.RetentionAge,
+			Bytes:     int64(c.Audit.RetentionBytes),
+			PerMinute: c.Audit.EntriesPerMinute,
+		},
 		Services: gateway.ServiceLimits{
 			ServicesPerJail:      c.Limits.ServicesPerJail,
 			ServersPerService:    c.Limits.ServersPerService,

@@ -30,5 +30,12 @@ func (a *App) Reload(c *config.Config) ([]config.Change, error) {
 		PublishesPerSecond:   merged.Limits.PublishesPerSecond,
 	})
 	a.admin.SetPprof(merged.Admin.Pprof)
+	if len(changes) > 0 {
+		keys := make([]string, len(changes))
+		for i, change := range changes {
+			keys[i] = change.Key
+		}
+		a.gateway.AuditSettings(keys)
+	}
 	return changes, nil
 }

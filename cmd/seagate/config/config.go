@@ -24,6 +24,7 @@ type Config struct {
 	Retention Retention
 	Groups    Groups
 	Quotas    Quotas
+	Audit     Audit
 	Limits    Limits
 	Startup   Startup
 	Shutdown  Shutdown
@@ -120,6 +121,14 @@ type Quotas struct {
 	MaxRetentionAge   time.Duration // 0: no maximum, as for the next two
 	MaxRetentionBytes Size
 	MaxMessageBytes   Size
+}
+
+// Audit is the settings of the audit stream.
+type Audit struct {
+	Disabled         bool
+	RetentionAge     time.Duration
+	RetentionBytes   Size
+	EntriesPerMinute int // of one jail
 }
 
 // Limits bounds what a client can make the gateway do or keep.

@@ -232,6 +232,13 @@ message_ids = 402
 max_retention_age = "27h"
 max_retention_bytes = "10MiB"
 max_message_bytes = "11MiB"
+
+[audit]
+disabled = true
+retention_age = "37h"
+retention_bytes = "12MiB"
+entries_per_minute = 403
+
 [limits]
 groups_per_client = 78
 message_ids = 79
@@ -316,6 +323,7 @@ func want() *config.Config {
 			Disk: 7 * config.MiB, Memory: 8 * config.MiB, Definitions: 9 * config.MiB, Groups: 401, MessageIDs: 402,
 			MaxRetentionAge: 27 * time.Hour, MaxRetentionBytes: 10 * config.MiB, MaxMessageBytes: 11 * config.MiB,
 		},
+		Audit: config.Audit{Disabled: true, RetentionAge: 37 * time.Hour, RetentionBytes: 12 * config.MiB, EntriesPerMinute: 403},
 		Limits: config.Limits{
 			MessageBytes:               2 * config.MiB,
 			DecompressedBytes:          3 * config.MiB,

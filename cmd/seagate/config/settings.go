@@ -84,6 +84,7 @@ func (c *Config) sections() []section {
 		{"retention", "How much a stream keeps, unless it has settings of its own. When a bound is exceeded, the oldest messages are deleted. The gateway checks every 10 s, and at once when a stream has grown by an eighth.", c.Retention.settings()},
 		{"groups", "Consumer groups.", c.Groups.settings()},
 		{"quotas", "What each jail may have, unless something else is set for it with `seagate jails quota`; 0 is no bound. See limits.streams_per_jail and limits.clients_per_jail too. The root jail has no other quotas than those two, unless they are set for it.", c.Quotas.settings()},
+		{"audit", "The stream $audit of the root jail, in which the gateway notes what administrators do; see `seagate audit`.", c.Audit.settings()},
 		{"limits", "What a client can make the gateway do or keep. Each limit has a counter among the metrics.", append(c.Limits.ofMessages(), c.Limits.ofAmounts()...)},
 		{"startup", "How the gateway starts.", c.Startup.settings()},
 		{"shutdown", "How the gateway stops on SIGTERM.", c.Shutdown.settings()},
@@ -258,6 +259,19 @@ func (q *Quotas) settings() []setting {
 			`Most that one stream may keep.`),
 		size("max_message_bytes", &q.MaxMessageBytes, 0, 0, 256*MiB,
 			`Size of one message. Every request is also bounded by limits.message_bytes.`),
+	}
+}
+
+func (a *Audit) settings() []setting {
+	return []setting{
+		boolean("disabled", &a.Disabled,
+			`Turns the audit stream off. Administrative changes are then in the log alone.`),
+		duration("retention_age", &a.RetentionAge, 90*24*time.Hour, 0, 100*365*24*time.Hour,
+			`Age at which entries are dropped; 0 is no bound.`),
+		size("retention_bytes", &a.RetentionBytes, 256*MiB, MiB, 1<<20*GiB,
+			`Size of the entries that are kept.`),
+		count("entries_per_minute", &a.EntriesPerMinute, 60, 1, 1_000_000,
+			`Entries of one jail in a minute; it may save up 10 minutes' worth. Beyond them its changes are counted in its next entry, so that nobody pushes the entries of others out. Refusals have a tenth of it. Changes by clients of the root jail have no bound.`),
 	}
 }
 
