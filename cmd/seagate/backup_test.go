@@ -39,7 +39,7 @@ func (g *gateway) kept() (k kept) {
 
 // backedUp starts a gateway with messages 1 to 5 and backs it up.
 func backedUp(t *testing.T) (g *gateway, file string) {
-	g = start(t)
+	g = start(t, "SEAGATE_AUDIT_DISABLED=true") // so that the messages can be counted
 	g.define(root, "measures")
 	g.measure(1, 5)
 	file = filepath.Join(t.TempDir(), "seagate.tar")
@@ -192,7 +192,7 @@ func TestBackupNeedsTheRootJail(t *testing.T) {
 }
 
 func TestDataCheck(t *testing.T) {
-	g := start(t)
+	g := start(t, "SEAGATE_AUDIT_DISABLED=true")
 	g.define(root, "measures")
 	g.measure(1, 500)
 	if r := command(t, nil, "data", "check", "--data", g.folder); r.code != 1 || !strings.Contains(r.notes, "in use by another process") ||
