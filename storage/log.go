@@ -10,8 +10,9 @@ import (
 var (
 	// ErrNoLog reports that the log was deleted. OpenLog begins a new one.
 	ErrNoLog = errors.New("storage: the log was deleted")
-	// ErrNoSpace reports that too little space is left to append. Logs can
-	// still be read and trimmed, and records be written.
+	// ErrNoSpace reports that too little space is left to append, or to write a
+	// record: see Records.Put. Logs can still be read, trimmed and deleted, and
+	// records be deleted.
 	ErrNoSpace = errors.New("storage: too little space is left to append")
 	// ErrTrimmed reports that the requested entry is no longer in the log.
 	ErrTrimmed = errors.New("storage: the log begins later")

@@ -79,7 +79,9 @@ type Records interface {
 	List(ctx context.Context, table, prefix string) iter.Seq2[Record, error]
 
 	// Put writes the value if cond holds, and returns its revision once it is
-	// durable. If cond does not hold it returns ErrConflict and writes nothing.
+	// durable. It returns ErrNoSpace if the value would take space of which very
+	// little is left. Records of up to 4 KiB, and those that do not grow, can still
+	// be replaced then. If cond does not hold it returns ErrConflict and writes nothing.
 	// It copies the value, which has at most MaxValue bytes. If ctx ends the
 	// wait, the write may still happen.
 	Put(ctx context.Context, table, key string, value []byte, cond Condition) (revision uint64, err error)

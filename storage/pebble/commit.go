@@ -26,6 +26,8 @@ type batch struct {
 	state    *format.State
 	now      int64 // nanoseconds since 1970, the same for the whole batch
 	lowSpace bool  // too little space is left to append
+	critical bool  // too little space is left for records that grow
+	shrinks  bool  // the batch deletes entries of logs
 
 	records map[string]uint64 // those that the batch writes: key to revision, 0 for deleted
 	logs    []*log            // those that the batch changes
@@ -80,12 +82,18 @@ func (e *Engine) runNotifier() {
 // its way may not be durable yet. After an error nobody is notified.
 func (e *Engine) commit(ops []operation) error {
 	clear(e.records)
+	var bytes int64
+	for _, op := range ops {
+		bytes += int64(op.size())
+	}
+	low, critical := e.space.state(bytes)
 	b := &batch{
 		Batch:    e.db.NewBatch(),
 		engine:   e,
 		state:    &e.state,
 		now:      time.Now().UnixNano(),
-		lowSpace: e.space.isLow(),
+		lowSpace: low,
+		critical: critical,
 		records:  e.records,
 	}
 	defer b.Close()
@@ -98,8 +106,23 @@ func (e *Engine) commit(ops []operation) error {
 		}
 		e.publish(b)
 	}
+	if b.lowSpace && b.shrinks {
+		e.flushSoon()
+	}
 	e.finished <- ops
 	return nil
+}
+
+// flushInterval is how often deletions cause a flush while space is low.
+const flushInterval = 5 * time.Second
+
+// flushSoon lets deletions free space: until they leave the memtable, nothing that they delete is
+// removed from the disk. Only the committer calls it.
+func (e *Engine) flushSoon() {
+	if now := time.Now(); now.Sub(e.flushed) >= flushInterval {
+		e.flushed = now
+		_, _ = e.db.AsyncFlush() // a flush that fails ends the engine by itself
+	}
 }
 
 // sync returns nil once the batch is durable. If it cannot be made durable,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -34,6 +35,7 @@ type Engine struct {
 	marker  *integrity.DurableMarker
 	records map[string]uint64 // see batch
 	dedup   *dedup.Table[*log]
+	flushed time.Time // see flushSoon
 
 	// reading is held by readers that use the database without mu, so that
 	// Close waits for them. Lock it before mu.

@@ -127,6 +127,7 @@ func (op *deleteOp) stage(b *batch) {
 		return
 	}
 	b.change(op.log)
+	b.shrinks = true
 	b.engine.dedup.Drop(op.log)
 	if h.Number != 0 {
 		op.err = errors.Join(b.deleteAll(format.KindEntry, h.Number), b.deleteAll(format.KindAppendKey, h.Number), b.deleteHeader(op.log))

@@ -15,6 +15,7 @@ import (
 	"seagate/storage/pebble/integrity"
 	"seagate/storage/pebble/internal/failstop"
 	"seagate/storage/pebble/internal/format"
+	"seagate/storage/pebble/internal/reserve"
 )
 
 var (
@@ -84,6 +85,7 @@ func open(dir string, opts Options, renew bool) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.keepReserve()
 	e, err := o.open(renew)
 	if err != nil {
 		return nil, errors.Join(err, o.Lock.Close())
@@ -94,8 +96,18 @@ func open(dir string, opts Options, renew bool) (*Engine, error) {
 // An opening is a locked data folder on its way to become an Engine.
 type opening struct {
 	integrity.Folder
-	opts  Options
-	guard *failstop.Guard
+	opts    Options
+	guard   *failstop.Guard
+	reserve *reserve.Reserve // nil without Options.MinFree
+}
+
+// keepReserve lets everything be written with the reserve behind it.
+func (o *opening) keepReserve() {
+	if o.opts.MinFree <= 0 {
+		return
+	}
+	o.reserve = reserve.New(o.FS, o.Dir, reserveFor(o.opts.memTable), o.opts.Logger, o.guard.Stopping())
+	o.FS = o.reserve.FS()
 }
 
 func lockFolder(dir string, opts Options) (*opening, error) {
@@ -108,9 +120,12 @@ func lockFolder(dir string, opts Options) (*opening, error) {
 		return nil, integrity.NewError(ErrInUse, fmt.Sprintf(
 			"data folder %q is in use by another process (%v): stop that process or name another folder", dir, err), err)
 	}
+	if opts.memTable == 0 {
+		opts.memTable = memTableFor(opts.FS, dir)
+	}
 	guard := failstop.New(opts.Logger, opts.OnFatal)
 	folder := integrity.Folder{Dir: dir, FS: opts.FS, Lock: lock, Logger: guard, MemTableSize: opts.memTable}
-	return &opening{folder, opts, guard}, nil
+	return &opening{Folder: folder, opts: opts, guard: guard}, nil
 }
 
 func (o *opening) open(renew bool) (*Engine, error) {
@@ -211,7 +226,7 @@ func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMark
 		db:          db,
 		lock:        o.Lock,
 		guard:       o.guard,
-		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, log: o.opts.Logger},
+		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, log: o.opts.Logger, reserve: o.reserve},
 		incarnation: s.Incarnation,
 		queue:       newQueue(),
 		finished:    make(chan []operation, maxFinished),

@@ -27,9 +27,11 @@ type Options struct {
 
 	// MinFree is how many bytes of the disk must be free for appends to be
 	// accepted. Below it, logs can still be read, trimmed and deleted, and
-	// records be written. It must leave room for what is appended within a
-	// second, and for the engine's own work on its files. 0 means no limit;
-	// then a full disk ends the engine.
+	// records be written; below half of it, records cannot grow. It must leave
+	// room for the engine's own work on its files: see Needs. 0 means no limit;
+	// then a full disk ends the engine. Otherwise the engine keeps a reserve on
+	// the disk, with which it goes on for a while when the disk is full: see
+	// package reserve.
 	MinFree int64
 
 	// AppendKeys limits how many keys of appends are remembered at a time, in
@@ -45,8 +47,39 @@ type Options struct {
 }
 
 // memTableSize holds many batches, so that few flushes are needed. Tests use
-// less, so that tables are written soon.
-const memTableSize = 32 << 20
+// less, so that tables are written soon, and so do small disks: see memTableFor.
+const (
+	memTableSize    = 32 << 20
+	minMemTableSize = 1 << 20
+)
+
+// memTableFor returns the size of memtables for a disk. Memtables and the write-ahead log take
+// several times as much space as one of them, so on a small disk they are small.
+func memTableFor(files vfs.FS, dir string) uint64 {
+	usage, err := files.GetDiskUsage(dir)
+	if err != nil || usage.TotalBytes == 0 {
+		return memTableSize
+	}
+	return min(max(usage.TotalBytes/64, minMemTableSize), memTableSize)
+}
+
+// reserveFor returns the size of the reserve: memtables that wait to be flushed, of which each
+// becomes a table, and the files of the write-ahead log.
+func reserveFor(memTable uint64) int64 { return 4 * int64(memTable) }
+
+// Needs returns how many bytes of the disk the engine in a folder needs to be free for flushes,
+// compactions and the write-ahead log. A lower Options.MinFree does not keep the disk from
+// becoming full. The folder need not exist yet.
+func Needs(dir string) int64 {
+	dir, err := filepath.Abs(dir)
+	for err == nil && dir != filepath.Dir(dir) {
+		if _, missing := os.Stat(dir); missing == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return 8 * int64(memTableFor(vfs.Default, dir))
+}
 
 // complete fills in what is not set, and returns the name of the folder to use.
 func (o *Options) complete(dir string) (string, error) {
@@ -62,9 +95,6 @@ func (o *Options) complete(dir string) (string, error) {
 	}
 	if o.OnFatal == nil {
 		o.OnFatal = func(error) { os.Exit(1) }
-	}
-	if o.memTable == 0 {
-		o.memTable = memTableSize
 	}
 	return dir, nil
 }

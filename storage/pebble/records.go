@@ -166,11 +166,31 @@ func (op *recordOp) stage(b *batch) {
 		op.err = err
 	case !op.cond.Holds(current != 0, current):
 		op.err = storage.ErrConflict
+	case op.value != nil && b.critical && b.grows(op, current):
+		op.err = storage.ErrNoSpace
 	case op.value != nil:
 		op.revision, op.err = b.putRecord(op.key, op.value, current)
 	case current != 0:
 		op.err = b.deleteRecord(op.key, current)
 	}
+}
+
+// smallRecord is the size up to which a record may grow while there is too little space for
+// others: the progress of a group, or a jail whose quotas are set. New records are refused.
+const smallRecord = 4096
+
+// grows reports whether a Put needs space that must be left for others: it makes a record, or a
+// larger one of more than smallRecord bytes.
+func (b *batch) grows(op *recordOp, current uint64) bool {
+	if current == 0 || len(op.value) <= smallRecord {
+		return current == 0
+	}
+	value, closer, err := b.engine.db.Get(op.key)
+	if err != nil {
+		return true
+	}
+	defer closer.Close()
+	return len(op.value) > len(value)
 }
 
 // putRecord stores a record over one with the revision current, 0 for none. The

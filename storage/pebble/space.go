@@ -6,11 +6,16 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"seagate/storage/pebble/internal/reserve"
 )
 
 // spaceInterval is how old the measured free space may be.
 const spaceInterval = time.Second
 
+// freeSpace has two marks: below minFree nothing is appended, and below half of it records do not
+// grow either, so that what is left is for changes that make room.
+//
 // freeSpace measures how much of the disk is free, and decides whether that is
 // too little to append. Once it is too little, an eighth more must be free
 // before appends are accepted again. Otherwise, on a disk at the limit, each
@@ -20,29 +25,42 @@ type freeSpace struct {
 	dir     string
 	minFree int64 // 0 for no limit
 	log     *slog.Logger
+	reserve *reserve.Reserve // nil without minFree
 
 	mu       sync.Mutex // guards what follows
 	measured time.Time
+	written  int64 // since then
 	free     int64 // bytes, -1 if the disk does not say
 	low      bool
+	critical bool // too little for records that grow
 }
 
-func (s *freeSpace) isLow() bool {
+// state returns whether too little is free to append, and to let records grow. The committer
+// calls it before each batch, with the bytes of the batch. On a small disk a second is long, so
+// it measures again when much was written.
+func (s *freeSpace) state(bytes int64) (low, critical bool) {
 	if s.minFree <= 0 {
-		return false
+		return false, false
 	}
-	_, low := s.get()
-	return low
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written += bytes
+	s.measureIfDueLocked(s.written > s.minFree/16)
+	return s.low, s.critical
 }
 
 func (s *freeSpace) get() (free int64, low bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := time.Now(); s.measured.IsZero() || now.Sub(s.measured) >= spaceInterval {
-		s.measured = now
+	s.measureIfDueLocked(false)
+	return s.free, s.low
+}
+
+func (s *freeSpace) measureIfDueLocked(now bool) {
+	if since := time.Since(s.measured); now || s.measured.IsZero() || since >= spaceInterval {
+		s.measured, s.written = time.Now(), 0
 		s.measureLocked()
 	}
-	return s.free, s.low
 }
 
 func (s *freeSpace) measureLocked() {
@@ -55,6 +73,7 @@ func (s *freeSpace) measureLocked() {
 		return
 	}
 	s.free = int64(min(usage.AvailBytes, 1<<62))
+	s.judgeCriticalLocked()
 	switch {
 	case s.minFree <= 0:
 	case !s.low && s.free < s.minFree:
@@ -63,6 +82,26 @@ func (s *freeSpace) measureLocked() {
 	case s.low && s.free >= s.minFree+s.minFree/8:
 		s.low = false
 		s.log.Info("there is enough disk space again", "folder", s.dir, "free_bytes", s.free)
+	}
+}
+
+// judgeCriticalLocked decides about records, and lets the reserve be made again once there is
+// room for it.
+func (s *freeSpace) judgeCriticalLocked() {
+	half := s.minFree / 2
+	switch {
+	case s.minFree <= 0:
+	case !s.critical && s.free < half:
+		s.critical = true
+		s.log.Error("very little disk space is left, so nothing but deletions and small changes is written", "folder", s.dir, "free_bytes", s.free)
+	case s.critical && s.free >= half+half/8:
+		s.critical = false
+	}
+	if s.reserve == nil {
+		return
+	}
+	if missing := s.reserve.Missing(); missing > 0 && s.free >= s.minFree+missing {
+		s.reserve.Fill()
 	}
 }
 

@@ -48,7 +48,7 @@ func TestLowSpaceRefusesAppends(t *testing.T) {
 		for _, step := range []struct {
 			free uint64
 			low  bool
-		}{{7999, true}, {8000, true}, {8999, true}, {9000, false}, {8000, false}, {0, true}} {
+		}{{7999, true}, {8000, true}, {8999, true}, {9000, false}, {8000, false}, {4000, true}} {
 			disk.free.Store(step.free)
 			time.Sleep(time.Second)
 			got := appendTo(l, storage.Append{Payloads: payloads("text")})
@@ -88,4 +88,52 @@ func TestUnknownSpaceAcceptsAppends(t *testing.T) {
 	if free, low := e.Space(); free != -1 || low {
 		t.Errorf("Space() = %d, %v", free, low)
 	}
+}
+
+// Below half of the limit records do not grow, and what makes room goes on.
+func TestVeryLowSpaceRefusesRecordsThatGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &smallDisk{FS: vfs.NewMem()}
+		disk.free.Store(1 << 30)
+		e := mustOpen(t, "data", pebble.Options{FS: disk, MinFree: 8000})
+		defer mustClose(t, e)
+		l := mustOpenLog(t, e, "log")
+		mustAppend(t, l, "text")
+		large := strings.Repeat("x", 10_000)
+		put := func(key, value string) error {
+			_, err := e.Put(t.Context(), "table", key, []byte(value), storage.Always())
+			return err
+		}
+		for key, value := range map[string]string{"large": large, "small": "x", "other": "x"} {
+			if err := put(key, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		disk.free.Store(3999)
+		time.Sleep(time.Second)
+		for _, test := range []struct {
+			key, value string
+			fits       bool
+		}{
+			{"new", "x", false}, {"large", large + "x", false}, {"large", large[1:], true}, {"small", large[:5000], false},
+			{"small", large[:1000], true},
+		} {
+			err := put(test.key, test.value)
+			if (err == nil) != test.fits || err != nil && !errors.Is(err, storage.ErrNoSpace) {
+				t.Errorf("%d bytes under %q: %v", len(test.value), test.key, err)
+			}
+		}
+		if err := e.Delete(t.Context(), "table", "other", storage.Always()); err != nil {
+			t.Errorf("a deletion: %v", err)
+		}
+		mustTrim(t, l, storage.Retention{Messages: 1})
+		if err := e.DeleteLog(t.Context(), "log"); err != nil {
+			t.Errorf("the deletion of a log: %v", err)
+		}
+		disk.free.Store(4500)
+		time.Sleep(time.Second)
+		if err := put("new", "x"); err != nil {
+			t.Errorf("with more space: %v", err)
+		}
+	})
 }

@@ -104,6 +104,7 @@ func (op *trimOp) apply(b *batch) error {
 		return nil
 	}
 	b.change(op.log)
+	b.shrinks = true
 	if err := b.DeleteRange(format.EntryKey(h.Number, h.First), format.EntryKey(h.Number, op.first), nil); err != nil {
 		return err
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
+	"seagate/cmd/seagate/config"
 	"seagate/internal/quota"
+	"seagate/storage/pebble"
 )
 
 // memoryBudget is how many bytes all jails together may keep in memory: what is configured, or
@@ -29,6 +31,15 @@ func memoryBudget(configured int64) int64 {
 		return 0
 	}
 	return int64(min(machine/2, math.MaxInt64))
+}
+
+// minFree is how much of the disk must be free for messages to be accepted: what is configured,
+// and at least what the store needs for its own work.
+func minFree(c *config.Config) int64 {
+	if c.Retention.MinFree == 0 {
+		return 0
+	}
+	return max(int64(c.Retention.MinFree), pebble.Needs(c.DataDir))
 }
 
 // spaceInterval is how often the quotas are told how much of the disk is free.
@@ -63,7 +74,7 @@ func (a *App) watchSpace() {
 // noteSpace returns whether the disk is short now.
 func (a *App) noteSpace(was bool) (short bool) {
 	free, _ := a.engine.Space()
-	least := int64(a.config.Retention.MinFree)
+	least := minFree(a.config)
 	if free < 0 || least == 0 {
 		return was
 	}

@@ -104,7 +104,7 @@ func (a *App) openStorage(ctx context.Context) error {
 	return a.await(ctx, "data_dir", pebble.ErrInUse, func() error {
 		engine, err := pebble.Open(filepath.Join(a.config.DataDir, StoreFolder), pebble.Options{
 			Logger:     a.log,
-			MinFree:    int64(a.config.Retention.MinFree),
+			MinFree:    minFree(a.config),
 			AppendKeys: a.config.Limits.MessageIDs,
 			OpenFiles:  a.descriptors.storage,
 		})

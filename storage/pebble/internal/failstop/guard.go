@@ -12,10 +12,12 @@ package failstop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -129,7 +131,7 @@ func (g *Guard) logf(level slog.Level, format string, args ...any) {
 func (g *Guard) Events() *pebble.EventListener {
 	return &pebble.EventListener{
 		FlushEnd:      func(info pebble.FlushInfo) { g.checkBackground("flush", info.Err) },
-		CompactionEnd: func(info pebble.CompactionInfo) { g.checkBackground("compaction", info.Err) },
+		CompactionEnd: func(info pebble.CompactionInfo) { g.checkBackground(compaction, info.Err) },
 		BackgroundError: func(err error) {
 			g.log.Error("storage met an error in the background", "error", err)
 		},
@@ -149,11 +151,15 @@ func (g *Guard) Events() *pebble.EventListener {
 	}
 }
 
+const compaction = "compaction"
+
 // checkBackground ends the engine when it can no longer read or write tables.
 // Pebble retries at once and for ever: it wrote 28 MB a second to the log while
 // every writer waited and none got an error.
 func (g *Guard) checkBackground(what string, err error) {
 	switch {
+	case what == compaction && errors.Is(err, syscall.ENOSPC): // it is tried again: see package reserve
+		g.log.Error("a compaction met a full disk, and is tried again", "error", err)
 	case pebble.IsCorruptionError(err): // a restart meets it again
 		g.Fail(fmt.Errorf("storage: %s: %w%s: %s", what, err, integrity.Detail(err), integrity.AdviceRestore))
 	case integrity.IsRefusal(err):
