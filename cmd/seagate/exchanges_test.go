@@ -201,7 +201,7 @@ func TestEveryCallIsShown(t *testing.T) {
 		"GET /streams/{}/messages", "GET /streams/{}/settings", "PUT /streams/{}/settings",
 		"GET /streams/{}/groups", "GET /streams/{}/groups/{}/{}", "DELETE /streams/{}/groups/{}/{}", "POST /streams/{}/groups/{}/{}/move",
 		"POST /client", "GET /clients", "DELETE /client/{}", "PUT /client/{}", "PUT /client/{}/jwt-public-key",
-		"POST /jails", "GET /jails", "DELETE /jails/{}",
+		"POST /jails", "GET /jails", "DELETE /jails/{}", "PUT /jails/{}/quotas",
 		"GET /services", "GET /services/{}", "POST /services/{}/{}",
 	} {
 		method, path, _ := strings.Cut(call, " ")

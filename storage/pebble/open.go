@@ -226,7 +226,7 @@ func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMark
 		db:          db,
 		lock:        o.Lock,
 		guard:       o.guard,
-		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, log: o.opts.Logger, reserve: o.reserve},
+		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, least: min(o.opts.MinFree/2, needs(o.opts.memTable)), log: o.opts.Logger, reserve: o.reserve},
 		incarnation: s.Incarnation,
 		queue:       newQueue(),
 		finished:    make(chan []operation, maxFinished),

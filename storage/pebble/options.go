@@ -27,7 +27,8 @@ type Options struct {
 
 	// MinFree is how many bytes of the disk must be free for appends to be
 	// accepted. Below it, logs can still be read, trimmed and deleted, and
-	// records be written; below half of it, records cannot grow. It must leave
+	// records be written; below half of it, or of what
+	// the engine needs, records cannot grow. It must leave
 	// room for the engine's own work on its files: see Needs. 0 means no limit;
 	// then a full disk ends the engine. Otherwise the engine keeps a reserve on
 	// the disk, with which it goes on for a while when the disk is full: see
@@ -78,8 +79,10 @@ func Needs(dir string) int64 {
 		}
 		dir = filepath.Dir(dir)
 	}
-	return 8 * int64(memTableFor(vfs.Default, dir))
+	return needs(memTableFor(vfs.Default, dir))
 }
+
+func needs(memTable uint64) int64 { return 8 * int64(memTable) }
 
 // complete fills in what is not set, and returns the name of the folder to use.
 func (o *Options) complete(dir string) (string, error) {

@@ -13,8 +13,8 @@ import (
 // spaceInterval is how old the measured free space may be.
 const spaceInterval = time.Second
 
-// freeSpace has two marks: below minFree nothing is appended, and below half of it records do not
-// grow either, so that what is left is for changes that make room.
+// freeSpace has two marks: below minFree nothing is appended, and below least records do not grow
+// either, so that what is left is for changes that make room.
 //
 // freeSpace measures how much of the disk is free, and decides whether that is
 // too little to append. Once it is too little, an eighth more must be free
@@ -24,6 +24,7 @@ type freeSpace struct {
 	fs      vfs.FS
 	dir     string
 	minFree int64 // 0 for no limit
+	least   int64 // below it records do not grow
 	log     *slog.Logger
 	reserve *reserve.Reserve // nil without minFree
 
@@ -88,13 +89,12 @@ func (s *freeSpace) measureLocked() {
 // judgeCriticalLocked decides about records, and lets the reserve be made again once there is
 // room for it.
 func (s *freeSpace) judgeCriticalLocked() {
-	half := s.minFree / 2
 	switch {
 	case s.minFree <= 0:
-	case !s.critical && s.free < half:
+	case !s.critical && s.free < s.least:
 		s.critical = true
 		s.log.Error("very little disk space is left, so nothing but deletions and small changes is written", "folder", s.dir, "free_bytes", s.free)
-	case s.critical && s.free >= half+half/8:
+	case s.critical && s.free >= s.least+s.least/8:
 		s.critical = false
 	}
 	if s.reserve == nil {

@@ -79,7 +79,7 @@ func (a *App) noteSpace(was bool) (short bool) {
 		return was
 	}
 	short = free < 2*least || was && free < 2*least+least/8
-	a.quotas.SetFreeDisk(free-least, short)
+	a.quotas.SetFreeDisk(max(free-least, least), short) // below least the store refuses everybody alike
 	switch {
 	case short && !was:
 		a.log.Warn("disk space is short, so jails with more than their share are refused", "free_bytes", free, "largest", a.largestJail())
