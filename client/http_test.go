@@ -211,7 +211,7 @@ func TestHTTPCalls(t *testing.T) {
 			func(ctx context.Context, c *client.Client) string {
 				all, err := collect(c.Jails(ctx))
 				return fmt.Sprint(all, err)
-			}, `[{j J 2026-01-02 03:04:05 +0000 UTC}] <nil>`},
+			}, `[{j J 2026-01-02 03:04:05 +0000 UTC <nil>}] <nil>`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

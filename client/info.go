@@ -16,6 +16,9 @@ type (
 	Rights = protocol.Rights
 	// JailInfo is what the gateway shows of a jail.
 	JailInfo = protocol.JailInfo
+
+	// Quotas are what a jail uses and may use.
+	Quotas = protocol.Quotas
 	// ServiceInfo describes a service with its servers.
 	ServiceInfo = protocol.ServiceInfo
 	// ServerInfo describes a server of a service, with its counts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
 	"strconv"
 
@@ -38,7 +39,9 @@ func list[T any](ctx context.Context, c *Client, r request, member string) iter.
 
 // readPage returns a page, and where the next one begins: "" after the last one.
 func readPage[T any](ctx context.Context, c *Client, r request, member, after string) (entries []T, next string, err error) {
-	r.query = url.Values{"limit": {strconv.Itoa(pageLimit)}}
+	query := url.Values{"limit": {strconv.Itoa(pageLimit)}}
+	maps.Copy(query, r.query)
+	r.query = query
 	if after != "" {
 		r.query.Set("after", after)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 
 	"seagate/internal/secret"
 	"seagate/protocol"
@@ -120,6 +121,44 @@ func clientCall(doing, method, id string) (request, error) {
 // root jail can list, create and delete jails.
 func (c *Client) Jails(ctx context.Context) iter.Seq2[JailInfo, error] {
 	return list[JailInfo](ctx, c, request{doing: "list jails", method: http.MethodGet, path: []string{"jails"}}, "jails")
+}
+
+// JailsWithQuotas is Jails with what each jail uses and may use.
+func (c *Client) JailsWithQuotas(ctx context.Context) iter.Seq2[JailInfo, error] {
+	r := request{doing: "list jails", method: http.MethodGet, path: []string{"jails"}, query: url.Values{"quotas": {"true"}}}
+	return list[JailInfo](ctx, c, r, "jails")
+}
+
+// Quotas returns what a jail uses and may use. "" is the client's own jail; others need
+// a client of the root jail.
+func (c *Client) Quotas(ctx context.Context, jail string) (Quotas, error) {
+	r := request{doing: "read the quotas", method: http.MethodGet, path: []string{"quotas"}}
+	if jail != "" {
+		var err error
+		if r, err = jailCall("read the quotas of jail", http.MethodGet, jail); err != nil {
+			return Quotas{}, err
+		}
+		r.path = append(r.path, "quotas")
+	}
+	var answer Quotas
+	err := c.do(ctx, r, &answer)
+	return answer, err
+}
+
+// SetQuotas replaces the limits that are set for a jail alone, by the names of the
+// resources; 0 is no bound. For the others the gateway's defaults hold.
+func (c *Client) SetQuotas(ctx context.Context, jail string, set map[string]int64) (Quotas, error) {
+	r, err := jailCall("set the quotas of jail", http.MethodPut, jail)
+	if err != nil {
+		return Quotas{}, err
+	}
+	r.path = append(r.path, "quotas")
+	if r.body = set; set == nil {
+		r.body = struct{}{}
+	}
+	var answer Quotas
+	err = c.do(ctx, r, &answer)
+	return answer, err
 }
 
 // CreateJail creates a jail with its first client.

@@ -10,6 +10,7 @@ import (
 
 	"seagate/auth"
 	"seagate/client"
+	"seagate/internal/quota"
 )
 
 func clientsCommand() *cobra.Command {
@@ -173,15 +174,19 @@ func clientsKeyCommand() *cobra.Command {
 }
 
 func jailsCommand() *cobra.Command {
-	return NewGroup("jails", "List, create and delete jails, as a client of the root jail",
-		jailsListCommand(), jailsCreateCommand(), jailsDeleteCommand())
+	return NewGroup("jails", "List, create and delete jails and set their quotas, as a client of the root jail",
+		jailsListCommand(), jailsCreateCommand(), jailsQuotaCommand(), jailsDeleteCommand())
 }
 
 func jailsListCommand() *cobra.Command {
-	heading := []string{"JAIL", "NAME", "CREATED"}
-	return gatewayCommand("list", "List the jails", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		return list(t.Console, t.Jails(ctx), heading, func(j client.JailInfo) []string {
-			return []string{j.ID, j.Name, j.CreatedAt.Format(time.RFC3339)}
+	heading := []string{"JAIL", "NAME", "CREATED", "DISK", "MEMORY", "FULLEST"}
+	return gatewayCommand("list", "List the jails with what they use", cobra.NoArgs, func(ctx context.Context, t *task) error {
+		return list(t.Console, t.JailsWithQuotas(ctx), heading, func(j client.JailInfo) []string {
+			row := []string{j.ID, j.Name, j.CreatedAt.Format(time.RFC3339), "-", "-", "-"}
+			if q := j.Quotas; q != nil {
+				row[3], row[4], row[5] = useOf(q, quota.Disk), useOf(q, quota.Memory), fullest(q)
+			}
+			return row
 		})
 	})
 }
