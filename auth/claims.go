@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -20,6 +21,8 @@ type claims struct {
 	streams    []string
 	publishes  []string
 	fetches    []FetchGrant
+	groups     GroupGrant
+	jailID     string // "" for any
 }
 
 // UnmarshalJSON refuses duplicate names, because two readers could understand them differently,
@@ -33,6 +36,8 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 		Streams    jsontext.Value `json:"streams"`
 		Publish    jsontext.Value `json:"publish"`
 		Fetch      jsontext.Value `json:"fetch"`
+		Groups     jsontext.Value `json:"groups"`
+		JailID     jsontext.Value `json:"jailId"`
 	}
 	if err := json.Unmarshal(raw, &said); err != nil {
 		return err
@@ -55,6 +60,14 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 	}
 	if c.fetches, err = readFetches(said.Fetch); err != nil {
 		return err
+	}
+	if c.groups, err = readGroups(said.Groups, said.MustFanout); err != nil {
+		return err
+	}
+	if said.JailID != nil {
+		if err := json.Unmarshal(said.JailID, &c.jailID); err != nil || c.jailID == "" {
+			return errors.New("jailId is not the id of a jail")
+		}
 	}
 	c.filter = said.Filter
 	return nil

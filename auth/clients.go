@@ -189,7 +189,7 @@ func (d *Directory) newKeyRecord(id, clientUID, pem string) (*keyRecord, error) 
 	}
 	record, others := &keyRecord{PEM: pem}, 0
 	for _, k := range d.withID(id).keys {
-		if k.principal.ClientUID == clientUID {
+		if k.principal.ClientUID == clientUID || k.inert {
 			continue
 		}
 		others++

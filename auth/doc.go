@@ -24,8 +24,8 @@
 //     one id have a chosen secret, which bounds what an attempt costs.
 //   - A token is a JWT (RFC 7519), signed RS512 with the private half of the key that the client
 //     registered. If several jails have a client of the same id, the key that verifies the
-//     token determines the jail. A key that such a client of another jail registered first is
-//     stored and never used: public keys are public, and a jail that registers the key of
+//     token determines the jail. A key that such a client of another jail registered first
+//     verifies only tokens that name its jail: public keys are public, and a jail that registers the key of
 //     someone else must not get their bearers. The second holder gets no error, because it must
 //     not learn of the first. If both clients belong to one owner, all tokens enter the first
 //     jail.

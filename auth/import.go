@@ -335,7 +335,7 @@ func (p *importPlan) checkKey(place string, given ImportedClient, last *client) 
 	}
 	others := 0
 	for _, k := range p.directory.withID(given.ID).keys {
-		if last != nil && k == last.key {
+		if last != nil && k == last.key || k.inert {
 			continue
 		}
 		if others++; k.public.Equal(public) {

@@ -113,7 +113,7 @@ func newDecoyKey() *rsa.PublicKey {
 // keyRecord is a public key as it is stored.
 type keyRecord struct {
 	PEM string `json:"pem"`
-	// Inert is true if a client of the same id in another jail had the same key first. Tokens
-	// belong to that client. See the package comment.
+	// Inert is true if a client of the same id in another jail had the same key first. Tokens that
+	// name no jail belong to that client. See the package comment.
 	Inert bool `json:"inert,omitzero"`
 }

@@ -36,6 +36,8 @@ type Principal struct {
 	Streams    []string     // patterns of the streams that it may read; nil for all
 	Publishes  []string     // patterns of the streams that it may publish to; nil for none
 	Fetches    []FetchGrant // the procedures that it may call
+	Groups     GroupGrant   // the groups that it may join
+	FilterID   string       // the same for principals with the same filter; "" without one
 
 	credential *credential
 }
@@ -86,6 +88,18 @@ func (p *Principal) Begin() (Change, error) {
 	}
 	return c, nil
 }
+
+// Budget names what bounds "per client" count p under: a client has budgets of its own, and those of
+// all bearers of its tokens, who share them, so bearers use up nothing of the client.
+func (p *Principal) Budget() string {
+	if p.Method == MethodToken {
+		return BearersOf(p.ClientUID)
+	}
+	return p.ClientUID
+}
+
+// BearersOf returns the Budget of the bearers of a client's tokens.
+func BearersOf(clientUID string) string { return clientUID + "~" }
 
 // Rights returns the rights of the client; nil for all. The claims of a token narrow them.
 func (p *Principal) Rights() *Rights {

@@ -118,7 +118,7 @@ func (c *credential) init(of *client, m Method) {
 type namesakes struct {
 	clients int
 	chosen  []*secretCredential // of the root client, and imported ones: see MaxChosenPerID
-	keys    []*keyCredential    // without inert ones
+	keys    []*keyCredential
 }
 
 var noNamesakes = &namesakes{}
@@ -225,7 +225,7 @@ func (r *registry) removeSecretLocked(known *namesakes, s *secretCredential) (re
 
 // addKey makes a new slice, because readers may hold the old one.
 func (n *namesakes) addKey(k *keyCredential) {
-	if k != nil && !k.inert {
+	if k != nil {
 		n.keys = append(slices.Clip(n.keys), k)
 	}
 }

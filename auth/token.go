@@ -42,10 +42,14 @@ func (d *Directory) token(clientID, token, jailID string) (*Principal, *Refusal)
 	if err := checkShape(token); err != nil {
 		return nil, invalid(ReasonTokenMalformed, err)
 	}
-	candidates := d.keysOf(clientID, jailID)
+	keys := d.withID(clientID).keys
+	candidates := inJail(keys, jailID)
 	var key *keyCredential
 	var said claims
 	_, err := tokenParser.ParseWithClaims(token, &said, func(t *jwt.Token) (any, error) {
+		if said.jailID != "" {
+			candidates = inJail(keys, said.jailID)
+		}
 		if key = verifyingKey(t, candidates); key == nil {
 			return d.decoyKey, nil // so that an unknown client costs a verification, too
 		}
@@ -100,18 +104,19 @@ func checkHeader(raw []byte) error {
 	return nil
 }
 
-// keysOf returns the keys that may verify a token of the client, of one jail or, if jailID is "",
-// of all.
-func (d *Directory) keysOf(clientID, jailID string) []*keyCredential {
-	keys := d.withID(clientID).keys
-	if jailID == "" {
+// inJail returns the keys that may verify a token which names the jail: that of the client in the
+// jail, or, if jailID is "", all but the inert ones.
+func inJail(keys []*keyCredential, jailID string) []*keyCredential {
+	if jailID == "" && !slices.ContainsFunc(keys, func(k *keyCredential) bool { return k.inert }) {
 		return keys
 	}
-	i := slices.IndexFunc(keys, func(k *keyCredential) bool { return k.principal.JailID == jailID })
-	if i < 0 {
-		return nil
+	var some []*keyCredential
+	for _, k := range keys {
+		if jailID == "" && !k.inert || k.principal.JailID == jailID {
+			some = append(some, k)
+		}
 	}
-	return keys[i : i+1]
+	return some
 }
 
 // verifyingKey returns the candidate that verifies the token, or the first one if none does. The
@@ -154,6 +159,8 @@ func (d *Directory) bearer(key *keyCredential, said *claims) (*Principal, *Refus
 	p.Streams = said.streams
 	p.Publishes = said.publishes
 	p.Fetches = said.fetches
+	p.Groups = said.groups
+	p.FilterID = filterID(said.filter)
 	if said.filter != nil {
 		filter, err := fdsl.Compile(said.filter, d.opts.FilterLimits)
 		if err != nil {

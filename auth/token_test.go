@@ -295,6 +295,19 @@ func TestPublicKeyOfAnotherJailIsInert(t *testing.T) {
 		}
 	}
 	enters("victim")
+	// A token that names its jail, signed, enters no other one. So the second key is of use, too.
+	for _, jail := range []string{"victim", "thief"} {
+		named := sign(keyPair(0), rs512, strings.TrimSuffix(expiring(time.Hour), "}")+`,"jailId":"`+jail+`"}`)
+		if p := mustToken(t, d, "backend", named); p.JailID != jail {
+			t.Fatalf("a token for %s entered %s", jail, p.JailID)
+		}
+	}
+	for _, claim := range []string{`"nowhere"`, `""`, `null`, `7`} {
+		p, err := d.Token("backend", sign(keyPair(0), rs512, strings.TrimSuffix(expiring(time.Hour), "}")+`,"jailId":`+claim+`}`), "", home)
+		if p != nil || !errors.Is(err, auth.ErrInvalidCredentials) {
+			t.Fatalf("jailId of %s: %v", claim, err)
+		}
+	}
 	setKey(t, d, thief.UID, "backend", pemOf(0))
 	setKey(t, d, victim.UID, "backend", pemOf(0))
 	enters("victim")

@@ -77,7 +77,7 @@ func groupCall(doing, method, stream, clientID, group string) (request, error) {
 	element := protocol.Ungrouped
 	err := protocol.CheckClientID(clientID)
 	if err == nil && group != "" {
-		element, err = protocol.ParseGroupID(group)
+		element, err = protocol.ParseGroupName(group)
 	}
 	r, wrongStream := streamCall(what, method, stream, "groups", clientID, element)
 	switch {

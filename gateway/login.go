@@ -129,13 +129,13 @@ func newLogins(perClient int) *logins {
 func (t *logins) add(l *Login) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of := t.clients[l.principal.ClientUID]
+	of := t.clients[l.principal.Budget()]
 	if len(of) >= int(t.perClient.Load()) {
 		return false
 	}
 	if of == nil {
 		of = map[*Login]struct{}{}
-		t.clients[l.principal.ClientUID] = of
+		t.clients[l.principal.Budget()] = of
 	}
 	of[l] = struct{}{}
 	return true
@@ -144,10 +144,10 @@ func (t *logins) add(l *Login) bool {
 func (t *logins) remove(l *Login) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of := t.clients[l.principal.ClientUID]
+	of := t.clients[l.principal.Budget()]
 	delete(of, l)
 	if len(of) == 0 {
-		delete(t.clients, l.principal.ClientUID)
+		delete(t.clients, l.principal.Budget())
 	}
 }
 
@@ -157,7 +157,8 @@ func (t *logins) covered(r auth.Revocation) (found []*Login) {
 	defer t.mu.Unlock()
 	clients := t.clients
 	if r.ClientUID != "" {
-		clients = map[string]map[*Login]struct{}{r.ClientUID: t.clients[r.ClientUID]}
+		bearers := auth.BearersOf(r.ClientUID)
+		clients = map[string]map[*Login]struct{}{r.ClientUID: t.clients[r.ClientUID], bearers: t.clients[bearers]}
 	}
 	for _, of := range clients {
 		for l := range of {

@@ -20,11 +20,7 @@ type rates struct {
 	limiters map[rateKey]*rate.Limiter
 }
 
-// A rateKey names a client, or the bearers of its tokens, who share a budget.
-type rateKey struct {
-	jail, client string
-	bearers      bool
-}
+type rateKey struct{ jail, client string } // client is auth.Principal.Budget
 
 // allow takes n messages from the client's budget. A batch larger than a
 // second's worth never fits.
@@ -32,7 +28,7 @@ func (r *rates) allow(p *auth.Principal, n int) bool {
 	if r.perSecond.Load() == 0 {
 		return true
 	}
-	return r.of(rateKey{p.JailUID, p.ClientUID, p.Method == auth.MethodToken}).AllowN(time.Now(), n)
+	return r.of(rateKey{p.JailUID, p.Budget()}).AllowN(time.Now(), n)
 }
 
 func (r *rates) of(key rateKey) *rate.Limiter {
@@ -59,12 +55,12 @@ func (r *rates) set(perSecond int) {
 	}
 }
 
-// forget drops the entry of a client, or of all clients of a jail if client is
+// forget drops the entries of a client and its bearers, or of all clients of a jail if client is
 // empty. A client that still exists gets a new entry.
 func (r *rates) forget(jail, client string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.DeleteFunc(r.limiters, func(key rateKey, _ *rate.Limiter) bool {
-		return key.jail == jail && (client == "" || key.client == client)
+		return key.jail == jail && (client == "" || key.client == client || key.client == auth.BearersOf(client))
 	})
 }

@@ -54,7 +54,7 @@ type Services struct {
 // them. It authorizes nothing: the methods do. Servers are told the principal's
 // client id, so no caller can pretend to be another.
 func (g *Gateway) JoinServices(p *auth.Principal) *Services {
-	return &Services{g, p, g.services.Join(p.JailUID, peer.Identity{ClientID: p.ClientID, Owner: p.ClientUID})}
+	return &Services{g, p, g.services.Join(p.JailUID, peer.Identity{ClientID: p.ClientID, Owner: p.Budget()})}
 }
 
 // Close ends the servers and the calls. It is safe to call twice.
@@ -64,11 +64,11 @@ func (s *Services) Close() { s.link.Close() }
 // after Close. It returns false, and counts nothing, if the calls of the client would
 // hold more than ServiceLimits.BytesPerClient. It implements outbox.Account.
 func (s *Services) Hold(bytes int) bool {
-	return s.gateway.services.Hold(s.principal.ClientUID, bytes)
+	return s.gateway.services.Hold(s.principal.Budget(), bytes)
 }
 
 // Release implements outbox.Account.
-func (s *Services) Release(bytes int) { s.gateway.services.Release(s.principal.ClientUID, bytes) }
+func (s *Services) Release(bytes int) { s.gateway.services.Release(s.principal.Budget(), bytes) }
 
 // Serve makes a server of a service.
 func (s *Services) Serve(o peer.Offer, to peer.Server) (peer.Registration, error) {

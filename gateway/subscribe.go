@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"seagate/auth"
 	"seagate/groups"
 	"seagate/protocol"
@@ -181,14 +183,33 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 
 // shares reports whether the subscription is in a group.
 func (s *Subscription) shares() bool {
-	r := &s.request
-	return !s.principal.MustFanout && !r.Alone && (r.Group != "" || s.gateway.settings.UngroupedShare)
+	r, p := &s.request, s.principal
+	switch {
+	case r.Alone || p.MustFanout:
+		return false
+	case r.Group == "":
+		return s.gateway.settings.UngroupedShare
+	}
+	return p.MayJoin(r.Group)
+}
+
+// groupName returns the name of the subscription's group. Bearers share groups with bearers that have
+// the same filter, and with nobody else: none takes a message away from the client itself, and
+// what the members that are there may not see, none that is away may see either.
+func (s *Subscription) groupName() groups.Name {
+	p, group := s.principal, s.request.Group
+	if p.Method == auth.MethodToken {
+		group = groups.BearersPrefix + uuid.NewSHA1(uuid.NameSpaceOID, []byte(p.FilterID+"/"+group)).String()
+	}
+	return groups.Name{Client: p.ClientUID, Group: group}
 }
 
 // check refuses what is for members of groups alone.
 func (s *Subscription) check() error {
 	r := &s.request
 	switch {
+	case r.Explicit && r.Group != "" && !s.principal.MustFanout && !s.principal.MayAcknowledge():
+		return errExplicitBearer
 	case s.shares():
 		return nil
 	case r.Explicit && r.Group != "":
@@ -235,6 +256,9 @@ func (s *Subscription) joinAlone(ctx context.Context, topic *streams.Topic, r Re
 var errExplicitAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	`ack: "explicit" is for members of a group; give a groupId, or leave it out`)
 
+var errExplicitBearer = protocol.Errorf(protocol.CodeForbidden,
+	`not allowed to acknowledge: the token has no groups claim; with it the bearer could use ack: "explicit"`)
+
 var errExplicitFanout = protocol.Errorf(protocol.CodeInvalidRequest,
 	`ack: "explicit" is for members of a group, and the subscriptions of this token are in none (mustFanout)`)
 
@@ -246,10 +270,9 @@ func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Re
 	if _, err := topic.Locate(ctx, streams.Latest().In(r.From.Epoch)); err != nil {
 		return err
 	}
-	name := groups.Name{Client: s.principal.ClientUID, Group: r.Group}
 	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit, State: r.State,
 		SingleUse: s.request.isSingleUse()} // as it was asked for: r.From may be another
-	if at.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, name, options, member{s}); err != nil {
+	if at.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, s.groupName(), options, member{s}); err != nil {
 		return err
 	}
 	at.next, at.bounds, at.state = at.membership.Position(), topic.Readable(), at.membership.State()

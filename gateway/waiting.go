@@ -62,7 +62,7 @@ func (w *waiting) admit(s *Subscription) error {
 	s.after = s.gateway.nextOf(streamID(s.principal, s.stream))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	client := s.principal.ClientUID
+	client := s.principal.Budget()
 	if w.clients[client] >= w.most {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions,
 			"the client has %d subscriptions that wait for a definition, as many as it may have", w.most)
@@ -109,8 +109,8 @@ func (w *waiting) remove(s *Subscription) {
 		return
 	}
 	s.admitted = false
-	if w.clients[s.principal.ClientUID]--; w.clients[s.principal.ClientUID] == 0 {
-		delete(w.clients, s.principal.ClientUID)
+	if w.clients[s.principal.Budget()]--; w.clients[s.principal.Budget()] == 0 {
+		delete(w.clients, s.principal.Budget())
 	}
 	if delete(w.streams[id], s); len(w.streams[id]) == 0 {
 		delete(w.streams, id)

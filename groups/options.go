@@ -3,6 +3,7 @@ package groups
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"seagate/internal/clock"
@@ -36,9 +37,16 @@ type Key struct {
 // then by group.
 type Name struct{ Client, Group string }
 
+// BearersPrefix begins the names of groups of the bearers of a client's tokens. They
+// have a budget of their own: Options.PerClient holds for them and for the other
+// groups of the client separately, and neither evict the other.
+const BearersPrefix = "~"
+
 // Name returns the group's name among those of its topic.
-func (k Key) Name() Name     { return Name{k.Client, k.Group} }
-func (k Key) client() client { return client{k.Topic.Space, k.Client} }
+func (k Key) Name() Name { return Name{k.Client, k.Group} }
+func (k Key) client() client {
+	return client{k.Topic.Space, k.Client, strings.HasPrefix(k.Group, BearersPrefix)}
+}
 
 // Credit is how much a member may have in flight. One message is always
 // allowed, however large.

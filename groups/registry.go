@@ -44,8 +44,11 @@ type Registry struct {
 	closeErr  error
 }
 
-// A client identifies a client within its space.
-type client struct{ space, client string }
+// A client identifies a client within its space, or the bearers of its tokens.
+type client struct {
+	space, client string
+	bearers       bool
+}
 
 // A Network is what a registry needs of a streams.Network. Its methods must not
 // block and must not call the registry.
@@ -199,7 +202,8 @@ func (r *Registry) deleteTopics(wanted func(streams.ID) bool) error {
 
 // DeleteClient deletes all groups of a client, durably; their members are told.
 func (r *Registry) DeleteClient(space, id string) error {
-	return r.each(r.groupsOf(client{space, id}), func(g *group) error {
+	groups := append(r.groupsOf(client{space, id, false}), r.groupsOf(client{space, id, true})...)
+	return r.each(groups, func(g *group) error {
 		if err := g.delete(); err != ErrNotFound {
 			return err
 		}

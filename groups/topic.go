@@ -81,7 +81,7 @@ func (t *Topic) findOrCreate(name Name) (*group, error) {
 			return g, nil
 		}
 		g, err := t.create(name)
-		if err != ErrTooManyGroups || !t.registry.evict(client{t.id.Space, name.Client}) {
+		if err != ErrTooManyGroups || !t.registry.evict(Key{t.id, name.Client, name.Group}.client()) {
 			return g, err
 		}
 	}

@@ -101,6 +101,17 @@ func ParseGroupID(text string) (string, error) {
 	return id, nil
 }
 
+// ParseGroupName is ParseGroupID for the name of a group as the API shows it: a UUID,
+// behind "~" if the group is one of bearers of tokens.
+func ParseGroupName(text string) (string, error) {
+	id, isBearers := strings.CutPrefix(text, "~")
+	name, err := ParseGroupID(id)
+	if isBearers {
+		name = "~" + name
+	}
+	return name, err
+}
+
 // parseUUID returns the UUID in lower case.
 func parseUUID(text string) (string, bool) {
 	id, err := uuid.Parse(text)

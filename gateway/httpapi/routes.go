@@ -123,7 +123,7 @@ func checkVersion(text string) error {
 
 // checkGroup accepts a UUID in any case, or "ungrouped".
 func checkGroup(text string) error {
-	if _, err := protocol.ParseGroupID(text); err != nil && text != protocol.Ungrouped {
+	if _, err := protocol.ParseGroupName(text); err != nil && text != protocol.Ungrouped {
 		return invalidRequest("group", "must be a UUID, or "+protocol.Ungrouped)
 	}
 	return nil
@@ -137,7 +137,10 @@ func (q *request) jail() string   { return q.r.PathValue("jail") }
 // group returns the id of the group in the path, in lower case as in a
 // subscribe request, or "" for the group without an id.
 func (q *request) group() string {
-	id, _ := protocol.ParseGroupID(q.r.PathValue("group")) // "" if it is "ungrouped"
+	id, err := protocol.ParseGroupName(q.r.PathValue("group"))
+	if err != nil {
+		return "" // it is "ungrouped"
+	}
 	return id
 }
 

@@ -71,7 +71,7 @@ func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupNa
 	return onStream(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
 		g := groupName{stream: t.Args[0], client: t.Args[1]}
 		if t.Args[2] != protocol.Ungrouped {
-			if _, err := protocol.ParseGroupID(t.Args[2]); err != nil {
+			if _, err := protocol.ParseGroupName(t.Args[2]); err != nil {
 				return usagef("%q is not a group: give a UUID, or %q for the one of subscriptions without a group", t.Args[2], protocol.Ungrouped)
 			}
 			g.group = t.Args[2]
