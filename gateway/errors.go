@@ -196,7 +196,7 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 
 // RefuseOrigin logs the handshake or request of a page that may not use the gateway.
 func (g *Gateway) RefuseOrigin(origin string, from netip.Addr) {
-	const most = 128 // of a header that whoever connects can make long
+	const most = 64 // of a header that whoever connects can make long
 	if len(origin) > most {
 		origin = strings.ToValidUTF8(origin[:most], "") + "…"
 	}

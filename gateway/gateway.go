@@ -40,6 +40,12 @@ type Settings struct {
 	ProvidedPerConnection      int // streams
 	ConnectionsPerClient       int
 
+	// StrangerBytes and UnfinishedBytes bound the memory of messages that have not come
+	// whole: of all who have not authenticated, of which one address may have an eighth,
+	// and of one jail.
+	StrangerBytes   int
+	UnfinishedBytes int
+
 	// RefusalLines is how many log lines of each kind clients and strangers may cause at
 	// once. One more of the kind may follow each second.
 	RefusalLines int
@@ -104,18 +110,21 @@ type Gateway struct {
 	auditor  *auditor
 	rationed *rationed.Log
 	quotasMu sync.Mutex // held by SetQuotas
+
+	unfinished unfinished
 }
 
 // New returns a Gateway over the parts. It first removes what deleted jails left
 // behind. The caller must Close it.
 func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) {
 	g := &Gateway{
-		Parts:    parts,
-		settings: settings,
-		logins:   newLogins(settings.ConnectionsPerClient),
-		requests: newLogins(math.MaxInt),
-		jobs:     newJobs(settings.Jobs),
-		rationed: rationed.New(parts.Log, settings.RefusalLines, time.Second),
+		Parts:      parts,
+		settings:   settings,
+		logins:     newLogins(settings.ConnectionsPerClient),
+		requests:   newLogins(math.MaxInt),
+		jobs:       newJobs(settings.Jobs),
+		unfinished: newUnfinished(&settings),
+		rationed:   rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
 	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
 	g.rates.set(settings.PublishesPerSecond)

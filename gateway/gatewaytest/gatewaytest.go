@@ -101,6 +101,8 @@ func Settings() gateway.Settings {
 		WaitingPerClient:           1_000,
 		ConnectionsPerClient:       10_000,
 		RefusalLines:               1_000,
+		StrangerBytes:              64 << 20,
+		UnfinishedBytes:            64 << 20,
 		DeadLetterSuffix:           ".dead",
 		Schema:                     schema.DefaultLimits(),
 		Services: gateway.ServiceLimits{

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/gateway"
 	"seagate/protocol"
 )
 
@@ -102,6 +103,17 @@ func (q *request) readBody() ([]byte, error) {
 	length, most := q.r.ContentLength, int64(q.opts.MessageBytes)
 	if length > most {
 		return nil, tooLarge("the body", most)
+	}
+	reserved := length
+	if length < 0 {
+		reserved = most
+	}
+	if reserved > initialBuffer && q.principal != nil {
+		release, err := q.gateway.Reserve(q.principal, gateway.PeerAddress(q.r), int(reserved))
+		if err != nil {
+			return nil, err
+		}
+		defer release()
 	}
 	if length < 0 {
 		return io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, most))

@@ -142,7 +142,7 @@ func TestConnectionsAndListenersAreBounded(t *testing.T) {
 
 // A connection that has authenticated does not give way to strangers.
 func TestStrangersDisplaceStrangersOnly(t *testing.T) {
-	pool := sockets.NewPool(2, 1)
+	pool := sockets.NewPool(2, 1, nil)
 	b := newBench(t, setup{options: strangers, listen: pool.Listener})
 	p := b.dial()
 	p.send(b.basic(), `{"action":"listen","id":1,"stream":"job"}`)

@@ -39,6 +39,8 @@ type conn struct {
 	// Owned by the reader.
 	reader   *bufio.Reader
 	long     []byte    // a line that does not fit into the reader's buffer
+	reserved int       // bytes that are reserved for long
+	releases []func()  // which give them back
 	admitted time.Time // until when a stranger may stay
 	deadline time.Time // of reads; zero is none
 	login    *gateway.Login
@@ -155,6 +157,7 @@ func (c *conn) logIn(p *auth.Principal) (err error) {
 // readOne reads a line and handles it.
 func (c *conn) readOne() error {
 	line, err := c.readLine()
+	defer c.release()
 	if err != nil {
 		return err
 	}

@@ -59,12 +59,41 @@ func (c *conn) readLong(begun []byte) (line []byte, err error) {
 		if len(c.long) > c.lineLimit() {
 			return nil, c.tooLong()
 		}
+		if err := c.reserve(len(c.long)); err != nil {
+			return nil, err
+		}
 		begun, err = c.reader.ReadSlice('\n')
 		c.long = append(c.long, begun...)
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return c.long, err
 		}
 	}
+}
+
+// unreserved is how much of a line each connection may hold without asking, in bytes.
+const unreserved = 16 << 10
+
+// reserve counts what a line that has come so far holds, until release.
+func (c *conn) reserve(size int) error {
+	if size < unreserved || size < c.reserved {
+		return nil
+	}
+	more := size // its memory doubles, as long as it grows
+	release, err := c.server.gateway.Reserve(c.client.Load(), c.address, more)
+	if err != nil {
+		return err
+	}
+	c.reserved += more
+	c.releases = append(c.releases, release)
+	return nil
+}
+
+// release gives back what reserve has taken.
+func (c *conn) release() {
+	for _, release := range c.releases {
+		release()
+	}
+	c.releases, c.reserved = nil, 0
 }
 
 func (c *conn) lineLimit() int {

@@ -28,6 +28,7 @@ type conn struct {
 	in      incoming
 	source  *source
 	rest    restState
+	partial partial // of a message that has not come whole
 	out     *outbox.Outbox
 	session *session.Session
 	entered bool // counts in Server.authenticated; guarded by Server.mu
@@ -76,6 +77,7 @@ func (c *conn) run() {
 	defer c.server.remove(c)
 	c.session.Close()
 	c.in.free()
+	c.partial.release()
 	c.out.Close(c.server.opts.LingerTimeout, peerDone)
 }
 
@@ -85,6 +87,9 @@ func (c *conn) read() (peerDone, atRest bool) {
 	defer c.containPanic()
 	err := c.handleFrames() // of the early bytes
 	for err == nil {
+		if err = c.awaitMessage(); err != nil {
+			break
+		}
 		if atRest, err = c.readOrRest(); atRest {
 			return false, true
 		}
@@ -174,10 +179,15 @@ func (c *conn) handle(message []byte) error {
 		return nil
 	}
 	before := c.session.State()
+	c.partial.handled++
 	c.out.SetBusy(true)
 	defer c.out.SetBusy(false)
 	err := c.session.Handle(message, c.in.hasMessage())
-	switch after := c.session.State(); {
+	after := c.session.State()
+	if after != before {
+		c.partial.watched = 0 // the deadline below replaces that of a message
+	}
+	switch {
 	case after == before:
 	case after == session.Refused:
 		c.setReadDeadline(refusalGrace)
@@ -199,9 +209,12 @@ func (c *conn) messageLimit() int {
 // code. It does nothing if the peer or the server has ended it already.
 func (c *conn) endAfter(err error) {
 	var violation *protocol.Violation
+	var refusal *protocol.Error
 	switch {
 	case errors.As(err, &violation):
 		c.violate(violation)
+	case errors.As(err, &refusal):
+		c.End(refusal)
 	case errors.Is(err, errBinary):
 		c.violate(&protocol.Violation{Refusal: protocol.Errorf(protocol.CodeProtocolViolation, "a binary message; messages are text")})
 	case errors.Is(err, errMessageTooLarge):
@@ -212,6 +225,8 @@ func (c *conn) endAfter(err error) {
 		c.End(c.session.Refusal())
 	case c.session.State() == session.Stranger && errors.Is(err, os.ErrDeadlineExceeded):
 		c.End(protocol.Errorf(protocol.CodeAuthenticationTimeout, "no authentication within %v", c.server.opts.AuthenticationTimeout))
+	case c.partial.watched != 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.out.Ended():
+		c.End(protocol.Errorf(protocol.CodeInvalidRequest, "a message did not end within %v", c.server.opts.MessageTimeout))
 	case errors.Is(err, errMalformed):
 		c.end(closeProtocolError, protocol.Errorf(protocol.CodeProtocolViolation, "not a WebSocket frame as RFC 6455 has them"))
 	}

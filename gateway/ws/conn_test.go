@@ -74,6 +74,7 @@ func OptionsForTest() Options {
 		PublishesInFlight:     256,
 		PingInterval:          20 * time.Second,
 		AuthenticationTimeout: 10 * time.Second,
+		MessageTimeout:        30 * time.Second,
 		StallTimeout:          60 * time.Second,
 		LingerTimeout:         5 * time.Second,
 		ShutdownLinger:        5 * time.Second,

@@ -74,6 +74,19 @@ func (in *incoming) filled(n int) { in.buf = in.buf[:len(in.buf)+n] }
 // pending returns how many bytes of unfinished frames and messages are held.
 func (in *incoming) pending() int { return len(in.buf) - in.from + len(in.message) }
 
+// unfinished reports whether a frame or message has begun and not ended.
+func (in *incoming) unfinished() bool { return in.fragmented || len(in.buf) > in.from }
+
+// held returns the memory of what has not come whole, in bytes, beyond the buffer that
+// each connection may have.
+func (in *incoming) held() int {
+	n := cap(in.message)
+	if cap(in.buf) > incomingBytes {
+		n += cap(in.buf)
+	}
+	return n
+}
+
 // rest gives the buffer back if nothing is in it.
 func (in *incoming) rest() {
 	if in.buf != nil && in.from == len(in.buf) {

@@ -96,7 +96,7 @@ func (c *conn) wake() {
 
 // mayRest reports whether the connection waits for nothing but its client.
 func (c *conn) mayRest() bool {
-	return c.source.raw != nil && c.server.resting.sockets() != nil && c.in.pending() == 0 &&
+	return c.source.raw != nil && c.server.resting.sockets() != nil && !c.in.unfinished() &&
 		c.session.State() == session.Authenticated && c.ended.Load() == nil
 }
 

@@ -26,6 +26,7 @@ type Options struct {
 	PublishesInFlight     int           // unanswered publishes of one connection
 	PingInterval          time.Duration // each peer is pinged so often, and dropped if it does not answer
 	AuthenticationTimeout time.Duration // how long a client may take to authenticate
+	MessageTimeout        time.Duration // how long a message may take from its first byte to its last, after that
 	StallTimeout          time.Duration // a peer that reads nothing for this long is dropped
 	LingerTimeout         time.Duration // how long a peer may take to close after the server's close frame
 	ShutdownLinger        time.Duration // the same for all peers together, after Shutdown has told the last one

@@ -13,23 +13,28 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"seagate/internal/forwarded"
 )
 
 // A Pool bounds the open connections of all its listeners together. Safe for
 // concurrent use.
 //
-// If it is full, a new connection takes the place of the oldest stranger, or else of
-// the connection that has been idle the longest. An address that has its share of the
+// If it is full, a new connection takes the place of the oldest stranger from an address
+// where nobody has authenticated lately, or else of the oldest stranger, or else of the
+// connection that has been idle the longest. An address that has its share of the
 // places, or more, only takes its own. If there is none to take, the new connection is
-// closed.
+// closed. The addresses of proxies have no share.
 type Pool struct {
 	max, share, maxStrangers int
+	proxies                  forwarded.Proxies
 
-	mu     sync.Mutex // guards what follows, and the state of connections
-	open   int
-	peers  map[netip.Prefix]*peer
-	queues queues
-	counts Stats
+	mu       sync.Mutex // guards what follows, and the state and address of connections
+	open     int
+	peers    map[netip.Prefix]*peer
+	familiar familiar
+	queues   queues
+	counts   Stats
 }
 
 // A peer is an address with open connections.
@@ -46,6 +51,7 @@ type state int
 
 const (
 	stranger state = iota
+	guest          // a stranger from an address where somebody has authenticated
 	idle
 	inUse
 )
@@ -58,17 +64,20 @@ type Stats struct {
 }
 
 // NewPool returns a pool of at most max connections, of which at most maxStrangers
-// are those of strangers. The share of an address is an eighth of max.
-func NewPool(max, maxStrangers int) *Pool {
-	return &Pool{max: max, share: (max + 7) / 8, maxStrangers: maxStrangers, peers: map[netip.Prefix]*peer{}}
+// are those of strangers. The share of an address that is no proxy's is an eighth of max.
+func NewPool(max, maxStrangers int, proxies forwarded.Proxies) *Pool {
+	return &Pool{max: max, share: (max + 7) / 8, maxStrangers: maxStrangers, proxies: proxies,
+		peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
 }
+
+func (p *Pool) strangersLocked() int { return p.queues[stranger].Len() + p.queues[guest].Len() }
 
 // Stats returns the present counts.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.counts
-	s.Open, s.Strangers, s.Idle = p.open, p.queues[stranger].Len(), p.queues[idle].Len()
+	s.Open, s.Strangers, s.Idle = p.open, p.strangersLocked(), p.queues[idle].Len()
 	return s
 }
 
@@ -102,10 +111,12 @@ func (l *listener) Accept() (net.Conn, error) {
 // A Conn is a connection of a pool.
 type Conn struct {
 	*net.TCPConn
-	pool *Pool
-	from netip.Prefix
+	pool   *Pool
+	client net.Addr // that the PROXY header names, or nil; set before anybody else has the Conn
 
 	// Guarded by Pool.mu.
+	from           netip.Prefix
+	shared         bool // from counts against a share
 	state          state
 	inPool, inPeer *list.Element // in the queues of state; nil if that is inUse
 	closed         bool          // it has no place any more
@@ -113,43 +124,103 @@ type Conn struct {
 
 // admit takes a new connection into the pool, or returns nil if there is no place.
 func (p *Pool) admit(tcp *net.TCPConn) *Conn {
-	c := &Conn{TCPConn: tcp, pool: p, from: prefixOf(tcp.RemoteAddr()), state: inUse}
+	c := &Conn{TCPConn: tcp, pool: p, state: inUse}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.open >= p.max || p.queues[stranger].Len() >= p.maxStrangers {
-		victim := p.victimLocked(c.from)
+	c.locateLocked(addressOf(tcp.RemoteAddr()))
+	if p.open >= p.max || p.strangersLocked() >= p.maxStrangers {
+		victim := p.victimLocked(c)
 		if victim == nil {
 			p.counts.Refused++
 			return nil
 		}
-		p.counts.Displaced++
-		victim.releaseLocked()
-		victim.SetLinger(0)
-		victim.TCPConn.Close() // its owner reads an error, and closes it again
+		victim.displaceLocked()
 	}
-	from := p.peers[c.from]
-	if from == nil {
-		from = &peer{}
-		p.peers[c.from] = from
-	}
-	from.open++
 	p.open++
-	c.becomeLocked(stranger)
+	c.joinLocked()
+	c.becomeLocked(p.familiar.strangerAt(c.from))
 	return c
 }
 
-// victimLocked returns the connection that gives way to a new one of an address.
-func (p *Pool) victimLocked(from netip.Prefix) *Conn {
+// locateLocked sets the address that the connection is counted by, before it joins.
+func (c *Conn) locateLocked(addr netip.Addr) {
+	c.from, c.shared = prefixOf(addr), !c.pool.proxies.Contain(addr)
+}
+
+// joinLocked counts the connection among those of its address.
+func (c *Conn) joinLocked() {
+	own := c.pool.peers[c.from]
+	if own == nil {
+		own = &peer{}
+		c.pool.peers[c.from] = own
+	}
+	own.open++
+}
+
+func (c *Conn) partLocked() {
+	own := c.pool.peers[c.from]
+	if own.open--; own.open == 0 {
+		delete(c.pool.peers, c.from)
+	}
+}
+
+// displaceLocked closes a connection that gives way.
+func (c *Conn) displaceLocked() {
+	c.pool.counts.Displaced++
+	c.releaseLocked()
+	c.SetLinger(0)
+	c.TCPConn.Close() // its owner reads an error, and closes it again
+}
+
+// attribute counts the connection by the address of the client that a proxy speaks for.
+// If that address has its share already, one of its own gives way, or else this one: then
+// it returns false.
+func (c *Conn) attribute(addr netip.Addr) bool {
+	p := c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	last := c.state
+	c.becomeLocked(inUse)
+	c.partLocked()
+	c.locateLocked(addr)
+	if own := p.peers[c.from]; c.shared && own != nil && own.open >= p.share {
+		if victim := own.queues.first(); victim != nil {
+			victim.displaceLocked()
+		} else {
+			c.joinLocked()
+			c.displaceLocked()
+			return false
+		}
+	}
+	c.joinLocked()
+	if last == stranger || last == guest {
+		last = p.familiar.strangerAt(c.from)
+	}
+	c.becomeLocked(last)
+	return true
+}
+
+// victimLocked returns the connection that gives way to a new one.
+func (p *Pool) victimLocked(c *Conn) *Conn {
 	candidates := &p.queues
-	if own := p.peers[from]; own != nil && own.open >= p.share {
+	if own := p.peers[c.from]; c.shared && own != nil && own.open >= p.share {
 		candidates = &own.queues
 	}
-	for s := range candidates {
-		if first := candidates[s].Front(); first != nil {
+	first := candidates.first()
+	if first != nil && first.state == idle && p.open < p.max { // it is strangers that are too many
+		return nil
+	}
+	return first
+}
+
+// first returns the connection that gives way first, or nil.
+func (q *queues) first() *Conn {
+	for s := range q {
+		if first := q[s].Front(); first != nil {
 			return first.Value.(*Conn)
-		}
-		if p.open < p.max { // it is strangers that are too many
-			break
 		}
 	}
 	return nil
@@ -171,10 +242,7 @@ func (c *Conn) releaseLocked() {
 	c.becomeLocked(inUse)
 	c.closed = true
 	c.pool.open--
-	from := c.pool.peers[c.from]
-	if from.open--; from.open == 0 {
-		delete(c.pool.peers, c.from)
-	}
+	c.partLocked()
 }
 
 // becomeLocked changes the state.
@@ -193,14 +261,29 @@ func (c *Conn) becomeLocked(s state) {
 	}
 }
 
-// Keep marks the connection as in use, because somebody has authenticated on it. It does
-// nothing if nc is not of a pool.
+// Keep marks the connection as in use, because somebody has authenticated on it, and
+// its address as familiar. It does nothing if nc is not of a pool.
 func Keep(nc net.Conn) {
 	if c := of(nc); c != nil {
 		c.pool.mu.Lock()
 		defer c.pool.mu.Unlock()
+		if c.shared {
+			c.pool.familiar.add(c.from)
+		}
 		c.becomeLocked(inUse)
 	}
+}
+
+// Attribute counts the connection of an HTTP request, whose context ctx is, by the address
+// of the client that a proxy speaks for. It is for connections that no other client uses.
+// It returns false if there is no place for it; then the connection is closed.
+func Attribute(ctx context.Context, client netip.Addr) bool {
+	if nc, ok := ctx.Value(contextKey{}).(net.Conn); ok {
+		if c := of(nc); c != nil {
+			return c.attribute(client)
+		}
+	}
+	return true
 }
 
 // KeepRequest is Keep for the connection of an HTTP request, whose context ctx is.
@@ -230,23 +313,32 @@ func Changed(nc net.Conn, to http.ConnState) {
 	}
 }
 
-// of returns the connection of a pool that nc is, or that TLS is spoken over, or nil.
+// of returns the connection of a pool that nc is, or that TLS or the PROXY protocol is
+// spoken over, or nil.
 func of(nc net.Conn) *Conn {
-	if over, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = over.NetConn()
+	for {
+		switch c := nc.(type) {
+		case *Conn:
+			return c
+		case interface{ NetConn() net.Conn }:
+			nc = c.NetConn()
+		default:
+			return nil
+		}
 	}
-	c, _ := nc.(*Conn)
-	return c
+}
+
+func addressOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // prefixOf returns what connections are counted by: an IPv4 address, or the /64
 // network of an IPv6 address, which one subscriber usually has for itself.
-func prefixOf(a net.Addr) netip.Prefix {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Prefix{}
-	}
-	addr := tcp.AddrPort().Addr().Unmap()
+func prefixOf(addr netip.Addr) netip.Prefix {
+	addr = addr.Unmap()
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = 64

@@ -89,7 +89,7 @@ func wantStats(t *testing.T, p *Pool, want Stats) {
 }
 
 func TestTheOldestStrangerGivesWay(t *testing.T) {
-	p := NewPool(4, 2)
+	p := NewPool(4, 2, nil)
 	address, accepted := open(t, p)
 	first := dial(t, address, "127.0.0.2")
 	<-accepted
@@ -107,7 +107,7 @@ func TestTheOldestStrangerGivesWay(t *testing.T) {
 }
 
 func TestIdleConnectionsGiveWayAfterStrangers(t *testing.T) {
-	p := NewPool(3, 3)
+	p := NewPool(3, 3, nil)
 	address, accepted := open(t, p)
 	var clients [3]net.Conn
 	for i := range clients {
@@ -129,7 +129,7 @@ func TestIdleConnectionsGiveWayAfterStrangers(t *testing.T) {
 }
 
 func TestAnAddressWithItsShareTakesItsOwnPlaces(t *testing.T) {
-	p := NewPool(16, 8) // the share is two
+	p := NewPool(16, 8, nil) // the share is two
 	address, accepted := open(t, p)
 	other := dial(t, address, "127.0.0.9")
 	<-accepted
@@ -149,7 +149,7 @@ func TestAnAddressWithItsShareTakesItsOwnPlaces(t *testing.T) {
 }
 
 func TestAConnectionInUseNeverGivesWay(t *testing.T) {
-	p := NewPool(2, 2)
+	p := NewPool(2, 2, nil)
 	address, accepted := open(t, p)
 	kept := []net.Conn{dial(t, address, "127.0.0.2"), nil}
 	server := <-accepted
@@ -177,7 +177,7 @@ func TestAConnectionInUseNeverGivesWay(t *testing.T) {
 func TestHTTPConnectionsAreIdleBetweenRequests(t *testing.T) {
 	for name, start := range map[string]func(*httptest.Server){"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS} {
 		t.Run(name, func(t *testing.T) {
-			p := NewPool(4, 4)
+			p := NewPool(4, 4, nil)
 			during := make(chan Stats, 1)
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/known" {

@@ -29,6 +29,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/clock"
+	"seagate/internal/forwarded"
 	"seagate/internal/origin"
 	"seagate/internal/quota"
 	"seagate/internal/sockets"
@@ -56,6 +57,7 @@ type App struct {
 	lines     *lines.Server // nil if there is no lines listener
 
 	descriptors descriptors
+	proxies     forwarded.Proxies
 	pool        *sockets.Pool // connections of clients
 	public      net.Listener
 	adminSide   net.Listener // nil if there is no admin listener
@@ -81,6 +83,10 @@ const StoreFolder = "store"
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string, sockets ...systemd.Socket) (*App, error) {
 	a := &App{config: c, log: log, patience: time.Now().Add(c.Startup.Wait)}
 	a.live.Store(c)
+	var err error
+	if a.proxies, err = forwarded.Parse(c.TrustedProxies); err != nil {
+		return nil, err
+	}
 	if err := a.adopt(sockets); err != nil {
 		a.Close()
 		return nil, err
@@ -240,20 +246,19 @@ func (a *App) buildServers(version string) error {
 	}
 	a.sockets = ws.NewServer(a.gateway, socketOptions(a.config, origins))
 	a.api = httpapi.New(a.gateway, apiOptions(a.config, origins, a.sockets, version))
-	a.server = newWebServer(a.api)
+	a.server = newWebServer(a.fromProxies(a.api))
 	limitServer(&a.server.http, a.log)
 	if a.config.TLS.Enabled() {
 		a.certificate = &certificate{log: a.log}
 		if err := a.certificate.use(a.config.TLS); err != nil {
 			return err
 		}
-		a.server.http.TLSConfig = a.certificate.config()
+		a.server.http.TLSConfig = a.certificate.config("h2", "http/1.1")
 	}
 	if a.lineSide != nil {
 		options := lineOptions(a.config)
 		if a.certificate != nil {
-			options.TLS = a.certificate.config()
-			options.TLS.NextProtos = nil // no HTTP here
+			options.TLS = a.certificate.config() // no HTTP here
 		}
 		a.lines = lines.NewServer(a.gateway, options)
 	}
@@ -310,16 +315,16 @@ func (a *App) URL() string {
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	failed := make(chan error, 3)
-	a.server.start(a.pool.Listener(a.public), failed)
+	a.server.start(a.pooled(a.public), failed)
 	if a.lines != nil {
 		go func() {
-			if err := a.lines.Serve(a.pool.Listener(a.lineSide)); err != nil {
+			if err := a.lines.Serve(a.pooled(a.lineSide)); err != nil {
 				failed <- err
 			}
 		}()
 	}
 	if a.adminSide != nil {
-		operators := sockets.NewPool(a.descriptors.admin, a.descriptors.admin)
+		operators := sockets.NewPool(a.descriptors.admin, a.descriptors.admin, nil)
 		go func() { failed <- a.adminServer.Serve(operators.Listener(a.adminSide)) }()
 	}
 	a.logStart()

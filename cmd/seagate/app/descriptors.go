@@ -57,6 +57,6 @@ func (a *App) limitDescriptors() error {
 			"connections", d.sockets, "limits.sockets", a.config.Limits.Sockets, "advice", "raise it (ulimit -n, LimitNOFILE)")
 	}
 	a.descriptors = d
-	a.pool = sockets.NewPool(d.sockets, min(a.config.Limits.Strangers, (d.sockets+1)/2))
+	a.pool = sockets.NewPool(d.sockets, min(a.config.Limits.Strangers, (d.sockets+1)/2), a.proxies)
 	return nil
 }

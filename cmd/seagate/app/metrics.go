@@ -31,6 +31,7 @@ func (a *App) registerMetrics() {
 	})
 	a.counter("clock_jumps_total", "Jumps forward of the machine's clock that were not believed at once.", func() float64 { return float64(a.clock.Jumps()) })
 	a.gauge("clock_ahead_seconds", "By how much the machine's clock is ahead of the time by which messages grow old.", func() float64 { return a.clock.Ahead().Seconds() })
+	a.gauge("unfinished_bytes", "Memory of messages that have not come whole.", func() float64 { return float64(a.gateway.UnfinishedBytes()) })
 	a.gauge("sockets", "Open connections of clients, of any kind.", func() float64 { return float64(a.pool.Stats().Open) })
 	a.gauge("sockets_strangers", "Open connections on which nobody has authenticated.", func() float64 { return float64(a.pool.Stats().Strangers) })
 	a.counter("sockets_displaced_total", "Connections of strangers and idle ones that gave way to new connections.",

@@ -16,38 +16,66 @@ import (
 // changes.
 const certificateAge = time.Second
 
-// A certificate is read from its files, and again when they change. If the files
-// cannot be read, that is logged, and the previous certificate stays in use.
+// A certificate is read from its files, and again when they change, together with the
+// authorities of clients. If the files cannot be read, that is logged, and what was read
+// before stays in use.
 type certificate struct {
 	log *slog.Logger
 
 	mu      sync.Mutex // guards what follows
 	files   config.TLS
-	current *tls.Certificate
+	current *tls.Config
 	stamp   fileStamp
 	checked time.Time
 }
 
 // A fileStamp changes when one of the files does.
 type fileStamp struct {
-	cert, key         time.Time
-	certSize, keySize int64
+	cert, key, ca             time.Time
+	certSize, keySize, caSize int64
 }
 
-// CheckTLS returns an error if the files are not a certificate and its key.
+// CheckTLS returns an error if the files are not a certificate and its key, or the
+// authorities of clients are no certificates.
 func CheckTLS(files config.TLS) error {
-	_, _, err := readCertificate(files)
+	_, err := loadTLS(files)
 	return err
+}
+
+// loadTLS reads the files. Whoever presents a certificate of the authorities still has to
+// authenticate: the certificate names nobody.
+func loadTLS(files config.TLS) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if files.ClientCA == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(files.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("tls.client_ca: %w", err)
+	}
+	c.ClientCAs = x509.NewCertPool()
+	if !c.ClientCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("tls.client_ca: %s has no certificate in PEM", files.ClientCA)
+	}
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	if files.ClientAuth == config.AcceptCertificate {
+		c.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return c, nil
 }
 
 // CheckValidity returns an error if the files are not a certificate and its key, or if the
 // certificate is not valid now.
 func CheckValidity(files config.TLS) error {
-	pair, _, err := readCertificate(files)
+	loaded, err := loadTLS(files)
 	if err != nil {
 		return err
 	}
-	if err := checkValidity(pair.Leaf, time.Now()); err != nil {
+	if err := checkValidity(loaded.Certificates[0].Leaf, time.Now()); err != nil {
 		return fmt.Errorf("tls.cert_file: %s: %w", files.CertFile, err)
 	}
 	return nil
@@ -67,48 +95,49 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 
 // warnOfExpiry logs that clients refuse the certificate. The gateway serves it all the
 // same: a wrong clock of this machine must not keep it down.
-func (c *certificate) warnOfExpiry(pair *tls.Certificate) {
-	if err := checkValidity(pair.Leaf, time.Now()); err != nil {
+func (c *certificate) warnOfExpiry() {
+	if err := checkValidity(c.current.Certificates[0].Leaf, time.Now()); err != nil {
 		c.log.Warn("the certificate is not valid", "file", c.files.CertFile, "error", err)
 	}
 }
 
-// config returns the configuration of a listener that presents the certificate.
-func (c *certificate) config() *tls.Config {
+// config returns the configuration of a listener that presents the certificate, and
+// speaks the protocols.
+func (c *certificate) config(protocols ...string) *tls.Config {
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get() },
+		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			current, err := c.get()
+			if err != nil {
+				return nil, err
+			}
+			current = current.Clone()
+			current.NextProtos = protocols
+			return current, nil
+		},
 	}
 }
 
 // use reads the certificate from other files, or from the same ones again. After an
 // error the previous certificate stays in use.
 func (c *certificate) use(files config.TLS) error {
-	pair, stamp, err := readCertificate(files)
+	stamp, err := stampOf(files)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	loaded, err := loadTLS(files)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.files, c.current, c.stamp, c.checked = files, pair, stamp, time.Now()
-	c.warnOfExpiry(pair)
+	c.files, c.current, c.stamp, c.checked = files, loaded, stamp, time.Now()
+	c.warnOfExpiry()
 	return nil
 }
 
-func readCertificate(files config.TLS) (*tls.Certificate, fileStamp, error) {
-	stamp, err := stampOf(files)
-	if err != nil {
-		return nil, stamp, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
-	}
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		return nil, stamp, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
-	}
-	return &pair, stamp, nil
-}
-
-func (c *certificate) get() (*tls.Certificate, error) {
+func (c *certificate) get() (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.current != nil && time.Since(c.checked) < certificateAge {
@@ -129,26 +158,36 @@ func (c *certificate) refreshLocked() error {
 	if err != nil || c.current != nil && stamp == c.stamp {
 		return err
 	}
-	pair, err := tls.LoadX509KeyPair(c.files.CertFile, c.files.KeyFile)
+	loaded, err := loadTLS(c.files)
 	if err != nil {
 		return err
 	}
 	if c.current != nil {
 		c.log.Info("certificate read again", "file", c.files.CertFile)
 	}
-	c.current, c.stamp = &pair, stamp
-	c.warnOfExpiry(&pair)
+	c.current, c.stamp = loaded, stamp
+	c.warnOfExpiry()
 	return nil
 }
 
 func stampOf(files config.TLS) (s fileStamp, err error) {
-	cert, err := os.Stat(files.CertFile)
-	if err != nil {
-		return s, err
+	for _, file := range []struct {
+		name string
+		time *time.Time
+		size *int64
+	}{
+		{files.CertFile, &s.cert, &s.certSize},
+		{files.KeyFile, &s.key, &s.keySize},
+		{files.ClientCA, &s.ca, &s.caSize},
+	} {
+		if file.name == "" {
+			continue
+		}
+		info, err := os.Stat(file.name)
+		if err != nil {
+			return s, err
+		}
+		*file.time, *file.size = info.ModTime(), info.Size()
 	}
-	key, err := os.Stat(files.KeyFile)
-	if err != nil {
-		return s, err
-	}
-	return fileStamp{cert.ModTime(), key.ModTime(), cert.Size(), key.Size()}, nil
+	return s, nil
 }

@@ -14,6 +14,9 @@ type Config struct {
 	AdminListen    string // HOST:PORT, or empty for no admin listener
 	DataDir        string
 	AllowedOrigins []string
+	TrustedProxies []string
+	ProxyHeader    ProxyHeader
+	ProxyProtocol  bool
 
 	TLS       TLS
 	Admin     Admin
@@ -36,8 +39,10 @@ type Config struct {
 // TLS names the files of the public listener's certificate. The gateway reads
 // the files again when they change.
 type TLS struct {
-	CertFile string
-	KeyFile  string
+	CertFile   string
+	KeyFile    string
+	ClientCA   string
+	ClientAuth ClientAuth
 }
 
 // Enabled reports whether the public listener speaks TLS.
@@ -147,6 +152,8 @@ type Limits struct {
 	Connections                int
 	Sockets                    int
 	Strangers                  int
+	StrangerBytes              Size
+	UnfinishedBytes            Size
 	FailedAuthentications      int // per minute
 	Memory                     Size
 	JailSeries                 int
@@ -220,6 +227,24 @@ const (
 	FormatAuto LogFormat = "auto"
 	FormatJSON LogFormat = "json"
 	FormatText LogFormat = "text"
+)
+
+// ProxyHeader is the header in which trusted proxies say who their client is.
+type ProxyHeader string
+
+// The headers that proxies set.
+const (
+	XForwardedFor ProxyHeader = "x-forwarded-for"
+	Forwarded     ProxyHeader = "forwarded"
+)
+
+// ClientAuth is whether clients must present a certificate.
+type ClientAuth string
+
+// What a listener asks of its clients.
+const (
+	RequireCertificate ClientAuth = "required"
+	AcceptCertificate  ClientAuth = "optional"
 )
 
 // Ungrouped is which of one client's subscriptions to one stream receive a

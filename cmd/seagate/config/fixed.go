@@ -32,7 +32,10 @@ const (
 	// LastRequests is the time in which a gateway that stops answers what it has
 	// accepted, once it accepts no more connections.
 	LastRequests = 2 * time.Second
-	// BodyTimeout is the time in which the body of a request must arrive.
+	// ProxyTimeout is the time in which the PROXY header of a connection must arrive.
+	ProxyTimeout = 5 * time.Second
+	// BodyTimeout is the time in which the body of a request must arrive, and a message of a
+	// client over a WebSocket.
 	BodyTimeout = 30 * time.Second
 	// BackupStall is the time after which a backup is given up if its client reads
 	// nothing of it.

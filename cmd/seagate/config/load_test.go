@@ -175,9 +175,14 @@ listen = "127.0.0.1:1"
 admin_listen = ""
 data_dir = "/var/lib/seagate"
 allowed_origins = ["app.example.com", "*.example.com"]
+trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
+proxy_header = "forwarded"
+proxy_protocol = true
 [tls]
 cert_file = "c.pem"
 key_file = "k.pem"
+client_ca = "ca.pem"
+client_auth = "optional"
 [admin]
 pprof = true
 [log]
@@ -276,6 +281,8 @@ provided_per_connection = 81
 waiting_subscriptions = 86
 queued_bytes = "4MiB"
 frames_per_second = 73
+stranger_bytes = "66MiB"
+unfinished_bytes = "67MiB"
 failed_authentications = 74
 publishes_per_second = 75
 [startup]
@@ -293,7 +300,10 @@ func want() *config.Config {
 		Listen:         "127.0.0.1:1",
 		DataDir:        "/var/lib/seagate",
 		AllowedOrigins: []string{"app.example.com", "*.example.com"},
-		TLS:            config.TLS{CertFile: "c.pem", KeyFile: "k.pem"},
+		TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1"},
+		ProxyHeader:    config.Forwarded,
+		ProxyProtocol:  true,
+		TLS:            config.TLS{CertFile: "c.pem", KeyFile: "k.pem", ClientCA: "ca.pem", ClientAuth: config.AcceptCertificate},
 		Admin:          config.Admin{Pprof: true},
 		Log:            config.Log{Level: config.Warn, Format: config.FormatJSON},
 		WebSocket: config.WebSocket{
@@ -361,6 +371,8 @@ func want() *config.Config {
 			CallBytes:                  65 * config.KiB,
 			CallQueuedBytes:            5 * config.MiB,
 			CallBytesPerClient:         65 * config.MiB,
+			StrangerBytes:              66 * config.MiB,
+			UnfinishedBytes:            67 * config.MiB,
 			FailedAuthentications:      74,
 			PublishesPerSecond:         75,
 		},

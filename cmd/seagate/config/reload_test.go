@@ -51,8 +51,8 @@ func TestReload(t *testing.T) {
 // A listener speaks TLS or does not from the start.
 func TestReloadCannotTurnTLSOn(t *testing.T) {
 	plain, encrypted, other := config.Default(), config.Default(), config.Default()
-	encrypted.TLS = config.TLS{CertFile: "c", KeyFile: "k"}
-	other.TLS = config.TLS{CertFile: "c2", KeyFile: "k2"}
+	encrypted.TLS.CertFile, encrypted.TLS.KeyFile = "c", "k"
+	other.TLS.CertFile, other.TLS.KeyFile = "c2", "k2"
 	for name, test := range map[string]struct {
 		from, to *config.Config
 		live     bool

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"seagate/internal/forwarded"
 	"seagate/internal/origin"
 )
 
@@ -120,6 +121,12 @@ func (c *Config) settings() []setting {
 			withFlag("data", "keep everything that lasts in folder `DIR`"),
 		list("allowed_origins", &c.AllowedOrigins, []string{"*"}, origin.Check,
 			`Web pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" allows every page. That is safe because credentials travel in messages, never in cookies. An empty list allows pages of the gateway's own host only.`).live(),
+		list("trusted_proxies", &c.TrustedProxies, []string{}, forwarded.Check,
+			`Networks and addresses of proxies in front of the gateway, such as "10.0.0.0/8". For a connection from one of them, the client is the right-most address in proxy_header that is not a proxy's. Nobody else's header is believed.`),
+		choice("proxy_header", &c.ProxyHeader, XForwardedFor, []ProxyHeader{XForwardedFor, Forwarded},
+			`The header that the trusted proxies set. The other one is ignored, since a proxy passes on what its client wrote there.`),
+		boolean("proxy_protocol", &c.ProxyProtocol,
+			`Connections from trusted proxies, to the public and the lines listener, begin with a PROXY header (version 1 or 2), and are closed if they do not. It needs trusted_proxies.`),
 	}
 }
 
@@ -129,6 +136,10 @@ func (t *TLS) settings() []setting {
 			`Certificate chain, PEM. A relative name is relative to the working directory.`).live(),
 		text("key_file", &t.KeyFile, "", nil,
 			`Private key of the certificate, PEM.`).live(),
+		text("client_ca", &t.ClientCA, "", nil,
+			`Certificates of the authorities, PEM, that sign the certificates of clients. With it, clients must present one, to the public and the lines listener, beside their credentials.`),
+		choice("client_auth", &t.ClientAuth, RequireCertificate, []ClientAuth{RequireCertificate, AcceptCertificate},
+			`Whether a client must present a certificate. If it is optional, only one that is presented is verified.`),
 	}
 }
 
@@ -356,6 +367,10 @@ func (l *Limits) ofAmounts() []setting {
 			`Bytes that may wait to be sent on one connection before the results of its calls are dropped, and the calls fail. Over HTTP, bytes of the partial results of one call.`),
 		size("call_bytes_per_client", &l.CallBytesPerClient, 64*MiB, KiB, 64*GiB,
 			`Bytes that the calls of one client may hold in memory, over all of its connections and HTTP requests: bodies of calls under way, and results that it has not read yet. Above it, new calls are refused and results dropped. A single one may be larger.`),
+		size("stranger_bytes", &l.StrangerBytes, 64*MiB, MiB, 64*GiB,
+			`Memory of messages that have not come whole, of all connections together on which nobody has authenticated. One address may have an eighth of it. The first 16 KiB of each message do not count.`),
+		size("unfinished_bytes", &l.UnfinishedBytes, 64*MiB, MiB, 64*GiB,
+			`Memory of messages and bodies of one jail that have not come whole. The first 16 KiB of each message do not count, nor bodies up to 64 KiB.`),
 		count("failed_authentications", &l.FailedAuthentications, 300, 1, 1_000_000,
 			`Failed authentications per minute, for each address and for each client id. Above it, wrong credentials are refused with 429, and right ones still pass, apart from a secret that the operator chose and that the gateway has not verified since it started. A token that its client has signed is no failure, even if it has expired.`),
 		count("publishes_per_second", &l.PublishesPerSecond, 0, 0, 10_000_000,

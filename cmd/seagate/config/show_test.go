@@ -93,14 +93,14 @@ func explained(t *testing.T, color bool) []string {
 func TestExplain(t *testing.T) {
 	lines := explained(t, false)
 	for _, want := range []string{
-		`KEY                                  VALUE             FROM`,
-		`listen                               ":3104"           default`,
-		`data_dir                             "/données"        flag --data`,
-		`allowed_origins                      ["a", "b"]        env SEAGATE_ALLOWED_ORIGINS`,
-		`websocket.ping_interval              "5s"              seagate.toml:2`,
-		`websocket.literal_actions            false             default`,
-		`limits.json_depth                    64                default`,
-		`root.client_secret                   (hidden)          env SEAGATE_ROOT_CLIENT_SECRET`,
+		`KEY                                  VALUE              FROM`,
+		`listen                               ":3104"            default`,
+		`data_dir                             "/données"         flag --data`,
+		`allowed_origins                      ["a", "b"]         env SEAGATE_ALLOWED_ORIGINS`,
+		`websocket.ping_interval              "5s"               seagate.toml:2`,
+		`websocket.literal_actions            false              default`,
+		`limits.json_depth                    64                 default`,
+		`root.client_secret                   (hidden)           env SEAGATE_ROOT_CLIENT_SECRET`,
 	} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("no line %q in\n%s", want, strings.Join(lines, "\n"))

@@ -83,6 +83,8 @@ func (c *Config) checkRelations() []error {
 		{!sameAddress(c.Listen, c.Lines.Listen), "lines.listen", "must have another port than", "listen"},
 		{!sameAddress(c.AdminListen, c.Lines.Listen), "lines.listen", "must have another port than", "admin_listen"},
 		{c.Lines.JailID == "" || c.Lines.ClientID != "", "lines.jail_id", "must be set together with", "lines.client_id"},
+		{!c.ProxyProtocol || len(c.TrustedProxies) > 0, "proxy_protocol", "must be set together with", "trusted_proxies"},
+		{c.TLS.ClientCA == "" || c.TLS.CertFile != "", "tls.client_ca", "must be set together with", "tls.cert_file"},
 		{(c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls.cert_file", "must be set together with", "tls.key_file"},
 	}
 	var problems []error
