@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seagate/auth"
+	"seagate/internal/panics"
 	"seagate/protocol"
 )
 
@@ -59,7 +60,10 @@ type Login struct {
 	principal  *auth.Principal
 	connection Connection
 	table      *logins
-	expiry     *time.Timer // nil unless the credential expires
+
+	mu     sync.Mutex  // guards what follows
+	expiry *time.Timer // nil unless the credential expires
+	out    bool        // LogOut was called
 }
 
 // LogIn admits an authenticated connection. From then on the connection is
@@ -87,20 +91,48 @@ func (g *Gateway) attach(p *auth.Principal, c Connection, table *logins) (*Login
 		return nil, err
 	}
 	if !p.Expires.IsZero() {
-		l.expiry = time.AfterFunc(time.Until(p.Expires), l.expire)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.expiry = time.AfterFunc(l.untilLook(), l.expire)
 	}
 	return l, nil
 }
 
+// expiryLook is the time between two looks at whether a token has expired. A timer runs
+// on while the clock of the machine is set, and exp is a time of that clock.
+const expiryLook = 30 * time.Second
+
+func (l *Login) untilLook() time.Duration {
+	return min(expiryLook, time.Until(l.principal.Expires))
+}
+
+// expire ends the connection if its token has expired, or looks again later.
 func (l *Login) expire() {
-	l.connection.End(l.gateway.Refusal(auth.ErrTokenExpired))
+	defer panics.Contain("timer")
+	if l.hasExpired() {
+		l.connection.End(l.gateway.Refusal(auth.ErrTokenExpired))
+	}
+}
+
+// hasExpired reports whether the token has expired. Otherwise expire is called again.
+func (l *Login) hasExpired() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := l.untilLook()
+	if left > 0 && !l.out {
+		l.expiry.Reset(left)
+	}
+	return left <= 0
 }
 
 // LogOut ends the login. It is safe to call twice.
 func (l *Login) LogOut() {
+	l.mu.Lock()
+	l.out = true
 	if l.expiry != nil {
 		l.expiry.Stop()
 	}
+	l.mu.Unlock()
 	l.table.remove(l)
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 // changes is the groups that the next checkpoint writes or deletes.
@@ -50,9 +52,15 @@ func (r *Registry) keep(life context.Context) {
 		case <-life.Done():
 			return
 		case <-checkpoint.C:
-			_ = r.checkpoint(r.writing) // OnError was called
+			func() {
+				defer panics.Contain("alarms")
+				_ = r.checkpoint(r.writing) // OnError was called
+			}()
 		case <-sweep.C:
-			r.sweep()
+			func() {
+				defer panics.Contain("alarms")
+				r.sweep()
+			}()
 		}
 	}
 }
@@ -105,6 +113,14 @@ func (r *Registry) sweep() {
 // writes durable with one sync, so fewer writers would be slow.
 const writers = 64
 
+// errPanicked reports a panic while the record of a group was written.
+var errPanicked = errors.New("groups: a panic")
+
+func contained(g *group, f func(*group) error) (err error) {
+	defer panics.Contain("alarms", func() { err = errPanicked })
+	return f(g)
+}
+
 // each calls f for all groups, at most writers at a time. It passes each error to
 // Options.OnError, and returns them all.
 func (r *Registry) each(groups []*group, f func(*group) error) error {
@@ -116,7 +132,7 @@ func (r *Registry) each(groups []*group, f func(*group) error) error {
 		all.Go(func() {
 			for i := next.Add(1); i <= int64(len(groups)); i = next.Add(1) {
 				g := groups[i-1]
-				if err := f(g); err != nil {
+				if err := contained(g, f); err != nil {
 					r.opts.OnError(g.key, err)
 					mu.Lock()
 					errs = append(errs, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 // deadLetters calls Options.DeadLetter, one call after the other, from a goroutine
@@ -35,7 +37,10 @@ func (d *deadLetters) add(running *sync.WaitGroup, send func()) {
 
 func (d *deadLetters) send() {
 	for send := d.next(); send != nil; send = d.next() {
-		send()
+		func() {
+			defer panics.Contain("dead letters", d.settled)
+			send()
+		}()
 	}
 }
 

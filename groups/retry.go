@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"seagate/groups/progress"
+	"seagate/internal/panics"
 	"seagate/streams"
 )
 
@@ -122,6 +123,7 @@ func (g *group) wakeAtLocked(at time.Duration) {
 // onTime queues the messages whose delay is over, and those whose acknowledgement
 // is late. The timer calls it.
 func (g *group) onTime() {
+	defer panics.Contain("timer", g.lookLater)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.in == nil {
@@ -138,6 +140,16 @@ func (g *group) onTime() {
 		g.wakeLocked()
 	}
 	g.setTimerLocked()
+}
+
+// lookLater lets the timer call onTime again after a panic.
+func (g *group) lookLater() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.timerAt = 0
+	if g.in != nil {
+		g.wakeAtLocked(g.registry.now() + time.Second)
+	}
 }
 
 func (g *group) endDelaysLocked(now time.Duration) (moved bool) {

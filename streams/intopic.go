@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"seagate/internal/panics"
 	"seagate/storage"
 )
 
@@ -153,6 +154,12 @@ func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
 func (in *InTopic) confirmResume() (hasRoom bool) {
 	defer in.containPanic(&in.phase)
 	return in.consumer.Resumed()
+}
+
+// fail ends the in topic for a panic that was not its consumer's.
+func (in *InTopic) fail() {
+	defer panics.Contain("delivery") // in may be what was wrong
+	in.phase = in.offer(segment{kind: end, err: errPanicked}, nil)
 }
 
 // containPanic ends the in topic of a consumer that panicked, and nothing else.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"seagate/internal/panics"
 	"seagate/storage"
 )
 
@@ -59,13 +60,22 @@ func (l *logReader) run() {
 		if r == nil {
 			return
 		}
-		r.segment = r.shard.topic.readLog(l.ctx, r.at, r.limit)
+		r.read(l.ctx)
 		r.shard.postRead(r)
 		select {
 		case <-r.done:
 		case <-l.ctx.Done():
 		}
 	}
+}
+
+// errPanicked ends the consumers that a panic in the delivery concerns.
+var errPanicked = errors.New("streams: delivery failed")
+
+// read sets the result. A panic ends those that wait for it.
+func (r *logRead) read(ctx context.Context) {
+	defer panics.Contain("fetcher", func() { r.segment = segment{kind: end, err: errPanicked, then: r.at} })
+	r.segment = r.shard.topic.readLog(ctx, r.at, r.limit)
 }
 
 // next takes a read from the queue. If there is none, it returns nil and the

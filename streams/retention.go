@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/internal/panics"
 	"seagate/storage"
 )
 
@@ -51,10 +52,15 @@ func (r *retention) run(ctx context.Context) {
 			due = r.takeSoon()
 		}
 		for _, t := range due {
-			if err := t.trim(ctx); err != nil && ctx.Err() == nil {
-				slog.Error("a topic could not be trimmed", "topic", t.id.Name, "error", err)
-			}
+			t.trimOrLog(ctx)
 		}
+	}
+}
+
+func (t *Topic) trimOrLog(ctx context.Context) {
+	defer panics.Contain("retention")
+	if err := t.trim(ctx); err != nil && ctx.Err() == nil {
+		slog.Error("a topic could not be trimmed", "topic", t.id.Name, "error", err)
 	}
 }
 

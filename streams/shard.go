@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"seagate/internal/panics"
 )
 
 // A shard is the in topics of one topic that one worker serves. Most are live:
@@ -88,6 +90,7 @@ func (s *shard) schedule(note func()) {
 // run does one bounded part of the shard's work and reports whether there is
 // more. Called by the worker.
 func (s *shard) run() (more bool) {
+	defer panics.Contain("delivery", func() { more = s.endAll() })
 	posted, reads := s.takePosted()
 	s.admit(posted)
 	for _, r := range reads {
@@ -97,6 +100,18 @@ func (s *shard) run() (more bool) {
 	more = s.catchUp() || more
 	s.setFloor()
 	return more || !s.rest()
+}
+
+// endAll ends the in topics of the shard after a panic, apart from those that are parked
+// or wait for the log. It reports whether there is more to do.
+func (s *shard) endAll() (more bool) {
+	all := append(s.live, s.catching...)
+	s.live, s.catching = nil, nil
+	for _, in := range all {
+		in.fail()
+	}
+	s.setFloor()
+	return !s.rest()
 }
 
 func (s *shard) takePosted() ([]*InTopic, []*logRead) {
@@ -344,11 +359,13 @@ func (s *shard) setFloor() {
 	for _, in := range s.catching {
 		lower(in)
 	}
-	s.mu.Lock()
-	for in := range s.unstarted {
-		lower(in)
-	}
-	s.floor.Store(floor)
-	s.mu.Unlock()
+	func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for in := range s.unstarted {
+			lower(in)
+		}
+		s.floor.Store(floor)
+	}()
 	s.topic.floorMoved()
 }

@@ -3,6 +3,8 @@ package streams
 import (
 	"runtime"
 	"sync"
+
+	"seagate/internal/panics"
 )
 
 // A job is what a worker runs: a shard or a Task. run does one bounded part of
@@ -52,10 +54,17 @@ func (w *worker) run() {
 		// as this one, to those that have waited longer. On an idle processor
 		// Gosched returns at once.
 		runtime.Gosched()
-		if j.run() {
+		if runContained(j) {
 			w.enqueue(j)
 		}
 	}
+}
+
+// runContained is j.run. A shard and a task contain their own panics as far as they can
+// end what was concerned. Those that are left end no other job.
+func runContained(j job) (more bool) {
+	defer panics.Contain("delivery")
+	return j.run()
 }
 
 func (w *worker) dequeue() (job, bool) {

@@ -9,6 +9,7 @@ import (
 
 	"seagate/auth"
 	"seagate/gateway"
+	"seagate/internal/panics"
 	"seagate/internal/sockets"
 	"seagate/protocol"
 )
@@ -112,6 +113,7 @@ func (p *endpoint) attempt(q *request) (body []byte, err error) {
 		case http.ErrAbortHandler:
 			panic(cause)
 		default:
+			panics.Count("request")
 			p.log.Error("a request panicked", "method", excerpt(q.r.Method), "route", p.pattern,
 				"panic", cause, "stack", string(debug.Stack()))
 			if q.streaming {

@@ -17,6 +17,7 @@ import (
 	"seagate/auth"
 	"seagate/gateway"
 	"seagate/gateway/outbox"
+	"seagate/internal/panics"
 	"seagate/internal/sockets"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
@@ -79,6 +80,7 @@ func addressOf(nc net.Conn) netip.Addr {
 // run reads until the connection ends, and then cleans up.
 func (c *conn) run() {
 	defer c.server.remove(c)
+	defer panics.Contain("connection", func() { c.nc.Close() })
 	c.admitted = time.Now().Add(c.server.opts.AuthenticationTimeout)
 	greeted := c.handshake()
 	if greeted {
@@ -126,6 +128,7 @@ func (c *conn) read() {
 // containPanic ends a connection that panicked, and nothing else.
 func (c *conn) containPanic() {
 	if v := recover(); v != nil {
+		panics.Count("connection")
 		c.server.log.Error("a connection panicked", "panic", v, "stack", string(debug.Stack()))
 		c.End(protocol.Errorf(protocol.CodeInternal, "the server failed"))
 	}

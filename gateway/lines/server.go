@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"seagate/gateway"
+	"seagate/internal/panics"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
 )
@@ -91,7 +92,10 @@ func (s *Server) sweep(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			s.gateway.EndIdleJobs(ctx)
+			func() {
+				defer panics.Contain("job streams")
+				s.gateway.EndIdleJobs(ctx)
+			}()
 		case <-ctx.Done():
 			return
 		}
@@ -261,6 +265,7 @@ func (s *Server) endAll(ctx context.Context, after func(i, n int) time.Duration)
 			timer.Stop()
 		}
 		s.gone.Go(func() {
+			defer panics.Contain("shutdown", func() { c.nc.Close() })
 			c.retire(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 // writeNowLocked hands bytes to the kernel without blocking, unless a flusher
@@ -56,6 +58,7 @@ func writeOnce(fd int, b []byte) (int, error) {
 
 // flush writes until the queue is empty. Nobody else writes meanwhile.
 func (o *Outbox) flush() {
+	defer panics.Contain("flusher", o.giveUp)
 	for {
 		b, ok := o.nextBatch()
 		if !ok {
@@ -68,6 +71,20 @@ func (o *Outbox) flush() {
 		}
 		giveBuffer(b)
 	}
+}
+
+// giveUp ends the connection after a panic of the flusher.
+func (o *Outbox) giveUp() {
+	o.mu.Lock()
+	o.opts.Metrics.QueueBytes.Sub(float64(o.writing))
+	o.writing, o.flushing = 0, false
+	if o.flushed != nil {
+		close(o.flushed)
+		o.flushed = nil
+	}
+	o.breakLocked()
+	o.mu.Unlock()
+	o.conn.Close()
 }
 
 // nextBatch takes the queue over, or ends the flusher.

@@ -14,6 +14,7 @@ import (
 
 	"seagate/gateway/outbox"
 	"seagate/gateway/session"
+	"seagate/internal/panics"
 	"seagate/internal/sockets"
 	"seagate/protocol"
 )
@@ -70,6 +71,7 @@ func (c *conn) start() {
 
 // run reads until the connection rests or ends. When it ends, run cleans up.
 func (c *conn) run() {
+	defer panics.Contain("connection", func() { c.nc.Close() })
 	peerDone, atRest := c.read()
 	if atRest {
 		return
@@ -102,6 +104,7 @@ func (c *conn) read() (peerDone, atRest bool) {
 // containPanic ends a connection that panicked, and nothing else.
 func (c *conn) containPanic() {
 	if v := recover(); v != nil {
+		panics.Count("connection")
 		c.server.log.Error("a connection panicked", "panic", v, "stack", string(debug.Stack()))
 		c.End(protocol.Errorf(protocol.CodeInternal, "the server failed"))
 	}

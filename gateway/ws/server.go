@@ -14,6 +14,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/session"
 	"seagate/internal/origin"
+	"seagate/internal/panics"
 	"seagate/protocol"
 )
 
@@ -255,10 +256,16 @@ func (s *Server) keepAlive() {
 		case <-tick.C:
 		}
 		for _, c := range s.inSlot(slot) {
-			if !c.out.KeepAlive(s.opts.PingInterval * 3 / 4) {
-				c.drop(protocol.Errorf(protocol.CodePeerGone, "the peer answers no pings"))
-			}
+			c.keepAlive()
 		}
+	}
+}
+
+// keepAlive pings the peer, or drops it if it has not answered.
+func (c *conn) keepAlive() {
+	defer panics.Contain("keep-alive", func() { c.nc.Close() })
+	if !c.out.KeepAlive(c.server.opts.PingInterval * 3 / 4) {
+		c.drop(protocol.Errorf(protocol.CodePeerGone, "the peer answers no pings"))
 	}
 }
 
@@ -322,6 +329,7 @@ func (s *Server) endAll(ctx context.Context, pace Pace) {
 			}
 		}
 		s.gone.Go(func() {
+			defer panics.Contain("shutdown", func() { c.nc.Close() })
 			c.retire(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
 		})
 	}

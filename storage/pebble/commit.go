@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"seagate/internal/panics"
 	"seagate/storage/pebble/internal/format"
 )
 
@@ -72,9 +73,15 @@ func (e *Engine) runNotifier() {
 	defer close(e.notified)
 	for ops := range e.finished {
 		for _, op := range ops {
-			op.notify()
+			notifyContained(op)
 		}
 	}
+}
+
+// notifyContained keeps the callback of one operation from ending the answers of all.
+func notifyContained(op operation) {
+	defer panics.Contain("answerer")
+	op.notify()
 }
 
 // commit makes the changes of the operations durable and hands the operations to

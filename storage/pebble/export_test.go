@@ -5,3 +5,10 @@ func (o Options) WithSmallTables() Options {
 	o.memTable = 1 << 20
 	return o
 }
+
+// Notify calls back for an operation whose caller panics.
+func NotifyPanicking() { notifyContained(panickingOperation{}) }
+
+type panickingOperation struct{ operation }
+
+func (panickingOperation) notify() { panic("injected") }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 // A call is one call from its dispatch to its end. It implements Pending and
@@ -40,7 +42,10 @@ func (c *call) dispatch() error {
 		c.unassign(s)
 		refused = append(refused, s)
 	}
-	c.timer = time.AfterFunc(c.request.Timeout, func() { c.giveUp(TimedOut) })
+	c.timer = time.AfterFunc(c.request.Timeout, func() {
+		defer panics.Contain("timer")
+		c.giveUp(TimedOut)
+	})
 	c.to.Accepted()
 	return nil
 }

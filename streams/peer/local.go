@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 // A link is a Link in this process.
@@ -67,7 +69,10 @@ func (s *server) Withdraw(grace time.Duration) {
 	removed := sp.removeLocked(s)
 	left := slices.Collect(maps.Keys(s.calls))
 	if removed && grace > 0 && len(left) > 0 {
-		s.grace = time.AfterFunc(grace, s.endCalls)
+		s.grace = time.AfterFunc(grace, func() {
+			defer panics.Contain("timer")
+			s.endCalls()
+		})
 		left = nil
 	}
 	sp.mu.Unlock()

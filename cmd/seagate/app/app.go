@@ -31,6 +31,7 @@ import (
 	"seagate/internal/clock"
 	"seagate/internal/forwarded"
 	"seagate/internal/origin"
+	"seagate/internal/panics"
 	"seagate/internal/quota"
 	"seagate/internal/sockets"
 	"seagate/internal/systemd"
@@ -235,6 +236,7 @@ func (a *App) closeGroups() {
 }
 
 func (a *App) panicked(who, value any) {
+	panics.Count("delivery")
 	a.log.Error("a subscription panicked", "panic", value, "stack", string(debug.Stack()))
 	gateway.Panicked(who)
 }

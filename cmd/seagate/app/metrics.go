@@ -11,6 +11,7 @@ import (
 
 	"seagate/auth"
 	"seagate/groups"
+	"seagate/internal/panics"
 )
 
 // registerMetrics registers the metrics that the parts themselves count.
@@ -45,6 +46,7 @@ func (a *App) registerMetrics() {
 	a.gauge("calls_under_way", "Calls that a server has and has not answered.", func() float64 { return float64(a.gateway.ServiceTotals().UnderWay) })
 	a.gauge("call_bytes", "Bytes that calls hold in memory: bodies of those under way, and results that wait to be read.", func() float64 { return float64(a.gateway.ServiceTotals().Bytes) })
 	a.metrics.MustRegister(&quotaMetrics{a.quotas, a.directory, a.config.Limits.JailSeries})
+	a.metrics.MustRegister(panicMetrics{})
 	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
 }
 
@@ -66,6 +68,21 @@ func contained(value func() float64) func() float64 {
 			}
 		}()
 		return value()
+	}
+}
+
+// panicMetrics counts panics that were contained.
+type panicMetrics struct{}
+
+var panicsDesc = prometheus.NewDesc("seagate_panics_total", "Panics that were contained, by where.", []string{"where"}, nil)
+
+// Describe implements prometheus.Collector.
+func (panicMetrics) Describe(to chan<- *prometheus.Desc) { to <- panicsDesc }
+
+// Collect implements prometheus.Collector.
+func (panicMetrics) Collect(to chan<- prometheus.Metric) {
+	for where, n := range panics.Counts() {
+		to <- prometheus.MustNewConstMetric(panicsDesc, prometheus.CounterValue, float64(n), where)
 	}
 }
 
