@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"gateway":  {"internal", "protocol", "auth", "schema", "streams", "groups", "catalog", "storage"},
 	"client":   {"internal", "protocol", "streams"},
 
-	"gateway/outbox":  {"gateway"},
+	"gateway/outbox":  {"internal", "gateway"},
 	"gateway/session": {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/ws":      {"internal", "protocol", "gateway", "gateway/outbox", "gateway/session"},
 	"gateway/lines":   {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},

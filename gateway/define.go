@@ -50,6 +50,11 @@ func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []
 	if err := cmp.Or(protocol.CheckStreamName(stream), checkWritable(stream)); err != nil {
 		return nil, err
 	}
+	if g.Catalog.Lookup(streamID(p, stream)) == nil {
+		if err := protocol.CheckVisible(stream); err != nil {
+			return nil, err
+		}
+	}
 	def, err := schema.ParseDefinition(definition, stream, g.settings.Schema)
 	return def, g.definitionRefusal(err)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,7 +28,7 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
-	if err := protocol.CheckClientID(id); err != nil {
+	if err := cmp.Or(protocol.CheckClientID(id), protocol.CheckVisible(id)); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
 	client, made, err := g.Directory.By(p, auth.ManageClients).CreateClient(ctx, p.JailUID, id, description, rights)
@@ -134,7 +135,7 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
 		return auth.Jail{}, secret.Text{}, err
 	}
-	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client)} {
+	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client), protocol.CheckVisible(id), protocol.CheckVisible(client)} {
 		if err != nil {
 			return auth.Jail{}, secret.Text{}, err
 		}

@@ -76,6 +76,20 @@ func CheckClientID(id string) error { return clientIDs.check(id) }
 // CheckJailID is CheckStreamName for jail ids, which contain no colon.
 func CheckJailID(id string) error { return jailIDs.check(id) }
 
+// CheckVisible returns nil if each character of a name can be seen. Otherwise it returns an
+// *Error (invalid_name). It is for names that are new: two that look alike would be taken
+// for each other. Names that exist go on, whatever is in them.
+func CheckVisible(name string) error {
+	position := 0
+	for _, char := range name {
+		position++
+		if unicode.In(char, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return Errorf(CodeInvalidName, "Invalid name: character %U at position %d cannot be seen.", char, position)
+		}
+	}
+	return nil
+}
+
 // CheckMessageID returns nil if id is a valid message id: 1 to MaxMessageIDBytes
 // bytes of UTF-8 without control characters. Otherwise it returns an *Error
 // (invalid_request). The Idempotency-Key of an HTTP request is a message id.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
@@ -85,7 +86,30 @@ func (h *Handler) profile(show http.HandlerFunc) http.HandlerFunc {
 }
 
 // ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !namesThisMachine(r) {
+		http.Error(w, "the admin listener of this machine has no such name: use localhost or its address", http.StatusMisdirectedRequest)
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
+
+// namesThisMachine reports whether a request that came over loopback was meant for this
+// machine. A page in a browser here can send one under a name of its own host that it lets
+// point here (DNS rebinding), and could then read the answer.
+func namesThisMachine(r *http.Request) bool {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	tcp, ok := local.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsLoopback() {
+		return true
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	return host == "" || strings.EqualFold(host, "localhost") || net.ParseIP(host) != nil
+}
 
 // Drain makes readiness fail from now on, so that load balancers send no new
 // clients here.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,5 +94,25 @@ func TestOneBrokenCollectorDoesNotBreakThePage(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "broken") {
 		t.Errorf("the log does not say what is broken: %s", log.String())
+	}
+}
+
+// A page can let a name of its own point to this machine, and read what it then gets.
+func TestNamesOfOtherHostsAreRefusedOverLoopback(t *testing.T) {
+	h := admin.New(admin.Options{Probe: func(context.Context) error { return nil }, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)})
+	for host, want := range map[string]int{
+		"localhost:3105": 200, "127.0.0.1:3105": 200, "[::1]:3105": 200, "10.0.0.7": 200, "": 200,
+		"page.example:3105": 421, "localhost.page.example": 421,
+	} {
+		for local, reached := range map[string]bool{"127.0.0.1": true, "::1": true, "10.0.0.7": false} {
+			r := httptest.NewRequest("GET", "/livez", nil)
+			r.Host = host
+			r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(&net.TCPAddr{IP: net.ParseIP(local)})))
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if expected := want; w.Code != expected && (reached || w.Code != 200) {
+				t.Errorf("%q at %s: %d, want %d", host, local, w.Code, expected)
+			}
+		}
 	}
 }

@@ -12,6 +12,10 @@ import (
 // challenge is the WWW-Authenticate header (RFC 7617 §2).
 const challenge = `Basic realm="seagate", charset="UTF-8"`
 
+// challengeBrowser is challenge for browsers. A response with 401 must have one (RFC 9110
+// §11.6.1), and they know no such scheme.
+const challengeBrowser = `xBasic realm="seagate"`
+
 func readCredentials(r *http.Request) (protocol.Credentials, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {

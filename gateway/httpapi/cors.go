@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"net/http"
+	"strings"
+
 	"seagate/gateway"
 	"seagate/protocol"
 )
@@ -35,6 +38,26 @@ func (q *request) admitOrigin() error {
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Expose-Headers", corsResponseHeaders)
 	return nil
+}
+
+// admitChange refuses a request of a page that changes something and says nothing of
+// application/json. A page of another host can send such a request without a preflight,
+// and a browser adds the credentials that it remembers for this host.
+func (q *request) admitChange(method string) error {
+	if q.r.Header.Get("Origin") == "" || method == http.MethodGet {
+		return nil
+	}
+	if value := q.r.Header.Get("Content-Type"); value == "" {
+		return protocol.Errorf(protocol.CodeUnsupportedMediaType,
+			"a page must send Content-Type: application/json with each request that changes something, also without a body")
+	}
+	return checkMediaType(q.r.Header)
+}
+
+// isBrowser reports whether a browser sends the request. All name themselves after
+// Mozilla; those of today say more about a request.
+func isBrowser(h http.Header) bool {
+	return h.Get("Origin") != "" || h.Get("Sec-Fetch-Mode") != "" || strings.HasPrefix(h.Get("User-Agent"), "Mozilla/")
 }
 
 // preflight answers OPTIONS with the methods of the endpoint, and tells a

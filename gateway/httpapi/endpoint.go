@@ -72,7 +72,7 @@ func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	if err != nil {
 		refusal := p.gateway.Refusal(err)
 		p.gateway.Metrics.Refused(transport, refusal)
-		return refuse(q.w, refusal), refusal.Code
+		return refuse(q.w, refusal, isBrowser(q.r.Header)), refusal.Code
 	}
 	if q.streaming {
 		return http.StatusOK, ""
@@ -152,6 +152,9 @@ func (p *endpoint) answer(q *request) (answer any, err error) {
 		q.w.Header().Set("Allow", p.allow)
 		return nil, protocol.Errorf(protocol.CodeMethodNotAllowed, "the methods here are %s", p.allow)
 	}
+	if err := q.admitChange(method); err != nil {
+		return nil, err
+	}
 	if !p.public {
 		credentials, err := readCredentials(q.r)
 		if err != nil {
@@ -185,11 +188,17 @@ func secure(h http.Header) {
 	h["Cache-Control"] = noStore
 }
 
-func refuse(w http.ResponseWriter, refusal *protocol.Error) (status int) {
+// refuse answers with a problem. A browser that saw a challenge for Basic would ask for
+// credentials, remember them, and send them with the requests of all pages.
+func refuse(w http.ResponseWriter, refusal *protocol.Error, browser bool) (status int) {
 	h := w.Header()
 	switch refusal.Code {
 	case protocol.CodeCredentialsRequired, protocol.CodeInvalidCredentials:
-		h.Set("WWW-Authenticate", challenge)
+		if browser {
+			h.Set("WWW-Authenticate", challengeBrowser)
+		} else {
+			h.Set("WWW-Authenticate", challenge)
+		}
 	case protocol.CodeUnsupportedEncoding: // RFC 9110 §15.5.16
 		h.Set("Accept-Encoding", "gzip")
 	}

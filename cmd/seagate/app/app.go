@@ -351,6 +351,7 @@ func (a *App) logStart() {
 	}
 	a.log.Info("serving", attributes...)
 	a.warnOfTrust()
+	a.warnOfPlainHTTP()
 	if !a.directory.HasClients() {
 		a.log.Warn("there is no client yet, so nobody can connect",
 			"advice", "set SEAGATE_ROOT_CLIENT_ID and SEAGATE_ROOT_CLIENT_SECRET and start again")
@@ -368,6 +369,16 @@ func (a *App) warnOfTrust() {
 			"listen", a.lineSide.Addr().String(), "advice", "listen on 127.0.0.1, or leave lines.client_id empty so that connections authenticate")
 	}
 	a.gateway.Trust(a.config.Lines.ClientID, a.config.Lines.JailID) // logs what is wrong
+}
+
+// warnOfPlainHTTP logs that secrets can be read on the network.
+func (a *App) warnOfPlainHTTP() {
+	host, _, err := net.SplitHostPort(a.public.Addr().String())
+	if a.certificate != nil || err != nil || config.IsLoopback(host) {
+		return
+	}
+	a.log.Warn("clients send their secrets without encryption", "listen", a.public.Addr().String(),
+		"advice", "set tls.cert_file and tls.key_file; or let a proxy on this machine or in a network of your own speak TLS, and listen there alone")
 }
 
 func (a *App) onClose(f func()) { a.closers = append(a.closers, f) }

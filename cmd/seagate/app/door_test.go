@@ -180,3 +180,23 @@ func TestCertificatesOfClients(t *testing.T) {
 		t.Errorf("a key in place of authorities: %v", err)
 	}
 }
+
+// What follows a chunked body on its connection is not taken for a request: a proxy may
+// have gone by a Content-Length that net/http does not show.
+func TestNothingFollowsAChunkedBody(t *testing.T) {
+	a, _ := start(t, testConfig(t))
+	nc, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	io.WriteString(nc, "GET /api/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+
+		"GET /api/v1 HTTP/1.1\r\nHost: x\r\n\r\n")
+	answers, err := io.ReadAll(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(answers), "HTTP/1.1 "); n != 1 {
+		t.Errorf("%d answers:\n%s", n, answers)
+	}
+}

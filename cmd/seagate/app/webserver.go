@@ -76,7 +76,10 @@ func (s *webServer) count(h http.Handler) http.Handler {
 			c.used.Store(time.Now().UnixNano())
 			c.running.Add(-1)
 		}()
-		if s.closing.Load() {
+		if s.closing.Load() || r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			// net/http hides a Content-Length beside Transfer-Encoding. A proxy may have
+			// gone by it, and taken for the next request what was in this one's body
+			// (RFC 9112 §6.1). So nothing follows a chunked body on its connection.
 			w.Header().Set("Connection", "close") // HTTP/2: GOAWAY
 		}
 		h.ServeHTTP(w, r)

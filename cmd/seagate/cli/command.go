@@ -92,7 +92,9 @@ const (
 
 func streamNames(cmd *cobra.Command) (names []string) {
 	flag := func(name string) string { return cmd.Flag(name).Value.String() }
-	c, err := Connection{flag("server"), flag("client"), flag("secret-file")}.client()
+	c, err := Connection{
+		server: flag("server"), clientID: flag("client"), secretFile: flag("secret-file"), plain: flag("insecure-http") == "true",
+	}.client()
 	if err != nil {
 		return nil
 	}

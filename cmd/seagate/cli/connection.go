@@ -26,10 +26,11 @@ const (
 	envClient = "SEAGATE_CLIENT_ID"
 	envSecret = "SEAGATE_CLIENT_SECRET"
 	envLines  = "SEAGATE_LINES"
+	envPlain  = "SEAGATE_INSECURE_HTTP"
 )
 
 // Variables are the environment variables of the commands that use a gateway.
-var Variables = []string{envURL, envClient, envSecret, envLines}
+var Variables = []string{envURL, envClient, envSecret, envLines, envPlain}
 
 const defaultURL = "http://127.0.0.1:3104"
 
@@ -38,6 +39,7 @@ type Connection struct {
 	server     string
 	clientID   string
 	secretFile string
+	plain      bool
 }
 
 // Register adds the flags to a command.
@@ -45,6 +47,8 @@ func (c *Connection) Register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.server, "server", "", "`URL` of the gateway [SEAGATE_URL] (default "+defaultURL+")")
 	flags.StringVar(&c.clientID, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
+	flags.BoolVar(&c.plain, "insecure-http", false, "send the secret without encryption to another machine; without it, the\n"+
+		"URL of another machine must be https [SEAGATE_INSECURE_HTTP=true]")
 	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from\n"+
 		"SEAGATE_CLIENT_SECRET, or from what `seagate dev` has left")
 }
@@ -65,6 +69,7 @@ func (c Connection) client() (*client.Client, error) {
 // Target returns the gateway and the credentials, from flags, environment or
 // "seagate dev".
 func (c Connection) Target() (url string, credentials client.Credentials, err error) {
+	plain := c.plain || os.Getenv(envPlain) == "true" || os.Getenv(envPlain) == "1" // withDev replaces c
 	c.server = cmp.Or(c.server, os.Getenv(envURL))
 	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
 	given, err := c.secret()
@@ -73,7 +78,18 @@ func (c Connection) Target() (url string, credentials client.Credentials, err er
 	} else if err == nil && c.server == "" {
 		c.server, err = devURL()
 	}
-	return cmp.Or(c.server, defaultURL), client.Basic(c.clientID, given.Reveal()), err
+	target := cmp.Or(c.server, defaultURL)
+	if err == nil && !plain && isPlainRemote(target) {
+		err = usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, "+
+			"or say that this network is safe, with --insecure-http or %s=true", target, envPlain)
+	}
+	return target, client.Basic(c.clientID, given.Reveal()), err
+}
+
+// isPlainRemote reports whether a secret would leave this machine without encryption.
+func isPlainRemote(target string) bool {
+	u, err := url.Parse(target)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "ws") && !config.IsLoopback(u.Hostname())
 }
 
 // maxSecretFile is more than any secret with white space around it, in bytes.

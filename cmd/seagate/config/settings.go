@@ -120,7 +120,7 @@ func (c *Config) settings() []setting {
 			`Folder of everything that outlives the process. The gateway creates it if it does not exist. Only one process at a time can use it. The default of "seagate dev" is "data/dev".`).
 			withFlag("data", "keep everything that lasts in folder `DIR`"),
 		list("allowed_origins", &c.AllowedOrigins, []string{"*"}, origin.Check,
-			`Web pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" allows every page. That is safe because credentials travel in messages, never in cookies. An empty list allows pages of the gateway's own host only.`).live(),
+			`Web pages that may connect, by host: "app.example.com", "*.example.com", "localhost:*", or with a scheme, "https://app.example.com". "*" allows every page; a page gains nothing by the credentials of others, see docs/production.md. An empty list allows pages of the gateway's own host only.`).live(),
 		list("trusted_proxies", &c.TrustedProxies, []string{}, forwarded.Check,
 			`Networks and addresses of proxies in front of the gateway, such as "10.0.0.0/8". For a connection from one of them, the client is the right-most address in proxy_header that is not a proxy's. Nobody else's header is believed.`),
 		choice("proxy_header", &c.ProxyHeader, XForwardedFor, []ProxyHeader{XForwardedFor, Forwarded},
