@@ -1,0 +1,231 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A neighbour publishes to its stream, receives what it published, and makes a call over HTTP
+// with right credentials now and then. It notes how long each takes, and what is lost or
+// refused.
+type neighbour struct {
+	g              *gateway
+	as             credentials
+	writer, reader *peer
+
+	sent, received int
+	publish        []time.Duration
+	deliver        []time.Duration
+	wrong          []string
+}
+
+// newNeighbour makes a jail with a stream, and somebody in it.
+func (g *gateway) newNeighbour(jail string) *neighbour {
+	n := &neighbour{g: g, as: g.newJail(jail, jail+"-boss")}
+	g.define(n.as, "measures")
+	n.writer, n.reader = g.login(n.as, jail), g.login(n.as, jail)
+	n.reader.subscribe(2, "measures", "")
+	return n
+}
+
+// work publishes a message every 10 ms until ctx ends, each once the last was answered and
+// received.
+func (n *neighbour) work(ctx context.Context) {
+	n.publish, n.deliver = nil, nil
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		<-tick.C
+		n.sent++
+		began := time.Now()
+		n.writer.Send(fmt.Sprintf(`{"id":%d,"action":"publish","streamName":"measures","payload":{"n":%d}}`, n.sent+1, n.sent))
+		if !n.await(n.writer, fmt.Sprintf(`{"id":%d,"action":"publish","success":true,`, n.sent+1)) {
+			return
+		}
+		n.publish = append(n.publish, time.Since(began))
+		if !n.await(n.reader, delivery(2, "measures", fmt.Sprintf(`{"n":%d}`, n.sent))) {
+			return
+		}
+		n.deliver = append(n.deliver, time.Since(began))
+		n.received++
+		if n.sent%50 == 0 {
+			n.look()
+		}
+	}
+}
+
+func (n *neighbour) await(p *peer, want string) bool {
+	select {
+	case e := <-p.inbox:
+		if strings.HasPrefix(e.String(), want) {
+			return true
+		}
+		n.wrong = append(n.wrong, fmt.Sprintf("got %.200v, want %s", e, want))
+	case <-timeout():
+		n.wrong = append(n.wrong, "nothing comes; want "+want)
+	}
+	return false
+}
+
+// look makes a call over HTTP from the address of the attackers, and looks at the health.
+func (n *neighbour) look() {
+	if a, err := fetch(n.g.request(n.as, "GET", "/streams/measures/messages?limit=1", "")); err != nil || a.status != http.StatusOK {
+		n.wrong = append(n.wrong, fmt.Sprintf("a call of the neighbour: %d %.300s %v", a.status, a.body, err))
+	}
+	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+		if a, err := n.g.operator(path); err != nil || a.status != http.StatusOK {
+			n.wrong = append(n.wrong, fmt.Sprintf("%s: %d %.300s %v", path, a.status, a.body, err))
+		}
+	}
+}
+
+// p99 is of the publishes and of the deliveries.
+func (n *neighbour) p99() (publish, deliver time.Duration) {
+	return percentile(n.publish, 99), percentile(n.deliver, 99)
+}
+
+func percentile(all []time.Duration, percent int) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(all)
+	slices.Sort(sorted)
+	return sorted[min(len(sorted)-1, len(sorted)*percent/100)]
+}
+
+// during lets the neighbour work for a time.
+func (n *neighbour) during(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	n.work(ctx)
+}
+
+// An attacker is the first client of a hostile jail, and a stranger.
+type attacker struct {
+	g    *gateway
+	as   credentials
+	http *http.Client
+}
+
+// call makes a request and drops the answer.
+func (a *attacker) call(ctx context.Context, as credentials, method, path, body string, header ...string) (status int) {
+	r := a.g.request(as, method, path, body, header...).WithContext(ctx)
+	response, err := a.http.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}
+
+// resources are what the gateway holds.
+type resources struct{ goroutines, descriptors, heap float64 }
+
+// resources makes the gateway collect its garbage first.
+func (g *gateway) resources() resources {
+	g.t.Helper()
+	if a, err := g.operator("/debug/pprof/heap?gc=1"); err != nil || a.status != http.StatusOK {
+		g.t.Fatalf("%d %v", a.status, err)
+	}
+	m := g.metrics()
+	return resources{m["go_goroutines"], m["process_open_fds"], m["go_memstats_heap_alloc_bytes"]}
+}
+
+// isBack reports whether the gateway holds little more than before. The heap may have what
+// the quotas of the hostile jail allow it to keep.
+func (r resources) isBack(before resources, kept float64) bool {
+	return r.goroutines <= before.goroutines+20 && r.descriptors <= before.descriptors+20 && r.heap <= before.heap+kept
+}
+
+const mayKeep = 192 << 20 // of memory: the quota of memory, definitions, caches and buffers
+
+// TestHostileNeighbourSoak: whatever one jail and strangers do, another jail loses nothing, is
+// refused nothing, and the gateway is healthy; afterwards the gateway holds what it held
+// before. With SEAGATE_SOAK each attack runs alone, then all at once for 10 minutes, and the
+// 99th percentiles of the other jail stay within 3 times of its quiet ones.
+func TestHostileNeighbourSoak(t *testing.T) {
+	soak := os.Getenv("SEAGATE_SOAK") != ""
+	quiet, alone, together := 2*time.Second, time.Duration(0), 8*time.Second
+	if soak {
+		quiet, alone, together = 30*time.Second, 20*time.Second, 10*time.Minute
+	}
+	g := start(t, "SEAGATE_ADMIN_PPROF=true", "SEAGATE_QUOTAS_DISK=64MiB", "SEAGATE_QUOTAS_MEMORY=32MiB", "SEAGATE_QUOTAS_DEFINITIONS=16MiB")
+	n := g.newNeighbour("quiet")
+	n.during(time.Second) // warm
+	before := g.resources()
+	n.during(quiet)
+	publish, deliver := n.p99()
+	t.Logf("quiet: p99 of %d publishes %v, of deliveries %v; %+v", len(n.publish), publish, deliver, before)
+	judge := func(name string) {
+		t.Helper()
+		p, d := n.p99()
+		t.Logf("%s: p99 of %d publishes %v (%.1f ×), of deliveries %v (%.1f ×)", name, len(n.publish),
+			p, float64(p)/float64(publish), d, float64(d)/float64(deliver))
+		if len(n.wrong) > 0 || n.sent != n.received || n.sent == 0 {
+			t.Errorf("%s: the neighbour sent %d messages and received %d: %q", name, n.sent, n.received, n.wrong)
+		}
+		n.wrong = nil
+		if soak && (p > 3*publish || d > 3*deliver) {
+			t.Errorf("%s: the neighbour is slowed down by more than 3 times", name)
+		}
+	}
+	if alone > 0 {
+		for i, a := range attacks {
+			g.under(n, alone, fmt.Sprintf("hostile-%d", i), a)
+			judge(a.name)
+		}
+	}
+	g.under(n, together, "hostile", attacks...)
+	judge("all at once")
+	var now resources
+	eventually(t, "that memory, descriptors and goroutines are back", func() bool {
+		now = g.resources()
+		return now.isBack(before, mayKeep)
+	})
+	t.Logf("afterwards: %+v", now)
+	n.during(quiet)
+	judge("quiet again")
+	g.stopped()
+}
+
+// under runs attacks of a new jail flat out while the neighbour works, and then deletes the
+// jail.
+func (g *gateway) under(n *neighbour, d time.Duration, jail string, attacks ...attack) {
+	g.t.Helper()
+	hostile := g.newJail(jail, jail+"-boss")
+	ctx, cancel := context.WithCancel(context.Background())
+	var attacking sync.WaitGroup
+	for _, a := range attacks {
+		transport := &http.Transport{MaxIdleConnsPerHost: 4}
+		one := &attacker{g, hostile, &http.Client{Transport: transport, Timeout: patience}}
+		attacking.Go(func() {
+			defer transport.CloseIdleConnections()
+			a.run(ctx, one)
+		})
+	}
+	n.during(d)
+	cancel()
+	attacking.Wait()
+	g.ok(root, "DELETE", "/jails/"+jail, "")
+}
+
+// member returns a member of a JSON object that is a text, "" if there is none.
+func member(object, name string) string {
+	var members map[string]any
+	if json.Unmarshal([]byte(object), &members) != nil {
+		return ""
+	}
+	text, _ := members[name].(string)
+	return text
+}
