@@ -16,12 +16,14 @@ type call struct {
 	serv     *serving                // of a serve request, the same
 	out      *fetching               // of a fetch request, the same
 	provider *Provider               // of a provide request, the same
+	watch    *watching               // of a watch request, the same
 	body     func(dst []byte) []byte // appends the message after its id; the writer calls it
 
 	done      chan struct{} // closed once what follows is set
 	answer    jsontext.Value
 	published Published // of a publish
 	reached   int       // of a signal request
+	address   string    // of an address request
 	err       error
 }
 
@@ -37,11 +39,15 @@ func (r *call) message(id int64) []byte {
 // finish records the answer.
 func (r *call) finish(m message) {
 	if *m.Success {
-		r.answer, r.reached = m.Payload, m.Reached
-		r.published = Published{Seq: m.Seq, LastSeq: m.Seq, Time: m.Time, Epoch: m.Epoch}
+		r.answer, r.reached, r.address = m.Payload, m.Reached, m.Address
+		r.published = Published{Seq: m.Seq, LastSeq: max(m.Seq, m.LastSeq), Time: m.Time, Epoch: m.Epoch}
 		if r.sub != nil {
 			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq, Waiting: m.Waiting}
 			r.sub.state = State{Registered: m.Registered, Paused: m.Paused}
+			r.sub.header = m.Header
+		}
+		if r.watch != nil {
+			r.watch.told(m.Servers)
 		}
 		if r.provider != nil {
 			r.provider.told(m.interest())

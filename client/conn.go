@@ -25,6 +25,7 @@ const (
 // A Conn is an authenticated WebSocket connection. All its methods are safe
 // for concurrent use.
 type Conn struct {
+	client     *Client // that made it
 	socket     *socket
 	queueBytes int
 	jail       string
@@ -43,6 +44,7 @@ type Conn struct {
 	servs     map[int64]*serving  // by the id of the serve request
 	outs      map[int64]*fetching // by the id of the fetch request
 	providers map[int64]*Provider
+	watches   map[int64]*watching
 	err       error // why the connection ended
 }
 
@@ -98,7 +100,7 @@ func (c *Client) dialOnce(ctx context.Context) (*Conn, error) {
 		}
 		return nil, connectionError(ctx, err)
 	}
-	conn := newConn(s, c.options.QueueBytes)
+	conn := newConn(c, s)
 	if err := conn.authenticate(ctx, credentials); err != nil {
 		if ctx.Err() != nil {
 			conn.fail(err) // not ErrClosed, which would wait for a close frame
@@ -109,10 +111,11 @@ func (c *Client) dialOnce(ctx context.Context) (*Conn, error) {
 	return conn, nil
 }
 
-func newConn(s *socket, queueBytes int) *Conn {
+func newConn(of *Client, s *socket) *Conn {
 	c := &Conn{
+		client:     of,
 		socket:     s,
-		queueBytes: queueBytes,
+		queueBytes: of.options.QueueBytes,
 		requests:   make(chan *call),
 		slots:      make(chan struct{}, maxInFlight),
 		quit:       make(chan struct{}),
@@ -122,6 +125,7 @@ func newConn(s *socket, queueBytes int) *Conn {
 		servs:      map[int64]*serving{},
 		outs:       map[int64]*fetching{},
 		providers:  map[int64]*Provider{},
+		watches:    map[int64]*watching{},
 	}
 	c.work.Go(c.write)
 	c.work.Go(c.read)
@@ -218,6 +222,10 @@ func (c *Conn) number(request *call) []byte {
 	if request.out != nil {
 		request.out.id = c.lastID
 		c.outs[c.lastID] = request.out
+	}
+	if request.watch != nil {
+		request.watch.id = c.lastID
+		c.watches[c.lastID] = request.watch
 	}
 	if request.provider != nil {
 		request.provider.id = c.lastID
@@ -317,7 +325,7 @@ func (m message) interest() Interest {
 func (c *Conn) handle(m message) {
 	c.mu.Lock()
 	waiting, sub, provider := c.calls[m.ID], c.subs[m.ID], c.providers[m.ID]
-	serv, out := c.servs[m.ID], c.outs[m.ID]
+	serv, out, watch := c.servs[m.ID], c.outs[m.ID], c.watches[m.ID]
 	ended := m.Success != nil && !*m.Success
 	if m.Success != nil {
 		delete(c.calls, m.ID)
@@ -327,6 +335,7 @@ func (c *Conn) handle(m message) {
 		delete(c.servs, m.ID)
 		delete(c.outs, m.ID)
 		delete(c.providers, m.ID)
+		delete(c.watches, m.ID)
 	}
 	c.mu.Unlock()
 
@@ -337,6 +346,8 @@ func (c *Conn) handle(m message) {
 		serv.handle(m)
 	case m.Success == nil && out != nil:
 		out.handle(m)
+	case m.Success == nil && watch != nil:
+		watch.told(m.Servers)
 	case m.Success == nil && provider != nil:
 		provider.told(m.interest())
 	case m.Success == nil:
@@ -366,6 +377,12 @@ func (c *Conn) deliver(sub *Subscription, m message) {
 	}
 	if sub.merged > 0 {
 		delivered.Stream = m.Stream
+	}
+	if sub.yields {
+		if !sub.offer(delivered) {
+			c.abandon(sub, errYielded)
+		}
+		return
 	}
 	if !sub.push(delivered, c.quit) {
 		c.abandon(sub, ErrSlow)

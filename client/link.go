@@ -9,12 +9,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/protocol"
+	"seagate/streams/fetch"
 	"seagate/streams/peer"
 )
 
 // A link serves and calls on a connection, as a peer.Link does inside the gateway's
 // process, so that packages fetch and signal work on both. It implements peer.Calls.
-type link struct{ *Conn }
+type link struct {
+	*Conn
+	addresses bool // its servers are told the addresses of callers
+}
 
 // aboutService is what messages about services have beside other messages.
 type aboutService struct {
@@ -22,7 +26,8 @@ type aboutService struct {
 	Signal    bool   `json:"signal"`
 	Procedure string `json:"procedure"`
 	Caller    struct {
-		ClientID string `json:"clientId"`
+		ClientID string       `json:"clientId"`
+		Address  peer.Address `json:"address"`
 	} `json:"caller"`
 	Timeout   float64     `json:"timeout"`
 	Cancelled peer.Reason `json:"cancelled"`
@@ -30,6 +35,10 @@ type aboutService struct {
 	Result  jsontext.Value `json:"result"` // this and what follows is for a caller
 	Done    bool           `json:"done"`
 	Reached int            `json:"reached"`
+
+	Address string `json:"address"` // of this connection
+	Servers int    `json:"servers"` // of a service that is watched
+	LastSeq uint64 `json:"lastSeq"` // of a batch that was published
 }
 
 // A serving is a server of a service on the connection.
@@ -45,7 +54,7 @@ type serving struct {
 //	{"id":4,"action":"serve","payload":{"service":"pricing","procedures":["quote"],"credit":16,"sole":true}}
 func (l link) Serve(ctx context.Context, o peer.Offer, to peer.Server) (peer.Registration, error) {
 	s := &serving{conn: l.Conn, to: to, calls: map[int64]*peer.Call{}}
-	r := newCall(func(dst []byte) []byte { return appendServe(dst, o) })
+	r := newCall(func(dst []byte) []byte { return appendServe(dst, o, l.addresses) })
 	r.serv = s
 	if _, err := l.roundTrip(ctx, r); err != nil {
 		if ctx.Err() != nil { // it may serve, or may begin to
@@ -56,7 +65,7 @@ func (l link) Serve(ctx context.Context, o peer.Offer, to peer.Server) (peer.Reg
 	return s, nil
 }
 
-func appendServe(dst []byte, o peer.Offer) []byte {
+func appendServe(dst []byte, o peer.Offer, addresses bool) []byte {
 	dst = appendMember(dst, "action", protocol.ActionServe)
 	dst = appendQuoted(append(dst, `,"payload":{"service":`...), o.Service)
 	dst = append(dst, `,"procedures":[`...)
@@ -69,6 +78,9 @@ func appendServe(dst []byte, o peer.Offer) []byte {
 	dst = strconv.AppendInt(append(dst, `],"credit":`...), int64(o.Credit), 10)
 	if o.Sole {
 		dst = append(dst, `,"sole":true`...)
+	}
+	if addresses {
+		dst = append(dst, `,"addresses":true`...)
 	}
 	return append(dst, '}', '}')
 }
@@ -97,7 +109,7 @@ func unsubscribing(id *int64) *call {
 
 // handle gives a call or a signal to the server, or tells it of a call that is over.
 func (s *serving) handle(m message) {
-	said := peer.Message{Procedure: m.Procedure, Body: m.Payload, Caller: peer.Caller{ClientID: m.Caller.ClientID}}
+	said := peer.Message{Procedure: m.Procedure, Body: m.Payload, Caller: peer.Caller{ClientID: m.Caller.ClientID, Address: m.Caller.Address}}
 	switch {
 	case m.Signal:
 		s.to.Signal(&said) // a server that has no room loses it
@@ -120,6 +132,8 @@ func (s *serving) handle(m message) {
 
 var busy = &peer.ServerError{Code: string(protocol.CodeServerBusy), Message: "the server has as many calls as it takes"}
 
+var notJSON = &peer.ServerError{Code: fetch.CodeFailed, Message: "the result is not JSON"}
+
 // take returns a call that is under way, which then is not any more, or nil.
 func (s *serving) take(number int64) *peer.Call {
 	s.conn.mu.Lock()
@@ -138,6 +152,9 @@ type answers struct {
 
 // Part implements peer.Answerer.
 func (a *answers) Part(body []byte) error {
+	if body = orNull(body); !isJSON(body) {
+		return errNotJSON
+	}
 	return a.send(func(dst []byte) []byte {
 		return append(append(append(dst, `,"result":`...), body...), `,"more":true`...)
 	})
@@ -148,13 +165,16 @@ func (a *answers) Answer(result []byte, failure *peer.ServerError) error {
 	if a.serving.take(a.number) == nil {
 		return peer.ErrCallOver
 	}
+	if result = orNull(result); !isJSON(result) {
+		result, failure = nil, notJSON
+	}
 	return a.send(func(dst []byte) []byte {
 		if failure == nil {
 			return append(append(dst, `,"result":`...), result...)
 		}
 		dst = appendQuoted(append(dst, `,"error":{"code":`...), failure.Code)
 		dst = appendMember(dst, "message", failure.Message)
-		if failure.Details != nil {
+		if failure.Details != nil && isJSON(failure.Details) {
 			dst = append(append(dst, `,"details":`...), failure.Details...)
 		}
 		return append(dst, '}')

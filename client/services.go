@@ -74,7 +74,7 @@ func (c *Conn) Serve(ctx context.Context, service string, handlers map[string]Ha
 	for procedure, handle := range handlers {
 		inner[procedure] = handle.answer
 	}
-	s, err := fetch.Serve(ctx, link{c}, service, inner, fetch.Options{AtOnce: options.AtOnce, Sole: options.Sole})
+	s, err := fetch.Serve(ctx, link{Conn: c}, service, inner, fetch.Options{AtOnce: options.AtOnce, Sole: options.Sole})
 	if err != nil {
 		return nil, fmt.Errorf("client: serve %q: %w", service, err)
 	}
@@ -174,7 +174,7 @@ func (c *Conn) FetchParts(ctx context.Context, service, procedure string, body a
 func (c *Conn) fetch(ctx context.Context, service, procedure string, body any, part func([]byte) error) (jsontext.Value, error) {
 	raw, err := called(service, procedure, body)
 	if err == nil {
-		raw, err = fetch.All(ctx, link{c}, service, procedure, raw, part)
+		raw, err = fetch.All(ctx, link{Conn: c}, service, procedure, raw, part)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("client: call %s of %q: %w", procedure, service, err)
@@ -197,7 +197,7 @@ func called(service, procedure string, body any) (jsontext.Value, error) {
 func (c *Conn) Signal(ctx context.Context, service, procedure string, body any) error {
 	raw, err := called(service, procedure, body)
 	if err == nil {
-		err = signals.Send(ctx, link{c}, service, procedure, raw)
+		err = signals.Send(ctx, link{Conn: c}, service, procedure, raw)
 	}
 	return signalError(service, err)
 }
@@ -207,7 +207,7 @@ func (c *Conn) Signal(ctx context.Context, service, procedure string, body any) 
 func (c *Conn) SignalAll(ctx context.Context, service, procedure string, body any) (reached int, err error) {
 	raw, err := called(service, procedure, body)
 	if err == nil {
-		reached, err = signals.SendAll(ctx, link{c}, service, procedure, raw)
+		reached, err = signals.SendAll(ctx, link{Conn: c}, service, procedure, raw)
 	}
 	return reached, signalError(service, err)
 }

@@ -107,9 +107,11 @@ type Subscription struct {
 	limit  int    // of the queue, in bytes
 	merged int    // streams of a merged subscription that were not deleted; owned by the reader
 	shares bool   // it is a group's: reading from the connection acknowledges
+	yields bool   // a full queue ends it, with errYielded, and does not hold up the connection
 	id     int64  // owned by the connection's writer
 	joined Joined // set before Subscribe returns
 	state  State  // set before Subscribe returns
+	header bool   // the first message is the header; set before Subscribe returns
 
 	some  chan struct{} // has a token if the queue may have a message
 	room  chan struct{} // has a token if a message was taken
@@ -127,7 +129,15 @@ type Subscription struct {
 // context ends first and there is a Group, the connection ends: it would acknowledge
 // messages for the group that nobody gets.
 func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOptions) (*Subscription, error) {
-	sub := &Subscription{
+	sub := c.newSubscription(stream, options)
+	if err := c.subscribe(ctx, sub, options); err != nil {
+		return nil, fmt.Errorf("client: subscribe to %q: %w", stream, err)
+	}
+	return sub, nil
+}
+
+func (c *Conn) newSubscription(stream string, options SubscribeOptions) *Subscription {
+	return &Subscription{
 		conn:   c,
 		stream: stream,
 		limit:  c.queueBytes,
@@ -136,10 +146,6 @@ func (c *Conn) Subscribe(ctx context.Context, stream string, options SubscribeOp
 		room:   make(chan struct{}, 1),
 		ended:  make(chan struct{}),
 	}
-	if err := c.subscribe(ctx, sub, options); err != nil {
-		return nil, fmt.Errorf("client: subscribe to %q: %w", stream, err)
-	}
-	return sub, nil
 }
 
 func (c *Conn) subscribe(ctx context.Context, sub *Subscription, options SubscribeOptions) error {
@@ -198,7 +204,15 @@ func (c *Conn) abandon(sub *Subscription, reason error) {
 		return
 	}
 	sub.end(reason)
-	c.startLater(sub.unsubscribe())
+	r := sub.unsubscribe()
+	body := r.body
+	r.body = func(dst []byte) []byte {
+		c.mu.Lock()
+		delete(c.subs, sub.id) // what still comes is dropped
+		c.mu.Unlock()
+		return body(dst)
+	}
+	c.startLater(r)
 }
 
 // {"id":5,"action":"unsubscribe","payload":2}
@@ -266,6 +280,17 @@ func (s *Subscription) take() (m Message, ok bool, err error) {
 		signal(s.some) // another caller may be waiting
 	}
 	return m, true, nil
+}
+
+// takeIf takes the next message if there is one and is says so.
+func (s *Subscription) takeIf(is func(Message) bool) (m Message, ok bool) {
+	s.mu.Lock()
+	ok = len(s.queue) > 0 && is(s.queue[0])
+	s.mu.Unlock()
+	if ok {
+		m, ok, _ = s.take()
+	}
+	return m, ok
 }
 
 // idle reports whether the subscription runs and has no message for Next.

@@ -119,6 +119,17 @@ func (s *Services) Signal(m peer.Signal) (reached int, err error) {
 	return reached, s.gateway.callError(m.Service, m.Procedure, err)
 }
 
+// Address returns the address of the connection.
+func (s *Services) Address() peer.Address { return s.link.Address() }
+
+// Watch watches the number of servers of a service: see peer.Services.
+func (s *Services) Watch(service string, changed func(servers int)) (stop func(), err error) {
+	if err := s.gateway.authorize(s.principal, auth.DescribeService, service); err != nil {
+		return nil, err
+	}
+	return s.link.Watch(service, changed), nil
+}
+
 // Answer answers a call that a server took whose client is p. An answer that is
 // refused ends the call all the same, except with call_not_found: its caller
 // gets server_error, and does not wait for a better one.

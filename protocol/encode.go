@@ -47,6 +47,12 @@ func AppendSubscribedAt(dst []byte, id int64, action, stream string, at Joined) 
 	return append(dst, '}')
 }
 
+// AppendHeaderFollows adds to the answer to a subscribe with meta, which dst ends with, that
+// the stream has a header, which comes next.
+//
+//	{"id":2,"action":"subscription","success":true,...,"nextSeq":18,"header":true}
+func AppendHeaderFollows(dst []byte) []byte { return append(dst[:len(dst)-1], `,"header":true}`...) }
+
 // AppendSubscribedWaiting is AppendSubscribedAt for a subscription that waits for its
 // stream to be defined.
 //
@@ -80,6 +86,15 @@ type Published struct {
 //	{"id":3,"action":"publish","success":true,"seq":17,"time":"2026-11-21T10:00:00.5Z","epoch":"..."}
 func AppendPublished(dst []byte, id int64, at Published) []byte {
 	dst = appendSeq(appendAnswer(dst, id, ActionPublish, true), at.Seq)
+	return append(appendTimeAndEpoch(dst, at.Time, at.Epoch), '}')
+}
+
+// AppendPublishedBatch is AppendPublished for a batch.
+//
+//	{"id":3,"action":"publish","success":true,"seq":17,"lastSeq":19,"time":"2026-11-21T10:00:00.5Z","epoch":"..."}
+func AppendPublishedBatch(dst []byte, id int64, at Published) []byte {
+	dst = appendSeq(appendAnswer(dst, id, ActionPublish, true), at.Seq)
+	dst = strconv.AppendUint(append(dst, `,"lastSeq":`...), at.LastSeq, 10)
 	return append(appendTimeAndEpoch(dst, at.Time, at.Epoch), '}')
 }
 

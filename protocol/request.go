@@ -26,10 +26,12 @@ const (
 	ActionSignal       = "signal"
 	ActionProvide      = "provide"
 	ActionPause        = "pause"
+	ActionAddress      = "address"
+	ActionWatch        = "watch"
 )
 
 var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack,
-	ActionServe, ActionAnswer, ActionFetch, ActionSignal, ActionProvide, ActionPause}
+	ActionServe, ActionAnswer, ActionFetch, ActionSignal, ActionProvide, ActionPause, ActionAddress, ActionWatch}
 
 // ActionSubscription is the action of deliveries and of answers to subscribe,
 // unless the server is set to repeat actions literally. It is no request's.
@@ -53,7 +55,7 @@ type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
 	from, epoch, meta, ack, credit, state, sync jsontext.Value // of subscribe
-	messageID, header                           jsontext.Value // of publish
+	messageID, header, batch                    jsontext.Value // of publish
 }
 
 // DecodeRequest reads one text message. It returns a *Violation if the message
@@ -152,6 +154,8 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.messageID
 	case "header":
 		return &m.header
+	case "batch":
+		return &m.batch
 	}
 	return nil
 }

@@ -22,9 +22,11 @@ type Serve struct {
 	Credit int
 	// Sole refuses other servers of the service.
 	Sole bool
+	// Addresses asks for the addresses of callers.
+	Addresses bool
 }
 
-// Serve reads a serve request. credit and sole are optional.
+// Serve reads a serve request. credit, sole and addresses are optional.
 //
 //	{"id":4,"action":"serve","payload":{"service":"pricing","procedures":["quote","reload"],"credit":16,"sole":true}}
 //
@@ -37,6 +39,7 @@ func (r Request) Serve() (Serve, error) {
 		Procedures jsontext.Value `json:"procedures"`
 		Credit     jsontext.Value `json:"credit"`
 		Sole       jsontext.Value `json:"sole"`
+		Addresses  jsontext.Value `json:"addresses"`
 	}
 	c := checker{refusal: r.refusal}
 	if !c.payload(r.payload, &sent) {
@@ -46,11 +49,24 @@ func (r Request) Serve() (Serve, error) {
 		Service:    c.text("payload.service", sent.Service),
 		Procedures: c.procedures("payload.procedures", sent.Procedures),
 		Sole:       !absent(sent.Sole) && c.boolean("payload.sole", sent.Sole),
+		Addresses:  !absent(sent.Addresses) && c.boolean("payload.addresses", sent.Addresses),
 	}
 	if !absent(sent.Credit) {
 		s.Credit = c.credit("payload.credit", sent.Credit)
 	}
 	return orZero(s, c.errOrBadService(s.Service, s.Procedures...))
+}
+
+// Watch reads a watch request. It returns the name of the service whose servers are
+// to be counted.
+//
+//	{"id":7,"action":"watch","payload":"pricing"}
+//
+// The error is an *Error: invalid_request, or invalid_name.
+func (r Request) Watch() (service string, err error) {
+	c := checker{refusal: r.refusal}
+	service = c.text("payload", r.payload)
+	return orZero(service, c.errOrBadService(service))
 }
 
 // An Answer is what a server answers to a call: a result, a part of it, or an

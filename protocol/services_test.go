@@ -115,7 +115,7 @@ func TestServiceMessages(t *testing.T) {
 		`{"id":4,"action":"serve","call":1,"procedure":"a","payload":null,"caller":{"clientId":"\"x\""},"timeout":300}`: protocol.AppendCall(nil, 4,
 			protocol.ServedCall{Number: 1, Procedure: "a", Body: []byte(`null`), ClientID: `"x"`, Timeout: 5*time.Minute - time.Microsecond}),
 		`{"id":4,"action":"serve","call":72,"cancelled":"caller_gone"}`:                                              protocol.AppendCallCancelled(nil, 4, 72, "caller_gone"),
-		`{"id":4,"action":"serve","signal":true,"procedure":"reload","payload":{"a":1},"caller":{"clientId":"web"}}`: protocol.AppendSignalled(nil, 4, "reload", []byte(`{"a":1}`), "web"),
+		`{"id":4,"action":"serve","signal":true,"procedure":"reload","payload":{"a":1},"caller":{"clientId":"web"}}`: protocol.AppendSignalled(nil, 4, "reload", []byte(`{"a":1}`), "web", ""),
 		`{"id":6,"action":"fetch","result":{"a":1}}`:                                                                 protocol.AppendResult(nil, 6, []byte(`{"a":1}`), false),
 		`{"id":6,"action":"fetch","result":null,"done":true}`:                                                        protocol.AppendResult(nil, 6, []byte(`null`), true),
 		`{"id":6,"action":"fetch","error":{"code":"x","message":"no"},"done":true}`:                                  protocol.AppendCallFailed(nil, 6, protocol.CallError{Code: "x", Message: "no"}),

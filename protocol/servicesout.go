@@ -14,6 +14,7 @@ type ServedCall struct {
 	Procedure string
 	Body      []byte // raw JSON
 	ClientID  string // of the caller
+	Address   string // of the caller; "" if the server did not ask for it
 	Timeout   time.Duration
 }
 
@@ -24,7 +25,7 @@ type ServedCall struct {
 func AppendCall(dst []byte, id int64, c ServedCall) []byte {
 	dst = appendServed(dst, id)
 	dst = strconv.AppendInt(append(dst, `,"call":`...), c.Number, 10)
-	dst = appendTaken(dst, c.Procedure, c.Body, c.ClientID)
+	dst = appendTaken(dst, c.Procedure, c.Body, c.ClientID, c.Address)
 	dst = appendSeconds(append(dst, `,"timeout":`...), c.Timeout)
 	return append(dst, '}')
 }
@@ -42,19 +43,23 @@ func AppendCallCancelled(dst []byte, id, call int64, reason string) []byte {
 // AppendSignalled appends the message that hands a signal to a server.
 //
 //	{"id":4,"action":"serve","signal":true,"procedure":"reload","payload":{...},"caller":{"clientId":"web"}}
-func AppendSignalled(dst []byte, id int64, procedure string, body []byte, clientID string) []byte {
+func AppendSignalled(dst []byte, id int64, procedure string, body []byte, clientID, address string) []byte {
 	dst = append(appendServed(dst, id), `,"signal":true`...)
-	return append(appendTaken(dst, procedure, body, clientID), '}')
+	return append(appendTaken(dst, procedure, body, clientID, address), '}')
 }
 
 func appendServed(dst []byte, id int64) []byte {
 	return appendText(AppendDeliveryHead(dst, id), `,"action":`, ActionServe)
 }
 
-func appendTaken(dst []byte, procedure string, body []byte, clientID string) []byte {
+func appendTaken(dst []byte, procedure string, body []byte, clientID, address string) []byte {
 	dst = appendText(dst, `,"procedure":`, procedure)
 	dst = append(append(dst, `,"payload":`...), body...)
-	return append(appendText(dst, `,"caller":{"clientId":`, clientID), '}')
+	dst = appendText(dst, `,"caller":{"clientId":`, clientID)
+	if address != "" {
+		dst = appendText(dst, `,"address":`, address)
+	}
+	return append(dst, '}')
 }
 
 // AppendResult appends the message that brings a result, or a part of it, to the
@@ -98,6 +103,31 @@ func AppendReached(dst []byte, id int64, reached int) []byte {
 	return append(strconv.AppendInt(append(dst, `,"reached":`...), int64(reached), 10), '}')
 }
 
+// AppendAddress appends the answer to an address request.
+//
+//	{"id":2,"action":"address","success":true,"address":"#..."}
+func AppendAddress(dst []byte, id int64, address string) []byte {
+	return append(appendText(appendAnswer(dst, id, ActionAddress, true), `,"address":`, address), '}')
+}
+
+// AppendWatching appends the answer to a watch that succeeded.
+//
+//	{"id":7,"action":"watch","success":true,"servers":1}
+func AppendWatching(dst []byte, id int64, servers int) []byte {
+	return appendServers(appendAnswer(dst, id, ActionWatch, true), servers)
+}
+
+// AppendServers appends the message that tells a watch how many servers there are now.
+//
+//	{"id":7,"action":"watch","servers":0}
+func AppendServers(dst []byte, id int64, servers int) []byte {
+	return appendServers(appendText(AppendDeliveryHead(dst, id), `,"action":`, ActionWatch), servers)
+}
+
+func appendServers(dst []byte, servers int) []byte {
+	return append(strconv.AppendInt(append(dst, `,"servers":`...), int64(servers), 10), '}')
+}
+
 // appendSeconds appends a time in seconds, rounded to milliseconds.
 func appendSeconds(dst []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(dst, math.Round(d.Seconds()*1e3)/1e3, 'f', -1, 64)
@@ -121,6 +151,7 @@ type ServiceInfo struct {
 // began to serve.
 type ServerInfo struct {
 	ClientID   string    `json:"clientId"`
+	Address    string    `json:"address"`
 	Procedures []string  `json:"procedures"`
 	Sole       bool      `json:"sole"`
 	Since      time.Time `json:"since"`

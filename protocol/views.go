@@ -1,10 +1,12 @@
 package protocol
 
 import (
+	"math"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/internal/jsonscan"
 	"seagate/internal/secret"
 )
 
@@ -122,12 +124,15 @@ func (r Request) Unsubscribe() (int64, error) {
 	return orZero(id, c.err())
 }
 
-// A Publish is a message for a stream. Payload is raw JSON of any kind. It is a
-// part of the request, and may repeat keys or contain unpaired surrogates,
-// which the caller must refuse before it forwards the message.
+// A Publish is a message for a stream, or several. Payload is raw JSON of any
+// kind. It is a part of the request, and may repeat keys or contain unpaired
+// surrogates, which the caller must refuse before it forwards the message.
 type Publish struct {
 	Stream  string
 	Payload []byte
+	// Batch is several messages, which are accepted all or none, instead of Payload.
+	// They are as unchecked as Payload. nil means that there is a Payload.
+	Batch []jsontext.Value
 	// MessageID lets a client publish a message again without it being accepted
 	// twice. "" means that the request has none.
 	MessageID string
@@ -142,12 +147,18 @@ type Publish struct {
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...}}
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"messageId":"42"}
 //	{"id":3,"action":"publish","streamName":"boiler_data","payload":{...},"header":{...}}
+//	{"id":3,"action":"publish","streamName":"boiler_data","batch":[{...},{...}]}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Publish() (Publish, error) {
 	c := checker{refusal: r.refusal}
 	pub := Publish{Stream: c.text("streamName", r.streamName), Payload: r.payload}
-	if r.payload == nil {
+	switch {
+	case r.batch != nil && r.payload != nil:
+		c.Add("batch", "must not be there beside payload")
+	case r.batch != nil:
+		pub.Batch = c.list("batch", r.batch)
+	case r.payload == nil:
 		c.Add("payload", mustBeThere)
 	}
 	if !absent(r.messageID) {
@@ -157,6 +168,22 @@ func (r Request) Publish() (Publish, error) {
 		pub.Header = r.header
 	}
 	return orZero(pub, c.errOrBadStream(pub.Stream))
+}
+
+// list returns the items of an array, not nil.
+func (c *checker) list(place string, raw jsontext.Value) []jsontext.Value {
+	items := []jsontext.Value{}
+	if raw.Kind() == '[' {
+		_, err := jsonscan.Array(raw, math.MaxInt, func(item jsontext.Value) bool {
+			items = append(items, item)
+			return true
+		})
+		if err == nil {
+			return items
+		}
+	}
+	c.Add(place, "must be a list of messages")
+	return nil
 }
 
 // A Define is a schema definition for a stream. Definition is a raw JSON

@@ -23,6 +23,7 @@ func serviceView(s gateway.ServiceView) protocol.ServiceInfo {
 	for i, one := range s.Servers {
 		info.Servers[i] = protocol.ServerInfo{
 			ClientID:       one.ClientID,
+			Address:        string(one.Address),
 			Procedures:     one.Procedures,
 			Sole:           one.Sole,
 			Since:          one.Since.UTC(),

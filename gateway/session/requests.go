@@ -22,17 +22,32 @@ func (s *Session) publish(r protocol.Request) {
 	publication := gateway.Publication{
 		Stream:   request.Stream,
 		Payloads: []jsontext.Value{bytes.Clone(request.Payload)}, // the message is the reader's
+		Batch:    request.Batch != nil,
 		ID:       request.MessageID,
 		Header:   bytes.Clone(request.Header),
 	}
+	if publication.Batch {
+		publication.Payloads = cloned(request.Batch)
+	}
 	s.gateway.Publish(s.principal, publication, func(at protocol.Published, err error) {
-		s.answers.Fill(place, s.publishedFrame(r.ID, at, err))
+		s.answers.Fill(place, s.publishedFrame(r.ID, publication.Batch, at, err))
 	})
 }
 
-func (s *Session) publishedFrame(id int64, at protocol.Published, err error) []byte {
-	if err != nil {
+func cloned(items []jsontext.Value) []jsontext.Value {
+	copies := make([]jsontext.Value, len(items))
+	for i, item := range items {
+		copies[i] = bytes.Clone(item)
+	}
+	return copies
+}
+
+func (s *Session) publishedFrame(id int64, batch bool, at protocol.Published, err error) []byte {
+	switch {
+	case err != nil:
 		return s.refused(id, protocol.ActionPublish, s.gateway.Refusal(err))
+	case batch:
+		return s.frame(func(b []byte) []byte { return protocol.AppendPublishedBatch(b, id, at) })
 	}
 	return s.frame(func(b []byte) []byte { return protocol.AppendPublished(b, id, at) })
 }
@@ -69,7 +84,7 @@ func (s *Session) describe(r protocol.Request) {
 
 func (s *Session) unsubscribe(r protocol.Request) {
 	id, err := r.Unsubscribe()
-	if err == nil && (s.endService(id) || s.withdrawID(id) || s.endMerged(id)) {
+	if err == nil && (s.endService(id) || s.endWatch(id) || s.withdrawID(id) || s.endMerged(id)) {
 		s.answer(r, nil, nil)
 		return
 	}

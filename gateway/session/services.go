@@ -23,6 +23,7 @@ type served struct {
 	session      *Session
 	id           int64 // of the serve request
 	registration peer.Registration
+	addresses    bool // it is told the addresses of callers
 
 	mu      sync.Mutex // guards what follows
 	began   bool       // the request was answered
@@ -51,7 +52,7 @@ func (s *Session) beginServing(id int64, r protocol.Serve) (err error) {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions,
 			"the connection has %d subscriptions and served services, as many as it may have", most)
 	}
-	to := &served{session: s, id: id}
+	to := &served{session: s, id: id, addresses: r.Addresses}
 	offer := peer.Offer{Service: r.Service, Procedures: r.Procedures, Credit: r.Credit, Sole: r.Sole}
 	if to.registration, err = s.joined().Serve(offer, to); err != nil {
 		return err
@@ -123,6 +124,7 @@ func (to *served) Call(c *peer.Call) bool {
 			Procedure: c.Procedure,
 			Body:      c.Body,
 			ClientID:  c.Caller.ClientID,
+			Address:   to.addressOf(c.Caller),
 			Timeout:   c.Timeout,
 		})
 	})
@@ -132,10 +134,18 @@ func (to *served) Call(c *peer.Call) bool {
 	return sent
 }
 
+// addressOf returns the address of a caller, "" for servers that did not ask for it.
+func (to *served) addressOf(c peer.Caller) string {
+	if to.addresses {
+		return string(c.Address)
+	}
+	return ""
+}
+
 // Signal implements peer.Server.
 func (to *served) Signal(m *peer.Message) bool {
 	return to.deliver(func(b []byte) []byte {
-		return protocol.AppendSignalled(b, to.id, m.Procedure, m.Body, m.Caller.ClientID)
+		return protocol.AppendSignalled(b, to.id, m.Procedure, m.Body, m.Caller.ClientID, to.addressOf(m.Caller))
 	})
 }
 

@@ -77,6 +77,7 @@ type Session struct {
 	fetches    map[int64]*fetching // by the id of the fetch request
 	provisions map[int64]*provision
 	merges     map[int64]*merged
+	watches    map[int64]*watching
 }
 
 // New returns the session of a connection from the given address.
@@ -158,6 +159,10 @@ func (s *Session) handle(message []byte) error {
 		s.provide(r)
 	case protocol.ActionPause:
 		s.pause(r)
+	case protocol.ActionAddress:
+		s.tellAddress(r)
+	case protocol.ActionWatch:
+		s.watch(r)
 	default:
 		s.answer(r, nil, protocol.UnknownAction(r.Action))
 	}

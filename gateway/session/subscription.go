@@ -42,14 +42,18 @@ func (s *Session) subscribe(r protocol.Request) {
 		s.answer(r, nil, err)
 		return
 	}
+	header := sub.inner.Header()
 	s.send(func(b []byte) []byte {
 		b = sub.appendSubscribed(b)
 		if sub.states {
 			b = protocol.AppendJoinedState(b, protocol.State(sub.inner.State()))
 		}
+		if sub.meta && header != nil {
+			b = protocol.AppendHeaderFollows(b)
+		}
 		return b
 	})
-	if header := sub.inner.Header(); header != nil {
+	if header != nil {
 		s.send(func(b []byte) []byte { return sub.appendHeader(b, header) })
 	}
 	sub.inner.Start()
@@ -165,7 +169,7 @@ func take[T comparable](s *Session, held *map[int64]T, id int64, one T) bool {
 func (s *Session) countSubscriptions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.subs) + len(s.merges) + len(s.serving)
+	return len(s.subs) + len(s.merges) + len(s.serving) + len(s.watches)
 }
 
 // forget ends a subscription, unless somebody else did meanwhile.
@@ -191,6 +195,9 @@ func (sub *subscription) close() {
 func (s *Session) Resume() {
 	for _, p := range all(s, &s.provisions) {
 		p.resume()
+	}
+	for _, w := range all(s, &s.watches) {
+		w.resume()
 	}
 	for _, m := range all(s, &s.merges) {
 		m.resume()
