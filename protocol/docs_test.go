@@ -100,7 +100,7 @@ func TestDocumentedCodesByAction(t *testing.T) {
 	want := []string{
 		protocol.ActionAuthenticate, protocol.ActionSubscribe, protocol.ActionUnsubscribe, protocol.ActionAck,
 		protocol.ActionNack, protocol.ActionPublish, protocol.ActionProvide, protocol.ActionPause,
-		protocol.ActionDefine, protocol.ActionDescribe,
+		protocol.ActionDefine, protocol.ActionDescribe, protocol.ActionWatch,
 		protocol.ActionServe, protocol.ActionAnswer, protocol.ActionFetch, protocol.ActionSignal,
 	}
 	if !slices.Equal(actions, want) {
