@@ -15,4 +15,9 @@
 // Subscribe fixes the position and returns. The transport sends its answer and
 // the header, and then calls Subscription.Start. From then on the workers of the
 // topic network call the transport's Sink, which must not block.
+//
+// # Links
+//
+// A Go service in the same process is a client like others: Link joins it as a
+// principal, with a peer.Link. It goes through the same operations as a WebSocket.
 package gateway

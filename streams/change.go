@@ -77,6 +77,7 @@ func (t *Topic) stateLocked() State {
 func (t *Topic) changeLocked(f func()) {
 	before := t.stateLocked()
 	f()
+	t.net.observe(t.id)
 	if after := t.stateLocked(); after != before {
 		t.deferred = append(t.deferred, deferredChange{t.begun, after})
 		t.tellLocked()

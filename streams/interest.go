@@ -36,18 +36,32 @@ func (t *Topic) Interest() Interest { return t.interest() }
 // joinLocked counts an open in topic. The caller holds Topic.mu, at least for reading.
 func (t *Topic) joinLocked(inGroup bool) {
 	t.readers.Add(1)
-	if !inGroup && t.subscribers.Add(1) == 1 {
+	if inGroup {
+		return
+	}
+	n := t.subscribers.Add(1)
+	if n == 1 {
 		t.tellProvidersLocked()
+	}
+	if n <= 2 {
+		t.net.observe(t.id)
 	}
 }
 
 // leave undoes joinLocked.
 func (t *Topic) leave(inGroup bool) {
 	t.readers.Add(-1)
-	if !inGroup && t.subscribers.Add(-1) == 0 {
+	if inGroup {
+		return
+	}
+	n := t.subscribers.Add(-1)
+	if n == 0 {
 		t.mu.RLock()
 		defer t.mu.RUnlock()
 		t.tellProvidersLocked()
+	}
+	if n <= 1 {
+		t.net.observe(t.id)
 	}
 }
 
@@ -101,21 +115,25 @@ func (n *Network) countGroups(id ID, by int) {
 	if t := n.spaces[id.Space][id.Name]; t != nil {
 		t.setGroups(count)
 	}
+	n.observe(id)
 }
 
-// A notifier calls providers, so that nobody who opens or closes an in topic
+// A notified is what a notifier calls: an out topic, or an observation.
+type notified interface{ notify() }
+
+// A notifier calls providers and the Observer, so that nobody who opens or closes an in topic
 // waits for one. It has one goroutine, while there is somebody to call.
 type notifier struct {
 	mu      sync.Mutex // guards what follows
-	queue   []*OutTopic
+	queue   []notified
 	running bool
 	closed  bool
 
 	goroutine sync.WaitGroup
 }
 
-// add queues an out topic, which must not be in the queue.
-func (n *notifier) add(out *OutTopic) {
+// add queues what must not be in the queue.
+func (n *notifier) add(out notified) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -138,9 +156,9 @@ func (n *notifier) run() {
 	}
 }
 
-// next takes an out topic from the queue. If there is none, it returns nil and
-// the goroutine must end.
-func (n *notifier) next() *OutTopic {
+// next takes the first from the queue. If there is none, it returns nil and the
+// goroutine must end.
+func (n *notifier) next() notified {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.queue) == 0 || n.closed {

@@ -27,12 +27,14 @@ type Network struct {
 	workers   []*worker
 	logReader *logReader
 	notifier  notifier
-	retention *retention
-	relief    *relief
-	stop      context.CancelFunc
-	running   sync.WaitGroup
-	closed    atomic.Bool
-	skipped   atomic.Uint64 // see SkippedChanges
+
+	observations observations
+	retention    *retention
+	relief       *relief
+	stop         context.CancelFunc
+	running      sync.WaitGroup
+	closed       atomic.Bool
+	skipped      atomic.Uint64 // see SkippedChanges
 
 	mu     sync.RWMutex // guards what follows
 	spaces map[string]map[string]*Topic
@@ -213,6 +215,7 @@ func (n *Network) remove(t *Topic) {
 	if len(n.spaces[t.id.Space]) == 0 {
 		delete(n.spaces, t.id.Space)
 	}
+	n.observe(t.id)
 }
 
 // DeleteSpace deletes all topics of a space. It tries each, and returns all

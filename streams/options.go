@@ -52,7 +52,10 @@ type Options struct {
 	// message.
 	Clock *clock.Clock
 
-	// OnPanic is called when a method of a Consumer or a Provider panicked,
+	// Observer is told how topics stand. Nil if there is no other network.
+	Observer Observer
+
+	// OnPanic is called when a method of a Consumer, a Provider or the Observer panicked,
 	// with that one and the value, by the goroutine that panicked. The in topic
 	// has ended; the provider is called no more, and its out topic stays open.
 	OnPanic func(who, value any)

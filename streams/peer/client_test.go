@@ -267,6 +267,8 @@ func (f *fabric) Offered(space string, o peer.Offer, _ peer.Address) error {
 	return nil
 }
 
+func (f *fabric) Changed(streams.ID, streams.Standing) {}
+
 func (f *fabric) Withdrawn(space string, o peer.Offer, _ peer.Address) {
 	f.log = append(f.log, "withdrawn "+space+" "+o.Service)
 }

@@ -28,12 +28,23 @@ type Options struct {
 	Fabric Fabric
 }
 
-// A Fabric is what has to cross between hubs in several processes. It calls the
-// servers of other hubs by serving their services here, through a Link of its
-// own in each space, and it calls servers here through such a link on behalf of
-// callers elsewhere. Interest in topics crosses with the topics. Addresses are
-// unique without any help.
+// A Fabric is what connects this process with those of other machines: it is told
+// here what has to be known there. What is so there it does here, through a Link of
+// its own in each space, so it needs nothing that a client does not have.
+//
+//   - Interest: Changed tells it, and elsewhere it opens an in topic, which counts.
+//   - Provision, with pauses: Changed tells it, and elsewhere it opens an out topic.
+//   - Servers: Offered and Withdrawn tell it, and elsewhere it serves the service.
+//   - Calls and signals then come to it as to every server, and it makes them where
+//     the server is; with Hub.JoinAs under the address of the caller.
+//   - Names are services with a sole server: Offered may refuse one.
+//   - Fresh addresses and names are random, so that they need nobody's help.
+//
+// One value is given to Options of the hub and, as Observer, to those of its
+// network. In one process there is none.
 type Fabric interface {
+	streams.Observer
+
 	// Offered tells of a server that is about to be registered here. An error
 	// refuses it, for example because the service has a sole server elsewhere.
 	Offered(space string, o Offer, by Address) error
