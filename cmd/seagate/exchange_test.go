@@ -37,6 +37,8 @@ import (
 //	a>binary 00 ff                sends a binary message
 //	a>frame 81 80 00 00 00 00     sends bytes
 //	a>drop                        cuts the connection
+//	a>end                         closes its side of the connection
+//	lines a                       opens a connection to the lines listener; > and < lines are lines then
 //	a< {"id":1,...}               what comes next
 //	a,b< {"id":1,...}             what comes next on one of them
 //	a<close 1008 token_expired    the next is a close frame, and its reason begins so
@@ -83,7 +85,7 @@ func (s *step) rounds() int {
 	return s.times
 }
 
-var peerLine = regexp.MustCompile(`^([a-z0-9,]+(?:<|<close|<at last close|<end|>|>binary|>frame|>drop))(?: (.*))?$`)
+var peerLine = regexp.MustCompile(`^([a-z0-9,]+(?:<|<close|<at last close|<end|>|>binary|>frame|>drop|>end))(?: (.*))?$`)
 
 func readExchange(name string) (*exchange, error) {
 	text, err := os.ReadFile(name)
@@ -159,7 +161,7 @@ func (x *exchange) readStep(number int, line string) error {
 	} else {
 		s.verb, s.args, _ = strings.Cut(line, " ")
 		switch s.verb {
-		case "client", "token", "http", "ws", "log", "stop":
+		case "client", "token", "http", "ws", "lines", "log", "stop":
 		default:
 			return fmt.Errorf("%q is nothing that can be done", s.verb)
 		}

@@ -180,6 +180,9 @@ func TestEveryMessageIsShown(t *testing.T) {
 		`"cancelled":"timeout"`, `"cancelled":"caller_gone"`, `"cancelled":"cancelled"`,
 		`"action":"answer","success":true`, `"action":"answer","success":false`,
 		`"action":"fetch","success":true`, `"action":"fetch","success":false`, `"action":"fetch","result":`, `"action":"fetch","error":`,
+		`{"action":"listen","id":`, `{"action":"put","id":`, `{"action":"put","stream":`, `"header":true}`,
+		`{"action":"header","id":`, `{"action":"delete","id":`, `{"action":"hangup",`, `{"action":"close",`,
+		`{"action":"authenticate","id":`, `{"action":"error",`,
 		`"action":"signal","success":true,"reached":`, `"action":"signal","success":false`,
 	} {
 		if !slices.ContainsFunc(all, func(e expectation) bool { return strings.Contains(e.text, want) }) {

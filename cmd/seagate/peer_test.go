@@ -1,9 +1,11 @@
 package main_test
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,7 +23,8 @@ type peer struct {
 	t      testing.TB
 	inbox  chan event // as few as a socket would hold: who reads nothing gets nothing
 	closed chan struct{}
-	pings  atomic.Int64 // received
+	pings  atomic.Int64  // received
+	lines  *bufio.Reader // of a lines connection; nil for a WebSocket
 }
 
 // An event is a message, or the end of the connection.
@@ -53,15 +56,28 @@ func (g *gateway) dial(header ...string) *peer {
 }
 
 func newPeer(t testing.TB, conn *wstest.Conn, mute bool) *peer {
-	p := &peer{Conn: conn, t: t, inbox: make(chan event, 16), closed: make(chan struct{})}
+	p := &peer{Conn: conn, t: t}
+	p.start(mute)
+	return p
+}
+
+// newLinesPeer returns a peer whose messages are lines.
+func newLinesPeer(t testing.TB, nc net.Conn) *peer {
+	p := &peer{Conn: &wstest.Conn{Net: nc}, t: t, lines: bufio.NewReader(nc)}
+	p.start(false)
+	return p
+}
+
+// start reads until the test ends.
+func (p *peer) start(mute bool) {
+	p.inbox, p.closed = make(chan event, 16), make(chan struct{})
 	var reading sync.WaitGroup
 	reading.Go(func() { p.read(mute) })
-	t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		close(p.closed)
-		conn.Net.Close()
+		p.Net.Close()
 		reading.Wait()
 	})
-	return p
 }
 
 // read passes on what comes until the connection ends.
@@ -87,6 +103,13 @@ func (p *peer) read(mute bool) {
 
 // readOne returns false for what is none of a client's business.
 func (p *peer) readOne(mute bool) (event, bool) {
+	if p.lines != nil {
+		line, err := p.lines.ReadString('\n')
+		if err != nil {
+			return event{end: &wstest.CloseError{}}, true
+		}
+		return event{message: strings.TrimSuffix(line, "\n")}, true
+	}
 	opcode, payload, err := p.ReadFrame()
 	switch {
 	case isTimeout(err): // silence is no end

@@ -89,6 +89,8 @@ func (r *replay) take() error {
 		return r.raw(s.sent)
 	case "ws":
 		return r.connect()
+	case "lines":
+		return r.connectLines()
 	case "log":
 		r.gateway.awaitLog(s.args)
 		return nil
@@ -296,6 +298,15 @@ func (r *replay) connect() error {
 	return r.compare(response, body)
 }
 
+// connectLines opens a connection to the lines listener.
+func (r *replay) connectLines() error {
+	nc, err := net.Dial("tcp", r.gateway.lines)
+	if err == nil {
+		r.peers[r.step.args] = newLinesPeer(r.t, nc)
+	}
+	return err
+}
+
 func (r *replay) send(p *peer, what string) error {
 	if p == nil {
 		return fmt.Errorf("there is no such connection")
@@ -304,11 +315,15 @@ func (r *replay) send(p *peer, what string) error {
 	if err != nil {
 		return err
 	}
-	switch what {
-	case "":
+	switch {
+	case what == "" && p.lines != nil:
+		return p.Write([]byte(text + "\n"))
+	case what == "":
 		p.Send(text)
 		return nil
-	case "drop":
+	case what == "end":
+		return p.Net.(*net.TCPConn).CloseWrite()
+	case what == "drop":
 		return p.Net.Close()
 	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
