@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -29,4 +30,51 @@ func TestSubscribeToSeveralStreams(t *testing.T) {
 			t.Errorf("subscribe %v ended with %d, want 2: %s", args, out.code, out.notes)
 		}
 	}
+}
+
+// Memory is bounded while the consumer of a merged subscription sleeps and 200,000 messages
+// wait (with the race detector 40,000), over a socket; then it gets all of them in order. The log has what they cost.
+func TestAMergedSubscriptionThatSleeps(t *testing.T) {
+	const batch, bytes = 1000, 600
+	streams, batches := []string{"a", "b"}, 100
+	if raceDetector {
+		batches = 20
+	}
+	total := len(streams) * batches * batch
+	g := start(t, "GOGC=50")
+	before := g.metrics()
+	pad := strings.Repeat("x", bytes)
+	for k, stream := range streams {
+		g.ok(root, "POST", "/streams/"+stream+"/define", `{"version":1,"fields":[{"name":"n","type":"integer"},{"name":"pad","type":"string"}]}`)
+		for i := range batches {
+			var body []string
+			for j := range batch {
+				body = append(body, fmt.Sprintf(`{"n":%d,"pad":%q}`, (i*batch+j)*len(streams)+k, pad))
+			}
+			g.ok(root, "POST", "/streams/"+stream+"/publish", "["+strings.Join(body, ",")+"]")
+		}
+	}
+	p := g.login(root, "root")
+	p.Send(`{"id":2,"action":"subscribe","payload":["a","b"],"sync":{"by":"$.n"},"from":"earliest"}`)
+	p.want(`{"id":2,"action":"subscription","success":true,"streamNames":["a","b"],"payload":2}`)
+	queued := -1.0
+	eventually(t, "that the gateway waits for the consumer", func() bool {
+		last := queued
+		queued = g.metric("seagate_queue_bytes")
+		return queued > 0 && queued == last
+	})
+	asleep := g.metrics()
+	heap := asleep["go_memstats_heap_inuse_bytes"] - before["go_memstats_heap_inuse_bytes"]
+	if heap > float64(total*bytes/2) {
+		t.Errorf("%d messages of %d bytes wait, and take %.1f MiB of heap", total, bytes, heap/(1<<20))
+	}
+	for n := range total {
+		want := fmt.Sprintf(`{"id":2,"action":"subscription","streamName":"%s","payload":{"n":%d,"pad":"%s"}}`, streams[n%len(streams)], n, pad)
+		if got := p.next(); got.message != want {
+			t.Fatalf("message %d is\n%v\nwant\n%s", n, got, want)
+		}
+	}
+	after := g.metrics()
+	t.Logf("%d messages: %.1f MiB of heap more while they wait, %.0f bytes of it queued; %.1f µs of CPU each",
+		total, heap/(1<<20), queued, (after["process_cpu_seconds_total"]-asleep["process_cpu_seconds_total"])*1e6/float64(total))
 }
