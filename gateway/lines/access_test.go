@@ -62,25 +62,31 @@ func TestAStrangersLineIsShort(t *testing.T) {
 // A token listens, to what its filter passes, and does nothing else. It ends when it
 // expires.
 func TestTokensListenOnly(t *testing.T) {
-	b := newBench(t, setup{options: strangers})
-	b.define("boiler")
-	expires := time.Now().Add(2 * time.Second)
-	p := b.dial()
-	p.send(b.authenticate(b.token(expires, `,"filter":{"t":"eq","e":[{"t":"path","e":"$.n"},{"t":"number","e":2}]}`)))
-	p.want(`{"action":"authenticate","success":true,"jailId":"root"}`)
-	p.send(`{"action":"listen","id":1,"stream":"boiler"}`, `{"action":"put","stream":"boiler","message":{"n":2}}`,
-		`{"action":"header","stream":"boiler","message":{"n":2}}`, `{"action":"delete","stream":"boiler"}`, `{"action":"listen","stream":"job"}`)
-	p.want(`{"action":"listen","id":1,"stream":"boiler"}`)
-	for range 3 {
-		p.wantError(``, `,"code":"forbidden","stream":"boiler"`)
-	}
-	p.wantError(``, `,"code":"stream_not_found","stream":"job"`)
-	b.publish("boiler", `{"n":1}`, `{"n":2}`, `{"n":3}`)
-	p.want(`{"action":"put","stream":"boiler","message":{"n":2}}`)
-	p.wantError(``, `,"code":"token_expired"`)
-	p.wantEnd()
-	if n := b.JobStreams(); n != 0 {
-		t.Errorf("a token made %d job streams", n)
+	for _, others := range []string{"are refused", "wait"} { // subscriptions over WebSocket to what is not there
+		t.Run("others "+others, func(t *testing.T) {
+			b := newBench(t, setup{options: strangers, parts: func(o *gatewaytest.Options) {
+				o.Settings.AwaitUndefined = others == "wait"
+			}})
+			b.define("boiler")
+			expires := time.Now().Add(2 * time.Second)
+			p := b.dial()
+			p.send(b.authenticate(b.token(expires, `,"filter":{"t":"eq","e":[{"t":"path","e":"$.n"},{"t":"number","e":2}]}`)))
+			p.want(`{"action":"authenticate","success":true,"jailId":"root"}`)
+			p.send(`{"action":"listen","id":1,"stream":"boiler"}`, `{"action":"put","stream":"boiler","message":{"n":2}}`,
+				`{"action":"header","stream":"boiler","message":{"n":2}}`, `{"action":"delete","stream":"boiler"}`, `{"action":"listen","stream":"job"}`)
+			p.want(`{"action":"listen","id":1,"stream":"boiler"}`)
+			for range 3 {
+				p.wantError(``, `,"code":"forbidden","stream":"boiler"`)
+			}
+			p.wantError(``, `,"code":"stream_not_found","stream":"job"`)
+			b.publish("boiler", `{"n":1}`, `{"n":2}`, `{"n":3}`)
+			p.want(`{"action":"put","stream":"boiler","message":{"n":2}}`)
+			p.wantError(``, `,"code":"token_expired"`)
+			p.wantEnd()
+			if n := b.JobStreams(); n != 0 {
+				t.Errorf("a token made %d job streams", n)
+			}
+		})
 	}
 }
 
