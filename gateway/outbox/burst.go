@@ -90,8 +90,10 @@ func (o *Outbox) writeHeldLocked() {
 	if written == len(o.queue) {
 		giveBuffer(o.queue)
 		o.queue = nil
+		o.releaseLocked()
 		return
 	}
 	o.queue = o.queue[:copy(o.queue, o.queue[written:])]
+	o.releaseLocked()
 	o.flushLocked()
 }

@@ -258,3 +258,19 @@ func TestQueuedBytesAreHeldUntilTheyAreRead(t *testing.T) {
 		}
 	})
 }
+
+// Bytes that a burst kept back are held until it ends, and no longer.
+func TestBytesOfABurstAreHeldUntilItEnds(t *testing.T) {
+	a := &account{most: 1000}
+	o, peer, _ := overTCP(t)
+	var b Burst
+	b.Hold(o)
+	if !o.SendHeld(1<<20, []byte("result"), a) || a.held != len("result") {
+		t.Fatalf("%d bytes are held in a burst", a.held)
+	}
+	b.Release()
+	wantRead(t, peer, "result")
+	if a.held != 0 {
+		t.Errorf("%d bytes are held after the burst", a.held)
+	}
+}
