@@ -193,6 +193,7 @@ func (c *conn) handle(message []byte) error {
 	switch {
 	case after == before:
 	case after == session.Refused:
+		c.endRestDeadline()
 		c.setReadDeadline(refusalGrace)
 	default:
 		c.setReadDeadline(0)

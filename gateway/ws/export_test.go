@@ -9,3 +9,16 @@ func (s *Server) Resting() (n int) {
 	}
 	return n
 }
+
+// CloseResting makes every attempt to rest fail.
+func (s *Server) CloseResting() { s.resting.close() }
+
+// NeverResting returns how many connections have given up to rest.
+func (s *Server) NeverResting() (n int) {
+	for _, c := range s.all() {
+		if c.rest.never.Load() {
+			n++
+		}
+	}
+	return n
+}

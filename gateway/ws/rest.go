@@ -54,14 +54,21 @@ func (r *resting) put(c *conn) bool {
 	r.mu.Lock()
 	r.conns[c.id] = c
 	r.mu.Unlock()
-	c.rest.asleep.Store(true)
 	first := !c.rest.watched
 	c.rest.watched = true
+	c.rest.asleep.Store(true)
+	err := r.sockets().Watch(c.source.raw, c.id, first)
 	// Whoever has ended the connection before it was asleep has woken nobody.
-	if r.sockets().Watch(c.source.raw, c.id, first) == nil && c.ended.Load() == nil && !c.out.Ended() {
+	if err == nil && c.ended.Load() == nil && !c.out.Ended() {
 		return true
 	}
-	return !c.rest.asleep.CompareAndSwap(true, false) // or it is awake, and has a goroutine already
+	if !c.rest.asleep.CompareAndSwap(true, false) {
+		return true // it is awake, and has a goroutine already
+	}
+	if err != nil {
+		c.rest.never.Store(true) // or it would try again at once, and keep a core busy
+	}
+	return false
 }
 
 func (r *resting) remove(c *conn) {
@@ -80,6 +87,7 @@ func (r *resting) close() {
 // A restState is what a connection knows of its rest.
 type restState struct {
 	asleep atomic.Bool // it has no goroutine; whoever sets it to false starts one
+	never  atomic.Bool // it cannot be watched, and keeps its goroutine
 
 	// Owned by the reader.
 	watched  bool      // the connection has rested before
@@ -96,8 +104,8 @@ func (c *conn) wake() {
 
 // mayRest reports whether the connection waits for nothing but its client.
 func (c *conn) mayRest() bool {
-	return c.source.raw != nil && c.server.resting.sockets() != nil && !c.in.unfinished() &&
-		c.session.State() == session.Authenticated && c.ended.Load() == nil
+	return c.source.raw != nil && c.server.resting.sockets() != nil && !c.rest.never.Load() && !c.in.unfinished() &&
+		c.session.State() == session.Authenticated && c.ended.Load() == nil && !c.out.Ended()
 }
 
 // readOrRest waits for bytes and handles the frames that they complete. If nothing comes
@@ -105,6 +113,7 @@ func (c *conn) mayRest() bool {
 // must end, and touch nothing of the connection any more.
 func (c *conn) readOrRest() (atRest bool, err error) {
 	if !c.mayRest() {
+		c.endRestDeadline() // the rest of a message may take longer
 		return false, c.readSome()
 	}
 	now := time.Now()
@@ -118,10 +127,7 @@ func (c *conn) readOrRest() (atRest bool, err error) {
 		}
 		return false, nil
 	}
-	if !c.rest.deadline.IsZero() {
-		c.rest.deadline = time.Time{}
-		c.setReadDeadline(0)
-	}
+	c.endRestDeadline()
 	came, err := c.source.poll()
 	switch {
 	case err != nil:
@@ -131,4 +137,12 @@ func (c *conn) readOrRest() (atRest bool, err error) {
 	}
 	c.out.Heard()
 	return false, c.handleFrames()
+}
+
+// endRestDeadline ends the read deadline if readOrRest has set it.
+func (c *conn) endRestDeadline() {
+	if !c.rest.deadline.IsZero() {
+		c.rest.deadline = time.Time{}
+		c.setReadDeadline(0)
+	}
 }

@@ -4,6 +4,7 @@ package ws_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -85,5 +86,36 @@ func TestWakingLosesNothing(t *testing.T) {
 		for i := range burst {
 			c.WantPublished(2+n*burst+i, 1+n*burst+i)
 		}
+	}
+}
+
+// A client may send a message in pieces, however long it takes, also right after another one.
+func TestAMessageInPiecesMayTakeLongerThanUntilRest(t *testing.T) {
+	b := newBench(t, setup{})
+	c, other := b.login(), b.login()
+	c.Send(`{"id":2,"action":"publish","streamName":"boiler","payload":{"n":1}}`)
+	c.WantPublished(2, 1)
+	pieces := wstest.Frame(true, wstest.Text, []byte(`{"id":3,"action":"publish","streamName":"boiler","payload":{"n":2}}`))
+	c.SendRaw(pieces[:20])
+	// The other one begins to rest some time after the deadline that c had.
+	for id := range 3 {
+		b.await("the other connection rests", func() bool { return b.server.Resting() == 1 })
+		other.Send(fmt.Sprintf(`{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":3}}`, id+2))
+		other.WantPublished(id+2, id+2)
+	}
+	c.SendRaw(pieces[20:])
+	c.WantPublished(3, 5)
+}
+
+// A connection that cannot be watched keeps its goroutine, which waits and does not try again.
+func TestAConnectionThatCannotBeWatchedIsServed(t *testing.T) {
+	b := newBench(t, setup{})
+	c := b.login()
+	b.server.CloseResting()
+	b.await("the connection gives up to rest", func() bool { return b.server.NeverResting() == 1 })
+	c.Send(`{"id":2,"action":"publish","streamName":"boiler","payload":{"n":1}}`)
+	c.WantPublished(2, 1)
+	if n := b.server.Resting(); n != 0 {
+		t.Errorf("%d connections rest", n)
 	}
 }
