@@ -42,6 +42,7 @@ func (c *conn) awaitMessage() error {
 	switch number := c.partial.handled + 1; {
 	case c.in.unfinished() && c.partial.watched != number:
 		c.partial.watched = number
+		c.rest.deadline = time.Time{} // replaced, also if it would have come first
 		c.setReadDeadline(c.server.opts.MessageTimeout)
 	case !c.in.unfinished() && c.partial.watched != 0:
 		c.partial.watched = 0

@@ -113,7 +113,6 @@ func (c *conn) mayRest() bool {
 // must end, and touch nothing of the connection any more.
 func (c *conn) readOrRest() (atRest bool, err error) {
 	if !c.mayRest() {
-		c.endRestDeadline() // the rest of a message may take longer
 		return false, c.readSome()
 	}
 	now := time.Now()

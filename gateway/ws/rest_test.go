@@ -119,3 +119,13 @@ func TestAConnectionThatCannotBeWatchedIsServed(t *testing.T) {
 		t.Errorf("%d connections rest", n)
 	}
 }
+
+// The time of a message in pieces is bounded, also right after another message.
+func TestAMessageThatDoesNotEndIsRefusedRightAfterAnother(t *testing.T) {
+	b := newBench(t, setup{options: func(o *ws.Options) { o.MessageTimeout = time.Second }})
+	c := b.login()
+	c.Send(`{"id":2,"action":"publish","streamName":"boiler","payload":{"n":1}}`)
+	c.WantPublished(2, 1)
+	c.SendRaw(wstest.Frame(true, wstest.Text, []byte(`{"id":3,"action":"publish"}`))[:20])
+	c.WantClose(1008, "invalid_request")
+}
