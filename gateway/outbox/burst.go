@@ -31,6 +31,15 @@ func (b *Burst) Join(o *Outbox) {
 	}
 }
 
+// HoldAlone lets the burst go on with this outbox alone, if it holds others: before what
+// may wait.
+func (b *Burst) HoldAlone(o *Outbox) {
+	if len(b.held) > 1 {
+		b.Release()
+		b.Hold(o)
+	}
+}
+
 // maxHeld bounds the outboxes of a burst, which are searched one by one.
 const maxHeld = 32
 

@@ -314,6 +314,13 @@ func (o *Outbox) Ended() bool {
 	return o.ended
 }
 
+// HasRoom reports whether AwaitRoom would not wait.
+func (o *Outbox) HasRoom() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.queuedLocked() <= o.opts.Budget || o.ended
+}
+
 // AwaitRoom waits until the queue is within its budget, or the outbox has
 // ended.
 func (o *Outbox) AwaitRoom() {

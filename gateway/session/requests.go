@@ -13,6 +13,7 @@ func (s *Session) publish(r protocol.Request) {
 	if s.answers.Pending() >= s.opts.PublishesInFlight {
 		s.burst.Release()
 	}
+	s.burst.HoldAlone(s.out) // the log may be slow
 	place := s.answers.Reserve(s.opts.PublishesInFlight)
 	request, err := r.Publish()
 	if err != nil {

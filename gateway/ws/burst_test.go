@@ -7,7 +7,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
 )
 
@@ -253,4 +256,39 @@ func nextWith(c *wstest.Conn, text string) (string, *wstest.CloseError) {
 func number(message, behind string) (n int) {
 	fmt.Sscan(message[strings.Index(message, behind)+len(behind):], &n)
 	return n
+}
+
+// A server that sends requests and reads no answers holds up no results that it has given
+// before.
+func TestResultsDoNotWaitForAServerThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		b := newBench(t, setup{listener: l, options: func(o *ws.Options) {
+			o.QueuedBytes, o.PingInterval, o.StallTimeout = 300, time.Hour, time.Hour
+		}})
+		connect := func() *wstest.Conn {
+			c, _ := wstest.Over(t, l.dial(t), "/")
+			return b.authenticate(c)
+		}
+		server, caller := connect(), connect()
+		server.Send(`{"id":2,"action":"serve","payload":{"service":"s","procedures":["p"]}}`)
+		server.Want(`{"id":2,"action":"serve","success":true}`)
+		caller.Send(`{"id":2,"action":"fetch","payload":{"service":"s","procedure":"p"}}`)
+		caller.Want(`{"id":2,"action":"fetch","success":true}`)
+		if m, closed := server.Next(); closed != nil {
+			t.Fatal(m, closed)
+		}
+		requests := []string{`{"id":3,"action":"answer","payload":{"serve":2,"call":1,"result":1}}`}
+		for range 8 {
+			requests = append(requests, `{"id":4,"action":"signal","payload":1}`)
+		}
+		go together(server, requests...)
+		caller.Net.SetReadDeadline(time.Now().Add(time.Minute))
+		if m, closed := caller.Next(); closed != nil || !strings.Contains(m, `"result":1`) {
+			t.Errorf("got %s, %v", m, closed)
+		}
+		server.Net.Close()
+		caller.Net.Close()
+		synctest.Wait()
+	})
 }
