@@ -279,8 +279,8 @@ func TestResultsDoNotWaitForAServerThatDoesNotRead(t *testing.T) {
 			t.Fatal(m, closed)
 		}
 		requests := []string{`{"id":3,"action":"answer","payload":{"serve":2,"call":1,"result":1}}`}
-		for range 8 {
-			requests = append(requests, `{"id":4,"action":"signal","payload":1}`)
+		for id := range 8 {
+			requests = append(requests, fmt.Sprintf(`{"id":%d,"action":"signal","payload":1}`, 4+id))
 		}
 		go together(server, requests...)
 		caller.Net.SetReadDeadline(time.Now().Add(time.Minute))
