@@ -104,47 +104,56 @@ type record struct {
 type stored struct {
 	history  *schema.History
 	revision uint64
-	bytes    int64 // of the record's value
+	size     size
 }
 
-// inMemory is about how many bytes of memory a byte of a definition takes: parsed, and compiled.
-const inMemory = 4
+// A size is what definitions take.
+type size struct {
+	bytes  int64 // of the record's value
+	memory int64
+}
+
+func sizeOf(h *schema.History, value []byte) size {
+	return size{int64(len(value)), h.Memory(int64(len(value)))}
+}
+
+func (s size) minus(other size) size { return size{s.bytes - other.bytes, s.memory - other.memory} }
 
 // set replaces what the record holds, charges the jail for the difference, and returns what it
 // held before.
 func (r *record) set(next *stored) (last *stored) {
 	last = r.stored.Swap(next)
-	grown := int64(0)
+	var now, before size
 	if next != nil {
-		grown += next.bytes
+		now = next.size
 	}
 	if last != nil {
-		grown -= last.bytes
+		before = last.size
 	}
-	r.charge(grown)
+	r.charge(now.minus(before))
 	return last
 }
 
-func (r *record) charge(bytes int64) {
+func (r *record) charge(s size) {
 	account := r.table.quotas.Account(r.id.Space)
-	account.Add(quota.Definitions, bytes)
-	account.Add(quota.Disk, bytes)
-	account.Add(quota.Memory, inMemory*bytes)
+	account.Add(quota.Definitions, s.bytes)
+	account.Add(quota.Disk, s.bytes)
+	account.Add(quota.Memory, s.memory)
 }
 
-// reserve charges the jail for bytes more, or returns a *quota.Exceeded.
-func (r *record) reserve(bytes int64) error {
+// reserve charges the jail for what is added, or returns a *quota.Exceeded.
+func (r *record) reserve(s size) error {
 	account := r.table.quotas.Account(r.id.Space)
-	if err := account.Reserve(quota.Definitions, bytes); err != nil {
+	if err := account.Reserve(quota.Definitions, s.bytes); err != nil {
 		return err
 	}
-	if err := account.Reserve(quota.Disk, bytes); err != nil {
-		account.Add(quota.Definitions, -bytes)
+	if err := account.Reserve(quota.Disk, s.bytes); err != nil {
+		account.Add(quota.Definitions, -s.bytes)
 		return err
 	}
-	if err := account.Reserve(quota.Memory, inMemory*bytes); err != nil {
-		account.Add(quota.Definitions, -bytes)
-		account.Add(quota.Disk, -bytes)
+	if err := account.Reserve(quota.Memory, s.memory); err != nil {
+		account.Add(quota.Definitions, -s.bytes)
+		account.Add(quota.Disk, -s.bytes)
 		return err
 	}
 	return nil
@@ -185,15 +194,16 @@ func (r *record) defineByMemory(ctx context.Context, next *schema.Schema) (schem
 		return schema.Outcome{}, err
 	}
 	value, last := after.Encode(), r.stored.Load()
-	grown := int64(len(value))
+	grown := sizeOf(after, value)
 	if last != nil {
-		grown = max(grown-last.bytes, 0)
+		grown = grown.minus(last.size)
+		grown = size{max(grown.bytes, 0), max(grown.memory, 0)}
 	}
 	if err := r.reserve(grown); err != nil {
 		return schema.Outcome{}, err
 	}
-	defer r.charge(-grown) // write charges what it has written
-	if before == nil {     // counted first: see Catalog.reserve
+	defer r.charge(size{}.minus(grown)) // write charges what it has written
+	if before == nil {                  // counted first: see Catalog.reserve
 		if err := r.table.reserve(r.id); err != nil {
 			return schema.Outcome{}, err
 		}
@@ -217,7 +227,7 @@ func (r *record) write(ctx context.Context, after *schema.History, value []byte)
 	if err != nil {
 		return fmt.Errorf("write the definition of %q: %w", r.id.Name, err)
 	}
-	r.set(&stored{after, revision, int64(len(value))})
+	r.set(&stored{after, revision, sizeOf(after, value)})
 	return nil
 }
 
@@ -241,7 +251,7 @@ func (r *record) load(from storage.Record) error {
 	if err != nil {
 		return fmt.Errorf("catalog: record %q of table %q is damaged: %w", from.Key, r.table.name, err)
 	}
-	if r.set(&stored{h, from.Revision, int64(len(from.Value))}) == nil {
+	if r.set(&stored{h, from.Revision, sizeOf(h, from.Value)}) == nil {
 		r.table.count(r.id, 1)
 	}
 	return nil

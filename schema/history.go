@@ -35,6 +35,22 @@ func (h *History) Versions() []*Definition {
 	return h.versions
 }
 
+// Memory returns about how many bytes of memory the history takes, with the current version
+// compiled, if its record has so many bytes. Measured with 1,000 fields: 1.2 to 2.7 bytes for
+// each of the record when it is parsed, and 1.3 to 2.1 KB for each field when it is compiled,
+// with names of 10 and of 250 bytes.
+func (h *History) Memory(recordBytes int64) int64 {
+	current := h.current.Definition
+	return 3*recordBytes + 4*int64(len(current.AppendJSON(nil))) + 1300*int64(fieldsIn(current.Fields))
+}
+
+func fieldsIn(fields []Field) (n int) {
+	for _, f := range fields {
+		n += 1 + fieldsIn(f.Fields)
+	}
+	return n
+}
+
 // A Change says what a definition does to its stream.
 type Change string
 
