@@ -28,9 +28,10 @@ func New(defaults Limits) *Book {
 	return b
 }
 
-// Account returns the account of the jail with the uid, and makes it if there is none.
+// Account returns the account of the jail with the uid, and makes it if there is none. What
+// belongs to no jail, such as the stream of the health check, has the uid "" and no account.
 func (b *Book) Account(jail string) *Account {
-	if b == nil {
+	if b == nil || jail == "" {
 		return nil
 	}
 	if a, ok := b.accounts.Load(jail); ok {

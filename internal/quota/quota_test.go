@@ -76,6 +76,9 @@ func TestHogIsRefusedWhenTheDiskIsShort(t *testing.T) {
 		t.Errorf("the hog: %v", err)
 	}
 	b.SetFreeDisk(5000, false)
+	if err := b.Account("").Reserve(quota.Disk, 5000); err != nil || b.Total(quota.Disk) != 1050 {
+		t.Errorf("what belongs to no jail counts: %v", err)
+	}
 	if err := hog.Reserve(quota.Disk, 50); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
