@@ -254,3 +254,30 @@ func TestVersion(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A backup has its digest beside it, and restore refuses a file that does not fit it.
+func TestABackupHasADigest(t *testing.T) {
+	_, file := backedUp(t)
+	digest, err := os.ReadFile(file + ".sha256")
+	if err != nil || !strings.HasSuffix(string(digest), "  "+filepath.Base(file)+"\n") {
+		t.Fatalf("%q, %v", digest, err)
+	}
+	other := strings.Repeat("0", 64) + "  seagate.tar\n"
+	for text, want := range map[string]string{other: "is not the file that was written", "nonsense": "is damaged"} {
+		if err := os.WriteFile(file+".sha256", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(t.TempDir(), "data")
+		r := command(t, nil, "restore", file, "--data", folder)
+		if r.code != 1 || !strings.Contains(r.notes, want) {
+			t.Errorf("%q: %d, %s", text, r.code, r.notes)
+		}
+		if _, err := os.Stat(folder); err == nil {
+			t.Error("there is a data folder")
+		}
+	}
+	if err := os.WriteFile(file+".sha256", digest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, nil, "restore", file, "--data", filepath.Join(t.TempDir(), "data"))
+}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +61,15 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 			err = errors.Join(err, undo(dir, partial, made))
 		}
 	}()
-	archive, err := unpack(partial, reading{ctx, from})
+	sum := sha256.New()
+	source := io.TeeReader(reading{ctx, from}, sum)
+	archive, err := unpack(partial, source)
+	if err == nil {
+		_, err = io.Copy(io.Discard, source) // a tar has padding after its end
+	}
+	if err == nil {
+		err = compareDigest(c.Args[0], sum.Sum(nil))
+	}
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
@@ -72,6 +82,19 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 	}
 	result := restored{dir, archive.CreatedAt, foundIn(report)}
 	return c.Done(result, "%s is restored to its state at %s; %v", dir, archive.CreatedAt.Format(time.RFC3339), result.found)
+}
+
+// compareDigest returns an error if there is a digest beside the backup, and it is that of
+// another file.
+func compareDigest(backup string, sum []byte) error {
+	if backup == "-" {
+		return nil
+	}
+	want, err := cli.ReadDigest(backup)
+	if err != nil || want == nil || bytes.Equal(sum, want) {
+		return err
+	}
+	return fmt.Errorf("%s is not the file that was written: its SHA-256 is %x, and %s has %x", backup, sum, backup+cli.DigestSuffix, want)
 }
 
 func openBackup(c *cli.Console) (io.ReadCloser, error) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ func backupCommand() *cobra.Command {
 	cmd.Long = `Back up everything that a gateway keeps, as it is at one moment, while the gateway
 runs: all jails, clients, streams with their messages, and groups. The file is a
 tar that only this user can read. It is checked while it is written, and gets its
-name once it is complete.
+name once it is complete. FILE.sha256 has its digest, and ` + "`seagate restore`" + ` checks it.
 
 ` + "`seagate restore`" + ` creates a data folder from it.`
 	cmd.Example = `  seagate backup /var/backups/seagate.tar
@@ -79,11 +80,15 @@ func backupToFile(ctx context.Context, t *task, name string) (err error) {
 			err = errors.Join(err, gone)
 		}
 	}()
-	archive, err := download(ctx, t, file)
+	sum := sha256.New()
+	archive, err := download(ctx, t, io.MultiWriter(file, sum))
 	if err := errors.Join(err, durable.SyncAndClose(file, nil)); err != nil {
 		return err
 	}
 	if err := mustBeFree(name); err != nil { // somebody else may have created it
+		return err
+	}
+	if err := writeDigest(name, sum.Sum(nil)); err != nil {
 		return err
 	}
 	if err := durable.Rename(name+partial, name); err != nil {
