@@ -57,6 +57,9 @@ type Request struct {
 	// and those that were dropped. It is called after the Sink and as the Sink is.
 	Passed func(next uint64)
 
+	// Owner, if it is not nil, is whose subscriptions share a turn: see streams.Owner.
+	Owner *streams.Owner
+
 	// TellGaps: the sink is told of gaps. Otherwise Settings.SkipGaps decides.
 	TellGaps bool
 
@@ -181,6 +184,9 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	return s, nil
 }
 
+// NewOwner returns the owner of the subscriptions of one connection.
+func (g *Gateway) NewOwner() *streams.Owner { return streams.NewOwner(g.shards.Add(1)) }
+
 // shares reports whether the subscription is in a group.
 func (s *Subscription) shares() bool {
 	r, p := &s.request, s.principal
@@ -244,7 +250,13 @@ func (s *Subscription) join(ctx context.Context, topic *streams.Topic, r Request
 }
 
 func (s *Subscription) joinAlone(ctx context.Context, topic *streams.Topic, r Request, at *place) error {
-	in, joined, err := topic.In(ctx, consumer{s}, s.gateway.shards.Add(1), r.From.from())
+	var shard uint32
+	if r.Owner != nil {
+		shard = r.Owner.Shard()
+	} else {
+		shard = s.gateway.shards.Add(1)
+	}
+	in, joined, err := topic.In(ctx, consumer{s}, shard, r.From.from())
 	if err != nil {
 		return err
 	}
@@ -447,11 +459,14 @@ func (c consumer) deliver(b *streams.Batch) int {
 	}
 	if c.filter == nil {
 		taken, _ := c.sink.Deliver(b, nil)
+		charge(b, taken)
 		return taken
 	}
 	share := visible(b, c.filter).share
 	if len(share) > 0 {
-		if taken, _ := c.sink.Deliver(b, share); taken < len(share) {
+		taken, _ := c.sink.Deliver(b, share)
+		charge(b, taken)
+		if taken < len(share) {
 			return share[taken].Index
 		}
 	}
@@ -460,7 +475,22 @@ func (c consumer) deliver(b *streams.Batch) int {
 
 func (c consumer) State(s streams.State) bool { return c.request.State == nil || c.request.State(s) }
 func (c consumer) Resumed() bool              { return c.request.Resumed == nil || c.request.Resumed() }
+func (c consumer) Owner() *streams.Owner      { return c.request.Owner }
 func (c consumer) End(err error)              { c.end(err) }
+
+// What a delivery costs, in the unit of streams.Batch.Spend: above all a write to a socket,
+// and the bytes that are encoded and copied.
+const (
+	deliveryWork  = 500
+	copiedPerStep = 64
+)
+
+// charge charges a batch for what a sink took of it.
+func charge(b *streams.Batch, taken int) {
+	if taken > 0 {
+		b.Spend(deliveryWork + b.Bytes()*taken/len(b.Messages)/copiedPerStep)
+	}
+}
 
 func (c consumer) Gap(first, last uint64) {
 	c.gateway.Metrics.MessagesLost.Add(float64(last - first + 1))
@@ -482,7 +512,9 @@ func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag 
 	if !m.principal.Current() { // its connection is about to end
 		return 0, 0
 	}
-	return m.sink.Deliver(b, share)
+	taken, tag = m.sink.Deliver(b, share)
+	charge(b, taken)
+	return taken, tag
 }
 
 func (m member) Gap(first, last uint64) (tag uint64, told bool) { return m.gap(first, last) }

@@ -16,7 +16,8 @@ type InTopic struct {
 	started  atomic.Bool
 	resumed  atomic.Bool // Resume was called, and the worker has not seen it yet
 	closed   atomic.Bool
-	inGroup  bool // it is no subscriber; see InGroup
+	inGroup  bool   // it is no subscriber; see InGroup
+	owner    *Owner // nil for none
 
 	// Owned by the shard's worker once started.
 	at    cursor
@@ -84,6 +85,9 @@ func (t *Topic) open(ctx context.Context, in *InTopic, shard uint32, from StartA
 	}
 	in.topic, in.shard = t, t.shards[int(shard)%len(t.shards)]
 	in.at, in.told, in.fromOldest = at, t.told, from.kind == earliest
+	if owned, ok := in.consumer.(Owned); ok {
+		in.owner = owned.Owner()
+	}
 	in.shard.openLocked(in)
 	t.joinLocked(in.inGroup)
 	return in, Joined{State: t.told, Header: t.headerLocked(), Next: at.seq, Bounds: t.readableLocked()}, nil
@@ -156,9 +160,13 @@ func (in *InTopic) confirmResume() (hasRoom bool) {
 	return in.consumer.Resumed()
 }
 
-// fail ends the in topic for a panic that was not its consumer's.
+// fail ends the in topic for a panic that was not its consumer's, if it is live or catches
+// up: during a pass it may be in a list that it has left.
 func (in *InTopic) fail() {
 	defer panics.Contain("delivery") // in may be what was wrong
+	if in.phase != live && in.phase != catching {
+		return
+	}
 	in.phase = in.offer(segment{kind: end, err: errPanicked}, nil)
 }
 

@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"seagate/internal/panics"
@@ -21,21 +22,35 @@ type logRead struct {
 	done    chan struct{} // closed when the shard has offered the segment
 }
 
-// A logReader reads logs for shards, so that no worker waits for a disk.
+// A logReader reads logs for shards, so that no worker waits for a disk. It serves spaces
+// in turn.
 type logReader struct {
 	ctx context.Context // ends with the network
 
-	mu      sync.Mutex // guards what follows
-	queue   []*logRead
-	running int // goroutines
+	mu      sync.Mutex            // guards what follows
+	spaces  map[string]*readQueue // those with reads that wait or are under way
+	turns   []*readQueue          // those with reads that wait; the next one first
+	running int                   // goroutines
 	closed  bool
 
 	goroutines sync.WaitGroup
 }
 
-// maxLogReads is the number of segments that are being read or held in memory
-// at a time: enough to keep a disk busy.
-const maxLogReads = 8
+// A readQueue is the reads of one space.
+type readQueue struct {
+	space    string
+	waiting  []*logRead
+	underWay int
+}
+
+const (
+	// maxLogReads is the number of segments that are being read or held in memory
+	// at a time: enough to keep a disk busy.
+	maxLogReads = 8
+	// maxSpaceReads is how many of them one space may have, so that others need not
+	// wait until its workers have delivered what it read.
+	maxSpaceReads = 6
+)
 
 // add queues a read. Its shard gets the result by postRead, unless the network
 // closes first.
@@ -45,19 +60,31 @@ func (l *logReader) add(r *logRead) {
 	if l.closed {
 		return
 	}
-	l.queue = append(l.queue, r)
-	if l.running < maxLogReads {
+	space := r.shard.topic.id.Space
+	q := l.spaces[space]
+	if q == nil {
+		q = &readQueue{space: space}
+		if l.spaces == nil {
+			l.spaces = map[string]*readQueue{}
+		}
+		l.spaces[space] = q
+	}
+	if q.waiting = append(q.waiting, r); len(q.waiting) == 1 {
+		l.turns = append(l.turns, q)
+	}
+	if l.running < maxLogReads && q.underWay < maxSpaceReads {
 		l.running++
 		l.goroutines.Go(l.run)
 	}
 }
 
-// run serves the queue until it is empty. It waits until a segment has been
-// offered before it reads another one, which bounds the memory for segments.
+// run serves the queues until there is nothing that may be read. It waits until a segment
+// has been offered before it reads another one, which bounds the memory for segments.
 func (l *logReader) run() {
+	var q *readQueue
 	for {
-		r := l.next()
-		if r == nil {
+		var r *logRead
+		if r, q = l.next(q); r == nil {
 			return
 		}
 		r.read(l.ctx)
@@ -78,26 +105,37 @@ func (r *logRead) read(ctx context.Context) {
 	r.segment = r.shard.topic.readLog(ctx, r.at, r.limit)
 }
 
-// next takes a read from the queue. If there is none, it returns nil and the
-// calling goroutine must end.
-func (l *logReader) next() *logRead {
+// next takes a read from a queue, after one of the queue last is done, if it is not nil.
+// If there is none, it returns nil and the calling goroutine must end.
+func (l *logReader) next(last *readQueue) (*logRead, *readQueue) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) == 0 || l.closed {
-		l.running--
-		return nil
+	if last != nil {
+		if last.underWay--; last.underWay == 0 && len(last.waiting) == 0 {
+			delete(l.spaces, last.space)
+		}
 	}
-	r := l.queue[0]
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
-	return r
+	i := slices.IndexFunc(l.turns, func(q *readQueue) bool { return q.underWay < maxSpaceReads })
+	if i < 0 || l.closed {
+		l.running--
+		return nil, nil
+	}
+	q := l.turns[i]
+	l.turns = slices.Delete(l.turns, i, i+1)
+	r := q.waiting[0]
+	q.waiting[0] = nil
+	if q.waiting = q.waiting[1:]; len(q.waiting) > 0 {
+		l.turns = append(l.turns, q)
+	}
+	q.underWay++
+	return r, q
 }
 
 // close waits for the goroutines. The context must have ended.
 func (l *logReader) close() {
 	l.mu.Lock()
 	l.closed = true
-	l.queue = nil
+	l.turns = nil
 	l.mu.Unlock()
 	l.goroutines.Wait()
 }

@@ -17,12 +17,22 @@ type Batch struct {
 
 	memos map[any]any
 	work  int // see Spend
+	size  int // of the payloads, in bytes; 0 if it was not asked for
 }
 
-// Spend charges the batch with work of its consumers that grows with what they are and
-// what the messages are, such as the evaluation of filters. The unit is some 10 ns, a
-// step of a filter. Work decides in what order the workers serve spaces, and when they
-// interrupt a pass. Delivery itself need not be charged.
+// Bytes returns the length of the payloads.
+func (b *Batch) Bytes() int {
+	if b.size == 0 {
+		for _, m := range b.Messages {
+			b.size += len(m.Payload)
+		}
+	}
+	return b.size
+}
+
+// Spend charges the batch with work that a consumer did for it in Deliver, beyond the
+// call itself. The unit is some 10 ns. Work decides in what order the workers serve
+// spaces, when they interrupt a pass, and how large the next batches are.
 func (b *Batch) Spend(work int) { b.work += work }
 
 // Work returns what was charged with Spend.

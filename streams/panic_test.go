@@ -18,20 +18,25 @@ func wantPanics(t *testing.T, where string, do func()) {
 }
 
 // A panicking job is run by a worker like any other.
-type panickingJob struct{}
+type panickingJob struct{ place *lane }
 
-func (panickingJob) run() bool { panic("injected") }
+func (panickingJob) run() (int, bool) { panic("injected") }
+func (j panickingJob) lane() *lane    { return j.place }
 
 // A doneJob says that it ran.
-type doneJob chan struct{}
+type doneJob struct {
+	place *lane
+	ran   chan struct{}
+}
 
-func (d doneJob) run() bool { close(d); return false }
+func (j doneJob) run() (int, bool) { close(j.ran); return 0, false }
+func (j doneJob) lane() *lane      { return j.place }
 
 func TestAWorkerOutlivesAPanic(t *testing.T) {
 	wantPanics(t, "delivery", func() {
-		w, ran, ended := newWorker(), make(doneJob), make(chan struct{})
-		w.enqueue(panickingJob{})
-		w.enqueue(ran)
+		w, ran, ended := newWorker(), make(chan struct{}), make(chan struct{})
+		w.enqueue(panickingJob{w.join("a")})
+		w.enqueue(doneJob{w.join("a"), ran})
 		go func() { w.run(); close(ended) }()
 		<-ran
 		w.close()
@@ -56,7 +61,7 @@ func TestAPassThatPanicsEndsItsInTopics(t *testing.T) {
 	s.catching = []*InTopic{in, nil} // the nil makes the pass panic
 	s.used, s.scheduled = true, true
 	before := panics.Counts()["delivery"]
-	if s.run() {
+	if _, more := s.run(); more {
 		t.Error("the shard has more to do")
 	}
 	if in.phase != ended || !errors.Is(consumer.err, errPanicked) || panics.Counts()["delivery"] == before {

@@ -15,6 +15,7 @@ import (
 type shard struct {
 	topic  *Topic
 	worker *worker
+	place  *lane // at the worker
 
 	mu         sync.Mutex            // guards what follows
 	unstarted  map[*InTopic]struct{} // opened in the tail, not started yet
@@ -36,10 +37,43 @@ type shard struct {
 	catching []*InTopic
 	reads    map[cursor]*logRead // under way
 	parked   int                 // how many in topics are parked
+	pass     livePass
+	offering []*readOffer // reads that are not offered to all of their readers yet
+	turn     uint64       // counts passes and runs; see Owner
+	work     int          // of this run, in the unit of Batch.Spend
+	batch    int          // messages of a batch: fewer while one offer costs more than passWork
 }
 
+// A livePass is a batch on its way to the live in topics. Runs interrupt it. The cursor of
+// the shard stays where it is until the pass is through.
+type livePass struct {
+	batch *Batch // nil: there is none
+	seg   segment
+	next  int  // index in shard.live of the next in topic
+	kept  int  // how many before it stay live: these are moved to the front
+	ended bool // some of those that stay have ended since
+}
+
+// A readOffer is what was read from the log on its way to those that wait for it.
+type readOffer struct {
+	read  *logRead
+	seg   segment
+	batch *Batch
+	next  int // index in read.readers
+}
+
+const (
+	// passWork is the work after which a run of a shard interrupts each of its three
+	// parts, in the unit of Batch.Spend: some 2 ms.
+	passWork = 200_000
+	// ownerWork is how much of it the in topics of one owner may have.
+	ownerWork = passWork / 4
+	// offerWork is what a call of a consumer costs that does nothing.
+	offerWork = 30
+)
+
 func newShard(t *Topic, w *worker) *shard {
-	s := &shard{topic: t, worker: w}
+	s := &shard{topic: t, worker: w, place: w.join(t.id.Space), batch: batchMessages}
 	s.floor.Store(math.MaxUint64)
 	return s
 }
@@ -87,26 +121,29 @@ func (s *shard) schedule(note func()) {
 	}
 }
 
-// run does one bounded part of the shard's work and reports whether there is
-// more. Called by the worker.
-func (s *shard) run() (more bool) {
-	defer panics.Contain("delivery", func() { more = s.endAll() })
+func (s *shard) lane() *lane { return s.place }
+
+// run does one bounded part of the shard's work. Called by the worker.
+func (s *shard) run() (work int, more bool) {
+	defer panics.Contain("delivery", func() { work, more = s.work, s.endAll() })
+	s.work, s.turn = 0, s.turn+1
 	posted, reads := s.takePosted()
 	s.admit(posted)
 	for _, r := range reads {
-		s.offerRead(r)
+		s.beginOffer(r)
 	}
-	more = s.deliverLive()
-	more = s.catchUp() || more
+	more = s.offerReads(passWork)
+	more = s.deliverLive(s.work+passWork) || more
+	more = s.catchUp(s.work+passWork) || more
 	s.setFloor()
-	return more || !s.rest()
+	return s.work, more || !s.rest()
 }
 
 // endAll ends the in topics of the shard after a panic, apart from those that are parked
 // or wait for the log. It reports whether there is more to do.
 func (s *shard) endAll() (more bool) {
 	all := append(s.live, s.catching...)
-	s.live, s.catching = nil, nil
+	s.live, s.catching, s.pass = nil, nil, livePass{}
 	for _, in := range all {
 		in.fail()
 	}
@@ -134,7 +171,7 @@ func (s *shard) rest() bool {
 		return false
 	}
 	s.scheduled = false
-	s.used = len(s.live)+len(s.catching)+len(s.reads)+s.parked > 0
+	s.used = len(s.live)+len(s.catching)+len(s.reads)+len(s.offering)+s.parked > 0
 	return true
 }
 
@@ -143,6 +180,7 @@ func (s *shard) rest() bool {
 func (s *shard) admit(posted []*InTopic) {
 	remove := false
 	for _, in := range posted {
+		s.work += offerWork
 		before, hasRoom := in.phase, false
 		if in.resumed.Swap(false) && before != ended && !in.closed.Load() {
 			hasRoom = in.confirmResume()
@@ -163,48 +201,127 @@ func (s *shard) admit(posted []*InTopic) {
 	}
 	if remove {
 		hasEnded := func(in *InTopic) bool { return in.phase == ended }
-		s.live = slices.DeleteFunc(s.live, hasEnded)
+		if s.pass.batch == nil {
+			s.live = slices.DeleteFunc(s.live, hasEnded)
+		}
+		s.pass.ended = true
 		s.catching = slices.DeleteFunc(s.catching, hasEnded)
 	}
 }
 
-// deliverLive offers one batch to all live in topics. It reports whether there
-// was anything to offer.
-func (s *shard) deliverLive() bool {
+// deliverLive offers one batch to all live in topics, or goes on with it, until the work
+// of the run is as much as limit. It reports whether there was anything to offer.
+func (s *shard) deliverLive(limit int) bool {
+	if s.pass.batch == nil && !s.beginPass() {
+		return false
+	}
+	p := &s.pass
+	for p.next < len(s.live) && s.work < limit {
+		in := s.live[p.next]
+		p.next++
+		if in.phase != live { // closed since the pass began
+			continue
+		}
+		in.at = s.at
+		if s.hadShare(in) {
+			in.phase = catching
+			s.catching = append(s.catching, in)
+			continue
+		}
+		if s.offer(in, p.seg, p.batch) {
+			s.live[p.kept] = in
+			p.kept++
+		}
+	}
+	if p.next == len(s.live) {
+		s.endPass()
+	}
+	return true
+}
+
+// beginPass reports whether there is something for the live in topics.
+func (s *shard) beginPass() bool {
 	if len(s.live) == 0 {
 		return false
 	}
-	seg := s.topic.peek(s.at, math.MaxUint64, batchBytes)
+	seg := s.cut(s.topic.peek(s.at, math.MaxUint64, batchBytes), s.at)
 	switch seg.kind {
 	case nothing:
 		return false
 	case inLog: // retention has emptied the tail
 		s.demote()
-		return true
+		return false
 	}
-	b := &Batch{Messages: seg.messages}
-	stay := s.live[:0]
-	for _, in := range s.live {
-		in.at = s.at
-		if s.offer(in, seg, b) {
-			stay = append(stay, in)
-		}
-	}
-	clear(s.live[len(stay):])
-	s.live = stay
-	s.at = seg.then
+	s.pass = livePass{batch: &Batch{Messages: seg.messages}, seg: seg}
+	s.turn++
 	return true
+}
+
+// cut returns the segment at c with at most as many messages as a batch may have.
+func (s *shard) cut(seg segment, c cursor) segment {
+	if seg.kind != someMessages || len(seg.messages) <= s.batch {
+		return seg
+	}
+	return segmentOf(seg.messages[:s.batch], c)
+}
+
+func (s *shard) endPass() {
+	clear(s.live[s.pass.kept:])
+	s.live = s.live[:s.pass.kept]
+	if s.pass.ended {
+		s.live = slices.DeleteFunc(s.live, func(in *InTopic) bool { return in.phase == ended })
+	}
+	s.at = s.pass.seg.then
+	s.pass = livePass{}
+}
+
+// hadShare reports whether the owner of an in topic has had its share of this turn.
+func (s *shard) hadShare(in *InTopic) bool {
+	return in.owner != nil && in.owner.in(s).spent >= ownerWork
 }
 
 // offer offers a segment to an in topic and reports whether its phase stays as
 // it is.
 func (s *shard) offer(in *InTopic, seg segment, b *Batch) (stays bool) {
-	before := in.phase
+	before, spent := in.phase, b.work
 	in.phase = in.offer(seg, b)
+	s.charge(in, offerWork+b.work-spent)
 	if in.phase == parked {
 		s.parked++
+		if in.owner != nil {
+			in.owner.in(s).full = true
+		}
 	}
 	return in.phase == before
+}
+
+// charge counts the cost of an offer, and chooses the size of the next batches by it.
+func (s *shard) charge(in *InTopic, cost int) {
+	s.work += cost
+	if in.owner != nil {
+		in.owner.in(s).spent += cost
+	}
+	if cost > passWork {
+		s.batch = max(1, s.batch/2)
+	} else if s.batch < batchMessages && cost < passWork/4 {
+		s.batch++
+	}
+}
+
+// isFull reports whether the owner of an in topic was full in this turn and has no room
+// now. The in topic is parked then, without a look at what there is for it.
+func (s *shard) isFull(in *InTopic) bool {
+	if in.owner == nil || !in.owner.in(s).full {
+		return false
+	}
+	s.work += offerWork
+	before := in.phase
+	if in.confirmResume() || in.phase != before {
+		return false
+	}
+	in.phase, in.whole = parked, 0
+	s.parked++
+	return true
 }
 
 // demote lets all live in topics catch up.
@@ -216,28 +333,40 @@ func (s *shard) demote() {
 	s.live = nil
 }
 
-// catchUp offers each in topic that is catching up one segment, and makes those
-// live that have arrived at the shard's cursor. It reports whether there is
-// more to do.
-func (s *shard) catchUp() bool {
+// catchUp offers each in topic that is catching up one segment, until the work of the run
+// is as much as limit, and makes those live that have arrived at the shard's cursor. It
+// reports whether there is more to do.
+func (s *shard) catchUp(limit int) bool {
 	var last sharedSegment
 	waiting := s.catching
 	s.catching = nil // those that stay are added again
-	for _, in := range waiting {
-		if len(s.live) == 0 && !s.moveTo(in) {
+	for i, in := range waiting {
+		if s.work >= limit {
+			s.catching = append(slices.Clone(waiting[i:]), s.catching...) // these go first in the next run
+			break
+		}
+		if s.hadShare(in) {
+			s.catching = append(s.catching, in)
 			continue
 		}
-		switch {
-		case in.at == s.at:
-			in.phase = live
-			s.live = append(s.live, in)
-		case in.at.before(s.at):
-			s.offerTail(in, &last)
-		default: // ahead of the shard, which will get there
-			s.catching = append(s.catching, in)
-		}
+		s.catchUpOne(in, &last)
 	}
 	return len(s.catching) > 0 || len(s.live) > 0 && s.behind()
+}
+
+func (s *shard) catchUpOne(in *InTopic, last *sharedSegment) {
+	if len(s.live) == 0 && !s.moveTo(in) {
+		return
+	}
+	switch {
+	case in.at == s.at:
+		in.phase = live
+		s.live = append(s.live, in)
+	case !in.at.before(s.at): // ahead of the shard, which will get there
+		s.catching = append(s.catching, in)
+	case !s.isFull(in) && in.phase == catching:
+		s.offerTail(in, last)
+	}
 }
 
 // moveTo moves the shard, which has no live in topics, to the cursor of in. If
@@ -264,7 +393,7 @@ type sharedSegment struct {
 // the log instead if the tail does not reach back that far.
 func (s *shard) offerTail(in *InTopic, last *sharedSegment) {
 	if last.batch == nil || last.at != in.at {
-		seg := s.topic.peek(in.at, s.at.seq, catchUpBytes)
+		seg := s.cut(s.topic.peek(in.at, s.at.seq, catchUpBytes), in.at)
 		*last = sharedSegment{in.at, seg, &Batch{Messages: seg.messages}}
 	}
 	if last.seg.kind == inLog {
@@ -301,23 +430,38 @@ func (s *shard) startRead(at cursor, limit uint64) *logRead {
 	return r
 }
 
-// offerRead offers what was read from the log to the in topics that wait for
-// it.
-func (s *shard) offerRead(r *logRead) {
-	defer close(r.done)
+// beginOffer begins to offer what was read from the log to the in topics that wait for it.
+func (s *shard) beginOffer(r *logRead) {
 	delete(s.reads, r.at)
 	r.readers = slices.DeleteFunc(r.readers, func(in *InTopic) bool { return in.phase != reading })
 	if len(r.readers) == 0 { // closed meanwhile, or full when this was read ahead
+		close(r.done)
 		return
 	}
-	seg := s.topic.upToChange(r.at, r.segment)
+	seg := s.cut(s.topic.upToChange(r.at, r.segment), r.at)
 	s.readAhead(r, seg)
-	b := &Batch{Messages: seg.messages}
-	for _, in := range r.readers {
-		in.phase = catching
-		in.whole++
-		s.offerCatching(in, seg, b)
+	s.offering = append(s.offering, &readOffer{read: r, seg: seg, batch: &Batch{Messages: seg.messages}})
+}
+
+// offerReads offers what was read until the work of the run is as much as limit, and
+// reports whether there is more.
+func (s *shard) offerReads(limit int) (more bool) {
+	for len(s.offering) > 0 && s.work < limit {
+		o := s.offering[0]
+		if o.next == len(o.read.readers) {
+			close(o.read.done)
+			s.offering = slices.Delete(s.offering, 0, 1)
+			continue
+		}
+		in := o.read.readers[o.next]
+		o.next++
+		if in.phase == reading { // not closed since
+			in.phase = catching
+			in.whole++
+			s.offerCatching(in, o.seg, o.batch)
+		}
 	}
+	return len(s.offering) > 0
 }
 
 // aheadAfter is the number of segments of the log in a row that a consumer must

@@ -25,13 +25,19 @@ func (t *Task) Post() {
 	}
 }
 
-func (t *Task) run() (more bool) {
+// taskWork is what a task costs, in the unit of Batch.Spend.
+const taskWork = 500
+
+func (t *Task) lane() *lane { return t.in.shard.place }
+
+func (t *Task) run() (work int, more bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.in.topic.net.opts.OnPanic(t.in.consumer, v)
 		}
 	}()
 	t.posted.Store(false) // first: a call of Post from now on counts
+	work = taskWork       // also if it panics
 	t.fn()
-	return false
+	return work, false
 }

@@ -222,6 +222,23 @@ func (o *Outbox) OfferConfirmed(frames []byte, ends []int) (taken int, tag uint6
 	return taken, o.confirmed
 }
 
+// HasRoom reports whether Offer may take something. If not, Drained is called when it may
+// again. It is for callers that make their frames only then. While somebody waits for
+// Drained, there is no room for others.
+func (o *Outbox) HasRoom() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	queued := o.queuedLocked()
+	if o.ended || queued == 0 || !o.full && queued < o.opts.Budget {
+		return true
+	}
+	if !o.full {
+		o.full = true
+		o.opts.Metrics.SlowSubscribers.Inc()
+	}
+	return false
+}
+
 // OfferNotice is Offer for a frame that is no message: it returns false if there
 // is no room, and Drained is called when there is. An outbox that has ended takes
 // it and drops it.

@@ -89,9 +89,13 @@ func (p *picked) release() {
 	}
 }
 
+// offeredAtOnce is how many bytes of frames that are encoded for one subscription are
+// offered at a time. More would be encoded in vain when they are not taken.
+const offeredAtOnce = 32 << 10
+
 // offerTo calls offer with the frames of the messages that share names, or of
-// all if it is nil.
-func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, offer func(bytes []byte, ends []int)) {
+// all if it is nil, until it returns false since it did not take all.
+func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, offer func(bytes []byte, ends []int) bool) {
 	shared := sub.framesOf(b)
 	if shared != nil && sub.isWhole(b, share) && shared.all(sub, b) {
 		offer(shared.bytes, shared.ends)
@@ -99,23 +103,35 @@ func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, offer f
 	}
 	p := pickedPool.Get().(*picked)
 	defer p.release()
-	add := func(i, attempt int) {
+	add := func(i, attempt int) (more bool) {
 		if shared != nil && (attempt == 0 || !sub.meta) {
 			p.bytes = append(p.bytes, shared.frame(sub, b, i)...)
 		} else {
 			p.bytes = sub.appendDelivery(p.bytes, b.Messages[i], attempt)
 		}
 		p.ends = append(p.ends, len(p.bytes))
+		if len(p.bytes) < offeredAtOnce {
+			return true
+		}
+		more = offer(p.bytes, p.ends)
+		p.bytes, p.ends = p.bytes[:0], p.ends[:0]
+		return more
 	}
 	if share == nil {
 		for i := range b.Messages {
-			add(i, 0)
+			if !add(i, 0) {
+				return
+			}
 		}
 	}
 	for _, s := range share {
-		add(s.Index, s.Attempt)
+		if !add(s.Index, s.Attempt) {
+			return
+		}
 	}
-	offer(p.bytes, p.ends)
+	if len(p.ends) > 0 {
+		offer(p.bytes, p.ends)
+	}
 }
 
 // isWhole reports whether a share is the whole batch, and its frames are the shared

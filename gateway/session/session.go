@@ -11,6 +11,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/outbox"
 	"seagate/protocol"
+	"seagate/streams"
 )
 
 // A Link is the connection below a session, apart from its outbox.
@@ -68,6 +69,7 @@ type Session struct {
 	client atomic.Pointer[auth.Principal] // for the log
 
 	services *gateway.Services // nil until it is needed; owned by the reader
+	ownerOf  *streams.Owner    // of the subscriptions, likewise
 
 	mu         sync.Mutex // guards what follows
 	subs       map[int64]*subscription

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,10 +25,11 @@ import (
 
 // lines is a link that ends each message with a line feed.
 type lines struct {
-	ended []*protocol.Error
+	ended   []*protocol.Error
+	encoded atomic.Int64 // frames that were begun
 }
 
-func (*lines) BeginFrame(dst []byte) []byte      { return dst }
+func (l *lines) BeginFrame(dst []byte) []byte    { l.encoded.Add(1); return dst }
 func (*lines) EndFrame(dst []byte, _ int) []byte { return append(dst, '\n') }
 func (*lines) Enter() error                      { return nil }
 func (l *lines) End(reason *protocol.Error) bool { l.ended = append(l.ended, reason); return true }
@@ -82,10 +84,11 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 			if share == "second" {
 				only = []groups.Share{{Index: 1}}
 			}
-			sub.offerTo(b, only, func(got []byte, ends []int) {
+			sub.offerTo(b, only, func(got []byte, ends []int) bool {
 				if !bytes.Equal(got, want) || ends[len(ends)-1] != len(want) {
 					t.Errorf("id %d: %s: frames %q, ends %v; want %q", id, share, got, ends, want)
 				}
+				return true
 			})
 		}
 	}
@@ -117,12 +120,77 @@ func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {
 			for _, m := range listed {
 				want = sub.appendDelivery(want, b.Messages[m.Index], m.Attempt)
 			}
-			sub.offerTo(b, share, func(got []byte, ends []int) {
+			sub.offerTo(b, share, func(got []byte, ends []int) bool {
 				if !bytes.Equal(got, want) || len(ends) != len(listed) {
 					t.Errorf("meta %t, share %v: frames %q, want %q", meta, share, got, want)
 				}
+				return true
 			})
 		}
+	}
+}
+
+// With a thousand subscriptions on one connection, most of the time went into frames of
+// subscriptions that were then turned away.
+func TestNothingIsEncodedForAFullConnection(t *testing.T) {
+	g := gatewaytest.New(t)
+	root, _ := g.Root("root")
+	if _, err := g.Define(t.Context(), root, "x", []byte(`{"version":1,"fields":[]}`)); err != nil {
+		t.Fatal(err)
+	}
+	s, link := overPipe(t, g.Gateway)
+	nc, peer := net.Pipe() // a peer that reads nothing
+	t.Cleanup(func() { nc.Close(); peer.Close() })
+	s.out = outbox.New(nc, outbox.Options{Budget: 32 << 10, StallTimeout: time.Minute, Drained: func() {}, Broken: func(error) {}, Metrics: g.Metrics})
+	s.principal = root
+	big := &streams.Batch{}
+	for i := range 100 {
+		big.Messages = append(big.Messages, &streams.Message{Seq: uint64(i + 1), Payload: bytes.Repeat([]byte("1"), 1000)})
+	}
+	taken := 0
+	var subs []*subscription
+	for id := range int64(100) {
+		sub := &subscription{session: s, id: id + 100, stream: "x"}
+		if err := s.join(sub, protocol.Subscribe{Stream: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		subs = append(subs, sub)
+	}
+	for i, sub := range subs {
+		n, _ := sub.Deliver(big, nil)
+		taken += n
+		if i > 0 && (n > 0 || !sub.behind) {
+			t.Fatalf("subscription %d took %d, behind %t", i, n, sub.behind)
+		}
+	}
+	if int(link.encoded.Load()) > len(big.Messages) || taken == 0 {
+		t.Errorf("%d frames were encoded, of which %d were taken", link.encoded.Load(), taken)
+	}
+	if subs[5].hasRoom() || !subs[5].behind {
+		t.Error("a full connection has room")
+	}
+}
+
+// Frames for one subscription are encoded as they are taken.
+func TestFramesAreEncodedAsTheyAreTaken(t *testing.T) {
+	b := &streams.Batch{}
+	for i := range 256 {
+		b.Messages = append(b.Messages, &streams.Message{Seq: uint64(i + 1), Payload: bytes.Repeat([]byte("1"), 1000)})
+	}
+	s, link := overPipe(t, bareGateway())
+	for id := range int64(maxShared) { // use up the frames that are shared
+		(&subscription{session: s, id: id, stream: "x"}).offerTo(b, nil, func([]byte, []int) bool { return true })
+	}
+	link.encoded.Store(0)
+	offered := 0
+	(&subscription{session: s, id: 99, stream: "x"}).offerTo(b, nil, func(_ []byte, ends []int) bool { offered += len(ends); return false })
+	if int(link.encoded.Load()) != offered || offered > 40 {
+		t.Errorf("%d frames were encoded and %d offered", link.encoded.Load(), offered)
+	}
+	offered = 0
+	(&subscription{session: s, id: 100, stream: "x"}).offerTo(b, nil, func(_ []byte, ends []int) bool { offered += len(ends); return true })
+	if offered != len(b.Messages) {
+		t.Errorf("%d of %d frames were offered", offered, len(b.Messages))
 	}
 }
 

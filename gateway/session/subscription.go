@@ -78,6 +78,8 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
 		Explicit: r.Explicit,
 		Credit:   r.Credit,
+		Owner:    s.owner(),
+		Resumed:  sub.hasRoom,
 		TellGaps: r.Meta,
 		State:    onState,
 		Begun:    sub.begun,
@@ -97,6 +99,14 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	defer sub.mu.Unlock()
 	sub.countLocked()
 	return nil
+}
+
+// owner returns whose the subscriptions of this connection are.
+func (s *Session) owner() *streams.Owner {
+	if s.ownerOf == nil {
+		s.ownerOf = s.gateway.NewOwner()
+	}
+	return s.ownerOf
 }
 
 // begun is called when the stream is there that the subscription has waited for.
@@ -235,15 +245,30 @@ func (sub *subscription) Deliver(b *streams.Batch, share []groups.Share) (taken 
 	case sub.ended:
 		return len(share), 0
 	}
-	sub.offerTo(b, share, func(bytes []byte, ends []int) {
+	if !sub.session.out.HasRoom() { // nothing is encoded that is not taken
+		sub.behind = true
+		return 0, 0
+	}
+	sub.offerTo(b, share, func(bytes []byte, ends []int) bool {
+		n := 0
 		if inGroup {
-			taken, tag = sub.session.out.OfferConfirmed(bytes, ends)
+			n, tag = sub.session.out.OfferConfirmed(bytes, ends)
 		} else {
-			taken = sub.session.out.Offer(bytes, ends)
+			n = sub.session.out.Offer(bytes, ends)
 		}
-		sub.behind = taken < len(ends)
+		taken += n
+		sub.behind = n < len(ends)
+		return !sub.behind
 	})
 	return taken, tag
+}
+
+// hasRoom is for gateway.Request.Resumed.
+func (sub *subscription) hasRoom() bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.behind = !sub.ended && !sub.session.out.HasRoom()
+	return !sub.behind
 }
 
 // tellState is for gateway.Request.State.
