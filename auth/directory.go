@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"seagate/auth/fdsl"
+	"seagate/internal/turns"
 	"seagate/storage"
 )
 
@@ -92,8 +93,8 @@ type directory struct {
 	records storage.Records
 	registry
 
-	changing  chan struct{} // holds a value while a change runs
-	revoked   []Revocation  // by the change that runs, to be announced after it
+	changing  turns.Turns  // held while a change runs; jails take turns
+	revoked   []Revocation // by the change that runs, to be announced after it
 	listeners []func(Revocation)
 
 	addressFailures *attempts
@@ -123,7 +124,6 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 		opts:            opts,
 		records:         records,
 		registry:        registry{jails: map[string]*jail{}, uids: map[string]*jail{}},
-		changing:        make(chan struct{}, 1),
 		addressFailures: newAttempts(time.Minute/time.Duration(opts.AddressAttempts), opts.AddressAttempts),
 		clientFailures:  newAttempts(time.Minute/time.Duration(opts.ClientAttempts), opts.ClientAttempts),
 		suspects:        newAttempts(time.Minute, suspectFailures),
@@ -198,12 +198,14 @@ func (d *Directory) change(ctx context.Context, do func() error) error {
 }
 
 func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked []Revocation, ended []*credential, err error) {
-	select {
-	case d.changing <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
+	jail := "" // the process itself
+	if d.by != nil {
+		jail = d.by.JailUID
 	}
-	defer func() { <-d.changing }()
+	if err := d.changing.Take(ctx, jail); err != nil {
+		return nil, nil, err
+	}
+	defer d.changing.Give()
 	if err := d.allowed(); err != nil {
 		return nil, nil, err
 	}

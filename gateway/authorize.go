@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"seagate/auth"
+	"seagate/protocol"
 )
 
 // authorize decides whether a principal may do what it asks with the stream or service of that
@@ -16,6 +17,24 @@ func (g *Gateway) authorize(p *auth.Principal, action auth.Action, name string) 
 		g.auditRefusal(p, action, name, err)
 	}
 	return err
+}
+
+// manage is authorize for an operation that changes what is stored about streams, groups, clients or
+// jails. Each makes everybody's wait a little longer, so a jail may have so many a second.
+func (g *Gateway) manage(p *auth.Principal, action auth.Action, name string) error {
+	if err := g.authorize(p, action, name); err != nil {
+		return err
+	}
+	return g.spendChange(p)
+}
+
+// spendChange takes one change from the budget of the principal's jail.
+func (g *Gateway) spendChange(p *auth.Principal) error {
+	if g.changes.allow(rateKey{jail: p.JailUID}, 1) {
+		return nil
+	}
+	return protocol.Errorf(protocol.CodeRateLimited,
+		"this jail may make %d changes a second to its streams, groups and clients; slow down", g.changes.perSecond.Load())
 }
 
 // authorizeFetch is authorize for calls of one procedure.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -133,3 +135,70 @@ func TestCheckEndsWithTheSender(t *testing.T) {
 		t.Errorf("got %v", refusal)
 	}
 }
+
+// A jail that makes many changes is slowed down. Another one is not, and what changes nothing
+// is not counted.
+func TestChangesPerSecondAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, memory.New(), func(s *gateway.Settings) { s.ChangesPerSecond = 1 })
+		root, _ := p.Root("root")
+		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
+		p.ok(err)
+		other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
+		p.ok(err)
+		define := func(who *auth.Principal, version int) protocol.Code {
+			_, err := p.Define(t.Context(), who, "a", fmt.Appendf(nil, `{"version":%d,"fields":[]}`, version))
+			return code(err)
+		}
+		for version := 1; version < 50; version++ { // making the jail was the first of 50 changes
+			if got := define(root, version); got != "" {
+				t.Fatalf("version %d: %s", version, got)
+			}
+		}
+		if got := define(root, 50); got != protocol.CodeRateLimited {
+			t.Errorf("beyond the bound: %q", got)
+		}
+		if got := code(p.DeleteStream(t.Context(), root, "a")); got != protocol.CodeRateLimited {
+			t.Errorf("a deletion beyond the bound: %q", got)
+		}
+		if got := define(root, 49); got != "" {
+			t.Errorf("a definition that is there: %q", got)
+		}
+		if got := define(other, 1); got != "" {
+			t.Errorf("another jail: %q", got)
+		}
+		time.Sleep(time.Second)
+		if got := define(root, 50); got != "" {
+			t.Errorf("a second later: %q", got)
+		}
+		p.Network.Close()
+	})
+}
+
+func TestConnectionsPerJailAreBounded(t *testing.T) {
+	p := build(t, memory.New(), func(s *gateway.Settings) { s.ConnectionsPerJail = 2 })
+	root, _ := p.Root("root")
+	second, made, err := p.CreateClient(t.Context(), root, "second", "", nil)
+	p.ok(err)
+	other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: second.ID, Secret: made}, home)
+	p.ok(err)
+	first, err := p.LogIn(root, &idle{})
+	p.ok(err)
+	_, err = p.LogIn(other, &idle{})
+	p.ok(err)
+	if _, err = p.LogIn(other, &idle{}); code(err) != protocol.CodeTooManyConnections {
+		t.Errorf("beyond the bound: %v", err)
+	}
+	first.LogOut()
+	first.LogOut()
+	_, err = p.LogIn(other, &idle{})
+	p.ok(err)
+	if _, err = p.LogIn(other, &idle{}); code(err) != protocol.CodeTooManyConnections {
+		t.Errorf("after a place was given back twice: %v", err)
+	}
+}
+
+// idle is a connection on which nothing happens.
+type idle struct{}
+
+func (*idle) End(*protocol.Error) {}

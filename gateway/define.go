@@ -17,6 +17,12 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
+	// Clients define their streams whenever they start, which changes nothing most of the time.
+	if planned, err := g.Catalog.Plan(streamID(p, stream), def); err == nil && planned.Change != schema.Unchanged {
+		if err := g.spendChange(p); err != nil {
+			return schema.Outcome{}, err
+		}
+	}
 	var outcome schema.Outcome
 	err = change(p, func() (err error) {
 		outcome, err = g.Catalog.Define(ctx, streamID(p, stream), def)

@@ -36,7 +36,7 @@ func TestExpiryIsLookedAtAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &toldConnection{}
 		begun := time.Now()
-		l := &Login{gateway: &Gateway{}, principal: &auth.Principal{Expires: begun.Add(time.Hour)}, connection: c, table: newLogins(1)}
+		l := &Login{gateway: &Gateway{}, principal: &auth.Principal{Expires: begun.Add(time.Hour)}, connection: c, table: newLogins(1, 0)}
 		l.mu.Lock()
 		l.expiry = time.AfterFunc(l.untilLook(), l.expire)
 		l.mu.Unlock()

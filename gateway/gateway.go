@@ -50,6 +50,13 @@ type Settings struct {
 	// once. One more of the kind may follow each second.
 	RefusalLines int
 
+	// ConnectionsPerJail bounds the connections of all clients of a jail. 0 is no bound.
+	ConnectionsPerJail int
+
+	// ChangesPerSecond bounds the changes to the streams, groups and clients of one jail. A burst
+	// may have changeBurst seconds' worth. 0 is no bound.
+	ChangesPerSecond int
+
 	// PublishesPerSecond bounds the messages of one client. A burst may have one
 	// second's worth. 0 is no bound.
 	PublishesPerSecond int
@@ -84,6 +91,10 @@ type Settings struct {
 	Schema schema.Limits
 }
 
+// changeBurst is how many seconds' worth of changes a jail may make at once, such as the
+// definitions of a large application that starts.
+const changeBurst = 50
+
 // Parts are what a Gateway works with. It closes none of them.
 type Parts struct {
 	Directory *auth.Directory
@@ -102,7 +113,8 @@ type Gateway struct {
 	logins   *logins // connections
 	requests *logins // HTTP requests that last; what they ask for has bounds of its own
 	filters  filterTable
-	rates    rates
+	rates    rates // of publishing
+	changes  rates // of management
 	jobs     *jobs
 	services *peer.Hub
 	shards   atomic.Uint32
@@ -120,13 +132,15 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	g := &Gateway{
 		Parts:      parts,
 		settings:   settings,
-		logins:     newLogins(settings.ConnectionsPerClient),
-		requests:   newLogins(math.MaxInt),
+		logins:     newLogins(settings.ConnectionsPerClient, settings.ConnectionsPerJail),
+		requests:   newLogins(math.MaxInt, 0),
 		jobs:       newJobs(settings.Jobs),
 		unfinished: newUnfinished(&settings),
 		rationed:   rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
 	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
+	g.rates.burst, g.changes.burst = 1, changeBurst
+	g.changes.set(settings.ChangesPerSecond)
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
 	g.auditor = newAuditor(g, settings.Audit)

@@ -66,7 +66,7 @@ func (g *Gateway) Group(ctx context.Context, p *auth.Principal, stream, client, 
 // MoveGroup moves a group's position, durably. With dryRun it only returns what
 // that would mean. Messages in flight are forgotten.
 func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, client, group string, to Position, dryRun bool) (groups.MoveResult, error) {
-	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return groups.MoveResult{}, err
 	}
 	key, err := g.groupKey(p, stream, client, group)
@@ -97,7 +97,7 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 // DeleteGroup deletes a group with its position, durably. The subscriptions of its
 // members end.
 func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, client, group string) error {
-	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	key, err := g.groupKey(p, stream, client, group)

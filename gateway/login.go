@@ -80,9 +80,8 @@ func (g *Gateway) Attend(p *auth.Principal, c Connection) (*Login, error) {
 
 func (g *Gateway) attach(p *auth.Principal, c Connection, table *logins) (*Login, error) {
 	l := &Login{gateway: g, principal: p, connection: c, table: table}
-	if !table.add(l) {
-		return nil, protocol.Errorf(protocol.CodeTooManyConnections,
-			"this client has %d connections, as many as it may have", table.perClient.Load())
+	if err := table.add(l); err != nil {
+		return nil, err
 	}
 	// Revocation first changes the directory and then looks for logins, so one
 	// that came in between is seen here or there.
@@ -142,44 +141,61 @@ func (g *Gateway) revoked(r auth.Revocation) {
 		l.connection.End(protocol.Errorf(protocol.CodeCredentialsRevoked, "the credentials of this connection were revoked"))
 	}
 	g.rates.forget(r.JailUID, r.ClientUID)
+	if r.ClientUID == "" {
+		g.changes.forget(r.JailUID, "")
+	}
 }
 
 // logins is the connections or requests that are authenticated, by client.
 type logins struct {
 	perClient atomic.Int64
+	perJail   int // 0: no bound
 
 	mu      sync.Mutex // guards what follows
 	clients map[string]map[*Login]struct{}
+	jails   map[string]int // logins of each
 }
 
-func newLogins(perClient int) *logins {
-	t := &logins{clients: map[string]map[*Login]struct{}{}}
+func newLogins(perClient, perJail int) *logins {
+	t := &logins{perJail: perJail, clients: map[string]map[*Login]struct{}{}, jails: map[string]int{}}
 	t.perClient.Store(int64(perClient))
 	return t
 }
 
-func (t *logins) add(l *Login) bool {
+func (t *logins) add(l *Login) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of := t.clients[l.principal.Budget()]
-	if len(of) >= int(t.perClient.Load()) {
-		return false
+	of, jail := t.clients[l.principal.Budget()], l.principal.JailUID
+	if most := t.perClient.Load(); len(of) >= int(most) {
+		return protocol.Errorf(protocol.CodeTooManyConnections,
+			"this client has %d connections, as many as it may have", most)
+	}
+	if t.perJail > 0 && t.jails[jail] >= t.perJail {
+		return protocol.Errorf(protocol.CodeTooManyConnections,
+			"the clients of this jail have %d connections, as many as they may have", t.perJail)
 	}
 	if of == nil {
 		of = map[*Login]struct{}{}
 		t.clients[l.principal.Budget()] = of
 	}
 	of[l] = struct{}{}
-	return true
+	t.jails[jail]++
+	return nil
 }
 
 func (t *logins) remove(l *Login) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of := t.clients[l.principal.Budget()]
+	of, jail := t.clients[l.principal.Budget()], l.principal.JailUID
+	if _, there := of[l]; !there {
+		return
+	}
 	delete(of, l)
 	if len(of) == 0 {
 		delete(t.clients, l.principal.Budget())
+	}
+	if t.jails[jail]--; t.jails[jail] == 0 {
+		delete(t.jails, jail)
 	}
 }
 

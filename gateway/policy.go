@@ -56,7 +56,7 @@ func policyOf(topic *streams.Topic) StreamPolicy {
 // SetPolicy replaces what is set for the stream, durably. For what is not set, the
 // settings for all streams hold.
 func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream string, set streams.Overrides) (StreamPolicy, error) {
-	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return StreamPolicy{}, err
 	}
 	var before, policy StreamPolicy

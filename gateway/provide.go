@@ -94,7 +94,7 @@ func (p *Provision) Close() {
 
 // spend takes n messages from what a client may publish.
 func (g *Gateway) spend(p *auth.Principal, n int) error {
-	if g.rates.allow(p, n) {
+	if g.rates.allow(rateKeyOf(p), n) {
 		return nil
 	}
 	return protocol.Errorf(protocol.CodeRateLimited,

@@ -72,7 +72,7 @@ func (g *Gateway) QuotasOf(j auth.Jail) JailQuotas {
 // SetQuotas replaces the limits that are set for the jail alone, durably; the defaults hold for
 // the others. What the jail has beyond a lower limit stays.
 func (g *Gateway) SetQuotas(ctx context.Context, p *auth.Principal, id string, own quota.Own) (JailQuotas, error) {
-	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
+	if err := g.manage(p, auth.ManageJails, ""); err != nil {
 		return JailQuotas{}, err
 	}
 	g.quotasMu.Lock() // so that what holds is what is stored

@@ -11,24 +11,30 @@ import (
 	"seagate/auth"
 )
 
-// rates bounds how many messages a second each client publishes. It holds an
-// entry per client that has published and exists.
+// rates bounds how much each client or jail does in a second: publish messages, or make changes. It
+// holds an entry for each that has done something and exists.
 type rates struct {
 	perSecond atomic.Int64 // 0: no bound
+	burst     int64        // seconds' worth of it that may be done at once
 
 	mu       sync.Mutex // guards what follows
 	limiters map[rateKey]*rate.Limiter
 }
 
-type rateKey struct{ jail, client string } // client is auth.Principal.Budget
+// A rateKey names a budget of a client (auth.Principal.Budget), or a jail if client is "".
+type rateKey struct{ jail, client string }
 
-// allow takes n messages from the client's budget. A batch larger than a
-// second's worth never fits.
-func (r *rates) allow(p *auth.Principal, n int) bool {
+// rateKeyOf is of the principal as one that publishes.
+func rateKeyOf(p *auth.Principal) rateKey {
+	return rateKey{p.JailUID, p.Budget()}
+}
+
+// allow takes n from the budget of the key. What is larger than a burst never fits.
+func (r *rates) allow(key rateKey, n int) bool {
 	if r.perSecond.Load() == 0 {
 		return true
 	}
-	return r.of(rateKey{p.JailUID, p.Budget()}).AllowN(time.Now(), n)
+	return r.of(key).AllowN(time.Now(), n)
 }
 
 func (r *rates) of(key rateKey) *rate.Limiter {
@@ -37,7 +43,7 @@ func (r *rates) of(key rateKey) *rate.Limiter {
 	l := r.limiters[key]
 	if l == nil {
 		perSecond := r.perSecond.Load()
-		l = rate.NewLimiter(rate.Limit(perSecond), int(perSecond))
+		l = rate.NewLimiter(rate.Limit(perSecond), int(perSecond*r.burst))
 		if r.limiters == nil {
 			r.limiters = map[rateKey]*rate.Limiter{}
 		}
@@ -46,7 +52,7 @@ func (r *rates) of(key rateKey) *rate.Limiter {
 	return l
 }
 
-// set changes the bound. Each client begins anew with a second's worth.
+// set changes the bound. Everybody begins anew with a burst.
 func (r *rates) set(perSecond int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -33,6 +33,11 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
+	if planned, err := g.Catalog.Services.Plan(serviceID(p, service), def); err == nil && planned.Change != schema.Unchanged {
+		if err := g.spendChange(p); err != nil {
+			return schema.Outcome{}, err
+		}
+	}
 	var outcome schema.Outcome
 	err = change(p, func() (err error) {
 		outcome, err = g.Catalog.Services.Define(ctx, serviceID(p, service), def)
@@ -82,7 +87,7 @@ func checkProcedure(name string) error {
 // DeleteServiceDefinition deletes all versions of a service's definition, durably. Its
 // servers stay, and its calls are not checked any more.
 func (g *Gateway) DeleteServiceDefinition(ctx context.Context, p *auth.Principal, service string) error {
-	if err := g.authorize(p, auth.DefineServices, service); err != nil {
+	if err := g.manage(p, auth.DefineServices, service); err != nil {
 		return err
 	}
 	err := change(p, func() error { return g.Catalog.Services.Delete(ctx, serviceID(p, service)) })

@@ -78,7 +78,7 @@ func describe(s *catalog.Stream) StreamInfo {
 // DeleteStream deletes a stream with its messages, header, groups and all
 // versions of its schema, durably. Its subscriptions end.
 func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream string) error {
-	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	if err := checkWritable(stream); err != nil {
@@ -98,7 +98,7 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 // Hold pauses a stream, or ends that, durably. A stream that is held refuses
 // messages.
 func (g *Gateway) Hold(ctx context.Context, p *auth.Principal, stream string, held bool) error {
-	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
+	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return err
 	}
 	what := "stream resumed"

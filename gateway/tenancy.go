@@ -25,7 +25,7 @@ func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []au
 // CreateClient makes a client of the principal's jail, durably, with the rights,
 // nil for all. The secret is not kept and cannot be shown again.
 func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, description string, rights *auth.Rights) (auth.Client, secret.Text, error) {
-	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
 	if err := cmp.Or(protocol.CheckClientID(id), protocol.CheckVisible(id)); err != nil {
@@ -42,7 +42,7 @@ func (g *Gateway) CreateClient(ctx context.Context, p *auth.Principal, id, descr
 // DeleteClient deletes a client of the principal's jail with its groups,
 // durably, and ends its connections.
 func (g *Gateway) DeleteClient(ctx context.Context, p *auth.Principal, id string) error {
-	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return err
 	}
 	client, err := g.Directory.By(p, auth.ManageClients).DeleteClient(ctx, p.JailUID, id)
@@ -65,7 +65,7 @@ func (g *Gateway) deleteGroups(jailUID, clientUID, clientID string) {
 // RotateSecret gives a client of the principal's jail a new secret, durably,
 // and ends the connections that rely on the old one.
 func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, secret.Text, error) {
-	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}
 	client, made, err := g.Directory.By(p, auth.ManageClients).RotateSecret(ctx, p.JailUID, id)
@@ -79,7 +79,7 @@ func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string
 // SetRights replaces the rights of a client of the principal's jail, nil for all,
 // durably. If it may do less than before, its connections end.
 func (g *Gateway) SetRights(ctx context.Context, p *auth.Principal, id string, rights *auth.Rights) (auth.Client, error) {
-	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
 	last, _ := g.Directory.Client(p.JailUID, id) // as far as it can be told
@@ -95,7 +95,7 @@ func (g *Gateway) SetRights(ctx context.Context, p *auth.Principal, id string, r
 // clears it if pem is empty, durably, and ends the connections that rely on
 // the old one.
 func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem string) (auth.Client, error) {
-	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
 	client, err := g.Directory.By(p, auth.ManageClients).SetPublicKey(ctx, p.JailUID, id, pem)
@@ -132,7 +132,7 @@ func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth
 // CreateJail makes a jail and its first client, durably. The secret is not
 // kept and cannot be shown again.
 func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, client string) (auth.Jail, secret.Text, error) {
-	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
+	if err := g.manage(p, auth.ManageJails, ""); err != nil {
 		return auth.Jail{}, secret.Text{}, err
 	}
 	for _, err := range []error{protocol.CheckJailID(id), protocol.CheckClientID(client), protocol.CheckVisible(id), protocol.CheckVisible(client)} {
@@ -151,7 +151,7 @@ func (g *Gateway) CreateJail(ctx context.Context, p *auth.Principal, id, name, c
 // DeleteJail deletes a jail with its clients and streams, durably, and ends
 // all its connections. The root jail stays.
 func (g *Gateway) DeleteJail(ctx context.Context, p *auth.Principal, id string) error {
-	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
+	if err := g.manage(p, auth.ManageJails, ""); err != nil {
 		return err
 	}
 	jail, err := g.Directory.By(p, auth.ManageJails).DeleteJail(ctx, id)

@@ -44,6 +44,8 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		SkipGaps:                   c.Streams.Gaps == config.SkipGaps,
 		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,
 		FilterSteps:                c.Limits.FilterSteps,
+		ConnectionsPerJail:         c.Limits.ConnectionsPerJail,
+		ChangesPerSecond:           c.Limits.ChangesPerSecond,
 		ValidationSteps:            c.Limits.ValidationSteps,
 		Schema:                     definitions,
 		Audit: gateway.AuditPolicy{

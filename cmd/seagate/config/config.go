@@ -149,6 +149,8 @@ type Limits struct {
 	ProvidedPerConnection      int
 	WaitingSubscriptions       int
 	ConnectionsPerClient       int
+	ConnectionsPerJail         int
+	ChangesPerSecond           int // of one jail; 0: no limit
 	Connections                int
 	Sockets                    int
 	Strangers                  int

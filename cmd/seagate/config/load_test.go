@@ -275,6 +275,8 @@ connections = 70
 sockets = 170
 strangers = 171
 connections_per_client = 71
+connections_per_jail = 710
+changes_per_second = 711
 subscriptions_per_connection = 72
 streams_per_merge = 7
 provided_per_connection = 81
@@ -340,6 +342,8 @@ func want() *config.Config {
 			JSONDepth:                  65,
 			BatchMessages:              66,
 			ValidationSteps:            66_000,
+			ConnectionsPerJail:         710,
+			ChangesPerSecond:           711,
 			FilterSteps:                77_000,
 			FieldsPerDefinition:        67,
 			HeaderBytes:                65 * config.KiB,

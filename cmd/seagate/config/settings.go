@@ -337,6 +337,8 @@ func (l *Limits) ofAmounts() []setting {
 			`Open connections of any kind on which nobody has authenticated, at most half of sockets. When there are as many, a new one takes the place of the oldest.`),
 		count("connections_per_client", &l.ConnectionsPerClient, 10_000, 1, 10_000_000,
 			`Open connections of one client: WebSockets and those of the lines listener.`).live(),
+		count("connections_per_jail", &l.ConnectionsPerJail, 50_000, 1, 10_000_000,
+			`Open connections of all clients of one jail, so that it leaves some of limits.connections to others.`),
 		count("subscriptions_per_connection", &l.SubscriptionsPerConnection, 1_000, 1, 1_000_000,
 			`Subscriptions that one connection may have.`),
 		count("streams_per_merge", &l.StreamsPerMerge, 16, 2, 64,
@@ -373,6 +375,8 @@ func (l *Limits) ofAmounts() []setting {
 			`Memory of messages and bodies of one jail that have not come whole. The first 16 KiB of each message do not count, nor bodies up to 64 KiB.`),
 		count("failed_authentications", &l.FailedAuthentications, 300, 1, 1_000_000,
 			`Failed authentications per minute, for each address and for each client id. Above it, wrong credentials are refused with 429, and right ones still pass, apart from a secret that the operator chose and that the gateway has not verified since it started. A token that its client has signed is no failure, even if it has expired.`),
+		count("changes_per_second", &l.ChangesPerSecond, 200, 0, 10_000_000,
+			`Changes per second that one jail may make to what is stored of its streams, services, groups and clients, with bursts of 50 seconds' worth; 0 is no limit. A definition that is there already is no change.`),
 		count("publishes_per_second", &l.PublishesPerSecond, 0, 0, 10_000_000,
 			`Messages per second that one client may publish; 0 is no limit. Each provide and pause request counts as one, since subscribers may be told; so does setting or removing a header, and making a job stream.`).live(),
 	}
