@@ -36,7 +36,7 @@ func (d *Directory) basic(clientID, text string, from netip.Addr) (*Principal, *
 		return nil, refusal
 	case s == nil:
 		return nil, invalid(d.whyNot(clientID), nil)
-	case s.revoked.Load():
+	case s.hasEnded():
 		return nil, invalid(ReasonRevoked, nil)
 	}
 	return &s.principal, nil

@@ -18,13 +18,17 @@ type Client struct {
 	ID          string
 	UID         string
 	Description string
-	PublicKey   string  // PEM, as it was registered; "" if there is none
-	Rights      *Rights // nil for all
+	PublicKey   string    // PEM, as it was registered; "" if there is none
+	Rights      *Rights   // nil for all
+	OldUntil    time.Time // the secret before the last rotation is valid until then; zero if it is not
 	CreatedAt   time.Time
 }
 
 func (c *client) view() Client {
 	v := Client{ID: c.id, UID: c.record.UID, Description: c.record.Description, Rights: c.record.Rights, CreatedAt: c.record.CreatedAt}
+	if c.record.Old.isCurrent() {
+		v.OldUntil = c.record.Old.Until
+	}
 	if c.record.Key != nil {
 		v.PublicKey = c.record.Key.PEM
 	}
@@ -148,11 +152,25 @@ func (d *Directory) DeleteClient(ctx context.Context, jailUID, id string) (Clien
 // RotateSecret gives the client a new secret, which is not kept, and revokes the old one. It
 // fails with ErrClientNotFound.
 func (d *Directory) RotateSecret(ctx context.Context, jailUID, id string) (Client, secret.Text, error) {
+	return d.RotateSecretKeeping(ctx, jailUID, id, 0)
+}
+
+// MaxKeep is the longest time for which a rotation keeps the old secret.
+const MaxKeep = 30 * 24 * time.Hour
+
+// RotateSecretKeeping is RotateSecret, except that the old secret, and what is open with it, is
+// revoked after the time keep, at most MaxKeep. There is one old secret: one that an earlier rotation
+// has kept is revoked at once.
+func (d *Directory) RotateSecretKeeping(ctx context.Context, jailUID, id string, keep time.Duration) (Client, secret.Text, error) {
 	text, stored, err := d.generateSecret()
 	if err != nil {
 		return Client{}, secret.Text{}, err
 	}
 	view, err := d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
+		r.Old = nil
+		if keep = min(keep, MaxKeep); keep > 0 {
+			r.Old = &oldSecret{r.Secret, time.Now().Add(keep).UTC()}
+		}
 		r.Secret = stored
 		return nil
 	})

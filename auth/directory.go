@@ -219,9 +219,28 @@ func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked [
 // what that revokes. Only a change calls it.
 func (d *Directory) adoptClient(j *jail, id string, next *client) {
 	last := j.clients[id]
+	d.endOldLater(next)
 	if d.setClient(j, id, next) {
 		d.revoked = append(d.revoked, Revocation{JailUID: j.record.UID, ClientUID: last.record.UID})
 	}
+}
+
+// endOldLater revokes the old secret of a client, if it has one, when its time is over.
+func (d *Directory) endOldLater(c *client) {
+	if c == nil || c.old == nil {
+		return
+	}
+	// Nothing needs to be stored: after a restart the secret is past its time as well.
+	time.AfterFunc(time.Until(c.record.Old.Until), func() {
+		_ = d.change(context.Background(), func() error {
+			if now := c.jail.clients[c.id]; d.uids[c.jail.record.UID] == c.jail && now != nil && now.old == c.old {
+				next := *now
+				next.old, next.record.Old = nil, nil
+				d.adoptClient(c.jail, c.id, &next)
+			}
+			return nil
+		})
+	})
 }
 
 // adoptJail makes next the jail with the id, or deletes the jail if next is nil, and notes what

@@ -233,7 +233,7 @@ func (p *importPlan) differences(at, jailID string, given ImportedClient, last *
 		revealed := given.Secret.Reveal()
 		if last == nil || !d.hasSecret(last, revealed) {
 			record := p.recordSecret(at+".secret", given.ID, revealed, last)
-			differs("secret", func(r *clientRecord) error { r.Secret = record; return nil })
+			differs("secret", func(r *clientRecord) error { r.Secret, r.Old = record, nil; return nil })
 		}
 	}
 	if given.PublicKey != "" && p.checkKey(at+".jwtPublicKey", given, last) {
@@ -295,7 +295,7 @@ func (p *importPlan) recordSecret(place, id, revealed string, last *client) secr
 	others := 0
 	salted, known := p.salts[id]
 	for _, s := range d.withID(id).chosen {
-		if last != nil && s == last.secret {
+		if last != nil && (s == last.secret || s == last.old) {
 			continue
 		}
 		if others++; !known {

@@ -99,7 +99,7 @@ func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (creat
 		}
 		last := root.clients[clientID]
 		record := last.record
-		record.Secret, record.Rights = stored, nil
+		record.Secret, record.Old, record.Rights = stored, nil, nil
 		_, err = d.save(ctx, root, clientID, record, storage.IfRevision(last.revision))
 		return err
 	})

@@ -47,7 +47,14 @@ type credential struct {
 	principal Principal // whoever presents the credential
 	rights    *rights
 	revoked   atomic.Bool
+	ends      atomic.Int64 // of an old secret, in Unix nanoseconds; 0 is never
 	inFlight  inFlight
+}
+
+// hasEnded reports whether the credential was revoked, or is an old secret whose time is over.
+func (c *credential) hasEnded() bool {
+	ends := c.ends.Load()
+	return c.revoked.Load() || ends != 0 && time.Now().UnixNano() >= ends
 }
 
 // rights are the current rights of a client. All its credentials share them.
@@ -56,7 +63,7 @@ type rights struct{ atomic.Pointer[Rights] }
 // Current reports whether p's credential is still in force: the client and jail exist, the
 // secret or key is unchanged, the rights were not narrowed, and the token has not expired.
 func (p *Principal) Current() bool {
-	return p.credential != nil && !p.credential.revoked.Load() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
+	return p.credential != nil && !p.credential.hasEnded() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
 }
 
 // InForce returns nil if p is Current. Otherwise it returns ErrTokenExpired if p's token has
@@ -65,7 +72,7 @@ func (p *Principal) InForce() error {
 	switch {
 	case p.Current():
 		return nil
-	case p.credential != nil && !p.credential.revoked.Load():
+	case p.credential != nil && !p.credential.hasEnded():
 		return ErrTokenExpired
 	}
 	return ErrInvalidCredentials

@@ -44,7 +44,16 @@ type clientRecord struct {
 	Secret      secretRecord `json:"secret"`
 	Key         *keyRecord   `json:"key,omitempty"`
 	Rights      *Rights      `json:"rights,omitempty"` // nil for all
+	Old         *oldSecret   `json:"old,omitempty"`    // the secret before Secret, if it was kept
 }
+
+// An oldSecret is a secret that was rotated, and is valid until a time.
+type oldSecret struct {
+	Secret secretRecord `json:"secret"`
+	Until  time.Time    `json:"until"`
+}
+
+func (o *oldSecret) isCurrent() bool { return o != nil && time.Now().Before(o.Until) }
 
 // Limits of texts.
 const (
@@ -126,6 +135,9 @@ func decodeClient(j *jail, r storage.Record) (*client, error) {
 	}
 	_, id, _ := strings.Cut(r.Key, "/")
 	err := record.Secret.check()
+	if err == nil && record.Old != nil {
+		err = record.Old.Secret.check()
+	}
 	var c *client
 	if err == nil {
 		c, err = j.newClient(id, record, r.Revision)
@@ -169,6 +181,9 @@ func (d *Directory) load(ctx context.Context) error {
 			return err
 		}
 		d.setJail(j.id, j)
+		for _, c := range j.clients {
+			d.endOldLater(c)
+		}
 	}
 	return d.removeOrphans(ctx)
 }

@@ -45,7 +45,8 @@ type client struct {
 	revision uint64 // of the record
 	rights   *rights
 	secret   *secretCredential
-	key      *keyCredential // nil if the client has no public key
+	old      *secretCredential // the secret before, while it is valid; otherwise nil
+	key      *keyCredential    // nil if the client has no public key
 }
 
 // secretCredential is a client's secret.
@@ -69,22 +70,18 @@ type keyCredential struct {
 // that has the id now, where the record has the same ones, unless the record has fewer rights.
 func (j *jail) newClient(id string, record clientRecord, revision uint64) (*client, error) {
 	c := &client{id: id, jail: j, record: record, revision: revision, rights: &rights{}}
-	last, verified := j.clients[id], (*digest)(nil)
+	last := j.clients[id]
 	if last == nil || last.record.UID != record.UID {
 		last = &client{}
 	}
-	if last.secret != nil && last.secret.record.equal(record.Secret) {
-		verified = last.secret.verified.Load()
-	}
+	known := last.secrets()
 	if last.rights == nil || !record.Rights.Includes(last.record.Rights) {
 		last = &client{rights: c.rights}
 	}
 	c.rights = last.rights
-	c.secret = last.secret
-	if c.secret == nil || !c.secret.record.equal(record.Secret) {
-		c.secret = &secretCredential{record: record.Secret}
-		c.secret.verified.Store(verified)
-		c.secret.init(c, MethodBasic)
+	c.secret = c.newSecret(record.Secret, known)
+	if record.Old.isCurrent() {
+		c.old = c.newSecret(record.Old.Secret, known)
 	}
 	if record.Key == nil {
 		return c, nil
@@ -99,6 +96,43 @@ func (j *jail) newClient(id string, record clientRecord, revision uint64) (*clie
 		c.key.init(c, MethodToken)
 	}
 	return c, nil
+}
+
+// newSecret returns the secret of the record: the known one, if the client still has the same rights.
+func (c *client) newSecret(record secretRecord, known []*secretCredential) *secretCredential {
+	s := &secretCredential{record: record}
+	for _, k := range known {
+		if !k.record.equal(record) {
+			continue
+		}
+		if k.rights == c.rights {
+			return k
+		}
+		s.verified.Store(k.verified.Load())
+	}
+	s.init(c, MethodBasic)
+	return s
+}
+
+// secrets returns the secret, and the old one if there is one.
+func (c *client) secrets() (all []*secretCredential) {
+	for _, s := range []*secretCredential{c.secret, c.old} {
+		if s != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// adoptLocked makes what the record says hold for the credentials that the client shares with the one
+// before.
+func (c *client) adoptLocked() {
+	if c.rights != nil {
+		c.rights.Store(c.record.Rights)
+	}
+	if c.old != nil {
+		c.old.ends.Store(c.record.Old.Until.UnixNano())
+	}
 }
 
 func (c *credential) init(of *client, m Method) {
@@ -179,12 +213,16 @@ func (r *registry) replaceLocked(id string, last, next *client) (revoked bool) {
 		next = &client{}
 		known.clients--
 	}
-	if next.rights != nil {
-		next.rights.Store(next.record.Rights)
+	next.adoptLocked()
+	for _, s := range last.secrets() {
+		if !slices.Contains(next.secrets(), s) {
+			revoked = r.removeSecretLocked(&known, s) || revoked
+		}
 	}
-	if last.secret != next.secret {
-		revoked = r.removeSecretLocked(&known, last.secret)
-		r.addSecretLocked(&known, next.secret)
+	for _, s := range next.secrets() {
+		if !slices.Contains(last.secrets(), s) {
+			r.addSecretLocked(&known, s)
+		}
 	}
 	if last.key != next.key {
 		revoked = r.removeKeyLocked(&known, last.key) || revoked

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"seagate/internal/secret"
 	"seagate/protocol"
@@ -69,6 +71,18 @@ func (c *Client) RotateSecret(ctx context.Context, id string) (NewSecret, error)
 	if err != nil {
 		return NewSecret{}, err
 	}
+	return c.secretOf(ctx, r)
+}
+
+// RotateSecretKeeping is RotateSecret, except that the old secret stays valid for the time
+// keep, in whole seconds, at most 30 days. So programs can change to the new one without an
+// interruption.
+func (c *Client) RotateSecretKeeping(ctx context.Context, id string, keep time.Duration) (NewSecret, error) {
+	r, err := clientCall("rotate the secret of client", http.MethodPut, id)
+	if err != nil {
+		return NewSecret{}, err
+	}
+	r.query = url.Values{"keepOld": {strconv.FormatInt(int64(keep/time.Second), 10)}}
 	return c.secretOf(ctx, r)
 }
 

@@ -97,6 +97,8 @@ type ClientInfo struct {
 	PublicKey *string   `json:"jwtPublicKey"`
 	CreatedAt time.Time `json:"createdAt"`
 	Rights    *Rights   `json:"rights"` // nil for all
+	// OldSecretUntil is the end of the secret before the last rotation, if that has kept it.
+	OldSecretUntil *time.Time `json:"oldSecretUntil,omitempty"`
 }
 
 // Rights are what a client may do in its jail: for each right the patterns of the

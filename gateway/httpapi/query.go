@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"seagate/auth"
 	"seagate/protocol"
@@ -62,6 +63,20 @@ func (q *query) limit() int {
 		q.Add("query", fmt.Sprintf("limit must be an integer from 1 to %d", maxPage))
 	}
 	return limit
+}
+
+// seconds returns a parameter that is a whole number of seconds from 0 to most, 0 if it is missing.
+func (q *query) seconds(name string, most time.Duration) time.Duration {
+	text, given := q.values[name]
+	if !given {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > int(most/time.Second) {
+		q.Add("query", fmt.Sprintf("%s must be a number of seconds from 0 to %d", name, int(most/time.Second)))
+		return 0
+	}
+	return time.Duration(n) * time.Second
 }
 
 // truth returns a parameter that is true or false, which it is if it is missing.

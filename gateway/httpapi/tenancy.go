@@ -66,9 +66,14 @@ func (f *form) rights(name string) *auth.Rights {
 	return &r
 }
 
-// rotateSecret is PUT /client/{client}.
+// rotateSecret is PUT /client/{client}?keepOld=, a number of seconds.
 func (q *request) rotateSecret() (any, error) {
-	client, secret, err := q.gateway.RotateSecret(q.r.Context(), q.principal, q.client())
+	query := q.query("keepOld")
+	keep := query.seconds("keepOld", auth.MaxKeep)
+	if err := query.err(); err != nil {
+		return nil, err
+	}
+	client, secret, err := q.gateway.RotateSecretKeeping(q.r.Context(), q.principal, q.client(), keep)
 	return withSecret(client, secret), err
 }
 
@@ -95,6 +100,10 @@ func (q *request) setPublicKey() (any, error) {
 func (q *request) listClients() (any, error) {
 	page, next, err := readPage(q, q.gateway.Clients, func(c auth.Client) (protocol.ClientInfo, string) {
 		info := protocol.ClientInfo{ID: c.ID, Description: c.Description, CreatedAt: c.CreatedAt.UTC(), Rights: (*protocol.Rights)(c.Rights)}
+		if !c.OldUntil.IsZero() {
+			until := c.OldUntil.UTC()
+			info.OldSecretUntil = &until
+		}
 		if c.PublicKey != "" {
 			info.PublicKey = &c.PublicKey
 		}

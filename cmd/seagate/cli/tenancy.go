@@ -56,16 +56,27 @@ func clientsCreateCommand() *cobra.Command {
 }
 
 func clientsRotateCommand() *cobra.Command {
-	return gatewayCommand("rotate CLIENT", "Give a client a new secret and print it", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+	var keep time.Duration
+	cmd := gatewayCommand("rotate CLIENT", "Give a client a new secret and print it", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		used, err := t.used(t.Args[0])
 		if err != nil {
 			return err
 		}
-		made, err := t.RotateSecret(ctx, t.Args[0])
+		if keep < 0 || keep > auth.MaxKeep || keep%time.Second != 0 {
+			return usagef("--keep-old must be whole seconds, at most %s", auth.MaxKeep)
+		}
+		rotate, old := t.RotateSecret, "is no longer valid"
+		if keep > 0 {
+			rotate = func(ctx context.Context, id string) (client.NewSecret, error) {
+				return t.RotateSecretKeeping(ctx, id, keep)
+			}
+			old = "stays valid for " + keep.String()
+		}
+		made, err := rotate(ctx, t.Args[0])
 		if err != nil {
 			return err
 		}
-		err = t.secret(made, "client %s has a new secret, which is not shown again; the old one is no longer valid:", made.ClientID)
+		err = t.secret(made, "client %s has a new secret, which is not shown again; the old one %s:", made.ClientID, old)
 		if !used.fromDev {
 			return err
 		}
@@ -73,6 +84,8 @@ func clientsRotateCommand() *cobra.Command {
 		used.ClientSecret = made.Secret.Reveal()
 		return errors.Join(err, SaveCredentials(used.Credentials, devFolder()))
 	})
+	cmd.Flags().DurationVar(&keep, "keep-old", 0, "let the old secret be valid for `DURATION`, so that programs can change to the new one")
+	return cmd
 }
 
 // A usedClient says what a client is to the command that changes it.
