@@ -125,7 +125,7 @@ func TestNoEntryHasASecret(t *testing.T) {
 	root := g.root()
 	_, made, err := g.CreateClient(t.Context(), root, "c", "", nil)
 	g.ok(err)
-	_, rotated, err := g.RotateSecret(t.Context(), root, "c")
+	_, rotated, err := g.RotateSecret(t.Context(), root, "c", 0)
 	g.ok(err)
 	g.bearer(g.login("c", rotated), "")
 	text, err := json.Marshal(g.entries(root))

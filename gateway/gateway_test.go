@@ -299,7 +299,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	_, _, e = g.CreateClient(ctx, who, "c", "", nil)
 	note("create client", e)
 	note("delete client", g.DeleteClient(ctx, who, "c"))
-	_, _, e = g.RotateSecret(ctx, who, "c")
+	_, _, e = g.RotateSecret(ctx, who, "c", 0)
 	note("rotate", e)
 	_, e = g.SetPublicKey(ctx, who, "c", "")
 	note("key", e)
@@ -371,7 +371,7 @@ func TestARevokedPrincipalMayNothing(t *testing.T) {
 	_, secret, e := g.CreateClient(t.Context(), root, "app", "", nil)
 	g.ok(e)
 	app := g.login("app", secret)
-	_, _, e = g.RotateSecret(t.Context(), root, "app")
+	_, _, e = g.RotateSecret(t.Context(), root, "app", 0)
 	g.ok(e)
 	for name, e := range operations(g, app) {
 		if code(e) != protocol.CodeInvalidCredentials {

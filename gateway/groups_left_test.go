@@ -37,7 +37,7 @@ func TestASubscriptionDuringARotationMakesNoGroup(t *testing.T) {
 	g.ok(err)
 	client := g.login("c", s)
 	g.define(root, "s")
-	_, _, err = g.RotateSecret(t.Context(), root, "c")
+	_, _, err = g.RotateSecret(t.Context(), root, "c", 0)
 	g.ok(err)
 	_, err = gateway.SubscribeAuthorized(t.Context(), g.Gateway.Gateway, client, gateway.Request{Stream: "s", Group: groupA}, &sink{})
 	if code(err) != protocol.CodeInvalidCredentials {

@@ -114,7 +114,7 @@ func TestWhatEndsALink(t *testing.T) {
 		code protocol.Code
 	}{
 		"its secret is rotated": {func(g *parts, root, who *auth.Principal, _ *gateway.Link) {
-			_, _, err := g.RotateSecret(context.Background(), root, who.ClientID)
+			_, _, err := g.RotateSecret(context.Background(), root, who.ClientID, 0)
 			g.ok(err)
 		}, protocol.CodeCredentialsRevoked},
 		"its client is deleted": {func(g *parts, root, who *auth.Principal, _ *gateway.Link) {

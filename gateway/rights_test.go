@@ -143,7 +143,7 @@ func TestBearersHaveMessageIDsOfTheirOwn(t *testing.T) {
 func TestNothingIsPublishedOrReadAfterARevocation(t *testing.T) {
 	for name, revoke := range map[string]func(g *parts, root *auth.Principal) error{
 		"rotated": func(g *parts, root *auth.Principal) error {
-			_, _, e := g.RotateSecret(g.t.Context(), root, "app")
+			_, _, e := g.RotateSecret(g.t.Context(), root, "app", 0)
 			return e
 		},
 		"deleted": func(g *parts, root *auth.Principal) error { return g.DeleteClient(g.t.Context(), root, "app") },

@@ -63,15 +63,9 @@ func (g *Gateway) deleteGroups(jailUID, clientUID, clientID string) {
 	}
 }
 
-// RotateSecret gives a client of the principal's jail a new secret, durably,
-// and ends the connections that rely on the old one.
-func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string) (auth.Client, secret.Text, error) {
-	return g.RotateSecretKeeping(ctx, p, id, 0)
-}
-
-// RotateSecretKeeping is RotateSecret, except that the old secret and its connections
-// end after the time keep.
-func (g *Gateway) RotateSecretKeeping(ctx context.Context, p *auth.Principal, id string, keep time.Duration) (auth.Client, secret.Text, error) {
+// RotateSecret gives a client of the principal's jail a new secret, durably. The old
+// secret, and the connections that rely on it, end after the time keep.
+func (g *Gateway) RotateSecret(ctx context.Context, p *auth.Principal, id string, keep time.Duration) (auth.Client, secret.Text, error) {
 	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, secret.Text{}, err
 	}

@@ -73,7 +73,7 @@ func (q *request) rotateSecret() (any, error) {
 	if err := query.err(); err != nil {
 		return nil, err
 	}
-	client, secret, err := q.gateway.RotateSecretKeeping(q.r.Context(), q.principal, q.client(), keep)
+	client, secret, err := q.gateway.RotateSecret(q.r.Context(), q.principal, q.client(), keep)
 	return withSecret(client, secret), err
 }
 

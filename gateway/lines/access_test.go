@@ -95,7 +95,7 @@ func TestRevocationEndsConnections(t *testing.T) {
 	p := b.dial()
 	p.settle("in")
 	p.want(echo("in"))
-	if _, _, err := b.RotateSecret(t.Context(), b.root, "root"); err != nil {
+	if _, _, err := b.RotateSecret(t.Context(), b.root, "root", 0); err != nil {
 		t.Fatal(err)
 	}
 	p.wantError(``, `,"code":"credentials_revoked"`)

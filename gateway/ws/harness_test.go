@@ -185,7 +185,7 @@ func (b *bench) authenticateApp(c *wstest.Conn) {
 // revokeApp revokes the credentials of the client app.
 func (b *bench) revokeApp() {
 	b.t.Helper()
-	if _, _, err := b.gateway.RotateSecret(b.t.Context(), b.root, "app"); err != nil {
+	if _, _, err := b.gateway.RotateSecret(b.t.Context(), b.root, "app", 0); err != nil {
 		b.t.Fatal(err)
 	}
 }
