@@ -331,11 +331,11 @@ func (o *Outbox) Ended() bool {
 	return o.ended
 }
 
-// HasRoom reports whether AwaitRoom would not wait.
-func (o *Outbox) HasRoom() bool {
+// IsBehind reports whether AwaitRoom would wait.
+func (o *Outbox) IsBehind() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.queuedLocked() <= o.opts.Budget || o.ended
+	return o.queuedLocked() > o.opts.Budget && !o.ended
 }
 
 // AwaitRoom waits until the queue is within its budget, or the outbox has

@@ -161,7 +161,7 @@ func (c *conn) handleFrame(f frame, now time.Time) error {
 }
 
 func (c *conn) handleMessage(message []byte) error {
-	if c.ended.Load() == nil && c.session.State() != session.Refused && !c.out.HasRoom() {
+	if c.ended.Load() == nil && c.session.State() != session.Refused && c.out.IsBehind() {
 		c.session.Flush() // what is kept back for other connections does not wait for this client
 		c.out.AwaitRoom()
 	}
