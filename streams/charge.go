@@ -116,9 +116,12 @@ func (t *Topic) settleTailLocked() {
 
 // tailGrowthLocked returns what the tail costs more than was charged, and notes it as charged.
 func (t *Topic) tailGrowthLocked() int64 {
-	now := int64(t.tail.count) * tailOverhead
-	if t.durability != InMemory { // otherwise the log has the payloads in memory anyway
-		now += int64(t.tail.bytes)
+	now := int64(0)
+	if !t.charge.released { // otherwise nobody would take the charge back
+		now = int64(t.tail.count) * tailOverhead
+		if t.durability != InMemory { // otherwise the log has the payloads in memory anyway
+			now += int64(t.tail.bytes)
+		}
 	}
 	grown := now - t.charge.tail
 	t.charge.tail = now

@@ -233,3 +233,27 @@ func TestHeadersCount(t *testing.T) {
 		t.Errorf("%d and %d are used", account.Used(quota.Disk), account.Used(quota.Memory))
 	}
 }
+
+// The tail of a deleted topic is not counted, also if somebody has not read it. Otherwise the
+// charge would stay for ever, and all tails would have to give way to it.
+func TestTheTailOfADeletedTopicIsNotCounted(t *testing.T) {
+	book := quota.New(quota.Limits{})
+	n := open(t, streams.Options{Quotas: book})
+	topic := topicIn(t, n, "jail", "deleted")
+	in, _, err := topic.In(t.Context(), ignore{}, 0, streams.Latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close() // never started, so it has read nothing
+	if err := sent(t, topic, "", strings.Repeat("x", 1000)); err != nil {
+		t.Fatal(err)
+	}
+	account := book.Account("jail")
+	until(t, func() bool { return account.Tails() >= 1000 })
+	if err := n.Delete(t.Context(), topic.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if account.Tails() != 0 || book.TotalTails() != 0 {
+		t.Errorf("%d bytes of tails, %d in all", account.Tails(), book.TotalTails())
+	}
+}
