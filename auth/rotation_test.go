@@ -83,3 +83,23 @@ func TestNarrowingWhileThereIsAnOldSecret(t *testing.T) {
 		t.Fatal("the old secret has more rights")
 	}
 }
+
+// What is open with the old secret also ends if the client has rotated its secret itself, with
+// the old one.
+func TestTheOldSecretOfAClientThatRotatesItselfEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := openNew(t, unlimited)
+		a, first := newJail(t, d, "a", "c")
+		old := mustBasic(t, d, "c", first)
+		var told []auth.Revocation
+		d.OnRevoke(func(r auth.Revocation) { told = append(told, r) })
+		if _, _, err := d.By(old, auth.ManageClients).RotateSecretKeeping(t.Context(), a.UID, "c", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(told) != 1 || !told[0].Covers(old) {
+			t.Errorf("revoked: %v", told)
+		}
+	})
+}
