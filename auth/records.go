@@ -172,6 +172,11 @@ func (d *Directory) decodeJail(ctx context.Context, r storage.Record) (*jail, er
 }
 
 func (d *Directory) load(ctx context.Context) error {
+	// The time of an old secret may be over before everything is loaded: see endOldLater.
+	if err := d.changing.Take(ctx, ""); err != nil {
+		return err
+	}
+	defer d.changing.Give()
 	for r, err := range d.records.List(ctx, jailTable, "") {
 		if err != nil {
 			return fmt.Errorf("reading table %q: %w", jailTable, err)
