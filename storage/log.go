@@ -97,6 +97,7 @@ type Bounds struct {
 
 	FirstTime, LastTime time.Time // of the oldest and the newest entry; zero in an empty log
 	Bytes               int64     // of the payloads of all entries
+	Keys                int       // that are remembered, perhaps with some that have just expired: see Append.Key
 
 	// Epoch changes when the log may differ from what somebody has read of it:
 	// it was deleted and begun again, or was restored from a backup. A position

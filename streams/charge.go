@@ -22,7 +22,9 @@ type charge struct {
 	disk, memory int64 // as they were charged
 	tail         int64
 	reserved     int64 // by sends that the log has not answered
-	released     bool  // the topic is gone from the stores
+	keys         int64 // as they were charged
+	reservedKeys int64
+	released     bool // the topic is gone from the stores
 }
 
 // cost returns what a send adds to the log.
@@ -43,16 +45,29 @@ func (t *Topic) resourceLocked() quota.Resource {
 }
 
 // reserveLocked charges a send before the log gets it, or returns a *quota.Exceeded.
-func (t *Topic) reserveLocked(messages, bytes int) error {
+func (t *Topic) reserveLocked(keyed bool, messages, bytes int) error {
 	c := &t.charge
 	if c.account == nil {
 		return nil
 	}
+	if keyed {
+		t.settleLocked() // some keys may have expired
+		if err := c.account.Reserve(quota.MessageIDs, 1); err != nil {
+			return err
+		}
+	}
 	n := cost(messages, bytes, t.overheadLocked())
 	if err := c.account.Reserve(t.resourceLocked(), n); err != nil {
+		if keyed {
+			c.account.Add(quota.MessageIDs, -1)
+		}
 		return err
 	}
 	c.reserved += n
+	if keyed {
+		c.keys++
+		c.reservedKeys++
+	}
 	if t.durability == InMemory {
 		c.memory += n
 		if c.account.Crowded() {
@@ -65,9 +80,12 @@ func (t *Topic) reserveLocked(messages, bytes int) error {
 }
 
 // answeredLocked takes back what a send reserved, whether or not the log has it now.
-func (t *Topic) answeredLocked(messages, bytes int) {
+func (t *Topic) answeredLocked(keyed bool, messages, bytes int) {
 	if t.charge.account == nil {
 		return
+	}
+	if keyed {
+		t.charge.reservedKeys--
 	}
 	t.charge.reserved -= cost(messages, bytes, t.overheadLocked())
 	t.settleLocked()
@@ -79,9 +97,10 @@ func (t *Topic) settleLocked() {
 	if c.account == nil {
 		return
 	}
-	var disk, memory int64
+	var disk, memory, keys int64
 	if !c.released {
 		b := t.log.Bounds()
+		keys = int64(b.Keys) + c.reservedKeys
 		kept := cost(int(b.Next-b.First), int(b.Bytes), t.overheadLocked()) + c.reserved
 		headers := int64(len(t.set.value) + len(t.sent.Value))
 		memory = headers
@@ -96,7 +115,8 @@ func (t *Topic) settleLocked() {
 	}
 	c.account.Add(quota.Disk, disk-c.disk)
 	c.account.Add(quota.Memory, memory-c.memory)
-	c.disk, c.memory = disk, memory
+	c.account.Add(quota.MessageIDs, keys-c.keys)
+	c.disk, c.memory, c.keys = disk, memory, keys
 }
 
 // settleTailLocked charges the tail. While the jail, or all jails together, have more in memory

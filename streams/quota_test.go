@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"seagate/internal/quota"
@@ -256,4 +257,39 @@ func TestTheTailOfADeletedTopicIsNotCounted(t *testing.T) {
 	if account.Tails() != 0 || book.TotalTails() != 0 {
 		t.Errorf("%d bytes of tails, %d in all", account.Tails(), book.TotalTails())
 	}
+}
+
+// The ids that are remembered for all streams of a jail count together. What was accepted
+// is not forgotten to make room, and repeats are told what the first one got.
+func TestMessageIDsOfAJailAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book := quota.New(quota.Limits{quota.MessageIDs: 3})
+		n := openOn(t, memory.New(), streams.Options{Quotas: book, RepeatWindow: time.Minute})
+		a, b := topicIn(t, n, "hog", "a"), topicIn(t, n, "hog", "b")
+		for i, topic := range []*streams.Topic{a, a, b} {
+			if err := sent(t, topic, fmt.Sprint(i), "x"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := sent(t, b, "more", "x")
+		if exceeded, ok := errors.AsType[*quota.Exceeded](err); !ok || exceeded.Resource != quota.MessageIDs || exceeded.Used != 3 {
+			t.Fatalf("beyond the quota: %v", err)
+		}
+		for _, try := range []struct {
+			topic *streams.Topic
+			key   string
+		}{{a, "0"}, {b, "2"}, {b, ""}, {topicIn(t, n, "small", "a"), "1"}} {
+			if err := sent(t, try.topic, try.key, "x"); err != nil {
+				t.Errorf("with the id %q: %v", try.key, err)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		if err := sent(t, b, "", "x"); err != nil { // the engine notices what has expired
+			t.Fatal(err)
+		}
+		if err := sent(t, a, "again", "x"); err != nil {
+			t.Errorf("after the others are forgotten: %v", err)
+		}
+		n.Close()
+	})
 }

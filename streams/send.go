@@ -66,7 +66,7 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sen
 		Refusal:  refusal,
 		Done: func(a storage.Appended, err error) {
 			if refusal == nil {
-				t.appended(payloads, bytes, header, a, err)
+				t.appended(key != "", payloads, bytes, header, a, err)
 			}
 			if err != nil {
 				done(Sent{}, topicError(err))
@@ -80,7 +80,7 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sen
 // begin returns the log to append to, or nil and why nothing can be appended.
 // While the topic is held, or the jail's quota is used up, it returns both if the
 // messages may be a repeat, which only the log knows.
-func (t *Topic) begin(mayRepeat bool, messages, bytes int) (log storage.Log, refusal error) {
+func (t *Topic) begin(keyed bool, messages, bytes int) (log storage.Log, refusal error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.awaitRoomLocked()
@@ -90,13 +90,13 @@ func (t *Topic) begin(mayRepeat bool, messages, bytes int) (log storage.Log, ref
 	case t.held:
 		refusal = ErrHeld
 	default:
-		refusal = t.reserveLocked(messages, bytes)
+		refusal = t.reserveLocked(keyed, messages, bytes)
 	}
 	switch {
 	case refusal == nil:
 		t.begun++
 		return t.log, nil
-	case mayRepeat:
+	case keyed:
 		return t.log, refusal
 	}
 	return nil, refusal
@@ -104,7 +104,7 @@ func (t *Topic) begin(mayRepeat bool, messages, bytes int) (log storage.Log, ref
 
 // appended is called when the log has answered a send, and shows readers what
 // is durable now.
-func (t *Topic) appended(payloads [][]byte, bytes int, header []byte, a storage.Appended, err error) {
+func (t *Topic) appended(keyed bool, payloads [][]byte, bytes int, header []byte, a storage.Appended, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answered++
@@ -114,7 +114,7 @@ func (t *Topic) appended(payloads [][]byte, bytes int, header []byte, a storage.
 			t.sent = storage.LogHeader{Seq: t.next - 1, Value: header}
 		}
 	}
-	t.answeredLocked(len(payloads), bytes)
+	t.answeredLocked(keyed, len(payloads), bytes)
 	t.tellLocked()
 	t.wakeShards()
 }

@@ -30,6 +30,7 @@ type log struct {
 	entries []storage.Entry // those from next-len(entries) on
 	next    uint64
 	bytes   int64     // of the payloads
+	keys    int       // that are remembered
 	last    time.Time // of the newest entry there ever was
 	exists  bool      // the log was appended to, or trimmed
 	deleted bool
@@ -117,6 +118,8 @@ func (l *log) append(a storage.Append, request dedup.Request) (storage.Appended,
 	if err := l.usableLocked(context.Background()); err != nil {
 		return storage.Appended{}, err
 	}
+	for range e.dedup.Expired() { // forgets what has expired in any log
+	}
 	now := l.nowLocked()
 	if first, repeat, err := e.dedup.Repeat(l, request, now); repeat {
 		return first, err
@@ -153,7 +156,7 @@ func (l *log) nowLocked() time.Time {
 func (l *log) Bounds() storage.Bounds {
 	l.engine.mu.RLock()
 	defer l.engine.mu.RUnlock()
-	b := storage.Bounds{First: l.firstLocked(), Next: l.next, Bytes: l.bytes, Epoch: l.epoch, ID: l.id}
+	b := storage.Bounds{First: l.firstLocked(), Next: l.next, Bytes: l.bytes, Epoch: l.epoch, ID: l.id, Keys: l.keys}
 	if n := len(l.entries); n > 0 {
 		b.FirstTime, b.LastTime = l.entries[0].Time, l.entries[n-1].Time
 	}

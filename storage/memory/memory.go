@@ -45,7 +45,7 @@ func NewWith(opts Options) *Engine {
 	return &Engine{
 		tables: make(map[string]table),
 		logs:   make(map[string]*log),
-		dedup:  dedup.NewTable[*log](opts.AppendKeys),
+		dedup:  dedup.NewTable(opts.AppendKeys, func(l *log, n int) { l.keys = n }),
 	}
 }
 

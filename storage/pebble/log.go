@@ -25,6 +25,7 @@ type log struct {
 	epoch  string
 
 	durable atomic.Pointer[head] // replaced together with Engine.durable, under Engine.mu
+	keys    atomic.Int64         // that are remembered; written by the committer
 
 	// The committer owns what follows.
 
@@ -177,7 +178,7 @@ func (b *batch) setHead(l *log) error {
 // Bounds implements storage.Log.
 func (l *log) Bounds() storage.Bounds {
 	h := l.durable.Load()
-	b := storage.Bounds{First: h.First, Next: h.Next, Bytes: int64(h.End - h.Before), Epoch: l.epoch, ID: l.id}
+	b := storage.Bounds{First: h.First, Next: h.Next, Bytes: int64(h.End - h.Before), Epoch: l.epoch, ID: l.id, Keys: int(l.keys.Load())}
 	if !h.IsEmpty() {
 		b.FirstTime, b.LastTime = format.Time(h.FirstTime), format.Time(h.LastTime)
 	}

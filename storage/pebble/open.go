@@ -234,7 +234,7 @@ func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMark
 		state:       s,
 		marker:      m,
 		records:     make(map[string]uint64),
-		dedup:       dedup.NewTable[*log](o.opts.AppendKeys),
+		dedup:       dedup.NewTable(o.opts.AppendKeys, func(l *log, n int) { l.keys.Store(int64(n)) }),
 		listings:    make(map[*listing]struct{}),
 		logs:        make(map[string]*log),
 	}

@@ -77,6 +77,7 @@ const sweepInterval = 10 * time.Second
 // log, even if the system's clock was set back. Callers pass that time as now.
 type Table[L comparable] struct {
 	limit    int // 0 for none
+	counted  func(log L, entries int)
 	len      int
 	logs     map[L]*logEntries
 	swept    time.Time
@@ -90,9 +91,13 @@ type logEntries struct {
 	expired bool      // entries expired that Expired has not reported
 }
 
-// NewTable returns a Table of at most limit entries. 0 means no limit.
-func NewTable[L comparable](limit int) *Table[L] {
-	return &Table[L]{limit: limit, logs: make(map[L]*logEntries)}
+// NewTable returns a Table of at most limit entries. 0 means no limit. It calls counted,
+// if not nil, with the number of a log's entries whenever that changes.
+func NewTable[L comparable](limit int, counted func(log L, entries int)) *Table[L] {
+	if counted == nil {
+		counted = func(L, int) {}
+	}
+	return &Table[L]{limit: limit, counted: counted, logs: make(map[L]*logEntries)}
 }
 
 // Len returns the number of entries in all logs.
@@ -123,7 +128,7 @@ func (t *Table[L]) Add(log L, r Request, first uint64, now time.Time) (e Entry, 
 		return Entry{}, false, nil
 	}
 	if entries, found := t.logs[log]; found {
-		t.expire(entries, now)
+		t.expire(log, entries, now)
 	}
 	if t.isFull() {
 		if now := time.Now(); now.Sub(t.swept).Abs() >= sweepInterval {
@@ -135,7 +140,7 @@ func (t *Table[L]) Add(log L, r Request, first uint64, now time.Time) (e Entry, 
 		return Entry{}, false, storage.ErrTooManyKeys
 	}
 	e = Entry{Key: r.key, First: first, Count: r.count, Sum: r.sum, Time: now, Expires: now.Add(r.window)}
-	t.insert(t.entriesOf(log, now), e)
+	t.insert(log, t.entriesOf(log, now), e)
 	return e, true, nil
 }
 
@@ -149,7 +154,7 @@ func (t *Table[L]) Load(log L, e Entry, now time.Time) {
 		return
 	}
 	if _, found := entries.byKey[e.Key]; !found {
-		t.insert(entries, e)
+		t.insert(log, entries, e)
 	}
 }
 
@@ -158,6 +163,7 @@ func (t *Table[L]) Drop(log L) {
 	if entries, found := t.logs[log]; found {
 		t.len -= len(entries.expiry)
 		delete(t.logs, log)
+		t.counted(log, 0)
 	}
 }
 
@@ -200,33 +206,38 @@ func (t *Table[L]) isFull() bool { return t.limit > 0 && t.len >= t.limit }
 
 // sweep forgets what has expired in any log, each by its own clock.
 func (t *Table[L]) sweep(now time.Time) {
-	for _, entries := range t.logs {
-		t.expire(entries, now)
+	for log, entries := range t.logs {
+		t.expire(log, entries, now)
 	}
 }
 
-func (t *Table[L]) expire(entries *logEntries, now time.Time) {
+func (t *Table[L]) expire(log L, entries *logEntries, now time.Time) {
 	if entries.clock.Before(now) {
 		entries.clock = now
 	}
+	before := len(entries.expiry)
 	for h := &entries.expiry; len(*h) > 0 && (*h)[0].at <= entries.clock.UnixNano(); {
 		delete(entries.byKey, (*h)[0].key)
 		heap.Pop(h)
 		entries.expired = true
 		t.len--
 	}
+	if len(entries.expiry) != before {
+		t.counted(log, len(entries.expiry))
+	}
 	if len(entries.expiry) == 0 {
 		entries.byKey, entries.expiry = nil, nil // maps never shrink
 	}
 }
 
-func (t *Table[L]) insert(entries *logEntries, e Entry) {
+func (t *Table[L]) insert(log L, entries *logEntries, e Entry) {
 	if entries.byKey == nil {
 		entries.byKey = make(map[Key]Entry)
 	}
 	entries.byKey[e.Key] = e
 	heap.Push(&entries.expiry, expiring{e.Expires.UnixNano(), e.Key})
 	t.len++
+	t.counted(log, len(entries.expiry))
 }
 
 // An expiryHeap has the entry on top that expires first.

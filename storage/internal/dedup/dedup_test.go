@@ -30,7 +30,7 @@ func mustAdd(t *testing.T, table *dedup.Table[string], log string, r dedup.Reque
 
 func TestEntriesExpireInOrder(t *testing.T) {
 	start := time.Now()
-	table := dedup.NewTable[string](0)
+	table := dedup.NewTable[string](0, nil)
 	for _, i := range []int{3, 1, 2} {
 		mustAdd(t, table, "log", request(fmt.Sprint(i), time.Duration(i), "x"), uint64(i), start)
 	}
@@ -58,7 +58,7 @@ func TestEntriesExpireInOrder(t *testing.T) {
 }
 
 func TestWithoutKeyOrWindowNothingIsRemembered(t *testing.T) {
-	table := dedup.NewTable[string](0)
+	table := dedup.NewTable[string](0, nil)
 	for _, r := range []dedup.Request{request("", time.Hour, "x"), request("key", 0, "x"), request("key", -1, "x")} {
 		if e, added, err := table.Add("log", r, 1, time.Now()); added || err != nil {
 			t.Errorf("Add(%+v): %+v, %v, %v", r, e, added, err)
@@ -74,7 +74,7 @@ func TestWithoutKeyOrWindowNothingIsRemembered(t *testing.T) {
 func TestPayloadsThatJoinToTheSameBytes(t *testing.T) {
 	lists := [][]string{{}, {""}, {"", ""}, {"ab"}, {"a", "b"}, {"", "ab"}, {"ab", ""}, {"b", "a"}}
 	for i, made := range lists {
-		table := dedup.NewTable[string](0)
+		table := dedup.NewTable[string](0, nil)
 		mustAdd(t, table, "log", request("key", time.Hour, made...), 1, time.Now())
 		for j, again := range lists {
 			_, repeat, err := table.Repeat("log", request("key", time.Hour, again...), time.Now())
@@ -87,7 +87,7 @@ func TestPayloadsThatJoinToTheSameBytes(t *testing.T) {
 
 func TestLimitCountsAllLogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table := dedup.NewTable[string](2)
+		table := dedup.NewTable[string](2, nil)
 		mustAdd(t, table, "one", request("a", time.Minute, "x"), 1, time.Now())
 		mustAdd(t, table, "two", request("a", time.Hour, "x"), 1, time.Now())
 		if _, _, err := table.Add("three", request("a", time.Hour, "x"), 1, time.Now()); !errors.Is(err, storage.ErrTooManyKeys) {
@@ -102,7 +102,7 @@ func TestLimitCountsAllLogs(t *testing.T) {
 // other logs stay within their windows.
 func TestSweepUsesEachLogsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table := dedup.NewTable[string](2)
+		table := dedup.NewTable[string](2, nil)
 		now := time.Now()
 		mustAdd(t, table, "log", request("a", time.Hour, "x"), 1, now)
 		mustAdd(t, table, "log", request("b", time.Hour, "x"), 2, now)
@@ -117,7 +117,7 @@ func TestSweepUsesEachLogsClock(t *testing.T) {
 
 func TestExpiredYieldsEachLogOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table := dedup.NewTable[string](0)
+		table := dedup.NewTable[string](0, nil)
 		collect := func() map[string]time.Time {
 			found := map[string]time.Time{}
 			for log, until := range table.Expired() {
@@ -125,7 +125,7 @@ func TestExpiredYieldsEachLogOnce(t *testing.T) {
 			}
 			return found
 		}
-		loaded := mustAdd(t, dedup.NewTable[string](0), "", request("old", time.Second, "x"), 1, time.Now())
+		loaded := mustAdd(t, dedup.NewTable[string](0, nil), "", request("old", time.Second, "x"), 1, time.Now())
 		time.Sleep(time.Minute)
 		table.Load("loaded", loaded, time.Now())
 		mustAdd(t, table, "brief", request("a", time.Second, "x"), 1, time.Now())
@@ -149,4 +149,21 @@ func TestExpiredYieldsEachLogOnce(t *testing.T) {
 			t.Errorf("Expired yields %v again", found)
 		}
 	})
+}
+
+func TestEntriesOfALogAreCounted(t *testing.T) {
+	counts := map[string]int{}
+	table := dedup.NewTable(0, func(log string, n int) { counts[log] = n })
+	now := time.Now()
+	mustAdd(t, table, "a", request("1", time.Second, "x"), 1, now)
+	mustAdd(t, table, "a", request("2", time.Minute, "x"), 2, now)
+	mustAdd(t, table, "b", request("1", time.Minute, "x"), 1, now)
+	if counts["a"] != 2 || counts["b"] != 1 {
+		t.Errorf("counted %v", counts)
+	}
+	mustAdd(t, table, "a", request("3", time.Minute, "x"), 3, now.Add(2*time.Second))
+	table.Drop("b")
+	if counts["a"] != 2 || counts["b"] != 0 {
+		t.Errorf("after the first has expired and b was dropped: %v", counts)
+	}
 }
