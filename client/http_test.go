@@ -206,7 +206,7 @@ func TestHTTPCalls(t *testing.T) {
 			func(ctx context.Context, c *client.Client) string {
 				all, err := collect(c.Clients(ctx))
 				return fmt.Sprint(all, err)
-			}, `[{b d <nil> 2026-01-02 03:04:05 +0000 UTC <nil>}] <nil>`},
+			}, `[{b d <nil> 2026-01-02 03:04:05 +0000 UTC <nil> <nil>}] <nil>`},
 		{"jails", `GET /jails?limit=100 `, `{"jails":[{"id":"j","name":"J","createdAt":"2026-01-02T03:04:05Z"}],"next":null}`,
 			func(ctx context.Context, c *client.Client) string {
 				all, err := collect(c.Jails(ctx))
