@@ -293,8 +293,8 @@ func brokenFrames(g *gateway) {
 		frame []byte
 		code  int
 	}{
-		{"not masked", []byte{0x81, 0x02, '{', '}'}, 1008},
-		{"a close that is not masked", []byte{0x88, 0x02, 3, 0xE8}, 1008},
+		{"not masked", []byte{0x81, 0x02, '{', '}'}, 1002},
+		{"a close that is not masked", []byte{0x88, 0x02, 3, 0xE8}, 1002},
 		{"reserved bits", []byte{0xC1, 0x82, 0, 0, 0, 0, '{', '}'}, 1002},
 		{"an unknown opcode", []byte{0x83, 0x80, 0, 0, 0, 0}, 1002},
 		{"an unknown control frame", []byte{0x8B, 0x80, 0, 0, 0, 0}, 1002},

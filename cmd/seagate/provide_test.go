@@ -251,7 +251,7 @@ n=0; while :; do n=$((n+1)); echo "{\"n\":$n}"; sleep 0.05 & wait $!; done`
 // with their connections.
 func TestProvidedStreamsAtRest(t *testing.T) {
 	const conns, each = 10, 1_000
-	g := start(t, "SEAGATE_STREAMS_UNDEFINED=accept", "GOGC=50")
+	g := start(t, "SEAGATE_STREAMS_UNDEFINED=accept", "SEAGATE_LIMITS_STREAMS_PER_JAIL=10001", "GOGC=50") // and $audit
 	before := g.metrics()
 	var all []*client.Conn
 	for c := range conns {

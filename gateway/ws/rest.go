@@ -113,6 +113,7 @@ func (c *conn) mayRest() bool {
 // must end, and touch nothing of the connection any more.
 func (c *conn) readOrRest() (atRest bool, err error) {
 	if !c.mayRest() {
+		c.endRestDeadline() // it may have passed, which says nothing about the peer
 		return false, c.readSome()
 	}
 	now := time.Now()
@@ -121,9 +122,10 @@ func (c *conn) readOrRest() (atRest bool, err error) {
 			c.rest.deadline = now.Add(2 * restAfter)
 			c.setReadDeadline(2 * restAfter)
 		}
-		if err := c.readSome(); !errors.Is(err, os.ErrDeadlineExceeded) || c.ended.Load() != nil {
+		if err := c.readSome(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return false, err
 		}
+		c.endRestDeadline()
 		return false, nil
 	}
 	c.endRestDeadline()

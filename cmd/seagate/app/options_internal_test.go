@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 func TestEveryPartGetsAllOptions(t *testing.T) {
 	c := config.Default()
 	c.Streams.Ungrouped, c.Streams.Undefined, c.Streams.Gaps = config.ClientGroup, config.AcceptUndefined, config.SkipGaps
+	c.Streams.InMemory = config.Refuse
 	c.WebSocket.LiteralActions, c.Limits.PublishesPerSecond = true, 1
 	for _, options := range []any{
 		networkOptions(c), groupOptions(c), directoryOptions(c.Limits), gatewaySettings(c),
@@ -21,8 +23,9 @@ func TestEveryPartGetsAllOptions(t *testing.T) {
 	} {
 		v := reflect.ValueOf(options)
 		for _, field := range reflect.VisibleFields(v.Type()) {
-			exclusive := field.Name == "AwaitUndefined" // of AcceptUndefined
-			if !exclusive && field.Type.Kind() != reflect.Func && v.FieldByIndex(field.Index).IsZero() {
+			// AwaitUndefined excludes AcceptUndefined; the others are parts, which New joins.
+			other := slices.Contains([]string{"AwaitUndefined", "Clock", "Quotas", "Observer"}, field.Name)
+			if !other && field.Type.Kind() != reflect.Func && v.FieldByIndex(field.Index).IsZero() {
 				t.Errorf("%T.%s is not set", options, field.Name)
 			}
 		}

@@ -153,8 +153,8 @@ func TestBackup(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.notes, "is there already") {
 		t.Errorf("the second time: %+v", r)
 	}
-	f.wantRequests("GET /backup") // it was not asked again
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+	f.wantRequests("GET /backup")                         // it was not asked again
+	if entries, _ := os.ReadDir(dir); len(entries) != 2 { // and its digest
 		t.Errorf("the folder has %v", entries)
 	}
 	run(t, "backup", name+"2", "--json").want(t,
