@@ -82,8 +82,10 @@ func (p *Provision) Pause(paused bool) error {
 	if err := p.gateway.spend(p.principal, 1); err != nil {
 		return err
 	}
-	p.out.SetPaused(paused)
-	return nil
+	return change(p.principal, func() error {
+		p.out.SetPaused(paused)
+		return nil
+	})
 }
 
 // Close withdraws the provision. It must be called once.
