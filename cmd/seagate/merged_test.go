@@ -42,7 +42,6 @@ func TestAMergedSubscriptionThatSleeps(t *testing.T) {
 	}
 	total := len(streams) * batches * batch
 	g := start(t, "GOGC=50")
-	before := g.metrics()
 	pad := strings.Repeat("x", bytes)
 	for k, stream := range streams {
 		g.ok(root, "POST", "/streams/"+stream+"/define", `{"version":1,"fields":[{"name":"n","type":"integer"},{"name":"pad","type":"string"}]}`)
@@ -55,6 +54,7 @@ func TestAMergedSubscriptionThatSleeps(t *testing.T) {
 		}
 	}
 	p := g.login(root, "root")
+	before := g.metrics() // what publishing has left is not what waiting takes
 	p.Send(`{"id":2,"action":"subscribe","payload":["a","b"],"sync":{"by":"$.n"},"from":"earliest"}`)
 	p.want(`{"id":2,"action":"subscription","success":true,"streamNames":["a","b"],"payload":2}`)
 	queued := -1.0
