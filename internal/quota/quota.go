@@ -63,6 +63,9 @@ func Parse(name string) (r Resource, ok bool) {
 // String returns the name of the resource in JSON, in flags and in metrics.
 func (r Resource) String() string { return names[r] }
 
+// MarshalText implements encoding.TextMarshaler: limits are written by name.
+func (r Resource) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // IsMaximum reports whether the resource is a maximum for what a jail may choose, of which
 // nothing is used up.
 func (r Resource) IsMaximum() bool { return r >= RetentionAge }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
 	"seagate/internal/quota"
 )
 
@@ -176,5 +178,11 @@ func TestReserveAllocatesNothing(t *testing.T) {
 		a.Add(quota.Disk, -10)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestLimitsAreWrittenByName(t *testing.T) {
+	if text, err := json.Marshal(quota.Own{quota.Disk: 1 << 30}); err != nil || string(text) != `{"disk":1073741824}` {
+		t.Errorf("%s, %v", text, err)
 	}
 }
