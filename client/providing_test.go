@@ -30,6 +30,7 @@ func TestProvideReconnects(t *testing.T) {
 				begin(p, false)
 				pause(p)
 				p.send(provided(true, 1))
+				time.Sleep(time.Second) // of the bubble: the client has told what it was told by then
 				p.raw.Close()
 			},
 			func(p *peer) { // still requested: nothing to tell
@@ -40,6 +41,7 @@ func TestProvideReconnects(t *testing.T) {
 			func(p *peer) {
 				begin(p, false)
 				pause(p)
+				time.Sleep(time.Second)
 				p.send(provided(true, 2))
 				p.expectEnd()
 			},
