@@ -21,6 +21,7 @@ type filterTable struct {
 
 	mu      sync.Mutex // guards what follows
 	streams map[streams.ID]*streamFilters
+	born    uint64 // entries that there ever were, of all streams: a batch may outlive the filters of its stream
 }
 
 // maxIndexedPaths bounds the paths at which the filters of one stream are indexed: each
@@ -34,7 +35,7 @@ type streamFilters struct {
 
 	mu      sync.RWMutex             // guards what follows
 	entries map[string]*sharedFilter // by canonical form
-	born    uint64                   // entries that there ever were
+	born    uint64                   // the number of the newest entry that there ever was
 	free    []int                    // slots below slots that nobody has
 	slots   int
 	index   map[string]*pathIndex // by the path in canonical form
@@ -52,7 +53,7 @@ type pathIndex struct {
 type sharedFilter struct {
 	filter *fdsl.Filter
 	of     *streamFilters
-	born   uint64 // its number among the entries of the stream
+	born   uint64 // its number among all entries of the table
 	slot   int    // its place in batchVerdicts.passing
 	uses   int
 	jail   string
@@ -94,6 +95,7 @@ func (t *filterTable) release(e *sharedFilter) {
 	}
 }
 
+// take is filterTable.take. The table is locked.
 func (s *streamFilters) take(f *fdsl.Filter, p *auth.Principal) *sharedFilter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +104,8 @@ func (s *streamFilters) take(f *fdsl.Filter, p *auth.Principal) *sharedFilter {
 		e.uses++
 		return e
 	}
-	s.born++
+	s.table.born++
+	s.born = s.table.born
 	e := &sharedFilter{filter: f, of: s, born: s.born, slot: s.slots, uses: 1, jail: p.JailID, client: p.ClientID}
 	if n := len(s.free); n > 0 {
 		e.slot, s.free = s.free[n-1], s.free[:n-1]

@@ -147,6 +147,20 @@ func TestFilterTooCostlyHides(t *testing.T) {
 	}
 }
 
+// A batch may outlive the last filter of its stream. What a later filter passes is not hidden
+// because the batch has asked the index of the earlier one.
+func TestABatchThatOutlivesTheFiltersOfItsStream(t *testing.T) {
+	table := &filterTable{steps: math.MaxInt}
+	b := batchOf(`{"to":1}`, `{"to":2}`)
+	for n, want := range [][]int{{0}, {1}} {
+		f, release := table.take(bearer(t, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n+1))), "s")
+		if got := visible(b, f).index; !slices.Equal(got, want) {
+			t.Errorf("%s passes %v, want %v", f.filter.Key(), got, want)
+		}
+		release()
+	}
+}
+
 // However many filters there are, a message is evaluated by those that need a value that it has.
 func TestWorkGrowsWithWhatMatches(t *testing.T) {
 	table := &filterTable{steps: math.MaxInt}
