@@ -8,6 +8,7 @@ import (
 	"seagate/catalog"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/streams"
 )
 
 // Define makes or replaces a stream's schema, durably. The outcome's
@@ -17,24 +18,43 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
+	return g.define(ctx, p, definitionOf{g.Catalog, "stream", "stream defined", "define"}, streamID(p, stream), def)
+}
+
+// definitions are those of streams, or those of services.
+type definitions interface {
+	Plan(streams.ID, *schema.Definition) (schema.Outcome, error)
+	Define(context.Context, streams.ID, *schema.Definition) (schema.Outcome, error)
+}
+
+// definitionOf is what a definition is of.
+type definitionOf struct {
+	definitions
+	what  string // stream or service
+	done  string // in the log and the audit stream, whole, so that it can be searched for
+	doing string // in errors
+}
+
+// define makes or replaces a definition, for a principal that may do so.
+func (g *Gateway) define(ctx context.Context, p *auth.Principal, of definitionOf, id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	// Clients define their streams whenever they start, which changes nothing most of the time.
-	if planned, err := g.Catalog.Plan(streamID(p, stream), def); err == nil && planned.Change != schema.Unchanged {
+	if planned, err := of.Plan(id, def); err == nil && planned.Change != schema.Unchanged {
 		if err := g.spendChange(p); err != nil {
 			return schema.Outcome{}, err
 		}
 	}
 	var outcome schema.Outcome
-	err = change(p, func() (err error) {
-		outcome, err = g.Catalog.Define(ctx, streamID(p, stream), def)
+	err := change(p, func() (err error) {
+		outcome, err = of.Define(ctx, id, def)
 		return err
 	})
 	if err != nil {
-		return schema.Outcome{}, attempted("define", err)
+		return schema.Outcome{}, attempted(of.doing, err)
 	}
 	if outcome.Change != schema.Unchanged {
-		g.Log.Info("stream defined", "jail", p.JailID, "client", p.ClientID, "stream", stream,
-			"version", def.Version.String(), "change", string(outcome.Change))
-		g.noteChange(p, "stream defined", stream, auditDetail{after: map[string]string{"version": def.Version.String(), "change": string(outcome.Change)}})
+		version, changed := def.Version.String(), string(outcome.Change)
+		g.Log.Info(of.done, "jail", p.JailID, "client", p.ClientID, of.what, id.Name, "version", version, "change", changed)
+		g.noteChange(p, of.done, id.Name, auditDetail{after: map[string]string{"version": version, "change": changed}})
 	}
 	return outcome, nil
 }

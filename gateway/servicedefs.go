@@ -33,25 +33,7 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 	if err != nil {
 		return schema.Outcome{}, err
 	}
-	if planned, err := g.Catalog.Services.Plan(serviceID(p, service), def); err == nil && planned.Change != schema.Unchanged {
-		if err := g.spendChange(p); err != nil {
-			return schema.Outcome{}, err
-		}
-	}
-	var outcome schema.Outcome
-	err = change(p, func() (err error) {
-		outcome, err = g.Catalog.Services.Define(ctx, serviceID(p, service), def)
-		return err
-	})
-	if err != nil {
-		return schema.Outcome{}, attempted("define the service", err)
-	}
-	if outcome.Change != schema.Unchanged {
-		g.Log.Info("service defined", "jail", p.JailID, "client", p.ClientID, "service", service,
-			"version", def.Version.String(), "change", string(outcome.Change))
-		g.noteChange(p, "service defined", service, auditDetail{after: map[string]string{"version": def.Version.String(), "change": string(outcome.Change)}})
-	}
-	return outcome, nil
+	return g.define(ctx, p, definitionOf{g.Catalog.Services, "service", "service defined", "define the service"}, serviceID(p, service), def)
 }
 
 // PlanDefineService says what DefineService would do, and changes nothing.
