@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -13,15 +12,7 @@ import (
 
 // serviceCall returns a request about one service.
 func serviceCall(doing, method, service string, rest ...string) (request, error) {
-	r := request{
-		doing:  fmt.Sprintf("%s %q", doing, service),
-		method: method,
-		path:   append([]string{"services", service}, rest...),
-	}
-	if err := protocol.CheckServiceName(service); err != nil {
-		return r, fmt.Errorf("client: %s: %w", r.doing, named(err))
-	}
-	return r, nil
+	return callAbout(doing, method, "services", service, protocol.CheckServiceName, rest...)
 }
 
 // onService makes a call about one service.

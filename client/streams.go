@@ -17,12 +17,17 @@ import (
 
 // streamCall returns a request about one stream.
 func streamCall(doing, method, stream string, rest ...string) (request, error) {
+	return callAbout(doing, method, "streams", stream, protocol.CheckStreamName, rest...)
+}
+
+// callAbout returns a request about one thing of a collection, whose name it checks.
+func callAbout(doing, method, collection, name string, check func(string) error, rest ...string) (request, error) {
 	r := request{
-		doing:  fmt.Sprintf("%s %q", doing, stream),
+		doing:  fmt.Sprintf("%s %q", doing, name),
 		method: method,
-		path:   append([]string{"streams", stream}, rest...),
+		path:   append([]string{collection, name}, rest...),
 	}
-	if err := protocol.CheckStreamName(stream); err != nil {
+	if err := check(name); err != nil {
 		return r, fmt.Errorf("client: %s: %w", r.doing, named(err))
 	}
 	return r, nil
@@ -68,9 +73,9 @@ func (c *Client) PublishWithHeader(ctx context.Context, stream string, message, 
 
 // PublishOnce is Publish with an id. The gateway accepts a message once under its
 // id. If the answer is lost, publish the message again with the same id: that
-// adds nothing, and returns where the first one stands. The gateway remembers ids for some time. Over HTTP an
-// id must neither begin nor end with a space. Codes to expect are also
-// idempotency_key_reused, for another message with the same id, and
+// adds nothing, and returns where the first one stands. The gateway remembers ids for
+// some time. Over HTTP an id must neither begin nor end with a space. Codes to expect are
+// also idempotency_key_reused, for another message with the same id, and
 // too_many_message_ids.
 func (c *Client) PublishOnce(ctx context.Context, stream, id string, message any) (Published, error) {
 	return c.publishOnce(ctx, stream, id, payload{message})
