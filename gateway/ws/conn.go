@@ -152,9 +152,9 @@ func (c *conn) handleFrame(f frame, now time.Time) error {
 			return nil
 		}
 	case opPing:
-		c.out.SendIfRoom(append(appendHeader(nil, opPong, len(f.payload)), f.payload...))
+		c.out.SendIfRoom(controlFrame(opPong, f.payload))
 	case opClose:
-		c.out.SendLast(append(appendHeader(nil, opClose, len(f.payload)), f.payload...))
+		c.out.SendLast(controlFrame(opClose, f.payload))
 		return errPeerClosed
 	}
 	return c.in.unasked(now)

@@ -69,9 +69,12 @@ func closeFrame(code int, reason string) []byte {
 	for len(reason) > maxControl-2 || !utf8.ValidString(reason) {
 		reason = reason[:min(len(reason)-1, maxControl-2)]
 	}
-	frame := appendHeader(nil, opClose, 2+len(reason))
-	frame = binary.BigEndian.AppendUint16(frame, uint16(code))
-	return append(frame, reason...)
+	return controlFrame(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
+}
+
+// controlFrame returns a control frame. The payload is at most maxControl long.
+func controlFrame(opcode byte, payload []byte) []byte {
+	return append(appendHeader(make([]byte, 0, 2+len(payload)), opcode, len(payload)), payload...)
 }
 
 // appendPing appends a ping with a tag: a probe of package outbox.
