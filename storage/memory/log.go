@@ -118,7 +118,9 @@ func (l *log) append(a storage.Append, request dedup.Request) (storage.Appended,
 	if err := l.usableLocked(context.Background()); err != nil {
 		return storage.Appended{}, err
 	}
-	for range e.dedup.Expired() { // forgets what has expired in any log
+	if e.dedup.Len() > 0 {
+		for range e.dedup.Expired() { // forgets what has expired in any log
+		}
 	}
 	now := l.nowLocked()
 	if first, repeat, err := e.dedup.Repeat(l, request, now); repeat {
