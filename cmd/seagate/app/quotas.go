@@ -49,6 +49,7 @@ const spaceInterval = time.Second
 // below twice the space below which nobody is accepted: until then, jails with more than their
 // share leave the rest to the others.
 func (a *App) watchSpace() {
+	least := minFree(a.config) // looks at the disk
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -57,7 +58,7 @@ func (a *App) watchSpace() {
 		defer tick.Stop()
 		short := false
 		for {
-			short = a.noteSpace(short)
+			short = a.noteSpace(least, short)
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -71,10 +72,9 @@ func (a *App) watchSpace() {
 	})
 }
 
-// noteSpace returns whether the disk is short now.
-func (a *App) noteSpace(was bool) (short bool) {
+// noteSpace returns whether the disk is short now. least is how much of it must be free.
+func (a *App) noteSpace(least int64, was bool) (short bool) {
 	free, _ := a.engine.Space()
-	least := minFree(a.config)
 	if free < 0 || least == 0 {
 		return was
 	}
