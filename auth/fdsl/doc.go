@@ -49,4 +49,10 @@
 // allocates nothing. Only an eq of two paths looks at more than one value. In the worst case a
 // filter costs the number of its nodes times the size of the message: [Filter.MatchWithin] bounds
 // that, and in case of doubt decides no.
+//
+// # Explanations
+//
+// [Tree.Explain] and [Filter.Explain] say for one message what each node is, by the evaluator that
+// decides the verdict. They are for people who ask why a message did not pass. They cost much more
+// than Match, within bounds of their own.
 package fdsl

@@ -160,9 +160,8 @@ func (m *message) eq(n *node) outcome {
 	return outcomeOf(m.equal(a, b))
 }
 
-// streamIs compares a node with the stream's name. The simplifier puts the name on the left, and
-// never on both sides. The comparison is apart because converting the name to an any would
-// allocate.
+// streamIs compares a node with the stream's name, which the simplifier puts on the left. The
+// comparison is apart because converting the name to an any would allocate.
 func (m *message) streamIs(n *node) outcome {
 	value, ok := m.value(n)
 	if !ok {
@@ -172,11 +171,13 @@ func (m *message) streamIs(n *node) outcome {
 	return outcomeOf(ok && name == m.stream)
 }
 
-// value returns the value of a node other than meta; ok is false if it is an error.
+// value returns the value of a node; ok is false if it is an error.
 func (m *message) value(n *node) (value any, ok bool) {
 	switch n.op {
 	case opLiteral:
 		return n.literal, true
+	case opMeta: // only in a tree that is not simplified: see Explain
+		return m.stream, true
 	case opPath:
 		m.steps -= n.path.Len()
 		return n.path.Resolve(m.doc)

@@ -24,8 +24,10 @@ func Compile(tree []byte, limits Limits) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFilter(simplifier{}.truth(&root)), nil
+	return compile(&root), nil
 }
+
+func compile(root *node) *Filter { return newFilter(simplifier{}.truth(root)) }
 
 func newFilter(root node) *Filter {
 	return &Filter{root: root, key: root.key(), readsMeta: root.readsMeta()}

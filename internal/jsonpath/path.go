@@ -81,6 +81,20 @@ func (p Path) Append(b []byte) []byte {
 // Len returns how many names and indexes the path has.
 func (p Path) Len() int { return len(p.steps) }
 
+// Found returns how many names and indexes of the path, from the first, lead to a place in doc.
+func (p Path) Found(doc any) (n int) {
+	for n < len(p.steps) {
+		if _, ok := (Path{p.steps[:n+1]}).Resolve(doc); !ok {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// First returns the path of the first n names and indexes.
+func (p Path) First(n int) Path { return Path{p.steps[:n]} }
+
 // Parse reads a singular query (RFC 9535 §2.3.5.1). A leading "$." is optional before a name:
 //
 //	path     = ("$" / name) *(S segment)
