@@ -31,13 +31,18 @@ const (
 type inFlight struct {
 	list []handOut
 	box  *[]handOut // returns list to the pool lists; nil if list is nil
-	head int        // entries before it are no longer in flight
+	head int        // the oldest message in flight, if there is one
 	live int        // number of messages in flight
 
-	// at maps a sequence number to its index in list. Only explicit members use it.
+	// at maps a sequence number to its index in list. It is nil as long as the list
+	// is short enough to be searched, and for members that acknowledge tags.
 	at       map[uint64]int
 	explicit bool
 }
+
+// maxSearched is the longest list, in messages, that is searched for a number. A
+// map for one message would cost more than handing the message out.
+const maxSearched = 16
 
 // lists is a pool, because otherwise each burst of messages that is acknowledged
 // at once would grow a new list.
@@ -56,17 +61,21 @@ func (f *inFlight) add(h handOut) {
 	}
 	f.list = append(f.list, h)
 	f.live++
-	f.index(len(f.list) - 1)
+	switch {
+	case f.at != nil:
+		f.at[h.message.Seq] = len(f.list) - 1
+	case f.explicit && len(f.list)-f.head > maxSearched:
+		f.index()
+	}
 }
 
-func (f *inFlight) index(i int) {
-	if !f.explicit {
-		return
+func (f *inFlight) index() {
+	f.at = make(map[uint64]int, 2*maxSearched)
+	for i := f.head; i < len(f.list); i++ {
+		if m := f.list[i].message; m != nil {
+			f.at[m.Seq] = i
+		}
 	}
-	if f.at == nil {
-		f.at = map[uint64]int{}
-	}
-	f.at[f.list[i].message.Seq] = i
 }
 
 // compact moves the messages in flight to the front of the list.
@@ -75,11 +84,13 @@ func (f *inFlight) compact() {
 	for _, h := range f.list[f.head:] {
 		if h.message != nil {
 			kept = append(kept, h)
-			f.index(len(kept) - 1)
 		}
 	}
 	clear(f.list[len(kept):])
 	f.list, f.head = kept, 0
+	if f.at != nil {
+		f.index()
+	}
 }
 
 // oldest returns the message that was assigned first, or nil. The pointer is valid
@@ -87,9 +98,6 @@ func (f *inFlight) compact() {
 func (f *inFlight) oldest() *handOut {
 	if f.live == 0 {
 		return nil
-	}
-	for f.list[f.head].message == nil {
-		f.head++
 	}
 	return &f.list[f.head]
 }
@@ -102,11 +110,24 @@ func (f *inFlight) takeOldest() handOut {
 
 // take removes a message of an explicit member by its sequence number.
 func (f *inFlight) take(seq uint64) (h handOut, ok bool) {
-	i, ok := f.at[seq]
+	i, ok := f.find(seq)
 	if !ok {
 		return handOut{}, false
 	}
 	return f.remove(i), true
+}
+
+func (f *inFlight) find(seq uint64) (i int, ok bool) {
+	if f.at != nil {
+		i, ok = f.at[seq]
+		return i, ok
+	}
+	for i := f.head; i < len(f.list); i++ {
+		if m := f.list[i].message; m != nil && m.Seq == seq {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // takeAt removes the i-th entry of the list, if it is in flight.
@@ -120,11 +141,13 @@ func (f *inFlight) takeAt(i int) (h handOut, ok bool) {
 func (f *inFlight) remove(i int) handOut {
 	h := f.list[i]
 	f.list[i].message = nil
-	if f.explicit {
-		delete(f.at, h.message.Seq)
-	}
+	delete(f.at, h.message.Seq)
 	if f.live--; f.live == 0 {
 		f.recycle()
+		return h
+	}
+	for f.list[f.head].message == nil {
+		f.head++
 	}
 	return h
 }
@@ -142,14 +165,13 @@ func (f *inFlight) recycle() {
 
 func (f *inFlight) clear() { *f = inFlight{explicit: f.explicit} }
 
-// upTo returns the sequence numbers up to seq that an explicit member has taken, in
-// any order.
+// upTo returns the sequence numbers up to seq that a member has taken, in any order.
 func (f *inFlight) upTo(seq uint64) (seqs []uint64) {
-	for n, i := range f.at {
-		if n <= seq && f.list[i].tag != untagged {
-			seqs = append(seqs, n)
+	f.all(func(h *handOut) {
+		if h.message.Seq <= seq && h.tag != untagged {
+			seqs = append(seqs, h.message.Seq)
 		}
-	}
+	})
 	return seqs
 }
 
