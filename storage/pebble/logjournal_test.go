@@ -100,18 +100,29 @@ func (j *logJournal) acknowledge(name, epoch, key string, payloads [][]byte, mad
 	return true
 }
 
-// trim keeps that many entries. It first notes that entries may be missing.
+// trim keeps that many entries. It first notes that entries may be missing. Once the
+// journal is stopped it trims nothing: the crash may show what is trimmed from then on.
 func (j *logJournal) trim(e *pebble.Engine, name string, keep uint64) error {
 	l, err := e.OpenLog(context.Background(), name)
 	if err != nil {
 		return err
 	}
-	j.mu.Lock()
-	if known := j.logs[name]; known != nil && !j.stopped {
-		known.trimmed = math.MaxUint64 // until check knows
+	if !j.beginTrim(name) {
+		return nil
 	}
-	j.mu.Unlock()
 	return l.Trim(context.Background(), storage.Retention{Messages: keep})
+}
+
+// beginTrim returns false if there is nothing to trim yet, or the journal is stopped.
+func (j *logJournal) beginTrim(name string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	known := j.logs[name]
+	if known == nil || j.stopped {
+		return false
+	}
+	known.trimmed = math.MaxUint64 // until check knows
+	return true
 }
 
 // check compares the engine with the journal. Then it notes in the journal what
