@@ -1,5 +1,5 @@
-# Everything here needs Go and make. The tests also need a C compiler, for the race detector, and what the
-# examples in docs/ are written for: Node, Python and netcat.
+# Everything here needs Go and make. The tests also need a C compiler, for the race detector, what the examples in
+# docs/ are written for (Node, Python and netcat), and Chromium with two npm packages for the tests in a browser.
 
 GO      ?= go
 VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -10,7 +10,7 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench fuzz soak clean cc node netcat python
+.PHONY: help dev build test fmt lint bench fuzz soak clean cc node netcat python browser
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
-test: cc node netcat python lint ## run every check and test; this is what has to pass
+test: cc node netcat python browser lint ## run every check and test; this is what has to pass
 	CGO_ENABLED=1 $(GO) test -race -timeout 1h ./...
 
 fmt: ## format the code
@@ -88,3 +88,17 @@ node:
 	$(NODE_WORKS); \
 	echo "That did not work. Install Node 22 or later: https://nodejs.org"; \
 	exit 1
+
+# What the browser tests in e2e/ need: Chromium, and the packages that e2e/package-lock.json pins.
+browser: node
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	echo "The tests run pages in Chromium and there is none: installing the package chromium"; \
+	command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		apt-get update -q && apt-get install -qy --no-install-recommends chromium; \
+	command -v chromium >/dev/null || { echo "That did not work. Install Chromium with the system's package manager"; exit 1; }; }
+	@[ e2e/node_modules/.package-lock.json -nt e2e/package-lock.json ] && exit 0; \
+	echo "The tests control Chromium with packages of npm: installing those of e2e/package-lock.json into e2e/node_modules"; \
+	command -v npm >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		apt-get update -q && apt-get install -qy --no-install-recommends npm; }; \
+	npm ci --no-audit --no-fund --ignore-scripts --prefix e2e && touch e2e/node_modules/.package-lock.json || { \
+	echo "That did not work. npm and its registry are needed once"; exit 1; }
