@@ -34,9 +34,10 @@ var mayImport = map[string][]string{
 	"gateway/lines":   {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "storage", "gateway"},
 	"gateway/admin":   {"internal"},
+	"console":         {"protocol"},
 
 	"cmd/seagate": {"internal", "protocol", "storage", "auth", "schema", "streams", "groups", "catalog", "client",
-		"gateway", "gateway/ws", "gateway/lines", "gateway/httpapi", "gateway/admin"},
+		"gateway", "gateway/ws", "gateway/lines", "gateway/httpapi", "gateway/admin", "console"},
 }
 
 // Support for tests is imported by tests alone, and only they may break the

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"seagate/auth"
 	"seagate/catalog"
@@ -22,16 +23,22 @@ type StreamInfo struct {
 // may describe, in the order of their names, from the first name higher than after. more reports whether others
 // follow.
 func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []StreamInfo, more bool, err error) {
+	return g.StreamsNamed(p, "", after, limit)
+}
+
+// StreamsNamed is Streams for those whose names contain part, in upper or lower case.
+func (g *Gateway) StreamsNamed(p *auth.Principal, part, after string, limit int) (list []StreamInfo, more bool, err error) {
 	if err := g.authorize(p, auth.ListStreams, ""); err != nil {
 		return nil, false, err
 	}
+	part = strings.ToLower(part)
 	for end := false; !end && len(list) <= limit; {
 		some := g.Catalog.List(p.JailUID, after, limit+1, g.settings.AcceptUndefined)
 		end = len(some) <= limit
 		for _, s := range some {
 			after = s.ID().Name
 			// As Kafka does, the list leaves the gateway's own stream out.
-			if after != protocol.AuditStream && p.May(auth.Describe, after) == nil {
+			if after != protocol.AuditStream && strings.Contains(strings.ToLower(after), part) && p.May(auth.Describe, after) == nil {
 				list = append(list, describe(s))
 			}
 		}

@@ -104,7 +104,7 @@ func welcome(console *cli.Console, c cli.Credentials, dir string) error {
   client id      %[2]s
   client secret  %[3]s
 
-For a first message, in another terminal in %[4]s:
+Open the URL in a browser for the console. For a first message, in another terminal in %[4]s:
 
   %[5]s define boiler_data --version 1 --field temperature:float --field pressure:integer
   %[5]s subscribe boiler_data

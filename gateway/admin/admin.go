@@ -1,6 +1,6 @@
 // Package admin serves liveness, readiness, metrics and, if enabled, profiles to
 // the operator. It has no authentication, so it belongs on loopback or on a
-// private network.
+// private network. It can serve something else too, over loopback only.
 package admin
 
 import (
@@ -29,6 +29,10 @@ type Options struct {
 	Log *slog.Logger
 	// Pprof enables /debug/pprof/. SetPprof changes it.
 	Pprof bool
+	// Local serves all other paths to connections over loopback: from this machine,
+	// or through a tunnel to it. The listener has no TLS, so what Local asks for must
+	// not travel further. If nil there are no other paths.
+	Local http.Handler
 }
 
 // A Handler serves
@@ -37,6 +41,7 @@ type Options struct {
 //	/readyz       200 as long as clients should be sent here
 //	/metrics      Prometheus text format
 //	/debug/pprof/ if it is enabled
+//	the rest      Options.Local
 type Handler struct {
 	mux      *http.ServeMux
 	opts     Options
@@ -91,16 +96,35 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the admin listener of this machine has no such name: use localhost or its address", http.StatusMisdirectedRequest)
 		return
 	}
-	h.mux.ServeHTTP(w, r)
+	if h.opts.Local == nil || isOwn(r.URL.Path) {
+		h.mux.ServeHTTP(w, r)
+		return
+	}
+	if !cameOverLoopback(r) {
+		http.Error(w, "the console and the API are served here over loopback only: open a tunnel, such as "+
+			"`ssh -L 3105:127.0.0.1:3105 HOST` or `kubectl port-forward`, or use the public listener", http.StatusForbidden)
+		return
+	}
+	h.opts.Local.ServeHTTP(w, r)
+}
+
+// isOwn reports whether a path belongs to the Handler itself, not to Options.Local.
+func isOwn(path string) bool {
+	return path == "/livez" || path == "/readyz" || path == "/metrics" || strings.HasPrefix(path, "/debug/")
+}
+
+// cameOverLoopback reports whether the connection of a request is within this machine.
+func cameOverLoopback(r *http.Request) bool {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	tcp, ok := local.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // namesThisMachine reports whether a request that came over loopback was meant for this
 // machine. A page in a browser here can send one under a name of its own host that it lets
 // point here (DNS rebinding), and could then read the answer.
 func namesThisMachine(r *http.Request) bool {
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	tcp, ok := local.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsLoopback() {
+	if !cameOverLoopback(r) {
 		return true
 	}
 	host := r.Host

@@ -116,3 +116,35 @@ func TestNamesOfOtherHostsAreRefusedOverLoopback(t *testing.T) {
 		}
 	}
 }
+
+// What needs credentials must not travel over a listener without TLS further than within
+// this machine.
+func TestLocalIsServedOverLoopbackOnly(t *testing.T) {
+	local := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	h := admin.New(admin.Options{Probe: func(context.Context) error { return nil }, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Local: local})
+	for _, c := range []struct {
+		reached, host, path string
+		want                int
+	}{
+		{"127.0.0.1", "127.0.0.1:3105", "/console/", http.StatusTeapot},
+		{"::1", "localhost:3105", "/api/v1/streams//a", http.StatusTeapot},
+		{"127.0.0.1", "localhost:3105", "/readyz", 200},
+		{"127.0.0.1", "localhost:3105", "/debug/pprof/", 404},
+		{"127.0.0.1", "page.example:3105", "/console/", 421},
+		{"10.0.0.7", "10.0.0.7:3105", "/console/", 403},
+		{"10.0.0.7", "10.0.0.7:3105", "/api/v1", 403},
+		{"10.0.0.7", "10.0.0.7:3105", "/livez", 200},
+		{"", "10.0.0.7:3105", "/console/", 403},
+	} {
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.Host = c.host
+		if c.reached != "" {
+			r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(&net.TCPAddr{IP: net.ParseIP(c.reached)})))
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s at %q: %d, want %d", c.path, c.reached, w.Code, c.want)
+		}
+	}
+}

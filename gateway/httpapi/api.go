@@ -111,7 +111,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.unknown.ServeHTTP(w, r)
 		return
 	}
-	if wantsPage(r) {
+	if WantsPage(r) {
 		a.front.ServeHTTP(w, r)
 		return
 	}

@@ -29,9 +29,9 @@ var pagePolicy = func() string {
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// wantsPage reports whether a request is somebody's who opened the gateway's URL in a
+// WantsPage reports whether a request is somebody's who opened the gateway's URL in a
 // browser. To programs nothing is at "/": they do not ask for HTML by name.
-func wantsPage(r *http.Request) bool {
+func WantsPage(r *http.Request) bool {
 	if r.URL.Path != "/" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}

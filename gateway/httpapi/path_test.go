@@ -96,6 +96,7 @@ func TestMethods(t *testing.T) {
 	for path, allow := range map[string]string{
 		"":                         "GET, HEAD, OPTIONS",
 		"/streams":                 "GET, HEAD, OPTIONS",
+		"/whoami":                  "GET, HEAD, OPTIONS",
 		"/streams/a":               "DELETE, GET, HEAD, OPTIONS",
 		"/streams/a/publish":       "OPTIONS, POST",
 		"/streams/a/define":        "OPTIONS, POST",

@@ -88,31 +88,33 @@ func (q *query) truth(name string) bool {
 	return text == "true"
 }
 
-// page returns the position behind which a page of a list begins, and its limit. flags are
-// other parameters that may be there, each true or false.
-func (q *request) page(flags ...string) (after string, limit int, err error) {
-	query := q.query(append([]string{"after", "limit"}, flags...)...)
+// page returns the position behind which a page of a list begins, and its limit. others are
+// other parameters that may be there: each is true or false, apart from "contains".
+func (q *request) page(others ...string) (after string, limit int, err error) {
+	query := q.query(append([]string{"after", "limit"}, others...)...)
 	after, ok := decodeCursor(query.values["after"])
 	if !ok {
 		query.Add("query", "after is not a position in a list; send the next of the page before, as it is, or leave it out")
 	}
 	limit = query.limit()
-	for _, flag := range flags {
-		query.truth(flag)
+	for _, name := range others {
+		if name != "contains" { // any text
+			query.truth(name)
+		}
 	}
 	return after, limit, query.err()
 }
 
 // readPage returns a page of a list that is in the order of names, and the cursor of
 // the next page, "" if there is none. view returns how an item is shown, and its name.
-// flags are as for page.
+// others are as for page.
 func readPage[Item, View any](
 	q *request,
 	list func(p *auth.Principal, after string, limit int) (items []Item, more bool, err error),
 	view func(Item) (v View, name string),
-	flags ...string,
+	others ...string,
 ) (page []View, next protocol.Nullable, err error) {
-	after, limit, err := q.page(flags...)
+	after, limit, err := q.page(others...)
 	if err != nil {
 		return nil, "", err
 	}

@@ -27,6 +27,8 @@ type methods map[string]operation
 var routes = []route{
 	{path: "", methods: methods{"GET": (*request).index}, public: true},
 
+	{path: "/whoami", methods: methods{"GET": (*request).whoami}},
+
 	{path: "/streams", methods: methods{"GET": (*request).listStreams}},
 	{path: "/streams/{stream}", methods: methods{
 		"GET":    (*request).getStream,

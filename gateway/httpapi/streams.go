@@ -3,6 +3,7 @@ package httpapi
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
+	"seagate/auth"
 	"seagate/gateway"
 	"seagate/protocol"
 )
@@ -25,6 +26,16 @@ func (q *request) index() (any, error) {
 	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails", base + "/services"}}, nil
 }
 
+// whoami is GET /whoami.
+func (q *request) whoami() (any, error) {
+	return struct {
+		JailID   string           `json:"jailId"`
+		ClientID string           `json:"clientId"`
+		Root     bool             `json:"root"`
+		Rights   *protocol.Rights `json:"rights"`
+	}{q.principal.JailID, q.principal.ClientID, q.principal.Root, (*protocol.Rights)(q.principal.Rights())}, nil
+}
+
 func streamView(s gateway.StreamInfo) protocol.StreamInfo {
 	return protocol.StreamInfo{
 		Name:        s.Name,
@@ -45,11 +56,14 @@ func streamView(s gateway.StreamInfo) protocol.StreamInfo {
 	}
 }
 
-// listStreams is GET /streams?after=&limit=.
+// listStreams is GET /streams?after=&limit=&contains=.
 func (q *request) listStreams() (any, error) {
-	page, next, err := readPage(q, q.gateway.Streams, func(s gateway.StreamInfo) (protocol.StreamInfo, string) {
+	list := func(p *auth.Principal, after string, limit int) ([]gateway.StreamInfo, bool, error) {
+		return q.gateway.StreamsNamed(p, q.r.URL.Query().Get("contains"), after, limit)
+	}
+	page, next, err := readPage(q, list, func(s gateway.StreamInfo) (protocol.StreamInfo, string) {
 		return streamView(s), s.Name
-	})
+	}, "contains")
 	return struct {
 		Streams []protocol.StreamInfo `json:"streams"`
 		Next    protocol.Nullable     `json:"next"`

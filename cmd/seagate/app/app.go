@@ -248,7 +248,7 @@ func (a *App) buildServers(version string) error {
 	}
 	a.sockets = ws.NewServer(a.gateway, socketOptions(a.config, origins))
 	a.api = httpapi.New(a.gateway, apiOptions(a.config, origins, a.sockets, version))
-	a.server = newWebServer(a.fromProxies(a.api))
+	a.server = newWebServer(a.fromProxies(a.publicSide()))
 	limitServer(&a.server.http, a.log)
 	if a.config.TLS.Enabled() {
 		a.certificate = &certificate{log: a.log}
@@ -264,7 +264,7 @@ func (a *App) buildServers(version string) error {
 		}
 		a.lines = lines.NewServer(a.gateway, options)
 	}
-	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Log: a.log, Pprof: a.config.Admin.Pprof})
+	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Log: a.log, Pprof: a.config.Admin.Pprof, Local: a.localSide()})
 	a.adminServer = &http.Server{Handler: a.admin}
 	limitServer(a.adminServer, a.log)
 	return nil

@@ -20,6 +20,7 @@ type Config struct {
 
 	TLS       TLS
 	Admin     Admin
+	Console   Console
 	Log       Log
 	WebSocket WebSocket
 	Lines     Lines
@@ -51,6 +52,12 @@ func (t TLS) Enabled() bool { return t.CertFile != "" }
 // Admin is the settings of the admin listener.
 type Admin struct {
 	Pprof bool
+}
+
+// Console is where the web console is served.
+type Console struct {
+	Admin  bool // on the admin listener
+	Public bool // on the public listener
 }
 
 // Log is the settings of the log.
@@ -317,12 +324,14 @@ func Default() *Config {
 }
 
 // Development returns the configuration of "seagate dev" when nothing is set:
-// only this machine can connect, the data folder is another one, there are few
-// connections, and it ends at once, since somebody waits for it.
+// only this machine can connect, the data folder is another one, the URL for clients has
+// the console too, there are few connections, and it ends at once, since somebody waits
+// for it.
 func Development() *Config {
 	c := Default()
 	c.Listen = "127.0.0.1:3104"
 	c.DataDir = "data/dev"
+	c.Console.Public = true
 	c.Limits.Sockets = 500 // what the usual limit of 1,024 open files has room for
 	c.Shutdown.Drain, c.Shutdown.Timeout = 0, time.Second
 	return c

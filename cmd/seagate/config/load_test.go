@@ -185,6 +185,10 @@ client_ca = "ca.pem"
 client_auth = "optional"
 [admin]
 pprof = true
+
+[console]
+admin = false
+public = true
 [log]
 level = "warn"
 format = "json"
@@ -307,6 +311,7 @@ func want() *config.Config {
 		ProxyProtocol:  true,
 		TLS:            config.TLS{CertFile: "c.pem", KeyFile: "k.pem", ClientCA: "ca.pem", ClientAuth: config.AcceptCertificate},
 		Admin:          config.Admin{Pprof: true},
+		Console:        config.Console{Public: true},
 		Log:            config.Log{Level: config.Warn, Format: config.FormatJSON},
 		WebSocket: config.WebSocket{
 			PingInterval:          15 * time.Second,

@@ -78,6 +78,7 @@ func (c *Config) sections() []section {
 		{"", "", c.settings()},
 		{"tls", "TLS on the public listener. The gateway reads both files again when they change, without a signal or a restart. Turning TLS on or off needs a restart.", c.TLS.settings()},
 		{"admin", "The admin listener.", c.Admin.settings()},
+		{"console", "The web console: pages without data of their own, which call the API with the credentials that somebody types into them.", c.Console.settings()},
 		{"log", "What is logged to standard error.", c.Log.settings()},
 		{"websocket", "WebSocket connections.", c.WebSocket.settings()},
 		{"lines", "Message streams over TCP: lines of JSON, for programs that have nothing but a socket. Off unless it has an address.", c.Lines.settings()},
@@ -147,6 +148,15 @@ func (a *Admin) settings() []setting {
 	return []setting{
 		boolean("pprof", &a.Pprof,
 			`Serve Go's profiles under /debug/pprof/. Whoever reaches them can read memory and slow the gateway down.`).live(),
+	}
+}
+
+func (c *Console) settings() []setting {
+	return []setting{
+		booleanOr("admin", &c.Admin, true,
+			`Serve the console and the API under /console/ and /api/v1 of the admin listener, to connections over loopback only: from this machine, through an SSH tunnel or kubectl port-forward. Not if clients have to present a certificate (tls.client_ca).`),
+		booleanOr("public", &c.Public, false,
+			`Serve the console under /console/ of the public listener, and send browsers that open "/" there. The default of "seagate dev" is true.`),
 	}
 }
 

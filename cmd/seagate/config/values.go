@@ -118,10 +118,13 @@ func showDuration(d time.Duration) string {
 }
 
 // boolean returns a setting that is on or off. It is off by default.
-func boolean(key string, at *bool, doc string) setting {
+func boolean(key string, at *bool, doc string) setting { return booleanOr(key, at, false, doc) }
+
+// booleanOr is boolean for a setting that may be true by default.
+func booleanOr(key string, at *bool, byDefault bool, doc string) setting {
 	return setting{
 		key: key, doc: doc, bounds: "true or false",
-		reset: func() { *at = false },
+		reset: func() { *at = byDefault },
 		parse: func(text string) (err error) {
 			v, err := strconv.ParseBool(text)
 			if err != nil {

@@ -1,0 +1,122 @@
+// Numbers, sizes, times and JSON as people read them.
+import { h } from "./dom.js";
+
+const whole = new Intl.NumberFormat("en");
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** @param {number} n */
+export const count = (n) => whole.format(n);
+
+/** Is count up to five digits, and shorter above. @param {number} n */
+export const short = (n) => (n < 100000 ? whole.format(n) : compact.format(n));
+
+/** @param {number} n @param {string} one @param {string} [many] */
+export const plural = (n, one, many = one + "s") => `${count(n)} ${n === 1 ? one : many}`;
+
+/** @param {number} n of bytes */
+export function bytes(n) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let i = 0;
+  while (n >= 1024 && i < units.length - 1) {
+    n /= 1024;
+    i++;
+  }
+  return `${i && n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
+}
+
+/** A rate per second. @param {number} n */
+export const rate = (n) => (n === 0 ? "0/s" : n < 10 ? `${n.toFixed(1)}/s` : `${short(Math.round(n))}/s`);
+
+/** A length of time. @param {number} s in seconds */
+export function duration(s) {
+  if (s < 1) return s === 0 ? "0 s" : "< 1 s";
+  if (s < 60) return `${Math.round(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.round((s % 86400) / 3600)} h`;
+}
+
+/** @param {string} text of a time in RFC 3339 */
+export function ago(text) {
+  const s = (Date.now() - Date.parse(text)) / 1000;
+  return s < 5 ? "just now" : `${duration(s).replace(/ (min|h) .*/, " $1").replace(/ d .*/, " d")} ago`;
+}
+
+/** A time of day in the reader's zone, with the date unless it is today. @param {string} text */
+export function clock(text) {
+  const t = new Date(text);
+  if (Number.isNaN(t.getTime())) return text;
+  const time = t.toLocaleTimeString("en-GB") + "." + String(t.getMilliseconds()).padStart(3, "0");
+  return t.toDateString() === new Date().toDateString() ? time : `${t.toLocaleDateString("en-CA")} ${time}`;
+}
+
+/** An element with a time, whose title is the time as the gateway has it. @param {string} text @param {(text: string) => string} [show] */
+export const time = (text, show = clock) => h("time", { datetime: text, title: text }, show(text));
+
+/**
+ * Splits JSON text into its tokens without changing a digit, and calls put for each.
+ * @param {string} text @param {(token: string, kind: string) => void} put
+ */
+export function tokens(text, put) {
+  const pattern = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*)|\b(true|false|null)\b|([{}[\],:])|(\s+)|([^])/g;
+  for (const m of text.matchAll(pattern)) {
+    if (m[1] !== undefined) {
+      put(m[1], m[2] === undefined ? "string" : "key");
+      if (m[2] !== undefined) put(":", "mark");
+    } else if (m[3] !== undefined) put(m[3], "number");
+    else if (m[4] !== undefined) put(m[4], "word");
+    else if (m[5] !== undefined) put(m[5], "mark");
+    else if (m[7] !== undefined) put(m[7], "mark");
+  }
+}
+
+/**
+ * Indents JSON text. Numbers stay as they were written: a double cannot hold all of them.
+ * @param {string} text
+ */
+export function indented(text) {
+  let out = "", depth = 0, empty = false;
+  const line = () => "\n" + "  ".repeat(depth);
+  tokens(text, (token, kind) => {
+    if (kind === "mark" && (token === "}" || token === "]")) {
+      depth = Math.max(0, depth - 1);
+      out += (empty ? "" : line()) + token;
+      empty = false;
+      return;
+    }
+    if (empty) out += line();
+    empty = false;
+    if (kind === "mark" && (token === "{" || token === "[")) {
+      depth++;
+      out += token;
+      empty = true;
+    } else if (token === ",") out += "," + line();
+    else if (token === ":" && kind === "mark") out += ": ";
+    else out += token;
+  });
+  return out;
+}
+
+/** Indented JSON in colours, as an element. @param {string} text */
+export function json(text) {
+  const code = h("code", {});
+  let rest = "";
+  const flush = () => {
+    if (rest) code.append(rest);
+    rest = "";
+  };
+  const shown = indented(text);
+  let from = 0;
+  for (const m of shown.matchAll(/("(?:[^"\\]|\\.)*")(?=(:)?)|(?<![\w"])(-?\d[\d.eE+-]*)|\b(true|false|null)\b/g)) {
+    rest += shown.slice(from, m.index);
+    from = m.index + m[0].length;
+    flush();
+    code.append(h("span", { class: m[1] ? (m[2] ? "j-key" : "j-string") : m[3] ? "j-number" : "j-word" }, m[0]));
+  }
+  rest += shown.slice(from);
+  flush();
+  return h("pre", { class: "wrap" }, code);
+}
+
+/** Quotes a text as one word of a shell. @param {string} text */
+export const shell = (text) => (/^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -1,0 +1,61 @@
+// Programs to copy, with the URL of this gateway. Secrets are never in them.
+import { shell } from "../format.js";
+
+/** @typedef {{url: string, stream: string, client: string}} Target */
+
+const quoted = (text) => JSON.stringify(text);
+
+/** @type {Object<string, (target: Target) => string>} */
+export const snippets = {
+  JavaScript: ({ url, stream, client }) => `// Node 22 or a browser. In a browser, use a token in the place of the secret.
+const socket = new WebSocket(${quoted(url.replace(/^http/, "ws") + "/api/v1/streams")});
+let id = 0; // the ids of requests count up from 1
+const send = (request) => socket.send(JSON.stringify({ id: ++id, ...request }));
+
+socket.onopen = () => {
+  send({ action: "authenticate", payload: {
+    type: "basic", clientId: ${quoted(client)}, clientSecret: process.env.SEAGATE_CLIENT_SECRET } });
+  send({ action: "subscribe", payload: ${quoted(stream)}, from: "latest", meta: true });
+};
+socket.onmessage = (event) => {
+  const { success, error, payload, seq } = JSON.parse(event.data);
+  if (error) console.error(error.code, error.message);
+  else if (success === undefined) console.log(seq, payload); // a message
+};
+socket.onclose = (event) => console.log("closed:", event.reason);`,
+
+  Python: ({ url, stream, client }) => `# Python 3, without further packages
+import base64, json, os, urllib.request
+
+URL = ${quoted(url + "/api/v1/streams/" + encodeURIComponent(stream))}
+LOGIN = f"{${quoted(client)}}:{os.environ['SEAGATE_CLIENT_SECRET']}"
+
+def call(path, body=None):
+    request = urllib.request.Request(URL + path, headers={
+        "Authorization": "Basic " + base64.b64encode(LOGIN.encode()).decode(),
+        "Content-Type": "application/json"},
+        data=None if body is None else json.dumps(body).encode())
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+for message in call("/messages?from=earliest&limit=10")["messages"]:
+    print(message["seq"], message["time"], message["payload"])
+# call("/publish", {"payload": {...}}) publishes a message`,
+
+  curl: ({ url, stream, client }) => {
+    const path = `${url}/api/v1/streams/${encodeURIComponent(stream)}`;
+    return `# curl asks for the secret
+curl -u ${shell(client)} ${shell(path)}
+curl -u ${shell(client)} ${shell(path + "/messages?from=earliest&limit=10")}
+curl -u ${shell(client)} ${shell(path + "/publish")} \\
+  -H 'Content-Type: application/json' -d '{"payload": {}}'`;
+  },
+
+  "Command line": ({ url, stream, client }) => `export SEAGATE_URL=${shell(url)}
+export SEAGATE_CLIENT_ID=${shell(client)}
+read -rs SEAGATE_CLIENT_SECRET; export SEAGATE_CLIENT_SECRET
+
+seagate describe ${shell(stream)}
+seagate subscribe ${shell(stream)} --from latest --meta
+seagate publish ${shell(stream)} '{}'`,
+};

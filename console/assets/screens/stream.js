@@ -1,0 +1,102 @@
+// One stream: its state, and tabs for what is done with it.
+import { h, fill } from "../dom.js";
+import { link, go } from "../app.js";
+import { call, get, streamPath } from "../api.js";
+import { count, bytes, short } from "../format.js";
+import { button, confirmTyped, dialog, tiles, toast, problemNotice } from "../ui.js";
+import { streamBadges } from "./streams.js";
+
+const tabs = [
+  { name: "messages", label: "Messages", may: (who, stream) => who.may("subscribe", stream), load: () => import("./stream/messages.js") },
+  { name: "publish", label: "Publish", may: (who, stream) => who.may("publish", stream), load: () => import("./stream/publish.js") },
+  { name: "schema", label: "Schema", may: (who) => who.hasHttp, load: () => import("./stream/schema.js") },
+  { name: "groups", label: "Groups", may: (who) => who.hasHttp, load: () => import("./stream/groups.js") },
+];
+
+/**
+ * What a tab gets: a View whose root is its part of the page, and the stream.
+ * @typedef {import("../app.js").View & {name: string, state: any, refresh: () => Promise<void>}} StreamView
+ */
+
+/** @param {import("../app.js").View} view */
+export default async function stream(view) {
+  const who = view.session, name = view.params.stream;
+  const offered = tabs.filter((t) => t.may(who, name));
+  const tab = offered.find((t) => t.name === (view.params.tab ?? "messages")) ?? offered[0];
+  const head = h("div", {}), panel = h("div", { class: "stack-l" });
+  const part = { ...view, root: panel, name, state: null, refresh: async () => {} };
+  fill(view.root, head,
+    h("nav", { class: "tabs", "aria-label": "Parts of the stream" }, offered.map((t) => h("a", { href: link(["streams", name, t.name]), "aria-current": t === tab ? "page" : null }, t.label))), panel);
+  const crumbs = who.hasHttp ? [h("a", { href: "#/streams" }, "Streams"), h("span", { "aria-hidden": "true" }, "/")] : null;
+  if (who.hasHttp) {
+    part.refresh = async () => {
+      part.state = await get(streamPath(name), {}, view.signal);
+      drawHead(view, head, part, crumbs);
+    };
+    await part.refresh();
+    setTimeout(() => !view.signal.aborted && view.every(5, part.refresh), 5000);
+  } else fill(head, view.head(name, { crumbs }));
+  if (!tab) return fill(panel, problemNotice(new Error("Your client has no right for this stream.")));
+  const module = await tab.load();
+  if (!view.signal.aborted) await module.default(part);
+}
+
+/** @param {import("../app.js").View} view @param {any} head @param {StreamView} part */
+function drawHead(view, head, part, crumbs) {
+  const s = part.state;
+  const busyHere = head.contains(document.activeElement) ? document.activeElement.textContent : null;
+  const actions = view.session.may("administer", part.name) ? [
+    s.held ? button("Resume", { icon: "play", small: true, click: () => pause(part, false) }) : button("Hold", { icon: "pause", small: true, title: "Refuse messages until it is resumed", click: () => pause(part, true) }),
+    button("Retention", { icon: "settings", small: true, click: () => retention(part) }),
+    button("Delete", { icon: "trash", small: true, kind: "danger", click: () => remove(part) }),
+  ] : null;
+  fill(head, h("div", { class: "stack" }, view.head(part.name, { crumbs, lead: streamBadges(s), actions }),
+    tiles([
+      ["Messages kept", short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `numbers ${count(s.firstSeq)} to ${count(s.lastSeq)}` : "none so far"],
+      ["Size", bytes(s.bytes), `on ${s.durability}`],
+      ["Subscribers", count(s.subscribers)],
+      ["Groups", count(s.groups)],
+      ["Schema", s.version === null ? "none" : `version ${s.version}`],
+    ], true)));
+  if (busyHere) [...head.querySelectorAll("button")].find((b) => b.textContent === busyHere)?.focus();
+}
+
+async function pause(part, on) {
+  await call("POST", streamPath(part.name, on ? "pause" : "resume"));
+  toast(on ? `${part.name} refuses messages until it is resumed` : `${part.name} accepts messages again`);
+  await part.refresh();
+}
+
+function remove(part) {
+  confirmTyped("Delete the stream", `This ends the subscriptions of ${part.name}, and forgets its ${count(Math.max(0, part.state.lastSeq - part.state.firstSeq + 1))} messages, its groups and all versions of its schema. It cannot be undone.`,
+    part.name, "Delete", async () => {
+      await call("DELETE", streamPath(part.name));
+      toast(`Deleted ${part.name}`);
+      go(["streams"]);
+    });
+}
+
+async function retention(part) {
+  const settings = await get(streamPath(part.name, "settings"));
+  const { retention: own } = settings.set, { retention: effective } = settings.effective;
+  const { field, input } = await import("../ui.js");
+  const fields = [
+    ["age", "Age", "Such as 90m or 168h. 0 is no bound."],
+    ["bytes", "Bytes", "0 is no bound."],
+    ["messages", "Messages", "0 is no bound."],
+  ].map(([key, label, hint]) => {
+    const control = input({ class: "code", value: own[key] ?? "", placeholder: `default: ${effective[key]}` });
+    return { key, control, element: field(label, control, { hint }) };
+  });
+  dialog("What the stream keeps", {
+    body: [h("p", { class: "muted" }, "The oldest messages are dropped when one of these is exceeded. What is empty follows the gateway's setting."), fields.map((f) => f.element)],
+    action: "Save",
+    submit: async () => {
+      const value = (f) => (f.control.value.trim() === "" ? null : /^\d+$/.test(f.control.value) ? Number(f.control.value) : f.control.value.trim());
+      const body = { durability: settings.set.durability, retention: Object.fromEntries(fields.map((f) => [f.key, value(f)])) };
+      await call("PUT", streamPath(part.name, "settings"), { body });
+      toast("Saved");
+      await part.refresh();
+    },
+  });
+}

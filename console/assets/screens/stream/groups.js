@@ -1,0 +1,172 @@
+// The groups of a stream: how far behind each is, moving one, and what they gave up.
+import { h, fill } from "../../dom.js";
+import { call, exchange, get, isAbort, Problem, streamPath, withTexts } from "../../api.js";
+import { ago, count, duration, json, plural, short, time } from "../../format.js";
+import { badge, button, confirmTyped, dialog, empty, field, input, notice, problemNotice, select, sparkline, table, toast } from "../../ui.js";
+import { link } from "../../app.js";
+
+/** Groups on a page. */
+const pageSize = 50;
+/** Seconds between two looks at them. */
+const interval = 5;
+/** Lags that are remembered for the trend while the page is open, if the gateway tells none. */
+const remembered = 180;
+
+const groupPath = (g, ...rest) => streamPath(g.streamName, "groups", g.clientId, g.groupId ?? "ungrouped", ...rest);
+const nameOf = (g) => g.groupId ?? "ungrouped";
+
+/** @param {import("../stream.js").StreamView} view */
+export default async function groups(view) {
+  const mayMove = view.session.may("administer", view.name);
+  const list = h("section", { class: "card card-flush", "aria-labelledby": "groups-title" });
+  const letters = h("div", {});
+  fill(view.root, list, letters);
+  const lags = new Map();
+  let after = null, before = [];
+  const load = async () => {
+    const page = await get(streamPath(view.name, "groups"), { limit: pageSize, after }, view.signal);
+    for (const g of page.groups) {
+      const key = g.clientId + " " + nameOf(g);
+      const seen = lags.get(key) ?? [];
+      seen.push(g.lag);
+      if (seen.length > remembered) seen.shift();
+      lags.set(key, seen);
+    }
+    if (!list.contains(document.activeElement)) drawList(page);
+  };
+  const turn = (to) => {
+    after = to;
+    document.activeElement?.blur();
+    return load();
+  };
+  const drawList = (page) => {
+    const heading = h("div", { class: "card-head" }, h("h2", { id: "groups-title" }, "Groups"), h("span", { class: "muted small" }, "Members of a group share the messages."));
+    if (page.groups.length === 0) return fill(list, heading, empty("clients", "No groups", ["A group begins with its first member, for example with ", h("code", {}, `seagate subscribe ${view.name} --group UUID`), "."]));
+    fill(list, heading, table("Groups", [
+      { heading: "Group", name: true, cell: (g) => h("div", {}, h("code", {}, nameOf(g)), h("div", { class: "muted small" }, `client ${g.clientId}`, g.abandoned && [" ", badge("Abandoned", "warning")])) },
+      { heading: "Members", numeric: true, cell: (g) => (g.members ? count(g.members) : badge("None", g.lag ? "warning" : "")) },
+      { heading: "Lag", numeric: true, cell: (g) => [h("div", { class: "strong" }, short(g.lag)), h("div", { class: "muted small" }, g.lag ? duration(g.lagSeconds) : "up to date")] },
+      { heading: "Trend", cell: (g) => trend(g, lags.get(g.clientId + " " + nameOf(g))) },
+      { heading: "In flight", numeric: true, cell: (g) => count(g.inFlight) },
+      { heading: "Again", numeric: true, cell: (g) => h("span", { title: "messages that were delivered again" }, count(g.redelivered)) },
+      { heading: "Dead", numeric: true, cell: (g) => (g.deadLettered ? h("span", { class: "danger strong" }, count(g.deadLettered)) : "0") },
+      { heading: "Lost", numeric: true, cell: (g) => (g.lost ? h("span", { class: "danger strong" }, count(g.lost)) : "0") },
+      { heading: "Active", cell: (g) => h("span", { class: "muted small" }, time(g.lastActive, ago)) },
+      ...(mayMove ? [{ heading: "Actions", hidden: true, cell: (g) => h("div", { class: "row actions" }, button("Move", { small: true, label: `Move group ${nameOf(g)}`, click: () => move(g, load) }), button("Forget", { small: true, kind: "quiet", label: `Forget group ${nameOf(g)}`, click: () => forget(g, load) })) }] : []),
+    ], page.groups),
+    (page.next !== null || after) && h("div", { class: "pager" }, h("span", {}, plural(page.groups.length, "group") + " on this page"), h("div", { class: "row" },
+      button("Previous", { small: true, disabled: !after, click: () => turn(before.pop() ?? null) }), button("Next", { small: true, disabled: page.next === null, click: () => (before.push(after), turn(page.next)) }))));
+  };
+  view.every(interval, load);
+  await deadLetters(view, letters);
+}
+
+/** The lag of the last quarter of an hour, if the gateway tells it, or of as long as this page is open. */
+function trend(g, seen) {
+  const values = g.trend?.length ? g.trend : seen ?? [];
+  const what = g.trend?.length ? "the last 15 minutes" : "since this page is open";
+  if (values.length < 2) return h("span", { class: "muted small" }, "–");
+  const change = values.at(-1) - values[0];
+  const text = change === 0 ? "steady" : `${change > 0 ? "+" : "−"}${short(Math.abs(change))}`;
+  return h("div", { class: "trend", title: what }, sparkline(values, `Lag in ${what}: from ${count(values[0])} to ${count(values.at(-1))}`), h("span", { class: "small " + (change > 0 ? "warning" : "muted") }, text));
+}
+
+function move(g, reload) {
+  const to = select([["earliest", "The oldest message"], ["latest", "The end: skip everything"], ["number", "A message number"], ["time", "A time"]]);
+  const value = input({ class: "code" });
+  const valueField = h("div", { hidden: true });
+  const preview = h("div", { "aria-live": "polite" });
+  const typed = input({ class: "code" });
+  const confirmation = h("div", { hidden: true }, field(["Type ", h("code", {}, g.streamName), " to confirm"], typed));
+  let previewed = null;
+  const target = () => (to.value === "number" ? Number(value.value) : to.value === "time" ? value.value.trim() : to.value);
+  const changed = () => {
+    previewed = null;
+    confirmation.hidden = true;
+    fill(preview);
+  };
+  to.addEventListener("change", () => {
+    valueField.hidden = to.value !== "number" && to.value !== "time";
+    value.placeholder = to.value === "time" ? new Date().toISOString().slice(0, 19) + "Z" : String(g.position);
+    fill(valueField, field(to.value === "time" ? "Time (RFC 3339)" : "Number", value));
+    changed();
+  });
+  value.addEventListener("input", changed);
+  const look = async () => {
+    changed();
+    const at = target();
+    try {
+      const plan = await call("POST", groupPath(g, "move"), { body: { to: at, dryRun: true } });
+      previewed = at;
+      const again = plan.again ?? Math.max(0, plan.was - plan.position), skipped = plan.skipped ?? Math.max(0, plan.position - plan.was);
+      fill(preview, notice(skipped > 0 ? "warning" : "info", h("p", {}, "From message ", h("strong", {}, count(plan.was)), " to ", h("strong", {}, count(plan.position)), `. The lag becomes ${plural(plan.lag, "message")}.`),
+        again > 0 && h("p", {}, `${plural(again, "message")} will be delivered again.`), skipped > 0 && h("p", {}, `${plural(skipped, "message")} will never be delivered to this group.`)));
+      confirmation.hidden = false;
+      d.refresh();
+      typed.focus();
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      fill(preview, problemNotice(error));
+    }
+  };
+  const d = dialog("Move the group", {
+    body: [h("p", { class: "muted" }, `Group ${nameOf(g)} of client ${g.clientId} goes on from another message. What is in flight is forgotten.`),
+      field("Go on from", to), valueField, h("div", {}, button("Preview", { click: look })), preview, confirmation],
+    action: "Move", kind: "danger", ready: () => previewed !== null && typed.value === g.streamName,
+    submit: async () => {
+      await call("POST", groupPath(g, "move"), { body: { to: previewed } });
+      toast("Moved the group");
+      document.activeElement?.blur();
+      await reload();
+    },
+  });
+}
+
+const forget = (g, reload) => confirmTyped("Forget the group", `The gateway forgets where group ${nameOf(g)} of client ${g.clientId} is. Its members are told, and the next one begins a new group.`, g.streamName, "Forget", async () => {
+  await call("DELETE", groupPath(g));
+  toast("Forgot the group");
+  document.activeElement?.blur();
+  await reload();
+});
+
+/** What groups of the stream gave up. @param {import("../stream.js").StreamView} view */
+async function deadLetters(view, root) {
+  const name = view.name + ".dead";
+  if (view.name.endsWith(".dead") || !view.session.may("subscribe", name)) return;
+  let answer;
+  try {
+    const state = await get(streamPath(name), {}, view.signal);
+    answer = await exchange("GET", streamPath(name, "messages"), { query: { from: Math.max(state.firstSeq, state.lastSeq - 49), limit: 50 }, signal: view.signal });
+  } catch (error) {
+    if (error instanceof Problem && error.code === "stream_not_found") return;
+    return fill(root, problemNotice(error));
+  }
+  const texts = withTexts(answer.text, answer.value);
+  const dead = answer.value.messages.map((m, i) => ({ ...m, text: texts[i].text })).filter((m) => m.payload?.streamName !== undefined).reverse();
+  if (dead.length === 0) return;
+  const mayPublish = view.session.may("publish", view.name);
+  fill(root, h("section", { class: "card card-flush", "aria-labelledby": "dead-title" },
+    h("div", { class: "card-head" }, h("div", {}, h("h2", { id: "dead-title" }, "Dead letters"), h("p", { class: "muted small" }, "Messages that a group gave up, the newest first.")),
+      h("a", { class: "button button-small", href: link(["streams", name]) }, `Open ${name}`)),
+    table("Dead letters", [
+      { heading: "Message", cell: (m) => h("a", { href: link(["streams", view.name, "messages"], { from: m.payload.seq }) }, `#${count(m.payload.seq)}`) },
+      { heading: "Given up", cell: (m) => h("span", { class: "muted small" }, time(m.time, ago)) },
+      { heading: "Group", cell: (m) => h("div", { class: "small" }, h("code", {}, m.payload.groupId ?? "ungrouped"), h("div", { class: "muted" }, `client ${m.payload.clientId}`)) },
+      { heading: "Why", name: true, cell: (m) => h("div", {}, m.payload.reason || h("span", { class: "muted" }, "no reason"), h("details", {}, h("summary", { class: "small" }, "Payload"), json(inner(m.text)))) },
+      { heading: "Deliveries", numeric: true, cell: (m) => count(m.payload.deliveries) },
+      ...(mayPublish ? [{ heading: "Actions", hidden: true, cell: (m) => button("Publish again", { small: true, label: `Publish message ${m.payload.seq} again`, click: (event) => again(view, m, event.currentTarget) }) }] : []),
+    ], dead)));
+}
+
+/** The payload within a dead letter, as it was published. @param {string} text */
+const inner = (text) => {
+  const at = text.lastIndexOf(',"payload":', text.indexOf('"payload":'));
+  return at < 0 ? text : text.slice(at + 11, -1);
+};
+
+async function again(view, m) {
+  const at = await call("POST", streamPath(view.name, "publish"), { raw: `{"payload":${inner(m.text)}}`, headers: { "Idempotency-Key": `dead-letter-${answerKey(m)}` } });
+  toast(["Published again as ", h("a", { href: link(["streams", view.name, "messages"], { from: at.seq }) }, `message ${count(at.seq)}`)]);
+}
+
+const answerKey = (m) => `${m.payload.clientId}-${m.payload.groupId ?? "ungrouped"}-${m.payload.seq}-${m.seq}`.slice(-200);

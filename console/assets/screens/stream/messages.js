@@ -1,0 +1,220 @@
+// The messages of a stream: pages of the past over HTTP, and a live tail over the WebSocket. It
+// is a subscription of its own, so it takes no message away from a group.
+import { h, fill } from "../../dom.js";
+import { exchange, isAbort, Problem, streamPath, withTexts } from "../../api.js";
+import { count, plural } from "../../format.js";
+import { announce, badge, button, field, input, problemNotice, select } from "../../ui.js";
+import { payloadText, Socket } from "../../socket.js";
+import { done } from "../home.js";
+import { MessageList } from "./list.js";
+
+const pageSize = 50;
+
+const starts = [
+  ["newest", "The newest 50"],
+  ["earliest", "The oldest"],
+  ["number", "A message number"],
+  ["time", "A time"],
+  ["latest", "Only what comes now"],
+];
+
+/** What the query of the URL means: {kind, value}. @param {string | null} from */
+function startOf(from) {
+  if (!from) return { kind: "newest", value: "" };
+  if (from === "earliest" || from === "latest") return { kind: from, value: "" };
+  return { kind: /^\d+$/.test(from) ? "number" : "time", value: from };
+}
+
+/** @param {import("../stream.js").StreamView} view */
+export default async function messages(view) {
+  const viewer = new Viewer(view);
+  view.signal.addEventListener("abort", () => viewer.stop());
+  document.addEventListener("visibilitychange", () => viewer.visibility(), { signal: view.signal });
+  await viewer.begin();
+}
+
+class Viewer {
+  /** @param {import("../stream.js").StreamView} view */
+  constructor(view) {
+    this.view = view;
+    this.list = new MessageList(view);
+    this.state = h("span", { class: "row" });
+    this.wrong = h("div", {});
+    this.more = h("div", {});
+    const { kind, value } = startOf(view.query.get("from"));
+    this.kind = select(view.session.hasHttp ? starts : starts.filter(([k]) => k !== "newest"), { value: !view.session.hasHttp && kind === "newest" ? "latest" : kind });
+    this.value = input({ value, class: "code" });
+    this.valueField = h("div", { class: "grow" });
+    this.kind.addEventListener("change", () => this.drawValue());
+    this.live = button("Go live", { icon: "play", kind: "primary", click: () => this.toggle() });
+    this.pause = button("Pause", { icon: "pause", click: () => this.setPaused(!this.list.paused) });
+    const load = (event) => {
+      event.preventDefault();
+      this.load();
+    };
+    fill(view.root,
+      h("form", { class: "card toolbar", "aria-label": "Which messages", on: { submit: load } },
+        h("div", { class: "row-end" }, h("div", { class: "grow" }, field("Begin with", this.kind)), this.valueField, button("Show", { type: "submit" }), this.live, this.pause, button("Clear", { click: () => this.list.clear() }))),
+      this.wrong,
+      h("section", { class: "card card-flush", "aria-labelledby": "messages-title" },
+        h("div", { class: "card-head" }, h("h2", { id: "messages-title" }, "Messages"), this.state), this.list.element, this.more));
+    this.drawValue();
+    this.drawState();
+  }
+
+  drawValue() {
+    const kind = this.kind.value;
+    this.valueField.hidden = kind !== "number" && kind !== "time";
+    this.value.placeholder = kind === "time" ? new Date().toISOString().slice(0, 19) + "Z" : "1";
+    fill(this.valueField, field(kind === "time" ? "Time (RFC 3339)" : "Number", this.value));
+  }
+
+  /** The start as a call takes it. */
+  from() {
+    const kind = this.kind.value;
+    return kind === "number" || kind === "time" ? this.value.value.trim() : kind;
+  }
+
+  async begin() {
+    await this.load();
+    if (this.from() === "latest") await this.start();
+  }
+
+  /** Shows a page from the start that is chosen. */
+  async load() {
+    const from = this.from();
+    this.view.setQuery({ from: from === "newest" ? null : from });
+    this.stop();
+    this.list.clear();
+    fill(this.more);
+    this.next = { from, epoch: null };
+    if (from === "latest" || !this.view.session.hasHttp) return this.drawState();
+    if (from === "newest") {
+      await this.view.refresh();
+      const { firstSeq, lastSeq } = this.view.state;
+      this.next.from = String(Math.max(firstSeq, lastSeq - pageSize + 1));
+    }
+    await this.page();
+  }
+
+  /** Shows the next page of the past. */
+  async page() {
+    fill(this.wrong);
+    try {
+      const { text, value } = await exchange("GET", streamPath(this.view.name, "messages"), { query: { ...this.next, limit: pageSize }, signal: this.view.signal });
+      if (value.dropped) this.list.mark(`${plural(value.dropped, "message")} before these are no longer kept`);
+      this.list.add(withTexts(text, value));
+      this.next = { from: value.next ?? String(value.nextSeq), epoch: value.epoch };
+      fill(this.more, value.next !== null && h("div", { class: "pager" }, h("span", {}, "There are later messages."), button(`Show the next ${pageSize}`, { small: true, click: () => this.page() })));
+      this.list.settle(`Showing ${plural(this.list.size, "message")}.`);
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      fill(this.wrong, problemNotice(error));
+    }
+    this.drawState();
+  }
+
+  toggle() {
+    return this.socket || this.wanted ? this.stop() : this.start();
+  }
+
+  /** Begins the tail where the list ends, so that there is no gap between the two. */
+  async start() {
+    if (this.next && this.more.firstChild && this.list.size) this.next = { from: "latest", epoch: null }; // later pages are left out
+    fill(this.more);
+    this.wanted = true;
+    this.setPaused(false);
+    await this.connect();
+  }
+
+  async connect() {
+    fill(this.wrong);
+    this.waiting = 0;
+    try {
+      const socket = await Socket.open(this.view.session);
+      if (!this.wanted) return socket.close();
+      this.socket = socket;
+      socket.onEnd = (problem) => this.ended(problem);
+      const { from, epoch } = this.next;
+      const begin = /^\d+$/.test(from) ? Number(from) : from;
+      const answer = await socket.request("subscribe", { payload: this.view.name, from: begin, epoch: epoch ?? undefined, meta: true }, (message, text) => this.receive(message, text));
+      this.delay = 1;
+      if (answer.nextSeq !== undefined && begin === "latest") this.next = { from: String(answer.nextSeq), epoch: answer.epoch };
+      done.subscribed = true;
+      announce("Live: messages appear as they come.");
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem({ code: "internal", detail: String(error) });
+      if (problem.code !== "unreachable") {
+        this.stop();
+        fill(this.wrong, problemNotice(problem));
+      } else this.ended(problem);
+    }
+    this.drawState();
+  }
+
+  receive(message, text) {
+    if (message.gap) {
+      this.list.mark(`Messages ${count(message.gap.from)} to ${count(message.gap.to)} are lost: the stream no longer keeps them`);
+      this.next = { from: String(message.gap.to + 1), epoch: this.next.epoch };
+      return;
+    }
+    if (message.success === false) {
+      this.stop();
+      fill(this.wrong, problemNotice(new Problem({ ...message.error, title: "The subscription ended", detail: message.error.message })));
+      return;
+    }
+    if (message.header || message.state) return;
+    this.next = { from: String(message.seq + 1), epoch: message.epoch };
+    this.list.live({ seq: message.seq, time: message.time, text: payloadText(text) });
+  }
+
+  /** Comes back where the tail was, later and later, unless coming back cannot help. */
+  ended(problem) {
+    this.socket = null;
+    const final = ["credentials_revoked", "token_expired", "invalid_credentials", "forbidden", "too_many_connections"].includes(problem.code);
+    if (!this.wanted || final || this.view.signal.aborted) {
+      this.wanted = false;
+      if (!this.view.signal.aborted) fill(this.wrong, problemNotice(problem));
+      return this.drawState();
+    }
+    this.delay = Math.min(30, (this.delay ?? 1) * 2);
+    const seconds = this.delay * (0.5 + Math.random() / 2);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.wanted && !document.hidden && this.connect(), seconds * 1000);
+    this.waiting = seconds;
+    this.drawState();
+  }
+
+  stop() {
+    this.wanted = false;
+    clearTimeout(this.timer);
+    this.socket?.close();
+    this.socket = null;
+    this.list.flush();
+    this.drawState();
+  }
+
+  /** While the page is hidden nothing is received. Afterwards the tail goes on where it was. */
+  visibility() {
+    if (!this.wanted) return;
+    if (document.hidden) {
+      this.socket?.close();
+      this.socket = null;
+    } else if (!this.socket) this.connect();
+  }
+
+  setPaused(paused) {
+    this.list.setPaused(paused);
+    this.drawState();
+  }
+
+  drawState() {
+    const live = Boolean(this.socket);
+    this.live.lastChild.textContent = this.wanted ? "Stop" : "Go live";
+    this.live.classList.toggle("button-primary", !this.wanted);
+    this.pause.disabled = !this.wanted;
+    this.pause.lastChild.textContent = this.list.paused ? "Continue" : "Pause";
+    fill(this.state, live ? badge(this.list.paused ? "Paused" : "Live", this.list.paused ? "warning" : "good") : this.wanted ? badge("Connecting again…", "warning") : badge("Not live"), this.list.counter);
+  }
+}
+
