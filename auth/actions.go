@@ -27,6 +27,9 @@ const (
 	ManageJails                         // none: create, list, delete
 	BackUp                              // none: the whole server
 	ImportAll                           // none: jails, clients with their secrets, and streams
+	ListConnections                     // none: the list has the client's own, and with ManageClients those of the jail
+	EndConnections                      // none: those of the jail, and with InspectServer those of all jails
+	InspectServer                       // none: connections of all jails, the configuration, the log
 	endOfActions
 )
 
@@ -58,13 +61,16 @@ var rules = [endOfActions]rule{
 	ManageJails:       {text: "manage jails", needs: RightAdminister, nameless: true, root: true},
 	BackUp:            {text: "back up the server", needs: RightAdminister, nameless: true, root: true},
 	ImportAll:         {text: "import jails and clients", nameless: true, root: true, all: true},
+	ListConnections:   {text: "list connections", nameless: true},
+	EndConnections:    {text: "end connections", needs: RightAdminister, nameless: true},
+	InspectServer:     {text: "inspect the server", needs: RightAdminister, nameless: true, root: true},
 }
 
 // Administers reports whether the action changes what an administrator answers for, or shows
 // all of it.
 func (a Action) Administers() bool {
 	switch a {
-	case Define, AdministerStreams, DefineServices, ManageClients, ManageJails, BackUp, ImportAll:
+	case Define, AdministerStreams, DefineServices, ManageClients, ManageJails, BackUp, ImportAll, EndConnections, InspectServer:
 		return true
 	}
 	return false

@@ -21,6 +21,12 @@ func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, e
 	return c.table.plan(c.Lookup(id).History(), def, func() error { return c.checkRoom(id.Space) })
 }
 
+// Candidate returns the schema of a definition that is not stored, with the rules of the catalog.
+func (c *Catalog) Candidate(def *schema.Definition) (*schema.Schema, error) {
+	candidate := schema.NewSchema(def, c.opts.Rules)
+	return candidate, candidate.Compile()
+}
+
 // Room returns how many more streams can be defined in the jail.
 func (c *Catalog) Room(space string) int {
 	c.mu.Lock()

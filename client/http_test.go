@@ -159,16 +159,16 @@ func TestHTTPCalls(t *testing.T) {
 			}, groupText + ` <nil>`},
 		{"delete group", `DELETE /streams/s/groups/floor/ungrouped `, `{}`,
 			func(ctx context.Context, c *client.Client) string { return ok(c.DeleteGroup(ctx, "s", "floor", "")) }, `<nil>`},
-		{"move group", `POST /streams/s/groups/floor/ungrouped/move {"to":1,"epoch":"e1"}`, `{"position":1,"was":5,"lag":7}`,
+		{"move group", `POST /streams/s/groups/floor/ungrouped/move {"to":1,"epoch":"e1"}`, `{"position":1,"was":5,"lag":7,"again":4}`,
 			func(ctx context.Context, c *client.Client) string {
 				moved, err := c.MoveGroup(ctx, "s", "floor", "", client.AtSeq(1), "e1")
 				return fmt.Sprintf("%+v %v", moved, err)
-			}, `{Position:1 Was:5 Lag:7} <nil>`},
-		{"plan to move group", `POST /streams/s/groups/floor/ungrouped/move {"to":"earliest","dryRun":true}`, `{"position":1,"was":5,"lag":7}`,
+			}, `{Position:1 Was:5 Lag:7 Again:4 Skipped:0} <nil>`},
+		{"plan to move group", `POST /streams/s/groups/floor/ungrouped/move {"to":"earliest","dryRun":true}`, `{"position":1,"was":5,"lag":7,"again":4}`,
 			func(ctx context.Context, c *client.Client) string {
 				moved, err := c.PlanMoveGroup(ctx, "s", "floor", "", client.Earliest(), "")
 				return fmt.Sprintf("%+v %v", moved, err)
-			}, `{Position:1 Was:5 Lag:7} <nil>`},
+			}, `{Position:1 Was:5 Lag:7 Again:4 Skipped:0} <nil>`},
 		{"backup", `GET /backup `, `a tar`,
 			func(ctx context.Context, c *client.Client) string {
 				var b strings.Builder
@@ -237,7 +237,7 @@ func TestHTTPCalls(t *testing.T) {
 
 const (
 	groupJSON = `{"streamName":"s","clientId":"floor","groupId":null,"members":1,"position":5,"lag":3,"lagSeconds":1.5,"inFlight":2,"redelivered":4,"deadLettered":6,"lost":7,"createdAt":"2026-01-02T03:04:05Z","lastActive":"2026-01-02T03:04:06Z"}`
-	groupText = `{StreamName:s ClientID:floor GroupID: Members:1 Abandoned:false Position:5 Lag:3 LagSeconds:1.5 InFlight:2 Redelivered:4 DeadLettered:6 Lost:7 CreatedAt:2026-01-02 03:04:05 +0000 UTC LastActive:2026-01-02 03:04:06 +0000 UTC}`
+	groupText = `{StreamName:s ClientID:floor GroupID: Members:1 Abandoned:false Position:5 Lag:3 LagSeconds:1.5 Trend:[] InFlight:2 Redelivered:4 DeadLettered:6 Lost:7 CreatedAt:2026-01-02 03:04:05 +0000 UTC LastActive:2026-01-02 03:04:06 +0000 UTC}`
 )
 
 func TestPages(t *testing.T) {

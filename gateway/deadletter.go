@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"seagate/groups"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -179,4 +181,40 @@ func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, er
 		return nil, protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")
 	}
 	return g.topic(p, stream)
+}
+
+// PublishAgain publishes the message of a dead letter to its stream again, as Publish does for the
+// principal, who must be allowed to read the dead letter and to publish the message. seq is the
+// number of the letter in the stream of dead letters. The letter stays where it is. published is
+// the name of the stream of the message.
+func (g *Gateway) PublishAgain(ctx context.Context, p *auth.Principal, letters string, seq uint64, id string, done func(protocol.Published, error)) (published string) {
+	letter, err := g.letter(ctx, p, letters, seq)
+	if err != nil {
+		done(protocol.Published{}, err)
+		return ""
+	}
+	g.Publish(p, Publication{Stream: letter.Stream, Payloads: []jsontext.Value{letter.Payload}, ID: id, Gone: ctx.Done()}, done)
+	return letter.Stream
+}
+
+// letter reads a dead letter.
+func (g *Gateway) letter(ctx context.Context, p *auth.Principal, letters string, seq uint64) (letter deadLetter, err error) {
+	if err := g.authorize(p, auth.Subscribe, letters); err != nil {
+		return letter, err
+	}
+	topic, err := g.readable(p, letters)
+	if err != nil {
+		return letter, err
+	}
+	run, err := topic.Read(ctx, seq, 1, 1)
+	switch {
+	case errors.Is(err, storage.ErrTrimmed), err == nil && (len(run) == 0 || run[0].Seq != seq):
+		return letter, protocol.Errorf(protocol.CodePositionLost, "the stream %q has no message %d, or does not keep it any more", letters, seq)
+	case err != nil:
+		return letter, attempted("read the message", err)
+	}
+	if err := json.Unmarshal(run[0].Payload, &letter); err != nil || letter.Stream == "" || letter.Payload == nil {
+		return letter, protocol.Errorf(protocol.CodeInvalidRequest, "message %d of %q is not a dead letter: it names no stream, or has no payload", seq, letters)
+	}
+	return letter, p.InForce()
 }

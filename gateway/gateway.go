@@ -12,6 +12,8 @@ import (
 	"seagate/auth"
 	"seagate/catalog"
 	"seagate/internal/rationed"
+	"seagate/internal/recentlog"
+	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
 	"seagate/streams/peer"
@@ -101,6 +103,11 @@ type Parts struct {
 	Catalog   *catalog.Catalog
 	Metrics   *Metrics
 	Log       *slog.Logger
+
+	// Configuration returns the settings in force. nil: there are none to show.
+	Configuration func() []protocol.SettingInfo
+
+	Recent *recentlog.Log // the newest lines of the log; nil: none are kept
 
 	// Checkpoint makes a consistent copy of all that is stored in a new folder.
 	Checkpoint func(ctx context.Context, dir string) error

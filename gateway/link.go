@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"seagate/auth"
 	"seagate/protocol"
@@ -34,6 +36,8 @@ type Link struct {
 	services  *Services
 	login     *Login
 	done      chan struct{}
+
+	lastRefusal atomic.Pointer[Refused]
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
@@ -178,6 +182,7 @@ func (l *Link) refused(err error) error {
 	}
 	e := l.gateway.Refusal(err)
 	l.gateway.Metrics.Refused(linkTransport, e)
+	l.lastRefusal.Store(&Refused{time.Now(), e})
 	return l.wrap(e)
 }
 

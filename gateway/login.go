@@ -60,6 +60,8 @@ type Login struct {
 	principal  *auth.Principal
 	connection Connection
 	table      *logins
+	id         string
+	since      time.Time
 
 	mu     sync.Mutex  // guards what follows
 	expiry *time.Timer // nil unless the credential expires
@@ -79,7 +81,7 @@ func (g *Gateway) Attend(p *auth.Principal, c Connection) (*Login, error) {
 }
 
 func (g *Gateway) attach(p *auth.Principal, c Connection, table *logins) (*Login, error) {
-	l := &Login{gateway: g, principal: p, connection: c, table: table}
+	l := &Login{gateway: g, principal: p, connection: c, table: table, id: newConnectionID(), since: time.Now()}
 	if err := table.add(l); err != nil {
 		return nil, err
 	}
@@ -213,6 +215,18 @@ func (t *logins) covered(r auth.Revocation) (found []*Login) {
 			if r.Covers(l.principal) {
 				found = append(found, l)
 			}
+		}
+	}
+	return found
+}
+
+// all returns all logins, in no order.
+func (t *logins) all() (found []*Login) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, of := range t.clients {
+		for l := range of {
+			found = append(found, l)
 		}
 	}
 	return found

@@ -88,6 +88,12 @@ func (p *Provision) Pause(paused bool) error {
 	})
 }
 
+// Stream returns the name of the stream.
+func (p *Provision) Stream() string { return p.stream }
+
+// IsPaused reports whether the provider says that it pauses.
+func (p *Provision) IsPaused() bool { return p.out.IsPaused() }
+
 // Close withdraws the provision. It must be called once.
 func (p *Provision) Close() {
 	p.out.Close()

@@ -92,7 +92,8 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 
 // admitted is a publication that may be appended.
 type admitted struct {
-	topic    *streams.Topic
+	stream   *catalog.Stream // nil if nobody defined it
+	topic    *streams.Topic  // nil before it is opened
 	messages [][]byte
 	header   []byte // nil if the header stays as it is
 }
@@ -103,6 +104,14 @@ var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batc
 
 // admit does everything that comes before the messages are appended.
 func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err error) {
+	if a, err = g.checkPublication(p, pub); err == nil {
+		a.topic, err = g.open(streamID(p, pub.Stream), a.stream)
+	}
+	return a, err
+}
+
+// checkPublication is admit as far as it changes nothing.
+func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitted, err error) {
 	if err := g.authorize(p, auth.Publish, pub.Stream); err != nil {
 		return a, err
 	}
@@ -117,9 +126,7 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	if err := checkWritable(pub.Stream); err != nil {
 		return a, err
 	}
-	id := streamID(p, pub.Stream)
-	s, err := g.find(id)
-	if err != nil {
+	if a.stream, err = g.find(streamID(p, pub.Stream)); err != nil {
 		return a, err
 	}
 	if len(pub.Payloads) == 0 {
@@ -128,16 +135,12 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	if err := g.checkSizes(p, pub.Payloads); err != nil {
 		return a, err
 	}
-	a.messages, err = g.check(s.Schema(), pub)
+	a.messages, err = g.check(a.stream.Schema(), pub)
 	if pub.Header != nil {
 		var wrong error
-		a.header, wrong = g.checkHeader(s, pub.Header)
+		a.header, wrong = g.checkHeader(a.stream, pub.Header)
 		err = g.withHeaderProblems(err, wrong)
 	}
-	if err != nil {
-		return a, err
-	}
-	a.topic, err = g.open(id, s)
 	return a, err
 }
 

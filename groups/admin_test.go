@@ -132,11 +132,13 @@ func TestMove(t *testing.T) {
 		from     streams.StartAt
 		position uint64
 		lag      uint64
+		again    uint64
+		skipped  uint64
 	}{
-		{"earliest", streams.Earliest(), 1, 6},
-		{"back", streams.At(2), 2, 5},
-		{"on", streams.At(5), 5, 2},
-		{"latest", streams.Latest(), 7, 0},
+		{"earliest", streams.Earliest(), 1, 6, 2, 0},
+		{"back", streams.At(2), 2, 5, 1, 0},
+		{"on", streams.At(5), 5, 2, 0, 2},
+		{"latest", streams.Latest(), 7, 0, 0, 4},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,7 +147,7 @@ func TestMove(t *testing.T) {
 				move := func(dryRun bool) {
 					t.Helper()
 					r, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, test.from, dryRun)
-					if want := (groups.MoveResult{Was: 3, Position: test.position, Lag: test.lag}); err != nil || r != want {
+					if want := (groups.MoveResult{Was: 3, Position: test.position, Lag: test.lag, Again: test.again, Skipped: test.skipped}); err != nil || r != want {
 						t.Errorf("moved %+v, %v; want %+v", r, err, want)
 					}
 				}

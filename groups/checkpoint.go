@@ -47,6 +47,8 @@ func (r *Registry) keep(life context.Context) {
 	defer checkpoint.Stop()
 	sweep := time.NewTicker(min(sweepInterval, r.opts.IdleTimeout, r.opts.AbandonedTimeout))
 	defer sweep.Stop()
+	sample := time.NewTicker(TrendInterval)
+	defer sample.Stop()
 	for {
 		select {
 		case <-life.Done():
@@ -60,6 +62,11 @@ func (r *Registry) keep(life context.Context) {
 			func() {
 				defer panics.Contain("alarms")
 				r.sweep()
+			}()
+		case <-sample.C:
+			func() {
+				defer panics.Contain("alarms")
+				r.sampleLags()
 			}()
 		}
 	}

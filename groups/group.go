@@ -36,6 +36,7 @@ type group struct {
 	redelivered  uint64
 	deadLettered uint64
 	lost         uint64
+	trend        *trend // nil: none
 
 	// What follows is unset while the group has no members, except that
 	// deadLettering remains, and its part of setAsideBytes.
@@ -231,5 +232,6 @@ func (g *group) erase() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.state = deleted
+	g.dropTrendLocked()
 	return nil
 }

@@ -349,3 +349,21 @@ func (ms *Membership) containPanic() {
 	g.mu.Unlock()
 	g.registry.opts.OnPanic(ms.member, v)
 }
+
+// A MemberStat is a snapshot of a member and of its group.
+type MemberStat struct {
+	Position uint64 // of the group: see Stat
+	Lag      uint64 // of the group
+	InFlight int    // messages that this member was handed and has not acknowledged
+}
+
+// Stat returns a snapshot of the member. It reads nothing from the store.
+func (ms *Membership) Stat() MemberStat {
+	g := ms.group
+	_, b := g.registry.bounds(g.key.Topic)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := MemberStat{InFlight: ms.inFlight.live}
+	s.Position, s.Lag = g.lagLocked(b)
+	return s
+}

@@ -28,6 +28,7 @@ type Stat struct {
 	Position uint64
 	Lag      uint64
 	LagTime  time.Duration
+	Trend    Trend
 
 	InFlight     int // messages handed out and not acknowledged
 	Redelivered  uint64
@@ -60,6 +61,7 @@ func (g *group) statLocked(b storage.Bounds) Stat {
 		s.LastActive = time.Now().UTC()
 	}
 	s.Position, s.Lag = g.lagLocked(b)
+	s.Trend = g.trendLocked()
 	return s
 }
 

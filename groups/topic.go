@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/groups/progress"
 	"seagate/internal/quota"
 	"seagate/storage"
 	"seagate/streams"
@@ -198,6 +199,8 @@ type MoveResult struct {
 	Was      uint64 // position before the move
 	Position uint64
 	Lag      uint64 // messages from the new position to the end of the log
+	Again    uint64 // of them the group is done with: they are delivered again
+	Skipped  uint64 // messages before the new position that the group is not done with: they are not delivered
 }
 
 // Move durably sets the position of a group. With dryRun it changes nothing and only
@@ -219,18 +222,37 @@ func (t *Topic) Move(ctx context.Context, topic *streams.Topic, name Name, from 
 	}
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
-	b := topic.Bounds()
-	g.mu.Lock()
-	was, _ := g.lagLocked(b)
-	exists := g.existsLocked()
-	g.mu.Unlock()
-	if !exists {
-		return MoveResult{}, ErrNotFound
-	}
-	if !dryRun {
+	result, err := g.planMove(ctx, topic.Bounds(), seq)
+	if err == nil && !dryRun {
 		err = g.move(ctx, topic, seq)
 	}
-	return MoveResult{Was: was, Position: seq, Lag: b.Next - min(seq, b.Next)}, err
+	return result, err
+}
+
+// planMove says what a move to seq does. g.recordMu is held.
+func (g *group) planMove(ctx context.Context, b storage.Bounds, seq uint64) (MoveResult, error) {
+	if err := g.load(ctx); err != nil {
+		return MoveResult{}, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.existsLocked() {
+		return MoveResult{}, ErrNotFound
+	}
+	defer g.shrinkLocked()
+	whole := &g.progress
+	if g.in == nil && g.log != b.ID { // nothing is done of this log
+		whole = &progress.Progress{}
+	}
+	m := MoveResult{Position: seq, Lag: b.Next - min(seq, b.Next)}
+	m.Was, _ = g.lagLocked(b)
+	if first := max(seq, b.First); first < b.Next {
+		m.Again = whole.CountDone(first, b.Next-1)
+	}
+	if first := max(m.Was, b.First); first < seq {
+		m.Skipped = seq - first - whole.CountDone(first, seq-1)
+	}
+	return m, nil
 }
 
 // move makes seq the group's position. g.recordMu is held.

@@ -43,6 +43,7 @@ const (
 	CodeGroupNotFound        Code = "group_not_found"
 	CodeSubscriptionNotFound Code = "subscription_not_found"
 	CodeProvideNotFound      Code = "provide_not_found"
+	CodeConnectionNotFound   Code = "connection_not_found"
 	CodePathNotFound         Code = "path_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 
@@ -112,6 +113,7 @@ const (
 	CodePeerGone              Code = "peer_gone"
 	CodeServerShutdown        Code = "server_shutdown"
 	CodeStreamDeleted         Code = "stream_deleted"
+	CodeConnectionEnded       Code = "connection_ended"
 )
 
 // CodeInfo describes a Code.

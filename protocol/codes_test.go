@@ -69,7 +69,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 		if info.Status != 0 && (info.Status < 400 || http.StatusText(info.Status) == "") {
 			t.Errorf("%s has status %d", info.Code, info.Status)
 		}
-		if !slices.Contains([]int{0, 1001, 1007, 1008, 1009, 1011, 4008, 4009, 4010}, info.Close) {
+		if !slices.Contains([]int{0, 1001, 1007, 1008, 1009, 1011, 4008, 4009, 4010, 4011}, info.Close) {
 			t.Errorf("%s has close code %d", info.Code, info.Close)
 		}
 		if info.Title == "" || !strings.HasSuffix(info.Advice, ".") || strings.Contains(info.Advice, ". ") {
@@ -106,6 +106,7 @@ func TestCodeNumbers(t *testing.T) {
 		"server_gone": {502, 0}, "server_error": {502, 0}, "call_cancelled": {502, 0},
 		"server_busy": {503, 0}, "call_timeout": {504, 0},
 		"peer_gone": {0, 0}, "server_shutdown": {0, 1001}, "stream_deleted": {0, 4009},
+		"connection_not_found": {404, 0}, "connection_ended": {0, 4011},
 	}
 	for _, info := range protocol.Codes() {
 		if want, ok := numbers[info.Code]; !ok || want != [2]int{info.Status, info.Close} {

@@ -52,6 +52,8 @@ var codeTable = []CodeInfo{
 		"Answer each call once, with its number and the id of its serve request, on the connection that got it, before it is cancelled."},
 	{CodeProvideNotFound, 404, 0, "Provided stream not found",
 		"Send the id of a provide request of this connection that was not withdrawn."},
+	{CodeConnectionNotFound, 404, 0, "Connection not found",
+		"List the connections: it may have ended."},
 	{CodePathNotFound, 404, 0, "Path not found",
 		"Check the path against the API's documentation; all of it lies under /api/v1."},
 	{CodeMethodNotAllowed, 405, 0, "Method not allowed",
@@ -155,4 +157,6 @@ var codeTable = []CodeInfo{
 		"Connect again after a few seconds."},
 	{CodeStreamDeleted, 0, 4009, "Stream deleted",
 		"Subscribe again once the stream has been defined anew."},
+	{CodeConnectionEnded, 0, 4011, "Connection ended",
+		"Ask the administrator of the jail, who has ended the connection, before connecting again."},
 }

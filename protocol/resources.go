@@ -70,6 +70,9 @@ type GroupInfo struct {
 	Position   uint64  `json:"position"`
 	Lag        uint64  `json:"lag"`
 	LagSeconds float64 `json:"lagSeconds"`
+	// Trend is Lag in the last quarter of an hour, a sample every 30 seconds, the oldest first. It
+	// is empty if the lag was 0 all the time, as far as the gateway has been up.
+	Trend []uint64 `json:"trend,omitempty"`
 	// InFlight counts the messages that are delivered and not acknowledged.
 	InFlight int `json:"inFlight"`
 	// Redelivered, DeadLettered and Lost count messages since the group began:
@@ -87,6 +90,8 @@ type GroupMove struct {
 	Position uint64 `json:"position"` // after the move, as in GroupInfo
 	Was      uint64 `json:"was"`      // the position before the move
 	Lag      uint64 `json:"lag"`      // after the move
+	Again    uint64 `json:"again"`    // messages that the group is done with and gets again
+	Skipped  uint64 `json:"skipped"`  // messages that the group is not done with and does not get
 }
 
 // A ClientInfo is what the API shows of a client.
@@ -191,6 +196,65 @@ type DefinitionPlan struct {
 	Change      string         `json:"change"`      // "created", "replaced" or "unchanged"
 	Differences []string       `json:"differences"` // from the definition that would be replaced
 	Definition  jsontext.Value `json:"definition"`  // in force afterwards
+}
+
+// A PublishPlan is what publishing would do.
+type PublishPlan struct {
+	Messages int            `json:"messages"`
+	Bytes    int            `json:"bytes"`   // of the messages as they would be stored
+	Version  jsontext.Value `json:"version"` // that they match; null on a stream that nobody defined
+	// Seq is the number of the first message, if nobody publishes meanwhile.
+	Seq         uint64   `json:"seq"`
+	Epoch       Nullable `json:"epoch"`
+	Subscribers int      `json:"subscribers"` // as in StreamInfo
+	Groups      int      `json:"groups"`
+}
+
+// A SchemaTrial is what a definition would do, and how the latest messages of its stream fare with
+// it. One of Plan and Refusal is nil.
+type SchemaTrial struct {
+	Plan    *DefinitionPlan `json:"plan"`
+	Refusal *TrialRefusal   `json:"refusal"` // why the definition would be refused
+
+	Messages int `json:"messages"` // that were looked at, from FirstSeq to LastSeq
+	Refused  int `json:"refused"`  // of them do not match
+	// FirstSeq and LastSeq are 0 if there are no messages.
+	FirstSeq uint64 `json:"firstSeq"`
+	LastSeq  uint64 `json:"lastSeq"`
+	// Stopped is what was used up before all messages were looked at: "bytes" or "steps".
+	Stopped  Nullable       `json:"stopped"`
+	Problems []TrialProblem `json:"problems"` // of the first messages that do not match
+}
+
+// A TrialRefusal is why a definition would be refused.
+type TrialRefusal struct {
+	Code    Code     `json:"code"`
+	Message string   `json:"message"`
+	Errors  []string `json:"errors,omitempty"`
+}
+
+// A TrialProblem is what is wrong with a message.
+type TrialProblem struct {
+	Seq     uint64    `json:"seq"`
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+	Errors  []string  `json:"errors,omitempty"`
+}
+
+// A PublishedAgain says where the message of a dead letter stands that was published again.
+type PublishedAgain struct {
+	StreamName string    `json:"streamName"`
+	Seq        uint64    `json:"seq"`
+	Time       time.Time `json:"time"`
+	Epoch      string    `json:"epoch"`
+}
+
+// A SettingInfo is a setting of the gateway that is in force.
+type SettingInfo struct {
+	Key    string         `json:"key"`    // dotted, as in the file
+	Value  jsontext.Value `json:"value"`  // a secret is hidden
+	Origin string         `json:"origin"` // "default", "FILE:LINE", "env NAME" or "flag --NAME"
+	Live   bool           `json:"live"`   // it can change while the gateway runs
 }
 
 // An AppliedSettings is what is set for a stream, and what applies to it.

@@ -66,6 +66,13 @@ func (o *OutTopic) SetPaused(paused bool) {
 	t.wakeShards()
 }
 
+// IsPaused reports whether this provider says that it pauses.
+func (o *OutTopic) IsPaused() bool {
+	o.topic.mu.RLock()
+	defer o.topic.mu.RUnlock()
+	return o.paused
+}
+
 func (o *OutTopic) setPausedLocked(paused bool) {
 	if o.paused == paused {
 		return

@@ -102,6 +102,24 @@ func (t *Topic) begin(keyed bool, messages, bytes int) (log storage.Log, refusal
 	return nil, refusal
 }
 
+// MaySend returns why Send would refuse so many messages at this moment, or nil. keyed is for
+// SendOnce. It does not look at how much of the disk is free.
+func (t *Topic) MaySend(keyed bool, messages, bytes int) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.deleted:
+		return ErrDeleted
+	case t.held:
+		return ErrHeld
+	}
+	if err := t.reserveLocked(keyed, messages, bytes); err != nil {
+		return err
+	}
+	t.answeredLocked(keyed, messages, bytes)
+	return nil
+}
+
 // appended is called when the log has answered a send, and shows readers what
 // is durable now.
 func (t *Topic) appended(keyed bool, payloads [][]byte, bytes int, header []byte, a storage.Appended, err error) {

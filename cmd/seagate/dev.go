@@ -37,6 +37,7 @@ func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error
 	if err != nil {
 		return err
 	}
+	a.ShowLog(log.recent)
 	credentials, err := devCredentials(ctx, a, c)
 	if err == nil {
 		err = welcome(console, credentials, c.DataDir)

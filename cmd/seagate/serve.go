@@ -16,6 +16,7 @@ import (
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/terminal"
+	"seagate/internal/recentlog"
 	"seagate/internal/systemd"
 )
 
@@ -52,6 +53,7 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 	if err != nil {
 		return err
 	}
+	a.ShowLog(log.recent)
 	ended := make(chan struct{})
 	var reloading sync.WaitGroup
 	reloading.Go(func() {
@@ -144,18 +146,20 @@ func logAsAsked(c *config.Config, console *cli.Console) {
 // A logger is a slog.Logger whose level can change.
 type logger struct {
 	*slog.Logger
-	level *slog.LevelVar
+	level  *slog.LevelVar
+	recent *recentlog.Log // the newest lines, for the API
 }
 
 func newLogger(c config.Log) *logger {
 	level := new(slog.LevelVar)
 	level.Set(c.Level.Slog())
 	options := &slog.HandlerOptions{Level: level}
-	text := c.Format == config.FormatText || c.Format == config.FormatAuto && terminal.Is(os.Stderr)
-	if text {
-		return &logger{slog.New(slog.NewTextHandler(os.Stderr, options)), level}
+	recent := recentlog.New(int(c.RecentBytes))
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
+	if c.Format == config.FormatText || c.Format == config.FormatAuto && terminal.Is(os.Stderr) {
+		handler = slog.NewTextHandler(os.Stderr, options)
 	}
-	return &logger{slog.New(slog.NewJSONHandler(os.Stderr, options)), level}
+	return &logger{slog.New(slog.NewMultiHandler(handler, recent.Handler(level))), level, recent}
 }
 
 func checkCommand() *cobra.Command {
@@ -180,9 +184,13 @@ func checkCommand() *cobra.Command {
 }
 
 func configCommand() *cobra.Command {
-	var defaults bool
+	var defaults, running bool
+	var where cli.Connection
 	cmd := serverCommand("config", "Show the configuration in force, and the source of each value", config.Default,
-		func(_ context.Context, console *cli.Console, loader *config.Loader) error {
+		func(ctx context.Context, console *cli.Console, loader *config.Loader) error {
+			if running {
+				return cli.RunningConfig(ctx, console, where)
+			}
 			if defaults {
 				_, err := fmt.Fprint(console, config.Reference())
 				return err
@@ -200,6 +208,8 @@ func configCommand() *cobra.Command {
 				return c.Explain(console, console.Style())
 			}
 		})
+	where.Register(cmd)
+	cmd.Flags().BoolVar(&running, "running", false, "show that of the gateway of --server, as an administrator of its root jail")
 	cmd.Flags().BoolVar(&defaults, "defaults", false, "print every setting with its documentation and default, as a file to start from")
 	return cmd
 }

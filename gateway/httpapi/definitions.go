@@ -106,3 +106,42 @@ func versionOrNull(v *schema.Version) jsontext.Value {
 	}
 	return v.AppendJSON(nil)
 }
+
+// Messages that a trial looks at: by default, and at most.
+const (
+	defaultTrial = 100
+	maxTrial     = 1000
+)
+
+// trySchema is POST /streams/{stream}/schemas/trial?last=. The body is a definition.
+func (q *request) trySchema() (any, error) {
+	query := q.query("last")
+	last := query.number("last", defaultTrial, 1, maxTrial)
+	if err := query.err(); err != nil {
+		return nil, err
+	}
+	definition, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	t, err := q.gateway.TrySchema(q.r.Context(), q.principal, q.stream(), definition, last)
+	if err != nil {
+		return nil, err
+	}
+	view := protocol.SchemaTrial{
+		Messages: t.Messages, Refused: t.Refused, FirstSeq: t.First, LastSeq: t.Last,
+		Stopped: protocol.Nullable(t.Stopped), Problems: make([]protocol.TrialProblem, len(t.Problems)),
+	}
+	if t.Refusal != nil {
+		view.Refusal = &protocol.TrialRefusal{Code: t.Refusal.Code, Message: t.Refusal.Message, Errors: t.Refusal.Errors}
+	} else {
+		plan := planView(t.Outcome, func(b []byte, d *schema.Definition) []byte { return d.AppendJSON(b) }).(protocol.DefinitionPlan)
+		view.Plan = &plan
+	}
+	for i, problem := range t.Problems {
+		view.Problems[i] = protocol.TrialProblem{
+			Seq: problem.Message.Seq, Time: problem.Message.Time.UTC(), Message: problem.Refusal.Message, Errors: problem.Refusal.Errors,
+		}
+	}
+	return view, nil
+}

@@ -4,10 +4,15 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/gateway"
+	"seagate/groups"
 	"seagate/protocol"
 )
 
 func groupView(g gateway.GroupInfo) protocol.GroupInfo {
+	var trend []uint64
+	if g.Trend != (groups.Trend{}) {
+		trend = g.Trend[:]
+	}
 	return protocol.GroupInfo{
 		StreamName:   g.Key.Topic.Name,
 		ClientID:     g.Client,
@@ -17,6 +22,7 @@ func groupView(g gateway.GroupInfo) protocol.GroupInfo {
 		Position:     g.Position,
 		Lag:          g.Lag,
 		LagSeconds:   g.LagTime.Seconds(),
+		Trend:        trend,
 		InFlight:     g.InFlight,
 		Redelivered:  g.Redelivered,
 		DeadLettered: g.DeadLettered,
@@ -73,7 +79,7 @@ func (q *request) moveGroup() (any, error) {
 		return nil, err
 	}
 	moved, err := q.gateway.MoveGroup(q.r.Context(), q.principal, q.stream(), q.client(), q.group(), to, dryRun)
-	return protocol.GroupMove{Position: moved.Position, Was: moved.Was, Lag: moved.Lag}, err
+	return protocol.GroupMove{Position: moved.Position, Was: moved.Was, Lag: moved.Lag, Again: moved.Again, Skipped: moved.Skipped}, err
 }
 
 // position returns the member, a position.

@@ -70,10 +70,10 @@ func TestGroups(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ body, want string }{
-		{`{"to":"latest","dryRun":true}`, `{"position":4,"was":1,"lag":0}`},
-		{`{"to":3}`, `{"position":3,"was":1,"lag":1}`},
-		{`{"to":"latest","dryRun":null}`, `{"position":4,"was":3,"lag":0}`},
-		{`{"to":"2020-01-01T00:00:00Z","epoch":"` + s.page("").Epoch + `","dryRun":false}`, `{"position":1,"was":4,"lag":3}`},
+		{`{"to":"latest","dryRun":true}`, `{"position":4,"was":1,"lag":0,"again":0,"skipped":3}`},
+		{`{"to":3}`, `{"position":3,"was":1,"lag":1,"again":0,"skipped":2}`},
+		{`{"to":"latest","dryRun":null}`, `{"position":4,"was":3,"lag":0,"again":0,"skipped":1}`},
+		{`{"to":"2020-01-01T00:00:00Z","epoch":"` + s.page("").Epoch + `","dryRun":false}`, `{"position":1,"was":4,"lag":3,"again":3,"skipped":0}`},
 	} {
 		if got := s.ok("POST", one+"/move", c.body); got != c.want {
 			t.Errorf("%s: %s, want %s", c.body, got, c.want)

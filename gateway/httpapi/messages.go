@@ -85,3 +85,31 @@ func nextOf(page gateway.Page) string {
 	}
 	return `"` + strconv.FormatUint(page.Next, 10) + `"`
 }
+
+// publishAgain is POST /streams/{stream}/messages/{seq}/publish, of a dead letter.
+func (q *request) publishAgain() (any, error) {
+	seq, err := strconv.ParseUint(q.r.PathValue("seq"), 10, 64)
+	if err != nil {
+		return nil, err // checkSeq has accepted it
+	}
+	id, err := q.idempotencyKey()
+	if err != nil {
+		return nil, err
+	}
+	t := receipts.Get().(*receipt)
+	stream := q.gateway.PublishAgain(q.r.Context(), q.principal, q.stream(), seq, id, t.done)
+	at, err := t.wait(q.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	receipts.Put(t)
+	return protocol.PublishedAgain{StreamName: stream, Seq: at.Seq, Time: at.Time.UTC(), Epoch: at.Epoch}, nil
+}
+
+// checkSeq accepts the number of a message.
+func checkSeq(text string) error {
+	if seq, err := strconv.ParseUint(text, 10, 64); err != nil || seq == 0 || seq > protocol.MaxInteger {
+		return invalidRequest("seq", "must be the number of a message, from 1")
+	}
+	return nil
+}

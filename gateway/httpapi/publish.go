@@ -12,8 +12,16 @@ import (
 	"seagate/protocol"
 )
 
-// publish is POST /streams/{stream}/publish. The package comment has its bodies.
+// publish is POST /streams/{stream}/publish. The package comment has its bodies. With ?dryRun=true
+// it returns what would happen, and stores nothing.
 func (q *request) publish() (any, error) {
+	dryRun := false
+	if q.r.URL.RawQuery != "" {
+		var err error
+		if dryRun, err = q.dryRun(); err != nil {
+			return nil, err
+		}
+	}
 	body, err := q.body()
 	if err != nil {
 		return nil, err
@@ -26,6 +34,9 @@ func (q *request) publish() (any, error) {
 		return nil, err
 	}
 	pub.Gone = q.r.Context().Done()
+	if dryRun {
+		return q.planPublish(pub)
+	}
 	t := receipts.Get().(*receipt)
 	q.gateway.Publish(q.principal, pub, t.done)
 	at, err := t.wait(q.r.Context())
@@ -35,6 +46,19 @@ func (q *request) publish() (any, error) {
 	t.body = protocol.AppendPublishedBody(t.body[:0], at, pub.Batch)
 	q.receipt = t
 	return t, nil
+}
+
+func (q *request) planPublish(pub gateway.Publication) (any, error) {
+	plan, err := q.gateway.PlanPublish(q.principal, pub)
+	return protocol.PublishPlan{
+		Messages:    plan.Messages,
+		Bytes:       plan.Bytes,
+		Version:     versionOrNull(plan.Version),
+		Seq:         plan.Next,
+		Epoch:       protocol.Nullable(plan.Epoch),
+		Subscribers: plan.Interest.Subscribers,
+		Groups:      plan.Interest.Groups,
+	}, err
 }
 
 // idempotencyKey returns the header of that name, or "". Messages under a key

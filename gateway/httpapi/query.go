@@ -53,16 +53,19 @@ const (
 )
 
 // limit returns the largest number of items that a page may have.
-func (q *query) limit() int {
-	text, given := q.values["limit"]
+func (q *query) limit() int { return q.number("limit", defaultPage, 1, maxPage) }
+
+// number returns a parameter that is an integer from least to most.
+func (q *query) number(name string, byDefault, least, most int) int {
+	text, given := q.values[name]
 	if !given {
-		return defaultPage
+		return byDefault
 	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxPage {
-		q.Add("query", fmt.Sprintf("limit must be an integer from 1 to %d", maxPage))
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		q.Add("query", fmt.Sprintf("%s must be an integer from %d to %d", name, least, most))
 	}
-	return limit
+	return n
 }
 
 // seconds returns a parameter that is a whole number of seconds from 0 to most, 0 if it is missing.
@@ -88,13 +91,15 @@ func (q *query) truth(name string) bool {
 	return text == "true"
 }
 
+const badCursor = "after is not a position in a list; send the next of the page before, as it is, or leave it out"
+
 // page returns the position behind which a page of a list begins, and its limit. others are
 // other parameters that may be there: each is true or false, apart from "contains".
 func (q *request) page(others ...string) (after string, limit int, err error) {
 	query := q.query(append([]string{"after", "limit"}, others...)...)
 	after, ok := decodeCursor(query.values["after"])
 	if !ok {
-		query.Add("query", "after is not a position in a list; send the next of the page before, as it is, or leave it out")
+		query.Add("query", badCursor)
 	}
 	limit = query.limit()
 	for _, name := range others {

@@ -36,6 +36,7 @@ var routes = []route{
 	}},
 	{path: "/streams/{stream}/publish", methods: methods{"POST": (*request).publish}},
 	{path: "/streams/{stream}/messages", methods: methods{"GET": (*request).readMessages}},
+	{path: "/streams/{stream}/messages/{seq}/publish", methods: methods{"POST": (*request).publishAgain}},
 	{path: "/streams/{stream}/settings", methods: methods{
 		"GET": (*request).getSettings,
 		"PUT": (*request).setSettings,
@@ -49,6 +50,7 @@ var routes = []route{
 	{path: "/streams/{stream}/define", methods: methods{"POST": (*request).define}},
 	{path: "/streams/{stream}/schema", methods: methods{"GET": (*request).getSchema}},
 	{path: "/streams/{stream}/schemas", methods: methods{"GET": (*request).getSchemas}},
+	{path: "/streams/{stream}/schemas/trial", methods: methods{"POST": (*request).trySchema}},
 	{path: "/streams/{stream}/schemas/{version}", methods: methods{"GET": (*request).getSchemaVersion}},
 	{path: "/streams/{stream}/header", methods: methods{
 		"GET":    (*request).getHeader,
@@ -90,6 +92,16 @@ var routes = []route{
 	{path: "/services/{service}/schemas/{version}", methods: methods{"GET": (*request).getServiceVersion}},
 	{path: "/services/{service}/{procedure}", methods: methods{"POST": (*request).call}},
 
+	{path: "/connections", methods: methods{"GET": (*request).listConnections}},
+	{path: "/connections/{connection}", methods: methods{
+		"GET":    (*request).getConnection,
+		"DELETE": (*request).endConnection,
+	}},
+
+	{path: "/network", methods: methods{"GET": (*request).getNetwork}},
+	{path: "/config", methods: methods{"GET": (*request).getConfig}},
+	{path: "/logs", methods: methods{"GET": (*request).getLogs}},
+
 	{path: "/import", methods: methods{"POST": (*request).importAll}},
 
 	{path: "/backup", methods: methods{"GET": (*request).backup}},
@@ -109,6 +121,7 @@ var pathNames = []pathName{
 	{"jail", protocol.CheckJailID},
 	{"group", checkGroup},
 	{"version", checkVersion},
+	{"seq", checkSeq},
 	{"service", protocol.CheckServiceName},
 	{"procedure", protocol.CheckProcedureName},
 }

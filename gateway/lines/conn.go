@@ -34,6 +34,8 @@ type conn struct {
 	ended  atomic.Pointer[protocol.Error] // why the server ended the connection, or nil
 	client atomic.Pointer[auth.Principal] // nil before authentication
 
+	lastRefusal atomic.Pointer[gateway.Refused]
+
 	handling sync.Mutex // held while a line is handled; guards retired
 	retired  bool       // lines are ignored from now on
 

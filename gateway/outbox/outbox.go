@@ -347,3 +347,11 @@ func (o *Outbox) AwaitRoom() {
 		o.shorter.Wait()
 	}
 }
+
+// Load returns how many bytes are queued, and whether a delivery was turned away since the queue
+// last drained: the peer reads more slowly than messages come.
+func (o *Outbox) Load() (queued int, slow bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.queuedLocked(), o.full
+}

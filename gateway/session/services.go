@@ -22,6 +22,7 @@ func (s *Session) joined() *gateway.Services {
 type served struct {
 	session      *Session
 	id           int64 // of the serve request
+	service      string
 	registration peer.Registration
 	addresses    bool // it is told the addresses of callers
 
@@ -52,7 +53,7 @@ func (s *Session) beginServing(id int64, r protocol.Serve) (err error) {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions,
 			"the connection has %d subscriptions and served services, as many as it may have", most)
 	}
-	to := &served{session: s, id: id, addresses: r.Addresses}
+	to := &served{session: s, id: id, service: r.Service, addresses: r.Addresses}
 	offer := peer.Offer{Service: r.Service, Procedures: r.Procedures, Credit: r.Credit, Sole: r.Sole}
 	if to.registration, err = s.joined().Serve(offer, to); err != nil {
 		return err

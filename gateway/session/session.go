@@ -66,7 +66,8 @@ type Session struct {
 	answers   *outbox.Answers
 	burst     outbox.Burst
 
-	client atomic.Pointer[auth.Principal] // for the log
+	client      atomic.Pointer[auth.Principal] // for the log
+	lastRefusal atomic.Pointer[gateway.Refused]
 
 	services *gateway.Services // nil until it is needed; owned by the reader
 	ownerOf  *streams.Owner    // of the subscriptions, likewise
@@ -275,6 +276,7 @@ func (s *Session) answerFrame(id int64, action string, payload []byte, err error
 // refused is the frame of a refusal, which it counts.
 func (s *Session) refused(id int64, action string, e *protocol.Error) []byte {
 	s.gateway.Metrics.Refused(s.opts.Transport, e)
+	s.noteRefusal(e)
 	return s.frame(func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
 }
 

@@ -175,6 +175,22 @@ func (p *Progress) Missing(first, last uint64) (missing []Span) {
 	return missing
 }
 
+// CountDone returns how many of the messages from first to last are done.
+func (p *Progress) CountDone(first, last uint64) (n uint64) {
+	count := func(s Span) {
+		if s.First = max(s.First, first); s.First <= min(s.Last, last) {
+			n += min(s.Last, last) - s.First + 1
+		}
+	}
+	if p.position > 0 {
+		count(Span{0, p.position - 1})
+	}
+	for _, s := range p.spans {
+		count(s)
+	}
+	return n
+}
+
 // Cut forgets everything from next on, because the log no longer has these messages.
 func (p *Progress) Cut(next uint64) {
 	p.position = min(p.position, next)

@@ -58,6 +58,9 @@ func (m *model) check(upTo uint64) {
 		if m.p.Has(n) != m.done[n] {
 			m.Fatalf("Has(%d) is %v with %+v", n, m.p.Has(n), m.p)
 		}
+		if n%7 == 1 {
+			m.count(n, min(upTo, 3*n))
+		}
 		if m.p.Attempts(n) != m.attempts[n] {
 			m.Fatalf("attempts of %d are %+v, want %+v", n, m.p.Attempts(n), m.attempts[n])
 		}
@@ -131,5 +134,19 @@ func TestProgressAtRestHoldsNoMemory(t *testing.T) {
 	p.Add(1, 1000)
 	if cap(p.buf) > 64 || p.attempts != nil || p.position != 1001 {
 		t.Errorf("%d spans, %d attempts, position %d", cap(p.buf), len(p.attempts), p.position)
+	}
+}
+
+// count compares the number of done messages in a span.
+func (m *model) count(first, last uint64) {
+	m.Helper()
+	want := uint64(0)
+	for n := first; n <= last; n++ {
+		if m.done[n] {
+			want++
+		}
+	}
+	if got := m.p.CountDone(first, last); got != want {
+		m.Fatalf("CountDone(%d, %d) is %d, want %d, with %+v", first, last, got, want, m.p)
 	}
 }

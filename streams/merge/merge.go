@@ -135,6 +135,15 @@ func (m *Merge) rank() {
 // Joined returns how the topic of a source stood when the merge was opened.
 func (m *Merge) Joined(source int) streams.Joined { return m.sources[source].joined }
 
+// InTopics returns the in topic of each source. They are the merge's.
+func (m *Merge) InTopics() []*streams.InTopic {
+	all := make([]*streams.InTopic, len(m.sources))
+	for i, s := range m.sources {
+		all[i] = s.in
+	}
+	return all
+}
+
 // Start begins delivery. Further calls do nothing.
 func (m *Merge) Start() {
 	for _, s := range m.sources {

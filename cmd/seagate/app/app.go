@@ -174,6 +174,8 @@ func (a *App) openGateway(ctx context.Context) error {
 		Metrics:    gateway.NewMetrics(a.metrics),
 		Log:        a.log,
 		Checkpoint: a.checkpoint,
+
+		Configuration: a.configuration,
 	}, settings)
 	if err == nil {
 		a.onClose(a.gateway.Close)

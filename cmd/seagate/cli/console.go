@@ -199,7 +199,10 @@ type outcome struct {
 	Header  string `json:"header,omitempty"`
 	Key     string `json:"key,omitempty"`
 	Rights  string `json:"rights,omitempty"`
-	State   string `json:"state,omitempty"`
+
+	Connection string `json:"connection,omitempty"`
+
+	State string `json:"state,omitempty"`
 }
 
 // AddYes adds the flag --yes, for Ask.

@@ -24,6 +24,7 @@ func defineCommand() *cobra.Command {
 	var (
 		given  sketch
 		dryRun bool
+		try    int
 	)
 	cmd := onStream("define STREAM [FILE | -]", "Define the messages of a stream", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
@@ -32,6 +33,9 @@ func defineCommand() *cobra.Command {
 				return err
 			}
 			how := definable{t.PlanDefine, t.Define}
+			if try != 0 {
+				return trySchema(ctx, t, definition, try)
+			}
 			if dryRun {
 				return plan(ctx, t, how, definition)
 			}
@@ -48,6 +52,7 @@ array<integer> and array<date>. Nested fields need a file.`
 	cmd.Flags().StringVar(&given.version, "version", "", "`VERSION` of the definition, such as 3 or 1.0.0")
 	cmd.Flags().StringArrayVar(&given.fields, "field", nil, "a field, as `NAME:TYPE` or NAME:enum=A,B; repeat it for each field")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
+	cmd.Flags().IntVar(&try, "try", 0, "as --dry-run, and check the last `N` messages of the stream against the definition")
 	return cmd
 }
 
@@ -94,6 +99,65 @@ func plan(ctx context.Context, t *task, how definable, definition jsontext.Value
 		lines = append(lines, "  "+terminal.Printable(difference))
 	}
 	return t.line(strings.Join(lines, "\n"))
+}
+
+// trySchema says what a definition would do, and which of the last messages do not match it. It
+// fails if the definition would be refused, or a message does not match.
+func trySchema(ctx context.Context, t *task, definition jsontext.Value, last int) error {
+	if last < 1 || last > largestPage {
+		return usagef("--try must be from 1 to %d", largestPage)
+	}
+	trial, err := t.TrySchema(ctx, t.Args[0], definition, last)
+	if err != nil {
+		return err
+	}
+	if t.JSON {
+		if err := t.value(trial); err != nil {
+			return err
+		}
+	} else if err := t.line(strings.Join(printable(trialLines(trial)), "\n")); err != nil {
+		return err
+	}
+	switch {
+	case trial.Refusal != nil:
+		return fmt.Errorf("the definition would be refused: %s", trial.Refusal.Code)
+	case trial.Refused > 0:
+		return fmt.Errorf("%d of %d messages do not match the definition", trial.Refused, trial.Messages)
+	}
+	return nil
+}
+
+func trialLines(trial client.SchemaTrial) (lines []string) {
+	if trial.Plan != nil {
+		lines = append(lines, trial.Plan.Change)
+		for _, difference := range trial.Plan.Differences {
+			lines = append(lines, "  "+difference)
+		}
+	} else {
+		lines = append(lines, "refused: "+trial.Refusal.Message)
+		for _, problem := range trial.Refusal.Errors {
+			lines = append(lines, "  "+problem)
+		}
+	}
+	checked := fmt.Sprintf("%d of %d messages match", trial.Messages-trial.Refused, trial.Messages)
+	if trial.Messages == 0 {
+		checked = "there are no messages to check"
+	}
+	if trial.Stopped != "" {
+		checked += ", the others were not looked at: too many " + string(trial.Stopped)
+	}
+	lines = append(lines, checked)
+	for _, problem := range trial.Problems {
+		lines = append(lines, fmt.Sprintf("  message %d", problem.Seq))
+		problems := problem.Errors
+		if len(problems) == 0 {
+			problems = []string{problem.Message}
+		}
+		for _, line := range problems {
+			lines = append(lines, "    "+line)
+		}
+	}
+	return lines
 }
 
 // maxDefinition is more than a gateway accepts, in bytes.

@@ -30,7 +30,7 @@ const (
 // TestExtensionCommands runs each command for an extension of stream-sea against a
 // gateway with prepared answers.
 func TestExtensionCommands(t *testing.T) {
-	moved := map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7}`}
+	moved := map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7,"again":4,"skipped":0}`}
 	for _, test := range []struct {
 		args       string
 		routes     map[string]string
@@ -70,7 +70,7 @@ func TestExtensionCommands(t *testing.T) {
 		{"group move boiler sensors " + groupID + " --to earliest --dry-run", moved, []string{plan},
 			"", "group " + groupID + " would move from message 5 to 1, with 7 messages to deliver\n"},
 		{"group move boiler sensors " + groupID + " --to 3 --epoch e --yes --json", moved, []string{"POST " + theGroup + `/move {"to":3,"epoch":"e"}`},
-			`{"position":1,"was":5,"lag":7,"moved":true}` + "\n", ""},
+			`{"position":1,"was":5,"lag":7,"again":4,"skipped":0,"moved":true}` + "\n", ""},
 		{"version", nil, nil, "1.2.3\n", ""},
 		{"version --json", nil, nil, `{"version":"1.2.3"}` + "\n", ""},
 	} {
@@ -85,7 +85,7 @@ func TestExtensionCommands(t *testing.T) {
 }
 
 func TestMovingAGroupNeedsConfirmation(t *testing.T) {
-	f := newFake(t, map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7}`})
+	f := newFake(t, map[string]string{"POST " + theGroup + "/move": `{"position":1,"was":5,"lag":7,"again":4,"skipped":0}`})
 	r := run(t, "group", "move", "boiler", "sensors", groupID, "--to", "earliest")
 	if r.code != 2 || !strings.Contains(r.notes, "give --yes") {
 		t.Errorf("%+v", r)

@@ -31,6 +31,7 @@ const (
 
 func publishCommand() *cobra.Command {
 	var id, header string
+	var dryRun bool
 	var cmd *cobra.Command
 	cmd = onStream("publish STREAM [MESSAGE | FILE | -]", "Publish a message, or each line of a file or of standard input", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
@@ -41,6 +42,10 @@ func publishCommand() *cobra.Command {
 				return usagef("--message-id is empty: give an id, or leave it out")
 			case header != "" && id != "":
 				return usagef("--header and --message-id do not go together: publish the message with one of them")
+			case dryRun && (!given || fromFile || id != "" || header != ""):
+				return usagef("--dry-run is for a message that is an argument, alone")
+			case dryRun:
+				return planPublish(ctx, t)
 			case given && !fromFile:
 				return publishOne(ctx, t, id, header)
 			case cmd.Flags().Changed("header"):
@@ -74,7 +79,26 @@ not the message.`
   tail -f measurements.ndjson | seagate publish boiler`
 	cmd.Flags().StringVar(&id, "message-id", "", "accept the message once, however often it is published with this `ID`")
 	cmd.Flags().StringVar(&header, "header", "", "make `JSON` the stream's header, in one step with the message")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say whether the gateway would accept the message, and publish nothing")
 	return cmd
+}
+
+// planPublish says what publishing the message would do.
+func planPublish(ctx context.Context, t *task) error {
+	stream, message := t.Args[0], jsontext.Value(t.Args[1])
+	if err := validJSON("the message", message); err != nil {
+		return usagef("%w; and there is no file of that name", err)
+	}
+	plan, err := t.PlanPublish(ctx, stream, message)
+	if err != nil {
+		return err
+	}
+	version := "a stream that nobody defined"
+	if string(plan.Version) != "null" {
+		version = "version " + versionText(plan.Version)
+	}
+	return t.Done(plan, "%s would accept the message as %s, number %d, for %d subscribers and %d groups",
+		stream, version, plan.Seq, plan.Subscribers, plan.Groups)
 }
 
 // isFile reports whether an argument is a file and not a message.

@@ -62,8 +62,9 @@ type Console struct {
 
 // Log is the settings of the log.
 type Log struct {
-	Level  Level
-	Format LogFormat
+	Level       Level
+	Format      LogFormat
+	RecentBytes Size // of the newest lines, which the API shows
 }
 
 // WebSocket is the settings of WebSocket connections.

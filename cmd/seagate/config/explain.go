@@ -14,13 +14,14 @@ type Entry struct {
 	Key    string `json:"key"`    // dotted
 	Value  any    `json:"value"`  // bool, int, string, []string, secret.Text, or nil for a secret that is not set
 	Origin string `json:"origin"` // as Config.Origin
+	Live   bool   `json:"-"`      // it can change while the gateway runs
 }
 
 // Entries returns every value in force, in the order of Reference.
 func (c *Config) Entries() []Entry {
 	var entries []Entry
 	for _, s := range c.all() {
-		entries = append(entries, Entry{s.path(), s.plain(), c.Origin(s.path())})
+		entries = append(entries, Entry{s.path(), s.plain(), c.Origin(s.path()), s.isLive})
 	}
 	return entries
 }

@@ -192,6 +192,7 @@ public = true
 [log]
 level = "warn"
 format = "json"
+recent_bytes = "2MiB"
 [websocket]
 ping_interval = "15s"
 authentication_timeout = "5s"
@@ -312,7 +313,7 @@ func want() *config.Config {
 		TLS:            config.TLS{CertFile: "c.pem", KeyFile: "k.pem", ClientCA: "ca.pem", ClientAuth: config.AcceptCertificate},
 		Admin:          config.Admin{Pprof: true},
 		Console:        config.Console{Public: true},
-		Log:            config.Log{Level: config.Warn, Format: config.FormatJSON},
+		Log:            config.Log{Level: config.Warn, Format: config.FormatJSON, RecentBytes: 2 * config.MiB},
 		WebSocket: config.WebSocket{
 			PingInterval:          15 * time.Second,
 			AuthenticationTimeout: 5 * time.Second,

@@ -166,6 +166,8 @@ func (l *Log) settings() []setting {
 			`The least severe level that is logged.`).live(),
 		choice("format", &l.Format, FormatAuto, []LogFormat{FormatAuto, FormatJSON, FormatText},
 			`Format of a line. auto is text on a terminal and JSON everywhere else.`),
+		size("recent_bytes", &l.RecentBytes, 1<<20, 0, 64<<20,
+			`Bytes of the newest lines that are kept in memory, for GET /api/v1/logs and seagate logs. 0 keeps none.`),
 	}
 }
 

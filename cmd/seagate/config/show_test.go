@@ -137,13 +137,13 @@ func TestExplainJSON(t *testing.T) {
 		got[e.Key] = e
 	}
 	for _, want := range []config.Entry{
-		{"listen", ":3104", "default"},
-		{"allowed_origins", []any{"*"}, "default"},
-		{"admin.pprof", false, "default"},
-		{"limits.json_depth", 64.0, "default"},
-		{"limits.message_bytes", "1MiB", "default"},
-		{"websocket.ping_interval", "20s", "default"},
-		{"root.client_secret", "(hidden)", "env SEAGATE_ROOT_CLIENT_SECRET"},
+		{"listen", ":3104", "default", false},
+		{"allowed_origins", []any{"*"}, "default", false},
+		{"admin.pprof", false, "default", false},
+		{"limits.json_depth", 64.0, "default", false},
+		{"limits.message_bytes", "1MiB", "default", false},
+		{"websocket.ping_interval", "20s", "default", false},
+		{"root.client_secret", "(hidden)", "env SEAGATE_ROOT_CLIENT_SECRET", false},
 	} {
 		if !reflect.DeepEqual(got[want.Key], want) {
 			t.Errorf("got %v, want %v", got[want.Key], want)

@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"seagate/auth"
+	"seagate/protocol"
+	"seagate/schema"
+	"seagate/storage"
+	"seagate/streams"
+)
+
+// A PublishPlan is what Publish would do.
+type PublishPlan struct {
+	Messages int
+	Bytes    int             // of the messages as they would be stored
+	Version  *schema.Version // against which they were checked; nil on a stream that nobody defined
+	Next     uint64          // the number of the first, if nobody publishes meanwhile
+	Epoch    string          // "" if nothing was done with the stream
+	Interest streams.Interest
+}
+
+// PlanPublish says what Publish would do, and stores nothing. It fails as Publish would, with all
+// problems of the messages. It counts against the client's rate, since it is as much work. Whether
+// a message id was used before is not looked up.
+func (g *Gateway) PlanPublish(p *auth.Principal, pub Publication) (PublishPlan, error) {
+	a, err := g.checkPublication(p, pub)
+	if err != nil {
+		return PublishPlan{}, err
+	}
+	plan := PublishPlan{Messages: len(a.messages), Bytes: size(a.messages), Next: 1}
+	if current := a.stream.Schema(); current != nil {
+		plan.Version = &current.Definition.Version
+	}
+	if topic := a.existing(); topic != nil {
+		if err := topic.MaySend(pub.ID != "", len(a.messages), plan.Bytes+len(a.header)); err != nil {
+			return PublishPlan{}, attempted("publish", err)
+		}
+		info := topic.Info()
+		plan.Next, plan.Epoch, plan.Interest = info.Bounds.Next, info.Bounds.Epoch, info.Interest
+	}
+	return plan, p.InForce()
+}
+
+// existing returns the topic of the stream, nil if there is none.
+func (a admitted) existing() *streams.Topic {
+	if a.stream == nil {
+		return nil
+	}
+	topic, _ := a.stream.Existing()
+	return topic
+}
+
+// A SchemaTrial is what a definition would do, and how the latest messages of its stream fare with
+// it.
+type SchemaTrial struct {
+	Outcome schema.Outcome  // if Refusal is nil
+	Refusal *protocol.Error // why Define would refuse the definition
+
+	First, Last uint64 // the numbers of the messages that were looked at; 0 if there were none
+	Messages    int    // of them were looked at
+	Refused     int    // of them do not match
+	Problems    []TrialProblem
+	Stopped     string // what was used up before all were looked at: "bytes" or "steps"; "" for nothing
+}
+
+// A TrialProblem is what is wrong with a message.
+type TrialProblem struct {
+	Message *streams.Message
+	Refusal *protocol.Error
+}
+
+// Bounds of a trial: the bytes of messages, the messages whose problems are told, and the problems
+// of each.
+const (
+	trialBytes    = 4 << 20
+	trialMessages = 20
+	trialProblems = 10
+)
+
+// TrySchema checks the latest messages of a stream, at most so many, against a definition, and says
+// what Define would do. It changes nothing. It needs the right to define the stream, and that to
+// read it, because the problems quote messages. It counts as a change, since it is as much work.
+func (g *Gateway) TrySchema(ctx context.Context, p *auth.Principal, stream string, definition []byte, last int) (SchemaTrial, error) {
+	def, err := g.readDefinition(p, stream, definition)
+	if err != nil {
+		return SchemaTrial{}, err
+	}
+	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
+		return SchemaTrial{}, err
+	}
+	if err := g.spendChange(p); err != nil {
+		return SchemaTrial{}, err
+	}
+	var t SchemaTrial
+	id := streamID(p, stream)
+	if t.Outcome, err = g.Catalog.Plan(id, def); err != nil {
+		t.Refusal = g.Refusal(attempted("define", err))
+	}
+	candidate, err := g.Catalog.Candidate(def)
+	if err != nil {
+		return SchemaTrial{}, attempted("define", err)
+	}
+	s := g.Catalog.Lookup(id)
+	if s == nil {
+		return t, nil
+	}
+	if topic, ok := s.Existing(); ok {
+		if err := g.try(ctx, &t, candidate, topic, last); err != nil {
+			return SchemaTrial{}, attempted("read the messages", err)
+		}
+	}
+	return t, p.InForce()
+}
+
+// try checks the last messages of a topic.
+func (g *Gateway) try(ctx context.Context, t *SchemaTrial, candidate *schema.Schema, topic *streams.Topic, last int) error {
+	budget := schema.NewBudget(g.settings.ValidationSteps)
+	bounds := topic.Bounds()
+	next := max(bounds.First, bounds.Next-min(uint64(last), bounds.Next))
+	for bytes := 0; next < bounds.Next; {
+		run, err := topic.Read(ctx, next, int(bounds.Next-next), pageBytes)
+		switch {
+		case errors.Is(err, storage.ErrTrimmed): // retention was faster
+			next = max(topic.Bounds().First, next+1)
+			continue
+		case err != nil:
+			return err
+		case len(run) == 0:
+			return nil
+		}
+		for _, m := range run {
+			if bytes += len(m.Payload); bytes > trialBytes && t.Messages > 0 {
+				t.Stopped = "bytes"
+				return nil
+			}
+			if !g.tryOne(t, candidate, &budget, m) {
+				return nil
+			}
+		}
+		next += uint64(len(run))
+	}
+	return nil
+}
+
+// tryOne checks a message. It returns false if no steps are left.
+func (g *Gateway) tryOne(t *SchemaTrial, candidate *schema.Schema, budget *schema.Budget, m *streams.Message) bool {
+	_, err := candidate.CheckWithin(budget, m.Payload, g.settings.JSONDepth+1) // a dead letter is one level deeper
+	if errors.Is(err, schema.ErrTooCostly) {
+		t.Stopped = "steps"
+		return false
+	}
+	if t.Messages++; t.Messages == 1 {
+		t.First = m.Seq
+	}
+	t.Last = m.Seq
+	if err == nil {
+		return true
+	}
+	t.Refused++
+	if len(t.Problems) < trialMessages {
+		refusal := g.Refusal(attempted("publish", err))
+		if len(refusal.Errors) > trialProblems {
+			refusal.Errors = append(refusal.Errors[:trialProblems:trialProblems], "and more")
+		}
+		t.Problems = append(t.Problems, TrialProblem{m, refusal})
+	}
+	return true
+}
