@@ -345,7 +345,7 @@ func TestStreamsOfAJailAreBounded(t *testing.T) {
 func TestHistoryIsBounded(t *testing.T) {
 	first := parse(t, "s", `1`, `{"name":"a","type":"date"}`)
 	opts := options()
-	opts.Limits.HistoryBytes = len(`{"format":1,"versions":[,]}`) + 2*len(first.AppendJSON(nil))
+	opts.Limits.HistoryBytes = len(`{"format":1,"versions":[,],"definedAt":["2026-11-21T10:00:00.000000Z","2026-11-21T10:00:00.000000Z"]}`) + 2*len(first.AppendJSON(nil))
 	r, err := openWith(t, memory.New(), opts)
 	if err != nil {
 		t.Fatal(err)

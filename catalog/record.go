@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"seagate/internal/quota"
 	"seagate/schema"
@@ -82,7 +83,7 @@ func (t *table) addStored(ctx context.Context, space string, names []string) ([]
 func (t *table) plan(h *schema.History, def *schema.Definition, checkRoom func() error) (schema.Outcome, error) {
 	outcome, err := h.Outcome(def)
 	if err == nil && outcome.Change != schema.Unchanged {
-		_, err = h.With(schema.NewSchema(def, t.opts.Rules), t.opts.Limits.HistoryBytes)
+		_, err = h.With(schema.NewSchema(def, t.opts.Rules), time.Now(), t.opts.Limits.HistoryBytes)
 	}
 	if err == nil && outcome.Change == schema.Created {
 		err = checkRoom()
@@ -189,7 +190,7 @@ func (r *record) defineByMemory(ctx context.Context, next *schema.Schema) (schem
 	if err != nil || outcome.Change == schema.Unchanged {
 		return outcome, err
 	}
-	after, err := before.With(next, r.table.opts.Limits.HistoryBytes)
+	after, err := before.With(next, time.Now(), r.table.opts.Limits.HistoryBytes)
 	if err != nil {
 		return schema.Outcome{}, err
 	}

@@ -54,6 +54,7 @@ func (r *Registry) keep(life context.Context) {
 		case <-life.Done():
 			return
 		case <-checkpoint.C:
+			r.tick.Store(int64(r.now()))
 			func() {
 				defer panics.Contain("alarms")
 				_ = r.checkpoint(r.writing) // OnError was called

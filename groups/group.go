@@ -33,6 +33,9 @@ type group struct {
 	rejoined     bool      // a member has joined after the first one; the group is never evicted
 	singleUse    bool      // the only member so far had JoinOptions.SingleUse, and nobody has moved the group
 	losses       []*loss   // gaps that no member has acknowledged
+	began        uint64    // the first message that the group was to have; 0 if unknown
+	settled      settledRuns
+	lastMember   uint32 // Membership.id of the newest member
 	redelivered  uint64
 	deadLettered uint64
 	lost         uint64
@@ -182,6 +185,9 @@ func (g *group) restLocked() {
 	g.in.Close()
 	g.in, g.reader = nil, nil
 	g.members, g.turn = nil, 0
+	if g.singleUse { // nobody comes back to ask
+		g.settled = settledRuns{}
+	}
 	for _, d := range g.delayed {
 		g.setAsideBytes -= len(d.message.Payload)
 	}

@@ -109,9 +109,11 @@ func (g *group) joinOthers(topic *streams.Topic, opts JoinOptions, m Member) *Me
 }
 
 func (g *group) joinLocked(opts JoinOptions, m Member) *Membership {
+	g.lastMember++
 	ms := &Membership{
 		group:    g,
 		member:   m,
+		id:       g.lastMember,
 		position: g.progress.Position(),
 		credit:   opts.credit(g.registry.opts.Credit.Messages),
 		window:   opts.window(g.registry.opts.TagCredit),
@@ -200,6 +202,7 @@ func (g *group) resumeAt(b storage.Bounds) uint64 {
 func (g *group) store(joined streams.Joined, singleUse bool) error {
 	g.mu.Lock()
 	g.progress, g.log, g.singleUse = progress.At(joined.Next), joined.Bounds.ID, singleUse
+	g.began = joined.Next
 	r := g.recordLocked()
 	g.mu.Unlock()
 	// A caller's context must not cut the write short: it might take effect
@@ -218,6 +221,7 @@ func (g *group) startReading(in *streams.InTopic, rd *reader, to streams.Joined,
 	}
 	if id := to.Bounds.ID; g.log != id {
 		g.progress, g.log, g.losses = progress.At(1), id, nil
+		g.began, g.settled = 1, settledRuns{}
 	}
 	g.cutLocked(to.Bounds)
 	g.topicState = to.State

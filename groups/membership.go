@@ -14,6 +14,7 @@ import (
 type Membership struct {
 	group    *group
 	member   Member
+	id       uint32 // unique in the group
 	position uint64
 	header   []byte // see Header
 	credit   int    // in messages; of an explicit member
@@ -125,21 +126,20 @@ func (ms *Membership) ackLocked(tag uint64) {
 		return
 	}
 	had, acked := ms.hasCreditLocked(), 0
-	var run progress.Span // consecutive numbers, which are added in one step
+	var run progress.Span // consecutive numbers of one count of deliveries, which are added in one step
+	var deliveries uint32
 	for h := ms.inFlight.oldest(); h != nil && h.tag <= tag && h.tag != untagged; h = ms.inFlight.oldest() {
-		m := h.message
+		m, n := h.message, h.attempt+1
 		ms.inFlight.remove(ms.inFlight.head)
 		ms.bytes -= len(m.Payload)
-		if acked == 0 || m.Seq != run.Last+1 {
-			ms.group.progress.Add(run.First, run.Last)
-			run.First = m.Seq
+		if acked == 0 || m.Seq != run.Last+1 || n != deliveries {
+			ms.group.settleRunLocked(run, Acknowledged, ms, deliveries)
+			run.First, deliveries = m.Seq, n
 		}
 		run.Last = m.Seq
 		acked++
 	}
-	if acked > 0 {
-		ms.group.progress.Add(run.First, run.Last)
-	}
+	ms.group.settleRunLocked(run, Acknowledged, ms, deliveries)
 	if w := &ms.window; !w.isIdle() && tag >= w.tag {
 		w.acknowledged(!had, ms.group.registry.now())
 	}
@@ -188,7 +188,7 @@ func (ms *Membership) ackSeqsLocked(seqs []uint64) (acked int, err error) {
 			acked++
 		} else if ms.group.overdue[seq] == ms {
 			delete(ms.group.overdue, seq)
-			ms.group.progress.Add(seq, seq)
+			ms.group.settleOneLocked(seq, Acknowledged, ms, ms.group.progress.Attempts(seq).Deliveries)
 			acked++
 		}
 	}
@@ -233,7 +233,7 @@ func (ms *Membership) Leave() {
 
 func (ms *Membership) doneLocked(h handOut) {
 	ms.bytes -= len(h.message.Payload)
-	ms.group.progress.Add(h.message.Seq, h.message.Seq)
+	ms.group.settleOneLocked(h.message.Seq, Acknowledged, ms, h.attempt+1)
 }
 
 // settledLocked wakes the worker if acknowledged messages made a delivery possible.

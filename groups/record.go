@@ -25,7 +25,8 @@ const groupsTable = "groups"
 type record struct {
 	Log          string      `json:"log"` // ID of the log that the sequence numbers refer to
 	Position     uint64      `json:"position"`
-	Done         [][2]uint64 `json:"done,omitzero"` // spans above the position
+	Began        uint64      `json:"began,omitzero"` // the first message that the group was to have
+	Done         [][2]uint64 `json:"done,omitzero"`  // spans above the position
 	Tried        [][4]uint64 `json:"tried,omitzero"`
 	HasMembers   bool        `json:"hasMembers,omitzero"`
 	ReturnedTo   bool        `json:"returnedTo,omitzero"`
@@ -106,6 +107,7 @@ func (g *group) recordLocked() record {
 	r := record{
 		Log:          g.log,
 		Position:     g.progress.Position(),
+		Began:        g.began,
 		Tried:        runs(g.triedLocked()),
 		HasMembers:   len(g.members) > 0,
 		ReturnedTo:   g.rejoined,
@@ -241,6 +243,7 @@ func (r *Registry) fromRecord(stored storage.Record) (*group, error) {
 		state:        resting,
 		progress:     rec.progress(),
 		log:          rec.Log,
+		began:        rec.Began,
 		createdAt:    rec.CreatedAt,
 		lastActive:   rec.LastActive,
 		rejoined:     rec.ReturnedTo,

@@ -22,6 +22,7 @@ type Registry struct {
 	records storage.Records
 	network Network
 	began   time.Time
+	tick    atomic.Int64 // now, as of the last checkpoint: asking a clock for each message would cost more
 
 	// Totals since the registry was opened.
 	redelivered, deadLettered, lost atomic.Uint64

@@ -98,7 +98,7 @@ func (g *group) deadLetterDone(attempt *deadLetterAttempt, err error) {
 	g.setAsideBytes -= len(m.Payload)
 	switch {
 	case err == nil:
-		g.progress.Add(m.Seq, m.Seq)
+		g.settleOneLocked(m.Seq, DeadLettered, nil, g.progress.Attempts(m.Seq).Deliveries)
 	case g.in != nil:
 		g.delayLocked(m, g.registry.opts.DeadLetterRetry)
 	}

@@ -3,6 +3,7 @@ package groups
 import (
 	"time"
 
+	"seagate/groups/progress"
 	"seagate/streams"
 )
 
@@ -67,7 +68,7 @@ func (rd *reader) lose(first, last uint64) bool {
 		g.registry.lost.Add(s.Size())
 		g.loseLocked(s)
 	}
-	g.progress.Add(first, last)
+	g.settleRunLocked(progress.Span{First: first, Last: last}, Lost, nil, 0)
 	g.markLocked()
 	return true
 }
@@ -253,7 +254,7 @@ func (g *group) assignOneLocked(m *streams.Message, i int) bool {
 	case accepted:
 		return false
 	default: // nobody accepts it: skip it
-		g.progress.Add(m.Seq, m.Seq)
+		g.settleOneLocked(m.Seq, Skipped, nil, a.Deliveries)
 		delete(g.overdue, m.Seq)
 	}
 	return true

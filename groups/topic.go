@@ -269,6 +269,7 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 		r.Untold = nil
 	}
 	r.Log, r.Position, r.Done, r.Tried = joined.Bounds.ID, seq, nil, nil
+	r.Began = min(r.Began, seq)
 	r.SingleUse = false // somebody moves it for a member that comes back
 	if err := g.put(ctx, r); err != nil {
 		in.Close()
@@ -287,8 +288,13 @@ func (g *group) applyMove(in *streams.InTopic, rd *reader, s streams.State, r re
 	if g.log != r.Log {
 		g.losses = nil
 	}
+	was := g.progress.Position()
 	g.progress, g.log, g.partial = r.progress(), r.Log, false
-	g.singleUse = r.SingleUse
+	g.settled = settledRuns{}
+	if was < r.Position {
+		g.settleRunLocked(progress.Span{First: was, Last: r.Position - 1}, Moved, nil, 0)
+	}
+	g.began, g.singleUse = r.Began, r.SingleUse
 	for _, ms := range g.members {
 		ms.inFlight.clear()
 		ms.bytes = 0
@@ -315,6 +321,7 @@ func (g *group) cutLocked(b storage.Bounds) {
 	}
 	if g.progress.End() > b.Next {
 		g.progress.Cut(b.Next)
+		g.settled = settledRuns{}
 		g.cutLosses(b.Next)
 		g.markLocked()
 	}

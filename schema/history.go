@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,8 +15,9 @@ import (
 // It never changes; a new version makes a new History. A nil History is that of
 // a stream without a definition.
 type History struct {
-	versions []*Definition // the lowest first; at least one
-	current  *Schema       // for the last of versions
+	versions  []*Definition // the lowest first; at least one
+	definedAt []time.Time   // of each of versions; zero for those of releases that did not keep it
+	current   *Schema       // for the last of versions
 }
 
 // Current returns the schema in force, or nil.
@@ -33,6 +35,20 @@ func (h *History) Versions() []*Definition {
 		return nil
 	}
 	return h.versions
+}
+
+// InForce returns the version that was in force at a time, or nil if there was none. known is false
+// if a release that did not keep the times of definitions made it.
+func (h *History) InForce(at time.Time) (def *Definition, known bool) {
+	for i, def := range slices.Backward(h.Versions()) {
+		switch defined := h.definedAt[i]; {
+		case defined.IsZero():
+			return nil, false
+		case !defined.After(at):
+			return def, true
+		}
+	}
+	return nil, true
 }
 
 // Memory returns about how many bytes of memory the history takes, with the current version
@@ -72,11 +88,15 @@ type Outcome struct {
 // later release. Guessing at it could lose what that release knows.
 const recordFormat = 1
 
+// definedFormat is RFC 3339 in UTC, always of the same length.
+const definedFormat = "2006-01-02T15:04:05.000000Z"
+
 // Encode returns the value of the stream's record:
 //
-//	{"format":1,"versions":[<definition>,...]}
+//	{"format":1,"versions":[<definition>,...],"definedAt":["2026-11-21T10:00:00.500000Z",...]}
 //
-// with the lowest version first, and definitions as AppendJSON writes them.
+// with the lowest version first, and definitions as AppendJSON writes them. A time is "" if it is
+// unknown, and definedAt is missing in records of releases that did not keep it.
 func (h *History) Encode() []byte {
 	b := fmt.Appendf(nil, `{"format":%d,"versions":[`, recordFormat)
 	for i, def := range h.versions {
@@ -85,14 +105,26 @@ func (h *History) Encode() []byte {
 		}
 		b = def.AppendJSON(b)
 	}
+	b = append(b, `],"definedAt":[`...)
+	for i, at := range h.definedAt {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		if !at.IsZero() {
+			b = at.AppendFormat(b, definedFormat)
+		}
+		b = append(b, '"')
+	}
 	return append(b, "]}"...)
 }
 
 // DecodeHistory reads what Encode returned. stream is the name of the stream.
 func DecodeHistory(stream string, value []byte, rules Rules) (*History, error) {
 	var record struct {
-		Format   int              `json:"format"`
-		Versions []jsontext.Value `json:"versions"`
+		Format    int              `json:"format"`
+		Versions  []jsontext.Value `json:"versions"`
+		DefinedAt []string         `json:"definedAt"`
 	}
 	if err := json.Unmarshal(value, &record); err != nil {
 		return nil, err
@@ -103,7 +135,12 @@ func DecodeHistory(stream string, value []byte, rules Rules) (*History, error) {
 	if len(record.Versions) == 0 {
 		return nil, errors.New("no versions")
 	}
-	h := &History{}
+	h := &History{definedAt: make([]time.Time, len(record.Versions))}
+	for i, text := range record.DefinedAt {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil && i < len(h.definedAt) {
+			h.definedAt[i] = at
+		}
+	}
 	for i, raw := range record.Versions {
 		// A definition that was accepted once stays, whatever the limits are now.
 		def, err := ParseDefinition(raw, stream, noLimits)
@@ -152,15 +189,15 @@ func (h *History) Outcome(def *Definition) (Outcome, error) {
 	}
 }
 
-// With returns the history with one more version, the highest, or ErrHistoryFull
-// if its record would be larger than maxBytes.
-func (h *History) With(schema *Schema, maxBytes int) (*History, error) {
+// With returns the history with one more version, the highest, that is defined at a time, or
+// ErrHistoryFull if its record would be larger than maxBytes.
+func (h *History) With(schema *Schema, at time.Time, maxBytes int) (*History, error) {
 	next := &History{current: schema}
 	if h != nil {
-		next.versions = slices.Clip(h.versions)
+		next.versions, next.definedAt = slices.Clip(h.versions), slices.Clip(h.definedAt)
 	}
 	def := schema.Definition
-	next.versions = append(next.versions, def)
+	next.versions, next.definedAt = append(next.versions, def), append(next.definedAt, at.UTC().Round(0))
 	if size := len(next.Encode()); size > maxBytes {
 		return nil, fmt.Errorf("%w: %s would take %d bytes with version %s, at most %d are allowed",
 			ErrHistoryFull, quoted(def.Name), size, def.Version, maxBytes)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"seagate/schema"
 )
@@ -32,7 +33,7 @@ func parseService(t testing.TB, text string) *schema.Definition {
 // A definition survives its record, and is shown as it was given.
 func TestServiceKeepsItsForm(t *testing.T) {
 	def := parseService(t, pricing)
-	history, err := (*schema.History)(nil).With(schema.NewSchema(def, schema.Rules{}), 1<<20)
+	history, err := (*schema.History)(nil).With(schema.NewSchema(def, schema.Rules{}), time.Now(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,8 @@ func (t *Topic) trim(ctx context.Context) error {
 	t.grown = growth{}
 	t.mu.Unlock()
 	keep.Now = t.net.opts.Clock.Now()
-	if deleted || !overdue(log.Bounds(), keep) {
+	before := log.Bounds()
+	if deleted || !overdue(before, keep) {
 		return nil
 	}
 	if err := log.Trim(ctx, keep); err != nil {
@@ -91,6 +92,7 @@ func (t *Topic) trim(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.trims.note(before, log.Bounds().First, keep)
 	// Consumers that keep up are still offered what they have not had.
 	t.tail.dropBefore(min(log.Bounds().First, t.floor()))
 	t.settleTailLocked()

@@ -53,6 +53,7 @@ type Topic struct {
 	answered uint64 // those of them that the log has answered
 	tail     tail   // the newest of the messages that readers are shown
 	grown    growth // since the last trim
+	trims    trims
 	charge   charge
 
 	told     State            // the state behind all changes
