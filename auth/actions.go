@@ -30,6 +30,7 @@ const (
 	ListConnections                     // none: the list has the client's own, and with ManageClients those of the jail
 	EndConnections                      // none: those of the jail, and with InspectServer those of all jails
 	InspectServer                       // none: connections of all jails, the configuration, the log
+	EvaluateFilters                     // none: filters, and the client's own tokens
 	endOfActions
 )
 
@@ -63,6 +64,7 @@ var rules = [endOfActions]rule{
 	ImportAll:         {text: "import jails and clients", nameless: true, root: true, all: true},
 	ListConnections:   {text: "list connections", nameless: true},
 	EndConnections:    {text: "end connections", needs: RightAdminister, nameless: true},
+	EvaluateFilters:   {text: "evaluate filters", nameless: true},
 	InspectServer:     {text: "inspect the server", needs: RightAdminister, nameless: true, root: true},
 }
 

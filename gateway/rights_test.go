@@ -34,7 +34,7 @@ func TestAClientWithoutRightsMayNothing(t *testing.T) {
 		if name == "connection" && code(e) == protocol.CodeConnectionNotFound {
 			continue // it sees its own, and this is none
 		}
-		list := name == "streams" || name == "services" || name == "vector" || name == "connections" || name == "network"
+		list := name == "streams" || name == "streams named" || name == "services" || name == "vector" || name == "connections" || name == "network" || name == "evaluate filter"
 		if list && e != nil || !list && code(e) != protocol.CodeForbidden {
 			t.Errorf("%s: %v", name, e)
 		}

@@ -98,6 +98,7 @@ var routes = []route{
 		"DELETE": (*request).endConnection,
 	}},
 
+	{path: "/filters/evaluate", methods: methods{"POST": (*request).evaluateFilter}},
 	{path: "/network", methods: methods{"GET": (*request).getNetwork}},
 	{path: "/config", methods: methods{"GET": (*request).getConfig}},
 	{path: "/logs", methods: methods{"GET": (*request).getLogs}},

@@ -17,7 +17,7 @@ func Commands() []*cobra.Command {
 		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(), provideCommand(),
 		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
 		servicesCommand(), serviceCommand(), fetchCommand(), signalCommand(),
-		clientsCommand(), jailsCommand(), connectionsCommand(), networkCommand(), deadLettersCommand(), logsCommand(), auditCommand(), backupCommand(), importCommand(), tokenCommand(), linesCommand(),
+		clientsCommand(), jailsCommand(), connectionsCommand(), networkCommand(), deadLettersCommand(), logsCommand(), auditCommand(), backupCommand(), importCommand(), tokenCommand(), filterCommand(), linesCommand(),
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	return NewGroup("token", "Make and check tokens, which give others a part of what a client may do", tokenMintCommand(), tokenCheckCommand())
+	return NewGroup("token", "Make and check tokens, which give others a part of what a client may do", tokenMintCommand(), tokenCheckCommand(), tokenExplainCommand())
 }
 
 // A tokenRequest is the claims that the flags give.

@@ -1,0 +1,37 @@
+package auth
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/auth/fdsl"
+)
+
+// ParseFilter is fdsl.Parse with the limits of the filters of tokens.
+func (d *Directory) ParseFilter(tree []byte) (*fdsl.Tree, error) {
+	return fdsl.Parse(tree, d.opts.FilterLimits)
+}
+
+// ExplainToken is Token for somebody who has authenticated and asks about a token of a client of
+// its own jail: it costs no attempt, and the Refusal is to be shown. tree is the filter as it was
+// signed, nil if there is none. The principal may be of another jail, if the token says so.
+func (d *Directory) ExplainToken(clientID, token, jailID string) (p *Principal, tree *fdsl.Tree, refusal *Refusal) {
+	if p, refusal = d.token(clientID, token, jailID); refusal != nil || p.Filter == nil {
+		return p, nil, refusal
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	segment, _, _ := strings.Cut(rest, ".")
+	var said claims
+	raw, err := strictBase64.DecodeString(segment)
+	if err == nil {
+		err = json.Unmarshal(raw, &said)
+	}
+	if err == nil {
+		tree, err = d.ParseFilter(said.filter)
+	}
+	if err != nil { // it was read before, so this does not happen
+		return nil, nil, invalid(ReasonTokenMalformed, err)
+	}
+	return p, tree, nil
+}

@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+	"seagate/auth/fdsl"
+	"seagate/internal/secret"
+	"seagate/protocol"
+)
+
+// A FilterQuestion asks what a filter, or a token with its filter, means for a message.
+type FilterQuestion struct {
+	Stream  string
+	Message jsontext.Value // nil for none; it need not match the definition of the stream
+
+	Filter jsontext.Value // the tree; nil if there is a token
+
+	ClientID string // of the client that signed the token
+	Token    secret.Text
+}
+
+// evaluatedSteps bounds a verdict if Settings.FilterSteps does not.
+const evaluatedSteps = 1_000_000
+
+// EvaluateFilter says what a filter is for a message, node by node, by the evaluator that decides
+// about deliveries. Of a token it also says whether it would be accepted now, and why not. A client
+// may ask about tokens of its own, and who manages clients about those of all clients of the jail.
+// It counts as a change, since somebody could ask much.
+func (g *Gateway) EvaluateFilter(p *auth.Principal, q FilterQuestion) (protocol.FilterTrial, error) {
+	action := auth.EvaluateFilters
+	if q.Filter == nil && q.ClientID != p.ClientID {
+		action = auth.ManageClients
+	}
+	if err := g.authorize(p, action, ""); err != nil {
+		return protocol.FilterTrial{}, err
+	}
+	if err := g.spendChange(p); err != nil {
+		return protocol.FilterTrial{}, err
+	}
+	if q.Filter == nil {
+		return g.evaluateToken(p, q)
+	}
+	explained, err := g.evaluate(q.Filter, q)
+	return protocol.FilterTrial{Filter: explained}, err
+}
+
+// evaluate explains a tree. Without a message it only checks that the tree is a filter.
+func (g *Gateway) evaluate(filter jsontext.Value, q FilterQuestion) (*protocol.FilterExplanation, error) {
+	tree, err := g.Directory.ParseFilter(filter)
+	if refused, ok := errors.AsType[*fdsl.Error](err); ok {
+		return nil, protocol.Listed(protocol.CodeInvalidRequest, "the filter is not valid", filterProblems(refused))
+	}
+	if err != nil || q.Message == nil {
+		return nil, err
+	}
+	var document any
+	if err := json.Unmarshal(q.Message, &document); err != nil {
+		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the message cannot be read as JSON: %v", err)
+	}
+	return filterView(tree.Explain(document, q.Stream, cmp.Or(g.settings.FilterSteps, evaluatedSteps))), nil
+}
+
+// filterProblems returns what is wrong with a tree, each with its place.
+func filterProblems(refused *fdsl.Error) []string {
+	lines := make([]string, len(refused.Problems))
+	for i, problem := range refused.Problems {
+		lines[i] = "filter" + problem.Place + ": " + problem.Message
+	}
+	if refused.More {
+		lines = append(lines, "and more")
+	}
+	return lines
+}
+
+func (g *Gateway) evaluateToken(p *auth.Principal, q FilterQuestion) (protocol.FilterTrial, error) {
+	if _, err := g.Directory.Client(p.JailUID, q.ClientID); err != nil {
+		return protocol.FilterTrial{}, attempted("evaluate the token", err)
+	}
+	token := &protocol.TokenTrial{}
+	said := readSegments(q.Token.Reveal(), token)
+	g.judgeToken(p, q, said.JailID, token)
+	trial := protocol.FilterTrial{Token: token}
+	if said.Filter == nil {
+		return trial, nil
+	}
+	explained, err := g.evaluate(said.Filter, q)
+	refusal, refused := errors.AsType[*protocol.Error](err)
+	if refused && refusal.Code == protocol.CodeInvalidRequest {
+		token.FilterErrors, err = problemsOf(refusal), nil
+	}
+	trial.Filter = explained
+	return trial, err
+}
+
+// judgeToken says whether the gateway would accept the token, and whether its bearer may read the
+// stream. jail is what the token says.
+func (g *Gateway) judgeToken(p *auth.Principal, q FilterQuestion, jail string, t *protocol.TokenTrial) {
+	if jail != "" && jail != p.JailID { // the keys of other jails are not looked at
+		t.Reason = "the token is for another jail"
+		return
+	}
+	bearer, _, refusal := g.Directory.ExplainToken(q.ClientID, q.Token.Reveal(), p.JailID)
+	if refusal != nil {
+		t.Reason = string(refusal.Reason)
+		if refusal.Cause != nil {
+			t.Reason += ": " + clipped(refusal.Cause.Error())
+		}
+		return
+	}
+	t.Valid = true
+	expires := bearer.Expires.UTC()
+	t.Expires = &expires
+	if q.Stream == "" {
+		return
+	}
+	err := bearer.May(auth.Subscribe, q.Stream)
+	may := err == nil
+	t.MayRead = &may
+	if err != nil {
+		t.Reason = err.Error()
+	}
+}
+
+// tokenSegments is what an evaluation needs of the claims.
+type tokenSegments struct {
+	Filter jsontext.Value `json:"filter"`
+	JailID string         `json:"jailId"`
+}
+
+// readSegments notes what the token says, whether or not its signature is right.
+func readSegments(token string, t *protocol.TokenTrial) (said tokenSegments) {
+	if len(token) > auth.MaxToken {
+		return said
+	}
+	parts := strings.Split(token, ".")
+	for i, to := range []*jsontext.Value{&t.Header, &t.Claims} {
+		if i >= len(parts) {
+			break
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if value := jsontext.Value(raw); err == nil && value.IsValid() {
+			*to = value
+		}
+	}
+	if t.Claims != nil {
+		_ = json.Unmarshal(t.Claims, &said) // what is wrong with them is the reason of the refusal
+	}
+	return said
+}

@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/gateway"
+	"seagate/internal/secret"
+	"seagate/protocol"
+)
+
+// evaluateFilter is POST /filters/evaluate. The body has a filter, or a token with the client that
+// signed it. It is not logged.
+func (q *request) evaluateFilter() (any, error) {
+	body, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	value, err := readJSON(body, q.bodyDepth())
+	if err != nil {
+		return nil, err
+	}
+	members, ok := value.(map[string]any)
+	if !ok {
+		return nil, invalidRequest("body", "must be an object")
+	}
+	f := &form{members: members}
+	question := gateway.FilterQuestion{Stream: f.optionalText("streamName")}
+	if _, there := members["filter"]; !there {
+		question.ClientID, question.Token = f.text("clientId"), secret.New(f.text("token"))
+	} else if members["token"] != nil {
+		f.Add("token", "cannot be there with a filter; a token has its own")
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	var raw struct { // the filter must be what was sent, to the byte
+		Filter  jsontext.Value `json:"filter"`
+		Payload jsontext.Value `json:"payload"`
+	}
+	if err := json.Unmarshal(body, &raw); err != nil {
+		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the body cannot be read")
+	}
+	question.Filter, question.Message = raw.Filter, raw.Payload
+	return q.gateway.EvaluateFilter(q.principal, question)
+}
