@@ -40,11 +40,14 @@ type Joined struct {
 //
 //	{"id":2,"action":"subscription","success":true,"streamName":"boiler_data","payload":2,"epoch":"...","firstSeq":1,"nextSeq":18}
 func AppendSubscribedAt(dst []byte, id int64, action, stream string, at Joined) []byte {
-	dst = appendSubscribed(dst, id, action, stream)
-	dst = appendText(dst, `,"epoch":`, at.Epoch)
+	dst = append(appendSubscribed(dst, id, action, stream), ',')
+	return append(appendJoined(dst, at), '}')
+}
+
+func appendJoined(dst []byte, at Joined) []byte {
+	dst = appendText(dst, `"epoch":`, at.Epoch)
 	dst = strconv.AppendUint(append(dst, `,"firstSeq":`...), at.First, 10)
-	dst = strconv.AppendUint(append(dst, `,"nextSeq":`...), at.Next, 10)
-	return append(dst, '}')
+	return strconv.AppendUint(append(dst, `,"nextSeq":`...), at.Next, 10)
 }
 
 // AppendHeaderFollows adds to the answer to a subscribe with meta, which dst ends with, that

@@ -207,10 +207,12 @@ func (c *checker) byStream(place string, raw jsontext.Value, list []MergedStream
 }
 
 // AppendMerged appends the answer to a subscribe for several streams that
-// succeeded. The action is as in AppendSubscribed.
+// succeeded. The action is as in AppendSubscribed. For a subscription with meta, at has
+// where it begins in each stream; otherwise it is nil.
 //
-//	{"id":9,"action":"subscription","success":true,"streamNames":["a","b"],"payload":9}
-func AppendMerged(dst []byte, id int64, action string, streams []string) []byte {
+//	{"id":9,"action":"subscription","success":true,"streamNames":["a","b"],"payload":9,
+//	 "positions":{"a":{"epoch":"...","firstSeq":1,"nextSeq":18},"b":{...}}}
+func AppendMerged(dst []byte, id int64, action string, streams []string, at []Joined) []byte {
 	dst = append(appendAnswer(dst, id, action, true), `,"streamNames":[`...)
 	for i, name := range streams {
 		if i > 0 {
@@ -219,6 +221,17 @@ func AppendMerged(dst []byte, id int64, action string, streams []string) []byte 
 		dst = appendString(dst, name)
 	}
 	dst = strconv.AppendInt(append(dst, `],"payload":`...), id, 10)
+	for i, joined := range at {
+		before := `},`
+		if i == 0 {
+			before = `,"positions":{`
+		}
+		dst = append(appendString(append(dst, before...), streams[i]), ":{"...)
+		dst = appendJoined(dst, joined)
+	}
+	if len(at) > 0 {
+		dst = append(dst, '}', '}')
+	}
 	return append(dst, '}')
 }
 

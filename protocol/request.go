@@ -28,10 +28,11 @@ const (
 	ActionPause        = "pause"
 	ActionAddress      = "address"
 	ActionWatch        = "watch"
+	ActionPing         = "ping"
 )
 
 var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack,
-	ActionServe, ActionAnswer, ActionFetch, ActionSignal, ActionProvide, ActionPause, ActionAddress, ActionWatch}
+	ActionServe, ActionAnswer, ActionFetch, ActionSignal, ActionProvide, ActionPause, ActionAddress, ActionWatch, ActionPing}
 
 // ActionSubscription is the action of deliveries and of answers to subscribe,
 // unless the server is set to repeat actions literally. It is no request's.

@@ -43,13 +43,27 @@ func (s *Session) subscribeMerged(r protocol.Request) {
 	for i, stream := range m.streams {
 		names[i] = stream.name
 	}
-	s.send(func(b []byte) []byte { return protocol.AppendMerged(b, m.id, s.opts.Action, names) })
+	s.send(func(b []byte) []byte { return protocol.AppendMerged(b, m.id, s.opts.Action, names, m.positions()) })
 	for i := range m.streams {
 		if header := m.inner.Header(i); header != nil {
 			s.send(func(b []byte) []byte { return m.of(i).appendHeader(b, header) })
 		}
 	}
 	m.inner.Start()
+}
+
+// positions returns where a subscription with meta begins in each stream, so that a client
+// whose connection ends before the first message of a stream can come back there.
+func (m *merged) positions() []protocol.Joined {
+	if !m.meta {
+		return nil
+	}
+	list := make([]protocol.Joined, len(m.streams))
+	for i := range m.streams {
+		joined := m.inner.Joined(i)
+		list[i] = protocol.Joined{Epoch: joined.Bounds.Epoch, First: joined.Bounds.First, Next: joined.Next}
+	}
+	return list
 }
 
 // joinMerged makes the subscription, if the session may have one more. It is as

@@ -166,6 +166,8 @@ func (s *Session) handle(message []byte) error {
 		s.tellAddress(r)
 	case protocol.ActionWatch:
 		s.watch(r)
+	case protocol.ActionPing:
+		s.answer(r, nil, nil)
 	default:
 		s.answer(r, nil, protocol.UnknownAction(r.Action))
 	}
