@@ -27,12 +27,13 @@ var mayImport = map[string][]string{
 	"catalog":  {"internal", "schema", "streams", "groups", "storage"},
 	"gateway":  {"internal", "protocol", "auth", "schema", "streams", "groups", "catalog", "storage"},
 	"client":   {"internal", "protocol", "streams"},
+	"clients":  {},
 
 	"gateway/outbox":  {"internal", "gateway"},
 	"gateway/session": {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/ws":      {"internal", "protocol", "gateway", "gateway/outbox", "gateway/session"},
 	"gateway/lines":   {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
-	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "storage", "gateway"},
+	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "storage", "gateway", "clients"},
 	"gateway/admin":   {"internal"},
 	"console":         {"protocol"},
 

@@ -62,8 +62,8 @@ type api struct {
 	origins   atomic.Pointer[origin.Set]
 }
 
-// An API is the handler of all paths under /api/v1, and of a page for browsers at "/".
-// It refuses all other paths. It is safe for concurrent use and needs no closing.
+// An API is the handler of all paths under /api/v1, of a page for browsers at "/", and of
+// the modules of the JavaScript client. It refuses all other paths. It is safe for concurrent use and needs no closing.
 type API struct{ *api }
 
 // LimitBodies gives each body at most d: from now if it is arriving, or else from the
@@ -88,6 +88,7 @@ func New(g *gateway.Gateway, opts Options) API {
 	a.unknown = a.endpoint("/", route{})
 	a.mux.Handle("/", a.unknown)
 	a.front = a.endpoint("/", route{methods: methods{"GET": (*request).frontPage}, public: true})
+	a.handleModules()
 	for _, r := range routes {
 		pattern := base + r.path
 		var h http.Handler = a.endpoint(pattern, r)

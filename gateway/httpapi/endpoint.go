@@ -132,7 +132,9 @@ func (p *endpoint) attempt(q *request) (body []byte, err error) {
 // answer returns a nil answer for a preflight.
 func (p *endpoint) answer(q *request) (answer any, err error) {
 	secure(q.w.Header())
-	if err := q.admitOrigin(); err != nil {
+	if p.anyOrigin {
+		q.w.Header().Set("Access-Control-Allow-Origin", "*")
+	} else if err := q.admitOrigin(); err != nil {
 		return nil, err
 	}
 	if p.methods == nil {

@@ -18,6 +18,8 @@ type route struct {
 	path    string // a pattern of http.ServeMux, below base
 	methods methods
 	public  bool // needs no credentials
+
+	anyOrigin bool // is for all pages, whatever Options.Origins says
 }
 
 // methods are the operations by HTTP method. HEAD is served as GET.

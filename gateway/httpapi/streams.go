@@ -23,7 +23,9 @@ func (q *request) index() (any, error) {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 		Links   links  `json:"links"`
-	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails", base + "/services"}}, nil
+
+		Modules []moduleLink `json:"modules"`
+	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails", base + "/services"}, moduleLinks()}, nil
 }
 
 // whoami is GET /whoami.
