@@ -32,7 +32,7 @@ browserTest("the functions of the API", async ({ open }) => {
     // The original says nothing when it has subscribed, so the test publishes until something comes.
     while (!out.first) await sea.publish({ ...remote, stream, payload: { t: 1.5, at: [] } });
     await sea.publish({ ...remote, stream, payload: { t: 1.5, at: [] } });
-    out.both = await two;
+    out.both = (await two).slice(0, 2);
     out.refused = await sea.publish({ ...remote, stream, payload: { t: "x" } }).catch((e) => [e.name, e.statusCode, e.error.code, e.error.errors.length]);
     const made = await sea.createClient({ ...remote, targetClientId: "other", targetClientDescription: "of a test" });
     const other = { ...remote, clientId: "other", clientSecret: made.secret };
