@@ -220,3 +220,33 @@ clocked("a stream that has another epoch begins again with its oldest message", 
   assert.deepEqual(begun, [[false, false], [false, true]]);
   await end(client);
 });
+
+clocked("a call is made once, and servers, providers and groups begin again", async () => {
+  const client = connect("ws://gateway.example", basic);
+  const group = "0a0e1b5c-7e52-4b7a-9a57-0d8f2f6f1a10";
+  client.on("connect", () => Socket.all.length === 1 && client.subscribe("s", { group, ack: "explicit" }));
+  const server = client.serve("pricing", { quote: () => 1 }, { sole: true });
+  const provider = client.provide("s");
+  provider.pause().catch(() => {});
+  const outcomes = [];
+  for (const n of [1, 2]) client.fetch("pricing", "quote", n).then(outcomes.push, (e) => outcomes.push(`${n}: ${e.code}`));
+  await settle();
+  await last().accept();
+  const asked = last().sent.map((m) => m.action);
+  assert.deepEqual(asked, ["authenticate", "serve", "provide", "pause", "pause", "fetch", "fetch", "subscribe"]);
+  last().say({ id: 2, action: "serve", success: true }, { id: 6, action: "fetch", success: true });
+  last().say({ id: 8, success: true, epoch: "e", nextSeq: 5 }, { id: 8, streamName: "s", payload: {}, seq: 5, epoch: "e" });
+  last().fail();
+  await settle();
+  assert.deepEqual(outcomes.sort(), ["1: connection_lost", "2: connection_lost"]);
+  await tick(1e3);
+  await last().accept();
+  const again = last().sent;
+  assert.deepEqual(again.map((m) => m.action), ["authenticate", "serve", "provide", "pause", "subscribe", "pause"]);
+  assert.deepEqual(again[4], { id: 5, action: "subscribe", payload: "s", meta: true, groupId: group, ack: "explicit" });
+  assert.equal(again[3].payload.provide, 3);
+  last().say({ id: 2, action: "serve", success: false, error: { code: "service_taken", message: "" } });
+  await tick(3e3);
+  assert.deepEqual([server.over, last().sent.at(-1).action], [undefined, "serve"], "it was here before");
+  await end(client);
+});

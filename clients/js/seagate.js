@@ -259,10 +259,10 @@ export class Client extends Emitter {
       old.onAnswer = () => old.pending.size + old.routes.size || old.end(closed());
       old.onAnswer();
     }
-    this._emit("connect", { renewed: !!old });
-    for (const l of this._lasting) if (this._conn === conn) l._attach(conn);
+    for (const l of this._lasting) l._attach(conn);
     this.#planRenewal(expiryOf(conn.token ?? ""));
     this.#flush();
+    this._emit("connect", { renewed: !!old }); // a listener may ask for more
   }
 
   #lost(conn, error) {
@@ -568,7 +568,7 @@ class Lasting extends Emitter {
 
   _refused(error) {
     const conn = this._conn;
-    if (!error.temporary) return this._end(error);
+    if (!error.temporary && !this._outlasts?.(error)) return this._end(error);
     this._emit("refused", { error });
     setTimeout(() => conn && this._conn === conn && this._attach(conn), 1e3 + 2e3 * Math.random());
   }
@@ -843,7 +843,13 @@ class Server extends Lasting {
   }
 
   _began() {
+    this._served = true;
     this._emit("serving", {});
+  }
+
+  // A sole server may come back before the gateway knows that its connection is gone.
+  _outlasts(error) {
+    return this._served && error.code === "service_taken";
   }
 
   _detach(old) {
