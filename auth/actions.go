@@ -31,6 +31,8 @@ const (
 	EndConnections                      // none: those of the jail, and with InspectServer those of all jails
 	InspectServer                       // none: connections of all jails, the configuration, the log
 	EvaluateFilters                     // none: filters, and the client's own tokens
+	Explain                             // none: what happened to a message on its way to the client itself
+	ExplainOthers                       // none: the same for other clients of the jail
 	endOfActions
 )
 
@@ -66,6 +68,8 @@ var rules = [endOfActions]rule{
 	EndConnections:    {text: "end connections", needs: RightAdminister, nameless: true},
 	EvaluateFilters:   {text: "evaluate filters", nameless: true},
 	InspectServer:     {text: "inspect the server", needs: RightAdminister, nameless: true, root: true},
+	Explain:           {text: "ask what happened to messages", nameless: true},
+	ExplainOthers:     {text: "ask what happened to messages for other clients", needs: RightAdminister, nameless: true},
 }
 
 // Administers reports whether the action changes what an administrator answers for, or shows

@@ -16,8 +16,8 @@ func TestMay(t *testing.T) {
 		p    auth.Principal
 		may  string
 	}{
-		{"client", auth.Principal{Method: auth.MethodBasic}, all + connections + "evaluate filters,"},
-		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,back up the server,import jails and clients," + connections + "inspect the server,evaluate filters,"},
+		{"client", auth.Principal{Method: auth.MethodBasic}, all + connections + "evaluate filters,ask what happened to messages,ask what happened to messages for other clients,"},
+		{"root client", auth.Principal{Method: auth.MethodBasic, Root: true}, all + "manage jails,back up the server,import jails and clients," + connections + "inspect the server,evaluate filters,ask what happened to messages,ask what happened to messages for other clients,"},
 		{"bearer", auth.Principal{Method: auth.MethodToken}, "subscribe,"},
 		{"bearer that may fetch", auth.Principal{Method: auth.MethodToken, Fetches: []auth.FetchGrant{{Service: "pricing"}}}, "subscribe,fetch,"},
 		{"bearer of a root client's token", auth.Principal{Method: auth.MethodToken, Root: true}, "subscribe,"},
@@ -26,7 +26,7 @@ func TestMay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var may strings.Builder
-			for a := range auth.EvaluateFilters + 2 { // one below the first, one above the last
+			for a := range auth.ExplainOthers + 2 { // one below the first, one above the last
 				err := c.p.May(a, "boiler")
 				if err == nil {
 					may.WriteString(a.String() + ",")

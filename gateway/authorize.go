@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+
 	"seagate/auth"
 	"seagate/protocol"
 )
@@ -9,14 +11,19 @@ import (
 // name, and nothing else does. name is "" for actions that are about none. Every operation calls
 // authorize before it looks at anything, so a refusal tells nothing about what exists.
 func (g *Gateway) authorize(p *auth.Principal, action auth.Action, name string) error {
-	if err := p.InForce(); err != nil {
-		return err
-	}
-	err := p.May(action, name)
-	if err != nil {
+	err := decide(p, action, name)
+	if errors.Is(err, auth.ErrForbidden) {
 		g.auditRefusal(p, action, name, err)
 	}
 	return err
+}
+
+// decide is authorize for a principal that does not ask by itself: somebody asks what it may do.
+func decide(p *auth.Principal, action auth.Action, name string) error {
+	if err := p.InForce(); err != nil {
+		return err
+	}
+	return p.May(action, name)
 }
 
 // manage is authorize for an operation that changes what is stored about streams, groups, clients or

@@ -177,8 +177,8 @@ func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
 // with a filter may not read dead letters: the filter cannot see the message
 // inside the envelope.
 func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, error) {
-	if p.Filter != nil && g.holdsDeadLetters(streamID(p, stream)) {
-		return nil, protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")
+	if err := g.checkLetters(p, stream); err != nil {
+		return nil, err
 	}
 	return g.topic(p, stream)
 }
@@ -217,4 +217,11 @@ func (g *Gateway) letter(ctx context.Context, p *auth.Principal, letters string,
 		return letter, protocol.Errorf(protocol.CodeInvalidRequest, "message %d of %q is not a dead letter: it names no stream, or has no payload", seq, letters)
 	}
 	return letter, p.InForce()
+}
+
+func (g *Gateway) checkLetters(p *auth.Principal, stream string) error {
+	if p.Filter != nil && g.holdsDeadLetters(streamID(p, stream)) {
+		return protocol.Errorf(protocol.CodeForbidden, "the bearer of a token with a filter may not read dead letters")
+	}
+	return nil
 }

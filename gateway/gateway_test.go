@@ -338,6 +338,10 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("streams named", e)
 	_, e = g.EvaluateFilter(who, gateway.FilterQuestion{Filter: jsontext.Value(`{"t":"null"}`)})
 	note("evaluate filter", e)
+	_, e = g.Explain(ctx, who, gateway.ExplainQuery{Stream: "s", Seq: 1, Client: "another"})
+	note("explain to another client", e)
+	_, e = g.ExplainPublish(ctx, who, gateway.ExplainQuery{Stream: "s", Client: "another"}, jsontext.Value(`{"p":1}`), 10)
+	note("explain publish to another client", e)
 	return refusals
 }
 
@@ -354,8 +358,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 56 {
-		t.Errorf("the gateway has %d operations; the tests below try 56: add the others to operations", operations)
+	if operations != 58 {
+		t.Errorf("the gateway has %d operations; the tests below try 58: add the others to operations", operations)
 	}
 }
 

@@ -202,8 +202,9 @@ func (s *Subscription) shares() bool {
 // groupName returns the name of the subscription's group. Bearers share groups with bearers that have
 // the same filter, and with nobody else: none takes a message away from the client itself, and
 // what the members that are there may not see, none that is away may see either.
-func (s *Subscription) groupName() groups.Name {
-	p, group := s.principal, s.request.Group
+func (s *Subscription) groupName() groups.Name { return groupName(s.principal, s.request.Group) }
+
+func groupName(p *auth.Principal, group string) groups.Name {
 	if p.Method == auth.MethodToken {
 		group = groups.BearersPrefix + uuid.NewSHA1(uuid.NameSpaceOID, []byte(p.FilterID+"/"+group)).String()
 	}

@@ -128,3 +128,25 @@ func TestDocumentedMessages(t *testing.T) {
 		t.Errorf("found only %d messages in %s", len(messages), file)
 	}
 }
+
+// The documentation has every code of an explanation, and no others.
+func TestDocumentedExplainCodes(t *testing.T) {
+	text, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n| `code` | step | verdict | meaning |\n|---|---|---|---|\n")
+	if !found {
+		t.Fatal("there is no table of the codes of explanations")
+	}
+	var want strings.Builder
+	for _, c := range protocol.ExplainCodes {
+		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", c.Code, c.Step, c.Verdict, c.Means)
+		if _, refusal := protocol.Code(c.Code).Info(); refusal {
+			t.Errorf("%s is the code of a refusal", c.Code)
+		}
+	}
+	if got, _, _ := strings.Cut(section, "\n\n"); got+"\n" != want.String() {
+		t.Errorf("the table is\n%s\nwant\n%s", got, want.String())
+	}
+}

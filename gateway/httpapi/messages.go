@@ -88,16 +88,12 @@ func nextOf(page gateway.Page) string {
 
 // publishAgain is POST /streams/{stream}/messages/{seq}/publish, of a dead letter.
 func (q *request) publishAgain() (any, error) {
-	seq, err := strconv.ParseUint(q.r.PathValue("seq"), 10, 64)
-	if err != nil {
-		return nil, err // checkSeq has accepted it
-	}
 	id, err := q.idempotencyKey()
 	if err != nil {
 		return nil, err
 	}
 	t := receipts.Get().(*receipt)
-	stream := q.gateway.PublishAgain(q.r.Context(), q.principal, q.stream(), seq, id, t.done)
+	stream := q.gateway.PublishAgain(q.r.Context(), q.principal, q.stream(), q.seq(), id, t.done)
 	at, err := t.wait(q.r.Context())
 	if err != nil {
 		return nil, err

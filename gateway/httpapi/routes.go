@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"seagate/protocol"
@@ -39,6 +40,11 @@ var routes = []route{
 	{path: "/streams/{stream}/publish", methods: methods{"POST": (*request).publish}},
 	{path: "/streams/{stream}/messages", methods: methods{"GET": (*request).readMessages}},
 	{path: "/streams/{stream}/messages/{seq}/publish", methods: methods{"POST": (*request).publishAgain}},
+	{path: "/streams/{stream}/messages/{seq}/explain", methods: methods{
+		"GET":  (*request).explain,
+		"POST": (*request).explainTo,
+	}},
+	{path: "/streams/{stream}/explain", methods: methods{"POST": (*request).explainPublish}},
 	{path: "/streams/{stream}/settings", methods: methods{
 		"GET": (*request).getSettings,
 		"PUT": (*request).setSettings,
@@ -151,6 +157,12 @@ func checkGroup(text string) error {
 func (q *request) stream() string { return q.r.PathValue("stream") }
 func (q *request) client() string { return q.r.PathValue("client") }
 func (q *request) jail() string   { return q.r.PathValue("jail") }
+
+// seq returns the number of the message in the path.
+func (q *request) seq() uint64 {
+	n, _ := strconv.ParseUint(q.r.PathValue("seq"), 10, 64) // checkSeq has accepted it
+	return n
+}
 
 // group returns the id of the group in the path, in lower case as in a
 // subscribe request, or "" for the group without an id.

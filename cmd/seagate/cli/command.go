@@ -15,7 +15,7 @@ import (
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(), provideCommand(),
-		messagesCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
+		messagesCommand(), explainCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
 		servicesCommand(), serviceCommand(), fetchCommand(), signalCommand(),
 		clientsCommand(), jailsCommand(), connectionsCommand(), networkCommand(), deadLettersCommand(), logsCommand(), auditCommand(), backupCommand(), importCommand(), tokenCommand(), filterCommand(), linesCommand(),
 	}
