@@ -218,6 +218,10 @@ async function photograph(page, name) {
 export async function accessible(page, what = "the page") {
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
+    await page.evaluate(async () => { // the colours change with the next frames, and some fade
+      for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+      await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})));
+    });
     const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
     const found = violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.target.join(" ")}: ${n.failureSummary.replace(/\s+/g, " ")}`).join("\n")}`);
     assert.deepEqual(found, [], `axe in ${what}, ${colorScheme}:\n${found.join("\n")}`);

@@ -130,6 +130,7 @@ export class MessageList {
       cut && h("p", { class: "muted small" }, `The first ${count(opened)} of ${count(message.text.length)} characters.`),
       h("div", { class: "row" },
         button("Copy", { small: true, icon: "copy", label: `Copy message ${message.seq}`, click: () => copy(message.text) }),
+        view.session.hasHttp && button("Explain delivery", { small: true, icon: "search", label: `Explain the delivery of message ${message.seq}`, click: async () => (await import("./explain.js")).explainMessage(view, message.seq) }),
         view.session.may("publish", view.name) && h("a", { class: "button button-small", href: link(["streams", view.name, "publish"], { like: message.seq }) }, "Publish one like it")));
   }
 }
