@@ -201,7 +201,7 @@ func TestEveryCallIsShown(t *testing.T) {
 		"GET /streams/{}/schemas", "GET /streams/{}/schemas/{}", "POST /schema-versions-vector",
 		"GET /streams/{}/header", "PUT /streams/{}/header",
 		"POST /streams/{}/pause", "POST /streams/{}/resume",
-		"GET /streams/{}/messages", "GET /streams/{}/settings", "PUT /streams/{}/settings",
+		"GET /streams/{}/messages", "GET /streams/{}/messages/{}/explain", "POST /streams/{}/messages/{}/explain", "POST /streams/{}/explain", "GET /streams/{}/settings", "PUT /streams/{}/settings",
 		"GET /streams/{}/groups", "GET /streams/{}/groups/{}/{}", "DELETE /streams/{}/groups/{}/{}", "POST /streams/{}/groups/{}/{}/move",
 		"POST /client", "GET /clients", "DELETE /client/{}", "PUT /client/{}", "PUT /client/{}/jwt-public-key",
 		"POST /jails", "GET /jails", "DELETE /jails/{}", "PUT /jails/{}/quotas",
