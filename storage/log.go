@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -119,6 +120,14 @@ type Retention struct {
 	// Now is the time from which Age counts back. The zero Time means the machine's clock,
 	// or the time of the newest entry if that is later.
 	Now time.Time
+}
+
+// Tenant returns whose log that is: the part of its name before the first slash, or all of it.
+// An engine that is busy serves tenants in turn, so that nobody waits for all that another one
+// appends.
+func Tenant(log string) string {
+	tenant, _, _ := strings.Cut(log, "/")
+	return tenant
 }
 
 // A Log is a sequence of entries, numbered from 1 without gaps. Only appending

@@ -90,10 +90,10 @@ func TestLanesEndWithTheirTopics(t *testing.T) {
 	if w.join("a") != a {
 		t.Error("a space has two lanes")
 	}
-	w.leave("a", a)
-	w.leave("a", a)
-	if len(w.lanes) > 0 {
-		t.Errorf("%d lanes are left", len(w.lanes))
+	w.leave(a)
+	w.leave(a)
+	if n := w.jobs.Tenants(); n > 0 {
+		t.Errorf("%d lanes are left", n)
 	}
 }
 

@@ -213,7 +213,7 @@ func (n *Network) remove(t *Topic) {
 	defer n.mu.Unlock()
 	delete(n.spaces[t.id.Space], t.id.Name)
 	for _, s := range t.shards {
-		s.worker.leave(t.id.Space, s.place)
+		s.worker.leave(s.place)
 	}
 	if len(n.spaces[t.id.Space]) == 0 {
 		delete(n.spaces, t.id.Space)

@@ -52,6 +52,8 @@ func (l *log) rejectLate(op *appendOp) {
 	op.notify()
 }
 
+func (op *appendOp) tenant() string { return op.log.tenant }
+
 func (op *appendOp) size() int { return op.bytes + len(op.Header) + entryOverhead*len(op.Payloads) }
 
 func (op *appendOp) reject(err error) { op.err = err }

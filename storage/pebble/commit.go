@@ -112,6 +112,8 @@ func (e *Engine) commit(ops []operation) error {
 			return fmt.Errorf("storage: commit: %w", err)
 		}
 		e.publish(b)
+		e.commits.Add(1)
+		e.committed.Add(uint64(len(ops)))
 	}
 	if b.lowSpace && b.shrinks {
 		e.flushSoon()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -253,6 +255,63 @@ func TestFullQueueBlocksWriters(t *testing.T) {
 		}
 		if _, err := e.Get(t.Context(), "table", "late"); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("a write that was never queued was made: %v", err)
+		}
+	})
+}
+
+// TestTenantsShareTheQueue lets one tenant fill its share. What exceeds it waits, and
+// another tenant gets in, and comes next.
+func TestTenantsShareTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const share = 4
+		g := &gate{}
+		opts := on(errorfs.Wrap(vfs.NewMem(), g))
+		opts.TenantQueue = share
+		e := mustOpen(t, "data", opts)
+		defer mustClose(t, e)
+		defer g.open()
+		g.shut()
+		first := put(t.Context(), e, "first", "", storage.Always())
+		synctest.Wait()
+
+		var accepted atomic.Int64
+		var order []string // of answers, which come one at a time
+		var answers sync.WaitGroup
+		send := func(name string, n int) {
+			l := mustOpenLog(t, e, name)
+			for range n {
+				answers.Add(1)
+				go func() {
+					l.Append(storage.Append{Payloads: payloads(strings.Repeat("x", 1<<10)), Done: func(_ storage.Appended, err error) {
+						defer answers.Done()
+						if order = append(order, storage.Tenant(name)); err != nil {
+							t.Error(err)
+						}
+					}})
+					accepted.Add(1)
+				}()
+			}
+			synctest.Wait()
+		}
+		send("busy/a", share-1)
+		send("busy/b", 3)
+		if n, waits := accepted.Load(), e.Stats().Waits; n != share || waits != 2 {
+			t.Errorf("%d appends of a tenant were accepted and %d had to wait, want %d and 2", n, waits, share)
+		}
+		send("quiet/a", 2)
+		if n, waits := accepted.Load(), e.Stats().Waits; n != share+2 || waits != 2 {
+			t.Errorf("%d appends were accepted and %d had to wait once another tenant came, want %d and 2", n, waits, share+2)
+		}
+		g.open()
+		answers.Wait()
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		if n := slices.Index(order, "quiet"); n > 1 || order[3] == "quiet" && order[2] == "quiet" {
+			t.Errorf("answered %q, want the two of the quiet tenant in turn with the others", order)
+		}
+		if s := e.Stats(); s.Commits > 3 || s.Changes != 9 {
+			t.Errorf("%d changes took %d syncs, want 9 and at most 3", s.Changes, s.Commits)
 		}
 	})
 }

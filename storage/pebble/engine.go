@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,6 +29,9 @@ type Engine struct {
 	queue       *queue
 	finished    chan []operation // batches that are durable, or rejected
 	notified    chan struct{}    // closed when the notifier has ended
+
+	commits   atomic.Uint64 // batches that were synced
+	committed atomic.Uint64 // operations in them
 
 	// The committer owns what follows.
 

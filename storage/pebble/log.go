@@ -21,6 +21,7 @@ import (
 type log struct {
 	engine *Engine
 	name   string
+	tenant string
 	id     string
 	epoch  string
 
@@ -43,7 +44,7 @@ type head struct {
 }
 
 func newLog(e *Engine, name string, h format.Head) *log {
-	l := &log{engine: e, name: name, id: h.ID.String(), epoch: h.ID.Epoch(e.incarnation), staged: head{Head: h}}
+	l := &log{engine: e, name: name, tenant: storage.Tenant(name), id: h.ID.String(), epoch: h.ID.Epoch(e.incarnation), staged: head{Head: h}}
 	l.durable.Store(&head{Head: h})
 	return l
 }
@@ -119,6 +120,8 @@ type deleteOp struct {
 	log *log
 	waiter
 }
+
+func (op *deleteOp) tenant() string { return op.log.tenant }
 
 func (op *deleteOp) size() int { return 0 }
 

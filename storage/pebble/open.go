@@ -228,7 +228,7 @@ func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMark
 		guard:       o.guard,
 		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, least: min(o.opts.MinFree/2, needs(o.opts.memTable)), log: o.opts.Logger, reserve: o.reserve},
 		incarnation: s.Incarnation,
-		queue:       newQueue(),
+		queue:       newQueue(o.opts.TenantQueue),
 		finished:    make(chan []operation, maxFinished),
 		notified:    make(chan struct{}),
 		state:       s,

@@ -40,6 +40,12 @@ type Options struct {
 	// another key is refused. 0 means no limit.
 	AppendKeys int
 
+	// TenantQueue is how many changes of the logs of one tenant (see
+	// storage.Tenant) wait to become durable, at most. Its further writers wait, and
+	// those of others do not. 0 means as
+	// many as the queue has room for.
+	TenantQueue int
+
 	// OpenFiles is how many files the engine keeps open to read from, at most. It
 	// opens some more for a short time. 0 means 1,000.
 	OpenFiles int

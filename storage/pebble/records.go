@@ -157,6 +157,8 @@ type recordOp struct {
 	waiter
 }
 
+func (op *recordOp) tenant() string { return "" }
+
 func (op *recordOp) size() int { return len(op.key) + len(op.value) }
 
 func (op *recordOp) stage(b *batch) {

@@ -84,6 +84,8 @@ func (v *view) firstKept(ctx context.Context, r storage.Retention) (uint64, erro
 	return first, nil
 }
 
+func (op *trimOp) tenant() string { return op.log.tenant }
+
 func (op *trimOp) size() int { return 0 }
 
 func (op *trimOp) stage(b *batch) { op.err = op.apply(b) }

@@ -30,6 +30,11 @@ func (a *App) registerMetrics() {
 		}
 		return 0
 	})
+	a.counter("storage_commits_total", "Groups of changes that were made durable with one sync each.", func() float64 { return float64(a.engine.Stats().Commits) })
+	a.counter("storage_changes_total", "Changes in these groups: appends to streams on disk, and changes of records.",
+		func() float64 { return float64(a.engine.Stats().Changes) })
+	a.counter("storage_queue_waits_total", "Changes that waited because their jail had as many in the queue of the storage as it may.",
+		func() float64 { return float64(a.engine.Stats().Waits) })
 	a.counter("clock_jumps_total", "Jumps forward of the machine's clock that were not believed at once.", func() float64 { return float64(a.clock.Jumps()) })
 	a.gauge("clock_ahead_seconds", "By how much the machine's clock is ahead of the time by which messages grow old.", func() float64 { return a.clock.Ahead().Seconds() })
 	a.gauge("unfinished_bytes", "Memory of messages that have not come whole.", func() float64 { return float64(a.gateway.UnfinishedBytes()) })

@@ -107,6 +107,8 @@ func (a *App) openStorage(ctx context.Context) error {
 			MinFree:    minFree(a.config),
 			AppendKeys: a.config.Limits.MessageIDs,
 			OpenFiles:  a.descriptors.storage,
+
+			TenantQueue: a.config.Limits.QueuedChangesPerJail,
 		})
 		if err != nil {
 			return err

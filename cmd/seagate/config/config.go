@@ -178,6 +178,7 @@ type Limits struct {
 	FramesPerSecond            int
 	GroupsPerClient            int
 	MessageIDs                 int
+	QueuedChangesPerJail       int
 	GroupSeries                int
 	ServicesPerJail            int
 	ServiceDefinitionsPerJail  int

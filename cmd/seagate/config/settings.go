@@ -335,6 +335,8 @@ func (l *Limits) ofAmounts() []setting {
 			`Groups that one client may have in all streams, including idle ones. Each takes some memory and a record on disk.`),
 		count("message_ids", &l.MessageIDs, 1_000_000, 1, 100_000_000,
 			`Message ids that are remembered at a time, in all streams. When there are more, publishing with an id is refused until some are forgotten. Each takes about 100 bytes of memory.`),
+		count("queued_changes_per_jail", &l.QueuedChangesPerJail, 1024, 1, 4096,
+			`Messages and batches of one jail that wait to be written to disk. When there are more, its publishers wait, and those of other jails do not. They are written together, in turn by their bytes.`),
 		size("memory", &l.Memory, 0, 0, 1<<10*GiB,
 			`Size of what all jails together keep in memory: messages of streams in memory, headers, definitions, and the newest messages of other streams. The last give way first; then jails with more than an equal share are refused. 0 is half of what the process may use: of GOMEMLIMIT, of its control group, or of the machine.`),
 		count("jail_series", &l.JailSeries, 100, 0, 10_000,
