@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"seagate/internal/panics"
+	"seagate/internal/yield"
 	"seagate/storage/pebble/internal/format"
 )
 
@@ -37,16 +38,23 @@ type batch struct {
 func (b *batch) isEmpty() bool { return len(b.records) == 0 && len(b.logs) == 0 }
 
 // runCommitter is the committer.
+//
+// Before it takes a batch, it lets all others run: those who were answered after the last sync,
+// and those whose requests came during it. With one processor nobody runs while a file is synced.
+// Whoever syncs is woken first, and would find the few that came before the sync began.
 func (e *Engine) runCommitter() {
 	defer close(e.finished)
 	markerDue := time.NewTimer(markerDelay)
 	markerDue.Stop()
 	defer markerDue.Stop()
 	waiting := false // for markerDue
+	last := yield.New()
+	defer last.Close()
 	for e.guard.Err() == nil {
 		var err error
 		select {
 		case <-e.queue.ready:
+			last.ToAll()
 			err = e.commit(e.queue.take())
 			if !waiting {
 				waiting = true

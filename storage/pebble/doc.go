@@ -8,7 +8,13 @@
 // state that the earlier ones leave, puts all changes into one batch, and makes
 // it durable with one sync of Pebble's write-ahead log. So the more writers wait
 // for the disk, the more of them share a sync, and a lone writer waits for one
-// sync. The queue is bounded by number and bytes; when it is full, writers block.
+// sync. Before it takes a batch, it lets everybody run who can, also those whose
+// sockets have something to read by now: see package yield. With one processor
+// nobody runs during a sync.
+//
+// The queue is bounded by number and bytes; when it is full, writers block. Each
+// tenant has a share of it, and operations leave it in turn of their tenants, by
+// their bytes: see package fair.
 //
 // A second goroutine, the notifier, then calls the writers back, in the order of
 // their operations, while the committer works on the next batch. When the
