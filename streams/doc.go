@@ -53,7 +53,7 @@
 // A slow consumer therefore costs a cursor and delays nobody. If retention drops
 // messages before it has read them, it is told so by Consumer.Gap.
 //
-// Send blocks while the workers are behind by more than a tail, which happens
+// Send blocks while the workers are behind by more than a batch or a tail, which happens
 // when messages arrive faster than the processors can deliver them. It never
 // waits for a consumer that is parked or reads the log.
 //

@@ -22,7 +22,7 @@ type Sent struct {
 // all are as durable as the topic's policy says and readers are shown them, or
 // ErrHeld, ErrDeleted or an error of the store.
 //
-// Send blocks while delivery is behind by more than a tail, or the store has
+// Send blocks while delivery is behind by more than a batch or a tail, or the store has
 // much to do. A Consumer must not call it.
 func (t *Topic) Send(payloads [][]byte, done func(Sent, error)) {
 	t.send("", payloads, nil, done)
@@ -149,9 +149,10 @@ func (t *Topic) showLocked(payloads [][]byte, a storage.Appended) {
 	t.growLocked(len(payloads), bytes)
 }
 
-// awaitRoomLocked waits while the tail is full of messages that the workers
-// have not offered yet. In topics that are parked or read the log are not
-// waited for: see shard.floor.
+// awaitRoomLocked waits while the workers are behind: the tail is full of messages that they
+// have not offered yet, or there are more than one batch of messages that they have not
+// begun to offer. In topics that are parked or read the log are not waited for: see
+// shard.floor and shard.taken.
 func (t *Topic) awaitRoomLocked() {
 	if !t.crowdedLocked() {
 		return
@@ -164,6 +165,9 @@ func (t *Topic) awaitRoomLocked() {
 }
 
 func (t *Topic) crowdedLocked() bool {
+	if t.isAheadLocked() {
+		return true
+	}
 	maxMessages, maxBytes := t.net.opts.TailMessages, t.net.opts.TailBytes
 	if !t.tail.over(maxMessages, maxBytes) {
 		return false
@@ -171,6 +175,18 @@ func (t *Topic) crowdedLocked() bool {
 	t.tail.trim(maxMessages, maxBytes, t.floor())
 	t.settleTailLocked()
 	return t.tail.over(maxMessages, maxBytes) && t.tailFirstLocked() >= t.floor()
+}
+
+// isAheadLocked reports whether the senders are ahead of the workers by more than a batch.
+// That is enough to keep the workers busy. More would only make each message wait for all of
+// those before it.
+func (t *Topic) isAheadLocked() bool {
+	for _, s := range t.shards {
+		if taken := s.taken.Load(); t.next > taken && t.next-taken > batchMessages {
+			return true
+		}
+	}
+	return false
 }
 
 // floor returns the lowest number that a reader of the tail still needs: see

@@ -31,6 +31,10 @@ type shard struct {
 	// or read the log do not count. Written under mu.
 	floor atomic.Uint64
 
+	// taken is the number behind the newest message that the worker has begun to offer
+	// to the live in topics, or math.MaxUint64 if there are none. See Topic.isAheadLocked.
+	taken atomic.Uint64
+
 	// Owned by the worker.
 	at       cursor // of the live in topics
 	live     []*InTopic
@@ -75,6 +79,7 @@ const (
 func newShard(t *Topic, w *worker) *shard {
 	s := &shard{topic: t, worker: w, place: w.join(t.id.Space), batch: batchMessages}
 	s.floor.Store(math.MaxUint64)
+	s.taken.Store(math.MaxUint64)
 	return s
 }
 
@@ -254,6 +259,8 @@ func (s *shard) beginPass() bool {
 	}
 	s.pass = livePass{batch: &Batch{Messages: seg.messages}, seg: seg}
 	s.turn++
+	s.taken.Store(seg.then.seq)
+	s.topic.floorMoved()
 	return true
 }
 
@@ -491,10 +498,14 @@ func (s *shard) behind() bool {
 // setFloor computes floor and wakes the senders that wait for it to rise.
 func (s *shard) setFloor() {
 	first := s.topic.tailFirst()
-	floor := uint64(math.MaxUint64)
+	floor, taken := uint64(math.MaxUint64), uint64(math.MaxUint64)
 	if len(s.live) > 0 {
-		floor = s.at.seq
+		floor, taken = s.at.seq, s.at.seq
 	}
+	if s.pass.batch != nil {
+		taken = s.pass.seg.then.seq
+	}
+	s.taken.Store(taken)
 	lower := func(in *InTopic) {
 		if in.at.seq >= first {
 			floor = min(floor, in.at.seq)
