@@ -10,7 +10,7 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench fuzz soak clean cc node netcat python browser
+.PHONY: help dev build test fmt lint bench gobench fuzz soak clean cc node netcat python browser
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,11 @@ lint: ## check formatting, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-bench: ## run the benchmarks
+bench: build ## measure the gateway beside a bare loop, and keep the tables in docs/performance.md
+	@$(GO) build -o bin/cases ./cmd/seagate/bench/cases
+	@bin/cases $(ARGS)
+
+gobench: ## run the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## run each fuzz target for FUZZTIME (1m)

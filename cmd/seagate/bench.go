@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seagate/cmd/seagate/bench"
+	"seagate/cmd/seagate/cli"
+	"seagate/cmd/seagate/terminal"
+)
+
+// A benchRun is one run of `seagate bench`.
+type benchRun struct {
+	connection cli.Connection
+	options    bench.Options
+}
+
+func benchCommand() *cobra.Command {
+	r := benchRun{options: bench.DefaultOptions()}
+	cmd := cli.NewCommand("bench", "Put load on a gateway and measure it", cobra.NoArgs, r.run)
+	cmd.GroupID = "client"
+	cmd.Long = `Put load on a gateway and measure it: rates, and latencies as percentiles.
+
+Publishers publish to streams of their own, as fast as they are answered or at a
+--rate, and subscribers receive: every message, or with --groups and --filters a
+part of them. Without publishers the subscribers only wait. With --fetch the
+subscribers serve, and the publishers call them. Each of them is one connection.
+
+The latency of a publish is the time to its answer, which on disk means that the
+message is synced; that of a delivery is the time from the publish to the
+subscriber. With --rate both begin when the message was due, so a gateway that
+stalls cannot hide what had to wait for it.
+
+With --pid, on Linux, the report has the CPU time and the memory of the gateway.
+The client's own CPU time is in it too: near one core for each that the client
+has, the numbers say something about the client. Run it on another machine then.
+
+It needs a client that may make streams, and with --filters clients. They are
+removed at the end.`
+	cmd.Example = `  seagate bench --subscribers 200 --rate 200 --pid $(pidof seagate)
+  seagate bench --publishers 64 --subscribers 0 --durability disk
+  seagate bench --publishers 0 --subscribers 5000 --duration 5s --pid $(pidof seagate)
+  seagate bench --fetch --publishers 16 --subscribers 4 --json`
+	r.flags(cmd)
+	return cmd
+}
+
+func (r *benchRun) flags(cmd *cobra.Command) {
+	flags, o := cmd.Flags(), &r.options
+	r.connection.Register(cmd)
+	flags.IntVar(&o.Publishers, "publishers", o.Publishers, "`NUMBER` of publishers")
+	flags.IntVar(&o.Subscribers, "subscribers", o.Subscribers, "`NUMBER` of subscribers")
+	flags.IntVar(&o.Streams, "streams", o.Streams, "`NUMBER` of streams, to which both are spread evenly")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "for how long to publish at most")
+	flags.IntVar(&o.Messages, "messages", o.Messages, "`NUMBER` of messages after which no more are published; 0 is no bound")
+	flags.DurationVar(&o.Patience, "patience", o.Patience, "for how long nothing may arrive until the rest counts as undelivered")
+	flags.Float64Var(&o.Rate, "rate", o.Rate, "`MESSAGES` a second of all publishers; 0 is as fast as they are answered")
+	flags.IntVar(&o.Window, "window", o.Window, "`NUMBER` of messages that a publisher sends before the first is answered")
+	flags.IntVar(&o.Size, "size", o.Size, "`BYTES` of a message")
+	flags.StringVar(&o.Durability, "durability", "", "keep the streams on `DISK` or in memory: disk or memory (default as the gateway\nhas it)")
+	flags.IntVar(&o.Groups, "groups", 0, "`NUMBER` of groups that the subscribers of a stream form")
+	flags.IntVar(&o.Filters, "filters", 0, "`NUMBER` of different filters that the subscribers have; each message passes one")
+	flags.BoolVar(&o.Fetch, "fetch", false, "call a service that the subscribers serve")
+	flags.BoolVar(&o.HTTP, "http", false, "publish over HTTP")
+	flags.BoolVar(&o.Replay, "replay", false, "subscribe when everything is published, from the oldest message on")
+	flags.BoolVar(&o.Keep, "keep", false, "leave the streams there")
+	flags.IntVar(&o.PID, "pid", 0, "process `ID` of the gateway, if it runs on this machine")
+}
+
+func (r *benchRun) run(ctx context.Context, c *cli.Console) error {
+	url, credentials, err := r.connection.Target()
+	if err != nil {
+		return err
+	}
+	run, err := bench.New(bench.Target{URL: url, Credentials: credentials}, r.options)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	if terminal.Is(os.Stderr) && !c.JSON {
+		stop := showProgress(os.Stderr, run)
+		defer stop()
+	}
+	report, err := run.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = c.Entry(report, "")
+	} else {
+		_, err = report.WriteTo(c)
+	}
+	switch {
+	case err != nil:
+		return err
+	case report.Refused > 0:
+		return fmt.Errorf("%d messages were refused: %s", report.Refused, report.Refusal)
+	case report.Undelivered > 0 && ctx.Err() == nil:
+		return fmt.Errorf("%d deliveries did not arrive", report.Undelivered)
+	}
+	return nil
+}
+
+// showProgress writes a line each second until stop is called, which removes it.
+func showProgress(w io.Writer, run *bench.Run) (stop func()) {
+	ended, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		var before bench.Progress
+		for {
+			select {
+			case <-ended:
+				io.WriteString(w, "\r\x1b[K")
+				return
+			case <-tick.C:
+			}
+			p := run.Progress()
+			line := fmt.Sprintf("published %d/s, delivered %d/s", p.Published-before.Published, p.Delivered-before.Delivered)
+			if p.Delivery != nil {
+				line += ", delivery " + p.Delivery.String()
+			} else if p.Publish != nil {
+				line += ", publish " + p.Publish.String()
+			}
+			if most := terminal.Width(w) - 1; len(line) > most {
+				line = line[:most]
+			}
+			io.WriteString(w, "\r\x1b[K"+line)
+			before = p
+		}
+	}()
+	return func() {
+		close(ended)
+		<-gone
+	}
+}

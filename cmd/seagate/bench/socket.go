@@ -1,0 +1,277 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/client"
+	"seagate/protocol"
+)
+
+// Opcodes of RFC 6455 §5.2.
+const (
+	opText  = 1
+	opClose = 8
+	opPing  = 9
+	opPong  = 10
+)
+
+const (
+	dialTimeout = 30 * time.Second
+	// smallBuffer is the buffer of a connection until a larger frame comes.
+	smallBuffer = 4 << 10
+	// maxFrame is more than a gateway sends, in bytes.
+	maxFrame = maxSize + 64<<10
+)
+
+// A socket is one WebSocket. Owned by one goroutine, apart from close.
+type socket struct {
+	net.Conn
+	in         []byte
+	start, end int       // of what was read and not taken
+	readAt     time.Time // when the newest of it came
+	id         int       // of the last request
+}
+
+// dial opens an authenticated WebSocket.
+func dial(ctx context.Context, target *url.URL, credentials client.Credentials) (*socket, error) {
+	s, err := open(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.authenticate(credentials); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.SetDeadline(time.Time{})
+	return s, nil
+}
+
+// open connects to the gateway and makes the handshake. The socket has a deadline.
+func open(ctx context.Context, target *url.URL) (*socket, error) {
+	conn, err := connect(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	// The gateway does not look at what the key is, and the answer is proof of nothing that
+	// matters here.
+	path := strings.TrimSuffix(target.EscapedPath(), "/") + "/api/v1/streams"
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n", path, target.Host)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	answer := bufio.NewReaderSize(conn, smallBuffer)
+	response, err := http.ReadResponse(answer, nil)
+	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
+		why, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
+		err = fmt.Errorf("the gateway refuses a WebSocket: %s: %s", response.Status, why)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	s := &socket{Conn: conn, in: make([]byte, smallBuffer)}
+	rest, _ := answer.Peek(answer.Buffered()) // what came behind the answer
+	s.end = copy(s.in, rest)
+	return s, nil
+}
+
+// connect connects to the gateway, with TLS if its URL says so. The connection has a deadline.
+func connect(ctx context.Context, target *url.URL) (net.Conn, error) {
+	port := target.Port()
+	if port == "" {
+		port = target.Scheme
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var conn net.Conn
+	var err error
+	address := net.JoinHostPort(target.Hostname(), port)
+	if target.Scheme == "https" {
+		conn, err = (&tls.Dialer{}).DialContext(ctx, "tcp", address)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	conn.SetDeadline(time.Now().Add(dialTimeout))
+	return conn, nil
+}
+
+func (s *socket) authenticate(c client.Credentials) error {
+	payload := map[string]any{"type": c.Type, "clientId": c.ClientID}
+	if c.Type == protocol.JWTCredentials {
+		payload["jwt"] = c.Secret.Reveal()
+	} else {
+		payload["clientSecret"] = c.Secret.Reveal()
+	}
+	_, err := s.request("authenticate", map[string]any{"payload": payload})
+	return err
+}
+
+// request sends a request and waits for its answer, which nothing comes before.
+func (s *socket) request(action string, members map[string]any) (answer []byte, err error) {
+	s.id++
+	members["id"], members["action"] = s.id, action
+	text, err := json.Marshal(members)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Write(appendFrame(nil, opText, text)); err != nil {
+		return nil, err
+	}
+	if answer, err = s.next(); err != nil {
+		return nil, err
+	}
+	if !isSuccess(answer) {
+		return nil, refusalOf(answer)
+	}
+	return answer, nil
+}
+
+// next waits for a message. It stays valid until the next call. It answers pings.
+func (s *socket) next() ([]byte, error) {
+	for {
+		if message, err := s.received(); message != nil || err != nil {
+			return message, err
+		}
+		if err := s.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// received is next for what has come already. It returns nil if that is no whole message.
+func (s *socket) received() ([]byte, error) {
+	for {
+		op, payload, ok, err := s.buffered()
+		if err != nil || !ok {
+			return nil, err
+		}
+		switch op {
+		case opText:
+			return payload, nil
+		case opPing:
+			if _, err := s.Write(appendFrame(nil, opPong, payload)); err != nil {
+				return nil, err
+			}
+		case opClose:
+			return nil, closeError(payload)
+		}
+	}
+}
+
+// buffered takes a frame that was read whole.
+func (s *socket) buffered() (op byte, payload []byte, ok bool, err error) {
+	b := s.in[s.start:s.end]
+	op, begin, total, ok := header(b)
+	switch {
+	case !ok:
+		return 0, nil, false, nil
+	case total > maxFrame:
+		return 0, nil, false, fmt.Errorf("the gateway sends a frame of %d bytes", total)
+	case total > len(b):
+		if total > len(s.in) {
+			s.in = append(make([]byte, 0, 2*total), b...)[:2*total]
+			s.start, s.end = 0, len(b)
+		}
+		return 0, nil, false, nil
+	}
+	s.start += total
+	return op, b[begin:total], true, nil
+}
+
+// header reads the header of a frame that a gateway sends, which is never masked and never a
+// fragment. ok is false if it is not there whole.
+func header(b []byte) (op byte, begin, total int, ok bool) {
+	if len(b) < 2 {
+		return 0, 0, 0, false
+	}
+	op, begin = b[0]&0xf, 2
+	length := int(b[1] & 0x7f)
+	switch {
+	case length == 126 && len(b) >= 4:
+		begin, length = 4, int(binary.BigEndian.Uint16(b[2:]))
+	case length == 127 && len(b) >= 10:
+		begin, length = 10, int(min(binary.BigEndian.Uint64(b[2:]), 1<<40))
+	case length >= 126:
+		return 0, 0, 0, false
+	}
+	return op, begin, begin + length, true
+}
+
+// fill reads more into the buffer.
+func (s *socket) fill() error {
+	switch {
+	case s.start == s.end:
+		s.start, s.end = 0, 0
+	case s.end == len(s.in):
+		s.end = copy(s.in, s.in[s.start:s.end])
+		s.start = 0
+	}
+	n, err := s.Read(s.in[s.end:])
+	s.end += n
+	s.readAt = time.Now()
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// appendFrame appends a frame of a client. The mask is zero, which leaves the payload as it
+// is: masks protect proxies from payloads of strangers, and these are our own.
+func appendFrame(dst []byte, op byte, payload []byte) []byte {
+	dst = append(dst, 0x80|op)
+	switch n := len(payload); {
+	case n < 126:
+		dst = append(dst, 0x80|byte(n))
+	case n < 1<<16:
+		dst = append(dst, 0x80|126, byte(n>>8), byte(n))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, 0x80|127), uint64(n))
+	}
+	return append(append(dst, 0, 0, 0, 0), payload...)
+}
+
+func closeError(payload []byte) error {
+	if len(payload) < 2 {
+		return errors.New("the gateway has closed a connection")
+	}
+	return fmt.Errorf("the gateway has closed a connection: %d %s", binary.BigEndian.Uint16(payload), payload[2:])
+}
+
+// refusalOf returns the error of an answer.
+func refusalOf(answer []byte) error {
+	var refused struct {
+		Action string `json:"action"`
+		Error  struct {
+			Code    protocol.Code `json:"code"`
+			Message string        `json:"message"`
+			Errors  []string      `json:"errors"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(jsontext.Value(answer), &refused); err != nil || refused.Error.Code == "" {
+		return fmt.Errorf("the gateway sends what is no answer: %.200q", answer)
+	}
+	text := refused.Error.Message
+	if len(refused.Error.Errors) > 0 {
+		text += ": " + strings.Join(refused.Error.Errors, "; ")
+	}
+	return fmt.Errorf("%s refused: %s: %s", refused.Action, refused.Error.Code, text)
+}
