@@ -23,6 +23,10 @@ type claims struct {
 	fetches    []FetchGrant
 	groups     GroupGrant
 	jailID     string // "" for any
+	id         string // jti; "" if there is none, or it is not a string
+
+	// Read only where a rule asks for them: tokens of deployed clients may have anything here.
+	issuedAt, audience, issuer jsontext.Value
 }
 
 // UnmarshalJSON refuses duplicate names, because two readers could understand them differently,
@@ -38,6 +42,10 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 		Fetch      jsontext.Value `json:"fetch"`
 		Groups     jsontext.Value `json:"groups"`
 		JailID     jsontext.Value `json:"jailId"`
+		JTI        jsontext.Value `json:"jti"`
+		Iat        jsontext.Value `json:"iat"`
+		Aud        jsontext.Value `json:"aud"`
+		Iss        jsontext.Value `json:"iss"`
 	}
 	if err := json.Unmarshal(raw, &said); err != nil {
 		return err
@@ -69,12 +77,13 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 			return errors.New("jailId is not the id of a jail")
 		}
 	}
-	c.filter = said.Filter
+	c.filter, c.id = said.Filter, textOf(said.JTI)
+	c.issuedAt, c.audience, c.issuer = said.Iat, said.Aud, said.Iss
 	return nil
 }
 
-// maxSeconds is the end of the year 9999. Later times would overflow and compare wrongly.
-const maxSeconds = 253402300799
+// MaxSeconds is the end of the year 9999. Later times would overflow and compare wrongly.
+const MaxSeconds = 253402300799
 
 // seconds reads a NumericDate (RFC 7519 §2). It may have a fraction, as JavaScript makes one that
 // divides Date.now() by 1000. seconds returns nil for a missing claim.
@@ -83,8 +92,8 @@ func seconds(name string, raw jsontext.Value) (*jwt.NumericDate, error) {
 		return nil, nil
 	}
 	n, err := strconv.ParseFloat(string(raw), 64)
-	if raw.Kind() != '0' || err != nil || n < 0 || n > maxSeconds {
-		return nil, fmt.Errorf("%s is not a number of seconds from 0 to %d", name, int64(maxSeconds))
+	if raw.Kind() != '0' || err != nil || n < 0 || n > MaxSeconds {
+		return nil, fmt.Errorf("%s is not a number of seconds from 0 to %d", name, int64(MaxSeconds))
 	}
 	whole, fraction := math.Modf(n)
 	return &jwt.NumericDate{Time: time.Unix(int64(whole), int64(fraction*float64(time.Second)))}, nil
@@ -106,14 +115,14 @@ func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.expire
 // GetNotBefore implements jwt.Claims.
 func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return c.notBefore, nil }
 
-// GetIssuedAt implements jwt.Claims. The claim is ignored.
+// GetIssuedAt implements jwt.Claims. TokenRules check the claim.
 func (c *claims) GetIssuedAt() (*jwt.NumericDate, error) { return nil, nil }
 
-// GetIssuer implements jwt.Claims. The claim is ignored.
+// GetIssuer implements jwt.Claims. TokenRules check the claim.
 func (c *claims) GetIssuer() (string, error) { return "", nil }
 
 // GetSubject implements jwt.Claims. The claim is ignored.
 func (c *claims) GetSubject() (string, error) { return "", nil }
 
-// GetAudience implements jwt.Claims. The claim is ignored.
+// GetAudience implements jwt.Claims. TokenRules check the claim.
 func (c *claims) GetAudience() (jwt.ClaimStrings, error) { return nil, nil }

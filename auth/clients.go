@@ -18,9 +18,13 @@ type Client struct {
 	ID          string
 	UID         string
 	Description string
-	PublicKey   string    // PEM, as it was registered; "" if there is none
-	Rights      *Rights   // nil for all
-	OldUntil    time.Time // the secret before the last rotation is valid until then; zero if it is not
+	PublicKey   string // PEM, as it was registered, of the newest key that does not end; "" if there is none
+	Keys        []Key  // all of them, the oldest first
+	KeysURL     string // of the JWK set that the keys come from; "" for none
+	Tokens      *TokenRules
+	Revoked     map[string]time.Time // ids of tokens that are revoked, and when each expires
+	Rights      *Rights              // nil for all
+	OldUntil    time.Time            // the secret before the last rotation is valid until then; zero if it is not
 	CreatedAt   time.Time
 }
 
@@ -29,9 +33,16 @@ func (c *client) view() Client {
 	if c.record.Old.isCurrent() {
 		v.OldUntil = c.record.Old.Until
 	}
-	if c.record.Key != nil {
-		v.PublicKey = c.record.Key.PEM
+	for _, k := range c.keys {
+		v.Keys = append(v.Keys, k.view())
+		if k.record.Until.IsZero() {
+			v.PublicKey = k.record.PEM
+		}
 	}
+	if c.record.JWKS != nil {
+		v.KeysURL = c.record.JWKS.URL
+	}
+	v.Tokens, v.Revoked = c.record.Tokens, c.record.Revoked.current()
 	return v
 }
 
@@ -180,43 +191,24 @@ func (d *Directory) RotateSecretKeeping(ctx context.Context, jailUID, id string,
 	return view, text, nil
 }
 
-// SetPublicKey registers the RSA public key, in PEM, that verifies the client's tokens, or clears
-// it if pem is "". Tokens of the old key are revoked. Registering the same key again changes
-// nothing. It fails with ErrClientNotFound, ErrInvalidKey or ErrTooManyKeys.
-func (d *Directory) SetPublicKey(ctx context.Context, jailUID, id, pem string) (Client, error) {
-	if pem != "" {
-		if _, err := parsePublicKey(pem); err != nil {
-			return Client{}, err
-		}
+// SetTokenRules replaces the rules that the client's tokens must keep to, nil for none. If they change,
+// what is open with its tokens ends; whoever has a token that keeps to the rules may connect again. It
+// fails with ErrClientNotFound or ErrInvalidTokenRules.
+func (d *Directory) SetTokenRules(ctx context.Context, jailUID, id string, rules *TokenRules) (Client, error) {
+	if err := rules.check(); err != nil {
+		return Client{}, err
 	}
-	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) (err error) {
-		r.Key, err = d.newKeyRecord(id, r.UID, pem)
-		return err
+	if rules != nil && *rules == (TokenRules{}) {
+		rules = nil
+	}
+	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
+		r.Tokens = nil
+		if rules != nil {
+			set := *rules
+			r.Tokens = &set
+		}
+		return nil
 	})
-}
-
-// newKeyRecord returns the record of a key for one of the clients with the id. It depends on the
-// keys of the others.
-func (d *Directory) newKeyRecord(id, clientUID, pem string) (*keyRecord, error) {
-	if pem == "" {
-		return nil, nil
-	}
-	public, err := parsePublicKey(pem)
-	if err != nil {
-		return nil, err
-	}
-	record, others := &keyRecord{PEM: pem}, 0
-	for _, k := range d.withID(id).keys {
-		if k.principal.ClientUID == clientUID || k.inert {
-			continue
-		}
-		others++
-		record.Inert = record.Inert || k.public.Equal(public)
-	}
-	if others >= MaxKeysPerID && !record.Inert {
-		return nil, ErrTooManyKeys
-	}
-	return record, nil
 }
 
 // Client returns a client, or ErrClientNotFound.
@@ -290,7 +282,7 @@ func (d *Directory) rewrite(ctx context.Context, jailUID, id string, edit func(*
 			if err := d.mayGive(last.record.Rights); err != nil {
 				return err
 			}
-			record := last.record
+			record := last.record.withoutEnded()
 			if err := edit(&record); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"seagate/auth/fdsl"
+	"seagate/internal/panics"
 	"seagate/internal/turns"
 	"seagate/storage"
 )
@@ -31,6 +32,12 @@ type Options struct {
 	RefusalTime time.Duration
 
 	FilterLimits fdsl.Limits // of the filters in tokens
+
+	// MaxRevokedTokens bounds the single tokens of one client that are revoked.
+	MaxRevokedTokens int
+
+	// Tokens are rules for the tokens of all clients, beside those of a client's own.
+	Tokens TokenRules
 }
 
 // check refuses zeros: no attempts would be a division by zero, and the others would refuse
@@ -43,7 +50,7 @@ func (o Options) check() error {
 		}
 	}
 	f := o.FilterLimits
-	if min(o.MaxJails, o.MaxClientsPerJail, f.Bytes, f.Depth, f.Nodes) < 1 {
+	if min(o.MaxJails, o.MaxClientsPerJail, o.MaxRevokedTokens, f.Bytes, f.Depth, f.Nodes) < 1 {
 		return fmt.Errorf("auth: options: a limit is not set: %+v", o)
 	}
 	return nil
@@ -96,6 +103,7 @@ type directory struct {
 	changing  turns.Turns  // held while a change runs; jails take turns
 	revoked   []Revocation // by the change that runs, to be announced after it
 	listeners []func(Revocation)
+	missing   atomic.Pointer[func(JWKSource)]
 
 	addressFailures *attempts
 	clientFailures  *attempts
@@ -164,17 +172,32 @@ type Revocation struct {
 // closed.
 func (r Revocation) Covers(p *Principal) bool {
 	return p.JailUID == r.JailUID && (r.ClientUID == "" || p.ClientUID == r.ClientUID) &&
-		(p.credential == nil || p.credential.revoked.Load())
+		(p.credential == nil || p.credential.revoked.Load() || p.tokenRevoked())
 }
 
 // OnRevoke registers f, which every durable change that revokes credentials then calls: a
-// rotated secret, a replaced or cleared key, a deleted client or jail. Principal.Current is false
+// rotated secret, a replaced or cleared key, a revoked token, a deleted client or jail. Principal.Current is false
 // by then for the principals that the Revocation covers. The change's method returns after f
 // does. f may make changes itself.
 func (d *Directory) OnRevoke(f func(Revocation)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.listeners = append(d.listeners, f)
+}
+
+// OnMissingKey registers f, which is called when a token names a key that its client has not, once for
+// each client of that id whose keys come from a URL. Strangers can cause that, at any rate; f must not
+// wait.
+func (d *Directory) OnMissingKey(f func(JWKSource)) { d.missing.Store(&f) }
+
+func (d *Directory) missKey(clientID string) {
+	f := d.missing.Load()
+	if f == nil {
+		return
+	}
+	for _, s := range d.withID(clientID).sources {
+		(*f)(s)
+	}
 }
 
 // change calls do while no other change runs, then announces what do revoked, and waits for what
@@ -219,35 +242,79 @@ func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked [
 // what that revokes. Only a change calls it.
 func (d *Directory) adoptClient(j *jail, id string, next *client) {
 	last := j.clients[id]
-	d.endOldLater(next)
-	if d.setClient(j, id, next) {
+	if last != nil && last.ending != nil {
+		last.ending.Stop()
+	}
+	d.endLater(next)
+	ended := d.setClient(j, id, next)
+	if d.revokesTokens(last, next) || ended {
 		d.revoked = append(d.revoked, Revocation{JailUID: j.record.UID, ClientUID: last.record.UID})
 	}
 }
 
-// endOldLater revokes the old secret of a client, if it has one, when its time is over.
-func (d *Directory) endOldLater(c *client) {
-	if c == nil || c.old == nil {
+// revokesTokens reports whether next has revoked single tokens that last has not. If so, it notes that
+// the change waits for what is being made with them. Only a change calls it.
+func (d *Directory) revokesTokens(last, next *client) bool {
+	if last == nil || next == nil || !next.record.Revoked.hasMoreThan(last.record.Revoked) {
+		return false
+	}
+	for _, k := range next.keys {
+		d.ended = append(d.ended, &k.credential)
+	}
+	return true
+}
+
+// endLater revokes the old secret of a client and its keys when their times are over. It needs no
+// store: after a restart they are past their times as well.
+func (d *Directory) endLater(c *client) {
+	if c == nil {
 		return
 	}
-	// Not By whoever rotates it, who may have nothing but this secret.
+	first := c.nextEnd()
+	if first.IsZero() {
+		return
+	}
+	// Not By whoever made the change, who may have nothing but this secret.
 	d = &Directory{directory: d.directory}
-	// Nothing needs to be stored: after a restart the secret is past its time as well.
-	time.AfterFunc(time.Until(c.record.Old.Until), func() {
+	c.ending = time.AfterFunc(time.Until(first), func() {
+		defer panics.Contain("timer")
 		_ = d.change(context.Background(), func() error {
-			if now := c.jail.clients[c.id]; d.uids[c.jail.record.UID] == c.jail && now != nil && now.old == c.old {
-				next := *now
-				next.old, next.record.Old = nil, nil
-				d.adoptClient(c.jail, c.id, &next)
+			if d.uids[c.jail.record.UID] != c.jail || c.jail.clients[c.id] != c {
+				return nil
 			}
-			return nil
+			next, err := c.jail.newClient(c.id, c.record.withoutEnded(), c.revision)
+			if err == nil {
+				d.adoptClient(c.jail, c.id, next)
+			}
+			return err
 		})
 	})
+}
+
+// nextEnd returns when the first of the client's credentials ends, or zero if none does.
+func (c *client) nextEnd() (first time.Time) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	if c.old != nil {
+		sooner(c.record.Old.Until)
+	}
+	for _, k := range c.keys {
+		sooner(k.record.Until)
+	}
+	return first
 }
 
 // adoptJail makes next the jail with the id, or deletes the jail if next is nil, and notes what
 // that revokes. Only a change calls it.
 func (d *Directory) adoptJail(id string, next *jail) {
+	if next != nil {
+		for _, c := range next.clients {
+			d.endLater(c)
+		}
+	}
 	if last := d.setJail(id, next); last != nil {
 		d.revoked = append(d.revoked, Revocation{JailUID: last.record.UID})
 	}

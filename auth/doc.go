@@ -22,8 +22,9 @@
 //     others (Import). A chosen secret can be guessed, so it is stretched with PBKDF2. Once it
 //     was verified, this process recognizes it by one HMAC. At most MaxChosenPerID clients of
 //     one id have a chosen secret, which bounds what an attempt costs.
-//   - A token is a JWT (RFC 7519), signed RS512 with the private half of the key that the client
-//     registered. If several jails have a client of the same id, the key that verifies the
+//   - A token is a JWT (RFC 7519), signed RS512 with the private half of a key that the client
+//     registered. A client may have several keys, with names (kid) and ends; package jwks fetches
+//     those of clients that have them at a URL. If several jails have a client of the same id, the key that verifies the
 //     token determines the jail. A key that such a client of another jail registered first
 //     verifies only tokens that name its jail: public keys are public, and a jail that registers the key of
 //     someone else must not get their bearers. The second holder gets no error, because it must
@@ -33,7 +34,9 @@
 // The claims of a token: "exp" is required and "nbf" is optional, both in seconds and without
 // leeway; "mustFanout" is an optional boolean; "filter" is an optional FDSL tree, which must
 // compile; "streams" and "publish" are optional lists of patterns; "fetch" is an optional list of
-// procedures of services. Other claims are ignored. A duplicate claim refuses the token.
+// procedures of services; "jti" names a token, which RevokeToken revokes alone; "iat", "aud" and "iss"
+// are checked where TokenRules ask for it. Other claims are ignored. A duplicate claim refuses the
+// token.
 //
 // # Rights
 //

@@ -30,7 +30,11 @@ var (
 	ErrLastClient         = errors.New("auth: the last client of the root jail that has all rights keeps them and cannot be deleted, nobody could administer the server any more; create another first")
 	ErrTooManyClients     = errors.New("auth: the jail has as many clients as it may have; delete some first")
 	ErrTooManyJails       = errors.New("auth: there are as many jails as there may be; delete some first")
-	ErrTooManyKeys        = errors.New("auth: too many clients with this id hold a public key; register it with a client of another id")
+	ErrTooManyKeys        = errors.New("auth: too many public keys are registered for clients with this id; register it with a client of another id")
+	ErrKeyNotFound        = errors.New("auth: the client has no key of this id; list its keys")
+	ErrTooManyJWKS        = errors.New("auth: too many clients of this jail have their keys at a URL; let some share a client, or register keys")
+	ErrTooManyRevoked     = errors.New("auth: the client has as many revoked tokens as it may have")
+	ErrInvalidTokenID     = errors.New("auth: not usable as the id of a token")
 	ErrInvalidKey         = errors.New("auth: not a usable public key")
 	ErrInvalidName        = errors.New("auth: not a usable id")
 	ErrInvalidDescription = errors.New("auth: not a usable description")
@@ -46,11 +50,14 @@ const (
 	ReasonUnknownClient  Reason = "unknown client"
 	ReasonWrongSecret    Reason = "wrong secret"
 	ReasonNoKey          Reason = "client has no public key"
+	ReasonTokenKey       Reason = "no key with the kid, or in the jail, that the token names"
 	ReasonTokenMalformed Reason = "token malformed"
 	ReasonTokenSignature Reason = "token signature wrong"
 	ReasonTokenExpired   Reason = "token expired"
 	ReasonTokenTime      Reason = "token not yet valid, or without expiry"
 	ReasonTokenFilter    Reason = "token filter does not compile"
+	ReasonTokenRules     Reason = "token against the rules for aud, iss or iat"
+	ReasonTokenRevoked   Reason = "token revoked"
 	ReasonRevoked        Reason = "credential revoked meanwhile"
 	ReasonAddressLimit   Reason = "too many failures from the address"
 	ReasonClientLimit    Reason = "too many failures for the client id"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -237,9 +238,8 @@ func (p *importPlan) differences(at, jailID string, given ImportedClient, last *
 		}
 	}
 	if given.PublicKey != "" && p.checkKey(at+".jwtPublicKey", given, last) {
-		differs("jwtPublicKey", func(r *clientRecord) (err error) {
-			r.Key, err = d.newKeyRecord(given.ID, r.UID, given.PublicKey)
-			return err
+		differs("jwtPublicKey", func(r *clientRecord) error {
+			return d.setKeys(r, given.ID, []NewKey{{PEM: given.PublicKey}}, 0)
 		})
 	}
 	return edits
@@ -330,12 +330,12 @@ func (p *importPlan) checkKey(place string, given ImportedClient, last *client) 
 		p.wrong.Add(place, text(err))
 		return false
 	}
-	if last != nil && last.key != nil && last.key.public.Equal(public) {
+	if last != nil && slices.ContainsFunc(last.keys, func(k heldKey) bool { return k.record.Until.IsZero() && k.public.Equal(public) }) {
 		return false
 	}
 	others := 0
 	for _, k := range p.directory.withID(given.ID).keys {
-		if last != nil && k == last.key || k.inert {
+		if last != nil && last.holds(k) || k.inert {
 			continue
 		}
 		if others++; k.public.Equal(public) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 )
 
 // Limits of public keys. Shorter keys can be factored. With longer keys or larger exponents, one
@@ -19,9 +20,13 @@ const (
 	maxKeyExponent = 1<<31 - 1
 	maxKeyPEM      = 8 << 10
 
-	// MaxKeysPerID bounds how many clients with the same id, over all jails, may have keys. A
-	// token is verified with each.
+	// MaxKeysPerID bounds the keys of all clients with the same id, over all jails. A token that
+	// names neither its jail nor its key is verified with each.
 	MaxKeysPerID = 256
+	// MaxKeysPerClient bounds the keys of one client, with those that are to end.
+	MaxKeysPerClient = 16
+	// MaxKID bounds the kid of a key, in bytes.
+	MaxKID = 255
 )
 
 // parsePublicKey reads an RSA public key in PEM: one block, PKIX ("PUBLIC KEY") or PKCS #1 ("RSA
@@ -113,7 +118,14 @@ func newDecoyKey() *rsa.PublicKey {
 // keyRecord is a public key as it is stored.
 type keyRecord struct {
 	PEM string `json:"pem"`
+	// KID is the name that the headers of tokens have for it (RFC 7515 §4.1.4). A key without one
+	// verifies tokens of any kid that no other key of the client has.
+	KID string `json:"kid,omitzero"`
+	// Until is when the key ends; zero is never.
+	Until time.Time `json:"until,omitzero"`
 	// Inert is true if a client of the same id in another jail had the same key first. Tokens that
 	// name no jail belong to that client. See the package comment.
 	Inert bool `json:"inert,omitzero"`
 }
+
+func (r keyRecord) isCurrent() bool { return r.Until.IsZero() || time.Now().Before(r.Until) }

@@ -21,20 +21,20 @@ func TestLifeOfAClient(t *testing.T) {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	mustBasic(t, d, "c1", s.Reveal())
-	if got, err := d.Client(a.UID, "c1"); err != nil || got != c {
+	if got, err := d.Client(a.UID, "c1"); err != nil || !reflect.DeepEqual(got, c) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	_, _, err = d.CreateClient(t.Context(), a.UID, "c1", "", nil)
 	wantErr(t, err, auth.ErrClientExists)
 	rotated, s2, err := d.RotateSecret(t.Context(), a.UID, "c1")
-	if err != nil || rotated != c {
+	if err != nil || !reflect.DeepEqual(rotated, c) {
 		t.Fatalf("%+v, %v", rotated, err)
 	}
 	mustBasic(t, d, "c1", s2.Reveal())
 	if _, err := d.Basic("c1", s.Reveal(), home); reasonOf(err) != auth.ReasonWrongSecret {
 		t.Fatalf("the rotated secret: %v", err)
 	}
-	if gone, err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil || gone != c {
+	if gone, err := d.DeleteClient(t.Context(), a.UID, "c1"); err != nil || !reflect.DeepEqual(gone, c) {
 		t.Fatal(err)
 	}
 	if _, err := d.Basic("c1", s2.Reveal(), home); reasonOf(err) != auth.ReasonUnknownClient {

@@ -30,6 +30,7 @@ type Principal struct {
 	Address netip.Addr // from which it authenticated, for the audit stream; the zero Addr if unknown
 
 	// The claims of a token; zero for a client that presented its secret.
+	TokenID    string       // the claim jti; "" for a token that cannot be revoked alone
 	Expires    time.Time    // the principal is current before this time
 	MustFanout bool         // must not share the messages of a group
 	Filter     *fdsl.Filter // the messages that it may see; nil for all
@@ -47,11 +48,12 @@ type credential struct {
 	principal Principal // whoever presents the credential
 	rights    *rights
 	revoked   atomic.Bool
-	ends      atomic.Int64 // of an old secret, in Unix nanoseconds; 0 is never
+	ends      atomic.Int64 // of an old secret or key, in Unix nanoseconds; 0 is never
 	inFlight  inFlight
+	tokenIDs  *tokenIDs // of tokens that are revoked; nil for a secret
 }
 
-// hasEnded reports whether the credential was revoked, or is an old secret whose time is over.
+// hasEnded reports whether the credential was revoked, or is an old one whose time is over.
 func (c *credential) hasEnded() bool {
 	ends := c.ends.Load()
 	return c.revoked.Load() || ends != 0 && time.Now().UnixNano() >= ends
@@ -61,9 +63,18 @@ func (c *credential) hasEnded() bool {
 type rights struct{ atomic.Pointer[Rights] }
 
 // Current reports whether p's credential is still in force: the client and jail exist, the
-// secret or key is unchanged, the rights were not narrowed, and the token has not expired.
+// secret or key is unchanged, the rights were not narrowed, and the token was neither revoked nor has
+// it expired.
 func (p *Principal) Current() bool {
-	return p.credential != nil && !p.credential.hasEnded() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
+	return p.credential != nil && !p.revoked() && (p.Expires.IsZero() || time.Now().Before(p.Expires))
+}
+
+// revoked reports whether p's credential has ended, or its token was revoked. p has a credential.
+func (p *Principal) revoked() bool { return p.credential.hasEnded() || p.tokenRevoked() }
+
+// tokenRevoked reports whether p's token was revoked alone. p has a credential.
+func (p *Principal) tokenRevoked() bool {
+	return p.TokenID != "" && p.credential.tokenIDs.has(p.TokenID)
 }
 
 // InForce returns nil if p is Current. Otherwise it returns ErrTokenExpired if p's token has
@@ -72,7 +83,7 @@ func (p *Principal) InForce() error {
 	switch {
 	case p.Current():
 		return nil
-	case p.credential != nil && !p.credential.hasEnded():
+	case p.credential != nil && !p.revoked():
 		return ErrTokenExpired
 	}
 	return ErrInvalidCredentials

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -42,15 +43,31 @@ type clientRecord struct {
 	Description string       `json:"description"`
 	CreatedAt   time.Time    `json:"createdAt"`
 	Secret      secretRecord `json:"secret"`
-	Key         *keyRecord   `json:"key,omitempty"`
-	Rights      *Rights      `json:"rights,omitempty"` // nil for all
-	Old         *oldSecret   `json:"old,omitempty"`    // the secret before Secret, if it was kept
+	Keys        []keyRecord  `json:"keys,omitempty"`
+	JWKS        *jwksRecord  `json:"jwks,omitempty"`    // where Keys come from, if it is a URL
+	Tokens      *TokenRules  `json:"tokens,omitempty"`  // what its tokens must be; nil for no rules
+	Revoked     revokedIDs   `json:"revoked,omitempty"` // of single tokens
+	Rights      *Rights      `json:"rights,omitempty"`  // nil for all
+	Old         *oldSecret   `json:"old,omitempty"`     // the secret before Secret, if it was kept
+
+	// Key is the only key of a client in a record of an earlier release. It is read into Keys.
+	Key *keyRecord `json:"key,omitempty"`
 }
 
 // An oldSecret is a secret that was rotated, and is valid until a time.
 type oldSecret struct {
 	Secret secretRecord `json:"secret"`
 	Until  time.Time    `json:"until"`
+}
+
+// withoutEnded returns the record without what has ended.
+func (r clientRecord) withoutEnded() clientRecord {
+	if !r.Old.isCurrent() {
+		r.Old = nil
+	}
+	r.Keys = slices.DeleteFunc(slices.Clone(r.Keys), func(k keyRecord) bool { return !k.isCurrent() })
+	r.Revoked = r.Revoked.current()
+	return r
 }
 
 func (o *oldSecret) isCurrent() bool { return o != nil && time.Now().Before(o.Until) }
@@ -134,6 +151,9 @@ func decodeClient(j *jail, r storage.Record) (*client, error) {
 		return nil, err
 	}
 	_, id, _ := strings.Cut(r.Key, "/")
+	if record.Key != nil {
+		record.Keys, record.Key = append(record.Keys, *record.Key), nil
+	}
 	err := record.Secret.check()
 	if err == nil && record.Old != nil {
 		err = record.Old.Secret.check()
@@ -172,7 +192,7 @@ func (d *Directory) decodeJail(ctx context.Context, r storage.Record) (*jail, er
 }
 
 func (d *Directory) load(ctx context.Context) error {
-	// The time of an old secret may be over before everything is loaded: see endOldLater.
+	// The time of an old secret may be over before everything is loaded: see endLater.
 	if err := d.changing.Take(ctx, ""); err != nil {
 		return err
 	}
@@ -187,7 +207,7 @@ func (d *Directory) load(ctx context.Context) error {
 		}
 		d.setJail(j.id, j)
 		for _, c := range j.clients {
-			d.endOldLater(c)
+			d.endLater(c)
 		}
 	}
 	return d.removeOrphans(ctx)

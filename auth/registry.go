@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A registry holds all jails and clients in memory. Only the change that runs writes to it, and
@@ -46,7 +47,15 @@ type client struct {
 	rights   *rights
 	secret   *secretCredential
 	old      *secretCredential // the secret before, while it is valid; otherwise nil
-	key      *keyCredential    // nil if the client has no public key
+	keys     []heldKey         // that are valid
+	revoked  *tokenIDs
+	ending   *time.Timer // runs when the first of them ends; nil if none does
+}
+
+// A heldKey is a public key of a client, and what its record says.
+type heldKey struct {
+	*keyCredential
+	record keyRecord
 }
 
 // secretCredential is a client's secret.
@@ -63,7 +72,9 @@ type secretCredential struct {
 type keyCredential struct {
 	credential
 	public *rsa.PublicKey
-	inert  bool // as keyRecord.Inert
+	kid    string      // as keyRecord.KID
+	inert  bool        // as keyRecord.Inert
+	rules  *TokenRules // of the client; nil for none
 }
 
 // newClient makes a client of the jail from its record. It keeps the credentials of the client
@@ -76,26 +87,41 @@ func (j *jail) newClient(id string, record clientRecord, revision uint64) (*clie
 	}
 	known := last.secrets()
 	if last.rights == nil || !record.Rights.Includes(last.record.Rights) {
-		last = &client{rights: c.rights}
+		last = &client{rights: c.rights, revoked: &tokenIDs{}}
 	}
-	c.rights = last.rights
+	c.rights, c.revoked = last.rights, last.revoked
 	c.secret = c.newSecret(record.Secret, known)
 	if record.Old.isCurrent() {
 		c.old = c.newSecret(record.Old.Secret, known)
 	}
-	if record.Key == nil {
-		return c, nil
+	for _, r := range record.Keys {
+		if !r.isCurrent() {
+			continue
+		}
+		key, err := c.newKey(r, last.keys)
+		if err != nil {
+			return nil, err
+		}
+		c.keys = append(c.keys, heldKey{key, r})
 	}
-	public, err := parsePublicKey(record.Key.PEM)
+	return c, nil
+}
+
+// newKey returns the key of the record: the known one, if tokens are checked in the same way.
+func (c *client) newKey(r keyRecord, known []heldKey) (*keyCredential, error) {
+	public, err := parsePublicKey(r.PEM)
 	if err != nil {
 		return nil, err
 	}
-	c.key = last.key
-	if c.key == nil || c.key.inert != record.Key.Inert || !c.key.public.Equal(public) {
-		c.key = &keyCredential{public: public, inert: record.Key.Inert}
-		c.key.init(c, MethodToken)
+	for _, k := range known {
+		if k.kid == r.KID && k.inert == r.Inert && k.public.Equal(public) && k.rules.equal(c.record.Tokens) {
+			return k.keyCredential, nil
+		}
 	}
-	return c, nil
+	key := &keyCredential{public: public, kid: r.KID, inert: r.Inert, rules: c.record.Tokens}
+	key.init(c, MethodToken)
+	key.tokenIDs = c.revoked
+	return key, nil
 }
 
 // newSecret returns the secret of the record: the known one, if the client still has the same rights.
@@ -133,6 +159,25 @@ func (c *client) adoptLocked() {
 	if c.old != nil {
 		c.old.ends.Store(c.record.Old.Until.UnixNano())
 	}
+	for _, k := range c.keys {
+		k.ends.Store(unixNano(k.record.Until))
+	}
+	if c.revoked != nil {
+		c.revoked.Store(c.record.Revoked.table())
+	}
+}
+
+// unixNano returns 0 for the zero time.
+func unixNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// holds reports whether the key is one of the client's.
+func (c *client) holds(key *keyCredential) bool {
+	return slices.ContainsFunc(c.keys, func(k heldKey) bool { return k.keyCredential == key })
 }
 
 func (c *credential) init(of *client, m Method) {
@@ -153,6 +198,7 @@ type namesakes struct {
 	clients int
 	chosen  []*secretCredential // of the root client, and imported ones: see MaxChosenPerID
 	keys    []*keyCredential
+	sources []JWKSource // of those whose keys come from URLs
 }
 
 var noNamesakes = &namesakes{}
@@ -224,16 +270,34 @@ func (r *registry) replaceLocked(id string, last, next *client) (revoked bool) {
 			r.addSecretLocked(&known, s)
 		}
 	}
-	if last.key != next.key {
-		revoked = r.removeKeyLocked(&known, last.key) || revoked
-		known.addKey(next.key)
+	for _, k := range last.keys {
+		if !next.holds(k.keyCredential) {
+			r.removeKeyLocked(&known, k.keyCredential)
+			revoked = true
+		}
 	}
+	for _, k := range next.keys {
+		if !last.holds(k.keyCredential) {
+			known.keys = append(slices.Clip(known.keys), k.keyCredential) // readers may hold the old slice
+		}
+	}
+	known.replaceSource(last, next)
 	if known.clients == 0 {
 		r.namesakes.Delete(id)
 	} else {
 		r.namesakes.Store(id, &known)
 	}
 	return revoked
+}
+
+// replaceSource makes a new slice, because readers may hold the old one.
+func (n *namesakes) replaceSource(last, next *client) {
+	if last.record.JWKS != nil {
+		n.sources = slices.DeleteFunc(slices.Clone(n.sources), func(s JWKSource) bool { return s.ClientUID == last.record.UID })
+	}
+	if next.record.JWKS != nil {
+		n.sources = append(slices.Clip(n.sources), next.source())
+	}
 }
 
 func (r *registry) addSecretLocked(known *namesakes, s *secretCredential) {
@@ -261,20 +325,9 @@ func (r *registry) removeSecretLocked(known *namesakes, s *secretCredential) (re
 	return true
 }
 
-// addKey makes a new slice, because readers may hold the old one.
-func (n *namesakes) addKey(k *keyCredential) {
-	if k != nil {
-		n.keys = append(slices.Clip(n.keys), k)
-	}
-}
-
-func (r *registry) removeKeyLocked(known *namesakes, k *keyCredential) (revoked bool) {
-	if k == nil {
-		return false
-	}
+func (r *registry) removeKeyLocked(known *namesakes, k *keyCredential) {
 	r.revokeLocked(&k.credential)
 	known.keys = slices.DeleteFunc(slices.Clone(known.keys), func(other *keyCredential) bool { return other == k })
-	return true
 }
 
 func (r *registry) revokeLocked(c *credential) {

@@ -1,12 +1,12 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/rsa"
 	_ "crypto/sha512" // the hash of RS512
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,17 +38,24 @@ func (d *Directory) Token(clientID, token, jailID string, from netip.Addr) (*Pri
 	return p, nil
 }
 
+// InspectToken is Token for somebody who manages the client, and may know why a token is refused. It
+// counts no failure.
+func (d *Directory) InspectToken(clientID, token, jailID string) (*Principal, *Refusal) {
+	return d.token(clientID, token, jailID)
+}
+
 func (d *Directory) token(clientID, token, jailID string) (*Principal, *Refusal) {
-	if err := checkShape(token); err != nil {
+	kid, err := checkShape(token)
+	if err != nil {
 		return nil, invalid(ReasonTokenMalformed, err)
 	}
 	keys := d.withID(clientID).keys
-	candidates := inJail(keys, jailID)
+	candidates := mayVerify(keys, jailID, kid)
 	var key *keyCredential
 	var said claims
-	_, err := tokenParser.ParseWithClaims(token, &said, func(t *jwt.Token) (any, error) {
+	_, err = tokenParser.ParseWithClaims(token, &said, func(t *jwt.Token) (any, error) {
 		if said.jailID != "" {
-			candidates = inJail(keys, said.jailID)
+			candidates = mayVerify(keys, said.jailID, kid)
 		}
 		if key = verifyingKey(t, candidates); key == nil {
 			return d.decoyKey, nil // so that an unknown client costs a verification, too
@@ -57,62 +64,76 @@ func (d *Directory) token(clientID, token, jailID string) (*Principal, *Refusal)
 	})
 	switch {
 	case err != nil:
-		return nil, d.tokenRefusal(err, clientID, len(candidates) > 0)
+		if len(candidates) == 0 {
+			d.missKey(clientID)
+		}
+		return nil, d.tokenRefusal(err, clientID, len(keys) > 0, len(candidates) > 0)
 	case key == nil:
 		return nil, invalid(ReasonTokenSignature, nil)
 	}
 	return d.bearer(key, &said)
 }
 
-// checkShape refuses what the JWT library would accept.
-func checkShape(token string) error {
+// checkShape refuses what the JWT library would accept. It returns the kid of the header, "" for none.
+func checkShape(token string) (kid string, err error) {
 	if len(token) > MaxToken {
-		return fmt.Errorf("longer than %d bytes", MaxToken)
+		return "", fmt.Errorf("longer than %d bytes", MaxToken)
 	}
 	// Go's base64 skips line ends, so one token would have many texts.
 	if strings.ContainsAny(token, "\r\n") {
-		return errors.New("it contains line ends")
+		return "", errors.New("it contains line ends")
 	}
 	segment, _, _ := strings.Cut(token, ".")
 	raw, err := strictBase64.DecodeString(segment)
 	if err != nil {
-		return fmt.Errorf("header: %w", err)
+		return "", fmt.Errorf("header: %w", err)
 	}
-	return checkHeader(raw)
+	return checkHeader(raw, "JWT")
 }
 
-// checkHeader reads the JOSE header (RFC 7515 §4.1). It ignores unknown parameters, as it must,
-// but refuses "crit", which says that some must not be ignored.
-func checkHeader(raw []byte) error {
+// checkHeader reads the JOSE header (RFC 7515 §4.1) of a JWS of a type, and returns its kid. It
+// ignores unknown parameters, as it must, but refuses "crit", which says that some must not be
+// ignored. A kid that is not a string is none.
+func checkHeader(raw []byte, typ string) (kid string, err error) {
 	var header struct {
 		Alg  string         `json:"alg"`
 		Typ  string         `json:"typ"`
+		Kid  jsontext.Value `json:"kid"`
 		Crit jsontext.Value `json:"crit"`
 	}
 	header.Typ = "JWT"
 	if err := json.Unmarshal(raw, &header); err != nil {
-		return fmt.Errorf("header: %w", err)
+		return "", fmt.Errorf("header: %w", err)
 	}
 	switch {
 	case header.Alg != jwt.SigningMethodRS512.Alg():
-		return fmt.Errorf("header: alg is %q, not RS512", header.Alg)
-	case !strings.EqualFold(header.Typ, "JWT"):
-		return fmt.Errorf("header: typ is %q, not JWT", header.Typ)
+		return "", fmt.Errorf("header: alg is %q, not RS512", header.Alg)
+	case !strings.EqualFold(header.Typ, typ):
+		return "", fmt.Errorf("header: typ is %q, not %s", header.Typ, typ)
 	case header.Crit != nil:
-		return errors.New("header: crit asks for extensions, and none are supported")
+		return "", errors.New("header: crit asks for extensions, and none are supported")
 	}
-	return nil
+	return textOf(header.Kid), nil
 }
 
-// inJail returns the keys that may verify a token which names the jail: that of the client in the
-// jail, or, if jailID is "", all but the inert ones.
-func inJail(keys []*keyCredential, jailID string) []*keyCredential {
-	if jailID == "" && !slices.ContainsFunc(keys, func(k *keyCredential) bool { return k.inert }) {
-		return keys
+// mayVerify returns the keys that may verify a token which names the jail and the key. If jailID is "",
+// those are of any jail, apart from the inert ones. If a client has a key of that kid, it is that key
+// alone, and otherwise the client's keys without a kid; if kid is "", all of its keys. What one jail
+// registers does not matter for the keys of another.
+func mayVerify(keys []*keyCredential, jailID, kid string) []*keyCredential {
+	named := map[string]bool{} // uids of clients that have a key of the kid
+	if kid != "" {
+		for _, k := range keys {
+			if k.kid == kid && !k.hasEnded() {
+				named[k.principal.ClientUID] = true
+			}
+		}
 	}
 	var some []*keyCredential
 	for _, k := range keys {
-		if jailID == "" && !k.inert || k.principal.JailID == jailID {
+		inJail := jailID == "" && !k.inert || k.principal.JailID == jailID
+		byName := kid == "" || k.kid == kid || k.kid == "" && !named[k.principal.ClientUID]
+		if inJail && byName && !k.hasEnded() {
 			some = append(some, k)
 		}
 	}
@@ -134,10 +155,15 @@ func verifyingKey(t *jwt.Token, candidates []*keyCredential) *keyCredential {
 	return candidates[0]
 }
 
-func (d *Directory) tokenRefusal(err error, clientID string, hasKey bool) *Refusal {
+// tokenRefusal returns the refusal for an error of the JWT library. There may be keys of the client, and
+// some that may verify the token.
+func (d *Directory) tokenRefusal(err error, clientID string, keys, candidates bool) *Refusal {
 	switch {
-	case errors.Is(err, rsa.ErrVerification) && !hasKey:
-		if d.withID(clientID).clients == 0 {
+	case errors.Is(err, rsa.ErrVerification) && !candidates:
+		switch {
+		case keys || len(d.withID(clientID).sources) > 0:
+			return invalid(ReasonTokenKey, nil)
+		case d.withID(clientID).clients == 0:
 			return invalid(ReasonUnknownClient, nil)
 		}
 		return invalid(ReasonNoKey, nil)
@@ -154,6 +180,7 @@ func (d *Directory) tokenRefusal(err error, clientID string, hasKey bool) *Refus
 // bearer returns the principal of a token whose signature and times are valid.
 func (d *Directory) bearer(key *keyCredential, said *claims) (*Principal, *Refusal) {
 	p := key.principal
+	p.TokenID = said.id
 	p.Expires = said.expires.Time
 	p.MustFanout = said.mustFanout
 	p.Streams = said.streams
@@ -168,7 +195,13 @@ func (d *Directory) bearer(key *keyCredential, said *claims) (*Principal, *Refus
 		}
 		p.Filter = filter
 	}
-	if key.revoked.Load() {
+	if err := cmp.Or(d.opts.Tokens.refuse(said), key.rules.refuse(said)); err != nil {
+		return nil, invalidSigned(ReasonTokenRules, err)
+	}
+	switch {
+	case p.tokenRevoked():
+		return nil, invalidSigned(ReasonTokenRevoked, nil)
+	case key.hasEnded():
 		return nil, invalidSigned(ReasonRevoked, nil)
 	}
 	return &p, nil

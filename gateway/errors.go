@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"seagate/auth"
+	"seagate/auth/jwks"
 	"seagate/catalog"
 	"seagate/groups"
 	"seagate/internal/quota"
@@ -40,6 +41,12 @@ var errorTable = []struct {
 	{auth.ErrTooManyClients, protocol.CodeTooManyClients, ""},
 	{auth.ErrTooManyJails, protocol.CodeTooManyJails, ""},
 	{auth.ErrTooManyKeys, protocol.CodeTooManyKeys, ""},
+	{auth.ErrTooManyJWKS, protocol.CodeTooManyKeys, ""},
+	{auth.ErrKeyNotFound, protocol.CodeKeyNotFound, ""},
+	{auth.ErrTooManyRevoked, protocol.CodeTooManyRevokedTokens, ""},
+	{auth.ErrInvalidTokenID, protocol.CodeInvalidRequest, ""},
+	{auth.ErrInvalidTokenRules, protocol.CodeInvalidRequest, ""},
+	{jwks.ErrURL, protocol.CodeInvalidRequest, ""},
 	{auth.ErrInvalidKey, protocol.CodeInvalidKey, ""},
 	{auth.ErrInvalidName, protocol.CodeInvalidName, ""},
 	{auth.ErrInvalidRights, protocol.CodeInvalidRequest, ""},

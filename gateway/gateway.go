@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"seagate/auth"
+	"seagate/auth/jwks"
 	"seagate/catalog"
 	"seagate/internal/rationed"
 	"seagate/internal/recentlog"
@@ -108,6 +109,9 @@ type Parts struct {
 	Configuration func() []protocol.SettingInfo
 
 	Recent *recentlog.Log // the newest lines of the log; nil: none are kept
+
+	// JWKS fetches the keys of clients that have them at a URL. It is nil if none are fetched.
+	JWKS *jwks.Refresher
 
 	// Checkpoint makes a consistent copy of all that is stored in a new folder.
 	Checkpoint func(ctx context.Context, dir string) error

@@ -28,13 +28,14 @@ type Metrics struct {
 	JobStreamsIdle    prometheus.Counter     // deleted since nobody used them
 	Calls             *prometheus.CounterVec // that a server took, by outcome
 	CallSeconds       prometheus.Histogram
-	Signals           prometheus.Counter // handed to servers
-	ResultsDropped    prometheus.Counter // since their caller did not read
-	FiltersTooCostly  prometheus.Counter // messages hidden, once for each filter
-	DeadLetters       prometheus.Counter // messages that a group gave up
-	AuditLost         prometheus.Counter // entries of the audit stream that could not be written
-	AuditSuppressed   prometheus.Counter // entries of jails that had as many as they may have
-	DeadLettersFailed prometheus.Counter // attempts to put one into its stream that failed
+	Signals           prometheus.Counter     // handed to servers
+	ResultsDropped    prometheus.Counter     // since their caller did not read
+	FiltersTooCostly  prometheus.Counter     // messages hidden, once for each filter
+	DeadLetters       prometheus.Counter     // messages that a group gave up
+	JWKSFetches       *prometheus.CounterVec // of JWK sets, by result
+	AuditLost         prometheus.Counter     // entries of the audit stream that could not be written
+	AuditSuppressed   prometheus.Counter     // entries of jails that had as many as they may have
+	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
 }
 
 // NewMetrics registers the metrics.
@@ -54,6 +55,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
 		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription that is in no group."),
 		MergeDropped:      counters("merge_dropped_total", "Messages that merged subscriptions dropped, by reason (late or untimed), counted for each of them.", "reason"),
+		JWKSFetches:       counters("jwks_fetches_total", "Fetches of JWK sets, by result (ok or failed).", "result"),
 		AuditLost:         counter("audit_lost_total", "Entries of the audit stream that could not be written."),
 		AuditSuppressed:   counter("audit_suppressed_total", "Entries that were left out of the audit stream since a jail had as many in a minute as it may have."),
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
@@ -69,7 +71,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.AuditLost, m.AuditSuppressed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
 	return m
 }
 

@@ -19,6 +19,7 @@ func Options() auth.Options {
 		MaxClientsPerJail: 10_000,
 		AddressAttempts:   300,
 		ClientAttempts:    300,
+		MaxRevokedTokens:  1000,
 		FilterLimits:      fdsl.Limits{Bytes: 16 << 10, Depth: 32, Nodes: 512},
 	}
 }

@@ -50,3 +50,37 @@ func TestTokenCommand(t *testing.T) {
 		t.Errorf("a wrong key: %+v", r)
 	}
 }
+
+// What a token says is what check shows, for each claim that mint can make.
+func TestTokenClaims(t *testing.T) {
+	dir := t.TempDir()
+	private, open, token := filepath.Join(dir, "key"), filepath.Join(dir, "pub"), filepath.Join(dir, "token")
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(keyOf(t, "claims"))}
+	for name, text := range map[string][]byte{private: pem.EncodeToMemory(block), open: []byte(publicPEM(t, "claims"))} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(flags ...string) string {
+		t.Helper()
+		minted := ok(t, nil, append([]string{"token", "mint", "floor", private}, flags...)...)
+		if err := os.WriteFile(token, []byte(minted.out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return ok(t, nil, "token", "check", "floor", open, token, "--kid", "k1", "--json").out
+	}
+	shown := check("--kid", "k1", "--jti", "t1", "--audience", "gateway", "--jail", "acme", "--stream", "boiler.*", "--publish", "orders",
+		"--any-group", "--fanout")
+	for _, part := range []string{`"jti":"t1"`, `"kid":"k1"`, `"aud":["gateway"]`, `"jailId":"acme"`, `"streams":["boiler.*"]`, `"publish":["orders"]`,
+		`"anyGroup":true`, `"mustFanout":true`} {
+		if !strings.Contains(shown, part) {
+			t.Errorf("%s lacks %s", shown, part)
+		}
+	}
+	if shown := check(); strings.Contains(shown, `"jti":""`) || !strings.Contains(shown, `"jti":"`) {
+		t.Errorf("without --jti: %s", shown)
+	}
+	if r := command(t, nil, "token", "mint", "floor", private, "--any-group", "--group", "x"); r.code != 2 {
+		t.Errorf("both kinds of groups: %+v", r)
+	}
+}

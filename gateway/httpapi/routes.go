@@ -76,6 +76,16 @@ var routes = []route{
 	}},
 	{path: "/client/{client}/rights", methods: methods{"PUT": (*request).setRights}},
 	{path: "/client/{client}/jwt-public-key", methods: methods{"PUT": (*request).setPublicKey}},
+	{path: "/client/{client}/keys", methods: methods{
+		"GET": (*request).getKeys,
+		"PUT": (*request).setKeys,
+	}},
+	{path: "/client/{client}/keys/{key}", methods: methods{
+		"PUT":    (*request).addKey,
+		"DELETE": (*request).endKey,
+	}},
+	{path: "/client/{client}/token-rules", methods: methods{"PUT": (*request).setTokenRules}},
+	{path: "/client/{client}/revoked-tokens", methods: methods{"POST": (*request).revokeToken}},
 	{path: "/clients", methods: methods{"GET": (*request).listClients}},
 
 	{path: "/jails", methods: methods{

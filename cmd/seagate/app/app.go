@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
+	"seagate/auth/jwks"
 	"seagate/catalog"
 	"seagate/cmd/seagate/config"
 	"seagate/gateway"
@@ -117,7 +118,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 }
 
 func (a *App) openDirectory(ctx context.Context) (err error) {
-	a.directory, err = auth.Open(ctx, a.engine, directoryOptions(a.config.Limits))
+	a.directory, err = auth.Open(ctx, a.engine, directoryOptions(a.config))
 	if err != nil || a.config.Root.ClientID == "" {
 		return err
 	}
@@ -142,7 +143,7 @@ func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created
 	if err := a.openStorage(ctx); err != nil {
 		return false, err
 	}
-	directory, err := auth.Open(ctx, a.engine, directoryOptions(c.Limits))
+	directory, err := auth.Open(ctx, a.engine, directoryOptions(c))
 	if err != nil {
 		return false, err
 	}
@@ -168,10 +169,16 @@ func (a *App) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	metrics := gateway.NewMetrics(a.metrics)
+	keys, err := a.fetchKeys(metrics)
+	if err != nil {
+		return err
+	}
 	a.gateway, err = gateway.New(ctx, gateway.Parts{
 		Directory:  a.directory,
 		Catalog:    streamsOf,
-		Metrics:    gateway.NewMetrics(a.metrics),
+		JWKS:       keys,
+		Metrics:    metrics,
 		Log:        a.log,
 		Checkpoint: a.checkpoint,
 
@@ -183,6 +190,25 @@ func (a *App) openGateway(ctx context.Context) error {
 		a.watchSpace()
 	}
 	return err
+}
+
+// fetchKeys fetches the keys of clients that have them in JWK sets, until the App closes.
+func (a *App) fetchKeys(metrics *gateway.Metrics) (*jwks.Refresher, error) {
+	options, err := jwksOptions(a.config)
+	if err != nil {
+		return nil, err
+	}
+	options.Directory, options.Log = a.directory, a.log
+	options.Fetched = func(ok bool) {
+		result := "ok"
+		if !ok {
+			result = "failed"
+		}
+		metrics.JWKSFetches.WithLabelValues(result).Inc()
+	}
+	keys := jwks.New(options)
+	a.onClose(keys.Close)
+	return keys, nil
 }
 
 // checkpoint makes a copy of the store and checks it. A copy of a damaged store

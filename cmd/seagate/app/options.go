@@ -8,12 +8,14 @@ import (
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
+	"seagate/auth/jwks"
 	"seagate/cmd/seagate/config"
 	"seagate/gateway"
 	"seagate/gateway/httpapi"
 	"seagate/gateway/lines"
 	"seagate/gateway/ws"
 	"seagate/groups"
+	"seagate/internal/forwarded"
 	"seagate/internal/origin"
 	"seagate/internal/quota"
 	"seagate/schema"
@@ -136,7 +138,8 @@ func schemaRules(s config.Streams) schema.Rules {
 	}
 }
 
-func directoryOptions(l config.Limits) auth.Options {
+func directoryOptions(c *config.Config) auth.Options {
+	l := c.Limits
 	return auth.Options{
 		MaxJails:          config.MaxJails,
 		MaxClientsPerJail: l.ClientsPerJail,
@@ -144,7 +147,23 @@ func directoryOptions(l config.Limits) auth.Options {
 		ClientAttempts:    l.FailedAuthentications,
 		RefusalTime:       config.RefusalTime,
 		FilterLimits:      fdsl.Limits{Bytes: int(l.FilterBytes), Depth: l.FilterDepth, Nodes: config.FilterNodes},
+		MaxRevokedTokens:  l.RevokedTokensPerClient,
+		Tokens: auth.TokenRules{
+			Audience:    c.Tokens.Audience,
+			MaxLifetime: int64((c.Tokens.MaxLifetime + time.Second - 1) / time.Second),
+		},
 	}
+}
+
+// jwksOptions returns what of JWK sets may be fetched.
+func jwksOptions(c *config.Config) (o jwks.Options, err error) {
+	if o.Hosts, err = origin.Parse(c.JWKS.Hosts); err != nil {
+		return o, err
+	}
+	networks, err := forwarded.Parse(c.JWKS.PrivateNetworks)
+	o.PrivateNetworks, o.Dir = networks, c.JWKS.Dir
+	o.Interval, o.Cooldown, o.Timeout = c.JWKS.Interval, min(config.JWKSCooldown, c.JWKS.Interval), config.JWKSTimeout
+	return o, err
 }
 
 func socketOptions(c *config.Config, origins origin.Set) ws.Options {

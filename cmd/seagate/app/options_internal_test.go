@@ -17,8 +17,9 @@ func TestEveryPartGetsAllOptions(t *testing.T) {
 	c.Streams.Ungrouped, c.Streams.Undefined, c.Streams.Gaps = config.ClientGroup, config.AcceptUndefined, config.SkipGaps
 	c.Streams.InMemory = config.Refuse
 	c.WebSocket.LiteralActions, c.Limits.PublishesPerSecond = true, 1
+	c.Tokens.Audience = "gateway"
 	for _, options := range []any{
-		networkOptions(c), groupOptions(c), directoryOptions(c.Limits), gatewaySettings(c),
+		networkOptions(c), groupOptions(c), directoryOptions(c), gatewaySettings(c),
 		socketOptions(c, origin.Any()), apiOptions(c, origin.Any(), http.NotFoundHandler(), "1"),
 	} {
 		v := reflect.ValueOf(options)

@@ -15,7 +15,8 @@ import (
 
 func clientsCommand() *cobra.Command {
 	return NewGroup("clients", "List, create and delete the clients of the jail, and change their secrets, keys and rights",
-		clientsListCommand(), clientsCreateCommand(), clientsDeleteCommand(), clientsRotateCommand(), clientsKeyCommand(), clientsRightsCommand())
+		clientsListCommand(), clientsCreateCommand(), clientsDeleteCommand(), clientsRotateCommand(), clientsKeyCommand(), clientsKeysCommand(),
+		clientsEndKeyCommand(), clientsTokensCommand(), clientsRightsCommand())
 }
 
 func clientsListCommand() *cobra.Command {
@@ -159,32 +160,6 @@ func clientsDeleteCommand() *cobra.Command {
 
 // maxKey is more than any public key in PEM has, in bytes.
 const maxKey = 64 << 10
-
-func clientsKeyCommand() *cobra.Command {
-	var clear bool
-	cmd := gatewayCommand("key CLIENT [FILE | -]", "Set or clear the public key of a client's tokens", cobra.RangeArgs(1, 2),
-		func(ctx context.Context, t *task) error {
-			if clear == (len(t.Args) == 2) {
-				return usagef("give the file of an RSA public key in PEM, - for standard input, or --clear")
-			}
-			id, pem, state := t.Args[0], "", "cleared"
-			if !clear {
-				text, err := t.readInput(t.Args[1], maxKey)
-				if err != nil {
-					return err
-				}
-				pem, state = string(text), "set"
-			}
-			if err := t.SetPublicKey(ctx, id, pem); err != nil {
-				return err
-			}
-			return t.Done(outcome{Client: id, Key: state}, "the key of client %s is %s", id, state)
-		})
-	cmd.Example = `  openssl genrsa -out sensors.key 2048
-  openssl rsa -in sensors.key -pubout | seagate clients key sensors -`
-	cmd.Flags().BoolVar(&clear, "clear", false, "remove the key, so that tokens of the client are no longer accepted")
-	return cmd
-}
 
 func jailsCommand() *cobra.Command {
 	return NewGroup("jails", "List, create and delete jails and set their quotas, as a client of the root jail",

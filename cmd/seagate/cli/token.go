@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -10,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"seagate/auth"
@@ -21,24 +27,51 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	return NewGroup("token", "Make and check tokens, which give others a part of what a client may do", tokenMintCommand(), tokenCheckCommand(), tokenExplainCommand())
+	return NewGroup("token", "Make, check, explain and revoke tokens, which give others a part of what a client may do",
+		tokenMintCommand(), tokenCheckCommand(), tokenExplainCommand(), tokenRevokeCommand())
 }
 
 // A tokenRequest is the claims that the flags give.
 type tokenRequest struct {
-	expires time.Duration
-	filter  string
-	fetch   string
-	fanout  bool
+	expires   time.Duration
+	filter    string
+	fetch     string
+	fanout    bool
+	kid, jti  string
+	audience  []string
+	issuer    string
+	jail      string
+	streams   []string
+	publish   []string
+	groups    []string
+	anyGroups bool
 }
 
 func (r tokenRequest) claims() (jwt.MapClaims, error) {
-	if r.expires <= 0 {
+	switch {
+	case r.expires <= 0:
 		return nil, usagef("--expires must be longer than 0, such as 1h")
+	case r.anyGroups && len(r.groups) > 0:
+		return nil, usagef("give --group or --any-group")
 	}
-	claims := jwt.MapClaims{"exp": time.Now().Add(r.expires).Unix()}
+	now := time.Now()
+	// With iat and jti a gateway can check the lifetime, and revoke this token alone.
+	claims := jwt.MapClaims{"exp": now.Add(r.expires).Unix(), "iat": now.Unix(), "jti": cmp.Or(r.jti, uuid.NewString())}
 	if r.fanout {
 		claims["mustFanout"] = true
+	}
+	if r.anyGroups {
+		claims["groups"] = true
+	}
+	for name, text := range map[string]string{"iss": r.issuer, "jailId": r.jail} {
+		if text != "" {
+			claims[name] = text
+		}
+	}
+	for name, list := range map[string][]string{"aud": r.audience, "streams": r.streams, "publish": r.publish, "groups": r.groups} {
+		if len(list) > 0 {
+			claims[name] = list
+		}
 	}
 	for name, text := range map[string]string{"filter": r.filter, "fetch": r.fetch} {
 		if text == "" {
@@ -52,6 +85,19 @@ func (r tokenRequest) claims() (jwt.MapClaims, error) {
 	return claims, nil
 }
 
+// sign returns the token that a key signs.
+func (r tokenRequest) sign(key *rsa.PrivateKey) (string, error) {
+	claims, err := r.claims()
+	if err != nil {
+		return "", err
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodRS512, claims)
+	if r.kid != "" {
+		token.Header["kid"] = r.kid
+	}
+	return token.SignedString(key)
+}
+
 // jsonText is JSON that the JWT library writes as it is.
 type jsonText string
 
@@ -62,48 +108,75 @@ func tokenMintCommand() *cobra.Command {
 	var r tokenRequest
 	cmd := NewCommand("mint CLIENT KEYFILE", "Make a token of a client with its private key, and print it", cobra.ExactArgs(2),
 		func(ctx context.Context, c *Console) error {
-			claims, err := r.claims()
+			if _, err := r.claims(); err != nil {
+				return err
+			}
+			key, err := c.readPrivateKey(c.Args[1])
 			if err != nil {
 				return err
 			}
-			text, err := c.readInput(c.Args[1], maxKey)
+			token, err := r.sign(key)
 			if err != nil {
 				return err
 			}
-			key, err := jwt.ParseRSAPrivateKeyFromPEM(text)
-			if err != nil { // the cause could show a part of the file
-				return fmt.Errorf("%s is not an RSA private key in PEM", c.Args[1])
-			}
-			token, err := jwt.NewWithClaims(jwt.SigningMethodRS512, claims).SignedString(key)
+			public, err := publicPEM(&key.PublicKey)
 			if err != nil {
 				return err
 			}
-			public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-			if err != nil {
-				return err
-			}
-			block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
-			if _, err := checkToken(ctx, c.Args[0], token, string(block)); err != nil {
+			if _, err := checkToken(ctx, c.Args[0], token, []auth.NewKey{{PEM: public, KID: r.kid}}); err != nil {
 				return fmt.Errorf("a gateway would refuse this token: %w", err)
 			}
 			return c.line(token)
 		})
-	cmd.Example = `  seagate token mint floor floor.key --expires 1h > floor.jwt`
+	cmd.Example = `  seagate token mint floor floor.key --expires 1h > floor.jwt
+  seagate token mint floor floor.key --kid 2026-12 --stream 'boiler.*' --publish orders > floor.jwt`
 	flags := cmd.Flags()
 	flags.DurationVar(&r.expires, "expires", time.Hour, "the token is valid for `DURATION`")
 	flags.StringVar(&r.filter, "filter", "", "show only the messages that the filter (`JSON`) accepts")
 	flags.StringVar(&r.fetch, "fetch", "", "allow the procedures of this list (`JSON`)")
 	flags.BoolVar(&r.fanout, "fanout", false, "the bearer never takes a message away from others")
+	flags.StringVar(&r.kid, "kid", "", "the key is registered under the name `KID`")
+	flags.StringVar(&r.jti, "jti", "", "name the token `ID`, to revoke it alone; without it a random name")
+	flags.StringArrayVar(&r.audience, "audience", nil, "the token is meant for `TEXT`, the claim aud")
+	flags.StringVar(&r.issuer, "issuer", "", "`TEXT` has issued the token, the claim iss")
+	flags.StringVar(&r.jail, "jail", "", "the bearer enters the jail `JAIL`, whatever other jails have the same client and key")
+	flags.StringArrayVar(&r.streams, "stream", nil, "the bearer may read only the streams of this `PATTERN`")
+	flags.StringArrayVar(&r.publish, "publish", nil, "the bearer may publish to the streams of this `PATTERN`")
+	flags.StringArrayVar(&r.groups, "group", nil, "the bearer may join the group `UUID`")
+	flags.BoolVar(&r.anyGroups, "any-group", false, "the bearer may join any group")
 	return cmd
+}
+
+// readPrivateKey reads an RSA private key in PEM.
+func (c *Console) readPrivateKey(name string) (*rsa.PrivateKey, error) {
+	text, err := c.readInput(name, maxKey)
+	if err != nil {
+		return nil, err
+	}
+	key, err := jwt.ParseRSAPrivateKeyFromPEM(text)
+	if err != nil { // the cause could show a part of the file
+		return nil, fmt.Errorf("%s is not an RSA private key in PEM", name)
+	}
+	return key, nil
+}
+
+func publicPEM(key *rsa.PublicKey) (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), err
 }
 
 // maxToken is more than a gateway accepts, in bytes.
 const maxToken = 1 << 20
 
 func tokenCheckCommand() *cobra.Command {
+	var kid string
 	cmd := NewCommand("check CLIENT PUBLICKEY [FILE | -]", "Say whether a gateway would accept a token, and what it allows",
 		cobra.RangeArgs(2, 3), func(ctx context.Context, c *Console) error {
 			key, err := readFile(c.Args[1], maxKey)
+			if err != nil {
+				return err
+			}
+			keys, err := readKeys(key, kid)
 			if err != nil {
 				return err
 			}
@@ -111,45 +184,149 @@ func tokenCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := checkToken(ctx, c.Args[0], strings.TrimSpace(string(token)), string(key))
+			text := strings.TrimSpace(string(token))
+			p, err := checkToken(ctx, c.Args[0], text, keys)
 			if err != nil {
 				return fmt.Errorf("a gateway refuses this token: %w", err)
 			}
-			return c.Entry(struct {
-				Expires    time.Time         `json:"expires"`
-				MustFanout bool              `json:"mustFanout"`
-				Filtered   bool              `json:"filtered"`
-				Fetch      []auth.FetchGrant `json:"fetch"`
-			}{p.Expires.UTC(), p.MustFanout, p.Filter != nil, p.Fetches}, describeToken(p))
+			shown := showToken(p, text)
+			return c.Entry(shown, shown.describe())
 		})
 	cmd.Long = `Say whether a gateway with default limits accepts a token of the client with the
-public key, and what the token allows. It asks no gateway: give the key that is registered.`
+public key, in PEM or a JWK set, and what the token allows. It asks no gateway: give
+the key that is registered. What the gateway or the client asks of aud, iss and the
+lifetime, and whether the token is revoked, is not checked.`
+	cmd.Flags().StringVar(&kid, "kid", "", "the key is registered under the name `KID`")
 	return cmd
 }
 
-func describeToken(p *auth.Principal) string {
-	sees := "all messages of the jail"
-	if p.Filter != nil {
-		sees = "the messages that its filter accepts"
+// readKeys reads a public key in PEM, or a JWK set.
+func readKeys(text []byte, kid string) ([]auth.NewKey, error) {
+	if !isJWKS(text) {
+		return []auth.NewKey{{PEM: string(text), KID: kid}}, nil
 	}
-	return fmt.Sprintf("valid until %s; sees %s; may fetch from %d services", p.Expires.UTC().Format(time.RFC3339), sees, len(p.Fetches))
+	keys, _, err := auth.ParseJWKS(text)
+	return keys, err
 }
 
-// checkToken asks a directory that has nothing but the client with its key, so that the answer is a
-// gateway's own.
-func checkToken(ctx context.Context, clientID, token, key string) (*auth.Principal, error) {
+func isJWKS(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) }
+
+// A shownToken is what a token says.
+type shownToken struct {
+	Expires    time.Time         `json:"expires"`
+	JTI        string            `json:"jti"`
+	KID        string            `json:"kid"`
+	Audience   jsontext.Value    `json:"aud"`
+	JailID     string            `json:"jailId"`
+	MustFanout bool              `json:"mustFanout"`
+	Filtered   bool              `json:"filtered"`
+	Streams    []string          `json:"streams"` // nil for all
+	Publish    []string          `json:"publish"`
+	Groups     []string          `json:"groups"`
+	AnyGroup   bool              `json:"anyGroup"`
+	Fetch      []auth.FetchGrant `json:"fetch"`
+}
+
+// showToken returns what a token says that a gateway accepts.
+func showToken(p *auth.Principal, token string) shownToken {
+	var header struct {
+		KID string `json:"kid"`
+	}
+	_ = json.Unmarshal(segment(token, 0), &header) // a kid that is not a string is none
+	said := readClaims(token)
+	audience := said.Audience
+	if audience == nil {
+		audience = jsontext.Value("null")
+	}
+	return shownToken{
+		Expires: p.Expires.UTC(), JTI: p.TokenID, KID: header.KID, Audience: audience, JailID: said.JailID,
+		MustFanout: p.MustFanout, Filtered: p.Filter != nil, Streams: p.Streams, Publish: p.Publishes,
+		Groups: p.Groups.IDs, AnyGroup: p.Groups.Any, Fetch: p.Fetches,
+	}
+}
+
+func (t shownToken) describe() string {
+	sees := "all messages"
+	if t.Filtered {
+		sees = "the messages that its filter accepts"
+	}
+	streams := "of all streams"
+	if t.Streams != nil {
+		streams = "of the streams " + listed(t.Streams)
+	}
+	text := fmt.Sprintf("valid until %s; sees %s %s; may publish to %s, join %s and fetch from %d services", t.Expires.Format(time.RFC3339),
+		sees, streams, listed(t.Publish), t.describeGroups(), len(t.Fetch))
+	for _, more := range []struct{ name, value string }{{"jti", t.JTI}, {"kid", t.KID}, {"jail", t.JailID}} {
+		if more.value != "" {
+			text += "; " + more.name + " " + more.value
+		}
+	}
+	if string(t.Audience) != "null" {
+		text += "; aud " + string(t.Audience)
+	}
+	return text
+}
+
+func (t shownToken) describeGroups() string {
+	switch {
+	case t.AnyGroup:
+		return "any group"
+	case len(t.Groups) == 0:
+		return "no group"
+	}
+	return "the groups " + listed(t.Groups)
+}
+
+// listed returns the names with commas, and "none" for none.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// A claimsRead is what the commands read of a token themselves.
+type claimsRead struct {
+	JailID   string         `json:"jailId"`
+	Audience jsontext.Value `json:"aud"`
+}
+
+func readClaims(token string) (said claimsRead) {
+	_ = json.Unmarshal(segment(token, 1), &said) // what is wrong with a token, a directory says
+	return said
+}
+
+// segment returns a part of a token, decoded as far as it can be.
+func segment(token string, n int) []byte {
+	parts := strings.Split(token, ".")
+	if n >= len(parts) {
+		return nil
+	}
+	raw, _ := base64.RawURLEncoding.DecodeString(parts[n])
+	return raw
+}
+
+// checkToken asks a directory that has nothing but the client with its keys, in the jail that the token
+// names, so that the answer is a gateway's own.
+func checkToken(ctx context.Context, clientID, token string, keys []auth.NewKey) (*auth.Principal, error) {
 	limits := config.Default().Limits
 	d, err := auth.Open(ctx, memory.New(), auth.Options{
-		MaxJails: 1, MaxClientsPerJail: 1, AddressAttempts: 1, ClientAttempts: 1,
+		MaxJails: 2, MaxClientsPerJail: 1, AddressAttempts: 1, ClientAttempts: 1, MaxRevokedTokens: 1,
 		FilterLimits: fdsl.Limits{Bytes: int(limits.FilterBytes), Depth: limits.FilterDepth, Nodes: config.FilterNodes},
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.EnsureRoot(ctx, clientID, auth.NewSecret().Reveal()); err != nil {
+	jail := cmp.Or(readClaims(token).JailID, "jail")
+	if jail == auth.RootJailID {
+		_, err = d.EnsureRoot(ctx, clientID, auth.NewSecret().Reveal())
+	} else {
+		_, _, err = d.CreateJail(ctx, jail, "", clientID)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if _, err := d.SetPublicKey(ctx, d.JailUID(auth.RootJailID), clientID, key); err != nil {
+	if _, err := d.SetKeys(ctx, d.JailUID(jail), clientID, keys, 0); err != nil {
 		return nil, err
 	}
 	p, err := d.Token(clientID, token, "", netip.Addr{})

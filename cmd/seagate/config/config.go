@@ -29,6 +29,8 @@ type Config struct {
 	Groups    Groups
 	Quotas    Quotas
 	Audit     Audit
+	Tokens    Tokens
+	JWKS      JWKS
 	Limits    Limits
 	Startup   Startup
 	Shutdown  Shutdown
@@ -144,6 +146,20 @@ type Audit struct {
 	EntriesPerMinute int // of one jail
 }
 
+// Tokens is what the tokens of all clients must be.
+type Tokens struct {
+	Audience    string        // empty: not checked
+	MaxLifetime time.Duration // 0: no maximum
+}
+
+// JWKS is which JWK sets the gateway fetches for clients.
+type JWKS struct {
+	Hosts           []string // empty: none
+	PrivateNetworks []string
+	Dir             string // empty: no files
+	Interval        time.Duration
+}
+
 // Limits bounds what a client can make the gateway do or keep.
 type Limits struct {
 	MessageBytes               Size
@@ -169,6 +185,7 @@ type Limits struct {
 	JailSeries                 int
 	PublishesPerSecond         int // 0: no limit
 	QueuedBytes                Size
+	RevokedTokensPerClient     int
 	FilterBytes                Size
 	FilterDepth                int
 	HeaderBytes                Size

@@ -17,6 +17,11 @@ const (
 	// a token against the longest key takes less than a millisecond.
 	RefusalTime = 10 * time.Millisecond
 
+	// JWKSTimeout is the time in which a JWK set must arrive, and JWKSCooldown the least time
+	// between two fetches of one, whoever asks for it.
+	JWKSTimeout  = 10 * time.Second
+	JWKSCooldown = 30 * time.Second
+
 	// PublishesInFlight bounds the unanswered publish requests of a connection.
 	PublishesInFlight = 256
 	// LingerTimeout is the time in which a client may answer a close frame.

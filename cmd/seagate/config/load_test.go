@@ -243,6 +243,16 @@ max_retention_age = "27h"
 max_retention_bytes = "10MiB"
 max_message_bytes = "11MiB"
 
+[tokens]
+audience = "gateway"
+max_lifetime = "41h"
+
+[jwks]
+hosts = ["login.example.com"]
+private_networks = ["10.1.0.0/16"]
+dir = "/keys"
+interval = "43s"
+
 [audit]
 disabled = true
 retention_age = "37h"
@@ -273,6 +283,7 @@ filter_steps = 77_000
 fields_per_definition = 67
 header_bytes = "65KiB"
 filter_bytes = "17KiB"
+revoked_tokens_per_client = 1001
 filter_depth = 33
 streams_per_jail = 68
 clients_per_jail = 69
@@ -341,6 +352,10 @@ func want() *config.Config {
 			Disk: 7 * config.MiB, Memory: 8 * config.MiB, Definitions: 9 * config.MiB, Groups: 401, MessageIDs: 402,
 			MaxRetentionAge: 27 * time.Hour, MaxRetentionBytes: 10 * config.MiB, MaxMessageBytes: 11 * config.MiB,
 		},
+		Tokens: config.Tokens{Audience: "gateway", MaxLifetime: 41 * time.Hour},
+		JWKS: config.JWKS{
+			Hosts: []string{"login.example.com"}, PrivateNetworks: []string{"10.1.0.0/16"}, Dir: "/keys", Interval: 43 * time.Second,
+		},
 		Audit: config.Audit{Disabled: true, RetentionAge: 37 * time.Hour, RetentionBytes: 12 * config.MiB, EntriesPerMinute: 403},
 		Limits: config.Limits{
 			MessageBytes:               2 * config.MiB,
@@ -354,6 +369,7 @@ func want() *config.Config {
 			FieldsPerDefinition:        67,
 			HeaderBytes:                65 * config.KiB,
 			FilterBytes:                17 * config.KiB,
+			RevokedTokensPerClient:     1001,
 			FilterDepth:                33,
 			StreamsPerJail:             68,
 			ClientsPerJail:             69,

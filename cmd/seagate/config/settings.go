@@ -87,6 +87,8 @@ func (c *Config) sections() []section {
 		{"groups", "Consumer groups.", c.Groups.settings()},
 		{"quotas", "What each jail may have, unless something else is set for it with `seagate jails quota`; 0 is no bound. See limits.streams_per_jail and limits.clients_per_jail too. The root jail has no other quotas than those two, unless they are set for it.", c.Quotas.settings()},
 		{"audit", "The stream $audit of the root jail, in which the gateway notes what administrators do; see `seagate audit`.", c.Audit.settings()},
+		{"tokens", "What the tokens of all clients must be, beside what a client asks for its own with `seagate clients tokens`.", c.Tokens.settings()},
+		{"jwks", "JWK sets that the gateway fetches, for clients that have their public keys there; see `seagate clients keys`.", c.JWKS.settings()},
 		{"limits", "What a client can make the gateway do or keep. Each limit has a counter among the metrics.", append(c.Limits.ofMessages(), c.Limits.ofAmounts()...)},
 		{"startup", "How the gateway starts.", c.Startup.settings()},
 		{"shutdown", "How the gateway stops on SIGTERM.", c.Shutdown.settings()},
@@ -141,6 +143,28 @@ func (t *TLS) settings() []setting {
 			`Certificates of the authorities, PEM, that sign the certificates of clients. With it, clients must present one, to the public and the lines listener, beside their credentials.`),
 		choice("client_auth", &t.ClientAuth, RequireCertificate, []ClientAuth{RequireCertificate, AcceptCertificate},
 			`Whether a client must present a certificate. If it is optional, only one that is presented is verified.`),
+	}
+}
+
+func (t *Tokens) settings() []setting {
+	return []setting{
+		text("audience", &t.Audience, "", nil,
+			`What the claim aud of every token must be, or have among its members. Without it aud is not checked. It keeps the tokens of one installation from another that has the same keys.`),
+		duration("max_lifetime", &t.MaxLifetime, 0, 0, 100*365*24*time.Hour,
+			`Longest time from the claim iat of a token, which must then be there, to exp; 0 is no maximum.`),
+	}
+}
+
+func (j *JWKS) settings() []setting {
+	return []setting{
+		list("hosts", &j.Hosts, []string{}, origin.Check,
+			`Hosts whose JWK sets clients may have their keys in, such as "login.example.com", "*.example.com" or, with another port than 443, "login.example.com:8443". Without any, no URLs are fetched.`),
+		list("private_networks", &j.PrivateNetworks, []string{}, forwarded.Check,
+			`Networks of private addresses, such as "10.1.0.0/16", that those hosts may have. All others must have public addresses.`),
+		text("dir", &j.Dir, "", nil,
+			`Folder of JWK sets that clients may have their keys in, as "file:NAME". Without it there are none.`),
+		duration("interval", &j.Interval, 5*time.Minute, time.Second, 24*time.Hour,
+			`Time between two fetches of a JWK set. A token that names an unknown key makes the gateway fetch earlier, at most every 30 s.`),
 	}
 }
 
@@ -317,6 +341,8 @@ func (l *Limits) ofMessages() []setting {
 			`Size of a stream's header.`),
 		size("filter_bytes", &l.FilterBytes, 16*KiB, 64, 32*KiB,
 			`Size of the filter in a token.`),
+		count("revoked_tokens_per_client", &l.RevokedTokensPerClient, 1_000, 1, 10_000,
+			`Single tokens of one client that are revoked and have not expired.`),
 		count("filter_depth", &l.FilterDepth, 32, 1, 1_000,
 			`Depth of nested nodes in a filter.`),
 		count("filter_steps", &l.FilterSteps, 10_000, 100, 100_000_000,

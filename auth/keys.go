@@ -1,0 +1,215 @@
+package auth
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A NewKey is a public key that a client is to have.
+type NewKey struct {
+	PEM string
+	KID string // the name that the headers of tokens have for it; "" for none
+}
+
+// A Key describes a public key of a client.
+type Key struct {
+	ID    string // the kid or, without one, the thumbprint (RFC 7638)
+	KID   string
+	PEM   string    // as it was registered
+	Until time.Time // when the key ends; zero if it does not
+
+	// NeedsJailID is true if a client of the same id in another jail holds the key too, and had it
+	// first. The key then verifies only tokens whose claim jailId names its jail.
+	NeedsJailID bool
+}
+
+func (k heldKey) view() Key {
+	return Key{ID: k.id(), KID: k.kid, PEM: k.record.PEM, Until: k.record.Until, NeedsJailID: k.inert}
+}
+
+func (k *keyCredential) id() string {
+	if k.kid != "" {
+		return k.kid
+	}
+	return thumbprint(k.public)
+}
+
+// thumbprint returns the JWK thumbprint of a key (RFC 7638).
+func thumbprint(key *rsa.PublicKey) string {
+	e := base64.RawURLEncoding.EncodeToString(exponentBytes(key.E))
+	n := base64.RawURLEncoding.EncodeToString(key.N.Bytes())
+	sum := sha256.Sum256([]byte(`{"e":"` + e + `","kty":"RSA","n":"` + n + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// exponentBytes returns the exponent without leading zeros, the highest byte first.
+func exponentBytes(e int) (b []byte) {
+	for ; e > 0; e >>= 8 {
+		b = append(b, byte(e))
+	}
+	slices.Reverse(b)
+	return b
+}
+
+func checkKID(kid string) error {
+	if len(kid) > MaxKID || !printable(kid) {
+		return fmt.Errorf("%w: its kid must be UTF-8 without control characters, at most %d bytes", ErrInvalidKey, MaxKID)
+	}
+	return nil
+}
+
+// SetPublicKey makes the RSA public key, in PEM, the only one that verifies the client's tokens, or
+// clears all of them if pem is "". Tokens of the others are revoked. Registering the same key again
+// changes nothing. It fails with ErrClientNotFound, ErrInvalidKey or ErrTooManyKeys.
+func (d *Directory) SetPublicKey(ctx context.Context, jailUID, id, pem string) (Client, error) {
+	var keys []NewKey
+	if pem != "" {
+		keys = []NewKey{{PEM: pem}}
+	}
+	return d.SetKeys(ctx, jailUID, id, keys, 0)
+}
+
+// SetKeys makes the keys the only ones that verify the client's tokens. The others, and what is open
+// with their tokens, end after the time keep, at most MaxKeep. A key that is registered already
+// stays. It fails like SetPublicKey.
+func (d *Directory) SetKeys(ctx context.Context, jailUID, id string, keys []NewKey, keep time.Duration) (Client, error) {
+	if err := checkNewKeys(keys); err != nil {
+		return Client{}, err
+	}
+	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
+		return d.setKeys(r, id, keys, keep)
+	})
+}
+
+// setKeys makes the keys those of the record. The others end after the time keep.
+func (d *Directory) setKeys(r *clientRecord, id string, keys []NewKey, keep time.Duration) error {
+	r.JWKS = nil
+	var next, kept []keyRecord
+	for _, k := range keys {
+		record, err := d.newKeyRecord(id, r.UID, k, next)
+		if err != nil {
+			return err
+		}
+		next = append(next, record)
+	}
+	for _, old := range r.Keys {
+		if endsAt(&old, keep) && !slices.ContainsFunc(next, old.replaces) {
+			kept = append(kept, old)
+		}
+	}
+	r.Keys = append(kept, next...)
+	return checkKeyCount(r.Keys)
+}
+
+// AddKey registers a key beside those that the client has. One with the same kid is replaced, and its
+// tokens are revoked. It fails like SetPublicKey.
+func (d *Directory) AddKey(ctx context.Context, jailUID, id string, key NewKey) (Client, error) {
+	if err := checkNewKeys([]NewKey{key}); err != nil {
+		return Client{}, err
+	}
+	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
+		others := slices.Clone(r.Keys)
+		added, err := d.newKeyRecord(id, r.UID, key, nil)
+		if err != nil {
+			return err
+		}
+		others = slices.DeleteFunc(others, added.replaces)
+		r.Keys, r.JWKS = append(others, added), nil
+		return checkKeyCount(r.Keys)
+	})
+}
+
+// EndKey ends the client's key with the id after the time keep, at most MaxKeep, and then what is open
+// with its tokens. It fails with ErrClientNotFound or ErrKeyNotFound.
+func (d *Directory) EndKey(ctx context.Context, jailUID, id, keyID string, keep time.Duration) (Client, error) {
+	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
+		at := slices.IndexFunc(r.Keys, func(k keyRecord) bool { return k.id() == keyID })
+		if at < 0 {
+			return ErrKeyNotFound
+		}
+		r.Keys = slices.Clone(r.Keys)
+		r.Keys[at].Until = time.Time{} // a later end than before is allowed
+		if !endsAt(&r.Keys[at], keep) {
+			r.Keys = slices.Delete(r.Keys, at, at+1)
+		}
+		return nil
+	})
+}
+
+// endsAt lets the key end after the time keep, unless it ends before. It reports whether the key is
+// still valid then.
+func endsAt(k *keyRecord, keep time.Duration) bool {
+	if keep = min(keep, MaxKeep); keep <= 0 {
+		return false
+	}
+	if until := time.Now().Add(keep).UTC(); k.Until.IsZero() || until.Before(k.Until) {
+		k.Until = until
+	}
+	return true
+}
+
+// replaces reports whether the client cannot have both keys: they have the same kid, or are the same
+// key without one.
+func (r keyRecord) replaces(other keyRecord) bool { return r.id() == other.id() }
+
+// id is as keyCredential.id.
+func (r keyRecord) id() string {
+	if r.KID != "" {
+		return r.KID
+	}
+	public, err := parsePublicKey(r.PEM)
+	if err != nil {
+		return ""
+	}
+	return thumbprint(public)
+}
+
+func checkNewKeys(keys []NewKey) error {
+	for i, k := range keys {
+		if _, err := parsePublicKey(k.PEM); err != nil {
+			return err
+		}
+		if err := checkKID(k.KID); err != nil {
+			return err
+		}
+		for _, other := range keys[:i] {
+			if (keyRecord{PEM: k.PEM, KID: k.KID}).replaces(keyRecord{PEM: other.PEM, KID: other.KID}) {
+				return fmt.Errorf("%w: two keys have the kid %q", ErrInvalidKey, k.KID)
+			}
+		}
+	}
+	return nil
+}
+
+func checkKeyCount(keys []keyRecord) error {
+	if len(keys) > MaxKeysPerClient {
+		return fmt.Errorf("%w: a client may have %d keys, with those that are to end", ErrTooManyKeys, MaxKeysPerClient)
+	}
+	return nil
+}
+
+// newKeyRecord returns the record of a key for one of the clients with the id. It depends on the keys
+// of the others; more are those that the client is to have besides.
+func (d *Directory) newKeyRecord(id, clientUID string, key NewKey, more []keyRecord) (keyRecord, error) {
+	public, err := parsePublicKey(key.PEM)
+	if err != nil {
+		return keyRecord{}, err
+	}
+	record, others := keyRecord{PEM: key.PEM, KID: key.KID}, len(more)
+	for _, k := range d.withID(id).keys {
+		if k.principal.ClientUID == clientUID || k.inert {
+			continue
+		}
+		others++
+		record.Inert = record.Inert || k.public.Equal(public)
+	}
+	if others >= MaxKeysPerID && !record.Inert {
+		return keyRecord{}, ErrTooManyKeys
+	}
+	return record, nil
+}
