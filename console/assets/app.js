@@ -184,7 +184,7 @@ const brand = () => h("a", { class: "brand", href: "#/" }, h("img", { src: "icon
 function drawShell() {
   const who = session();
   navigation = h("nav", { class: "nav", id: "navigation", "aria-label": "Screens" });
-  side = h("div", { class: "side" }, brand(), navigation,
+  side = h("aside", { class: "side", "aria-label": "Menu" }, brand(), navigation,
     h("div", { class: "who" }, h("div", {}, h("div", { class: "who-name", title: who.clientId }, who.clientId), h("div", { class: "muted" }, who.kind === "token" ? "token" : `jail ${who.jailId}`)),
       h("div", { class: "row" }, h("button", { class: "button button-small grow", type: "button", on: { click: () => setSession(null) } }, icon("logout"), "Sign out"), themeButton())));
   menuButton = iconButton("menu", "Menu", () => (side.classList.contains("open") ? closeNavigation() : openNavigation()));

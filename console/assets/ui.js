@@ -4,13 +4,13 @@ import { icon } from "./icons.js";
 import { isAbort, Problem } from "./api.js";
 
 /**
- * A button. kind is "primary", "danger", "quiet" or nothing. While what click returns is not
+ * A button. kind is "primary", "danger", "quiet", both of them, or nothing. While what click returns is not
  * settled, the button is busy. What it throws is shown as a toast.
  * @param {string} text
  * @param {{kind?: string, icon?: any, small?: boolean, click?: (event: Event) => any, type?: string, disabled?: boolean, label?: string, title?: string}} options
  */
 export function button(text, options = {}) {
-  const classes = ["button", options.kind && `button-${options.kind}`, options.small && "button-small"].filter(Boolean).join(" ");
+  const classes = ["button", ...(options.kind ?? "").split(" ").filter(Boolean).map((k) => `button-${k}`), options.small && "button-small"].filter(Boolean).join(" ");
   return h("button", {
     class: classes, type: options.type ?? "button", disabled: options.disabled ?? false, "aria-label": options.label, title: options.title,
     on: { click: options.click && ((event) => busy(event.currentTarget, () => options.click(event))) },
@@ -135,6 +135,9 @@ export const notice = (kind, ...children) =>
   h("div", { class: `notice notice-${kind}`, role: kind === "danger" ? "alert" : null },
     icon(kind === "danger" ? "error" : kind === "good" ? "check" : kind), h("div", { class: "stack-s" }, children));
 
+/** A text in which `backticks` mark code. @param {string} text */
+const spans = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
+
 /** What is wrong, each part of it, and what to do next. @param {any} error @param {any[]} [more] */
 export function problemNotice(error, ...more) {
   if (!(error instanceof Problem)) return notice("danger", h("strong", {}, "The console failed"), h("p", {}, String(error?.message ?? error)), more);
@@ -142,7 +145,7 @@ export function problemNotice(error, ...more) {
     h("div", { class: "row" }, h("strong", {}, error.title), h("code", { class: "small" }, error.code)),
     h("p", {}, error.message),
     error.errors.length > 0 && h("ul", {}, error.errors.slice(0, 100).map((e) => h("li", {}, e))),
-    error.advice && h("p", {}, h("strong", {}, "What to do: "), error.advice), more);
+    error.advice && h("p", {}, h("strong", {}, "What to do: "), spans(error.advice)), more);
 }
 
 /** Nothing is here, and why. @param {any} name of the icon @param {string} title @param {any} text @param {...any} actions */
@@ -160,7 +163,7 @@ export const loading = (text = "Loading…") => h("p", { class: "loading", role:
  */
 export function table(caption, columns, rows) {
   const css = (c) => [c.numeric && "numeric", c.name && "name"].filter(Boolean).join(" ") || null;
-  return h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": caption },
+  return h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
     h("table", {},
       h("caption", { class: "visually-hidden" }, caption),
       h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c.numeric ? "numeric" : null }, c.hidden ? h("span", { class: "visually-hidden" }, c.heading) : c.heading)))),
@@ -179,11 +182,12 @@ export function sparkline(values, text) {
     svg("polygon", { points: `0,28 ${points.join(" ")} 120,28` }), svg("polyline", { points: points.join(" ") }));
 }
 
-/** Code with a button that copies it. @param {string | (() => string)} text @param {string} what */
-export function codeBlock(text, what, copied) {
+/** Code with a button that copies it. @param {string | (() => string)} text @param {string} what @param {{title?: string, copied?: () => void}} [options] */
+export function codeBlock(text, what, options = {}) {
   const now = () => (typeof text === "function" ? text() : text);
-  return h("div", { class: "code-block" }, h("pre", { tabindex: "0", role: "region", "aria-label": what }, h("code", {}, now())),
-    button("Copy", { small: true, icon: "copy", label: `Copy ${what}`, click: async () => (await copy(now()), copied?.()) }));
+  return h("div", { class: "code-block" }, h("div", { class: "code-head" }, h("span", {}, options.title ?? ""),
+    button("Copy", { small: true, icon: "copy", label: `Copy ${what}`, kind: "quiet", click: async () => (await copy(now()), options.copied?.()) })),
+    h("pre", { tabindex: "0", role: "region", "aria-label": what }, h("code", {}, now())));
 }
 
 /** Copies a text and says so. @param {string} text */
@@ -215,7 +219,7 @@ export function toast(content, kind = "good") {
 export function toastProblem(error) {
   const problem = error instanceof Problem ? error : { title: "The console failed", message: String(error?.message ?? error), errors: [], advice: "" };
   toast([h("strong", {}, problem.title), h("p", { class: "small" }, problem.message), problem.errors.slice(0, 3).map((e) => h("p", { class: "small mono" }, e)),
-    problem.advice && h("p", { class: "small muted" }, problem.advice)], "danger");
+    problem.advice && h("p", { class: "small muted" }, spans(problem.advice))], "danger");
 }
 
 /** Says something aloud without showing it. @param {string} text */

@@ -84,13 +84,13 @@ function drawSteps(view, list, streams, first) {
 /** @param {import("../app.js").View} view */
 function drawExample(view, root, streams) {
   const names = streams.filter((s) => !s.name.endsWith(".dead")).map((s) => s.name);
-  const stream = select(names.length ? names : ["boiler_data"]);
+  const stream = select(names.length ? names : ["boiler_data"], { value: streams.find((s) => s.lastSeq > 0 && names.includes(s.name))?.name });
   const url = input({ class: "code", value: gatewayUrl, inputmode: "url" });
   const code = h("div", {});
   let language = "JavaScript";
   const draw = () => {
     const text = snippets[language]({ url: url.value.replace(/\/+$/, ""), stream: stream.value, client: view.session.clientId });
-    fill(code, codeBlock(text, `the ${language} snippet`, () => (done.copied = true)));
+    fill(code, codeBlock(text, `the ${language} snippet`, { title: language === "Command line" ? "Shell" : language, copied: () => (done.copied = true) }));
   };
   stream.addEventListener("change", draw);
   url.addEventListener("input", draw);

@@ -1,9 +1,9 @@
 // A playground for tokens and filters. The gateway says what they mean: nothing is evaluated
 // here, and nothing leaves the gateway.
 import { h, fill } from "../dom.js";
-import { call, isAbort } from "../api.js";
+import { call, isAbort, streamPath } from "../api.js";
 import { count, json, plural } from "../format.js";
-import { busy, button, field, input, notice, problemNotice, segments } from "../ui.js";
+import { badge, busy, button, field, input, notice, problemNotice, segments } from "../ui.js";
 import { claimsOf } from "../login.js";
 import { filterTree } from "./filtertree.js";
 
@@ -29,15 +29,18 @@ export default function playground(view) {
   const idle = () => fill(result, h("h2", {}, "What the gateway says"), h("p", { class: "muted" }, "Evaluate a filter or a token for a message, and each node is shown with what it is for that message."));
 
   const evaluate = async () => {
+    const heading = h("h2", {}, "What the gateway says");
+    const payload = `"payload":${message.value.trim() || "null"}`;
     try {
-      const who = kind === "token" ? { token: token.value.trim(), clientId: client.value.trim() } : {};
-      const body = JSON.stringify({ streamName: stream.value.trim(), ...who }).slice(0, -1)
-        + (kind === "filter" ? `,"filter":${filter.value.trim() || "null"}` : "") + `,"payload":${message.value.trim() || "null"}}`;
-      const answer = await call("POST", "/filters/evaluate", { raw: body, signal: view.signal });
-      fill(result, h("h2", {}, "What the gateway says"), kind === "token" && tokenPart(answer, token.value.trim()), answer.filter && verdict(answer.filter));
+      if (kind === "filter") {
+        const raw = `{"streamName":${JSON.stringify(stream.value.trim())},"filter":${filter.value.trim() || "null"},${payload}}`;
+        return fill(result, heading, verdict(await call("POST", "/filters/evaluate", { raw, signal: view.signal })));
+      }
+      const raw = `{"token":${JSON.stringify(token.value.trim())},"clientId":${JSON.stringify(client.value.trim())},${payload}}`;
+      fill(result, heading, bearer(await call("POST", streamPath(stream.value.trim(), "explain"), { raw, signal: view.signal }), token.value.trim()));
     } catch (error) {
       if (isAbort(error)) throw error;
-      fill(result, h("h2", {}, "What the gateway says"), problemNotice(error));
+      fill(result, heading, problemNotice(error));
     }
   };
   fill(view.root,
@@ -62,17 +65,19 @@ function verdict(x) {
     h("p", { class: "muted small" }, `The verdict took ${plural(x.steps, "step")}.`, x.omitted > 0 && ` ${count(x.omitted)} nodes are not shown.`));
 }
 
-/** What a token says, and what the gateway says about it. */
-function tokenPart(answer, token) {
-  const { token: said } = answer;
+/** What would happen to the message on its way to the bearer of a token, step by step. */
+function bearer(answer, token) {
   let claims = null;
   try {
     claims = claimsOf(token);
   } catch {
-    claims = null; // then the gateway has said so
+    claims = null; // then the gateway says so
   }
   return h("div", { class: "stack" },
-    said?.valid ? notice("good", h("p", {}, h("strong", {}, "The gateway accepts the token.")), said.expires && h("p", {}, `It expires ${new Date(said.expires).toLocaleString("en-GB")}.`))
-      : notice("danger", h("p", {}, h("strong", {}, "The gateway refuses the token. "), said?.reason ?? "")),
-    claims && h("div", { class: "stack-s" }, h("h3", {}, "Claims"), h("div", { class: "code-block" }, json(JSON.stringify(claims)))));
+    notice({ yes: "good", no: "warning" }[answer.verdict] ?? "info", h("p", {}, h("strong", {}, answer.summary))),
+    h("ol", { class: "verdicts" }, answer.steps.map((s) => h("li", { class: "stack-s" },
+      h("div", { class: "row" }, badge({ yes: "Yes", no: "No", waiting: "Waiting", unknown: "Unknown" }[s.verdict] ?? s.verdict, { yes: "good", no: "danger", waiting: "info" }[s.verdict] ?? ""), h("span", {}, s.message)),
+      s.errors?.length > 0 && h("ul", { class: "mono small" }, s.errors.map((e) => h("li", {}, e))),
+      s.filter && filterTree(s.filter)))),
+    claims && h("details", {}, h("summary", {}, "Claims of the token"), h("div", { class: "code-block" }, json(JSON.stringify(claims)))));
 }

@@ -21,7 +21,12 @@ function leaf(f, type, label) {
   if (type === "enum") control = select([...(f.optional ? [["", "(left out)"]] : []), ...f.enum], {});
   else control = input({ class: numeric(type) || type === "date" ? "code" : null, inputmode: type === "integer" ? "numeric" : type === "float" ? "decimal" : null, placeholder: type === "date" ? "2026-01-31T12:00:00Z" : f.optional ? "left out" : null });
   const element = field(label, control, { kind: type + (f.optional ? ", optional" : "") });
-  if (type === "date") element.append(h("div", {}, button("Now", { small: true, kind: "quiet", label: `Set ${f.name ?? "the date"} to now`, click: () => (control.value = new Date().toISOString().slice(0, 19) + "Z") })));
+  if (type === "date") {
+    const now = button("Now", { label: `Set ${f.name ?? "the date"} to now`, click: () => (control.value = new Date().toISOString().slice(0, 19) + "Z") });
+    const place = h("div", { class: "with-button" });
+    control.replaceWith(place);
+    place.append(control, now);
+  }
   return {
     element,
     text: () => (f.optional && control.value === "" ? null : scalar(type, control.value)),

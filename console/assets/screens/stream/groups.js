@@ -2,7 +2,7 @@
 import { h, fill } from "../../dom.js";
 import { call, exchange, get, isAbort, Problem, streamPath, withTexts } from "../../api.js";
 import { ago, count, duration, json, plural, short, time } from "../../format.js";
-import { badge, button, confirmTyped, dialog, empty, field, input, notice, problemNotice, select, sparkline, table, toast } from "../../ui.js";
+import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, notice, problemNotice, select, sparkline, table, toast } from "../../ui.js";
 import { link } from "../../app.js";
 
 /** Groups on a page. */
@@ -43,7 +43,7 @@ export default async function groups(view) {
     const heading = h("div", { class: "card-head" }, h("h2", { id: "groups-title" }, "Groups"), h("span", { class: "muted small" }, "Members of a group share the messages."));
     if (page.groups.length === 0) return fill(list, heading, empty("clients", "No groups", ["A group begins with its first member, for example with ", h("code", {}, `seagate subscribe ${view.name} --group UUID`), "."]));
     fill(list, heading, table("Groups", [
-      { heading: "Group", name: true, cell: (g) => h("div", {}, h("code", {}, nameOf(g)), h("div", { class: "muted small" }, `client ${g.clientId}`, g.abandoned && [" ", badge("Abandoned", "warning")])) },
+      { heading: "Group", name: true, cell: (g) => h("div", {}, h("code", { class: "whole" }, nameOf(g)), h("div", { class: "muted small" }, `client ${g.clientId}`, g.abandoned && [" ", badge("Abandoned", "warning")])) },
       { heading: "Members", numeric: true, cell: (g) => (g.members ? count(g.members) : badge("None", g.lag ? "warning" : "")) },
       { heading: "Lag", numeric: true, cell: (g) => [h("div", { class: "strong" }, short(g.lag)), h("div", { class: "muted small" }, g.lag ? duration(g.lagSeconds) : "up to date")] },
       { heading: "Trend", cell: (g) => trend(g, lags.get(g.clientId + " " + nameOf(g))) },
@@ -52,7 +52,7 @@ export default async function groups(view) {
       { heading: "Dead", numeric: true, cell: (g) => (g.deadLettered ? h("span", { class: "danger strong" }, count(g.deadLettered)) : "0") },
       { heading: "Lost", numeric: true, cell: (g) => (g.lost ? h("span", { class: "danger strong" }, count(g.lost)) : "0") },
       { heading: "Active", cell: (g) => h("span", { class: "muted small" }, time(g.lastActive, ago)) },
-      ...(mayMove ? [{ heading: "Actions", hidden: true, cell: (g) => h("div", { class: "row actions" }, button("Move", { small: true, label: `Move group ${nameOf(g)}`, click: () => move(g, load) }), button("Forget", { small: true, kind: "quiet", label: `Forget group ${nameOf(g)}`, click: () => forget(g, load) })) }] : []),
+      ...(mayMove ? [{ heading: "Actions", hidden: true, cell: (g) => h("div", { class: "row actions" }, button("Move", { small: true, label: `Move group ${nameOf(g)}`, click: () => move(g, load) }), iconButton("trash", `Forget group ${nameOf(g)}`, () => forget(g, load))) }] : []),
     ], page.groups),
     (page.next !== null || after) && h("div", { class: "pager" }, h("span", {}, plural(page.groups.length, "group") + " on this page"), h("div", { class: "row" },
       button("Previous", { small: true, disabled: !after, click: () => turn(before.pop() ?? null) }), button("Next", { small: true, disabled: page.next === null, click: () => (before.push(after), turn(page.next)) }))));

@@ -1,0 +1,195 @@
+// What people do with the console: with a keyboard alone, with few rights, with a token, and
+// while the gateway restarts or no longer accepts their credentials.
+
+import assert from "node:assert/strict";
+import { accessible, api, browserTest, eventually, gateway, newSigner, startGateway, useBrowser } from "./harness.mjs";
+import { consoleURL, define, enter, group, heading, leaveGroupBehind, publish } from "./console.mjs";
+
+useBrowser();
+
+browserTest("what a login is refused for is said", async ({ open }) => {
+  const page = await open(consoleURL(gateway), { expect: [/401/] });
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
+  await page.getByText("Enter the id of a client.").waitFor();
+  await page.getByLabel("Client id").fill(gateway.clientId);
+  await page.getByRole("textbox", { name: "Client secret" }).fill("sea_wrong");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("invalid_credentials").waitFor();
+  await page.getByText("rotate the secret if it is lost").waitFor();
+  await accessible(page, "a refused login");
+  await page.getByRole("textbox", { name: "Client secret" }).fill(gateway.clientSecret);
+  await page.keyboard.press("Enter");
+  await heading(page, "Home");
+  assert.equal(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie + location.href.includes("sea_")), "{}false");
+  await page.reload();
+  await page.getByRole("button", { name: "Log in", exact: true }).waitFor();
+});
+
+// press presses a key until the element that is meant has the focus.
+async function tabTo(page, role, name) {
+  for (let i = 0; i < 80; i++) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate(() => {
+      const e = document.activeElement;
+      return `${e.tagName === "A" ? "link" : e.tagName === "BUTTON" ? "button" : e.tagName === "SELECT" ? "combobox" : "textbox"} ${e.getAttribute("aria-label") ?? e.labels?.[0]?.textContent ?? e.textContent}`;
+    });
+    if (focused.startsWith(`${role} ${name}`)) return;
+  }
+  assert.fail(`the key Tab never reaches the ${role} ${name}`);
+}
+
+browserTest("with a keyboard alone: log in, define, publish what is wrong and then right, and see it come", async ({ open }) => {
+  const page = await open(consoleURL(gateway), { expect: [/400/] });
+  await page.keyboard.type(gateway.clientId);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(gateway.clientSecret);
+  await page.keyboard.press("Enter");
+  await heading(page, "Home");
+  await tabTo(page, "link", "Streams");
+  await page.keyboard.press("Enter");
+  await heading(page, "Streams");
+  await tabTo(page, "button", "Define a stream");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await tabTo(page, "textbox", "Name");
+  await page.keyboard.type("typed");
+  await accessible(page, "the dialog that defines a stream");
+  await page.keyboard.press("Enter");
+  await heading(page, "typed");
+  await tabTo(page, "textbox", "temperature");
+  await page.keyboard.type("hot");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("1.5");
+  await page.keyboard.press("Enter");
+  await page.getByText('expected a number, got the string "hot"').waitFor();
+  await page.getByText("expected an integer, got the number 1.5").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-invalid")), "true");
+  await accessible(page, "a form with problems");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("91.50");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("3001");
+  await page.keyboard.press("Enter");
+  await page.getByText("Published as").waitFor();
+  assert.equal((await api("GET", "/streams/typed")).lastSeq, 1);
+  await tabTo(page, "link", "message 1");
+  await page.keyboard.press("Enter");
+  await page.getByRole("log").getByText('{"temperature":91.50,"pressure":3001}').waitFor();
+  await tabTo(page, "button", "Go live");
+  await page.keyboard.press("Enter");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await publish("typed", { temperature: 1, pressure: 2 });
+  await page.getByRole("log").getByText("#2", { exact: true }).waitFor();
+});
+
+browserTest("a live tail goes on where it was when the gateway restarts", async ({ open }) => {
+  const g = await startGateway({ SEAGATE_CONSOLE_PUBLIC: "true" });
+  await define("tailed", g);
+  await publish("tailed", { temperature: 1, pressure: 1 }, g);
+  const page = await enter(open, "#/streams/tailed/messages", { g, url: `${g.url}/console/`, expect: [/ERR_CONNECTION|WebSocket|Failed to load/] });
+  await page.getByRole("log").getByText("#1", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Go live" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await g.stop();
+  await page.getByText("Connecting again…").waitFor();
+  await g.start();
+  await publish("tailed", { temperature: 2, pressure: 2 }, g);
+  await page.getByText("Live", { exact: true }).waitFor();
+  await publish("tailed", { temperature: 3, pressure: 3 }, g);
+  await page.getByRole("log").getByText("#3", { exact: true }).waitFor();
+  const numbers = await page.locator(".message-seq").allTextContents();
+  assert.deepEqual(numbers, ["#1", "#2", "#3"]);
+});
+
+browserTest("a paused tail is bounded, and says what it leaves out", async ({ open }) => {
+  await define("flooded");
+  const page = await enter(open, "#/streams/flooded/messages?from=latest");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const batch = Array.from({ length: 1000 }, (_, i) => ({ temperature: i, pressure: i }));
+  await api("POST", "/streams/flooded/publish", batch);
+  await page.getByText("dropped by this view: 500").waitFor();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("log").getByText("#1000", { exact: true }).waitFor();
+  assert.equal(await page.locator(".message").count(), 500);
+  assert.equal((await api("GET", "/streams/flooded")).groups, 0, "watching joins no group");
+});
+
+browserTest("a token reads by name, through its filter, and its end is said", async ({ open }) => {
+  await define("filtered");
+  const sign = await newSigner("signer");
+  const filter = { t: "eq", e: [{ t: "path", e: "$.unit" }, { t: "string", e: "C" }] };
+  const bearer = async (seconds) => {
+    const page = await open(consoleURL(gateway) + "#/streams/filtered/messages?from=latest");
+    await page.getByRole("button", { name: "Token" }).click();
+    await page.getByLabel("Client id").fill("signer");
+    await page.getByLabel("Token", { exact: true }).fill(sign(seconds, { mustFanout: true, filter }));
+    await page.getByRole("button", { name: "Log in", exact: true }).click();
+    return page;
+  };
+  const soonOver = await bearer(8);
+  const page = await bearer(600);
+  await page.getByText("Live", { exact: true }).waitFor();
+  assert.deepEqual(await page.getByRole("navigation", { name: "Parts of the stream" }).getByRole("link").allTextContents(), ["Messages"]);
+  await publish("filtered", { temperature: 1, pressure: 1, unit: "F" });
+  await publish("filtered", { temperature: 2, pressure: 2, unit: "C" });
+  await page.getByRole("log").getByText("#2", { exact: true }).waitFor();
+  assert.equal(await page.locator(".message").count(), 1);
+  await soonOver.getByText("token_expired").waitFor();
+  await soonOver.getByText("Connect again with a fresh token.").waitFor();
+  await accessible(soonOver, "an expired token");
+});
+
+browserTest("what one may not do is not offered", async ({ open }) => {
+  await define("readable");
+  const { secret } = await api("POST", "/client", { clientId: "viewer", description: "", rights: { subscribe: ["readable"] } });
+  const page = await enter(open, "#/streams", { id: "viewer", secret, expect: [/401/] });
+  await page.getByRole("link", { name: "readable" }).click();
+  await heading(page, "readable");
+  assert.deepEqual(await page.getByRole("navigation", { name: "Parts of the stream" }).getByRole("link").allTextContents(), ["Messages", "Schema", "Groups"]);
+  for (const name of ["Delete", "Hold", "New version", "Define a stream", "Move"]) assert.equal(await page.getByRole("button", { name }).count(), 0, name);
+  assert.equal(await page.locator("tbody tr").count(), 0);
+  await api("PUT", "/client/viewer");
+  await page.getByText("no longer accepts these credentials").waitFor();
+});
+
+browserTest("a group is moved after a preview and a typed confirmation, and a dead letter is published again", async ({ open }) => {
+  await define("moved");
+  for (let i = 1; i <= 4; i++) await publish("moved", { temperature: i, pressure: i });
+  await leaveGroupBehind("moved");
+  await api("POST", "/streams/moved.dead/define", { version: 1, fields: [], unknownFields: "accept" });
+  await publish("moved.dead", { streamName: "moved", seq: 2, time: "2026-11-21T10:00:00Z", clientId: "root", groupId: group, deliveries: 5, reason: "away", payload: { temperature: 2, pressure: 2 } });
+  const page = await enter(open, "#/streams/moved/groups");
+  await page.getByRole("button", { name: `Move group ${group}` }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Go on from").selectOption("latest");
+  assert.equal(await dialog.getByRole("button", { name: "Move", exact: true }).isDisabled(), true);
+  await dialog.getByRole("button", { name: "Preview" }).click();
+  await dialog.getByText("4 messages will never be delivered to this group.").waitFor();
+  await accessible(page, "the move of a group");
+  await dialog.getByLabel("Type moved to confirm").fill("moved");
+  await dialog.getByRole("button", { name: "Move", exact: true }).click();
+  await page.getByText("Moved the group").waitFor();
+  await eventually("no lag", async () => (await api("GET", "/streams/moved/groups")).groups[0].lag === 0);
+  await page.getByRole("button", { name: "Publish message 2 again" }).click();
+  await page.getByText("Published again as").waitFor();
+  const { messages } = await api("GET", "/streams/moved/messages?from=5");
+  assert.deepEqual(messages.map((m) => m.payload), [{ temperature: 2, pressure: 2 }]);
+});
+
+browserTest("a new version is tried before it is defined", async ({ open }) => {
+  await define("grown");
+  await publish("grown", { temperature: 1, pressure: 1, unit: "F" });
+  const page = await enter(open, "#/streams/grown/schema", { expect: [/40[09]/] });
+  await page.getByRole("button", { name: "New version" }).click();
+  await page.getByLabel("Values of the enum, with commas between them").fill("C, K");
+  await page.getByRole("button", { name: "Try it" }).click();
+  await page.getByText("Not compatible.").waitFor();
+  await page.getByText('expected one of "C", "K", got the string "F"').waitFor();
+  await accessible(page, "a trial");
+  assert.equal((await api("GET", "/streams/grown")).version, 1);
+  await page.getByRole("button", { name: "Define", exact: true }).click();
+  await page.getByText("Version 2 is in force").waitFor();
+  assert.equal((await api("GET", "/streams/grown")).version, 2);
+});
