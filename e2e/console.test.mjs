@@ -193,3 +193,25 @@ browserTest("a new version is tried before it is defined", async ({ open }) => {
   await page.getByText("Version 2 is in force").waitFor();
   assert.equal((await api("GET", "/streams/grown")).version, 2);
 });
+
+browserTest("the playground shows what the gateway says about a filter and a token, node by node", async ({ open }) => {
+  const sign = await newSigner("author");
+  const page = await enter(open, "#/playground", { expect: [/400/] });
+  const result = page.getByRole("region", { name: "What the gateway says" });
+  await page.getByRole("button", { name: "Evaluate" }).last().click();
+  await result.getByText("The message passes.").waitFor();
+  await page.getByLabel("Message").fill('{"pressure": 3002}');
+  await page.getByRole("button", { name: "Evaluate" }).last().click();
+  await result.getByText("The message is kept back.").waitFor();
+  assert.equal(await result.locator(".node-error").count() > 0, true);
+  await accessible(page, "the tree of a filter");
+  await page.getByLabel("Filter").first().fill('{"t": "xor"}');
+  await page.getByRole("button", { name: "Evaluate" }).last().click();
+  await result.getByText("unknown type").waitFor();
+  await page.getByRole("button", { name: "Token" }).click();
+  await page.getByLabel("Token", { exact: true }).fill(sign(600, { streams: ["boiler_data"], filter: { t: "eq", e: [{ t: "path", e: "pressure" }, { t: "number", e: 3002 }] } }));
+  await page.getByLabel("Client id").fill("author");
+  await page.getByRole("button", { name: "Evaluate" }).last().click();
+  await result.getByText("The gateway accepts the token").waitFor();
+  await result.getByText("The message passes.").waitFor();
+});

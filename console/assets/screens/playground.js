@@ -1,10 +1,9 @@
 // A playground for tokens and filters. The gateway says what they mean: nothing is evaluated
 // here, and nothing leaves the gateway.
 import { h, fill } from "../dom.js";
-import { call, isAbort, streamPath } from "../api.js";
+import { call, isAbort } from "../api.js";
 import { count, json, plural } from "../format.js";
-import { badge, busy, button, field, input, notice, problemNotice, segments } from "../ui.js";
-import { claimsOf } from "../login.js";
+import { busy, button, field, input, notice, problemNotice, segments } from "../ui.js";
 import { filterTree } from "./filtertree.js";
 
 const exampleFilter = `{"t": "and", "e": [
@@ -30,14 +29,11 @@ export default function playground(view) {
 
   const evaluate = async () => {
     const heading = h("h2", {}, "What the gateway says");
-    const payload = `"payload":${message.value.trim() || "null"}`;
+    const about = kind === "filter" ? `"filter":${filter.value.trim() || "null"}` : `"token":${JSON.stringify(token.value.trim())},"clientId":${JSON.stringify(client.value.trim())}`;
     try {
-      if (kind === "filter") {
-        const raw = `{"streamName":${JSON.stringify(stream.value.trim())},"filter":${filter.value.trim() || "null"},${payload}}`;
-        return fill(result, heading, verdict(await call("POST", "/filters/evaluate", { raw, signal: view.signal })));
-      }
-      const raw = `{"token":${JSON.stringify(token.value.trim())},"clientId":${JSON.stringify(client.value.trim())},${payload}}`;
-      fill(result, heading, bearer(await call("POST", streamPath(stream.value.trim(), "explain"), { raw, signal: view.signal }), token.value.trim()));
+      const answer = await call("POST", "/filters/evaluate", { raw: `{"streamName":${JSON.stringify(stream.value.trim())},${about},"payload":${message.value.trim() || "null"}}`, signal: view.signal });
+      fill(result, heading, answer.token && tokenVerdict(answer.token, stream.value.trim()), answer.filter ? verdict(answer.filter)
+        : answer.token?.valid && answer.token.mayRead && notice("good", h("p", {}, h("strong", {}, "The message passes: "), "the token has no filter.")));
     } catch (error) {
       if (isAbort(error)) throw error;
       fill(result, heading, problemNotice(error));
@@ -65,19 +61,12 @@ function verdict(x) {
     h("p", { class: "muted small" }, `The verdict took ${plural(x.steps, "step")}.`, x.omitted > 0 && ` ${count(x.omitted)} nodes are not shown.`));
 }
 
-/** What would happen to the message on its way to the bearer of a token, step by step. */
-function bearer(answer, token) {
-  let claims = null;
-  try {
-    claims = claimsOf(token);
-  } catch {
-    claims = null; // then the gateway says so
-  }
+/** What a token says, and what the gateway says about it. */
+function tokenVerdict(t, stream) {
+  const errors = t.filterErrors?.length > 0 && h("ul", {}, t.filterErrors.map((e) => h("li", {}, e)));
   return h("div", { class: "stack" },
-    notice({ yes: "good", no: "warning" }[answer.verdict] ?? "info", h("p", {}, h("strong", {}, answer.summary))),
-    h("ol", { class: "verdicts" }, answer.steps.map((s) => h("li", { class: "stack-s" },
-      h("div", { class: "row" }, badge({ yes: "Yes", no: "No", waiting: "Waiting", unknown: "Unknown" }[s.verdict] ?? s.verdict, { yes: "good", no: "danger", waiting: "info" }[s.verdict] ?? ""), h("span", {}, s.message)),
-      s.errors?.length > 0 && h("ul", { class: "mono small" }, s.errors.map((e) => h("li", {}, e))),
-      s.filter && filterTree(s.filter)))),
-    claims && h("details", {}, h("summary", {}, "Claims of the token"), h("div", { class: "code-block" }, json(JSON.stringify(claims)))));
+    t.valid ? notice("good", h("p", {}, h("strong", {}, "The gateway accepts the token")), h("p", {}, `It expires ${new Date(t.expires).toLocaleString("en-GB")}.`), errors)
+      : notice("danger", h("p", {}, h("strong", {}, "The gateway refuses the token")), h("p", {}, t.reason), errors),
+    t.valid && t.mayRead === false && notice("warning", h("p", {}, h("strong", {}, `Its bearer may not read ${stream}. `), t.reason)),
+    t.claims && h("details", {}, h("summary", {}, "Header and claims"), h("div", { class: "code-block" }, json(JSON.stringify({ header: t.header, claims: t.claims })))));
 }
