@@ -205,7 +205,7 @@ browserTest("the playground shows what the gateway says about a filter and a tok
   await result.getByText("The message is kept back.").waitFor();
   assert.equal(await result.locator(".node-error").count() > 0, true);
   await accessible(page, "the tree of a filter");
-  await page.getByRole("textbox", { name: /^Filter/ }).fill('{"t": "xor"}');
+  await page.getByRole("textbox", { name: /^Filter/ }).fill('{"t": "xor", "e": []}');
   await page.getByRole("button", { name: "Evaluate" }).last().click();
   await result.getByText("unknown type").waitFor();
   await page.getByRole("button", { name: "Token" }).click();
