@@ -95,7 +95,7 @@ export const onReachable = (f) => void watchers.add(f);
 export async function probe() {
   const begun = performance.now();
   const about = await call("GET", "");
-  return { version: about.version, milliseconds: performance.now() - begun };
+  return { version: about.version, modules: about.modules, milliseconds: performance.now() - begun };
 }
 
 /** Returns the messages of a page with their payloads as text, as they were published. @param {string} text of the answer @param {any} page */

@@ -47,7 +47,7 @@ export default function home(view) {
     const first = streams.streams.find((s) => !s.name.endsWith(".dead"));
     drawSteps(view, steps, streams.streams, first);
     const names = streams.streams.map((s) => s.name).join(" ");
-    if (names !== drawn || !example.firstChild) drawExample(view, example, streams.streams);
+    if (names !== drawn || !example.firstChild) drawExample(view, example, streams.streams, about.modules?.find((m) => m.path === "/seagate.js")?.integrity);
     drawn = names;
   });
 }
@@ -82,15 +82,15 @@ function drawSteps(view, list, streams, first) {
 }
 
 /** @param {import("../app.js").View} view */
-function drawExample(view, root, streams) {
+function drawExample(view, root, streams, integrity) {
   const names = streams.filter((s) => !s.name.endsWith(".dead")).map((s) => s.name);
   const stream = select(names.length ? names : ["boiler_data"], { value: streams.find((s) => s.lastSeq > 0 && names.includes(s.name))?.name });
   const url = input({ class: "code", value: gatewayUrl, inputmode: "url" });
   const code = h("div", {});
-  let language = "JavaScript";
+  let language = "Web page";
   const draw = () => {
-    const text = snippets[language]({ url: url.value.replace(/\/+$/, ""), stream: stream.value, client: view.session.clientId });
-    fill(code, codeBlock(text, `the ${language} snippet`, { title: language === "Command line" ? "Shell" : language, copied: () => (done.copied = true) }));
+    const text = snippets[language]({ url: url.value.replace(/\/+$/, ""), stream: stream.value, client: view.session.clientId, integrity });
+    fill(code, codeBlock(text, `the ${language} snippet`, { title: { "Command line": "Shell", "Web page": "HTML" }[language] ?? language, copied: () => (done.copied = true) }));
   };
   stream.addEventListener("change", draw);
   url.addEventListener("input", draw);

@@ -1,13 +1,32 @@
 // Programs to copy, with the URL of this gateway. Secrets are never in them.
 import { shell } from "../format.js";
 
-/** @typedef {{url: string, stream: string, client: string}} Target */
+/** @typedef {{url: string, stream: string, client: string, integrity?: string}} Target integrity is that of /seagate.js */
 
 const quoted = (text) => JSON.stringify(text);
 
 /** @type {Object<string, (target: Target) => string>} */
 export const snippets = {
-  JavaScript: ({ url, stream, client }) => `// Node 22 or a browser. In a browser, use a token in the place of the secret.
+  "Web page": ({ url, stream, client, integrity }) => `<!-- The token comes from your own server, which signs it with the key of the client. -->
+<script type="importmap">
+{
+  "imports": { "seagate-client": ${quoted(url + "/seagate.js")} },
+  "integrity": { ${quoted(url + "/seagate.js")}: ${quoted(integrity ?? "sha384-…")} }
+}
+</script>
+<script type="module">
+  import { connect } from "seagate-client";
+
+  const client = connect(${quoted(url)}, {
+    clientId: ${quoted(client)},
+    token: async () => (await fetch("/seagate-token")).text(),
+  });
+  for await (const { seq, payload } of client.subscribe(${quoted(stream)}, { from: "earliest" })) {
+    console.log(seq, payload); // over reconnects too, nothing missed and nothing twice
+  }
+</script>`,
+
+  JavaScript: ({ url, stream, client }) => `// Node 22, without packages. The module of the snippet for web pages does more.
 const socket = new WebSocket(${quoted(url.replace(/^http/, "ws") + "/api/v1/streams")});
 let id = 0; // the ids of requests count up from 1
 const send = (request) => socket.send(JSON.stringify({ id: ++id, ...request }));
