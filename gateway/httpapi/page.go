@@ -57,9 +57,10 @@ func (q *request) frontPage() (any, error) {
 	}
 	var body bytes.Buffer
 	err := pageTemplate.Execute(&body, struct {
-		URL, Socket string
-		Style       template.CSS
-	}{scheme + "://" + host, "ws" + strings.TrimPrefix(scheme, "http") + "://" + host, template.CSS(pageStyle)})
+		URL    string
+		Module moduleLink
+		Style  template.CSS
+	}{scheme + "://" + host, moduleLinks()[0], template.CSS(pageStyle)})
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,12 @@ package httpapi_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"html"
 	"regexp"
 	"strings"
 	"testing"
 
+	"seagate/clients/js"
 	"seagate/protocol"
 )
 
@@ -20,13 +22,15 @@ func TestPage(t *testing.T) {
 	if a.status != 200 || a.header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
+	text := html.UnescapeString(a.body)
 	for _, want := range []string{
 		"export SEAGATE_URL=" + s.url + "\n",
 		"curl -u CLIENT " + s.url + "/api/v1/streams/boiler_data/publish",
-		`new WebSocket("ws://` + s.addr + `/api/v1/streams")`,
+		`{ "imports": { "seagate-client": "` + s.url + `/seagate.js" },`,
+		js.Modules()[0].Integrity,
 		"quickstart.md",
 	} {
-		if !strings.Contains(a.body, want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("the page has no %s:\n%s", want, a.body)
 		}
 	}
@@ -74,7 +78,7 @@ func TestPageIsForThoseWhoAskForHTML(t *testing.T) {
 func TestPageBehindAProxy(t *testing.T) {
 	s := newServer(t)
 	for _, c := range []struct{ headers, want string }{
-		{"Host: example.com\r\nX-Forwarded-Proto: https\r\n", `wss://example.com/api/v1/streams`},
+		{"Host: example.com\r\nX-Forwarded-Proto: https\r\n", `connect("https://example.com", `},
 		{"Host: [::1]:3104\r\n", "export SEAGATE_URL=http://[::1]:3104\n"},
 		{"Host: a;id\r\n", "export SEAGATE_URL=http://HOST\n"},
 		{"Host: $(id)\r\n", "export SEAGATE_URL=http://HOST\n"},
