@@ -109,7 +109,7 @@ browserTest("token: it is renewed before it expires, and replaced after it has",
   let refused = 0;
   await page.exposeFunction("freshToken", () => {
     asked++;
-    if (!broken) return sign(2.5);
+    if (!broken) return sign(4);
     refused++;
     throw new Error("the server of the page is away");
   });
@@ -117,16 +117,16 @@ browserTest("token: it is renewed before it expires, and replaced after it has",
   const client = newClient(t, g.url, { clientId: g.clientId, clientSecret: g.clientSecret });
   const publishing = publisher(client, "token");
   const renewals = async () => (await reader.events()).filter((e) => e === "renewed").length;
-  await eventually("two renewals", async () => (await renewals()) >= 2);
-  assert.deepEqual((await reader.events()).filter((e) => e !== "renewed"), ["connected"], "it was connected all the time");
-  assert.ok(asked >= 3);
+  await eventually("a renewal before the expiry", async () => (await renewals()) >= 1); // clock.test.mjs says when
+  assert.ok(asked >= 2);
 
   broken = true; // so the token expires
-  await eventually("the expiry", async () => (await reader.events()).includes("token_expired"));
+  const events = async () => (await reader.events()).slice(before);
+  const before = (await reader.events()).length;
+  await eventually("the expiry", async () => (await events()).includes("token_expired"));
   await eventually("an attempt without a token", () => refused >= 2);
   broken = false;
-  const before = (await reader.events()).length;
-  await eventually("a connection with a fresh token", async () => (await reader.events()).slice(before - 1).includes("connected"));
+  await eventually("a connection with a fresh token", async () => (await events()).lastIndexOf("connected") > (await events()).indexOf("token_expired"));
   const published = await publishing.stop();
   await reader.arrived(published);
   count(await reader.got(), published, t);
