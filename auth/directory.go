@@ -104,6 +104,7 @@ type directory struct {
 	revoked   []Revocation // by the change that runs, to be announced after it
 	listeners []func(Revocation)
 	missing   atomic.Pointer[func(JWKSource)]
+	displaced atomic.Pointer[func(jailID, clientID string)]
 
 	addressFailures *attempts
 	clientFailures  *attempts
@@ -189,6 +190,10 @@ func (d *Directory) OnRevoke(f func(Revocation)) {
 // each client of that id whose keys come from a URL. Strangers can cause that, at any rate; f must not
 // wait.
 func (d *Directory) OnMissingKey(f func(JWKSource)) { d.missing.Store(&f) }
+
+// OnDisplaced registers f, which is called with the client that has lost a key, which it had not proven, to
+// a client of another jail that has. f must make no change.
+func (d *Directory) OnDisplaced(f func(jailID, clientID string)) { d.displaced.Store(&f) }
 
 func (d *Directory) missKey(clientID string) {
 	f := d.missing.Load()

@@ -24,12 +24,12 @@
 //     one id have a chosen secret, which bounds what an attempt costs.
 //   - A token is a JWT (RFC 7519), signed RS512 with the private half of a key that the client
 //     registered. A client may have several keys, with names (kid) and ends; package jwks fetches
-//     those of clients that have them at a URL. If several jails have a client of the same id, the key that verifies the
-//     token determines the jail. A key that such a client of another jail registered first
-//     verifies only tokens that name its jail: public keys are public, and a jail that registers the key of
-//     someone else must not get their bearers. The second holder gets no error, because it must
-//     not learn of the first. If both clients belong to one owner, all tokens enter the first
-//     jail.
+//     those of clients that have them at a URL. If several jails
+//     have a client of the same id, the key that verifies the token determines the jail.
+//     Public keys are public, and a jail that registers the key of someone else must not get
+//     their bearers. So a key that a client of another jail holds is registered only with a proof
+//     of its private half (ProveKey); then it is taken from a holder that has not proven it. Two
+//     that have proven it share it, and tokens that name no jail enter that of the first.
 //
 // The claims of a token: "exp" is required and "nbf" is optional, both in seconds and without
 // leeway; "mustFanout" is an optional boolean; "filter" is an optional FDSL tree, which must

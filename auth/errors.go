@@ -32,6 +32,7 @@ var (
 	ErrTooManyJails       = errors.New("auth: there are as many jails as there may be; delete some first")
 	ErrTooManyKeys        = errors.New("auth: too many public keys are registered for clients with this id; register it with a client of another id")
 	ErrKeyNotFound        = errors.New("auth: the client has no key of this id; list its keys")
+	ErrKeyTaken           = errors.New("auth: a client with this id in another jail has registered this key; prove that its private half is yours: give `seagate clients key` the file of the private key, which it does not send, or send a proof")
 	ErrTooManyJWKS        = errors.New("auth: too many clients of this jail have their keys at a URL; let some share a client, or register keys")
 	ErrTooManyRevoked     = errors.New("auth: the client has as many revoked tokens as it may have")
 	ErrInvalidTokenID     = errors.New("auth: not usable as the id of a token")

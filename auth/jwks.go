@@ -148,7 +148,7 @@ func (d *Directory) SetKeysURL(ctx context.Context, jailUID, id, url string, kee
 		if d.jwksOf(jailUID) >= MaxJWKSPerJail {
 			return ErrTooManyJWKS
 		}
-		if err := d.setKeys(r, id, nil, keep); err != nil {
+		if err := d.setKeys(ctx, r, owner{jailUID, id}, nil, keep); err != nil {
 			return err
 		}
 		r.JWKS = &jwksRecord{url}
@@ -168,8 +168,8 @@ func (d *Directory) AdoptKeys(ctx context.Context, source JWKSource, keys []NewK
 		next = slices.DeleteFunc(next, func(k keyRecord) bool { return k.Until.IsZero() })
 		refused = 0
 		for _, k := range keys {
-			record, err := d.newKeyRecord(source.ClientID, r.UID, k, next)
-			if err != nil || record.Inert {
+			record, err := d.newKeyRecord(ctx, r, owner{source.JailUID, source.ClientID}, k, next)
+			if err != nil {
 				refused++
 				continue
 			}

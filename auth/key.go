@@ -123,6 +123,8 @@ type keyRecord struct {
 	KID string `json:"kid,omitzero"`
 	// Until is when the key ends; zero is never.
 	Until time.Time `json:"until,omitzero"`
+	// Proven is true if who registered the key has proven to have its private half.
+	Proven bool `json:"proven,omitzero"`
 	// Inert is true if a client of the same id in another jail had the same key first. Tokens that
 	// name no jail belong to that client. See the package comment.
 	Inert bool `json:"inert,omitzero"`

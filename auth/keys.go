@@ -8,12 +8,20 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"seagate/storage"
 )
 
 // A NewKey is a public key that a client is to have.
 type NewKey struct {
 	PEM string
 	KID string // the name that the headers of tokens have for it; "" for none
+
+	// Proof shows that who registers the key has its private half: see ProveKey. It may be "", unless a
+	// client of the same id in another jail holds the key.
+	Proof string
+
+	proven bool // whatever Proof is
 }
 
 // A Key describes a public key of a client.
@@ -23,13 +31,15 @@ type Key struct {
 	PEM   string    // as it was registered
 	Until time.Time // when the key ends; zero if it does not
 
+	// Proven is true if who registered the key has proven to have its private half.
+	Proven bool
 	// NeedsJailID is true if a client of the same id in another jail holds the key too, and had it
 	// first. The key then verifies only tokens whose claim jailId names its jail.
 	NeedsJailID bool
 }
 
 func (k heldKey) view() Key {
-	return Key{ID: k.id(), KID: k.kid, PEM: k.record.PEM, Until: k.record.Until, NeedsJailID: k.inert}
+	return Key{ID: k.id(), KID: k.kid, PEM: k.record.PEM, Until: k.record.Until, Proven: k.record.Proven, NeedsJailID: k.inert}
 }
 
 func (k *keyCredential) id() string {
@@ -65,7 +75,7 @@ func checkKID(kid string) error {
 
 // SetPublicKey makes the RSA public key, in PEM, the only one that verifies the client's tokens, or
 // clears all of them if pem is "". Tokens of the others are revoked. Registering the same key again
-// changes nothing. It fails with ErrClientNotFound, ErrInvalidKey or ErrTooManyKeys.
+// changes nothing. It fails with ErrClientNotFound, ErrInvalidKey, ErrTooManyKeys or ErrKeyTaken.
 func (d *Directory) SetPublicKey(ctx context.Context, jailUID, id, pem string) (Client, error) {
 	var keys []NewKey
 	if pem != "" {
@@ -76,22 +86,25 @@ func (d *Directory) SetPublicKey(ctx context.Context, jailUID, id, pem string) (
 
 // SetKeys makes the keys the only ones that verify the client's tokens. The others, and what is open
 // with their tokens, end after the time keep, at most MaxKeep. A key that is registered already
-// stays. It fails like SetPublicKey.
+// stays. It fails like SetPublicKey, or with ErrInvalidProof.
+//
+// A client of the same id in another jail that holds one of the keys without having proven it loses it
+// to one who proves it. Two who have proven it share it: see Key.NeedsJailID.
 func (d *Directory) SetKeys(ctx context.Context, jailUID, id string, keys []NewKey, keep time.Duration) (Client, error) {
 	if err := checkNewKeys(keys); err != nil {
 		return Client{}, err
 	}
 	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
-		return d.setKeys(r, id, keys, keep)
+		return d.setKeys(ctx, r, owner{jailUID, id}, keys, keep)
 	})
 }
 
 // setKeys makes the keys those of the record. The others end after the time keep.
-func (d *Directory) setKeys(r *clientRecord, id string, keys []NewKey, keep time.Duration) error {
+func (d *Directory) setKeys(ctx context.Context, r *clientRecord, of owner, keys []NewKey, keep time.Duration) error {
 	r.JWKS = nil
 	var next, kept []keyRecord
 	for _, k := range keys {
-		record, err := d.newKeyRecord(id, r.UID, k, next)
+		record, err := d.newKeyRecord(ctx, r, of, k, next)
 		if err != nil {
 			return err
 		}
@@ -107,14 +120,14 @@ func (d *Directory) setKeys(r *clientRecord, id string, keys []NewKey, keep time
 }
 
 // AddKey registers a key beside those that the client has. One with the same kid is replaced, and its
-// tokens are revoked. It fails like SetPublicKey.
+// tokens are revoked. It fails like SetKeys, and displaces others likewise.
 func (d *Directory) AddKey(ctx context.Context, jailUID, id string, key NewKey) (Client, error) {
 	if err := checkNewKeys([]NewKey{key}); err != nil {
 		return Client{}, err
 	}
 	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
 		others := slices.Clone(r.Keys)
-		added, err := d.newKeyRecord(id, r.UID, key, nil)
+		added, err := d.newKeyRecord(ctx, r, owner{jailUID, id}, key, nil)
 		if err != nil {
 			return err
 		}
@@ -193,23 +206,75 @@ func checkKeyCount(keys []keyRecord) error {
 	return nil
 }
 
-// newKeyRecord returns the record of a key for one of the clients with the id. It depends on the keys
-// of the others; more are those that the client is to have besides.
-func (d *Directory) newKeyRecord(id, clientUID string, key NewKey, more []keyRecord) (keyRecord, error) {
+// An owner is the client that is to have a key. Its jail need not exist yet.
+type owner struct{ jailUID, clientID string }
+
+// newKeyRecord returns the record of a key that a client, whose record r is, is to have; more are those
+// that it is to have besides. It depends on the keys of the other clients with the id, and displaces
+// those who hold the key without having proven it if this one has. Only a change calls it.
+func (d *Directory) newKeyRecord(ctx context.Context, r *clientRecord, of owner, key NewKey, more []keyRecord) (keyRecord, error) {
 	public, err := parsePublicKey(key.PEM)
 	if err != nil {
 		return keyRecord{}, err
 	}
-	record, others := keyRecord{PEM: key.PEM, KID: key.KID}, len(more)
-	for _, k := range d.withID(id).keys {
-		if k.principal.ClientUID == clientUID || k.inert {
+	record := keyRecord{PEM: key.PEM, KID: key.KID, Proven: key.proven || r.hasProven(public)}
+	if key.Proof != "" {
+		if err := checkProof(key.Proof, public, d.uids[of.jailUID].id, of.clientID); err != nil {
+			return keyRecord{}, err
+		}
+		record.Proven = true
+	}
+	others := len(more)
+	var displaced []*keyCredential
+	for _, k := range d.withID(of.clientID).keys {
+		if k.principal.ClientUID == r.UID || k.inert || k.hasEnded() {
 			continue
 		}
 		others++
-		record.Inert = record.Inert || k.public.Equal(public)
+		switch {
+		case !k.public.Equal(public):
+		case record.Proven && !k.proven.Load():
+			displaced = append(displaced, k)
+		case !record.Proven:
+			return keyRecord{}, ErrKeyTaken
+		default:
+			record.Inert = true
+		}
 	}
-	if others >= MaxKeysPerID && !record.Inert {
+	if others-len(displaced) >= MaxKeysPerID && !record.Inert {
 		return keyRecord{}, ErrTooManyKeys
 	}
+	for _, k := range displaced {
+		if err := d.displace(ctx, k); err != nil {
+			return keyRecord{}, err
+		}
+	}
 	return record, nil
+}
+
+// hasProven reports whether the client has proven that it has the private half of the key.
+func (r *clientRecord) hasProven(public *rsa.PublicKey) bool {
+	return slices.ContainsFunc(r.Keys, func(k keyRecord) bool {
+		known, err := parsePublicKey(k.PEM)
+		return err == nil && k.Proven && known.Equal(public)
+	})
+}
+
+// displace takes a key from a client that has not proven it. Somebody else has.
+func (d *Directory) displace(ctx context.Context, key *keyCredential) error {
+	j := d.uids[key.principal.JailUID]
+	c := j.clients[key.principal.ClientID]
+	record := c.record.withoutEnded()
+	record.Keys = slices.DeleteFunc(record.Keys, func(k keyRecord) bool {
+		public, err := parsePublicKey(k.PEM)
+		return err == nil && public.Equal(key.public)
+	})
+	_, err := d.save(ctx, j, c.id, record, storage.IfRevision(c.revision))
+	if err != nil {
+		return err
+	}
+	if f := d.displaced.Load(); f != nil {
+		(*f)(key.principal.JailID, key.principal.ClientID)
+	}
+	return nil
 }

@@ -75,6 +75,7 @@ type keyCredential struct {
 	kid    string      // as keyRecord.KID
 	inert  bool        // as keyRecord.Inert
 	rules  *TokenRules // of the client; nil for none
+	proven atomic.Bool // as keyRecord.Proven
 }
 
 // newClient makes a client of the jail from its record. It keeps the credentials of the client
@@ -161,6 +162,7 @@ func (c *client) adoptLocked() {
 	}
 	for _, k := range c.keys {
 		k.ends.Store(unixNano(k.record.Until))
+		k.proven.Store(k.record.Proven)
 	}
 	if c.revoked != nil {
 		c.revoked.Store(c.record.Revoked.table())

@@ -274,62 +274,6 @@ func TestTokensOfOneClientIDInSeveralJails(t *testing.T) {
 	}
 }
 
-// A jail that registers the public key of another jail's client must not get that client's bearers,
-// and must not learn that the client exists.
-func TestPublicKeyOfAnotherJailIsInert(t *testing.T) {
-	engine := newEngine()
-	d := open(t, engine, unlimited)
-	victim, _ := newJail(t, d, "victim", "backend")
-	thief, _ := newJail(t, d, "thief", "backend")
-	setKey(t, d, victim.UID, "backend", pemOf(0))
-	setKey(t, d, thief.UID, "backend", pemOf(0))
-	if c, err := d.Client(thief.UID, "backend"); err != nil || c.PublicKey != pemOf(0) {
-		t.Fatalf("the thief learns of the victim: %+v %v", c, err)
-	}
-	enters := func(want string) {
-		t.Helper()
-		for _, d := range []*auth.Directory{d, open(t, engine, unlimited)} {
-			if p := mustToken(t, d, "backend", goodToken(0)); p.JailID != want {
-				t.Fatalf("the token entered %s, want %s", p.JailID, want)
-			}
-		}
-	}
-	enters("victim")
-	// A token that names its jail, signed, enters no other one. So the second key is of use, too.
-	for _, jail := range []string{"victim", "thief"} {
-		named := sign(keyPair(0), rs512, strings.TrimSuffix(expiring(time.Hour), "}")+`,"jailId":"`+jail+`"}`)
-		if p := mustToken(t, d, "backend", named); p.JailID != jail {
-			t.Fatalf("a token for %s entered %s", jail, p.JailID)
-		}
-	}
-	for _, claim := range []string{`"nowhere"`, `""`, `null`, `7`} {
-		p, err := d.Token("backend", sign(keyPair(0), rs512, strings.TrimSuffix(expiring(time.Hour), "}")+`,"jailId":`+claim+`}`), "", home)
-		if p != nil || !errors.Is(err, auth.ErrInvalidCredentials) {
-			t.Fatalf("jailId of %s: %v", claim, err)
-		}
-	}
-	setKey(t, d, thief.UID, "backend", pemOf(0))
-	setKey(t, d, victim.UID, "backend", pemOf(0))
-	enters("victim")
-
-	setKey(t, d, victim.UID, "backend", pemOf(1))
-	if p, _ := d.Token("backend", goodToken(0), "", home); p != nil {
-		t.Fatalf("a token of the victim's old key entered %s", p.JailID)
-	}
-	setKey(t, d, victim.UID, "backend", pemOf(0))
-	enters("victim")
-
-	// After nobody else holds the key, the next client that registers it has it.
-	if _, err := d.DeleteJail(t.Context(), "victim"); err != nil {
-		t.Fatal(err)
-	}
-	if p, _ := d.Token("backend", goodToken(0), "", home); p != nil {
-		t.Fatalf("a token of a deleted jail entered %s", p.JailID)
-	}
-	setKey(t, d, thief.UID, "backend", pemOf(0))
-	enters("thief")
-}
-
 func TestLimitOfKeysPerClientID(t *testing.T) {
 	d := openNew(t, unlimited)
 	var last auth.Jail

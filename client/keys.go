@@ -25,6 +25,9 @@ type (
 type NewKey struct {
 	KID string `json:"kid,omitzero"` // the name that the headers of tokens have for it; "" for none
 	PEM string `json:"jwtPublicKey"`
+
+	// Proof shows that the private half is there, or is "": see auth.ProveKey and docs/protocol.md.
+	Proof string `json:"proof,omitzero"`
 }
 
 func (c *Client) changeKeys(ctx context.Context, doing, method, id string, path []string, keep time.Duration, body any) (ClientKeys, error) {

@@ -42,6 +42,8 @@ var errorTable = []struct {
 	{auth.ErrTooManyJails, protocol.CodeTooManyJails, ""},
 	{auth.ErrTooManyKeys, protocol.CodeTooManyKeys, ""},
 	{auth.ErrTooManyJWKS, protocol.CodeTooManyKeys, ""},
+	{auth.ErrKeyTaken, protocol.CodeKeyTaken, ""},
+	{auth.ErrInvalidProof, protocol.CodeInvalidKey, ""},
 	{auth.ErrKeyNotFound, protocol.CodeKeyNotFound, ""},
 	{auth.ErrTooManyRevoked, protocol.CodeTooManyRevokedTokens, ""},
 	{auth.ErrInvalidTokenID, protocol.CodeInvalidRequest, ""},

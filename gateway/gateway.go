@@ -161,6 +161,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	}
 	g.applyQuotas()
 	parts.Directory.OnRevoke(g.revoked)
+	parts.Directory.OnDisplaced(g.keyDisplaced)
 	parts.Catalog.OnMade(g.waiting.begin)
 	parts.Catalog.OnTransientEnded(func(id streams.ID) { g.jobs.settle(g.Catalog, id, 0) })
 	return g, nil

@@ -92,9 +92,9 @@ func (g *Gateway) SetRights(ctx context.Context, p *auth.Principal, id string, r
 	return client, nil
 }
 
-// SetPublicKey sets the key that a client's tokens are verified with, or
-// clears it if pem is empty, durably, and ends the connections that rely on
-// the old one.
+// SetPublicKey makes the key the only one that a client's tokens are verified with, or
+// clears its keys if pem is empty, durably, and ends the connections that rely on the
+// others.
 func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem string) (auth.Client, error) {
 	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
@@ -109,6 +109,12 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 	}
 	g.audit(p, what, id, auditDetail{after: map[string]string{"sha256": fingerprint(pem)}})
 	return client, nil
+}
+
+// keyDisplaced logs that a client has lost a key.
+func (g *Gateway) keyDisplaced(jailID, clientID string) {
+	g.Log.Warn("public key displaced", "jail", jailID, "subject", clientID,
+		"advice", "a client of this id in another jail has proven that the private half of the key is its own")
 }
 
 // fingerprint tells keys apart, "" for none.

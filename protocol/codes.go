@@ -52,6 +52,7 @@ const (
 	CodeStreamPaused    Code = "stream_paused"
 	CodeClientExists    Code = "client_exists"
 	CodeJailExists      Code = "jail_exists"
+	CodeKeyTaken        Code = "key_taken"
 	CodeLastClient      Code = "last_client"
 	CodeRootJail        Code = "root_jail"
 	CodeDurabilityFixed Code = "durability_fixed"

@@ -94,7 +94,7 @@ func TestCodeNumbers(t *testing.T) {
 		"too_many_attempts": {429, 1008}, "rate_limited": {429, 0}, "too_many_subscriptions": {429, 0}, "too_many_provided": {429, 0}, "provide_not_found": {404, 0},
 		"too_many_connections": {429, 1008}, "too_many_keys": {409, 0}, "too_many_streams": {429, 0},
 		"too_many_versions": {409, 0}, "too_many_clients": {429, 0}, "too_many_jails": {429, 0},
-		"origin_not_allowed": {403, 0}, "key_not_found": {404, 0}, "too_many_revoked_tokens": {429, 0},
+		"origin_not_allowed": {403, 0}, "key_not_found": {404, 0}, "key_taken": {409, 0}, "too_many_revoked_tokens": {429, 0},
 		"group_not_found": {404, 4010}, "durability_fixed": {409, 0}, "not_explicit": {409, 0},
 		"position_lost": {410, 0}, "idempotency_key_reused": {422, 0}, "too_many_message_ids": {429, 0},
 		"too_many_groups": {429, 0}, "insufficient_storage": {507, 0}, "quota_exceeded": {507, 0}, "messages_lost": {0, 4008},

@@ -68,6 +68,8 @@ var codeTable = []CodeInfo{
 		"Choose another client id, or rotate the secret of the client that is there."},
 	{CodeJailExists, 409, 0, "Jail exists",
 		"Choose another jail id."},
+	{CodeKeyTaken, 409, 0, "Key taken",
+		"Prove that the private half is yours by giving `seagate clients key` the private key, or register another key."},
 	{CodeLastClient, 409, 0, "Last client of the jail",
 		"Create another client before deleting this one, or delete the whole jail."},
 	{CodeRootJail, 409, 0, "Root jail",

@@ -21,6 +21,8 @@ type KeyInfo struct {
 	KID string     `json:"kid,omitzero"`   // the name that the headers of tokens have for the key
 	PEM string     `json:"jwtPublicKey"`   // as it was registered
 	End *time.Time `json:"until,omitzero"` // when it ends; nil if it does not
+	// Proven is true if who registered the key has proven to have its private half.
+	Proven bool `json:"proven,omitzero"`
 	// NeedsJailID is true if a client of the same id in another jail has the key too, and had it first:
 	// only tokens whose claim jailId names this jail are verified with it.
 	NeedsJailID bool `json:"needsJailId,omitzero"`

@@ -20,7 +20,7 @@ func (q *request) keysView(c auth.Client) protocol.ClientKeys {
 		Rules: (*protocol.TokenRules)(c.Tokens), Revoked: []protocol.RevokedToken{},
 	}
 	for i, k := range c.Keys {
-		view.Keys[i] = protocol.KeyInfo{ID: k.ID, KID: k.KID, PEM: k.PEM, End: timeOrNil(k.Until), NeedsJailID: k.NeedsJailID}
+		view.Keys[i] = protocol.KeyInfo{ID: k.ID, KID: k.KID, PEM: k.PEM, End: timeOrNil(k.Until), Proven: k.Proven, NeedsJailID: k.NeedsJailID}
 	}
 	if c.KeysURL != "" {
 		s := q.gateway.KeysState(c)
@@ -111,7 +111,7 @@ func (f *form) keys(name string) []auth.NewKey {
 			continue
 		}
 		inner := &form{members: members}
-		inner.only("kid", "jwtPublicKey")
+		inner.only("kid", "jwtPublicKey", "proof")
 		keys[i] = inner.key(inner.optionalText("kid"))
 		for _, problem := range inner.Kept() {
 			f.Add(fmt.Sprintf("%s[%d].%s", name, i, problem.Place), problem.Message)
@@ -122,7 +122,7 @@ func (f *form) keys(name string) []auth.NewKey {
 
 // key returns the key of the form's members.
 func (f *form) key(kid string) auth.NewKey {
-	return auth.NewKey{PEM: f.text("jwtPublicKey"), KID: kid}
+	return auth.NewKey{PEM: f.text("jwtPublicKey"), KID: kid, Proof: f.optionalText("proof")}
 }
 
 // jwks returns the keys of the member, a JWK set.
@@ -141,7 +141,7 @@ func (f *form) jwks(name string) ([]auth.NewKey, error) {
 func (q *request) addKey() (any, error) {
 	var key auth.NewKey
 	err := q.readForm(func(f *form) {
-		f.only("jwtPublicKey")
+		f.only("jwtPublicKey", "proof")
 		key = f.key(q.r.PathValue("key"))
 	})
 	if err != nil {

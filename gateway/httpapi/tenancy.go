@@ -85,11 +85,17 @@ func (q *request) deleteClient() (any, error) {
 // setPublicKey is PUT /client/{client}/jwt-public-key. A key of null removes the
 // client's key.
 func (q *request) setPublicKey() (any, error) {
-	var pem string
-	if err := q.readForm(func(f *form) { pem = f.nullable("jwtPublicKey") }); err != nil {
+	var pem, proof string
+	err := q.readForm(func(f *form) { pem, proof = f.nullable("jwtPublicKey"), f.optionalText("proof") })
+	if err != nil {
 		return nil, err
 	}
-	client, err := q.gateway.SetPublicKey(q.r.Context(), q.principal, q.client(), pem)
+	var client auth.Client
+	if proof == "" {
+		client, err = q.gateway.SetPublicKey(q.r.Context(), q.principal, q.client(), pem)
+	} else {
+		client, err = q.gateway.SetKeys(q.r.Context(), q.principal, q.client(), []auth.NewKey{{PEM: pem, Proof: proof}}, 0)
+	}
 	return struct {
 		GivenID      string            `json:"givenId"`
 		JWTPublicKey protocol.Nullable `json:"jwtPublicKey"`

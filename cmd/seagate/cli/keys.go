@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
 	"seagate/auth"
@@ -30,7 +33,7 @@ func (r *keyRequest) check(files int) error {
 	}
 	switch {
 	case given != 1:
-		return usagef("give the file of an RSA public key in PEM or of a JWK set, - for standard input, --url, or --clear")
+		return usagef("give the file of an RSA key in PEM or of a JWK set, - for standard input, --url, or --clear")
 	case r.kid != "" && files == 0:
 		return usagef("--kid names the key in a file")
 	case r.kid != "" && r.keep != 0:
@@ -60,13 +63,14 @@ func clientsKeyCommand() *cobra.Command {
 			}
 			return t.Done(outcome{Client: id, Key: state}, "the key of client %s is %s", id, state)
 		})
-	cmd.Long = `Set the public keys that verify the tokens of a client: an RSA public key in PEM,
-the keys of a JWK set, or the JWK set at a URL, which the gateway fetches again and
-again. Other keys that the client has end, at once or after --keep-old. With --kid
+	cmd.Long = `Set the public keys that verify the tokens of a client: an RSA key in PEM, the keys of
+a JWK set, or the JWK set at a URL, which the gateway fetches again and again. Of a
+private key the public half is sent, with a proof that you have the private half: it
+keeps other jails from registering the key for a client of the same id. Other keys that the client has end, at once or after --keep-old. With --kid
 the key is added beside them, for tokens whose header has this kid.`
 	cmd.Example = `  openssl genrsa -out sensors.key 2048
-  openssl rsa -in sensors.key -pubout | seagate clients key sensors -
-  seagate clients key sensors new.pub --kid 2026-12
+  seagate clients key sensors sensors.key
+  seagate clients key sensors new.key --kid 2026-12
   seagate clients key portal --url https://login.example.com/jwks.json`
 	flags := cmd.Flags()
 	flags.BoolVar(&r.clear, "clear", false, "remove the keys, so that tokens of the client are no longer accepted")
@@ -98,15 +102,42 @@ func (t *task) setKey(ctx context.Context, r keyRequest) (state string, err erro
 		return "", usagef("a JWK set has the kids of its keys: leave --kid out")
 	case isSet:
 		_, err = t.SetKeySet(ctx, id, text, r.keep)
-	case r.kid != "":
-		_, err = t.AddKey(ctx, id, client.NewKey{KID: r.kid, PEM: string(text)})
-		return "added", err
-	case r.keep > 0:
-		_, err = t.SetKeys(ctx, id, []client.NewKey{{PEM: string(text)}}, r.keep)
-	default:
-		err = t.SetPublicKey(ctx, id, string(text))
+		return "set", err
 	}
-	return "set", err
+	key, state, err := t.newKey(ctx, id, text)
+	if err != nil {
+		return "", err
+	}
+	if key.KID = r.kid; r.kid != "" {
+		_, err = t.AddKey(ctx, id, key)
+		return "added" + state, err
+	}
+	if r.keep == 0 && key.Proof == "" {
+		return "set", t.SetPublicKey(ctx, id, key.PEM)
+	}
+	_, err = t.SetKeys(ctx, id, []client.NewKey{key}, r.keep)
+	return "set" + state, err
+}
+
+// newKey returns the public key of the file. If the file has a private key, that proves that the client's
+// jail may register it, and stays here.
+func (t *task) newKey(ctx context.Context, id string, text []byte) (key client.NewKey, state string, err error) {
+	if !bytes.Contains(text, []byte("PRIVATE KEY-----")) {
+		return client.NewKey{PEM: string(text)}, "", nil
+	}
+	private, err := jwt.ParseRSAPrivateKeyFromPEM(text)
+	if err != nil { // the cause could show a part of the file
+		return key, "", fmt.Errorf("%s is not an RSA private key in PEM, without a passphrase", t.Args[1])
+	}
+	keys, err := t.Keys(ctx, id) // for the jail
+	if err != nil {
+		return key, "", err
+	}
+	if key.Proof, err = auth.ProveKey(private, keys.JailID, id); err != nil {
+		return key, "", err
+	}
+	key.PEM, err = publicPEM(&private.PublicKey)
+	return key, ", and proven", err
 }
 
 func clientsKeysCommand() *cobra.Command {
@@ -132,8 +163,11 @@ func clientsKeysCommand() *cobra.Command {
 			if k.End != nil {
 				row[1] = k.End.Format(time.RFC3339)
 			}
-			if k.NeedsJailID {
+			switch {
+			case k.NeedsJailID:
 				row[2] = "for tokens with jailId only"
+			case k.Proven:
+				row[2] = "proven"
 			}
 			return row
 		})
