@@ -303,6 +303,22 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("rotate", e)
 	_, e = g.SetPublicKey(ctx, who, "c", "")
 	note("key", e)
+	_, e = g.Keys(who, "c")
+	note("keys", e)
+	_, e = g.SetKeys(ctx, who, "c", nil, 0)
+	note("set keys", e)
+	_, e = g.AddKey(ctx, who, "c", auth.NewKey{})
+	note("add key", e)
+	_, e = g.EndKey(ctx, who, "c", "k", 0)
+	note("end key", e)
+	_, e = g.SetKeysURL(ctx, who, "c", "https://keys.example.com", 0)
+	note("keys at a URL", e)
+	_, e = g.SetTokenRules(ctx, who, "c", nil)
+	note("token rules", e)
+	_, e = g.RevokeToken(ctx, who, "c", "t", time.Now().Add(time.Hour))
+	note("revoke token", e)
+	_, _, e = g.ReadToken(who, "c", "t")
+	note("read token", e)
 	_, e = g.SetRights(ctx, who, "c", nil)
 	note("rights", e)
 	_, _, e = g.Jails(who, "", 10)
@@ -348,7 +364,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
 	helpers := []string{"Authenticate", "LogIn", "Attend", "Refusal", "Settings", "SetRates", "Probe", "Close", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs", "ConnectionEnded", "RefuseOrigin", "NewOwner", "SuppressedLines",
-		"AuditStart", "AuditSettings",
+		"AuditStart", "AuditSettings", "KeysState",
 		"Reserve", "UnfinishedBytes",
 		"Link", "QuotasOf", "JoinServices", "Answer", "CallFailure", "CallFailed", "ServiceTotals"} // the operations of Services are tried too
 	typ := reflect.TypeFor[*gateway.Gateway]()
@@ -358,8 +374,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 58 {
-		t.Errorf("the gateway has %d operations; the tests below try 58: add the others to operations", operations)
+	if operations != 66 {
+		t.Errorf("the gateway has %d operations; the tests below try 66: add the others to operations", operations)
 	}
 }
 
