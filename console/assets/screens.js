@@ -17,5 +17,10 @@ export const screens = [
   { path: "streams", label: "Streams", icon: "streams", load: () => import("./screens/streams.js") },
   { path: "streams/:stream", under: "streams", load: () => import("./screens/stream.js") },
   { path: "streams/:stream/:tab", under: "streams", load: () => import("./screens/stream.js") },
+  { path: "connections", label: "Connections", icon: "connections", heading: "Gateway", may: (s) => s.hasHttp, load: () => import("./screens/connections.js") },
+  { path: "network", label: "Network", icon: "network", heading: "Gateway", may: (s) => s.hasHttp, load: () => import("./screens/network.js") },
+  { path: "clients", label: "Clients", icon: "clients", heading: "Gateway", may: (s) => s.hasHttp && s.may("administer"), load: () => import("./screens/clients.js") },
+  { path: "config", label: "Configuration", icon: "settings", heading: "Gateway", may: (s) => s.hasHttp && s.root && s.may("administer"), load: () => import("./screens/config.js") },
+  { path: "logs", label: "Log", icon: "logs", heading: "Gateway", may: (s) => s.hasHttp && s.root && s.may("administer"), load: () => import("./screens/logs.js") },
   { path: "playground", label: "Playground", icon: "playground", heading: "Tools", may: (s) => s.hasHttp, load: () => import("./screens/playground.js") },
 ];

@@ -1,0 +1,199 @@
+// Clients of the jail with their keys and rights, and jails with their quotas.
+import { h, fill } from "../dom.js";
+import { call, get } from "../api.js";
+import { ago, bytes, count, time } from "../format.js";
+import { badge, button, codeBlock, confirmTyped, dialog, empty, field, input, loading, notice, table, tabs, toast } from "../ui.js";
+import { pager } from "../paging.js";
+
+const rights = ["publish", "subscribe", "define", "administer", "serve", "fetch"];
+const clientPath = (id, ...rest) => "/client/" + [id, ...rest].map(encodeURIComponent).join("/");
+
+/** @param {import("../app.js").View} view */
+export default function clients(view) {
+  const panel = h("div", { class: "stack" });
+  const show = (name) => {
+    view.setQuery({ tab: name === "Clients" ? null : name });
+    fill(panel, loading());
+    return name === "Jails" ? jails(view, panel) : clientList(view, panel);
+  };
+  const names = view.session.root ? ["Clients", "Jails", "Quotas"] : ["Clients", "Quotas"];
+  const chosen = view.query.get("tab");
+  fill(view.root, view.head("Clients", { lead: "Who may use the gateway, and what each may do. A secret is shown once, when it is made." }),
+    tabs("What to manage", names, names.includes(chosen) ? chosen : "Clients", (name) => (name === "Quotas" ? quotas(view, panel, null) : show(name)), panel));
+}
+
+function clientList(view, panel) {
+  const load = async () => {
+    const page = await get("/clients", { limit: 50, after: pages.after }, view.signal);
+    fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "clients-title" },
+      h("div", { class: "card-head" }, h("h2", { id: "clients-title" }, "Clients of the jail"), button("New client", { kind: "primary", icon: "plus", small: true, click: () => create(load) })),
+      table("All clients", [
+        { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.id), c.id === view.session.clientId && [" ", badge("You", "info")], c.description && h("div", { class: "muted small" }, c.description)) },
+        { heading: "Rights", cell: (c) => rightsText(c.rights) },
+        { heading: "Key", cell: (c) => (c.jwtPublicKey ? badge("Signs tokens", "good") : h("span", { class: "muted" }, "none")) },
+        { heading: "Made", cell: (c) => h("div", { class: "muted small" }, time(c.createdAt, ago), c.oldSecretUntil && h("div", {}, "old secret until ", time(c.oldSecretUntil))) },
+        { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" },
+          button("Rights", { small: true, label: `Rights of ${c.id}`, click: () => setRights(c, load) }), button("Key", { small: true, label: `Key of ${c.id}`, click: () => setKey(c, load) }),
+          button("Rotate", { small: true, label: `Rotate the secret of ${c.id}`, click: () => rotate(c, load) }),
+          button("Delete", { small: true, kind: "quiet", label: `Delete ${c.id}`, click: () => remove(c, load) })) },
+      ], page.clients), pages.foot(page.clients.length, page.next)));
+  };
+  const pages = pager("client", load);
+  return load();
+}
+
+const rightsText = (r) => (r === null ? badge("All rights") : h("div", { class: "small" }, rights.filter((name) => r[name]?.length).map((name) => h("div", {}, h("span", { class: "strong" }, name), " ", h("code", {}, r[name].join(", "))))));
+
+/** Fields for the rights; read returns null for all. */
+function rightsFields(now) {
+  const all = h("input", { type: "checkbox", checked: now === null });
+  const fields = rights.map((name) => input({ class: "code", value: (now?.[name] ?? []).join(", "), placeholder: "none" }));
+  const box = h("div", { class: "stack-s", hidden: now === null }, rights.map((name, i) => field(name, fields[i])), h("p", { class: "muted small" }, "Names or patterns with one *, with commas between them. * alone is everything."));
+  all.addEventListener("change", () => void (box.hidden = all.checked));
+  return {
+    element: h("div", { class: "stack-s" }, h("label", { class: "check" }, all, "All rights"), box),
+    read: () => (all.checked ? null : Object.fromEntries(rights.map((name, i) => [name, fields[i].value.split(",").map((s) => s.trim()).filter(Boolean)]).filter(([, list]) => list.length))),
+  };
+}
+
+function create(reload) {
+  const id = input({ class: "code" }), description = input();
+  const may = rightsFields(null);
+  dialog("New client", {
+    body: [field("Client id", id), field("Description", description, { hint: "Optional, for people." }), may.element],
+    action: "Create", ready: () => id.value.trim() !== "",
+    submit: async () => {
+      const made = await call("POST", "/client", { body: { clientId: id.value.trim(), description: description.value, rights: may.read() } });
+      await reload();
+      showSecret(`Client ${made.givenId} is made`, made.secret);
+    },
+  });
+}
+
+/** Shows a secret, once. */
+function showSecret(title, secret) {
+  dialog(title, { body: [notice("warning", h("p", {}, "This is its secret. Copy it now: it is not shown again.")), codeBlock(secret, "secret")] });
+}
+
+function rotate(c, reload) {
+  const keep = input({ type: "number", min: "0", max: "2592000", value: "0", class: "narrow" });
+  dialog("Rotate the secret", {
+    body: [h("p", {}, "Client ", h("strong", {}, c.id), " gets a new secret. Connections that use the old one end when that does."), field("Keep the old secret for", keep, { kind: "seconds", hint: "0 ends it at once." })],
+    action: "Rotate", kind: "danger", ready: () => /^\d+$/.test(keep.value),
+    submit: async () => {
+      const made = await call("PUT", clientPath(c.id), { query: { keepOld: keep.value === "0" ? null : keep.value } });
+      await reload();
+      showSecret(`Client ${c.id} has a new secret`, made.secret);
+    },
+  });
+}
+
+const remove = (c, reload) => confirmTyped("Delete the client", `Client ${c.id} can no longer authenticate, and its connections end.`, c.id, "Delete", async () => {
+  await call("DELETE", clientPath(c.id));
+  toast(`Deleted client ${c.id}`);
+  await reload();
+});
+
+function setRights(c, reload) {
+  const may = rightsFields(c.rights);
+  dialog(`Rights of ${c.id}`, {
+    body: [may.element, notice("info", h("p", {}, "If the client may do less than before, its connections end."))], action: "Save",
+    submit: async () => {
+      await call("PUT", clientPath(c.id, "rights"), { body: { rights: may.read() } });
+      toast(`Changed the rights of ${c.id}`);
+      await reload();
+    },
+  });
+}
+
+function setKey(c, reload) {
+  const key = h("textarea", { class: "code", rows: 8, spellcheck: "false", placeholder: "-----BEGIN PUBLIC KEY-----", value: c.jwtPublicKey ?? "" });
+  dialog(`Key of ${c.id}`, {
+    body: [h("p", { class: "muted" }, "The public half of the RSA key with which the client signs tokens. Tokens of another key are refused from then on."), field("Public key", key, { kind: "PEM", hint: "Empty for none." })], action: "Save",
+    submit: async () => {
+      await call("PUT", clientPath(c.id, "jwt-public-key"), { body: { jwtPublicKey: key.value.trim() || null } });
+      toast(`Changed the key of ${c.id}`);
+      await reload();
+    },
+  });
+}
+
+function jails(view, panel) {
+  const load = async () => {
+    const page = await get("/jails", { limit: 50, after: pages.after, quotas: "true" }, view.signal);
+    const head = h("div", { class: "card-head" }, h("h2", { id: "jails-title" }, "Jails"), button("New jail", { kind: "primary", icon: "plus", small: true, click: () => createJail(load) }));
+    fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "jails-title" }, head,
+      page.jails.length === 0 ? empty("inbox", "No jails", "A jail is a tenant with clients and streams of its own.") : table("All jails", [
+        { heading: "Jail", name: true, cell: (j) => h("div", {}, h("span", { class: "strong" }, j.id), j.name && h("div", { class: "muted small" }, j.name)) },
+        { heading: "Made", cell: (j) => h("span", { class: "muted small" }, time(j.createdAt, ago)) },
+        { heading: "Disk", numeric: true, cell: (j) => use(j.quotas, "disk", bytes) },
+        { heading: "Memory", numeric: true, cell: (j) => use(j.quotas, "memory", bytes) },
+        { heading: "Streams", numeric: true, cell: (j) => use(j.quotas, "streams", count) },
+        { heading: "Clients", numeric: true, cell: (j) => use(j.quotas, "clients", count) },
+        { heading: "Actions", hidden: true, cell: (j) => h("div", { class: "row actions" }, button("Quotas", { small: true, label: `Quotas of ${j.id}`, click: () => quotas(view, panel, j.id) }), button("Delete", { small: true, kind: "quiet", label: `Delete jail ${j.id}`, click: () => removeJail(j, load) })) },
+      ], page.jails), pages.foot(page.jails.length, page.next)));
+  };
+  const pages = pager("jail", load);
+  return load();
+}
+
+function use(q, name, show) {
+  const limit = q?.limits[name] ?? 0;
+  return h("div", {}, show(q?.used[name] ?? 0), limit > 0 && h("div", { class: "muted small" }, `of ${show(limit)}`));
+}
+
+function createJail(reload) {
+  const id = input({ class: "code" }), name = input(), client = input({ class: "code", value: "admin" });
+  dialog("New jail", {
+    body: [field("Jail id", id), field("Name", name, { hint: "Optional, for people." }), field("First client", client)], action: "Create", ready: () => id.value.trim() !== "" && client.value.trim() !== "",
+    submit: async () => {
+      const made = await call("POST", "/jails", { body: { newJailId: id.value.trim(), newJailName: name.value, newClientId: client.value.trim() } });
+      await reload();
+      showSecret(`Jail ${made.newJailId} and its client ${made.newClientId} are made`, made.newClientSecret);
+    },
+  });
+}
+
+const removeJail = (j, reload) => confirmTyped("Delete the jail", `Jail ${j.id} goes with all of its clients and streams.`, j.id, "Delete", async () => {
+  await call("DELETE", `/jails/${encodeURIComponent(j.id)}`);
+  toast(`Deleted jail ${j.id}`);
+  await reload();
+});
+
+const resources = [
+  ["disk", "Disk", "bytes"], ["memory", "Memory", "bytes"], ["streams", "Streams"], ["definitions", "Definitions", "bytes"], ["groups", "Groups"], ["clients", "Clients"], ["messageIds", "Message ids"],
+  ["retentionAge", "Longest retention", "seconds"], ["retentionBytes", "Most that a stream keeps", "bytes"], ["messageBytes", "Largest message", "bytes"],
+];
+const amount = (n, unit) => (unit === "bytes" ? bytes(n) : unit === "seconds" ? `${count(n)} s` : count(n));
+
+/** The quotas of a jail, or of the client's own. */
+async function quotas(view, panel, jail) {
+  const path = jail === null ? "/quotas" : `/jails/${encodeURIComponent(jail)}/quotas`;
+  const q = await get(path, {}, view.signal);
+  view.setQuery({ tab: jail === null ? "Quotas" : "Jails" });
+  fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "quotas-title" },
+    h("div", { class: "card-head" }, h("h2", { id: "quotas-title" }, jail === null ? "Quotas of this jail" : `Quotas of ${jail}`),
+      jail !== null && h("div", { class: "row" }, button("Change", { small: true, kind: "primary", click: () => setQuotas(view, panel, jail, q) }), button("All jails", { small: true, click: () => jails(view, panel) }))),
+    table("Resources", [
+      { heading: "Resource", name: true, cell: ([, name]) => name },
+      { heading: "Used", numeric: true, cell: ([key, , unit]) => (q.used[key] === undefined ? "–" : amount(q.used[key], unit)) },
+      { heading: "Limit", numeric: true, cell: ([key, , unit]) => (q.limits[key] ? amount(q.limits[key], unit) : "none") },
+      { heading: "Full", cell: ([key, name]) => (q.limits[key] && q.used[key] !== undefined ? meter(name, q.used[key] / q.limits[key]) : "") },
+      { heading: "Set for", cell: ([key]) => (q.set[key] === undefined ? h("span", { class: "muted" }, "all jails") : badge("this jail", "info")) },
+    ], resources)));
+}
+
+const meter = (name, part) => h("meter", { min: "0", max: "1", high: "0.9", value: String(Math.min(1, part)), "aria-label": `${name}: ${Math.round(part * 100)}% used`, title: `${Math.round(part * 100)}%` });
+
+function setQuotas(view, panel, jail, q) {
+  const fields = resources.map(([key]) => input({ class: "code", inputmode: "numeric", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: `${q.limits[key]} for all jails` }));
+  dialog(`Quotas of ${jail}`, {
+    body: [h("p", { class: "muted" }, "Empty follows the operator's setting for all jails, and 0 is no bound."), h("div", { class: "stack-s" }, resources.map(([, name, unit], i) => field(name, fields[i], { kind: unit })))],
+    action: "Save", ready: () => fields.every((f) => /^\d*$/.test(f.value.trim())),
+    submit: async () => {
+      await call("PUT", `/jails/${encodeURIComponent(jail)}/quotas`, { body: Object.fromEntries(resources.map(([key], i) => [key, fields[i].value.trim()]).filter(([, v]) => v !== "").map(([key, v]) => [key, Number(v)])) });
+      toast(`Changed the quotas of ${jail}`);
+      await quotas(view, panel, jail);
+    },
+  });
+}

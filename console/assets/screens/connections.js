@@ -1,0 +1,98 @@
+// Who is connected, what each connection reads and how far behind it is; and ending one.
+import { h, fill } from "../dom.js";
+import { link } from "../app.js";
+import { call, get } from "../api.js";
+import { ago, bytes, count, short, time } from "../format.js";
+import { badge, button, checkbox, dialog, empty, input, into, loading, notice, table, toast } from "../ui.js";
+import { pager } from "../paging.js";
+
+const kinds = { websocket: "WebSocket", lines: "Lines", link: "In the process", http: "Request" };
+const behindOf = (c) => c.subscriptions.reduce((most, s) => Math.max(most, s.behind ?? 0), 0);
+
+/** @param {import("../app.js").View} view */
+export default function connections(view) {
+  const { query, session } = view;
+  const mayEnd = session.may("administer");
+  const search = input({ type: "search", class: "code", value: query.get("client") ?? "", placeholder: "Client id", "aria-label": "Client id" });
+  const all = session.root && mayEnd && checkbox("All jails", { checked: query.get("allJails") === "true" });
+  const list = h("div", { class: "card card-flush" }, loading());
+  const load = async () => draw(await get("/connections", { limit: 50, after: pages.after, client: query.get("client"), allJails: query.get("allJails") }, view.signal));
+  const pages = pager("connection", load);
+  const draw = (page) => {
+    if (list.contains(document.activeElement) && document.activeElement !== list) return; // somebody is about to press something
+    const wide = query.get("allJails") === "true";
+    if (page.connections.length === 0) return fill(list, empty("connections", "No connections", query.get("client") ? "This client has none." : "Nobody is connected now."));
+    fill(list, table("Connections", [
+      { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.clientId), h("div", { class: "muted small" }, wide && `jail ${c.jailId} · `, c.address ?? "no address")) },
+      { heading: "Kind", cell: (c) => h("span", { class: "badges" }, badge(kinds[c.kind] ?? c.kind), c.authenticated !== "secret" && badge(c.authenticated === "token" ? "Token" : "Listener", "info")) },
+      { heading: "Since", cell: (c) => h("span", { class: "muted small" }, time(c.since, ago)) },
+      { heading: "Reads", numeric: true, cell: (c) => count(c.subscriptionCount) },
+      { heading: "Behind", numeric: true, cell: (c) => short(behindOf(c)) },
+      { heading: "Queued", numeric: true, cell: (c) => bytes(c.queuedBytes) },
+      { heading: "State", cell: (c) => h("span", { class: "badges" }, c.slow ? badge("Slow", "warning") : badge("Keeps up", "good"), c.lastError && badge(c.lastError.code, "danger"), c.expires && expiry(c.expires)) },
+      { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" }, button("Details", { small: true, label: `Details of the connection of ${c.clientId}`, click: () => details(c.id) }),
+        mayEnd && button("End", { small: true, kind: "quiet", label: `End the connection of ${c.clientId}`, click: () => end(c, load) })) },
+    ], page.connections), pages.foot(page.connections.length, page.next));
+  };
+  const find = () => {
+    pages.reset();
+    view.setQuery({ client: search.value.trim(), allJails: all && all.box.checked ? "true" : null });
+    return load();
+  };
+  let typing = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(find, 250);
+  });
+  view.signal.addEventListener("abort", () => clearTimeout(typing));
+  all && all.box.addEventListener("change", find);
+  fill(view.root,
+    view.head("Connections", { lead: mayEnd ? "Who is connected, what each connection reads, and how far behind it is." : "The connections of this client. Those of others need the right to administer the jail." }),
+    h("div", { class: "row-l" }, h("div", { class: "narrow-search" }, search), all), list);
+  view.every(5, load);
+}
+
+/** How long a token is still valid. */
+function expiry(at) {
+  const left = (Date.parse(at) - Date.now()) / 1000;
+  return badge(left > 0 ? `Expires ${new Date(at).toLocaleTimeString("en-GB")}` : "Expired", left < 300 ? "warning" : "");
+}
+
+function end(c, reload) {
+  dialog("End the connection", {
+    body: [h("p", {}, "The connection of ", h("strong", {}, c.clientId), " ends, and its client is told so. Most clients connect again by themselves."),
+      notice("info", h("p", {}, "To keep a client out, rotate its secret or delete it."))],
+    action: "End", kind: "danger",
+    submit: async () => {
+      await call("DELETE", `/connections/${c.id}`);
+      toast(`Ended the connection of ${c.clientId}`);
+      document.activeElement?.blur();
+      await reload();
+    },
+  });
+}
+
+function details(id) {
+  const body = h("div", { class: "stack" });
+  dialog("Connection", { body }).element.classList.add("dialog-wide");
+  return into(body, async () => {
+    const c = await get(`/connections/${id}`);
+    return [
+      h("dl", { class: "facts" }, fact("Client", c.clientId), fact("Jail", c.jailId), fact("Address", c.address ?? "–"), fact("Kind", kinds[c.kind] ?? c.kind), fact("Since", time(c.since)),
+        fact("Authenticated by", c.authenticated), c.expires && fact("Token expires", time(c.expires)), fact("Waits to be read", bytes(c.queuedBytes)), fact("Id", h("code", {}, c.id))),
+      c.lastError && notice("warning", h("p", {}, h("strong", {}, "Latest error "), h("code", { class: "small" }, c.lastError.code)), h("p", {}, c.lastError.message), h("p", { class: "small" }, time(c.lastError.at))),
+      h("h3", {}, `Reads (${count(c.subscriptionCount)})`),
+      c.subscriptions.length === 0 ? h("p", { class: "muted" }, "Nothing.") : table("Subscriptions", [
+        { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.streamName]) }, s.streamName) },
+        { heading: "Kind", cell: (s) => h("div", {}, badge(s.kind), s.groupId && h("div", { class: "muted small" }, h("code", {}, s.groupId))) },
+        { heading: "Position", numeric: true, cell: (s) => (s.position === null ? "–" : count(s.position)) },
+        { heading: "Behind", numeric: true, cell: (s) => (s.behind === null ? "–" : count(s.behind)) },
+        { heading: "In flight", numeric: true, cell: (s) => count(s.inFlight) },
+      ], c.subscriptions),
+      c.provides.length > 0 && [h("h3", {}, "Provides"), h("div", { class: "badges" }, c.provides.map((p) => badge(p.paused ? `${p.streamName} (paused)` : p.streamName, p.paused ? "info" : "good")))],
+      c.serves.length > 0 && [h("h3", {}, "Serves"), h("div", { class: "badges" }, c.serves.map((s) => badge(s)))],
+    ];
+  });
+}
+
+const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));

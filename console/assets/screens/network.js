@@ -1,0 +1,104 @@
+// The topic network: who provides and reads each stream, as a picture and as a table; and the
+// services with their servers.
+import { h, fill, svg } from "../dom.js";
+import { link } from "../app.js";
+import { get } from "../api.js";
+import { ago, count, duration, plural, time } from "../format.js";
+import { badge, empty, loading, table, tabs } from "../ui.js";
+import { pager } from "../paging.js";
+
+/** @param {import("../app.js").View} view */
+export default function network(view) {
+  const panel = h("div", { class: "stack" });
+  let load = () => {};
+  const show = (name) => {
+    view.setQuery({ tab: name === "Streams" ? null : name });
+    fill(panel, loading());
+    load = name === "Services" ? services(view, panel) : streams(view, panel);
+    return load();
+  };
+  const names = ["Streams", "Services"];
+  const chosen = view.query.get("tab");
+  fill(view.root, view.head("Network", { lead: "Who provides and reads each stream, and who serves which service, as far as this client may see it." }),
+    tabs("Part of the network", names, names.includes(chosen) ? chosen : "Streams", show, panel));
+  view.every(10, () => load());
+}
+
+/** Streams of a page; more would not fit into a picture. */
+const pageSize = 20;
+
+function streams(view, panel) {
+  const load = async () => {
+    const page = await get("/network", { limit: pageSize, after: pages.after }, view.signal);
+    if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
+    if (page.streams.length === 0) return fill(panel, h("div", { class: "card" }, empty("network", "No streams", "Nobody has defined a stream that you may see.")));
+    fill(panel,
+      h("div", { class: "card card-flush" }, h("div", { class: "card-head" }, h("h2", {}, "Picture"), h("span", { class: "muted small" }, "Providers on the left, readers on the right. The table has the same in words.")),
+        h("div", { class: "scroller graph-box", tabindex: "0", role: "region", "aria-label": "Picture of the network" }, graph(page.streams))),
+      h("div", { class: "card card-flush" }, table("Streams with those who provide and read them", [
+        { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
+        { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Paused", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
+        { heading: "Provided by", cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
+        { heading: "Read by", cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : ` (${p.kind})`))) },
+        { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },
+      ], page.streams), pages.foot(page.streams.length, page.next)));
+  };
+  const pages = pager("stream", load);
+  return load;
+}
+
+const times = (name, n) => (n > 1 ? `${name} ×${n}` : name);
+const names = (all) => (all.length ? all.slice(0, 20).join(", ") + (all.length > 20 ? ` and ${all.length - 20} more` : "") : h("span", { class: "muted" }, "nobody"));
+
+const rowHeight = 40, columnWidth = 190, gap = 110;
+
+/** The picture: clients, streams, clients. */
+function graph(all) {
+  const left = unique(all.flatMap((s) => s.providers.map((p) => p.clientId)));
+  const right = unique(all.flatMap((s) => s.subscribers.map((p) => p.clientId)));
+  const height = Math.max(left.length, all.length, right.length, 1) * rowHeight + 16;
+  const middle = columnWidth + gap, last = 2 * (columnWidth + gap);
+  const y = (i, n) => (height - n * rowHeight) / 2 + i * rowHeight + rowHeight / 2;
+  const edges = [], nodes = [];
+  const edge = (x1, y1, x2, y2, kind) => edges.push(svg("path", { class: `edge ${kind}`, d: `M${x1} ${y1} C${x1 + gap / 2} ${y1} ${x2 - gap / 2} ${y2} ${x2} ${y2}` }));
+  const node = (x, at, text, kind) => {
+    const label = svg("text", { x: x + columnWidth / 2, y: at + 5, "text-anchor": "middle" });
+    label.append(text.length > 22 ? text.slice(0, 21) + "…" : text);
+    const title = svg("title", {});
+    title.append(text);
+    nodes.push(svg("g", { class: `graph-node graph-${kind}` }, title, svg("rect", { x, y: at - 14, width: columnWidth, height: 28, rx: kind === "stream" ? 4 : 14 }), label));
+  };
+  all.forEach((s, i) => {
+    const at = y(i, all.length);
+    for (const p of s.providers) edge(columnWidth, y(left.indexOf(p.clientId), left.length), middle, at, p.paused ? "edge-paused" : "edge-provides");
+    for (const p of s.subscribers) edge(middle + columnWidth, at, last, y(right.indexOf(p.clientId), right.length), p.kind === "group" ? "edge-group" : "edge-reads");
+  });
+  left.forEach((name, i) => node(0, y(i, left.length), name, "client"));
+  all.forEach((s, i) => node(middle, y(i, all.length), s.name, "stream"));
+  right.forEach((name, i) => node(last, y(i, right.length), name, "client"));
+  const text = `${plural(all.length, "stream")}, provided by ${left.length ? left.join(", ") : "nobody"}, read by ${right.length ? right.join(", ") : "nobody"}`;
+  return svg("svg", { class: "graph", viewBox: `-1 0 ${last + columnWidth + 2} ${height}`, width: last + columnWidth + 2, height, role: "img", "aria-label": text }, ...edges, ...nodes);
+}
+
+const unique = (list) => [...new Set(list)].sort();
+
+function services(view, panel) {
+  const load = async () => {
+    const page = await get("/services", { limit: 50, after: pages.after }, view.signal);
+    if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
+    if (page.services.length === 0) return fill(panel, h("div", { class: "card" }, empty("services", "No services", ["A service is there while somebody serves it, for example with ", h("code", {}, "seagate service serve"), "."])));
+    fill(panel, page.services.map((s) => h("section", { class: "card card-flush", "aria-label": `Service ${s.name}` },
+      h("div", { class: "card-head" }, h("h2", {}, s.name), h("span", { class: "badges" }, s.version !== undefined && s.version !== null && badge(`Version ${s.version}`), (s.procedures ?? []).slice(0, 12).map((p) => badge(p)))),
+      s.servers.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody serves it now.") : table(`Servers of ${s.name}`, [
+        { heading: "Client", name: true, cell: (x) => h("div", {}, x.clientId, x.sole && [" ", badge("Sole")]) },
+        { heading: "Since", cell: (x) => h("span", { class: "muted small" }, time(x.since, ago)) },
+        { heading: "Calls", numeric: true, cell: (x) => count(x.calls) },
+        { heading: "Failed", numeric: true, cell: (x) => (x.failed ? h("span", { class: "danger strong" }, count(x.failed)) : "0") },
+        { heading: "Under way", numeric: true, cell: (x) => count(x.underWay) },
+        { heading: "Median", numeric: true, cell: (x) => (x.calls ? duration(x.medianSeconds) : "–") },
+        { heading: "Last error", cell: (x) => x.lastError ?? "–" },
+      ], s.servers))), pages.foot(page.services.length, page.next));
+  };
+  const pages = pager("service", load);
+  return load;
+}

@@ -1,0 +1,96 @@
+// The screens of the console about the gateway: connections, the network, clients and jails, the
+// configuration and the log.
+
+import assert from "node:assert/strict";
+import { accessible, api, browserTest, gateway, useBrowser } from "./harness.mjs";
+
+useBrowser();
+
+async function enter(open, hash) {
+  const page = await open(`${gateway.adminURL}/console/${hash}`);
+  await page.getByLabel("Client id").fill(gateway.clientId);
+  await page.getByRole("textbox", { name: "Client secret" }).fill(gateway.clientSecret);
+  await page.keyboard.press("Enter");
+  await page.locator("h1#title").waitFor();
+  return page;
+}
+
+/** Connects, makes requests, and returns the socket and a promise of the code with which it is closed. */
+function connect(...requests) {
+  const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/api/v1/streams`);
+  const closed = new Promise((resolve) => (socket.onclose = (event) => resolve(event.code)));
+  const ready = new Promise((resolve) => {
+    let answers = 0;
+    socket.onmessage = () => ++answers > requests.length && resolve();
+    socket.onopen = () => [{ action: "authenticate", payload: { type: "basic", clientId: gateway.clientId, clientSecret: gateway.clientSecret } }, ...requests]
+      .forEach((r, i) => socket.send(JSON.stringify({ id: i + 1, ...r })));
+  });
+  return { socket, closed, ready };
+}
+
+browserTest("the gateway's screens are accessible, and fit each width", async ({ open }) => {
+  await api("POST", "/streams/drawn/define", { version: 1, fields: [{ name: "n", type: "integer" }] });
+  const c = connect({ action: "provide", payload: "drawn" }, { action: "subscribe", payload: "drawn" }, { action: "serve", payload: { service: "pricing", procedures: ["quote"] } });
+  await c.ready;
+  await api("POST", "/jails", { newJailId: "looked-at", newJailName: "Looked at", newClientId: "x" });
+  const page = await enter(open, "#/");
+  for (const [hash, shown] of [
+    ["#/connections", "Keeps up"], ["#/network", "Picture"], ["#/network?tab=Services", "pricing"], ["#/clients", "All rights"], ["#/clients?tab=Jails", "Looked at"],
+    ["#/clients?tab=Quotas", "Definitions"], ["#/config", "allowed_origins"], ["#/logs", "serving"],
+  ]) {
+    await page.evaluate((to) => (location.hash = to), hash);
+    await page.locator("main").getByText(shown).first().waitFor();
+    await accessible(page, hash);
+    for (const width of [360, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${hash} is wider than ${width} px`);
+    }
+  }
+  c.socket.close();
+});
+
+browserTest("a connection is looked at and ended", async ({ open }) => {
+  await api("POST", "/streams/watched/define", { version: 1, fields: [{ name: "n", type: "integer" }] });
+  await api("POST", "/streams/watched/publish", { payload: { n: 1 } });
+  const c = connect({ action: "subscribe", payload: "watched" }, { action: "describe", payload: "nothing" });
+  await c.ready;
+  const page = await enter(open, "#/connections");
+  const row = page.locator("tr", { hasText: "stream_not_found" });
+  await row.getByRole("button", { name: /^Details/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Connection" });
+  await dialog.getByRole("rowheader", { name: "watched" }).waitFor();
+  await dialog.getByText('there is no stream "nothing"').waitFor();
+  await accessible(page, "a connection");
+  await page.keyboard.press("Escape");
+  await row.getByRole("button", { name: /^End/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End", exact: true }).click();
+  assert.equal(await c.closed, 4011);
+});
+
+browserTest("a client is made, its secret is shown once, and it is rotated and deleted", async ({ open }) => {
+  const page = await enter(open, "#/clients");
+  await page.getByRole("button", { name: "New client" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Client id").fill("passing");
+  await dialog.getByText("All rights").click();
+  await dialog.getByLabel("subscribe", { exact: true }).fill("boiler.*");
+  await dialog.getByRole("button", { name: "Create" }).click();
+  const first = await dialog.locator("code").textContent();
+  assert.match(first, /^sea_/);
+  await accessible(page, "a secret");
+  await page.keyboard.press("Escape");
+  await page.getByText("boiler.*").waitFor();
+  await page.getByRole("button", { name: "Rotate the secret of passing" }).click();
+  await dialog.getByRole("button", { name: "Rotate", exact: true }).click();
+  await page.getByText("has a new secret").waitFor();
+  const second = await dialog.locator("code").textContent();
+  assert.notEqual(second, first);
+  await api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: second });
+  await assert.rejects(api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: first }));
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Delete passing" }).click();
+  await dialog.getByLabel(/^Type/).fill("passing");
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByText("Deleted client passing").waitFor();
+  await page.getByText("boiler.*").waitFor({ state: "detached" });
+});
