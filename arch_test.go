@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -43,11 +44,21 @@ var mayImport = map[string][]string{
 
 // Support for tests is imported by tests alone, and only they may break the
 // rules.
-var testSupport = []string{"storage/storagetest", "streams/streamstest", "streams/peer/peertest", "groups/groupstest", "gateway/ws/wstest", "gateway/gatewaytest", "gateway/standin", "auth/authtest"}
+var testSupport = []string{"storage/storagetest", "streams/streamstest", "streams/peer/peertest", "groups/groupstest", "gateway/ws/wstest", "gateway/gatewaytest", "gateway/standin", "auth/authtest",
+	"gateway/httpapi/describedtest"}
 
 // oneFile says in how many files a library may be imported, where replacing it
 // is to be a change of those alone.
 var oneFile = map[string]int{"nhooyr.io/websocket": 2} // the server's, and the Go client's
+
+// module is the path of the module, which make module changes.
+var module = sync.OnceValue(func() string {
+	out, err := exec.Command("go", "list", "-m").Output()
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(out))
+})
 
 type pkg struct {
 	ImportPath string
@@ -78,7 +89,7 @@ func packages(t *testing.T) []pkg {
 
 // roomOf is the room that a package of the module belongs to.
 func roomOf(path string) (room string, ours bool) {
-	rest, ours := strings.CutPrefix(path, "seagate/")
+	rest, ours := strings.CutPrefix(path, module()+"/")
 	if !ours {
 		return "", false
 	}
@@ -95,8 +106,8 @@ func roomOf(path string) (room string, ours bool) {
 
 func TestRoomsImportOnlyWhomTheyMay(t *testing.T) {
 	for _, p := range packages(t) {
-		rest := strings.TrimPrefix(p.ImportPath, "seagate/")
-		if p.ImportPath == "seagate" || slices.Contains(testSupport, rest) {
+		rest := strings.TrimPrefix(p.ImportPath, module()+"/")
+		if p.ImportPath == module() || slices.Contains(testSupport, rest) {
 			continue
 		}
 		room, _ := roomOf(p.ImportPath)
@@ -109,7 +120,7 @@ func TestRoomsImportOnlyWhomTheyMay(t *testing.T) {
 			if ours && other != room && !slices.Contains(allowed, other) {
 				t.Errorf("%s imports %s: %s may not import %s", p.ImportPath, imported, room, other)
 			}
-			if slices.Contains(testSupport, strings.TrimPrefix(imported, "seagate/")) {
+			if slices.Contains(testSupport, strings.TrimPrefix(imported, module()+"/")) {
 				t.Errorf("%s imports %s, which is for tests", p.ImportPath, imported)
 			}
 		}

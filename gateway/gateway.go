@@ -14,6 +14,7 @@ import (
 	"seagate/catalog"
 	"seagate/internal/rationed"
 	"seagate/internal/recentlog"
+	"seagate/internal/tracing"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -115,6 +116,8 @@ type Parts struct {
 
 	// Checkpoint makes a consistent copy of all that is stored in a new folder.
 	Checkpoint func(ctx context.Context, dir string) error
+
+	Tracer *tracing.Tracer // nil if nothing is traced
 }
 
 // A Gateway is the operations on one set of parts. Safe for concurrent use.

@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"seagate/internal/histogram"
 	"seagate/protocol"
 )
 
@@ -36,6 +39,10 @@ type Metrics struct {
 	AuditLost         prometheus.Counter     // entries of the audit stream that could not be written
 	AuditSuppressed   prometheus.Counter     // entries of jails that had as many as they may have
 	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
+
+	Publish  *histogram.Histogram // from the call to the answer, of publishes that were accepted
+	Delivery *histogram.Histogram // from acceptance to the hand-over to a connection that had waited
+	Requests *histogram.Vec       // over HTTP, by method and route
 }
 
 // NewMetrics registers the metrics.
@@ -67,11 +74,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Signals:          counter("signals_total", "Signals handed to servers of services."),
 		ResultsDropped:   counter("call_results_dropped_total", "Results of calls that were dropped because too much waited to be read by their caller."),
 		FiltersTooCostly: counter("filters_too_costly_total", "Messages that a filter hid because it took more than limits.filter_steps, counted for each filter and delivery."),
+		Publish:          histogram.New("publish_seconds", "Time from a publish to its answer, of those that were accepted: check, commit, and what they wait for."),
+		Delivery:         histogram.New("delivery_seconds", "Time from the acceptance of a message until it is handed to the queue of a connection that has waited for it, once for each batch and subscription."),
+		Requests:         histogram.NewVec("http_request_seconds", "Time to answer a request over HTTP, by method and route.", "method", "route"),
 		DeadLetters:      counter("dead_letters_total", "Messages that a group gave up and put into its dead-letter stream."),
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped)
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped,
+		m.Publish, m.Delivery, m.Requests)
 	return m
 }
 
@@ -87,7 +98,8 @@ func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "seagate", Name: name, Help: help}, labels)
 }
 
-func (m *Metrics) published(messages, bytes int) {
+func (m *Metrics) published(messages, bytes int, took time.Duration) {
+	m.Publish.Observe(took)
 	m.MessagesIn.Add(float64(messages))
 	m.BytesIn.Add(float64(bytes))
 }

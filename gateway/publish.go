@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -12,6 +13,7 @@ import (
 	"seagate/catalog"
 	"seagate/internal/problems"
 	"seagate/internal/quota"
+	"seagate/internal/tracing"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -36,6 +38,9 @@ type Publication struct {
 	// set headers. nil leaves the header as it is.
 	Header jsontext.Value
 
+	// Trace is the span of the sender, which is traced here if it is sampled there.
+	Trace tracing.Context
+
 	// Gone, if it is not nil, is closed when the sender has given up. A publication
 	// whose messages are still being checked is refused then.
 	Gone <-chan struct{}
@@ -47,7 +52,15 @@ type Publication struct {
 // they are as safe as the stream's durability says, or the reason why none was
 // accepted. A repeat gets where the first ones stand. done must not block.
 func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol.Published, error)) {
+	span := g.Tracer.Start(pub.Trace, "publish", pub.Stream)
+	g.publish(p, pub, span, g.traced(span, p, pub, done))
+}
+
+func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span, done func(protocol.Published, error)) {
+	start := time.Now()
+	check := span.Child("check")
 	a, err := g.admit(p, pub)
+	check.End("")
 	if err != nil {
 		done(protocol.Published{}, err)
 		return
@@ -58,13 +71,15 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 		return
 	}
 	messages, bytes := a.messages, size(a.messages)
+	commit := span.Child("append")
 	answer := func(sent streams.Sent, err error) {
 		begun.End()
+		commit.End("")
 		if err != nil {
 			done(protocol.Published{}, attempted("publish", err))
 			return
 		}
-		g.Metrics.published(len(messages), bytes)
+		g.Metrics.published(len(messages), bytes, time.Since(start))
 		done(protocol.Published{
 			Seq:     sent.First,
 			LastSeq: sent.First + uint64(len(messages)) - 1,
@@ -81,6 +96,8 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 		}
 	}
 	switch {
+	case span != nil:
+		a.topic.SendTraced(span, key, messages, a.header, answer)
 	case a.header != nil:
 		a.topic.SendWithHeader(key, messages, a.header, answer)
 	case key != "":

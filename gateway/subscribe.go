@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -460,13 +461,13 @@ func (c consumer) deliver(b *streams.Batch) int {
 	}
 	if c.filter == nil {
 		taken, _ := c.sink.Deliver(b, nil)
-		charge(b, taken)
+		c.delivered(b, nil, taken)
 		return taken
 	}
 	share := visible(b, c.filter).share
 	if len(share) > 0 {
 		taken, _ := c.sink.Deliver(b, share)
-		charge(b, taken)
+		c.delivered(b, share, taken)
 		if taken < len(share) {
 			return share[taken].Index
 		}
@@ -486,10 +487,18 @@ const (
 	copiedPerStep = 64
 )
 
-// charge charges a batch for what a sink took of it.
-func charge(b *streams.Batch, taken int) {
-	if taken > 0 {
-		b.Spend(deliveryWork + b.Bytes()*taken/len(b.Messages)/copiedPerStep)
+// delivered charges a batch for what a sink took of it. If the subscriber has waited for the batch, it
+// counts how long ago its oldest message was accepted.
+func (s *Subscription) delivered(b *streams.Batch, share []groups.Share, taken int) {
+	if taken == 0 {
+		return
+	}
+	b.Spend(deliveryWork + b.Bytes()*taken/len(b.Messages)/copiedPerStep)
+	if b.Live {
+		s.gateway.Metrics.Delivery.Observe(time.Since(b.Messages[0].Time))
+	}
+	if s.gateway.Tracer != nil {
+		s.traceDeliveries(b, share, taken)
 	}
 }
 
@@ -514,7 +523,7 @@ func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag 
 		return 0, 0
 	}
 	taken, tag = m.sink.Deliver(b, share)
-	charge(b, taken)
+	m.delivered(b, share, taken)
 	return taken, tag
 }
 

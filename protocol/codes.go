@@ -136,6 +136,27 @@ type CodeInfo struct {
 	Advice string
 }
 
+// A CodeView is what the API shows of a code.
+type CodeView struct {
+	Code   Code   `json:"code"`
+	Title  string `json:"title"`
+	Advice string `json:"advice"`
+	Status *int   `json:"status"` // nil if only the WebSocket uses the code
+	Close  *int   `json:"close"`  // nil if no connection is closed with it
+}
+
+// View returns what the API shows of the code.
+func (i CodeInfo) View() CodeView {
+	v := CodeView{Code: i.Code, Title: i.Title, Advice: i.Advice}
+	if i.Status != 0 {
+		v.Status = &i.Status
+	}
+	if i.Close != 0 {
+		v.Close = &i.Close
+	}
+	return v
+}
+
 // Codes returns all codes in the order of the documentation. The slice belongs
 // to the caller.
 func Codes() []CodeInfo { return slices.Clone(codeTable) }

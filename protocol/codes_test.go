@@ -155,15 +155,15 @@ func TestProblem(t *testing.T) {
 		want string
 	}{
 		{"without errors", protocol.Errorf(protocol.CodeStreamNotFound, "There is no stream %q.", "s"),
-			`{"type":"urn:seagate:error:stream_not_found","title":"Stream not found","status":404,"detail":"There is no stream \"s\".","message":"There is no stream \"s\".","code":"stream_not_found"}`},
+			`{"type":"/api/v1/errors/stream_not_found","title":"Stream not found","status":404,"detail":"There is no stream \"s\".","message":"There is no stream \"s\".","code":"stream_not_found"}`},
 		{"with errors", listedError,
-			`{"type":"urn:seagate:error:invalid_payload","title":"Payload does not match the schema","status":400,"detail":"Bad payload.","message":"Bad payload.","errors":["a: must be a string","moves[2].load: must be an integer"],"code":"invalid_payload"}`},
+			`{"type":"/api/v1/errors/invalid_payload","title":"Payload does not match the schema","status":400,"detail":"Bad payload.","message":"Bad payload.","errors":["a: must be a string","moves[2].load: must be an integer"],"code":"invalid_payload"}`},
 		{"without a message", &protocol.Error{Code: protocol.CodeInternal},
-			`{"type":"urn:seagate:error:internal","title":"Internal error","status":500,"message":"","code":"internal"}`},
+			`{"type":"/api/v1/errors/internal","title":"Internal error","status":500,"message":"","code":"internal"}`},
 		{"a code of the WebSocket", &protocol.Error{Code: protocol.CodeMessagesLost, Message: "Slow."},
-			`{"type":"urn:seagate:error:messages_lost","title":"Messages lost","status":500,"detail":"Slow.","message":"Slow.","code":"messages_lost"}`},
+			`{"type":"/api/v1/errors/messages_lost","title":"Messages lost","status":500,"detail":"Slow.","message":"Slow.","code":"messages_lost"}`},
 		{"an unknown code", &protocol.Error{Code: "new_code", Message: "New."},
-			`{"type":"urn:seagate:error:new_code","title":"","status":500,"detail":"New.","message":"New.","code":"new_code"}`},
+			`{"type":"/api/v1/errors/new_code","title":"","status":500,"detail":"New.","message":"New.","code":"new_code"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -79,7 +79,7 @@ func ExampleNewProblem() {
 	fmt.Printf("%d %s\n%s\n", problem.Status, protocol.ProblemContentType, protocol.AppendProblem(nil, problem))
 	// Output:
 	// 404 application/problem+json
-	// {"type":"urn:seagate:error:stream_not_found","title":"Stream not found","status":404,"detail":"There is no stream \"boiler_data\".","message":"There is no stream \"boiler_data\".","code":"stream_not_found"}
+	// {"type":"/api/v1/errors/stream_not_found","title":"Stream not found","status":404,"detail":"There is no stream \"boiler_data\".","message":"There is no stream \"boiler_data\".","code":"stream_not_found"}
 }
 
 func ExampleCheckClientID() {

@@ -304,7 +304,7 @@ func FuzzAppend(f *testing.F) {
 }
 
 func FuzzDecodeProblem(f *testing.F) {
-	f.Add([]byte(`{"type":"urn:seagate:error:internal","title":"t","status":500,"detail":"d","message":"m","errors":["a"],"code":"internal"}`))
+	f.Add([]byte(`{"type":"/api/v1/errors/internal","title":"t","status":500,"detail":"d","message":"m","errors":["a"],"code":"internal"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		problem, err := protocol.DecodeProblem(data)
 		if err != nil {

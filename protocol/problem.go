@@ -8,13 +8,17 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
+// ErrorPath begins the path of the page about an error code.
+const ErrorPath = "/api/v1/errors/"
+
 // ProblemContentType is the media type of a Problem (RFC 9457 §3).
 const ProblemContentType = "application/problem+json"
 
 // A Problem is the body of an HTTP error: problem details (RFC 9457), and
 // Message and Errors, the only members that stream-sea clients read.
 type Problem struct {
-	// Type is "urn:seagate:error:" and the code.
+	// Type is the path of a page about the code: ErrorPath and the code. A client resolves it
+	// like any relative URL (RFC 9457 §3.1.1).
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -36,7 +40,7 @@ func NewProblem(e *Error) Problem {
 		info.Status = http.StatusInternalServerError
 	}
 	return Problem{
-		Type:    "urn:seagate:error:" + string(e.Code),
+		Type:    ErrorPath + string(e.Code),
 		Title:   info.Title,
 		Status:  info.Status,
 		Detail:  e.Message,

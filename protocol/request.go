@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,6 +35,9 @@ const (
 var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, ActionPublish, ActionDefine, ActionDescribe, ActionAck, ActionNack,
 	ActionServe, ActionAnswer, ActionFetch, ActionSignal, ActionProvide, ActionPause, ActionAddress, ActionWatch, ActionPing}
 
+// Actions returns the actions of requests. The slice belongs to the caller.
+func Actions() []string { return slices.Clone(actions) }
+
 // ActionSubscription is the action of deliveries and of answers to subscribe,
 // unless the server is set to repeat actions literally. It is no request's.
 const ActionSubscription = "subscription"
@@ -56,7 +60,7 @@ type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
 	from, epoch, meta, ack, credit, state, sync jsontext.Value // of subscribe
-	messageID, header, batch                    jsontext.Value // of publish
+	messageID, header, batch, traceparent       jsontext.Value // of publish
 }
 
 // DecodeRequest reads one text message. It returns a *Violation if the message
@@ -157,6 +161,8 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.header
 	case "batch":
 		return &m.batch
+	case "traceparent":
+		return &m.traceparent
 	}
 	return nil
 }

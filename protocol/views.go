@@ -139,6 +139,8 @@ type Publish struct {
 	// Header is raw JSON that becomes the stream's header together with the
 	// message, or nil. It is as unchecked as Payload.
 	Header []byte
+	// Traceparent is the span of the sender (W3C Trace Context), unchecked, or "".
+	Traceparent string
 }
 
 // Publish reads a publish request (an extension). A messageId or header of null
@@ -167,6 +169,7 @@ func (r Request) Publish() (Publish, error) {
 	if !absent(r.header) {
 		pub.Header = r.header
 	}
+	pub.Traceparent, _ = parseString(r.traceparent) // what is not valid is ignored, as in HTTP
 	return orZero(pub, c.errOrBadStream(pub.Stream))
 }
 

@@ -1,6 +1,10 @@
 package streams
 
-import "time"
+import (
+	"time"
+
+	"seagate/internal/tracing"
+)
 
 // A Message is one message of a topic. All readers share it, so neither it nor
 // its payload may be changed.
@@ -8,12 +12,20 @@ type Message struct {
 	Seq     uint64    // its number in the topic, from 1, without holes
 	Time    time.Time // when the topic accepted it, by the server's clock
 	Payload []byte
+
+	// Trace is the span of the publish if it is traced and has just happened. A message that is read
+	// from the log has none.
+	Trace *tracing.Span
 }
 
 // A Batch is a run of consecutive messages of one topic. One goroutine offers
 // it to many consumers, one after the other.
 type Batch struct {
 	Messages []*Message
+
+	// Live reports that the consumer has waited for the messages. Otherwise it reads on from
+	// where it stands, and they may be old.
+	Live bool
 
 	memos map[any]any
 	work  int // see Spend

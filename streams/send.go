@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"seagate/internal/tracing"
 	"seagate/storage"
 )
 
@@ -25,14 +26,14 @@ type Sent struct {
 // Send blocks while delivery is behind by more than a batch or a tail, or the store has
 // much to do. A Consumer must not call it.
 func (t *Topic) Send(payloads [][]byte, done func(Sent, error)) {
-	t.send("", payloads, nil, done)
+	t.send("", payloads, nil, nil, done)
 }
 
 // SendOnce is Send, except that a repeat with the same key and payloads within
 // Options.RepeatWindow adds nothing. It succeeds with what the first one got,
 // even while the topic is held.
 func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) {
-	t.send(key, payloads, nil, done)
+	t.send(key, payloads, nil, nil, done)
 }
 
 // SendWithHeader is Send, or SendOnce if key is not empty, together with the
@@ -44,10 +45,16 @@ func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) 
 //
 // In topics that are open get the messages, and not the header.
 func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
-	t.send(key, payloads, header, done)
+	t.send(key, payloads, header, nil, done)
 }
 
-func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
+// SendTraced is SendWithHeader, or without a header Send or SendOnce, in a trace: the first message
+// names the span.
+func (t *Topic) SendTraced(trace *tracing.Span, key string, payloads [][]byte, header []byte, done func(Sent, error)) {
+	t.send(key, payloads, header, trace, done)
+}
+
+func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracing.Span, done func(Sent, error)) {
 	bytes := len(header)
 	for _, payload := range payloads {
 		bytes += len(payload)
@@ -66,7 +73,7 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, done func(Sen
 		Refusal:  refusal,
 		Done: func(a storage.Appended, err error) {
 			if refusal == nil {
-				t.appended(key != "", payloads, bytes, header, a, err)
+				t.appended(key != "", payloads, bytes, header, trace, a, err)
 			}
 			if err != nil {
 				done(Sent{}, topicError(err))
@@ -122,12 +129,12 @@ func (t *Topic) MaySend(keyed bool, messages, bytes int) error {
 
 // appended is called when the log has answered a send, and shows readers what
 // is durable now.
-func (t *Topic) appended(keyed bool, payloads [][]byte, bytes int, header []byte, a storage.Appended, err error) {
+func (t *Topic) appended(keyed bool, payloads [][]byte, bytes int, header []byte, trace *tracing.Span, a storage.Appended, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answered++
 	if err == nil && !a.Repeat {
-		t.showLocked(payloads, a)
+		t.showLocked(payloads, trace, a)
 		if header != nil {
 			t.sent = storage.LogHeader{Seq: t.next - 1, Value: header}
 		}
@@ -137,10 +144,11 @@ func (t *Topic) appended(keyed bool, payloads [][]byte, bytes int, header []byte
 	t.wakeShards()
 }
 
-func (t *Topic) showLocked(payloads [][]byte, a storage.Appended) {
+func (t *Topic) showLocked(payloads [][]byte, trace *tracing.Span, a storage.Appended) {
 	keep, bytes := t.floor(), 0
 	for i, payload := range payloads {
-		t.tail.append(&Message{Seq: a.First + uint64(i), Time: a.Time, Payload: payload})
+		t.tail.append(&Message{Seq: a.First + uint64(i), Time: a.Time, Payload: payload, Trace: trace})
+		trace = nil // one message stands for all
 		t.tail.trim(t.net.opts.TailMessages, t.net.opts.TailBytes, keep)
 		bytes += len(payload)
 	}

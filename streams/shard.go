@@ -257,7 +257,7 @@ func (s *shard) beginPass() bool {
 		s.demote()
 		return false
 	}
-	s.pass = livePass{batch: &Batch{Messages: seg.messages}, seg: seg}
+	s.pass = livePass{batch: &Batch{Messages: seg.messages, Live: true}, seg: seg}
 	s.turn++
 	s.taken.Store(seg.then.seq)
 	s.topic.floorMoved()

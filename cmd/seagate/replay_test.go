@@ -27,6 +27,7 @@ type replay struct {
 	clients map[string]credentials
 	jails   map[string]string // by id: the name of a client
 	peers   map[string]*peer
+	talks   map[*peer]*conversation
 	late    chan answered // of the request that is under way; nil if there is none
 }
 
@@ -44,6 +45,7 @@ func (x *exchange) replay(t *testing.T) {
 		clients: map[string]credentials{root.id: root},
 		jails:   map[string]string{"root": root.id},
 		peers:   map[string]*peer{},
+		talks:   map[*peer]*conversation{},
 	}
 	if x.settings == nil {
 		r.gateway = sharedGateway(t)
@@ -224,6 +226,9 @@ func (r *replay) roundTrip(method, request string) (*http.Response, string, erro
 		return nil, "", err
 	}
 	body, err := io.ReadAll(response.Body)
+	if err == nil {
+		err = checkHTTP(request, response, string(body))
+	}
 	return response, string(body), err
 }
 
@@ -317,8 +322,10 @@ func (r *replay) send(p *peer, what string) error {
 	}
 	switch {
 	case what == "" && p.lines != nil:
+		r.talk(p).sending(text)
 		return p.Write([]byte(text + "\n"))
 	case what == "":
+		r.talk(p).sending(text)
 		p.Send(text)
 		return nil
 	case what == "end":
@@ -358,6 +365,19 @@ func (r *replay) receive(names []string, what string) error {
 	}
 }
 
+// talk returns what a connection has said.
+func (r *replay) talk(p *peer) *conversation {
+	c := r.talks[p]
+	if c == nil {
+		c = &conversation{channel: "streams", sent: map[float64]string{}}
+		if p.lines != nil {
+			c.channel = "lines"
+		}
+		r.talks[p] = c
+	}
+	return c
+}
+
 // nextOf returns the next event on any of the connections.
 func (r *replay) nextOf(names []string) (event, error) {
 	cases := []reflect.SelectCase{{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(time.After(patience))}}
@@ -372,5 +392,11 @@ func (r *replay) nextOf(names []string) (event, error) {
 	if chosen == 0 {
 		return event{}, fmt.Errorf("nothing comes")
 	}
-	return value.Interface().(event), nil
+	e := value.Interface().(event)
+	if e.end == nil {
+		if err := r.talk(r.peers[names[chosen-1]]).received(e.message); err != nil {
+			return event{}, err
+		}
+	}
+	return e, nil
 }

@@ -195,7 +195,7 @@ func TestOrigins(t *testing.T) {
 			problemOf(t, protocol.CodePathNotFound, missing)
 			if published.status != 200 || preflight.status != 204 ||
 				preflight.header.Get("Access-Control-Allow-Methods") != "OPTIONS, POST" ||
-				preflight.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, Content-Encoding, Idempotency-Key" ||
+				preflight.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, Content-Encoding, Idempotency-Key, Traceparent" ||
 				preflight.header.Get("Access-Control-Max-Age") == "" ||
 				published.header.Get("Access-Control-Expose-Headers") == "" {
 				t.Errorf("%d %v, %d %v", published.status, published.header, preflight.status, preflight.header)

@@ -12,7 +12,7 @@ import (
 // every page may (https://fetch.spec.whatwg.org, CORS-safelisted). A wildcard
 // would not include Authorization.
 const (
-	corsRequestHeaders  = "Authorization, Content-Type, Content-Encoding, Idempotency-Key"
+	corsRequestHeaders  = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, Traceparent"
 	corsResponseHeaders = "WWW-Authenticate, Retry-After, Allow"
 	corsMaxAge          = "7200" // seconds; no browser keeps a preflight longer
 )

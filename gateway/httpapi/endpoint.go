@@ -9,6 +9,7 @@ import (
 
 	"seagate/auth"
 	"seagate/gateway"
+	"seagate/internal/histogram"
 	"seagate/internal/panics"
 	"seagate/internal/sockets"
 	"seagate/protocol"
@@ -37,14 +38,19 @@ type endpoint struct {
 	pattern string // of the ServeMux
 	allow   string // the Allow header
 	names   []pathName
+	took    map[string]*histogram.Histogram // by method; others than these are counted under ""
 }
 
 func (a *api) endpoint(pattern string, r route) *endpoint {
-	e := &endpoint{api: a, route: r, pattern: pattern, allow: r.methods.allow()}
+	e := &endpoint{api: a, route: r, pattern: pattern, allow: r.methods.allow(), took: map[string]*histogram.Histogram{}}
 	for _, name := range pathNames {
 		if strings.Contains(pattern, "{"+name.wildcard+"}") {
 			e.names = append(e.names, name)
 		}
+	}
+	e.took[""] = a.gateway.Metrics.Requests.With("other", pattern)
+	for method := range r.methods {
+		e.took[method] = a.gateway.Metrics.Requests.With(method, pattern)
 	}
 	return e
 }
@@ -52,13 +58,22 @@ func (a *api) endpoint(pattern string, r route) *endpoint {
 // ServeHTTP implements http.Handler.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{api: p.api, w: w, r: r}
-	if !p.log.Enabled(r.Context(), slog.LevelDebug) {
-		p.serve(q)
-		return
-	}
 	start := time.Now()
 	status, code := p.serve(q)
-	p.logAccess(q, status, code, time.Since(start))
+	took := time.Since(start)
+	p.histogram(r.Method).Observe(took)
+	if p.log.Enabled(r.Context(), slog.LevelDebug) {
+		p.logAccess(q, status, code, took)
+	}
+}
+
+// histogram returns where requests with the method are counted. Clients can send any method, so those
+// that the endpoint has not share one.
+func (p *endpoint) histogram(method string) *histogram.Histogram {
+	if h := p.took[method]; h != nil {
+		return h
+	}
+	return p.took[""]
 }
 
 // serve writes the response. It returns the status, and the code of a refusal.

@@ -35,6 +35,11 @@ func WantsPage(r *http.Request) bool {
 	if r.URL.Path != "/" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
+	return acceptsHTML(r)
+}
+
+// acceptsHTML reports whether a request asks for HTML by name, as browsers do.
+func acceptsHTML(r *http.Request) bool {
 	for _, value := range r.Header["Accept"] {
 		for item := range strings.SplitSeq(value, ",") {
 			kind, parameters, err := mime.ParseMediaType(item)
@@ -48,10 +53,7 @@ func WantsPage(r *http.Request) bool {
 
 // frontPage writes what this is and how to use it, with the URL of this gateway.
 func (q *request) frontPage() (any, error) {
-	host, scheme := q.r.Host, "http"
-	if !isPlainHost(host) { // somebody may paste it into a shell
-		host = "HOST"
-	}
+	host, scheme := q.host(), "http"
 	if q.r.TLS != nil || q.r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
@@ -64,15 +66,29 @@ func (q *request) frontPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.writePage(body.Bytes())
+	return nil, nil
+}
+
+// writePage answers with a page that uses pageStyle and nothing else.
+func (q *request) writePage(body []byte) {
 	h := q.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Add("Vary", "Accept")
 	q.streaming = true
-	q.w.Write(body.Bytes())
-	return nil, nil
+	q.w.Write(body)
+}
+
+// host returns the host that the request names, or "HOST" if that is not one: somebody may paste it into
+// a shell.
+func (q *request) host() string {
+	if isPlainHost(q.r.Host) {
+		return q.r.Host
+	}
+	return "HOST"
 }
 
 // isPlainHost reports whether a Host header has only what names, addresses and ports

@@ -9,6 +9,7 @@ import (
 
 	"seagate/gateway"
 	"seagate/internal/jsonscan"
+	"seagate/internal/tracing"
 	"seagate/protocol"
 )
 
@@ -37,6 +38,7 @@ func (q *request) publish() (any, error) {
 	if dryRun {
 		return q.planPublish(pub)
 	}
+	pub.Trace = tracing.Parse(q.r.Header.Get("Traceparent"))
 	t := receipts.Get().(*receipt)
 	q.gateway.Publish(q.principal, pub, t.done)
 	at, err := t.wait(q.r.Context())

@@ -30,6 +30,11 @@ type methods map[string]operation
 var routes = []route{
 	{path: "", methods: methods{"GET": (*request).index}, public: true},
 
+	{path: "/openapi.json", methods: methods{"GET": (*request).getOpenAPI}, public: true},
+	{path: "/asyncapi.json", methods: methods{"GET": (*request).getAsyncAPI}, public: true},
+	{path: "/errors", methods: methods{"GET": (*request).listErrors}, public: true},
+	{path: "/errors/{code}", methods: methods{"GET": (*request).getError}, public: true},
+
 	{path: "/whoami", methods: methods{"GET": (*request).whoami}},
 
 	{path: "/streams", methods: methods{"GET": (*request).listStreams}},
@@ -143,6 +148,7 @@ var pathNames = []pathName{
 	{"seq", checkSeq},
 	{"service", protocol.CheckServiceName},
 	{"procedure", protocol.CheckProcedureName},
+	{"code", checkCode},
 }
 
 func checkVersion(text string) error {

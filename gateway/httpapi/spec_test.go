@@ -102,7 +102,7 @@ func TestExtensionCalls(t *testing.T) {
 	s.ok("POST", "/api/v1/streams/a/define", `{"version":"2.0","fields":[]}`)
 	s.ok("POST", "/api/v1/streams/b/define", `{"version":1,"fields":[{"name":"n","type":"integer"}]}`)
 	for _, c := range []struct{ method, path, body, want string }{
-		{"GET", "", "", `{"name":"seagate","version":"unknown","links":{"streams":"/api/v1/streams","clients":"/api/v1/clients","jails":"/api/v1/jails","services":"/api/v1/services"},"modules":` + moduleLinks() + `}`},
+		{"GET", "", "", `{"name":"seagate","version":"unknown","links":{"streams":"/api/v1/streams","clients":"/api/v1/clients","jails":"/api/v1/jails","services":"/api/v1/services","errors":"/api/v1/errors","openapi":"/api/v1/openapi.json","asyncapi":"/api/v1/asyncapi.json"},"modules":` + moduleLinks() + `}`},
 		{"GET", "/streams", "", `{"streams":[` +
 			`{"name":"a","version":"2.0","registered":false,"paused":false,"held":false,"requested":false,"providers":0,"subscribers":0,"groups":0,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null},` +
 			`{"name":"b","version":1,"registered":false,"paused":false,"held":false,"requested":false,"providers":0,"subscribers":0,"groups":0,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false,"durability":"disk","epoch":null}],"next":null}`},

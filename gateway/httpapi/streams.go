@@ -18,6 +18,9 @@ func (q *request) index() (any, error) {
 		Clients  string `json:"clients"`
 		Jails    string `json:"jails"`
 		Services string `json:"services"`
+		Errors   string `json:"errors"`
+		OpenAPI  string `json:"openapi"`
+		AsyncAPI string `json:"asyncapi"`
 	}
 	return struct {
 		Name    string `json:"name"`
@@ -25,7 +28,10 @@ func (q *request) index() (any, error) {
 		Links   links  `json:"links"`
 
 		Modules []moduleLink `json:"modules"`
-	}{"seagate", q.opts.Version, links{base + "/streams", base + "/clients", base + "/jails", base + "/services"}, moduleLinks()}, nil
+	}{"seagate", q.opts.Version, links{
+		Streams: base + "/streams", Clients: base + "/clients", Jails: base + "/jails", Services: base + "/services",
+		Errors: base + "/errors", OpenAPI: base + "/openapi.json", AsyncAPI: base + "/asyncapi.json",
+	}, moduleLinks()}, nil
 }
 
 // whoami is GET /whoami.

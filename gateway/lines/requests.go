@@ -10,6 +10,7 @@ import (
 
 	"seagate/auth"
 	"seagate/gateway"
+	"seagate/internal/tracing"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
 )
@@ -131,6 +132,7 @@ func (c *conn) put(r msgstream.Request) {
 		Stream:   r.Stream,
 		Payloads: []jsontext.Value{bytes.Clone(r.Message)},
 		Header:   bytes.Clone(r.Header),
+		Trace:    tracing.Parse(r.Traceparent),
 	}
 	c.server.gateway.Publish(p, publication, func(_ protocol.Published, err error) {
 		c.answers.Fill(place, c.answerLine(r, err))

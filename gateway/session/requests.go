@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/gateway"
+	"seagate/internal/tracing"
 	"seagate/protocol"
 )
 
@@ -26,6 +27,7 @@ func (s *Session) publish(r protocol.Request) {
 		Batch:    request.Batch != nil,
 		ID:       request.MessageID,
 		Header:   bytes.Clone(request.Header),
+		Trace:    tracing.Parse(request.Traceparent),
 	}
 	if publication.Batch {
 		publication.Payloads = cloned(request.Batch)

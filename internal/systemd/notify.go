@@ -2,9 +2,12 @@ package systemd
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +16,21 @@ import (
 const (
 	Ready    = "READY=1"
 	Stopping = "STOPPING=1"
+	Alive    = "WATCHDOG=1"
 )
+
+// WatchdogInterval returns how often the service manager has to be told that the service is
+// Alive, or it ends the service (sd_watchdog_enabled(3)). It is 0 if nobody has to be told.
+func WatchdogInterval() time.Duration {
+	if pid := os.Getenv("WATCHDOG_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) { // meant for another process
+		return 0
+	}
+	micros, err := strconv.ParseUint(os.Getenv("WATCHDOG_USEC"), 10, 63)
+	if err != nil || os.Getenv("NOTIFY_SOCKET") == "" {
+		return 0
+	}
+	return time.Duration(min(micros, math.MaxInt64/1000)) * time.Microsecond
+}
 
 // Notify tells the service manager the states. Without a service manager that wants to
 // know, it does nothing.

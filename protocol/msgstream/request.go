@@ -39,6 +39,8 @@ type Request struct {
 	// Header is the header that holds after the message of a put, or nil if the put leaves
 	// it as it is.
 	Header jsontext.Value
+	// Traceparent is of a put: the span of the sender (W3C Trace Context), unchecked, or "".
+	Traceparent string
 
 	// From, Epoch and Meta are of a listen, and as in a WebSocket subscribe.
 	From  protocol.Position
@@ -61,6 +63,8 @@ type sentRequest struct {
 	Epoch   jsontext.Value `json:"epoch"`
 	Meta    jsontext.Value `json:"meta"`
 	Payload jsontext.Value `json:"payload"`
+
+	Traceparent jsontext.Value `json:"traceparent"`
 }
 
 // requests is the JSON codec of client lines.
@@ -127,6 +131,9 @@ func (c requests) check(sent sentRequest) (Request, error) {
 	if r.Action == ActionPut && !absent(sent.Header) {
 		r.Header = sent.Header
 	}
+	if r.Action == ActionPut {
+		r.Traceparent, _ = text(sent.Traceparent) // what is not valid is ignored, as in HTTP
+	}
 	return r, protocol.InvalidRequest("The line", &wrong)
 }
 
@@ -190,6 +197,9 @@ func (requests) Encode(dst []byte, r Request) ([]byte, error) {
 	}
 	if r.Epoch != "" {
 		dst = appendText(dst, `,"epoch":`, r.Epoch)
+	}
+	if r.Traceparent != "" {
+		dst = appendText(dst, `,"traceparent":`, r.Traceparent)
 	}
 	if r.Meta {
 		dst = append(dst, `,"meta":true`...)

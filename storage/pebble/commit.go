@@ -116,8 +116,12 @@ func (e *Engine) commit(ops []operation) error {
 		op.stage(b)
 	}
 	if !b.isEmpty() {
+		start := time.Now()
 		if err := b.sync(); err != nil {
 			return fmt.Errorf("storage: commit: %w", err)
+		}
+		if e.opts.Committed != nil {
+			e.opts.Committed(time.Since(start))
 		}
 		e.publish(b)
 		e.commits.Add(1)

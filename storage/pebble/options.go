@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -49,6 +50,10 @@ type Options struct {
 	// OpenFiles is how many files the engine keeps open to read from, at most. It
 	// opens some more for a short time. 0 means 1,000.
 	OpenFiles int
+
+	// Committed is told how long each commit took: the write of a batch and its sync. It is called by
+	// the committer, and must not block. nil means that nobody wants to know.
+	Committed func(time.Duration)
 
 	memTable uint64 // bytes; 0 means memTableSize
 }

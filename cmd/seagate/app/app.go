@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddyserver/certmagic"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/auth"
@@ -31,11 +32,13 @@ import (
 	"seagate/groups"
 	"seagate/internal/clock"
 	"seagate/internal/forwarded"
+	"seagate/internal/histogram"
 	"seagate/internal/origin"
 	"seagate/internal/panics"
 	"seagate/internal/quota"
 	"seagate/internal/sockets"
 	"seagate/internal/systemd"
+	"seagate/internal/tracing"
 	"seagate/storage/memory"
 	"seagate/storage/pebble"
 	"seagate/streams"
@@ -45,6 +48,7 @@ import (
 type App struct {
 	config   *config.Config
 	log      *slog.Logger
+	version  string
 	metrics  *prometheus.Registry
 	patience time.Time // until when it waits for what another process uses
 
@@ -55,6 +59,7 @@ type App struct {
 	network   *streams.Network
 	groups    *groups.Registry
 	gateway   *gateway.Gateway
+	tracer    *tracing.Tracer // nil if nothing is traced
 	sockets   *ws.Server
 	lines     *lines.Server // nil if there is no lines listener
 
@@ -66,14 +71,16 @@ type App struct {
 	lineSide    net.Listener // nil if there is no lines listener
 	api         httpapi.API
 	server      *webServer
-	certificate *certificate // nil without TLS
+	certificate *certificate      // nil without TLS
+	acme        *certmagic.Config // nil unless an authority issues the certificate
 	admin       *admin.Handler
 	adminServer *http.Server
 
 	reloading sync.Mutex                    // held by Reload
 	live      atomic.Pointer[config.Config] // config with what Reload has changed
 
-	closers []func() // called in reverse order
+	commits *histogram.Histogram // of the storage
+	closers []func()             // called in reverse order
 }
 
 // StoreFolder is the folder of the store in a data folder.
@@ -83,7 +90,7 @@ const StoreFolder = "store"
 // is in sockets.go; they belong to the App. It serves nothing before Run. After an error
 // nothing is open.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string, sockets ...systemd.Socket) (*App, error) {
-	a := &App{config: c, log: log, patience: time.Now().Add(c.Startup.Wait)}
+	a := &App{config: c, log: log, version: version, patience: time.Now().Add(c.Startup.Wait), commits: newCommits()}
 	a.live.Store(c)
 	var err error
 	if a.proxies, err = forwarded.Parse(c.TrustedProxies); err != nil {
@@ -138,7 +145,7 @@ func (a *App) openDirectory(ctx context.Context) (err error) {
 // ResetRoot gives the root client of the configuration its secret, in a data folder
 // that no gateway uses, and creates the client if it does not exist.
 func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created bool, err error) {
-	a := &App{config: c, log: log}
+	a := &App{config: c, log: log, commits: newCommits()}
 	defer a.Close()
 	if err := a.openStorage(ctx); err != nil {
 		return false, err
@@ -183,6 +190,7 @@ func (a *App) openGateway(ctx context.Context) error {
 		Checkpoint: a.checkpoint,
 
 		Configuration: a.configuration,
+		Tracer:        a.startTracer(),
 	}, settings)
 	if err == nil {
 		a.onClose(a.gateway.Close)
@@ -209,6 +217,24 @@ func (a *App) fetchKeys(metrics *gateway.Metrics) (*jwks.Refresher, error) {
 	keys := jwks.New(options)
 	a.onClose(keys.Close)
 	return keys, nil
+}
+
+// startTracer returns nil if nothing is traced.
+func (a *App) startTracer() *tracing.Tracer {
+	c := a.config.Tracing
+	if c.Endpoint == "" {
+		return nil
+	}
+	a.tracer = tracing.New(tracing.Options{
+		Endpoint:      c.Endpoint,
+		Authorization: c.Authorization,
+		OneIn:         c.OneIn,
+		PerSecond:     c.TracesPerSecond,
+		Version:       a.version,
+		Log:           a.log,
+	})
+	a.onClose(a.tracer.Close)
+	return a.tracer
 }
 
 // checkpoint makes a copy of the store and checks it. A copy of a damaged store
@@ -280,6 +306,12 @@ func (a *App) buildServers(version string) error {
 	limitServer(&a.server.http, a.log)
 	if a.config.TLS.Enabled() {
 		a.certificate = &certificate{log: a.log}
+		if a.config.TLS.ByACME() {
+			if err := a.prepareACME(); err != nil {
+				return err
+			}
+			a.certificate.issued = a.acme.GetCertificate
+		}
 		if err := a.certificate.use(a.config.TLS); err != nil {
 			return err
 		}
@@ -359,6 +391,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.logStart()
 	a.notify(systemd.Ready)
+	a.beginACME()
+	defer a.keepWatchdog()()
 	select {
 	case err := <-failed:
 		a.shutdown()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,12 +12,15 @@ import (
 
 	"seagate/auth"
 	"seagate/groups"
+	"seagate/internal/histogram"
 	"seagate/internal/panics"
+	"seagate/internal/tracing"
 )
 
 // registerMetrics registers the metrics that the parts themselves count.
 func (a *App) registerMetrics() {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics.MustRegister(a.commits, buildInfo(a.version))
 	a.counter("authentications_limited_total", "Attempts refused because too many had failed.", func() float64 { return float64(a.directory.Limited()) })
 	a.counter("log_lines_suppressed_total", "Log lines left out because clients or strangers caused too many of their kind.",
 		func() float64 { return float64(a.gateway.SuppressedLines()) })
@@ -50,9 +54,22 @@ func (a *App) registerMetrics() {
 	a.gauge("servers", "Servers of services.", func() float64 { return float64(a.gateway.ServiceTotals().Servers) })
 	a.gauge("calls_under_way", "Calls that a server has and has not answered.", func() float64 { return float64(a.gateway.ServiceTotals().UnderWay) })
 	a.gauge("call_bytes", "Bytes that calls hold in memory: bodies of those under way, and results that wait to be read.", func() float64 { return float64(a.gateway.ServiceTotals().Bytes) })
+	a.metrics.MustRegister(traceMetrics{a.tracer})
 	a.metrics.MustRegister(&quotaMetrics{a.quotas, a.directory, a.config.Limits.JailSeries})
 	a.metrics.MustRegister(panicMetrics{})
 	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
+}
+
+func newCommits() *histogram.Histogram {
+	return histogram.New("commit_seconds", "Time to write a batch of changes to the disk and to sync it. What waits at the same time shares one commit.")
+}
+
+// buildInfo is always 1. What matters is in its labels.
+func buildInfo(version string) prometheus.Collector {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "seagate", Name: "build_info", Help: "1. The labels say what runs."},
+		[]string{"version", "goversion"})
+	info.WithLabelValues(version, runtime.Version()).Set(1)
+	return info
 }
 
 func (a *App) gauge(name, help string, value func() float64) {
@@ -73,6 +90,22 @@ func contained(value func() float64) func() float64 {
 			}
 		}()
 		return value()
+	}
+}
+
+// traceMetrics counts spans.
+type traceMetrics struct{ tracer *tracing.Tracer }
+
+var spansDesc = prometheus.NewDesc("seagate_trace_spans_total", "Spans of traces, by outcome.", []string{"outcome"}, nil)
+
+// Describe implements prometheus.Collector.
+func (traceMetrics) Describe(to chan<- *prometheus.Desc) { to <- spansDesc }
+
+// Collect implements prometheus.Collector.
+func (m traceMetrics) Collect(to chan<- prometheus.Metric) {
+	exported, failed, dropped := m.tracer.Counts()
+	for outcome, n := range map[string]uint64{"exported": exported, "failed": failed, "dropped": dropped} {
+		to <- prometheus.MustNewConstMetric(spansDesc, prometheus.CounterValue, float64(n), outcome)
 	}
 }
 

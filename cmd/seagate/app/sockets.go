@@ -109,6 +109,7 @@ func (a *App) openStorage(ctx context.Context) error {
 			OpenFiles:  a.descriptors.storage,
 
 			TenantQueue: a.config.Limits.QueuedChangesPerJail,
+			Committed:   a.commits.Observe,
 		})
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,8 @@ const certificateAge = time.Second
 // authorities of clients. If the files cannot be read, that is logged, and what was read
 // before stays in use.
 type certificate struct {
-	log *slog.Logger
+	log    *slog.Logger
+	issued issued // the source of a certificate without files, or nil
 
 	mu      sync.Mutex // guards what follows
 	files   config.TLS
@@ -35,31 +37,36 @@ type fileStamp struct {
 	certSize, keySize, caSize int64
 }
 
+// issued returns the certificate for a handshake.
+type issued func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
 // CheckTLS returns an error if the files are not a certificate and its key, or the
 // authorities of clients are no certificates.
 func CheckTLS(files config.TLS) error {
-	_, err := loadTLS(files)
+	_, err := loadTLS(files, nil)
+	if err == nil && files.ACMECA != "" {
+		_, err = authorities("tls.acme_ca", files.ACMECA)
+	}
 	return err
 }
 
 // loadTLS reads the files. Whoever presents a certificate of the authorities still has to
 // authenticate: the certificate names nobody.
-func loadTLS(files config.TLS) (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+func loadTLS(files config.TLS, issued issued) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: issued}
+	if !files.ByACME() {
+		pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if files.ClientCA == "" {
 		return c, nil
 	}
-	text, err := os.ReadFile(files.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("tls.client_ca: %w", err)
-	}
-	c.ClientCAs = x509.NewCertPool()
-	if !c.ClientCAs.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("tls.client_ca: %s has no certificate in PEM", files.ClientCA)
+	var err error
+	if c.ClientCAs, err = authorities("tls.client_ca", files.ClientCA); err != nil {
+		return nil, err
 	}
 	c.ClientAuth = tls.RequireAndVerifyClientCert
 	if files.ClientAuth == config.AcceptCertificate {
@@ -68,11 +75,24 @@ func loadTLS(files config.TLS) (*tls.Config, error) {
 	return c, nil
 }
 
+// authorities reads the certificates that the setting names.
+func authorities(setting, file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: %s has no certificate in PEM", setting, file)
+	}
+	return pool, nil
+}
+
 // CheckValidity returns an error if the files are not a certificate and its key, or if the
 // certificate is not valid now.
 func CheckValidity(files config.TLS) error {
-	loaded, err := loadTLS(files)
-	if err != nil {
+	loaded, err := loadTLS(files, nil)
+	if err != nil || files.ByACME() {
 		return err
 	}
 	if err := checkValidity(loaded.Certificates[0].Leaf, time.Now()); err != nil {
@@ -96,6 +116,9 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 // warnOfExpiry logs that clients refuse the certificate. The gateway serves it all the
 // same: a wrong clock of this machine must not keep it down.
 func (c *certificate) warnOfExpiry() {
+	if c.files.ByACME() {
+		return
+	}
 	if err := checkValidity(c.current.Certificates[0].Leaf, time.Now()); err != nil {
 		c.log.Warn("the certificate is not valid", "file", c.files.CertFile, "error", err)
 	}
@@ -107,7 +130,11 @@ func (c *certificate) config(protocols ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: protocols,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if c.issued != nil && slices.Equal(hello.SupportedProtos, []string{acmeProtocol}) {
+				// The authority, which has no certificate for us.
+				return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{acmeProtocol}, GetCertificate: c.issued}, nil
+			}
 			current, err := c.get()
 			if err != nil {
 				return nil, err
@@ -126,7 +153,7 @@ func (c *certificate) use(files config.TLS) error {
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	loaded, err := loadTLS(files)
+	loaded, err := loadTLS(files, c.issued)
 	if err != nil {
 		return err
 	}
@@ -158,7 +185,7 @@ func (c *certificate) refreshLocked() error {
 	if err != nil || c.current != nil && stamp == c.stamp {
 		return err
 	}
-	loaded, err := loadTLS(c.files)
+	loaded, err := loadTLS(c.files, c.issued)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type Config struct {
 	Admin     Admin
 	Console   Console
 	Log       Log
+	Tracing   Tracing
 	WebSocket WebSocket
 	Lines     Lines
 	Streams   Streams
@@ -46,10 +47,18 @@ type TLS struct {
 	KeyFile    string
 	ClientCA   string
 	ClientAuth ClientAuth
+
+	ACMEDomains   []string // names of the certificate that an authority issues; empty: none is asked
+	ACMEEmail     string
+	ACMEDirectory string // URL of the authority; empty: Let's Encrypt
+	ACMECA        string // file of the authorities that sign the certificate of that URL; empty: those of the system
 }
 
 // Enabled reports whether the public listener speaks TLS.
-func (t TLS) Enabled() bool { return t.CertFile != "" }
+func (t TLS) Enabled() bool { return t.CertFile != "" || t.ByACME() }
+
+// ByACME reports whether the certificate comes from an authority.
+func (t TLS) ByACME() bool { return len(t.ACMEDomains) > 0 }
 
 // Admin is the settings of the admin listener.
 type Admin struct {
@@ -67,6 +76,14 @@ type Log struct {
 	Level       Level
 	Format      LogFormat
 	RecentBytes Size // of the newest lines, which the API shows
+}
+
+// Tracing is which publishes are traced, and where their spans go.
+type Tracing struct {
+	Endpoint        string      // URL of an OTLP collector, or empty for no traces
+	Authorization   secret.Text // header for the collector
+	OneIn           int         // of publishes without a trace; 0: none
+	TracesPerSecond int
 }
 
 // WebSocket is the settings of WebSocket connections.

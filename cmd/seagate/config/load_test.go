@@ -183,6 +183,10 @@ cert_file = "c.pem"
 key_file = "k.pem"
 client_ca = "ca.pem"
 client_auth = "optional"
+acme_domains = []
+acme_email = ""
+acme_directory = "https://ca.example.com/directory"
+acme_ca = ""
 [admin]
 pprof = true
 
@@ -193,6 +197,10 @@ public = true
 level = "warn"
 format = "json"
 recent_bytes = "2MiB"
+[tracing]
+endpoint = "http://127.0.0.1:4318"
+one_in = 87
+traces_per_second = 88
 [websocket]
 ping_interval = "15s"
 authentication_timeout = "5s"
@@ -321,10 +329,12 @@ func want() *config.Config {
 		TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1"},
 		ProxyHeader:    config.Forwarded,
 		ProxyProtocol:  true,
-		TLS:            config.TLS{CertFile: "c.pem", KeyFile: "k.pem", ClientCA: "ca.pem", ClientAuth: config.AcceptCertificate},
-		Admin:          config.Admin{Pprof: true},
-		Console:        config.Console{Public: true},
-		Log:            config.Log{Level: config.Warn, Format: config.FormatJSON, RecentBytes: 2 * config.MiB},
+		TLS: config.TLS{CertFile: "c.pem", KeyFile: "k.pem", ClientCA: "ca.pem", ClientAuth: config.AcceptCertificate,
+			ACMEDomains: []string{}, ACMEDirectory: "https://ca.example.com/directory"},
+		Tracing: config.Tracing{Endpoint: "http://127.0.0.1:4318", OneIn: 87, TracesPerSecond: 88},
+		Admin:   config.Admin{Pprof: true},
+		Console: config.Console{Public: true},
+		Log:     config.Log{Level: config.Warn, Format: config.FormatJSON, RecentBytes: 2 * config.MiB},
 		WebSocket: config.WebSocket{
 			PingInterval:          15 * time.Second,
 			AuthenticationTimeout: 5 * time.Second,
@@ -413,7 +423,7 @@ func TestEveryKeyFromTheFile(t *testing.T) {
 	lines := strings.Split(changed, "\n")
 	for _, e := range c.Entries() {
 		want := "default"
-		if !strings.HasPrefix(e.Key, "root.") {
+		if !strings.HasPrefix(e.Key, "root.") && e.Key != "tracing.authorization" {
 			want = fmt.Sprintf("seagate.toml:%d", lineOf(lines, e.Key))
 		}
 		if e.Origin != want {
@@ -439,11 +449,12 @@ func lineOf(lines []string, key string) int {
 
 // TestEveryKeyFromTheEnvironment sets the values of the file changed with variables.
 func TestEveryKeyFromTheEnvironment(t *testing.T) {
-	env := []string{"SEAGATE_ROOT_CLIENT_SECRET=0123456789abcdef"}
+	env := []string{"SEAGATE_ROOT_CLIENT_SECRET=0123456789abcdef", "SEAGATE_TRACING_AUTHORIZATION=Bearer 0123456789"}
 	want := want()
 	want.Root.ClientID = "operator"
+	want.Tracing.Authorization = secret.New("Bearer 0123456789")
 	for _, e := range want.Entries() {
-		if e.Key != "root.client_secret" {
+		if e.Key != "root.client_secret" && e.Key != "tracing.authorization" {
 			env = append(env, variable(e.Key)+"="+asText(e.Value))
 		}
 	}

@@ -29,8 +29,8 @@ func (c *Config) Reload(next *Config) (merged *Config, changes []Change) {
 		if reflect.DeepEqual(from, to) {
 			continue
 		}
-		// Whether the listener speaks TLS is decided when it is opened.
-		fixed := s.section == "tls" && c.TLS.Enabled() != next.TLS.Enabled()
+		// Whether the listener speaks TLS, and where its certificate comes from, is decided when it is opened.
+		fixed := s.section == "tls" && (c.TLS.Enabled() != next.TLS.Enabled() || c.TLS.ByACME() || next.TLS.ByACME())
 		change := Change{s.path(), literal(from), literal(to), s.isLive && !fixed}
 		changes = append(changes, change)
 		if change.Live {

@@ -80,6 +80,7 @@ func (c *Config) sections() []section {
 		{"admin", "The admin listener.", c.Admin.settings()},
 		{"console", "The web console: pages without data of their own, which call the API with the credentials that somebody types into them.", c.Console.settings()},
 		{"log", "What is logged to standard error.", c.Log.settings()},
+		{"tracing", "Traces of publishes and their deliveries, for OpenTelemetry. Off unless there is an endpoint.", c.Tracing.settings()},
 		{"websocket", "WebSocket connections.", c.WebSocket.settings()},
 		{"lines", "Message streams over TCP: lines of JSON, for programs that have nothing but a socket. Off unless it has an address.", c.Lines.settings()},
 		{"streams", "Streams and messages, where the protocol leaves a choice.", c.Streams.settings()},
@@ -143,6 +144,14 @@ func (t *TLS) settings() []setting {
 			`Certificates of the authorities, PEM, that sign the certificates of clients. With it, clients must present one, to the public and the lines listener, beside their credentials.`),
 		choice("client_auth", &t.ClientAuth, RequireCertificate, []ClientAuth{RequireCertificate, AcceptCertificate},
 			`Whether a client must present a certificate. If it is optional, only one that is presented is verified.`),
+		list("acme_domains", &t.ACMEDomains, []string{}, acmeDomain,
+			`Names of this gateway for which it gets a certificate from an authority (ACME), and renews it, instead of reading files. To set it is to accept the terms of the authority. The authority connects to port 443 of each name (TLS-ALPN-01), which has to lead to the public listener.`),
+		text("acme_email", &t.ACMEEmail, "", acmeEmail,
+			`Address at which the authority can reach the operator. Some demand one.`),
+		text("acme_directory", &t.ACMEDirectory, "", acmeURL,
+			`URL of the authority. Empty is Let's Encrypt. To try it out there: "https://acme-staging-v02.api.letsencrypt.org/directory".`),
+		text("acme_ca", &t.ACMECA, "", nil,
+			`Certificates, PEM, by which the authority's own URL is verified, for an authority that the system does not trust.`),
 	}
 }
 
@@ -192,6 +201,19 @@ func (l *Log) settings() []setting {
 			`Format of a line. auto is text on a terminal and JSON everywhere else.`),
 		size("recent_bytes", &l.RecentBytes, 1<<20, 0, 64<<20,
 			`Bytes of the newest lines that are kept in memory, for GET /api/v1/logs and seagate logs. 0 keeps none.`),
+	}
+}
+
+func (t *Tracing) settings() []setting {
+	return []setting{
+		text("endpoint", &t.Endpoint, "", optionalURL,
+			`URL of a collector that takes OTLP over HTTP, such as "http://127.0.0.1:4318". Spans go to /v1/traces below it, as JSON. Empty turns tracing off.`),
+		confidential("authorization", &t.Authorization,
+			`The header Authorization for the collector, such as "Bearer …".`),
+		count("one_in", &t.OneIn, 100, 0, 1_000_000,
+			`Of publishes that come without a traceparent, one in so many is traced. 0 is none. Those whose traceparent is sampled are traced, and those whose is not are not.`),
+		count("traces_per_second", &t.TracesPerSecond, 100, 1, 10_000,
+			`Publishes that are traced in a second at most. A client that says that its trace is sampled cannot exceed it.`),
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Validate returns every problem with the values and with relations between
@@ -84,7 +87,11 @@ func (c *Config) checkRelations() []error {
 		{!sameAddress(c.AdminListen, c.Lines.Listen), "lines.listen", "must have another port than", "admin_listen"},
 		{c.Lines.JailID == "" || c.Lines.ClientID != "", "lines.jail_id", "must be set together with", "lines.client_id"},
 		{!c.ProxyProtocol || len(c.TrustedProxies) > 0, "proxy_protocol", "must be set together with", "trusted_proxies"},
-		{c.TLS.ClientCA == "" || c.TLS.CertFile != "", "tls.client_ca", "must be set together with", "tls.cert_file"},
+		{c.TLS.ClientCA == "" || c.TLS.Enabled(), "tls.client_ca", "must be set together with", "tls.cert_file"},
+		{!c.TLS.ByACME() || c.TLS.CertFile == "", "tls.acme_domains", "must not be set together with", "tls.cert_file"},
+		{!c.TLS.ByACME() || c.TLS.KeyFile == "", "tls.acme_domains", "must not be set together with", "tls.key_file"},
+		{c.TLS.ACMEEmail == "" || c.TLS.ByACME(), "tls.acme_email", "must be set together with", "tls.acme_domains"},
+		{c.TLS.ACMECA == "" || c.TLS.ByACME(), "tls.acme_ca", "must be set together with", "tls.acme_domains"},
 		{(c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls.cert_file", "must be set together with", "tls.key_file"},
 	}
 	var problems []error
@@ -150,6 +157,56 @@ func address(text string) error {
 	}
 	if err != nil {
 		return fmt.Errorf(`must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not %q`, text)
+	}
+	return nil
+}
+
+// optionalURL accepts the URL of a server.
+func optionalURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New(`must be a URL such as "http://127.0.0.1:4318", without credentials and query`)
+	}
+	return nil
+}
+
+// acmeDomain accepts a name for which an authority can issue a certificate by TLS-ALPN-01.
+func acmeDomain(name string) error {
+	switch {
+	case strings.HasPrefix(name, "*"):
+		return fmt.Errorf("cannot have %q: an authority gives certificates for wildcards only by a record in the DNS, which the gateway cannot make; list each name, or use tls.cert_file", name)
+	case net.ParseIP(name) != nil:
+		return fmt.Errorf("cannot have the address %q: a certificate is for names; use tls.cert_file", name)
+	case strings.EqualFold(name, "localhost") || strings.HasSuffix(strings.ToLower(name), ".localhost"):
+		return fmt.Errorf("cannot have %q: no authority reaches it", name)
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || len(name) > 253 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
+			return fmt.Errorf("must list names such as gateway.example.com (in ASCII, without port and scheme), not %q", name)
+		}
+	}
+	return nil
+}
+
+func acmeEmail(text string) error {
+	if text == "" {
+		return nil
+	}
+	if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
+		return errors.New("must be an address such as ops@example.com")
+	}
+	return nil
+}
+
+func acmeURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return errors.New("must be a URL that begins with https://")
 	}
 	return nil
 }

@@ -54,6 +54,22 @@ func TestValidate(t *testing.T) {
 		{"origin with a path", func(c *config.Config) { c.AllowedOrigins = []string{"a.example/b"} },
 			[]string{`allowed_origins must name hosts, such as "https://app.example.com" or "*.example.com", not "a.example/b"`}},
 
+		{"two sources of the certificate", func(c *config.Config) {
+			c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ACMEDomains = "c.pem", "k.pem", []string{"gateway.example.com"}
+		}, []string{`tls.acme_domains (["gateway.example.com"], default) must not be set together with tls.cert_file ("c.pem", default)`,
+			`tls.acme_domains (["gateway.example.com"], default) must not be set together with tls.key_file ("k.pem", default)`}},
+		{"names that no authority can certify", func(c *config.Config) { c.TLS.ACMEDomains = []string{"*.example.com"} },
+			[]string{`tls.acme_domains cannot have "*.example.com": an authority gives certificates for wildcards only by a record in the DNS, which the gateway cannot make; list each name, or use tls.cert_file`}},
+		{"an address", func(c *config.Config) { c.TLS.ACMEDomains = []string{"192.0.2.1"} },
+			[]string{`tls.acme_domains cannot have the address "192.0.2.1": a certificate is for names; use tls.cert_file`}},
+		{"this machine", func(c *config.Config) { c.TLS.ACMEDomains = []string{"localhost"} },
+			[]string{`tls.acme_domains cannot have "localhost": no authority reaches it`}},
+		{"a URL", func(c *config.Config) { c.TLS.ACMEDomains = []string{"https://a.example.com"} },
+			[]string{`tls.acme_domains must list names such as gateway.example.com (in ASCII, without port and scheme), not "https://a.example.com"`}},
+		{"an account without names", func(c *config.Config) { c.TLS.ACMEEmail = "ops@example.com" },
+			[]string{`tls.acme_email ("ops@example.com", default) must be set together with tls.acme_domains ([], default)`}},
+		{"a collector that is none", func(c *config.Config) { c.Tracing.Endpoint = "127.0.0.1:4318" },
+			[]string{`tracing.endpoint must be a URL such as "http://127.0.0.1:4318", without credentials and query`}},
 		{"certificate without key", func(c *config.Config) { c.TLS.CertFile = "c.pem" },
 			[]string{`tls.cert_file ("c.pem", default) must be set together with tls.key_file ("", default)`}},
 		{"key without certificate", func(c *config.Config) { c.TLS.KeyFile = "k.pem" },

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"seagate/internal/systemd"
+)
+
+// keepWatchdog tells the service manager that the gateway is alive, if it wants to know, until the
+// returned function is called. Alive is a gateway whose own publish comes back, whatever its outcome: a
+// full disk is no reason to be killed, and a gateway that hangs is.
+func (a *App) keepWatchdog() (stop func()) {
+	interval := systemd.WatchdogInterval() / 2
+	if interval <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for {
+			if a.isAlive(ctx, interval) {
+				a.notify(systemd.Alive)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(interval):
+			}
+		}
+	})
+	return func() {
+		cancel()
+		telling.Wait()
+	}
+}
+
+// isAlive reports whether a probe comes back within the patience.
+func (a *App) isAlive(ctx context.Context, patience time.Duration) bool {
+	probing, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = a.gateway.Probe(probing)
+	return probing.Err() == nil
+}
