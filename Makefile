@@ -10,10 +10,10 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench gobench fuzz soak clean cc node netcat python browser
+.PHONY: help dev build test fmt lint bench fuzz soak clean dist-files packages sbom check-packaging release-notes module cc node netcat python browser gobench
 
 help: ## show what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 	@exec bin/seagate dev $(ARGS)
@@ -55,7 +55,54 @@ soak: cc ## run the long tests at full length: soaks, 500 kills, 1,000 power cut
 		$(GO) test -race -run 'Soak|Kill|Linearizable|Stalled' -count 1 -timeout 3h ./...
 
 clean: ## remove what was built; data stays
-	@rm -rf bin
+	@rm -rf bin dist
+
+# Packages. The tools are fetched when they are used, and are not among the modules of the gateway.
+NFPM       = $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+HELM       = $(GO) run helm.sh/helm/v3/cmd/helm@v3.22.0
+GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
+CYCLONEDX  = $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+# A version as packages have it: 1.2.3, or 0.0.0~abc1234 without a tag.
+RELEASE    = $(shell echo '$(VERSION)' | sed -n 's/^v\([0-9].*\)/\1/p; t; s/^/0.0.0~/p' | tr - '~')
+ARCH      ?= $(shell $(GO) env GOARCH)
+
+dist-files: build # what the packages have beside the binary
+	@mkdir -p dist/man dist/completion
+	@bin/seagate config --defaults > dist/seagate.toml
+	@for shell in bash zsh fish; do bin/seagate completion $$shell > dist/completion/$$shell; done
+	@bin/seagate man dist/man
+
+packages: dist-files ## make a deb and an rpm in dist/
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/seagate ./cmd/seagate
+	@for format in deb rpm; do \
+		ARCH=$(ARCH) VERSION='$(RELEASE)' $(NFPM) package --config packaging/nfpm.yaml --packager $$format --target dist/ || exit 1; done
+
+sbom: ## list the modules in the binary, with their licenses, in dist/seagate.cdx.json
+	@mkdir -p dist
+	@$(CYCLONEDX) app -json -licenses -main cmd/seagate -output dist/seagate.cdx.json .
+
+check-packaging: ## check the Helm chart, the goreleaser configuration and the systemd units with their own tools
+	$(HELM) lint --strict packaging/helm/seagate
+	$(HELM) template seagate packaging/helm/seagate --set ingress.enabled=true,serviceMonitor.enabled=true >/dev/null
+	$(GORELEASER) check --config packaging/goreleaser.yaml
+	@command -v systemd-analyze >/dev/null || { echo "the units are not checked: there is no systemd-analyze"; exit 0; }; \
+	systemd-analyze verify packaging/systemd/*
+
+release-notes: ## print what CHANGELOG.md says of a release: RELEASE_NOTES=1.0.0, by default Unreleased
+	@awk -v want='$(or $(RELEASE_NOTES),Unreleased)' '/^## / { on = index($$2, want) == 1 } on && !/^## /' CHANGELOG.md
+
+# make module PATH=... replaces the variable in which programs are looked for, so it is taken from make's own environment.
+ifeq ($(origin PATH),command line)
+MODULE := $(PATH)
+SEARCH := $(shell echo "$$PATH")
+ifeq ($(SEARCH),$(MODULE))
+SEARCH := /usr/local/go/bin:/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin
+endif
+override PATH := $(SEARCH)
+export PATH
+endif
+module: ## change the module path everywhere: make module PATH=github.com/OWNER/NAME
+	@packaging/module.sh '$(MODULE)'
 
 # The race detector links C. Saying so beats the linker's own words.
 cc:

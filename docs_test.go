@@ -16,7 +16,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	documents = append(documents, "README.md", "CHANGELOG.md")
+	documents = append(documents, "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 	links := 0
 	for _, document := range documents {
 		for _, target := range linkTargets(readDocument(t, document)) {
@@ -49,7 +49,7 @@ func TestDocumentLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	bareLink := regexp.MustCompile(`^\s*([-*] )?<?https?://\S+$`)
-	for _, document := range append(documents, "README.md", "CHANGELOG.md") {
+	for _, document := range append(documents, "README.md", "CHANGELOG.md", "CONTRIBUTING.md") {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
