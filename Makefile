@@ -70,7 +70,7 @@ dist-files: build # what the packages have beside the binary
 	@mkdir -p dist/man dist/completion
 	@bin/seagate config --defaults > dist/seagate.toml
 	@for shell in bash zsh fish; do bin/seagate completion $$shell > dist/completion/$$shell; done
-	@bin/seagate man dist/man
+	@bin/seagate man --dir dist/man >/dev/null
 
 packages: dist-files ## make a deb and an rpm in dist/
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/seagate ./cmd/seagate

@@ -1,0 +1,180 @@
+package seagate_test
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The documentation shows the units that are installed.
+func TestDocumentedUnits(t *testing.T) {
+	document := readText(t, "docs/production.md")
+	for _, unit := range []string{"seagate.socket", "seagate.service"} {
+		if text := readText(t, "packaging/systemd/"+unit); !strings.Contains(document, "```ini\n"+text+"```\n") {
+			t.Errorf("docs/production.md does not show packaging/systemd/%s as it is", unit)
+		}
+	}
+}
+
+// Each keyword of a unit is one that systemd knows as a part of hardening, or of the service.
+func TestUnitIsHardened(t *testing.T) {
+	unit := readText(t, "packaging/systemd/seagate.service")
+	for _, line := range []string{
+		"Type=notify", "ExecStartPre=/usr/bin/seagate check --config /etc/seagate/seagate.toml", "DynamicUser=yes", "NoNewPrivileges=yes",
+		"CapabilityBoundingSet=", "ProtectSystem=strict", "MemoryDenyWriteExecute=yes", "SystemCallFilter=@system-service",
+		"SystemCallErrorNumber=EPERM", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "WatchdogSec=2min", "UMask=0077",
+	} {
+		if !strings.Contains(unit, "\n"+line+"\n") {
+			t.Errorf("the unit has no line %s", line)
+		}
+	}
+}
+
+// The rules of hadolint that matter here, and what must agree with the gateway.
+func TestDockerfile(t *testing.T) {
+	text := strings.ReplaceAll(readText(t, "packaging/Dockerfile"), "\\\n", " ")
+	stages, user, last := []string{}, "", map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		instruction, arguments, _ := strings.Cut(line, " ")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+			continue
+		case instruction != strings.ToUpper(instruction):
+			t.Errorf("%s: an instruction in lower case", line)
+		}
+		last[instruction] = arguments
+		switch instruction {
+		case "FROM":
+			image, name, _ := strings.Cut(arguments, " AS ")
+			if tag := image[strings.LastIndex(image, ":")+1:]; tag == image || tag == "latest" {
+				t.Errorf("%s: no tag (DL3006, DL3007)", line)
+			}
+			stages, user = append(stages, name), ""
+		case "COPY":
+			if from := regexp.MustCompile(`--from=(\S+)`).FindStringSubmatch(arguments); from != nil && !slices.Contains(stages, from[1]) {
+				t.Errorf("%s: there is no such stage (DL3022)", line)
+			}
+		case "USER":
+			user = arguments
+		case "WORKDIR":
+			if !strings.HasPrefix(arguments, "/") {
+				t.Errorf("%s: not absolute (DL3000)", line)
+			}
+		case "CMD", "ENTRYPOINT", "HEALTHCHECK", "VOLUME":
+			list := arguments[max(0, strings.Index(arguments, "[")):]
+			if json.Unmarshal([]byte(list), new([]string)) != nil {
+				t.Errorf("%s: not a list, and the image has no shell (DL3025)", line)
+			}
+		case "ADD", "MAINTAINER", "SHELL":
+			t.Errorf("%s: not to be used (DL3020, DL4000)", line)
+		case "RUN":
+			if len(stages) > 1 || strings.Contains(arguments, "sudo") || strings.Contains(arguments, "apt-get") {
+				t.Errorf("%s: the last stage has no shell, and the build needs no packages", line)
+			}
+		}
+	}
+	if !regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*$`).MatchString(user) {
+		t.Errorf("the user is %q, want numbers that are not root's: Kubernetes checks that", user)
+	}
+	if !strings.Contains(last["FROM"], "distroless/static") || last["EXPOSE"] != "3104" || !strings.Contains(last["HEALTHCHECK"], `"health"`) {
+		t.Errorf("FROM %s, EXPOSE %s, HEALTHCHECK %s", last["FROM"], last["EXPOSE"], last["HEALTHCHECK"])
+	}
+}
+
+// What the packages have exists, and both ways to make them have the same.
+func TestPackages(t *testing.T) {
+	nfpm, goreleaser := readText(t, "packaging/nfpm.yaml"), readText(t, "packaging/goreleaser.yaml")
+	source := regexp.MustCompile(`(?m)(?:src|postinstall|preremove|postremove): (\S+)$`)
+	found := source.FindAllStringSubmatch(nfpm, -1)
+	for _, m := range found {
+		if _, err := os.Stat(m[1]); err != nil && !strings.HasPrefix(m[1], "dist/") {
+			t.Errorf("packaging/nfpm.yaml has %s: %v", m[1], err)
+		}
+		if m[1] != "dist/seagate" && !strings.Contains(goreleaser, m[1]) {
+			t.Errorf("packaging/goreleaser.yaml lacks %s", m[1])
+		}
+	}
+	if len(found) < 10 {
+		t.Errorf("found only %d sources in packaging/nfpm.yaml", len(found))
+	}
+	for _, script := range []string{"postinstall", "preremove", "postremove"} {
+		if out, err := exec.Command("sh", "-n", "packaging/scripts/"+script+".sh").CombinedOutput(); err != nil {
+			t.Errorf("%s: %v %s", script, err, out)
+		}
+	}
+}
+
+// make module gives a copy another path, and everything in it is found under that path.
+func TestModulePathCanChange(t *testing.T) {
+	t.Parallel()
+	copied := t.TempDir()
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != "." && (strings.HasPrefix(entry.Name(), ".") || slices.Contains([]string{"bin", "dist", "data", "node_modules"}, entry.Name())):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return os.MkdirAll(filepath.Join(copied, path), 0o700)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(copied, path), text, info.Mode())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string, arguments ...string) string {
+		t.Helper()
+		cmd := exec.Command(name, arguments...)
+		cmd.Dir = copied
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %q: %v\n%s", name, arguments, err, out)
+		}
+		return string(out)
+	}
+	const path = "github.com/example/gateway"
+	for _, wrong := range []string{"gateway", "github.com/", "github.com/a b", "https://github.com/a/b"} {
+		cmd := exec.Command("make", "module", "PATH="+wrong)
+		cmd.Dir = copied
+		if out, err := cmd.CombinedOutput(); err == nil {
+			t.Errorf("the path %q is taken: %s", wrong, out)
+		}
+	}
+	run("make", "module", "PATH="+path)
+	if got := strings.TrimSpace(run("go", "list", "-m")); got != path {
+		t.Errorf("the module is called %s", got)
+	}
+	// This finds each import of each package and test, and compiles nothing.
+	for line := range strings.Lines(run("go", "list", "-e", "-test", "-f", "{{with .Error}}{{.}}{{end}}{{range .DepsErrors}}{{.}}{{end}}{{.ImportPath}}", "./...")) {
+		if !strings.HasPrefix(line, path) {
+			t.Errorf("%s", line)
+		}
+	}
+	run("go", "build", "./internal/...", "./protocol/...")
+}
