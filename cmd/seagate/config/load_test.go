@@ -270,6 +270,7 @@ entries_per_minute = 403
 [limits]
 groups_per_client = 78
 message_ids = 79
+queued_changes_per_jail = 790
 group_series = 80
 memory = "12MiB"
 jail_series = 403
@@ -395,6 +396,7 @@ func want() *config.Config {
 			FramesPerSecond:            73,
 			GroupsPerClient:            78,
 			MessageIDs:                 79,
+			QueuedChangesPerJail:       790,
 			GroupSeries:                80,
 			Memory:                     12 * config.MiB,
 			JailSeries:                 403,
