@@ -105,6 +105,7 @@ func (r *Run) load(ctx context.Context) (*Report, error) {
 		if err := r.connectAll(ctx); err != nil {
 			return nil, err
 		}
+		r.settle(ctx)
 	}
 	m.connected()
 	if err := r.publish(ctx); err != nil {
@@ -122,6 +123,23 @@ func (r *Run) load(ctx context.Context) (*Report, error) {
 	report := m.report()
 	r.finished.Store(true)
 	return report, nil
+}
+
+const (
+	// settling is how long many new connections are left alone. A gateway that lets idle ones
+	// rest has work with that, which would count as that of the first messages.
+	settling = time.Second
+	many     = 1000
+)
+
+func (r *Run) settle(ctx context.Context) {
+	if r.options.Subscribers < many {
+		return
+	}
+	select {
+	case <-time.After(settling):
+	case <-ctx.Done():
+	}
 }
 
 // publish runs the publishers until the messages or the time are used up. Without publishers

@@ -57,7 +57,8 @@ func (m *machine) gateway() (*server, error) {
 	cmd := exec.Command(m.program, "serve")
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "SEAGATE_LISTEN="+address, "SEAGATE_ADMIN_LISTEN=127.0.0.1:0",
 		"SEAGATE_DATA_DIR="+folder, "SEAGATE_ROOT_CLIENT_ID=root", "SEAGATE_ROOT_CLIENT_SECRET="+secret,
-		"SEAGATE_LOG_LEVEL=error", "SEAGATE_SHUTDOWN_DRAIN=0s", "SEAGATE_LIMITS_CHANGES_PER_SECOND=0")
+		"SEAGATE_LOG_LEVEL=error", "SEAGATE_SHUTDOWN_DRAIN=0s", "SEAGATE_LIMITS_CHANGES_PER_SECOND=0",
+		"SEAGATE_LIMITS_CONNECTIONS_PER_CLIENT=20000", "SEAGATE_LIMITS_STREAMS_PER_JAIL=20000")
 	s := &server{cmd, address}
 	return s, m.start(s)
 }
