@@ -147,6 +147,9 @@ func unreadable(err error) error {
 func marshal(v any) (jsontext.Value, error) {
 	raw, err := json.Marshal(v, jsontext.PreserveRawStrings(true))
 	if err != nil {
+		if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+			err = syntax.Err // without the names of Go types
+		}
 		return nil, fmt.Errorf("the payload is not JSON: %w", err)
 	}
 	return raw, nil
