@@ -77,7 +77,7 @@ func idleStrangers(ctx context.Context, a *attacker) {
 		}
 	}()
 	for ctx.Err() == nil {
-		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", a.g.listen)
+		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", a.listen)
 		if err != nil {
 			continue
 		}
@@ -100,8 +100,11 @@ func restlessClients(ctx context.Context, a *attacker) {
 	a.call(ctx, a.as, "POST", "/streams/race/define", plainDefinition)
 	for i := 0; ctx.Err() == nil; i++ {
 		id := fmt.Sprintf("%s-%d", a.as.id, i%10)
-		r := a.g.request(a.as, "POST", "/client", fmt.Sprintf(`{"clientId":%q,"description":""}`, id)).WithContext(ctx)
-		response, err := a.http.Do(r)
+		r, err := requestTo(a.listen, a.as, "POST", "/client", fmt.Sprintf(`{"clientId":%q,"description":""}`, id))
+		if err != nil {
+			panic(err)
+		}
+		response, err := a.http.Do(r.WithContext(ctx))
 		if err != nil {
 			continue
 		}
@@ -208,13 +211,13 @@ func longLogLines(ctx context.Context, a *attacker) {
 
 // handshake opens a WebSocket, or returns nil.
 func (a *attacker) handshake(ctx context.Context) net.Conn {
-	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", a.g.listen)
+	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", a.listen)
 	if err != nil {
 		return nil
 	}
 	c.SetDeadline(time.Now().Add(5 * time.Second))
 	fmt.Fprintf(c, "GET /api/v1/streams HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", a.g.listen)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", a.listen)
 	answer := make([]byte, 1024)
 	if n, err := c.Read(answer); err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 101")) {
 		c.Close()

@@ -38,9 +38,17 @@ func (g *gateway) call(as credentials, method, path, body string, header ...stri
 
 func (g *gateway) request(as credentials, method, path, body string, header ...string) *http.Request {
 	g.t.Helper()
-	r, err := http.NewRequest(method, "http://"+g.listen+"/api/v1"+path, strings.NewReader(body))
+	r, err := requestTo(g.listen, as, method, path, body, header...)
 	if err != nil {
 		g.t.Fatal(err)
+	}
+	return r
+}
+
+func requestTo(listen string, as credentials, method, path, body string, header ...string) (*http.Request, error) {
+	r, err := http.NewRequest(method, "http://"+listen+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	if as.id != "" {
 		r.SetBasicAuth(as.id, as.secret)
@@ -50,7 +58,7 @@ func (g *gateway) request(as credentials, method, path, body string, header ...s
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(name, value)
 	}
-	return r
+	return r, nil
 }
 
 func fetch(r *http.Request) (answer, error) {

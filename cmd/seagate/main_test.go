@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -16,6 +17,9 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
+	if names := os.Getenv(attackNames); names != "" {
+		os.Exit(runAttacks(strings.Split(names, ";")))
+	}
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -3,12 +3,10 @@ package main_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -110,25 +108,6 @@ func (n *neighbour) during(d time.Duration) {
 	n.work(ctx)
 }
 
-// An attacker is the first client of a hostile jail, and a stranger.
-type attacker struct {
-	g    *gateway
-	as   credentials
-	http *http.Client
-}
-
-// call makes a request and drops the answer.
-func (a *attacker) call(ctx context.Context, as credentials, method, path, body string, header ...string) (status int) {
-	r := a.g.request(as, method, path, body, header...).WithContext(ctx)
-	response, err := a.http.Do(r)
-	if err != nil {
-		return 0
-	}
-	defer response.Body.Close()
-	io.Copy(io.Discard, response.Body)
-	return response.StatusCode
-}
-
 // resources are what the gateway holds.
 type resources struct{ goroutines, descriptors, heap float64 }
 
@@ -199,24 +178,14 @@ func TestHostileNeighbourSoak(t *testing.T) {
 	g.stopped()
 }
 
-// under runs attacks of a new jail flat out while the neighbour works, and then deletes the
-// jail.
+// under lets attackers of a new jail do their worst while the neighbour works, and then deletes
+// the jail.
 func (g *gateway) under(n *neighbour, d time.Duration, jail string, attacks ...attack) {
 	g.t.Helper()
-	hostile := g.newJail(jail, jail+"-boss")
-	ctx, cancel := context.WithCancel(context.Background())
-	var attacking sync.WaitGroup
-	for _, a := range attacks {
-		transport := &http.Transport{MaxIdleConnsPerHost: 4}
-		one := &attacker{g, hostile, &http.Client{Transport: transport, Timeout: patience}}
-		attacking.Go(func() {
-			defer transport.CloseIdleConnections()
-			a.run(ctx, one)
-		})
-	}
+	as := g.newJail(jail, jail+"-boss")
+	stop := g.attack(as, attacks)
 	n.during(d)
-	cancel()
-	attacking.Wait()
+	stop()
 	g.ok(root, "DELETE", "/jails/"+jail, "")
 }
 
