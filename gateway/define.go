@@ -13,12 +13,16 @@ import (
 
 // Define makes or replaces a stream's schema, durably. The outcome's
 // definition is the one in force afterwards.
-func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, definition []byte) (schema.Outcome, error) {
-	def, err := g.readDefinition(p, stream, definition)
-	if err != nil {
-		return schema.Outcome{}, err
-	}
-	return g.define(ctx, p, definitionOf{g.Catalog, "stream", "stream defined", "define"}, streamID(p, stream), def)
+func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, definition []byte) (outcome schema.Outcome, err error) {
+	err = g.inTurn("define", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+		def, err := g.readDefinition(p, stream, definition)
+		if err != nil {
+			return err
+		}
+		outcome, err = g.define(ctx, p, definitionOf{g.Catalog, "stream", "stream defined", "define"}, streamID(p, stream), def)
+		return err
+	})
+	return outcome, err
 }
 
 // definitions are those of streams, or those of services.

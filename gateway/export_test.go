@@ -11,3 +11,15 @@ import (
 func SubscribeAuthorized(ctx context.Context, g *Gateway, p *auth.Principal, r Request, sink Sink) (*Subscription, error) {
 	return g.subscribe(ctx, p, r, sink)
 }
+
+// HoldLargeInput takes all places for large input until release is called.
+func HoldLargeInput(g *Gateway) (release func()) {
+	for range max(1, g.large.Places) {
+		g.large.TakeUnless(nil, "")
+	}
+	return func() {
+		for range max(1, g.large.Places) {
+			g.large.Give()
+		}
+	}
+}

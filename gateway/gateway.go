@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"seagate/internal/rationed"
 	"seagate/internal/recentlog"
 	"seagate/internal/tracing"
+	"seagate/internal/turns"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -135,7 +137,8 @@ type Gateway struct {
 	waiting  *waiting
 	auditor  *auditor
 	rationed *rationed.Log
-	quotasMu sync.Mutex // held by SetQuotas
+	large    turns.Turns // held while large input is worked on; see inTurn
+	quotasMu sync.Mutex  // held by SetQuotas
 
 	unfinished unfinished
 }
@@ -152,6 +155,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		unfinished: newUnfinished(&settings),
 		rationed:   rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
+	g.large.Places = runtime.GOMAXPROCS(0) - 1
 	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
 	g.rates.burst, g.changes.burst = 1, changeBurst
 	g.changes.set(settings.ChangesPerSecond)

@@ -152,7 +152,10 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 	if err := g.checkSizes(p, pub.Payloads); err != nil {
 		return a, err
 	}
-	a.messages, err = g.check(a.stream.Schema(), pub)
+	err = g.inTurn("publish", pub.Gone, p, isLarge(pub.Payloads), func() (err error) {
+		a.messages, err = g.check(a.stream.Schema(), pub)
+		return err
+	})
 	if pub.Header != nil {
 		var wrong error
 		a.header, wrong = g.checkHeader(a.stream, pub.Header)

@@ -28,12 +28,16 @@ func serviceID(p *auth.Principal, service string) streams.ID {
 // DefineService makes or replaces the definition of a service, durably. The outcome's
 // definition is the one in force afterwards. Calls that are under way keep the one that
 // they began with.
-func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (schema.Outcome, error) {
-	def, err := g.readService(p, service, definition)
-	if err != nil {
-		return schema.Outcome{}, err
-	}
-	return g.define(ctx, p, definitionOf{g.Catalog.Services, "service", "service defined", "define the service"}, serviceID(p, service), def)
+func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (outcome schema.Outcome, err error) {
+	err = g.inTurn("define the service", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+		def, err := g.readService(p, service, definition)
+		if err != nil {
+			return err
+		}
+		outcome, err = g.define(ctx, p, definitionOf{g.Catalog.Services, "service", "service defined", "define the service"}, serviceID(p, service), def)
+		return err
+	})
+	return outcome, err
 }
 
 // PlanDefineService says what DefineService would do, and changes nothing.

@@ -1,4 +1,4 @@
-// Package turns lets callers do one thing at a time, each when it is its turn.
+// Package turns lets few callers at a time do something, each when it is its turn.
 package turns
 
 import (
@@ -11,8 +11,12 @@ import (
 // most one holder of each other key, however many callers those keys have. Callers of one key are
 // served in the order in which they came. The zero value is ready for use.
 type Turns struct {
+	// Places is how many may hold the lock at a time; 0 counts as 1. It must not change once
+	// the lock is in use.
+	Places int
+
 	mu      sync.Mutex // guards what follows
-	held    bool
+	held    int
 	waiting map[string][]chan struct{} // closed for whoever gets the lock
 	order   []string                   // keys of waiting; the next one first
 }
@@ -22,16 +26,25 @@ func (t *Turns) Take(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if !t.TakeUnless(ctx.Done(), key) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// TakeUnless waits for the lock, and reports whether it got it. It gives up if gone is closed
+// before; it may be nil.
+func (t *Turns) TakeUnless(gone <-chan struct{}, key string) bool {
 	granted := t.enter(key)
 	if granted == nil {
-		return nil
+		return true
 	}
 	select {
 	case <-granted:
-		return nil
-	case <-ctx.Done():
+		return true
+	case <-gone:
 		t.leave(key, granted)
-		return ctx.Err()
+		return false
 	}
 }
 
@@ -39,8 +52,8 @@ func (t *Turns) Take(ctx context.Context, key string) error {
 func (t *Turns) enter(key string) (granted chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.held {
-		t.held = true
+	if t.held < max(1, t.Places) {
+		t.held++
 		return nil
 	}
 	granted = make(chan struct{})
@@ -77,7 +90,8 @@ func (t *Turns) Give() {
 }
 
 func (t *Turns) giveLocked() {
-	if t.held = len(t.order) > 0; !t.held {
+	if len(t.order) == 0 {
+		t.held--
 		return
 	}
 	key := t.order[0]

@@ -86,3 +86,37 @@ func TestTurnsUnderContention(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := turns.Turns{Places: 2}
+		var held []int
+		for i := range 4 {
+			go func() {
+				if !lock.TakeUnless(nil, "a") {
+					t.Error("it gave up")
+				}
+				held = append(held, i)
+			}()
+			synctest.Wait()
+		}
+		for want := 2; want <= 4; want++ {
+			if len(held) != want {
+				t.Fatalf("%d of 4 got a place, want %d", len(held), want)
+			}
+			lock.Give()
+			synctest.Wait()
+		}
+		lock.Give()
+		for range 2 { // all places are free again
+			if !lock.TakeUnless(nil, "b") {
+				t.Error("it gave up")
+			}
+		}
+		gone := make(chan struct{})
+		close(gone)
+		if lock.TakeUnless(gone, "c") {
+			t.Error("a third has a place")
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"seagate/auth"
+)
+
+// Input of largeBytes, or a batch of largeBatch messages, keeps a processor busy for so long that
+// others would notice. Smaller input takes less time than a turn costs.
+const (
+	largeBytes = 16 << 10
+	largeBatch = 64
+)
+
+// inTurn calls do. If its input is large, it is one of few such calls at a time: they leave a
+// processor for small input, if there are two. Jails take turns, so that each waits for one call
+// of every other. inTurn gives up if gone is closed before it is the call's turn; gone may be nil.
+// doing is for that error.
+func (g *Gateway) inTurn(doing string, gone <-chan struct{}, p *auth.Principal, large bool, do func() error) error {
+	if !large {
+		return do()
+	}
+	if !g.large.TakeUnless(gone, p.JailUID) {
+		return attempted(doing, context.Canceled)
+	}
+	defer g.large.Give()
+	return do()
+}
+
+func isLarge(payloads []jsontext.Value) bool {
+	if len(payloads) >= largeBatch {
+		return true
+	}
+	bytes := 0
+	for _, payload := range payloads {
+		bytes += len(payload)
+	}
+	return bytes >= largeBytes
+}
