@@ -1,7 +1,11 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"seagate/cmd/seagate/config"
 )
@@ -69,5 +73,42 @@ func TestWarningsWithError(t *testing.T) {
 	_, warnings, err := sources{env: []string{"SEAGATE_XB=1", "SEAGATE_LISTEN=x", "SEAGATE_XA=1"}}.load(t)
 	if err == nil || len(warnings) != 2 || warnings[0] > warnings[1] {
 		t.Errorf("got %q, %v", warnings, err)
+	}
+}
+
+// SEAGATE_CONFIG names the file if no flag does.
+func TestFileOfAVariable(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	first, second := write("first.toml", "listen = \"127.0.0.1:1\"\n"), write("second.toml", "listen = \"127.0.0.1:2\"\n")
+	for _, test := range []struct {
+		env  string
+		args []string
+		want string
+	}{
+		{first, nil, "127.0.0.1:1"},
+		{first, []string{"--config", second}, "127.0.0.1:2"},
+		{"", []string{"--config", second}, "127.0.0.1:2"},
+		{"", nil, ":3104"},
+	} {
+		loader := &config.Loader{Environ: []string{"SEAGATE_CONFIG=" + test.env}}
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		loader.BindFlags(flags)
+		if err := flags.Parse(test.args); err != nil {
+			t.Fatal(err)
+		}
+		c, warnings, err := loader.Load()
+		if err != nil || len(warnings) > 0 || c.Listen != test.want {
+			t.Errorf("SEAGATE_CONFIG=%s %q: %v, %q, %v; want %s", test.env, test.args, c, warnings, err, test.want)
+		}
+	}
+	if _, _, err := (&config.Loader{Environ: []string{"SEAGATE_CONFIG=" + folder + "/missing"}}).Load(); err == nil {
+		t.Error("a missing file is accepted")
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -31,7 +32,7 @@ type Loader struct {
 // Load once they are parsed.
 func (l *Loader) BindFlags(flags *pflag.FlagSet) {
 	l.flags = flags
-	flags.StringVar(&l.file, "config", "", "read the configuration from `FILE` (TOML)")
+	flags.StringVar(&l.file, "config", "", "read the configuration from `FILE` (TOML) ["+fileVariable+"]")
 	for _, s := range l.defaults().all() {
 		if s.flag != "" {
 			flags.String(s.flag, s.plain().(string), fmt.Sprintf("%s [%s]", s.usage, s.env()))
@@ -44,10 +45,11 @@ func (l *Loader) BindFlags(flags *pflag.FlagSet) {
 // the Config is nil then.
 func (l *Loader) Load() (*Config, []string, error) {
 	r := newReading(l.defaults())
-	if l.file != "" {
-		r.readFile(l.file)
+	environ := l.environ()
+	if file := cmp.Or(l.file, valueOf(environ, fileVariable)); file != "" {
+		r.readFile(file)
 	}
-	r.readEnvironment(l.environ(), l.OtherVariables)
+	r.readEnvironment(environ, append([]string{fileVariable}, l.OtherVariables...))
 	if l.flags != nil {
 		r.readFlags(l.flags)
 	}
@@ -106,6 +108,20 @@ func (r *reading) took(s setting, origin string, err error) {
 }
 
 const envPrefix = "SEAGATE_"
+
+// fileVariable is the environment variable that names the file, if no flag does.
+const fileVariable = envPrefix + "CONFIG"
+
+// valueOf returns the value of a variable, or "". The last of several with its name
+// counts, as for os.Getenv.
+func valueOf(environ []string, name string) (value string) {
+	for _, pair := range environ {
+		if text, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = text
+		}
+	}
+	return value
+}
 
 func (r *reading) readEnvironment(environ, others []string) {
 	for _, variable := range slices.Sorted(slices.Values(environ)) {

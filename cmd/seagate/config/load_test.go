@@ -158,7 +158,7 @@ func TestFlagsHelp(t *testing.T) {
 	flags := pflag.NewFlagSet("seagate", pflag.ContinueOnError)
 	(&config.Loader{Defaults: config.Development}).BindFlags(flags)
 	const want = `      --admin-listen HOST:PORT   serve health and metrics on HOST:PORT; empty turns it off [SEAGATE_ADMIN_LISTEN] (default "127.0.0.1:3105")
-      --config FILE              read the configuration from FILE (TOML)
+      --config FILE              read the configuration from FILE (TOML) [SEAGATE_CONFIG]
       --data DIR                 keep everything that lasts in folder DIR [SEAGATE_DATA_DIR] (default "data/dev")
       --lines-listen HOST:PORT   serve message streams over TCP on HOST:PORT; empty turns it off [SEAGATE_LINES_LISTEN]
       --listen HOST:PORT         serve clients on HOST:PORT; port 0 takes a free one [SEAGATE_LISTEN] (default "127.0.0.1:3104")

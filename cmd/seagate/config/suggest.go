@@ -25,7 +25,7 @@ func isKubernetes(name, text string) bool {
 
 func (r *reading) unknownVariable(name string) string {
 	warning := "unknown environment variable " + name + " is ignored"
-	var names []string
+	names := []string{fileVariable}
 	for _, s := range r.config.all() {
 		names = append(names, s.env())
 	}
