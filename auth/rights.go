@@ -181,6 +181,9 @@ func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matchesOne(p, name) })
 }
 
+// MatchesPattern reports whether a pattern matches a name: a * in it stands for any characters.
+func MatchesPattern(pattern, name string) bool { return matchesOne(pattern, name) }
+
 func matchesOne(pattern, name string) bool {
 	before, after, any := strings.Cut(pattern, "*")
 	if !any {

@@ -87,16 +87,7 @@ type FollowOptions struct {
 // deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
 // Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
-	f := follower{client: c, stream: stream, options: options, handle: handle}
-	f.position = SubscribeOptions{
-		Group:    options.Group,
-		From:     options.From,
-		Epoch:    options.Epoch,
-		Meta:     true, // for the positions
-		Explicit: options.Explicit,
-		Credit:   options.Credit,
-		State:    options.OnState != nil,
-	}
+	f := newFollower(c, stream, options, handle)
 	for {
 		cause := f.session(ctx)
 		switch {
@@ -130,6 +121,18 @@ type follower struct {
 	resumes  bool             // position is that of the next message
 }
 
+func newFollower(c *Client, stream string, options FollowOptions, handle func(Message) error) *follower {
+	return &follower{client: c, stream: stream, options: options, handle: handle, position: SubscribeOptions{
+		Group:    options.Group,
+		From:     options.From,
+		Epoch:    options.Epoch,
+		Meta:     true, // for the positions
+		Explicit: options.Explicit,
+		Credit:   options.Credit,
+		State:    options.OnState != nil,
+	}}
+}
+
 // session connects, subscribes, and handles messages. It returns why that ended.
 func (f *follower) session(ctx context.Context) error {
 	f.failures++
@@ -138,12 +141,17 @@ func (f *follower) session(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	return f.follow(ctx, conn, sub)
+}
+
+// follow handles the messages of a subscription. It returns why that ended.
+func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription) error {
 	f.failures = 0
 	f.subscribed(sub.Joined())
 	if f.options.OnState != nil {
 		f.options.OnState(sub.State())
 	}
-	err = f.handleAll(ctx, sub)
+	err := f.handleAll(ctx, sub)
 	f.gap = Gap{From: sub.endedAt(), Cause: err, Resumed: f.resumes}
 	if errors.Is(err, ErrConnection) { // it is noticed late
 		f.gap.From = conn.socket.heard()
