@@ -68,7 +68,7 @@ func TestBackupAndRestore(t *testing.T) {
 	g.measure(6, 9)
 	folder := filepath.Join(t.TempDir(), "new", "data")
 	r := ok(t, nil, "restore", file, "--data", folder)
-	if !strings.Contains(r.notes, folder+" is restored to its state at 20") || !strings.Contains(r.notes, "messages: 5, with 35 bytes; streams that have any: 1;") {
+	if !strings.Contains(r.notes, folder+" is restored to its state at 20") || !strings.Contains(r.notes, "messages: 5, with 35 B; streams that have any: 1;") {
 		t.Errorf("it says %s", r.notes)
 	}
 	if info, err := os.Stat(filepath.Join(folder, "store")); err != nil || info.Mode().Perm() != 0o700 {

@@ -73,7 +73,7 @@ func (r *benchRun) flags(cmd *cobra.Command) {
 }
 
 func (r *benchRun) run(ctx context.Context, c *cli.Console) error {
-	url, credentials, err := r.connection.Target()
+	url, credentials, err := r.connection.Use(c)
 	if err != nil {
 		return err
 	}

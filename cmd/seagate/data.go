@@ -14,6 +14,7 @@ import (
 
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
+	"seagate/cmd/seagate/terminal"
 	"seagate/storage/pebble"
 	"seagate/storage/pebble/integrity"
 )
@@ -62,7 +63,7 @@ func foundIn(r integrity.Report) found { return found{r.Logs, r.Entries, r.Bytes
 
 // String returns the contents as text.
 func (f found) String() string {
-	return fmt.Sprintf("messages: %d, with %d bytes; streams that have any: %d; records: %d", f.Messages, f.Bytes, f.Logs, f.Records)
+	return fmt.Sprintf("messages: %d, with %s; streams that have any: %d; records: %d", f.Messages, cli.Bytes(f.Bytes), f.Logs, f.Records)
 }
 
 // problem is one of integrity.Problem, as JSON.
@@ -111,7 +112,9 @@ func readStore(c *cli.Console, dir string) (integrity.Report, error) {
 			os.Exit(cli.Report(os.Stderr, err))
 		},
 	}
-	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, tenths(c))
+	progress := c.Progress("data check", cli.Bytes)
+	report, err := pebble.Check(filepath.Join(dir, app.StoreFolder), options, shownOn(progress))
+	progress.Done()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return report, notDataFolder(dir)
@@ -121,24 +124,11 @@ func readStore(c *cli.Console, dir string) (integrity.Report, error) {
 	return report, err
 }
 
-func notDataFolder(dir string) error {
-	return fmt.Errorf("%s is not a data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
+// shownOn returns a function that shows how many bytes are read.
+func shownOn(progress *terminal.Progress) func(done, total int64) {
+	return func(done, total int64) { progress.Show(done, total, "") }
 }
 
-// progressBytes is the size from which a check reports its progress.
-const progressBytes = 1 << 30
-
-// tenths returns a function that reports the progress of a check after each tenth
-// of the bytes.
-func tenths(c *cli.Console) func(done, total int64) {
-	said := int64(0)
-	return func(done, total int64) {
-		if total < progressBytes || done > total {
-			return
-		}
-		if tenth := done * 10 / total; tenth > said {
-			said = tenth
-			c.Note("%d%% read", tenth*10)
-		}
-	}
+func notDataFolder(dir string) error {
+	return fmt.Errorf("%s is not a data folder of a gateway: it has no folder %s", dir, app.StoreFolder)
 }

@@ -45,7 +45,7 @@ func rootCommand() *cobra.Command {
 		&cobra.Group{ID: "server", Title: "Run a gateway:"},
 		&cobra.Group{ID: "client", Title: "Use a gateway:"},
 	)
-	root.AddCommand(devCommand(), serveCommand(), checkCommand(), configCommand(), healthCommand(), dataCommand(), restoreCommand(), resetRootCommand(), oracleCommand(), benchCommand(), cli.VersionCommand())
+	root.AddCommand(devCommand(), serveCommand(), checkCommand(), configCommand(), healthCommand(), dataCommand(), restoreCommand(), resetRootCommand(), oracleCommand(), benchCommand(), cli.ManCommand(), cli.VersionCommand())
 	for _, command := range cli.Commands() {
 		command.GroupID = "client"
 		root.AddCommand(command)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/oracle"
+	"seagate/cmd/seagate/terminal"
 )
 
 // An oracleRun is one run of `seagate oracle`.
@@ -65,7 +67,7 @@ func (r *oracleRun) flags(cmd *cobra.Command) {
 var errPromises = errors.New("the gateway broke promises")
 
 func (r *oracleRun) run(ctx context.Context, c *cli.Console) error {
-	url, credentials, err := r.connection.Target()
+	url, credentials, err := r.connection.Use(c)
 	if err != nil {
 		return err
 	}
@@ -109,5 +111,25 @@ func (r *oracleRun) try(ctx context.Context, target oracle.Target, c *cli.Consol
 	if err := c.Entry(begun, fmt.Sprintf("seed %d, journals in %s", o.Seed, o.Journal)); err != nil {
 		return nil, err
 	}
+	progress := c.Progress("oracle", func(n int64) string { return terminal.Count(n) + " messages" })
+	watching, stop := context.WithCancel(ctx)
+	defer progress.Done()
+	defer stop()
+	go watch(watching, progress, run)
 	return run.Run(ctx)
+}
+
+// watch shows how many messages the gateway has acknowledged, until the context ends.
+func watch(ctx context.Context, progress *terminal.Progress, run *oracle.Oracle) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	begun := time.Now()
+	for {
+		select {
+		case <-ticker.C:
+			progress.Show(int64(run.Acknowledged()), 0, time.Since(begun).Round(time.Second).String())
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
+	"seagate/cmd/seagate/terminal"
 	"seagate/internal/durable"
 	"seagate/storage/pebble"
 	"seagate/storage/pebble/integrity"
@@ -62,7 +63,9 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 		}
 	}()
 	sum := sha256.New()
-	source := io.TeeReader(reading{ctx, from}, sum)
+	progress := c.Progress("restore", cli.Bytes)
+	defer progress.Done()
+	source := io.TeeReader(&reading{ctx: ctx, r: from, total: sizeOf(from), progress: progress}, sum)
 	archive, err := unpack(partial, source)
 	if err == nil {
 		_, err = io.Copy(io.Discard, source) // a tar has padding after its end
@@ -73,6 +76,7 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
+	progress.Done()
 	report, err := checkAndRenew(c, partial)
 	if err != nil {
 		return err
@@ -127,18 +131,33 @@ func undo(dir, partial string, made bool) error {
 	return err
 }
 
-// A reading is a reader that ends with its context.
+// A reading is a reader that ends with its context, and shows how far it is.
 type reading struct {
-	ctx context.Context
-	r   io.Reader
+	ctx         context.Context
+	r           io.Reader
+	read, total int64 // total is 0 if nobody knows
+	progress    *terminal.Progress
 }
 
 // Read implements io.Reader.
-func (r reading) Read(p []byte) (int, error) {
+func (r *reading) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.r.Read(p)
+	n, err := r.r.Read(p)
+	r.read += int64(n)
+	r.progress.Show(r.read, r.total, "")
+	return n, err
+}
+
+// sizeOf returns the size of a file, or 0 for what is none.
+func sizeOf(r io.Reader) int64 {
+	if file, ok := r.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return 0
 }
 
 func interruptedOr(ctx context.Context, err error) error {
@@ -192,7 +211,9 @@ func checkAndRenew(c *cli.Console, store string) (integrity.Report, error) {
 			os.Exit(cli.ExitFailed)
 		},
 	}
-	report, err := pebble.Check(store, options, tenths(c))
+	progress := c.Progress("check of what was restored", cli.Bytes)
+	report, err := pebble.Check(store, options, shownOn(progress))
+	progress.Done()
 	for _, p := range report.Problems {
 		err = errors.Join(err, errors.New(p.String()))
 	}

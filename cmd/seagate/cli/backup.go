@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seagate/cmd/seagate/terminal"
 	"seagate/internal/durable"
 )
 
@@ -40,7 +41,7 @@ type saved struct {
 }
 
 func (s saved) String() string {
-	return fmt.Sprintf("%d files, %d bytes", s.Files, s.Bytes)
+	return fmt.Sprintf("%d files, %s", s.Files, Bytes(s.Bytes))
 }
 
 func backupToOutput(ctx context.Context, t *task) error {
@@ -109,6 +110,19 @@ func mustBeFree(name string) error {
 	}
 }
 
+// A shownWriter shows how much was written to it.
+type shownWriter struct {
+	progress *terminal.Progress
+	written  int64
+}
+
+// Write implements io.Writer.
+func (s *shownWriter) Write(p []byte) (int, error) {
+	s.written += int64(len(p))
+	s.progress.Show(s.written, 0, "")
+	return len(p), nil
+}
+
 // download writes a backup to w and checks it while it arrives.
 func download(ctx context.Context, t *task, w io.Writer) (Archive, error) {
 	out, in := io.Pipe()
@@ -123,7 +137,9 @@ func download(ctx context.Context, t *task, w io.Writer) (Archive, error) {
 		out.CloseWithError(err) // ends the download
 		checked <- err
 	}()
-	err := t.Backup(ctx, io.MultiWriter(w, in))
+	progress := t.Progress("backup", Bytes)
+	defer progress.Done()
+	err := t.Backup(ctx, io.MultiWriter(w, in, &shownWriter{progress: progress}))
 	in.CloseWithError(err)
 	wrong := <-checked
 	switch {

@@ -142,7 +142,7 @@ func TestBackup(t *testing.T) {
 	f := newFake(t, map[string]string{"GET /backup": whole})
 	dir := t.TempDir()
 	name := filepath.Join(dir, "b.tar")
-	run(t, "backup", name).want(t, "", name+" is complete: 2 files, 3003 bytes\n", 0)
+	run(t, "backup", name).want(t, "", name+" is complete: 2 files, 2.9KiB\n", 0)
 	f.wantRequests("GET /backup")
 	info, err := os.Stat(name)
 	text, _ := os.ReadFile(name)
@@ -163,7 +163,7 @@ func TestBackup(t *testing.T) {
 
 func TestBackupToStandardOutput(t *testing.T) {
 	newFake(t, map[string]string{"GET /backup": whole})
-	run(t, "backup", "-").want(t, whole, "the backup is complete: 2 files, 3003 bytes\n", 0)
+	run(t, "backup", "-").want(t, whole, "the backup is complete: 2 files, 2.9KiB\n", 0)
 	run(t, "backup", "-", "--json").want(t, whole, `{"createdAt":"2026-11-21T10:00:00Z","files":2,"bytes":3003}`+"\n", 0)
 }
 

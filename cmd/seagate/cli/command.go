@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +16,7 @@ func Commands() []*cobra.Command {
 		defineCommand(), describeCommand(), publishCommand(), subscribeCommand(), provideCommand(),
 		messagesCommand(), explainCommand(), streamsCommand(), streamCommand(), groupsCommand(), groupCommand(),
 		servicesCommand(), serviceCommand(), fetchCommand(), signalCommand(),
+		topCommand(), errorsCommand(), contextCommand(),
 		clientsCommand(), jailsCommand(), connectionsCommand(), networkCommand(), deadLettersCommand(), logsCommand(), auditCommand(), backupCommand(), importCommand(), tokenCommand(), filterCommand(), linesCommand(),
 	}
 }
@@ -30,13 +30,22 @@ func NewCommand(use, short string, args cobra.PositionalArgs, do func(context.Co
 		Short:         short,
 		SilenceErrors: true, // Report prints them
 		SilenceUsage:  true,
-		Args:          usageArgs(args),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := do(cmd.Context(), newConsole(cmd, args, asJSON)); err != nil {
-				return &failure{err: err, command: cmd.Name(), args: args, service: ofService(cmd), json: asJSON}
+		Args: func(cmd *cobra.Command, given []string) error {
+			if err := usageArgs(args)(cmd, given); err != nil {
+				return &failure{err: err, command: cmd.Name(), json: asJSON}
 			}
 			return nil
 		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			console := newConsole(cmd, args, asJSON)
+			if err := do(cmd.Context(), console); err != nil {
+				return &failure{err: err, command: cmd.Name(), args: args, service: ofService(cmd), json: asJSON, used: console.used}
+			}
+			return nil
+		},
+	}
+	if len(operands(use)) == 0 {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one value a line")
 	cmd.SetFlagErrorFunc(FlagError)
@@ -52,7 +61,7 @@ func ofService(cmd *cobra.Command) bool {
 type task struct {
 	*client.Client
 	*Console
-	where Connection
+	target target
 }
 
 // gatewayCommand returns a command that uses a gateway, with the flags that say
@@ -60,54 +69,20 @@ type task struct {
 func gatewayCommand(use, short string, args cobra.PositionalArgs, do func(context.Context, *task) error) *cobra.Command {
 	var where Connection
 	cmd := NewCommand(use, short, args, func(ctx context.Context, c *Console) error {
-		gateway, err := where.client()
+		target, err := where.target()
+		c.uses(target, where.verbose)
+		if err != nil {
+			return err
+		}
+		gateway, err := target.client()
 		if err != nil {
 			return err
 		}
 		defer gateway.CloseIdleConnections()
-		return do(ctx, &task{gateway, c, where})
+		return do(ctx, &task{gateway, c, target})
 	})
 	where.Register(cmd)
 	return cmd
-}
-
-// onStream returns a command that uses a gateway and whose first argument
-// is a stream, which the shell completes.
-func onStream(use, short string, args cobra.PositionalArgs, do func(context.Context, *task) error) *cobra.Command {
-	cmd := gatewayCommand(use, short, args, do)
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveDefault
-		}
-		return streamNames(cmd), cobra.ShellCompDirectiveNoFileComp
-	}
-	return cmd
-}
-
-// Bounds of a completion, since somebody waits for it.
-const (
-	completionTime  = 2 * time.Second
-	completionNames = 1000
-)
-
-func streamNames(cmd *cobra.Command) (names []string) {
-	flag := func(name string) string { return cmd.Flag(name).Value.String() }
-	c, err := Connection{
-		server: flag("server"), clientID: flag("client"), secretFile: flag("secret-file"), plain: flag("insecure-http") == "true",
-	}.client()
-	if err != nil {
-		return nil
-	}
-	defer c.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
-	defer cancel()
-	for info, err := range c.Streams(ctx) {
-		if err != nil || len(names) == completionNames {
-			break
-		}
-		names = append(names, fmt.Sprintf("%s\tversion %s", info.Name, versionText(info.Version)))
-	}
-	return names
 }
 
 // NewGroup returns a command that only has other commands below it.

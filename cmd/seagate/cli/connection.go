@@ -22,68 +22,226 @@ import (
 
 // The environment variables that name the gateway and the client.
 const (
-	envURL    = "SEAGATE_URL"
-	envClient = "SEAGATE_CLIENT_ID"
-	envSecret = "SEAGATE_CLIENT_SECRET"
-	envLines  = "SEAGATE_LINES"
-	envPlain  = "SEAGATE_INSECURE_HTTP"
+	envURL     = "SEAGATE_URL"
+	envClient  = "SEAGATE_CLIENT_ID"
+	envSecret  = "SEAGATE_CLIENT_SECRET"
+	envContext = "SEAGATE_CONTEXT"
+	envLines   = "SEAGATE_LINES"
+	envPlain   = "SEAGATE_INSECURE_HTTP"
 )
 
 // Variables are the environment variables of the commands that use a gateway.
-var Variables = []string{envURL, envClient, envSecret, envLines, envPlain}
+var Variables = []string{envURL, envClient, envSecret, envContext, envLines, envPlain}
 
 const defaultURL = "http://127.0.0.1:3104"
 
 // A Connection is the flags that name the gateway and the client.
 type Connection struct {
+	context    string
 	server     string
 	clientID   string
 	secretFile string
 	plain      bool
+	verbose    bool
 }
 
 // Register adds the flags to a command.
 func (c *Connection) Register(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	flags.StringVar(&c.context, "context", "", "use the gateway and client of the context `NAME`, and no variables [SEAGATE_CONTEXT]")
 	flags.StringVar(&c.server, "server", "", "`URL` of the gateway [SEAGATE_URL] (default "+defaultURL+")")
 	flags.StringVar(&c.clientID, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
 	flags.BoolVar(&c.plain, "insecure-http", false, "send the secret without encryption to another machine; without it, the\n"+
 		"URL of another machine must be https [SEAGATE_INSECURE_HTTP=true]")
 	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from\n"+
-		"SEAGATE_CLIENT_SECRET, or from what `seagate dev` has left")
+		"SEAGATE_CLIENT_SECRET, from a context, or from what `seagate dev` has left")
+	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say which gateway, client and context the command uses")
+	cmd.RegisterFlagCompletionFunc("context", contextNames)
 }
 
-// client returns a client for what flags, environment and "seagate dev" say.
-func (c Connection) client() (*client.Client, error) {
-	url, credentials, err := c.Target()
-	if err != nil {
-		return nil, err
-	}
-	made, err := client.New(url, credentials, client.Options{})
+// client returns a client of the target.
+func (t target) client() (*client.Client, error) {
+	made, err := client.New(t.url, t.credentials(), client.Options{})
 	if err != nil {
 		return nil, Usage(err)
 	}
 	return made, nil
 }
 
-// Target returns the gateway and the credentials, from flags, environment or
-// "seagate dev".
-func (c Connection) Target() (url string, credentials client.Credentials, err error) {
-	plain := c.plain || os.Getenv(envPlain) == "true" || os.Getenv(envPlain) == "1" // withDev replaces c
-	c.server = cmp.Or(c.server, os.Getenv(envURL))
-	c.clientID = cmp.Or(c.clientID, os.Getenv(envClient))
-	given, err := c.secret()
-	if err == nil && (!given.IsSet() || c.clientID == "") {
-		c, given, err = c.withDev(given)
-	} else if err == nil && c.server == "" {
-		c.server, err = devURL()
+// Use returns the gateway and the credentials for one run of a command. It says which
+// they are with --verbose, and in the errors of the gateway.
+func (c Connection) Use(console *Console) (url string, credentials client.Credentials, err error) {
+	t, err := c.target()
+	console.uses(t, c.verbose)
+	return t.url, t.credentials(), err
+}
+
+// A target is the gateway and the client that a command uses, and where each of the
+// values was found. What was found is good with an error, too.
+type target struct{ layer }
+
+func (t target) credentials() client.Credentials { return client.Basic(t.id, t.secret.Reveal()) }
+
+// A layer is what one source says about a connection, with the names of the source. What
+// it says nothing about is zero.
+type layer struct {
+	url, id                     string
+	secret                      secret.Text
+	lines                       string
+	plain                       bool
+	urlFrom, idFrom, secretFrom string
+	context                     string // the name of the context that it is, or "dev"
+}
+
+// target finds the gateway and the client. Each value comes from the first of these that
+// has it: flags; the environment, unless --context is given; the context of --context, of
+// SEAGATE_CONTEXT, or that is in use; without any, what "seagate dev" has left.
+//
+// Id and secret are a pair. The pair of a context or of "seagate dev" is for that client
+// and that gateway alone: with another id or URL, the secret has to be given too.
+func (c Connection) target() (target, error) {
+	given, err := c.given()
+	if err != nil {
+		return target{given}, err
 	}
-	target := cmp.Or(c.server, defaultURL)
-	if err == nil && !plain && isPlainRemote(target) {
-		err = usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, "+
-			"or say that this network is safe, with --insecure-http or %s=true", target, envPlain)
+	t := target{given}
+	if c.context != "" || given.url == "" || given.id == "" || !given.secret.IsSet() {
+		kept, err := c.kept()
+		if err != nil {
+			return t, err
+		}
+		if t, err = complete(given, kept); err != nil {
+			return t, err
+		}
 	}
-	return target, client.Basic(c.clientID, given.Reveal()), err
+	if !t.plain && isPlainRemote(t.url) {
+		return t, usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, "+
+			"or say that this network is safe, with --insecure-http or %s=true", t.url, envPlain)
+	}
+	return t, nil
+}
+
+// given returns what flags and environment say.
+func (c Connection) given() (layer, error) {
+	variable := os.Getenv
+	if c.context != "" {
+		variable = func(string) string { return "" }
+	}
+	l := layer{plain: c.plain, lines: variable(envLines)}
+	if plain := variable(envPlain); plain == "true" || plain == "1" {
+		l.plain = true
+	}
+	l.url, l.urlFrom = either(c.server, "--server", variable(envURL), envURL)
+	l.id, l.idFrom = either(c.clientID, "--client", variable(envClient), envClient)
+	if c.secretFile == "" {
+		l.secret, l.secretFrom = secret.New(variable(envSecret)), envSecret
+		return l, nil
+	}
+	l.secretFrom = "--secret-file"
+	var err error
+	l.secret, err = readSecret(c.secretFile)
+	return l, err
+}
+
+// either returns the first text that is there, and its source.
+func either(flag, flagName, variable, variableName string) (text, from string) {
+	switch {
+	case flag != "":
+		return flag, flagName
+	case variable != "":
+		return variable, variableName
+	}
+	return "", ""
+}
+
+// kept returns the context that is asked for or in use, or else what "seagate dev" has
+// left, or else nothing.
+func (c Connection) kept() (layer, error) {
+	all, err := readContexts()
+	if err != nil {
+		return layer{}, err
+	}
+	if name := cmp.Or(c.context, os.Getenv(envContext), all.Current); name != "" {
+		found, err := all.find(name)
+		if err != nil && c.context == "" && os.Getenv(envContext) != "" {
+			err = usagef("%w (%s is set)", err, envContext)
+		}
+		return found, err
+	}
+	dev, err := devLayer()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return dev, err
+}
+
+// devLayer returns what "seagate dev" has left. The error is an fs.ErrNotExist if that is
+// nothing.
+func devLayer() (layer, error) {
+	dev, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
+	if err != nil {
+		return layer{}, err
+	}
+	const from = "`seagate dev`"
+	return layer{url: dev.URL, id: dev.ClientID, secret: secret.New(dev.ClientSecret), context: devContext,
+		urlFrom: from, idFrom: from, secretFrom: from}, nil
+}
+
+// complete completes what is given by what is kept.
+func complete(given, kept layer) (target, error) {
+	t := target{given}
+	t.plain = given.plain || kept.plain
+	t.lines = cmp.Or(given.lines, kept.lines)
+	why := ""
+	switch {
+	case kept.url == "" || given.secret.IsSet():
+	case given.id != "" && given.id != kept.id:
+		why = fmt.Sprintf("%s has the secret of %s", kept.secretFrom, kept.id)
+	case given.url != "" && !sameGateway(given.url, kept.url):
+		why = fmt.Sprintf("the secret of %s is for %s alone", kept.secretFrom, kept.url)
+	default:
+		t.id, t.idFrom = kept.id, kept.idFrom
+		t.secret, t.secretFrom = kept.secret, kept.secretFrom
+	}
+	if t.url == "" { // who connects does not change where to
+		t.url, t.urlFrom = cmp.Or(kept.url, defaultURL), cmp.Or(kept.urlFrom, "default")
+	}
+	if t.urlFrom == kept.urlFrom || t.secretFrom == kept.secretFrom {
+		t.context = kept.context
+	}
+	if t.id == "" || !t.secret.IsSet() {
+		return t, t.missing(why)
+	}
+	return t, nil
+}
+
+// missing returns an error that says which of the credentials is missing.
+func (t target) missing(why string) error {
+	what, have := "a client id: set "+envClient+" or --client", ""
+	if !t.secret.IsSet() {
+		what = "a client secret: set " + envSecret + " or --secret-file"
+		if t.idFrom != "" {
+			have = fmt.Sprintf("%s alone is not enough; ", t.idFrom)
+		}
+	} else {
+		have = fmt.Sprintf("%s alone is not enough; ", t.secretFrom)
+	}
+	message := have + "connecting needs " + what + ", or name a context with --context, or start `seagate dev`, which leaves credentials in " + devFolder()
+	if why != "" {
+		message += " (" + why + ")"
+	}
+	return &errNoCredentials{message}
+}
+
+// String says which gateway and client are used, and where that was found.
+func (t target) String() string {
+	switch {
+	case t.id == "":
+		return fmt.Sprintf("%s (%s)", t.url, t.urlFrom)
+	case t.urlFrom == t.idFrom:
+		return fmt.Sprintf("%s as %s (%s)", t.url, t.id, t.urlFrom)
+	}
+	return fmt.Sprintf("%s (%s) as %s (%s)", t.url, t.urlFrom, t.id, t.idFrom)
 }
 
 // isPlainRemote reports whether a secret would leave this machine without encryption.
@@ -95,63 +253,17 @@ func isPlainRemote(target string) bool {
 // maxSecretFile is more than any secret with white space around it, in bytes.
 const maxSecretFile = 2 * protocol.MaxSecretBytes
 
-// secret returns the secret of the file or the environment, or the zero Text.
-func (c Connection) secret() (secret.Text, error) {
-	if c.secretFile == "" {
-		return secret.New(os.Getenv(envSecret)), nil
-	}
-	text, err := readFile(c.secretFile, maxSecretFile)
+// readSecret reads a secret from a file.
+func readSecret(name string) (secret.Text, error) {
+	text, err := readFile(name, maxSecretFile)
 	if err != nil {
 		return secret.Text{}, Usage(err)
 	}
 	trimmed := strings.TrimSpace(string(text))
 	if trimmed == "" {
-		return secret.Text{}, usagef("the file %s is empty: it should hold the client's secret", c.secretFile)
+		return secret.Text{}, usagef("the file %s is empty: it should hold the client's secret", name)
 	}
 	return secret.New(trimmed), nil
-}
-
-// withDev fills in the credentials of "seagate dev", which must agree with what
-// is given.
-func (c Connection) withDev(given secret.Text) (Connection, secret.Text, error) {
-	dev, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
-	why := ""
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && given.IsSet():
-	case err != nil:
-		return c, given, err
-	case c.clientID != "" && c.clientID != dev.ClientID:
-		why = fmt.Sprintf("what `seagate dev` has left is the secret of %s", dev.ClientID)
-	case c.server != "" && !sameGateway(c.server, dev.URL):
-		why = fmt.Sprintf("what `seagate dev` has left is for %s alone", dev.URL)
-	default:
-		return Connection{server: cmp.Or(c.server, dev.URL), clientID: dev.ClientID}, secret.New(dev.ClientSecret), nil
-	}
-	return c, given, c.missing(given, why)
-}
-
-// devURL returns the URL of the gateway that "seagate dev" has left, or "": who
-// connects does not change where to, so another client's credentials are for the
-// gateway that the commands use without them.
-func devURL() (string, error) {
-	dev, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return dev.URL, err
-}
-
-// missing returns an error that says which of the credentials is missing.
-func (c Connection) missing(given secret.Text, why string) error {
-	what := "a client id: set " + envClient + " or --client"
-	if !given.IsSet() {
-		what = "a client secret: set " + envSecret + " or --secret-file"
-	}
-	message := "connecting needs " + what + ", or start `seagate dev`, which leaves credentials in " + devFolder()
-	if why != "" {
-		message += " (" + why + ")"
-	}
-	return &errNoCredentials{message}
 }
 
 // sameGateway reports whether two URLs name one gateway, by whatever name this

@@ -65,11 +65,11 @@ func TestConnection(t *testing.T) {
 		{"dev and its client", "CLIENT_ID=root", dev, "", "root:dev-secret", 0},
 		{"dev and its gateway", "", dev, "--server " + url, "root:dev-secret", 0},
 		{"dev by another name of this machine", "", dev, "--server " + other, "root:dev-secret", 0},
-		{"dev's secret is not for another client", "CLIENT_ID=other", dev, "", "is the secret of root", 3},
+		{"dev's secret is not for another client", "CLIENT_ID=other", dev, "", "has the secret of root", 3},
 		{"dev's secret is not for another gateway", "", dev, "--server http://gateway.test", "is for " + url + " alone", 3},
 		{"a secret without a client", "CLIENT_SECRET=env-secret", dev, "", "connecting needs a client id", 3},
 		{"nothing", "", "", "", "connecting needs a client secret", 3},
-		{"a client without a secret", "CLIENT_ID=env", "", "", "connecting needs a client secret", 3},
+		{"a client without a secret", "CLIENT_ID=env", "", "", "SEAGATE_CLIENT_ID alone is not enough; connecting needs a client secret", 3},
 		{"dev's file is damaged", "", `{"url":"x","clientId":"dev-secret"`, "", "is damaged", 1},
 		{"dev's file lacks something", "", `{"url":"x","clientId":"dev-secret"}`, "", "is damaged", 1},
 		{"an empty secret file", "CLIENT_ID=env", "", "--secret-file " + write(t, "empty", " \n"), "is empty", 2},
@@ -81,6 +81,7 @@ func TestConnection(t *testing.T) {
 				t.Setenv("SEAGATE_"+name, "")
 			}
 			t.Setenv("SEAGATE_DATA_DIR", t.TempDir())
+			t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 			for _, pair := range strings.Fields(test.env) {
 				name, value, _ := strings.Cut(pair, "=")
 				t.Setenv("SEAGATE_"+name, value)
@@ -122,7 +123,7 @@ func TestReport(t *testing.T) {
 		{"anything", errors.New("x"), "error: x\n", cli.ExitFailed},
 		{"usage", fmt.Errorf("y: %w", cli.Usage(errors.New("x"))), "error: y: x\n", cli.ExitUsage},
 		{"a connection", fmt.Errorf("client: x: %w: %w", client.ErrConnection, io.EOF),
-			"error: x: no connection to the gateway: EOF\nhint: start a gateway with `seagate dev`, or name one with --server or SEAGATE_URL\n", cli.ExitConnection},
+			"error: x: no connection to the gateway: EOF\nhint: start a gateway with `seagate dev`, or name one with --server, SEAGATE_URL or --context\n", cli.ExitConnection},
 		{"a refusal", &client.Error{Code: protocol.CodeInternal, Message: "x"},
 			"error: internal: x\nhint: Try again, and give the time of the failure to the operator if it stays: the server's log has the cause.\n", cli.ExitFailed},
 		{"a proxy", &client.Error{Status: 502, Message: "x"},

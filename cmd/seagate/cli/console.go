@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/cmd/seagate/terminal"
+	"seagate/internal/quota"
 	"seagate/protocol"
 )
 
@@ -26,6 +27,22 @@ type Console struct {
 	out      io.Writer // data
 	notes    io.Writer // everything else
 	terminal bool      // out is a terminal
+	used     *target   // the gateway that the command uses; nil if it uses none
+}
+
+// uses notes which gateway the command uses, for its errors, and says so if that is
+// wanted.
+func (c *Console) uses(t target, say bool) {
+	c.used = &t
+	switch {
+	case !say || t.url == "":
+	case c.JSON:
+		writeJSON(c.notes, struct {
+			Gateway *gatewayUsed `json:"gateway"`
+		}{t.used()})
+	default:
+		c.Note("gateway %v", t)
+	}
 }
 
 func newConsole(cmd *cobra.Command, args []string, asJSON bool) *Console {
@@ -61,6 +78,17 @@ func (c *Console) Entry(result any, line string) error {
 func (c *Console) Note(format string, args ...any) {
 	io.WriteString(c.notes, terminal.Printable(fmt.Sprintf(format, args...))+"\n")
 }
+
+// Progress returns how the progress of something is shown: on standard error, if that is a
+// terminal, and not with --json. Notes come above it. The caller must call Done.
+func (c *Console) Progress(what string, unit func(int64) string) *terminal.Progress {
+	p := terminal.NewProgress(c.notes, !c.JSON, what, unit)
+	c.notes = p
+	return p
+}
+
+// Bytes writes a number of bytes, such as "1.5GiB".
+func Bytes(n int64) string { return quota.Disk.Show(n) }
 
 // Warn prints what is odd and not an error.
 func (c *Console) Warn(text string) {

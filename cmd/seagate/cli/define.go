@@ -48,7 +48,7 @@ version replaces the current one.
 Types are string, float, integer, date, enum, array<string>, array<float>,
 array<integer> and array<date>. Nested fields need a file.`
 	cmd.Example = `  seagate define boiler --version 1 --field temperature:float --field unit:enum=C,F
-  seagate define boiler boiler.JSON --dry-run`
+  seagate define boiler boiler.json --dry-run`
 	cmd.Flags().StringVar(&given.version, "version", "", "`VERSION` of the definition, such as 3 or 1.0.0")
 	cmd.Flags().StringArrayVar(&given.fields, "field", nil, "a field, as `NAME:TYPE` or NAME:enum=A,B; repeat it for each field")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")

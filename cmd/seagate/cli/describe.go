@@ -57,7 +57,7 @@ func describeCommand() *cobra.Command {
 			}
 		})
 	cmd.Example = `  seagate describe boiler
-  seagate describe boiler --json > boiler.JSON`
+  seagate describe boiler --json > boiler.json`
 	cmd.Flags().StringVar(&version, "version", "", "show this `VERSION` instead of the current one")
 	cmd.Flags().BoolVar(&all, "all", false, "list all versions, lowest first")
 	return cmd

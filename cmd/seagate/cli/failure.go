@@ -46,6 +46,7 @@ type failure struct {
 	args    []string
 	service bool // the first of args is a service, and not a stream
 	json    bool
+	used    *target // the gateway that the command used; nil if it used none
 }
 
 // Error returns the text that Report prints, with line breaks.
@@ -109,23 +110,40 @@ type report struct {
 	Code    protocol.Code `json:"code,omitempty"`
 	Message string        `json:"message"`
 	Errors  []string      `json:"errors,omitempty"`
+	Gateway *gatewayUsed  `json:"gateway,omitempty"`
 	Hint    string        `json:"hint,omitempty"`
 }
 
+// gatewayUsed is a target as JSON.
+type gatewayUsed struct {
+	URL      string `json:"url"`
+	ClientID string `json:"clientId"`
+	Context  string `json:"context,omitempty"`
+
+	text string
+}
+
+func (t target) used() *gatewayUsed { return &gatewayUsed{t.url, t.id, t.context, t.String()} }
+
 func newReport(err error) report {
-	hint := hintFor(err)
+	r := report{Hint: hintFor(err)}
+	_, refused := errors.AsType[*client.Error](err)
 	if f, ok := errors.AsType[*failure](err); ok {
+		if f.used != nil && f.used.url != "" && (refused || errors.Is(err, client.ErrConnection)) {
+			r.Gateway = f.used.used()
+		}
 		err = f.err
 	}
 	if e, said := errors.AsType[*client.Error](err); said {
+		r.Code, r.Message, r.Errors = e.Code, e.Message, e.Errors
 		if e.Details != nil {
-			return report{e.Code, e.Message, append(slices.Clone(e.Errors), string(e.Details)), hint}
+			r.Errors = append(slices.Clone(e.Errors), string(e.Details))
 		}
-		return report{e.Code, e.Message, e.Errors, hint}
+		return r
 	}
 	// Further lines are a list, such as the problems of a configuration.
 	message, rest, listed := strings.Cut(strings.TrimPrefix(err.Error(), "client: "), "\n")
-	r := report{Message: message, Hint: hint}
+	r.Message = message
 	if listed {
 		r.Errors = strings.Split(rest, "\n")
 	}
@@ -151,6 +169,9 @@ func (r report) print(w io.Writer, place string) {
 	for _, line := range r.Errors {
 		b.WriteString("  " + terminal.Printable(line) + "\n")
 	}
+	if r.Gateway != nil {
+		b.WriteString(style.Faint("gateway:") + " " + terminal.Printable(r.Gateway.text) + "\n")
+	}
 	if r.Hint != "" {
 		b.WriteString(style.Faint("hint:") + " " + r.Hint + "\n")
 	}
@@ -174,7 +195,7 @@ func hintFor(err error) string {
 	case isUntrusted(err):
 		return "to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)"
 	case errors.Is(err, client.ErrConnection):
-		return "start a gateway with `seagate dev`, or name one with --server or SEAGATE_URL"
+		return "start a gateway with `seagate dev`, or name one with --server, SEAGATE_URL or --context"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "another process has the port, perhaps a gateway: end it, or choose other ports with --listen and --admin-listen"
 	case !said:

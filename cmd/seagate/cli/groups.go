@@ -68,7 +68,7 @@ func groupCommand() *cobra.Command {
 
 // onGroup returns a command about one group.
 func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupName) error) *cobra.Command {
-	return onStream(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
+	cmd := onStream(verb+" STREAM CLIENT GROUP", short, cobra.ExactArgs(3), func(ctx context.Context, t *task) error {
 		g := groupName{stream: t.Args[0], client: t.Args[1]}
 		if t.Args[2] != protocol.Ungrouped {
 			if _, err := protocol.ParseGroupName(t.Args[2]); err != nil {
@@ -78,6 +78,7 @@ func onGroup(verb, short string, do func(ctx context.Context, t *task, g groupNa
 		}
 		return do(ctx, t, g)
 	})
+	return completes(cmd, streamNames, groupOwners, groupNames)
 }
 
 // A groupName names one group of a stream.

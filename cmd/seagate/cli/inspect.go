@@ -202,7 +202,12 @@ func named(all []string) string {
 
 // RunningConfig prints the configuration that a gateway has in force.
 func RunningConfig(ctx context.Context, c *Console, where Connection) error {
-	gateway, err := where.client()
+	target, err := where.target()
+	c.uses(target, where.verbose)
+	if err != nil {
+		return err
+	}
+	gateway, err := target.client()
 	if err != nil {
 		return err
 	}

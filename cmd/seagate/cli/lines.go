@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ The exit status is 1 if the gateway refused a line.`
   echo '{"action":"put","id":1,"stream":"job-17","message":{"done":3}}' | seagate lines
   seagate lines --address plant.example.com:3106 --tls --listen job-17 --count 1`
 	flags := cmd.Flags()
-	flags.StringVar(&talk.address, "address", "", "`HOST:PORT` of the lines listener [SEAGATE_LINES] (default "+defaultLines+")")
+	flags.StringVar(&talk.address, "address", "", "`HOST:PORT` of the lines listener [SEAGATE_LINES], or what the context has (default "+defaultLines+")")
 	flags.BoolVar(&talk.anonymous, "anonymous", false, "do not authenticate")
 	flags.BoolVar(&talk.encrypted, "tls", false, "encrypt the connection")
 	flags.StringArrayVar(&talk.listen, "listen", nil, "listen to `STREAM`; may be given several times")
@@ -71,13 +70,15 @@ func (t *lineTalk) run(ctx context.Context) error {
 	if t.encrypted {
 		options.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	if !t.anonymous {
-		var err error
-		if _, options.Credentials, err = t.where.Target(); err != nil {
-			return err
-		}
+	target, err := t.where.target()
+	t.uses(target, t.where.verbose)
+	if _, none := errors.AsType[*errNoCredentials](err); err != nil && !(none && t.anonymous) {
+		return err
 	}
-	conn, err := client.DialLines(ctx, cmp.Or(t.address, os.Getenv(envLines), defaultLines), options)
+	if !t.anonymous {
+		options.Credentials = target.credentials()
+	}
+	conn, err := client.DialLines(ctx, cmp.Or(t.address, target.lines, defaultLines), options)
 	if err != nil {
 		return err
 	}

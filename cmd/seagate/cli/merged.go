@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -15,13 +14,11 @@ import (
 // A merger is one run of "seagate subscribe --sync".
 type merger struct {
 	*task
+	printer  *printer
 	sync     bool
 	by       string
 	wait     time.Duration
 	priority map[string]int
-	count    int // 0 is no end
-	meta     bool
-	printed  int
 	running  bool  // it has been subscribed
 	refused  error // why the first attempt to subscribe failed
 	stop     func()
@@ -48,56 +45,37 @@ func (m *merger) refuse(cmd *cobra.Command) error {
 }
 
 // check checks the arguments and flags.
-func (m *merger) check(cmd *cobra.Command) error {
+func (m *merger) check(cmd *cobra.Command, from start) error {
 	switch {
-	case !m.sync:
-		return usagef("there are %d streams: give --sync to print their messages in the order of their timestamps", len(m.Args))
+	case slices.ContainsFunc(m.Args, isPattern):
+		return usagef("--sync is for streams that are named one by one, and not for patterns")
 	case len(m.Args) < 2:
 		return usagef("--sync is for several streams: give at least 2")
-	case cmd.Flags().Changed("count") && m.count < 1:
-		return usagef("--count must be at least 1")
-	}
-	for _, name := range []string{"group", "explicit", "credit", "epoch", "state"} {
-		if cmd.Flags().Changed(name) {
-			return usagef("--%s is for a single stream: leave it out, or leave out --sync", name)
-		}
+	case from.last > 0:
+		return usagef("--sync needs the same beginning for all streams: give a time or an age, such as --since 1h")
 	}
 	for name := range m.priority {
 		if !slices.Contains(m.Args, name) {
 			return usagef("--priority %s: there is no such stream among the arguments", name)
 		}
 	}
-	return nil
+	return singleOnly(cmd, ", or leave out --sync")
 }
 
-func (m *merger) run(interrupt context.Context, cmd *cobra.Command, from string) error {
-	if err := m.check(cmd); err != nil {
-		return err
-	}
-	start, err := m.position(interrupt, "--from", from)
-	if err != nil {
+func (m *merger) run(interrupt context.Context, cmd *cobra.Command, from start) error {
+	if err := m.check(cmd, from); err != nil {
 		return err
 	}
 	ctx, giveUp := context.WithCancel(interrupt)
 	defer giveUp()
-	m.stop = giveUp
-	err = m.FollowMerged(ctx, m.Args, client.FollowMergedOptions{
+	m.stop, m.printer.stop = giveUp, giveUp
+	err := m.FollowMerged(ctx, m.Args, client.FollowMergedOptions{
 		Sync:         client.Sync{By: m.by, Priority: m.priority, Wait: &m.wait},
-		From:         start,
+		From:         from.position,
 		OnSubscribed: m.subscribed,
 		OnLost:       m.lost,
 	}, m.print)
-	switch {
-	case m.count > 0 && m.printed == m.count:
-		return nil
-	case m.refused != nil:
-		return m.refused
-	case interrupt.Err() == nil:
-		return err
-	case m.count > 0:
-		return fmt.Errorf("interrupted after %d of %d messages", m.printed, m.count)
-	}
-	return nil
+	return m.printer.end(interrupt.Err() != nil, m.refused, err)
 }
 
 func (m *merger) subscribed(cause error) {
@@ -131,19 +109,5 @@ func (m *merger) print(got client.Message) error {
 		m.Note("%s: messages %d to %d are missing: the stream no longer keeps them", got.Stream, got.Missing.From, got.Missing.To)
 		return nil
 	}
-	line := printed{Payload: got.Payload}
-	if m.meta || m.JSON {
-		line.Stream = got.Stream
-		line.tell(got)
-	}
-	if m.JSON {
-		line.Received = time.Now().UTC()
-	}
-	if err := m.message(line, m.meta || m.JSON); err != nil {
-		return err
-	}
-	if m.printed++; m.printed == m.count {
-		m.stop()
-	}
-	return nil
+	return m.printer.print(got)
 }

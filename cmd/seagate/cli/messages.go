@@ -15,7 +15,8 @@ type reading struct {
 	epoch string
 	limit int
 	all   bool
-	meta  bool
+
+	printer *printer
 }
 
 // Messages in one page of a gateway: by default, and at most.
@@ -27,12 +28,18 @@ const (
 func messagesCommand() *cobra.Command {
 	var (
 		given reading
+		shown printer
 		from  string
+		cmd   *cobra.Command
 	)
-	cmd := onStream("messages STREAM", "Print the messages of a stream", cobra.ExactArgs(1),
+	cmd = onStream("messages STREAM", "Print the messages of a stream", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) (err error) {
-			r := given
-			r.task = t
+			r, p := given, shown
+			p.Console = t.Console
+			r.task, r.printer = t, &p
+			if err := p.prepare(cmd.Flags()); err != nil {
+				return err
+			}
 			if r.limit < 1 || r.limit > largestPage {
 				return usagef("--limit must be from 1 to %d", largestPage)
 			}
@@ -45,16 +52,19 @@ func messagesCommand() *cobra.Command {
 With --all it continues by itself until there are no more.
 
 With --meta or --json each line is an object: {"seq", "time", "epoch",
-"payload"}.`
+"payload"}.
+
+` + printingHelp
 	cmd.Example = `  seagate messages boiler --limit 10
   seagate messages boiler --from -3
+  seagate messages boiler --all --where unit=C --format '{{.seq}}\t{{.payload.temperature}}'
   seagate messages boiler --from 2026-11-21T10:00:00Z --all --meta > boiler.ndjson`
 	flags := cmd.Flags()
 	flags.StringVar(&from, "from", "earliest", "begin at `POSITION`: "+positions)
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read as many at a time")
 	flags.BoolVar(&given.all, "all", false, "print all messages from there on")
-	flags.BoolVar(&given.meta, "meta", false, "print the number and time of each message")
+	shown.flags(flags)
 	return cmd
 }
 
@@ -80,9 +90,7 @@ func (r *reading) page(page client.MessagePage) error {
 		r.Note("%d messages from %s on are missing: the stream no longer keeps them", page.Dropped, r.from)
 	}
 	for _, m := range page.Messages {
-		line := printed{Payload: m.Payload}
-		line.tell(m)
-		if err := r.message(line, r.meta || r.JSON); err != nil {
+		if err := r.printer.print(m); err != nil {
 			return err
 		}
 	}

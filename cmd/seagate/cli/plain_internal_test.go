@@ -20,7 +20,7 @@ func TestSecretsLeaveThisMachineEncrypted(t *testing.T) {
 		{"http://gateway.example", false, "true", true},
 	} {
 		t.Setenv(envPlain, c.env)
-		if _, _, err := (Connection{server: c.url, clientID: "root", plain: c.plain}).Target(); (err == nil) != c.ok {
+		if _, err := (Connection{server: c.url, clientID: "root", plain: c.plain}).target(); (err == nil) != c.ok {
 			t.Errorf("%s, %t, %q: %v", c.url, c.plain, c.env, err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"seagate/client"
 	"seagate/protocol"
 )
@@ -15,29 +17,93 @@ const positions = "earliest, a message number,\n" +
 	"-N for the last N messages, an age such as 1h, or a time such as\n" +
 	"2026-11-21T10:00:00Z"
 
-// position reads a flag that is a position in the stream that is the first
-// argument. Besides what the gateway understands, there are "-3", the last 3
-// messages that it has now, and "1h", those of the last hour by this machine's
-// clock.
-func (t *task) position(ctx context.Context, flag, text string) (client.Position, error) {
+// A start is where to begin in a stream: a position, or its last messages.
+type start struct {
+	position client.Position
+	last     uint64 // how many messages; 0 is the position
+}
+
+// parseStart reads a flag that is a position in a stream. Besides what the gateway
+// understands, there are "-3", the last 3 messages that it has now, and "1h", those of the
+// last hour by this machine's clock.
+func parseStart(flag, text string) (start, error) {
 	if p, err := protocol.ParsePosition(text); err == nil {
-		return p, nil
+		return start{position: p}, nil
 	}
 	if digits, ok := strings.CutPrefix(text, "-"); ok {
 		if n, err := strconv.ParseUint(digits, 10, 64); err == nil && n > 0 {
-			return t.last(ctx, n)
+			return start{last: n}, nil
 		}
 	} else if age, err := time.ParseDuration(text); err == nil && age > 0 {
-		return client.Since(time.Now().Add(-age)), nil
+		return start{position: client.Since(time.Now().Add(-age))}, nil
 	}
-	return client.Position{}, usagef("%s %q: it %s, or -N for the last N messages, or an age such as 1h", flag, text, protocol.MustBePosition)
+	return start{}, usagef("%s %q: it %s, or -N for the last N messages, or an age such as 1h", flag, text, protocol.MustBePosition)
 }
 
-// last returns the position of the last n messages, or of all if there are fewer.
-func (t *task) last(ctx context.Context, n uint64) (client.Position, error) {
-	info, err := t.Stream(ctx, t.Args[0])
+// in returns the position in a stream with that state.
+func (s start) in(info client.StreamInfo) client.Position {
+	if s.last == 0 {
+		return s.position
+	}
+	return client.AtSeq(max(info.FirstSeq, 1, info.LastSeq+1-min(s.last, info.LastSeq)))
+}
+
+// position reads a flag that is a position in the stream that is the first argument.
+func (t *task) position(ctx context.Context, flag, text string) (client.Position, error) {
+	s, err := parseStart(flag, text)
 	if err != nil {
 		return client.Position{}, err
 	}
-	return client.AtSeq(max(info.FirstSeq, 1, info.LastSeq+1-min(n, info.LastSeq))), nil
+	return t.locate(ctx, t.Args[0], s)
+}
+
+// locate returns where in a stream to begin. It asks the gateway only for the last messages.
+func (t *task) locate(ctx context.Context, stream string, s start) (client.Position, error) {
+	if s.last == 0 {
+		return s.position, nil
+	}
+	info, err := t.Stream(ctx, stream)
+	return s.in(info), err
+}
+
+// A startFlags is the flags that say where to begin: one of them, or none.
+type startFlags struct {
+	from, since string
+	last        uint64
+}
+
+// read returns where to begin, and what the flag was called.
+func (f startFlags) read(given func(flag string) bool) (start, error) {
+	set := 0
+	for _, flag := range []string{"from", "since", "last"} {
+		if given(flag) {
+			set++
+		}
+	}
+	switch {
+	case set > 1:
+		return start{}, usagef("give one of --from, --since and --last")
+	case given("last") && f.last == 0:
+		return start{}, usagef("--last must be at least 1")
+	case given("last"):
+		return start{last: f.last}, nil
+	case given("since"):
+		return parseSince(f.since)
+	}
+	return parseStart("--from", f.from)
+}
+
+// parseSince reads --since: an age or a time.
+func parseSince(text string) (start, error) {
+	s, err := parseStart("--since", text)
+	if _, numbered := strconv.ParseUint(text, 10, 64); err != nil || numbered == nil || s.last > 0 || text == "latest" || text == "earliest" {
+		return start{}, usagef("--since %q: give an age such as 1h, or a time such as 2026-11-21T10:00:00Z", text)
+	}
+	return s, nil
+}
+
+func (f *startFlags) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.from, "from", "latest", "begin at `POSITION`: latest, "+positions)
+	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of each stream")
+	flags.StringVar(&f.since, "since", "", "begin with the messages of the last `AGE`, such as 1h, or since a time")
 }

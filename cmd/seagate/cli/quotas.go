@@ -59,6 +59,7 @@ func jailsQuotaCommand() *cobra.Command {
 		now, err = t.SetQuotas(ctx, jail, set)
 		return t.quotas(now, err)
 	})
+	completes(cmd, jailNames)
 	cmd.Long = `Show what a jail uses and may use, or change what it may use. Without a jail it is the
 client's own, which each client may look at. "default" removes what is set for the
 jail. 0 is no bound.

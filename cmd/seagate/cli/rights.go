@@ -63,6 +63,7 @@ func clientsRightsCommand() *cobra.Command {
 		text := (*auth.Rights)(rights).String()
 		return t.Done(outcome{Client: t.Args[0], Rights: text}, "client %s has these rights: %s", t.Args[0], text)
 	})
+	completes(cmd, clientNames)
 	flags = addRights(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "give the client all rights")
 	cmd.Long = "Set what a client may do, instead of what it may do now. If that is less than before,\nthe client's connections end; its secret and keys stay valid.\n\n" + rightsHelp

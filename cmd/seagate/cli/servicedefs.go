@@ -44,6 +44,7 @@ func serviceDefineCommand() *cobra.Command {
 			}
 			return define(ctx, t, how, definition)
 		})
+	completes(cmd, serviceNames)
 	cmd.Long = `Define what the calls of a service and their results must be. The definition comes
 from a file or standard input:
 
@@ -51,7 +52,7 @@ from a file or standard input:
 
 Fields are as in the definition of a stream. A body or result that is left out may
 be any JSON. A higher version replaces the current one.`
-	cmd.Example = `  seagate service define pricing pricing.JSON --dry-run`
+	cmd.Example = `  seagate service define pricing pricing.json --dry-run`
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
 	return cmd
 }
@@ -69,6 +70,7 @@ func serviceDeleteCommand() *cobra.Command {
 			}
 			return t.Done(outcome{Service: service, State: "undefined"}, "%s is not defined any more, and its calls are not checked", service)
 		})
+	completes(cmd, serviceNames)
 	cmd.Long = `Delete the definition of a service with all of its versions. Its servers stay, and
 its calls are not checked any more.`
 	AddYes(cmd, &yes)
@@ -95,11 +97,12 @@ func serviceShowCommand() *cobra.Command {
 			}
 			return showServers(t, info)
 		})
+	completes(cmd, serviceNames)
 	cmd.Long = `Show the servers of a service with what they have done and, if it is defined, its
 definition in force and the versions that there are. With --version show that
 version of the definition alone.`
 	cmd.Example = `  seagate service show pricing
-  seagate service show pricing --version 1 --json > pricing.JSON`
+  seagate service show pricing --version 1 --json > pricing.json`
 	cmd.Flags().StringVar(&version, "version", "", "show this `VERSION` of the definition")
 	return cmd
 }

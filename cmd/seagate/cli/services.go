@@ -79,6 +79,7 @@ func fetchCommand() *cobra.Command {
 			}
 			return t.value(result)
 		})
+	completes(cmd, serviceNames, procedureNames)
 	cmd.Long = `Call a procedure of a service and print its result, a JSON value. Partial results
 are printed as they come, before the result. The body is null if it is left out.`
 	cmd.Example = `  seagate fetch pricing quote '{"sku": 7}'
@@ -114,6 +115,7 @@ func signalCommand() *cobra.Command {
 			}
 			return t.Done(signalled{t.Args[0], t.Args[1], reached}, "%s of %s reached %d servers", t.Args[1], t.Args[0], reached)
 		})
+	completes(cmd, serviceNames, procedureNames)
 	cmd.Long = `Send a message to one server of a service, or with --all to each of them. The gateway
 says how many it reached. The body is null if it is left out.`
 	cmd.Flags().BoolVar(&all, "all", false, "send it to each server of the service that has the procedure")

@@ -49,6 +49,7 @@ func serviceServeCommand() *cobra.Command {
 			}
 			return s.serve(ctx, t.Args[1:dash], options)
 		})
+	completes(cmd, serviceNames)
 	cmd.Long = `Serve procedures of a service by running a command for each call, until an interrupt.
 The command reads the body of the call from standard input, and what it prints is the
 result: JSON, or nothing for null. With --text it is any text. CALL_SERVICE,

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,42 +14,88 @@ import (
 
 func subscribeCommand() *cobra.Command {
 	var (
-		cmd      *cobra.Command
-		from     string
-		group    string
-		followed follower
-		merged   merger
+		cmd    *cobra.Command
+		where  startFlags
+		group  string
+		shown  printer
+		one    follower
+		merged merger
 	)
-	cmd = onStream("subscribe STREAM...", "Print the messages of a stream as they arrive", cobra.MinimumNArgs(1),
+	cmd = gatewayCommand("subscribe STREAM...", "Print the messages of streams as they arrive", cobra.MinimumNArgs(1),
 		func(ctx context.Context, t *task) error {
-			if merged.sync || len(t.Args) > 1 {
+			p := shown
+			p.Console, p.live, p.several = t.Console, true, len(t.Args) > 1 || isPattern(t.Args[0])
+			if err := p.prepare(cmd.Flags()); err != nil {
+				return err
+			}
+			from, err := where.read(cmd.Flags().Changed)
+			switch {
+			case err != nil:
+				return err
+			case merged.sync:
 				m := merged
-				m.task, m.count, m.meta = t, followed.count, followed.meta
+				m.task, m.printer = t, &p
 				return m.run(ctx, cmd, from)
 			}
 			if err := merged.refuse(cmd); err != nil {
 				return err
 			}
-			f := followed
-			f.task = t
+			if p.several {
+				if err := singleOnly(cmd, ""); err != nil {
+					return err
+				}
+				return (&manyFollower{task: t, printer: &p, start: from}).follow(ctx)
+			}
+			f := one
+			f.task, f.printer = t, &p
 			if err := f.read(ctx, cmd, from, group); err != nil {
 				return err
 			}
 			return f.follow(ctx)
 		})
-	cmd.Long = `Print the messages of a stream as they arrive, one JSON value a line, until it is
+	completesAll(cmd, streamNames)
+	cmd.Long = subscribeHelp
+	cmd.Example = `  seagate subscribe boiler
+  seagate subscribe boiler --count 1 | jq .temperature
+  seagate subscribe boiler --since 1h --where unit=C
+  seagate subscribe 'boiler.*' pump --last 10 --meta
+  seagate subscribe boiler --format '{{.time}}\t{{.payload.temperature}}'
+  seagate subscribe boiler --state
+  seagate subscribe inlet outlet --sync --by '$.at' --priority outlet=1 --from earliest --meta
+  seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
+  seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
+	flags := cmd.Flags()
+	merged.flags(flags)
+	shown.flags(flags)
+	where.flags(flags)
+	flags.IntVar(&shown.count, "count", 0, "end after `N` messages")
+	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
+	flags.StringVar(&one.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
+	flags.BoolVar(&one.state, "state", false, "say whether the stream is registered and paused, and each change")
+	flags.BoolVar(&one.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
+	flags.IntVar(&one.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with\n--explicit, or fewer with --count); needs --group")
+	return cmd
+}
+
+const subscribeHelp = `Print the messages of streams as they arrive, one JSON value a line, until it is
 interrupted or has printed --count messages. When the connection is lost it
 connects again and continues where it was, so that it misses nothing and prints
-nothing twice. It says which messages the stream no longer keeps. If the stream was
-begun anew meanwhile, it says so and prints all messages that there are; with --epoch
-it ends.
+nothing twice, with or without --meta. It says which messages a stream no longer keeps.
+If a stream was begun anew meanwhile, it says so and prints all messages that there are;
+with --epoch it ends.
+
+Several streams, and those that match a pattern such as 'boiler.*', are printed as their
+messages come, each in its own order. Streams that appear later and match are picked up
+within seconds, from their first message on. At most ` + "500" + ` streams are followed.
 
 With --meta each line is an object: {"seq", "time", "epoch", "payload"},
-with "redelivered" if the message was delivered before. The stream's header has
-"header" instead of number and time.
+with "redelivered" if the message was delivered before, and "stream" if there are
+several. The stream's header has "header" instead of number and time.
 
 With --json each line is an object: {"stream", "received", "payload"}, with what
 --meta adds.
+
+` + printingHelp + `
 
 With --state it says whether the stream is registered (somebody provides it) and paused,
 now and at each change, in order with the messages. With --json that is an object with
@@ -66,32 +111,20 @@ have no timestamp.
 
 An interrupt ends it with exit status 0, or with 1 if it has not printed --count
 messages.`
-	cmd.Example = `  seagate subscribe boiler
-  seagate subscribe boiler --count 1 | jq .temperature
-  seagate subscribe boiler --from 1h
-  seagate subscribe boiler --state
-  seagate subscribe inlet outlet --sync --by '$.at' --priority outlet=1 --from earliest --meta
-  seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
-  seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
-	flags := cmd.Flags()
-	merged.flags(flags)
-	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
-	flags.IntVar(&followed.count, "count", 0, "end after `N` messages")
-	flags.StringVar(&from, "from", "latest", "begin at `POSITION`: latest, "+positions)
-	flags.StringVar(&followed.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
-	flags.BoolVar(&followed.meta, "meta", false, "print the number and time of each message")
-	flags.BoolVar(&followed.state, "state", false, "say whether the stream is registered and paused, and each change")
-	flags.BoolVar(&followed.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
-	flags.IntVar(&followed.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with\n--explicit, or fewer with --count); needs --group")
-	return cmd
+
+// singleOnly refuses the flags that are for a single stream. More says what else to do.
+func singleOnly(cmd *cobra.Command, more string) error {
+	for _, name := range []string{"group", "explicit", "credit", "epoch", "state"} {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s is for a single stream: leave it out%s", name, more)
+		}
+	}
+	return nil
 }
 
 // read checks the flags and sets the options from them.
-func (f *follower) read(ctx context.Context, cmd *cobra.Command, from, group string) (err error) {
+func (f *follower) read(ctx context.Context, cmd *cobra.Command, from start, group string) (err error) {
 	flags := cmd.Flags()
-	if flags.Changed("count") && f.count < 1 {
-		return usagef("--count must be at least 1")
-	}
 	if f.options.Group, err = groupID(group); err != nil {
 		return err
 	}
@@ -104,13 +137,14 @@ func (f *follower) read(ctx context.Context, cmd *cobra.Command, from, group str
 	if flags.Changed("credit") && f.options.Group == "" {
 		return usagef("--credit is for the members of a group: give --group, too")
 	}
-	if f.options.Group != "" && f.count > 0 {
+	if len(f.printer.filter) > 0 && f.options.Group != "" {
+		return usagef("--where would take messages from the other members of the group and not print them: leave out one of --where and --group")
+	}
+	if f.options.Group != "" && f.printer.count > 0 {
 		f.acknowledgeEach()
 	}
-	if f.options.From, err = f.position(ctx, "--from", from); err != nil {
-		return err
-	}
-	return nil
+	f.options.From, err = f.locate(ctx, f.Args[0], from)
+	return err
 }
 
 // acknowledgeEach lets a member of a group that ends by itself acknowledge each
@@ -121,7 +155,7 @@ func (f *follower) acknowledgeEach() {
 	const defaultCredit = 100 // of an explicit member
 	f.options.Explicit = true
 	if f.options.Credit == 0 {
-		f.options.Credit = min(f.count, defaultCredit)
+		f.options.Credit = min(f.printer.count, defaultCredit)
 	}
 }
 
@@ -139,14 +173,12 @@ func groupID(text string) (string, error) {
 	return text, nil
 }
 
-// A follower is one run of "seagate subscribe".
+// A follower is one run of "seagate subscribe" for a single stream.
 type follower struct {
 	*task
+	printer *printer
 	options client.FollowOptions
-	count   int // 0 is no end
-	meta    bool
 	state   bool
-	printed int
 	running bool  // it has been subscribed
 	refused error // why the first attempt to subscribe failed
 	stop    func()
@@ -155,7 +187,7 @@ type follower struct {
 func (f *follower) follow(interrupt context.Context) error {
 	ctx, giveUp := context.WithCancel(interrupt)
 	defer giveUp()
-	f.stop = giveUp
+	f.stop, f.printer.stop = giveUp, giveUp
 	if f.options.Group != "" {
 		f.Note("group %s", f.options.Group)
 	}
@@ -163,18 +195,8 @@ func (f *follower) follow(interrupt context.Context) error {
 	if f.state {
 		f.options.OnState = f.stateChanged
 	}
-	err := f.Follow(ctx, f.Args[0], f.options, f.print)
-	switch {
-	case f.count > 0 && f.printed == f.count:
-		return nil
-	case f.refused != nil:
-		return f.refused
-	case interrupt.Err() == nil:
-		return err
-	case f.count > 0:
-		return fmt.Errorf("interrupted after %d of %d messages", f.printed, f.count)
-	}
-	return nil
+	err := f.Follow(ctx, f.Args[0], f.options, f.printer.print)
+	return f.printer.end(interrupt.Err() != nil, f.refused, err)
 }
 
 func (f *follower) subscribed(gap client.Gap) {
@@ -225,25 +247,6 @@ func (f *follower) stateChanged(s client.State) {
 
 func (f *follower) missing(m client.Missing) {
 	f.Note("messages %d to %d are missing: the stream no longer keeps them", m.From, m.To)
-}
-
-// print prints a message, and stops after the last one. It returns nil then, so
-// that the last message is acknowledged.
-func (f *follower) print(m client.Message) error {
-	line := printed{Payload: m.Payload}
-	if f.meta || f.JSON {
-		line.tell(m)
-	}
-	if f.JSON {
-		line.Stream, line.Received = m.Stream, time.Now().UTC()
-	}
-	if err := f.message(line, f.meta || f.JSON); err != nil {
-		return err
-	}
-	if f.printed++; f.printed == f.count {
-		f.stop()
-	}
-	return nil
 }
 
 // printed is a message as a line of JSON.

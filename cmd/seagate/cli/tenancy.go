@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 	"seagate/auth"
 	"seagate/client"
 	"seagate/internal/quota"
+	"seagate/internal/secret"
 )
 
 func clientsCommand() *cobra.Command {
@@ -59,10 +59,6 @@ func clientsCreateCommand() *cobra.Command {
 func clientsRotateCommand() *cobra.Command {
 	var keep time.Duration
 	cmd := gatewayCommand("rotate CLIENT", "Give a client a new secret and print it", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
-		used, err := t.used(t.Args[0])
-		if err != nil {
-			return err
-		}
 		if keep < 0 || keep > auth.MaxKeep || keep%time.Second != 0 {
 			return usagef("--keep-old must be whole seconds, at most %s", auth.MaxKeep)
 		}
@@ -78,37 +74,19 @@ func clientsRotateCommand() *cobra.Command {
 			return err
 		}
 		err = t.secret(made, "client %s has a new secret, which is not shown again; the old one %s:", made.ClientID, old)
-		if !used.fromDev {
-			return err
+		if t.isOwn(t.Args[0]) {
+			err = errors.Join(err, t.keepSecret(made.Secret))
 		}
-		t.Note("the credentials that `seagate dev` has left are changed")
-		used.ClientSecret = made.Secret.Reveal()
-		return errors.Join(err, SaveCredentials(used.Credentials, devFolder()))
+		return err
 	})
+	completes(cmd, clientNames)
 	cmd.Flags().DurationVar(&keep, "keep-old", 0, "let the old secret be valid for `DURATION`, so that programs can change to the new one")
 	return cmd
 }
 
-// A usedClient says what a client is to the command that changes it.
-type usedClient struct {
-	self        bool // the command uses this client
-	fromDev     bool // and its credentials are those that "seagate dev" has left
-	Credentials      // that are left, if fromDev is set
-}
-
-// used reports whether the command uses the client with this id. A change of a client
+// isOwn reports whether the command uses the client with this id. A change of a client
 // is in the jail of the command's own, where an id names one client.
-func (t *task) used(id string) (usedClient, error) {
-	_, own, err := t.where.Target()
-	if err != nil || own.ClientID != id {
-		return usedClient{}, err
-	}
-	left, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))
-	if err != nil || left.ClientID != id || left.ClientSecret != own.Secret.Reveal() {
-		return usedClient{self: true}, nil // nothing to keep up to date
-	}
-	return usedClient{true, true, left}, nil
-}
+func (t *task) isOwn(id string) bool { return t.target.id == id }
 
 // secret prints a new secret: the secret alone, or JSON that also names its
 // client.
@@ -128,15 +106,12 @@ func clientsDeleteCommand() *cobra.Command {
 	var yes, self bool
 	cmd := gatewayCommand("delete CLIENT", "Delete a client and end its connections", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		id := t.Args[0]
-		used, err := t.used(id)
-		if err != nil {
-			return err
-		}
-		if used.self && yes && !self {
+		own := t.isOwn(id)
+		if own && yes && !self {
 			return usagef("client %s is the one that this command uses: give --self too, if its own credentials are to end", id)
 		}
 		what := "the client and ends its connections"
-		if used.self {
+		if own {
 			what = "the client that this command uses: its credentials are not accepted any more"
 		}
 		if err := t.confirm(yes, id, what); err != nil {
@@ -145,14 +120,14 @@ func clientsDeleteCommand() *cobra.Command {
 		if err := t.DeleteClient(ctx, id); err != nil {
 			return err
 		}
-		if used.fromDev {
-			if err := removeCredentials(devFolder()); err != nil {
+		if own {
+			if err := t.keepSecret(secret.Text{}); err != nil {
 				return err
 			}
-			t.Note("the credentials that `seagate dev` has left are removed")
 		}
 		return t.Done(outcome{Client: id, State: "deleted"}, "client %s is deleted", id)
 	})
+	completes(cmd, clientNames)
 	AddYes(cmd, &yes)
 	cmd.Flags().BoolVar(&self, "self", false, "with --yes, delete even the client that the command uses")
 	return cmd
@@ -205,6 +180,7 @@ func jailsDeleteCommand() *cobra.Command {
 		}
 		return t.Done(outcome{Jail: id, State: "deleted"}, "jail %s is deleted", id)
 	})
+	completes(cmd, jailNames)
 	AddYes(cmd, &yes)
 	return cmd
 }

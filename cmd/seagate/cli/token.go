@@ -126,7 +126,9 @@ func tokenMintCommand() *cobra.Command {
 			if _, err := checkToken(ctx, c.Args[0], token, []auth.NewKey{{PEM: public, KID: r.kid}}); err != nil {
 				return fmt.Errorf("a gateway would refuse this token: %w", err)
 			}
-			return c.line(token)
+			return c.Entry(struct {
+				Token string `json:"token"`
+			}{token}, token)
 		})
 	cmd.Example = `  seagate token mint floor floor.key --expires 1h > floor.jwt
   seagate token mint floor floor.key --kid 2026-12 --stream 'boiler.*' --publish orders > floor.jwt`

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,6 +52,15 @@ func operands(use string) (names []string) {
 // FlagError turns an error of the flags into a usage error in plain words, with a
 // suggestion for a misspelt flag.
 func FlagError(cmd *cobra.Command, err error) error {
+	err = flagError(cmd, err)
+	// Flags behind the wrong one are not read.
+	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && (asJSON.Changed || slices.Contains(os.Args, "--json")) {
+		return &failure{err: err, command: cmd.Name(), json: true}
+	}
+	return err
+}
+
+func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return Usage(unknownFlag(cmd, unknown))
 	}

@@ -18,8 +18,21 @@ import (
 
 // Is reports whether a stream, such as os.Stdout, is a terminal.
 func Is(stream any) bool {
-	file, ok := stream.(*os.File)
+	file, ok := fileOf(stream)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// fileOf returns the file that a stream writes to.
+func fileOf(stream any) (*os.File, bool) {
+	for {
+		p, ok := stream.(*Progress)
+		if !ok {
+			break
+		}
+		stream = p.out
+	}
+	file, ok := stream.(*os.File)
+	return file, ok
 }
 
 // defaultWidth is the width of a terminal that does not say its own, in columns.
@@ -27,7 +40,7 @@ const defaultWidth = 80
 
 // Width returns the width of the terminal that w is, in columns.
 func Width(w io.Writer) int {
-	if file, ok := w.(*os.File); ok {
+	if file, ok := fileOf(w); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 			return width
 		}
@@ -143,4 +156,24 @@ func Escape(text string, escape func(rune) string) string {
 
 func isActive(r rune) bool {
 	return r < 0x10000 && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
+}
+
+// Cut cuts a line to a number of characters. It counts no escapes that Style has added.
+func Cut(line string, width int) string {
+	var b strings.Builder
+	shown, escape := 0, false
+	for _, r := range line {
+		switch {
+		case r == '\x1b':
+			escape = true
+		case escape:
+			escape = r != 'm'
+		case shown == width:
+			continue
+		default:
+			shown++
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
