@@ -48,7 +48,7 @@ var withoutGateway = regexp.MustCompile(`(?m)^gateway: .*\n|,"gateway":\{[^}]*\}
 
 func execute(ctx context.Context, in io.Reader, out, notes io.Writer, args ...string) int {
 	root := &cobra.Command{Use: "seagate", Version: "1.2.3"}
-	root.AddCommand(append(cli.Commands(), cli.VersionCommand())...)
+	root.AddCommand(append(cli.Commands(), cli.VersionCommand(), cli.ManCommand())...)
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -34,13 +34,22 @@ const (
 
 // A topSample is what "seagate top" shows at one moment.
 type topSample struct {
-	Time     time.Time   `json:"time"`
-	Seconds  float64     `json:"seconds"` // since the sample before it
-	Rate     float64     `json:"messagesPerSecond"`
-	Streams  []topStream `json:"streams"`
-	Omitted  bool        `json:"omitted,omitzero"` // there are more streams than are looked at
-	Lag      uint64      `json:"lag"`
-	Problems []string    `json:"problems,omitempty"`
+	Time    time.Time   `json:"time"`
+	Seconds float64     `json:"seconds"` // since the sample before it
+	Rate    float64     `json:"messagesPerSecond"`
+	Streams []topStream `json:"streams"`
+	Omitted bool        `json:"omitted,omitzero"` // there are more streams than are looked at
+	Lag     uint64      `json:"lag"`
+	// Connections is nil if the gateway does not list any for this client.
+	Connections *topConnections `json:"connections"`
+	Problems    []string        `json:"problems,omitempty"`
+}
+
+// A topConnections counts connections, up to maxSampled of them.
+type topConnections struct {
+	Open int  `json:"open"`
+	Slow int  `json:"slow"` // that read more slowly than messages come
+	More bool `json:"more,omitzero"`
 }
 
 // A topStream is a stream in a sample.
@@ -96,8 +105,8 @@ With --once it takes two samples, prints the table and ends; elsewhere than on a
 does so too. With --json it prints an object for each sample, without end unless there is
 --once.
 
-It asks the HTTP API, at most for ` + "1,000" + ` streams and for the groups of the 20 busiest, and
-rests between two samples for at least 4 times as long as the last one took.`
+It asks the HTTP API, at most for ` + "1,000" + ` streams and connections and for the groups of the
+20 busiest, and rests between two samples for at least 4 times as long as the last one took.`
 	cmd.Example = `  seagate top
   seagate top 'boiler.*' --sort lag
   seagate top --once --json`
@@ -175,7 +184,30 @@ func (v *viewer) sample(ctx context.Context) (topSample, error) {
 	slices.SortFunc(s.Streams, byRate)
 	err := v.lags(ctx, &s)
 	slices.SortFunc(s.Streams, v.compare)
+	if err == nil {
+		s.Connections, err = v.connections(ctx)
+	}
 	return s, err
+}
+
+// connections counts the connections that the gateway shows to this client.
+func (v *viewer) connections(ctx context.Context) (*topConnections, error) {
+	var c topConnections
+	for info, err := range v.Connections(ctx, client.ConnectionFilter{}) {
+		if code := client.CodeOf(err); code == protocol.CodePathNotFound || code == protocol.CodeForbidden {
+			return nil, nil // an older gateway, or a client that may not see them
+		}
+		if err != nil {
+			return nil, err
+		}
+		if c.More = c.Open == maxSampled; c.More {
+			break
+		}
+		if c.Open++; info.Slow {
+			c.Slow++
+		}
+	}
+	return &c, nil
 }
 
 func byRate(a, b topStream) int {
@@ -267,5 +299,12 @@ func (v *viewer) title(s topSample) string {
 	if s.Omitted {
 		more = "more than "
 	}
-	return fmt.Sprintf("%s%s, %s messages/s, lag %s", more, counted(len(s.Streams), "stream"), rateText(s.Rate), terminal.Count(int64(s.Lag)))
+	text := fmt.Sprintf("%s%s, %s messages/s, lag %s", more, counted(len(s.Streams), "stream"), rateText(s.Rate), terminal.Count(int64(s.Lag)))
+	if c := s.Connections; c != nil {
+		text += ", " + counted(c.Open, "connection")
+		if c.Slow > 0 {
+			text += fmt.Sprintf(", %d slow", c.Slow)
+		}
+	}
+	return text
 }
