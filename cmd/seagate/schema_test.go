@@ -92,8 +92,8 @@ func TestJSONMatchesTheSchemas(t *testing.T) {
 	for _, r := range w.runsOffline() {
 		w.run(r)
 	}
-	// These have tests of their own: TestOracleWithJSON, TestDevWithJSON.
-	w.ran["oracle"], w.ran["dev"], w.ran["serve"] = true, true, true
+	// These have tests of their own, such as TestOracleWithJSON and TestDevWithJSON.
+	w.ran["oracle"], w.ran["bench"], w.ran["dev"], w.ran["serve"] = true, true, true, true
 	for name := range leaves() {
 		schemaOf(t, "commands", name)
 		if !w.ran[name] {
@@ -170,7 +170,7 @@ func (w *schemaWorld) runs() []jsonRun {
 		{args: "define s --version 1 --field n:integer"},
 		{args: "describe s"}, {args: "describe s --all"},
 		{args: `publish s {"n":1}`}, {args: "publish s {}/lines", code: 1}, {args: "publish nosuch {}", code: 1},
-		{args: "messages s"}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
+		{args: "messages s"}, {args: "explain s 1"}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
 		{args: `stream header s {"n":1}`}, {args: "stream header s"}, {args: "stream pause s"}, {args: "stream resume s"},
 		{args: "subscribe s --from earliest --count 1"}, {args: "subscribe s --state", first: true},
 		{args: "subscribe s* --last 1 --count 1"},

@@ -78,7 +78,7 @@ func errorsCommand() *cobra.Command {
 		if c.JSON {
 			return c.value(s)
 		}
-		_, err = fmt.Fprintf(c, "%s: %s\n\n  cause       %s\n  what to do  %s\n", s.Code, s.Title, wrap(s.Cause, 64, 14), wrap(s.Advice, 64, 14))
+		_, err = fmt.Fprintf(c, "%s: %s\n\n  cause       %s\n  what to do  %s\n", s.Code, s.Title, indented(s.Cause), indented(s.Advice))
 		return err
 	})
 	cmd.Long = `Explain an error code: what it says, why it comes, and what to do. The codes are the same
@@ -121,19 +121,7 @@ func optional(n *int) string {
 	return strconv.Itoa(*n)
 }
 
-// wrap breaks a text into lines of at most width characters, which are indented from the
-// second one on.
-func wrap(text string, width, indent int) string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return strings.Join(append(lines, line), "\n"+strings.Repeat(" ", indent))
+// indented breaks a text into lines that stand under each other.
+func indented(text string) string {
+	return strings.Join(wrap(text, 64), "\n"+strings.Repeat(" ", 14))
 }
