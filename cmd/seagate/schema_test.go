@@ -77,7 +77,7 @@ type jsonRun struct {
 	in    string
 	empty bool // it has nothing to print
 	first bool // it goes on until it has printed something
-	code  int
+	code  int  // -1 is any
 }
 
 // TestJSONMatchesTheSchemas runs every command with --json against a gateway, and compares
@@ -170,7 +170,7 @@ func (w *schemaWorld) runs() []jsonRun {
 		{args: "define s --version 1 --field n:integer"},
 		{args: "describe s"}, {args: "describe s --all"},
 		{args: `publish s {"n":1}`}, {args: "publish s {}/lines", code: 1}, {args: "publish nosuch {}", code: 1},
-		{args: "messages s"}, {args: "explain s 1"}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
+		{args: "messages s"}, {args: "explain s 1", code: 3}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
 		{args: `stream header s {"n":1}`}, {args: "stream header s"}, {args: "stream pause s"}, {args: "stream resume s"},
 		{args: "subscribe s --from earliest --count 1"}, {args: "subscribe s --state", first: true},
 		{args: "subscribe s* --last 1 --count 1"},
@@ -187,7 +187,8 @@ func (w *schemaWorld) runs() []jsonRun {
 		{args: "service define pricing {}/service.json"}, {args: "services"}, {args: "service show pricing"},
 		{args: "fetch pricing quote", code: 1}, {args: "signal pricing quote", code: 1}, {args: "service serve pricing quote", code: 2}, {args: "streams --json --jsn", code: 2}, {args: "streams more", code: 2},
 		{args: "service delete pricing --yes"},
-		{args: "clients create c --publish s"}, {args: "clients list"}, {args: "clients rotate c"}, {args: "clients key c {}/key.pub"},
+		{args: "clients create c --publish s"}, {args: "clients list"}, {args: "clients rotate c"}, {args: "clients key c {}/key.pub"}, {args: "clients keys c"},
+		{args: "clients end-key c nosuch", code: 1}, {args: "clients tokens c --max-lifetime 24h"}, {args: "token revoke c --jti x --expires 2199-01-01T00:00:00Z", code: -1},
 		{args: "clients rights c --all"}, {args: "clients delete c --yes"},
 		{args: "jails create j first"}, {args: "jails list"}, {args: "jails quota j --streams 5"}, {args: "jails delete j --yes"},
 		{args: "audit"}, {args: "backup {}/backup.tar"}, {args: "import {}/import.json --dry-run"}, {args: "streams --verbose"}, {args: "stream delete s --yes"},
@@ -232,7 +233,7 @@ func (w *schemaWorld) run(r jsonRun) {
 	}
 	root.SetErr(&notes)
 	root.SetArgs(args)
-	if code := cli.Report(&notes, root.ExecuteContext(ctx)); code != r.code {
+	if code := cli.Report(&notes, root.ExecuteContext(ctx)); code != r.code && r.code >= 0 {
 		w.t.Errorf("seagate %s: exit status %d, want %d\n%s%s", r.args, code, r.code, out.String(), notes.String())
 	}
 	w.ran[name] = true
@@ -281,7 +282,7 @@ func (w *schemaWorld) checkNotes(r jsonRun, notes string) {
 			w.t.Errorf("seagate %s: no schema fits %s%q", r.args, line, problems)
 		}
 	}
-	if r.code != 0 && objects == 0 {
+	if r.code > 0 && objects == 0 {
 		w.t.Errorf("seagate %s: there is no error as JSON: %s", r.args, notes)
 	}
 }
