@@ -203,7 +203,7 @@ func (w *schemaWorld) runsOffline() []jsonRun {
 		{args: "context use plant"}, {args: "context list"}, {args: "context show"}, {args: "context remove plant --yes"},
 		{args: "token mint c {}/key.pem"}, {args: "token check c {}/key.pub {}/token"},
 		{args: "errors"}, {args: "errors forbidden"}, {args: "errors forbiden", code: 2},
-		{args: "check"}, {args: "config"}, {args: "version"}, {args: "man publish"}, {args: "man --dir {}/man"},
+		{args: "check"}, {args: "config"}, {args: "version"}, {args: "health --admin-listen 127.0.0.1:1 --wait 1ms", code: -1}, {args: "man publish"}, {args: "man --dir {}/man"},
 		{args: "restore {}/backup.tar --data {}/restored"}, {args: "data check --data {}/restored"},
 		{args: "reset-root --data {}/restored --yes"},
 	}
