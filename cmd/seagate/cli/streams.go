@@ -8,11 +8,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/cmd/seagate/terminal"
 )
 
 func streamsCommand() *cobra.Command {
 	return gatewayCommand("streams", "List the streams", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		return list(t.Console, t.Streams(ctx), streamHeading, streamRow)
+		if !t.terminal {
+			return list(t.Console, t.Streams(ctx), streamHeading, streamRow)
+		}
+		return listShortened(t.Console, t.Streams(ctx), shortStreamHeading, shortStreamRow, func(table [][]string) {
+			terminal.Shorten(table, 0, terminal.Width(t.out))
+		})
 	})
 }
 
@@ -36,6 +42,14 @@ func streamRow(s client.StreamInfo) []string {
 		strconv.FormatUint(s.LastSeq+1-min(s.FirstSeq, s.LastSeq+1), 10), strconv.FormatInt(s.Bytes, 10), header}
 }
 
+// On a terminal the list has the columns that fit in 80, and long names are cut.
+var shortStreamHeading = []string{"STREAM", "VERSION", "STATE", "SUBS", "GROUPS", "MESSAGES", "SIZE"}
+
+func shortStreamRow(s client.StreamInfo) []string {
+	all := streamRow(s)
+	return []string{all[0], all[1], all[2], all[4], all[5], all[6], Bytes(s.Bytes)}
+}
+
 func streamCommand() *cobra.Command {
 	return NewGroup("stream", "Look at one stream, pause, resume or delete it, change its header and settings",
 		streamStateCommand(), streamDeleteCommand(), streamHeaderCommand(), streamSettingsCommand(),
@@ -49,7 +63,7 @@ func streamStateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return list(t.Console, one(info), streamHeading, streamRow)
+		return facts(t.Console, info, streamHeading, streamRow)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"seagate/auth"
 	"seagate/client"
+	"seagate/cmd/seagate/terminal"
 	"seagate/internal/quota"
 	"seagate/internal/secret"
 )
@@ -21,13 +22,18 @@ func clientsCommand() *cobra.Command {
 
 func clientsListCommand() *cobra.Command {
 	heading := []string{"CLIENT", "DESCRIPTION", "KEY", "CREATED", "RIGHTS"}
+	row := func(c client.ClientInfo) []string {
+		key := "-"
+		if c.PublicKey != nil {
+			key = "yes"
+		}
+		return []string{c.ID, c.Description, key, c.CreatedAt.Format(time.RFC3339), (*auth.Rights)(c.Rights).String()}
+	}
 	return gatewayCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		return list(t.Console, t.Clients(ctx), heading, func(c client.ClientInfo) []string {
-			key := "-"
-			if c.PublicKey != nil {
-				key = "yes"
-			}
-			return []string{c.ID, c.Description, key, c.CreatedAt.Format(time.RFC3339), (*auth.Rights)(c.Rights).String()}
+		return listShortened(t.Console, t.Clients(ctx), heading, row, func(table [][]string) {
+			terminal.Shorten(table, 4, max(terminal.Width(t.out), 70)) // rights first, then what is described
+			terminal.Shorten(table, 1, terminal.Width(t.out))
+			terminal.Shorten(table, 0, terminal.Width(t.out))
 		})
 	})
 }
