@@ -34,7 +34,7 @@ function clientList(view, panel) {
         { heading: "Made", cell: (c) => h("div", { class: "muted small" }, time(c.createdAt, ago), c.oldSecretUntil && h("div", {}, "old secret until ", time(c.oldSecretUntil))) },
         { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" },
           button("Rights", { small: true, label: `Rights of ${c.id}`, click: () => setRights(c, load) }), button("Key", { small: true, label: `Key of ${c.id}`, click: () => setKey(c, load) }),
-          button("Rotate", { small: true, label: `Rotate the secret of ${c.id}`, click: () => rotate(c, load) }),
+          button("Rotate", { small: true, label: `Rotate the secret of ${c.id}`, click: () => rotate(view, c, load) }),
           button("Delete", { small: true, kind: "quiet", label: `Delete ${c.id}`, click: () => remove(c, load) })) },
       ], page.clients), pages.foot(page.clients.length, page.next)));
   };
@@ -64,8 +64,8 @@ function create(reload) {
     action: "Create", ready: () => id.value.trim() !== "",
     submit: async () => {
       const made = await call("POST", "/client", { body: { clientId: id.value.trim(), description: description.value, rights: may.read() } });
-      await reload();
       showSecret(`Client ${made.givenId} is made`, made.secret);
+      await reload();
     },
   });
 }
@@ -75,15 +75,17 @@ function showSecret(title, secret) {
   dialog(title, { body: [notice("warning", h("p", {}, "This is its secret. Copy it now: it is not shown again.")), codeBlock(secret, "secret")] });
 }
 
-function rotate(c, reload) {
+/** @param {import("../app.js").View} view @param {any} c a client of the jail of the session */
+function rotate(view, c, reload) {
   const keep = input({ type: "number", min: "0", max: "2592000", value: "0", class: "narrow" });
   dialog("Rotate the secret", {
     body: [h("p", {}, "Client ", h("strong", {}, c.id), " gets a new secret. Connections that use the old one end when that does."), field("Keep the old secret for", keep, { kind: "seconds", hint: "0 ends it at once." })],
     action: "Rotate", kind: "danger", ready: () => /^\d+$/.test(keep.value),
     submit: async () => {
       const made = await call("PUT", clientPath(c.id), { query: { keepOld: keep.value === "0" ? null : keep.value } });
-      await reload();
+      if (c.id === view.session.clientId) view.session.secret = made.secret; // the session goes on with it
       showSecret(`Client ${c.id} has a new secret`, made.secret);
+      await reload();
     },
   });
 }
@@ -148,8 +150,8 @@ function createJail(reload) {
     body: [field("Jail id", id), field("Name", name, { hint: "Optional, for people." }), field("First client", client)], action: "Create", ready: () => id.value.trim() !== "" && client.value.trim() !== "",
     submit: async () => {
       const made = await call("POST", "/jails", { body: { newJailId: id.value.trim(), newJailName: name.value, newClientId: client.value.trim() } });
-      await reload();
       showSecret(`Jail ${made.newJailId} and its client ${made.newClientId} are made`, made.newClientSecret);
+      await reload();
     },
   });
 }
