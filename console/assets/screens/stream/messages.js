@@ -37,6 +37,7 @@ class Viewer {
   /** @param {import("../stream.js").StreamView} view */
   constructor(view) {
     this.view = view;
+    this.turn = 0; // counts the connections that were begun or given up
     this.list = new MessageList(view);
     this.state = h("span", { class: "row" });
     this.wrong = h("div", {});
@@ -127,12 +128,15 @@ class Viewer {
     await this.connect();
   }
 
+  /** Opens the subscription. A later turn, which a stop, a hidden page or another connect begins, makes it give up. */
   async connect() {
+    clearTimeout(this.timer);
+    const mine = ++this.turn;
     fill(this.wrong);
     this.waiting = 0;
     try {
       const socket = await Socket.open(this.view.session);
-      if (!this.wanted) return socket.close();
+      if (!this.wanted || mine !== this.turn) return socket.close();
       this.socket = socket;
       socket.onEnd = (problem) => this.ended(problem);
       const { from, epoch } = this.next;
@@ -143,6 +147,7 @@ class Viewer {
       done.subscribed = true;
       announce("Live: messages appear as they come.");
     } catch (error) {
+      if (mine !== this.turn) return;
       const problem = error instanceof Problem ? error : new Problem({ code: "internal", detail: String(error) });
       if (problem.code !== "unreachable") {
         this.stop();
@@ -187,6 +192,7 @@ class Viewer {
 
   stop() {
     this.wanted = false;
+    this.turn++;
     clearTimeout(this.timer);
     this.socket?.close();
     this.socket = null;
@@ -198,6 +204,8 @@ class Viewer {
   visibility() {
     if (!this.wanted) return;
     if (document.hidden) {
+      this.turn++;
+      clearTimeout(this.timer);
       this.socket?.close();
       this.socket = null;
     } else if (!this.socket) this.connect();
