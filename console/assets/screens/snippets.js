@@ -47,7 +47,7 @@ socket.onclose = (event) => console.log("closed:", event.reason);`,
 import base64, json, os, urllib.request
 
 URL = ${quoted(url + "/api/v1/streams/" + encodeURIComponent(stream))}
-LOGIN = f"{${quoted(client)}}:{os.environ['SEAGATE_CLIENT_SECRET']}"
+LOGIN = ${quoted(client)} + ":" + os.environ["SEAGATE_CLIENT_SECRET"]
 
 def call(path, body=None):
     request = urllib.request.Request(URL + path, headers={
