@@ -2,6 +2,7 @@
 // while the gateway restarts or no longer accepts their credentials.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { accessible, api, browserTest, eventually, gateway, newSigner, startGateway, useBrowser } from "./harness.mjs";
 import { consoleURL, define, enter, group, heading, leaveGroupBehind, publish } from "./console.mjs";
 
@@ -100,6 +101,34 @@ browserTest("a live tail goes on where it was when the gateway restarts", async 
   await page.getByRole("log").getByText("#3", { exact: true }).waitFor();
   const numbers = await page.locator(".message-seq").allTextContents();
   assert.deepEqual(numbers, ["#1", "#2", "#3"]);
+});
+
+browserTest("a live tail is one subscription, however fast its page is hidden and shown", async ({ open }) => {
+  await define("blinked");
+  const page = await enter(open, "#/streams/blinked/messages?from=latest");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.evaluate(() => {
+    for (const hidden of [true, false, true, false, true, false]) {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }
+  });
+  await eventually("a subscription", async () => (await api("GET", "/streams/blinked")).subscribers > 0);
+  await page.getByText("Live", { exact: true }).waitFor();
+  await publish("blinked", { temperature: 1, pressure: 1 });
+  await page.getByRole("log").getByText("#1", { exact: true }).waitFor();
+  await eventually("one subscription", async () => (await api("GET", "/streams/blinked")).subscribers === 1, 5e3);
+});
+
+browserTest("the snippet in Python runs as it is", async ({ open }) => {
+  await define("snipped");
+  await publish("snipped", { temperature: 91.5, pressure: 3001 });
+  const page = await enter(open);
+  await page.getByRole("tab", { name: "Python" }).click();
+  await page.getByLabel("Stream", { exact: true }).selectOption("snipped");
+  const program = await page.getByRole("region", { name: "the Python snippet" }).textContent();
+  const output = execFileSync("python3", ["-c", program], { encoding: "utf8", timeout: 30e3, env: { ...process.env, SEAGATE_CLIENT_SECRET: gateway.clientSecret } });
+  assert.match(output, /^1 .*'pressure': 3001/);
 });
 
 browserTest("a paused tail is bounded, and says what it leaves out", async ({ open }) => {
