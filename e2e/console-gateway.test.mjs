@@ -6,10 +6,10 @@ import { accessible, api, browserTest, gateway, useBrowser } from "./harness.mjs
 
 useBrowser();
 
-async function enter(open, hash) {
-  const page = await open(`${gateway.adminURL}/console/${hash}`);
-  await page.getByLabel("Client id").fill(gateway.clientId);
-  await page.getByRole("textbox", { name: "Client secret" }).fill(gateway.clientSecret);
+async function enter(open, hash, { id = gateway.clientId, secret = gateway.clientSecret, ...options } = {}) {
+  const page = await open(`${gateway.adminURL}/console/${hash}`, options);
+  await page.getByLabel("Client id").fill(id);
+  await page.getByRole("textbox", { name: "Client secret" }).fill(secret);
   await page.keyboard.press("Enter");
   await page.locator("h1#title").waitFor();
   return page;
@@ -93,4 +93,29 @@ browserTest("a client is made, its secret is shown once, and it is rotated and d
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
   await page.getByText("Deleted client passing").waitFor();
   await page.getByText("boiler.*").waitFor({ state: "detached" });
+});
+
+browserTest("who rotates the secret of the own client sees the new one, and goes on", async ({ open }) => {
+  const { secret } = await api("POST", "/client", { clientId: "turning", description: "", rights: null });
+  const page = await enter(open, "#/clients", { id: "turning", secret });
+  await page.getByRole("button", { name: "Rotate the secret of turning" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate", exact: true }).click();
+  await page.getByText("Client turning has a new secret").waitFor();
+  const next = await page.getByRole("dialog").locator("code").textContent();
+  await api("GET", "/whoami", undefined, { ...gateway, clientId: "turning", clientSecret: next });
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Configuration" }).click();
+  await page.getByText("allowed_origins").first().waitFor();
+});
+
+browserTest("a screen that asks again and again says what it is refused for", async ({ open }) => {
+  const { newClientId, newClientSecret } = await api("POST", "/jails", { newJailId: "elsewhere", newJailName: "", newClientId: "guest" });
+  const page = await enter(open, "#/connections?allJails=true", { id: newClientId, secret: newClientSecret, expect: [/403/] });
+  await page.getByRole("alert").getByText("forbidden", { exact: true }).waitFor();
+  assert.equal(await page.getByText("Loading…").count(), 0);
+  await accessible(page, "a refused screen");
+  await page.route("**/connections?*", (route) => route.fulfill({ json: { connections: [], next: null } }));
+  await page.getByText("Nobody is connected now.").waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
 });

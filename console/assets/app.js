@@ -17,7 +17,7 @@ import { icon } from "./icons.js";
 import { screens } from "./screens.js";
 import { session, setSession, onSession } from "./session.js";
 import { isAbort, onReachable } from "./api.js";
-import { announce, empty, iconButton, loading, problemNotice, buttonLink } from "./ui.js";
+import { announce, empty, iconButton, loading, problemNotice, buttonLink, toastProblem } from "./ui.js";
 import { login } from "./login.js";
 
 /**
@@ -65,17 +65,32 @@ function route() {
 
 const mayUse = (screen) => screen.may?.(session()) ?? true;
 
-/** Calls f again and again until the signal ends, and not while the page is hidden. */
-function repeat(signal, seconds, f) {
-  let timer = 0, running = false;
+/**
+ * Calls f again and again until the signal ends, and not while the page is hidden. Until f succeeds, the page says
+ * what is wrong; later failures are said once.
+ */
+function repeat(page, signal, seconds, f) {
+  let timer = 0, running = false, succeeded = false, said = "";
+  const wrong = h("div", {});
+  const failed = (error) => {
+    const text = `${error.code} ${error.message}`;
+    if (!succeeded) {
+      page.querySelectorAll(".loading").forEach((e) => e.remove());
+      if (!wrong.isConnected) page.firstElementChild ? page.firstElementChild.after(wrong) : page.append(wrong);
+      if (text !== said) fill(wrong, problemNotice(error)); // an alert is read out each time that it is drawn
+    } else if (!said && error.code !== "unreachable") toastProblem(error); // the head of the page says when there is no answer
+    said = text;
+  };
   const run = async () => {
     clearTimeout(timer);
     if (signal.aborted || running || document.hidden) return;
     running = true;
     try {
       await f();
+      wrong.remove();
+      [succeeded, said] = [true, ""];
     } catch (error) {
-      if (!isAbort(error)) console.warn(error);
+      if (!signal.aborted && !isAbort(error)) failed(error);
     }
     running = false;
     if (!signal.aborted) timer = setTimeout(run, seconds * 1000);
@@ -102,7 +117,7 @@ async function show() {
   window.scrollTo(0, 0);
   const view = {
     root: page, params, query, signal, session: session(),
-    every: (seconds, f) => repeat(signal, seconds, f),
+    every: (seconds, f) => repeat(page, signal, seconds, f),
     setQuery: (changes) => {
       for (const [name, value] of Object.entries(changes)) {
         if (value === undefined || value === null || value === "") query.delete(name);
