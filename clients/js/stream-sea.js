@@ -79,7 +79,7 @@ export class StreamSeaClient extends EventEmitter {
     const client = (this.#client = connect(urlOf(this.#options), { clientId: c.clientId, WebSocket, ...secret }));
     client.on("close", ({ error }) => error && this.#refused(error));
     client.on("disconnect", ({ error }) => error.code === "token_expired" && this.#refused(error));
-    for (const pair of this.#followed) pair[1] = this.#follow(pair[0], pair[1].position);
+    for (const pair of this.#followed) pair[1] = this.#follow(pair[0], pair[1]?.position);
   }
 
   // Like the original, it tells of an object that is no Error.
@@ -96,7 +96,9 @@ export class StreamSeaClient extends EventEmitter {
   }
 
   addSubscription = (subscription) => {
-    this.#followed.push([subscription, this.#follow(subscription)]);
+    const pair = [subscription];
+    this.#followed.push(pair); // without a client it waits for other credentials
+    if (this.#client.status !== "closed") pair[1] = this.#follow(subscription);
   };
 
   // The next connection has these credentials. A client that has none makes one at once.
