@@ -116,7 +116,7 @@ export interface SubscribeOptions {
   credit?: number;
   /** Tell the state of the stream. */
   state?: boolean;
-  /** For several streams: how they are put in order. */
+  /** For several streams: how they are put in order. `wait` is in seconds. */
   sync?: { by?: string; priority?: { [stream: string]: number }; wait?: number };
   /** How much may wait for the iterator, in bytes. */
   bufferBytes?: number;

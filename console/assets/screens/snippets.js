@@ -19,7 +19,11 @@ export const snippets = {
 
   const client = connect(${quoted(url)}, {
     clientId: ${quoted(client)},
-    token: async () => (await fetch("/seagate-token")).text(),
+    token: async () => {
+      const answer = await fetch("/seagate-token");
+      if (!answer.ok) throw new Error(\`token: \${answer.status}\`);
+      return answer.text();
+    },
   });
   for await (const { seq, payload } of client.subscribe(${quoted(stream)}, { from: "earliest" })) {
     console.log(seq, payload); // over reconnects too, nothing missed and nothing twice
