@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { connect } from "../clients/js/seagate.js";
+import { getStreamSeaClient, StreamSeaSubscription } from "../clients/js/stream-sea.js";
 
 class Socket {
   static all = [];
@@ -249,4 +250,136 @@ clocked("a call is made once, and servers, providers and groups begin again", as
   await tick(3e3);
   assert.deepEqual([server.over, last().sent.at(-1).action], [undefined, "serve"], "it was here before");
   await end(client);
+});
+
+clocked("a publish whose id the gateway may have forgotten is not sent again, and fails while there is no connection", async () => {
+  const client = connect("ws://gateway.example", { ...basic, retryFirst: 300e3, retryMost: 300e3 });
+  const outcomes = [];
+  const publish = (n) => client.publish("s", { n }).then((a) => outcomes.push(`${n}: ${a.seq}`), (e) => outcomes.push(`${n}: ${e.code}`));
+  await settle();
+  await last().accept();
+  publish(1);
+  last().fail();
+  publish(2); // nobody has got it, so it waits
+  await settle();
+  await tick(95e3);
+  assert.deepEqual(outcomes, []);
+  await tick(10e3);
+  assert.deepEqual(outcomes, ["1: connection_lost"]);
+  client.wake();
+  await settle();
+  await last().accept();
+  assert.deepEqual(last().sent.slice(1).map((m) => m.payload.n), [2]);
+  await end(client);
+
+  const quick = connect("ws://gateway.example", { ...basic, publishWindow: 3e3, pingInterval: 1e6 });
+  await settle();
+  await last().accept();
+  quick.publish("s", { n: 3 }).catch((e) => outcomes.push(`3: ${e.code}`));
+  await tick(2e3);
+  last().fail();
+  await tick(1e3);
+  await last().accept();
+  assert.deepEqual([last().sent.length, outcomes.at(-1)], [1, "3: connection_lost"]);
+  await end(quick);
+});
+
+clocked("closing waits for what was asked for before there is a connection", async () => {
+  const client = connect("ws://gateway.example", basic);
+  const answer = client.publish("s", {});
+  let over = false;
+  const closing = client.close().then(() => (over = true));
+  await settle();
+  await last().accept();
+  assert.deepEqual([last().sent.at(-1).action, over], ["publish", false]);
+  last().say({ id: 2, action: "publish", success: true, seq: 7 });
+  await closing;
+  assert.equal((await answer).seq, 7);
+
+  const away = connect("ws://gateway.example", basic);
+  const outcome = away.publish("s", {}).catch((e) => e.code);
+  await end(away);
+  assert.equal(await outcome, "closed");
+});
+
+clocked("publishes keep their order when a connection takes the place of another", async () => {
+  const start = Date.now();
+  const tokens = [600e3, 1200e3, 1800e3].map((ms) => tokenUntil(start + ms));
+  const client = connect("ws://gateway.example", { clientId: "c", WebSocket: Socket, token: () => tokens.shift() });
+  await settle();
+  await last().accept();
+  const renew = async () => {
+    const before = Socket.all.length;
+    for (let i = 0; i < 600 && Socket.all.length === before; i++) await tick(1e3);
+    await last().accept();
+  };
+  const numbers = (socket) => socket.sent.filter((m) => m.action === "publish").map((m) => m.payload.n);
+  const answer = (socket, from, to) => {
+    for (const { id } of socket.sent.filter((m) => m.action === "publish").slice(from, to)) socket.say({ id, success: true, seq: id });
+  };
+  const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
+  for (let i = 0; i < 600 && tokens.length === 2; i++) {
+    if (i === 475) for (const n of range(0, 300)) client.publish("s", { n }).catch(() => {});
+    await tick(1e3);
+  }
+  const [old, fresh] = Socket.all;
+  await fresh.accept();
+  client.publish("s", { n: 300 }).catch(() => {});
+  assert.deepEqual([numbers(old), numbers(fresh)], [range(0, 256), []]);
+  answer(old, 0, 255);
+  await settle();
+  assert.deepEqual(numbers(fresh), [], "one has no answer yet");
+  answer(old, 255);
+  assert.deepEqual(numbers(fresh), range(256, 301));
+  assert.equal(old.onmessage, null, "the old connection has ended");
+  answer(fresh);
+
+  client.publish("s", { n: 301 }).catch(() => {});
+  await renew();
+  client.publish("s", { n: 302 }).catch(() => {});
+  fresh.send = () => {}; // it answers nothing more, a ping neither
+  assert.deepEqual(numbers(last()), []);
+  await tick(25e3);
+  await tick(5e3);
+  await tick(8e3);
+  assert.equal(fresh.onmessage, null, "a silent connection ends");
+  assert.deepEqual(numbers(last()).at(-1), 302);
+  await end(client);
+});
+
+clocked("a result that is no JSON is a failure of its procedure alone", async () => {
+  const client = connect("ws://gateway.example", basic);
+  const server = client.serve("pricing", { big: () => 1n, fine: () => 2 });
+  const failed = [];
+  server.on("failed", ({ error, call }) => failed.push([call.procedure, error.name]));
+  await settle();
+  await last().accept();
+  last().say({ id: 2, action: "serve", success: true }, { id: 2, call: 1, procedure: "big", payload: null }, { id: 2, call: 2, procedure: "fine", payload: null });
+  await settle();
+  const answers = last().sent.filter((m) => m.action === "answer").map((m) => m.payload);
+  answers.sort((a, b) => a.call - b.call);
+  assert.deepEqual(answers, [{ serve: 2, call: 1, error: { code: "failed", message: "the procedure failed" } }, { serve: 2, call: 2, result: 2 }]);
+  assert.deepEqual(failed, [["big", "TypeError"]]);
+  await end(client);
+});
+
+clocked("a stream-sea subscription that is added after a refusal begins with other credentials", async () => {
+  const sea = getStreamSeaClient({
+    remoteServerHost: "gateway.example", remoteServerPort: 80, secure: false, WebSocket: Socket,
+    credentialOptions: { type: "basic", clientId: "c", clientSecret: "old" },
+  });
+  const refused = [];
+  sea.on("error", ({ error }) => refused.push(error.code));
+  await settle();
+  last().onopen();
+  last().say({ id: 1, action: "authenticate", success: false, error: { code: "invalid_credentials", message: "" } });
+  await settle();
+  assert.deepEqual(refused, ["invalid_credentials"]);
+  sea.addSubscription(new StreamSeaSubscription("s"));
+  sea.setCredentialOptions({ type: "basic", clientId: "c", clientSecret: "new" });
+  await settle();
+  await last().accept();
+  assert.deepEqual(last().sent.map((m) => m.payload.clientSecret ?? m.payload), ["new", "s"]);
+  sea.destroy();
+  await tick(3e3);
 });

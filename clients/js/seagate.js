@@ -255,11 +255,11 @@ export class Client extends Emitter {
     conn.onAnswer = () => this.#flush();
     conn.onEnd = (error) => this.#lost(conn, error);
     for (const l of this._lasting) l._detach(old);
+    for (const l of this._lasting) l._attach(conn);
     if (old) {
-      old.onAnswer = () => old.pending.size + old.routes.size || old.end(closed());
+      old.onAnswer = () => (old.pending.size + old.routes.size ? this.#flush() : old.end(closed()));
       old.onAnswer();
     }
-    for (const l of this._lasting) l._attach(conn);
     this.#planRenewal(expiryOf(conn.token ?? ""));
     this.#flush();
     this._emit("connect", { renewed: !!old }); // a listener may ask for more
@@ -279,15 +279,15 @@ export class Client extends Emitter {
     const again = [];
     for (const r of left) {
       if (r === guilty) r.reject?.(new SeagateError("message_too_large", "the message is larger than the gateway allows"));
-      else if (r.again && this.status !== "closed" && Date.now() - r.sentAt < this.#options.publishWindow) again.push(r);
+      else if (r.again && this.status !== "closed") again.push(r);
       else r.reject?.(lost(`no answer before the connection ended: ${error.message}`, { cause: error }));
     }
     this.#queue.unshift(...again);
     for (const route of conn.routes.values()) {
       route({ done: true, error: { code: "connection_lost", message: `the connection ended during the call: ${error.message}` } });
     }
+    this.#flush();
     if (current) this.#retry(error);
-    else this.#flush();
   }
 
   #retry(error) {
@@ -337,13 +337,18 @@ export class Client extends Emitter {
     const now = Date.now();
     const slept = now - this.#beatAt > tooLong;
     this.#beatAt = now;
-    if (slept || now - (this._conn?.heardAt ?? now) > this.#options.pingInterval) this.wake();
+    this.#flush();
+    if (slept) return this.wake();
+    for (const c of this.#connections) if (now - c.heardAt > this.#options.pingInterval) this.#probe(c);
   }
 
   wake() {
     if (this.status === "waiting") return void this.#connect();
-    const conn = this._conn;
-    if (!conn || conn.probe) return;
+    for (const c of this.#connections) this.#probe(c);
+  }
+
+  #probe(conn) {
+    if (!conn.since || conn.probe) return;
     const asked = Date.now();
     conn.probe = setTimeout(() => {
       conn.probe = undefined;
@@ -380,12 +385,15 @@ export class Client extends Emitter {
 
   #flush() {
     const conn = this._conn;
-    while (this.#queue.length && conn && !conn.error && !conn.leaving && conn.pending.size < maxInFlight) {
+    while (Date.now() - this.#queue[0]?.sentAt >= this.#options.publishWindow) this.#queue.shift().reject(lost("no answer before the connection ended"));
+    // Requests keep their order over a renewal.
+    const before = [...this.#connections].some((c) => c.since && c !== conn && c.pending.size);
+    while (!before && this.#queue.length && conn && !conn.error && !conn.leaving && conn.pending.size < maxInFlight) {
       const request = this.#queue.shift();
       request.sentAt ??= Date.now();
       conn.send(request);
     }
-    if (this.#closing && !this.#queue.length && !conn?.pending.size) this.#closing();
+    if (this.#closing && !before && !this.#queue.length && !conn?.pending.size) this.#closing();
   }
 
   request(action, members) {
@@ -492,7 +500,7 @@ export class Client extends Emitter {
   }
 
   async #close(timeout) {
-    if (this._conn) {
+    if (this._conn || this.#queue.length) {
       for (const l of this._lasting) l.close();
       const timer = setTimeout(() => this.#closing(), timeout);
       await new Promise((resolve) => {
@@ -512,8 +520,8 @@ export class Client extends Emitter {
     for (const timer of [this.#retryTimer, this.#renewTimer, this.#beatTimer]) clearTimeout(timer);
     this.#listen("removeEventListener");
     for (const l of this._lasting) l._end(error ?? closed());
-    for (const conn of this.#connections) conn.end(error ?? closed());
     for (const r of this.#queue.splice(0)) r.reject(error ?? closed());
+    for (const conn of this.#connections) conn.end(error ?? closed());
     this._emit("close", { error });
   }
 }
@@ -871,16 +879,23 @@ class Server extends Lasting {
       part: (result) => void send({ result: result ?? null, more: true }),
     };
     if (!m.signal) this.#calls.set(m.call, control);
+    const failed = (error) => {
+      this._emit("failed", { error, call });
+      return { error: { code: "failed", message: "the procedure failed" } };
+    };
     let answer;
     try {
       answer = { result: (await this._procedures[m.procedure](m.payload, call)) ?? null };
     } catch (error) {
-      const own = error instanceof SeagateError;
-      answer = { error: own ? { code: error.code, message: error.message, details: error.details } : { code: "failed", message: "the procedure failed" } };
-      if (!own) this._emit("failed", { error, call });
+      answer = error instanceof SeagateError ? { error: { code: error.code, message: error.message, details: error.details } } : failed(error);
     }
     if (this.#calls.get(m.call) === control) this.#calls.delete(m.call);
-    if (!m.signal && !control.signal.aborted) send(answer);
+    if (m.signal || control.signal.aborted) return;
+    try {
+      send(answer);
+    } catch (error) { // it is not JSON
+      send(failed(error));
+    }
   }
 }
 
