@@ -119,3 +119,20 @@ browserTest("a screen that asks again and again says what it is refused for", as
   await page.getByText("Nobody is connected now.").waitFor();
   assert.equal(await page.getByRole("alert").count(), 0);
 });
+
+browserTest("the API is described for people, with what goes in and what comes out", async ({ open }) => {
+  const page = await enter(open, "#/api");
+  for (const [tab, summary, inside] of [["HTTP", "Messages of the past", "Parameters"], ["WebSocket and lines", "Receive a stream, or several", "Replies"]]) {
+    await page.getByRole("tab", { name: tab }).click();
+    await page.getByText(summary).first().click();
+    await page.getByRole("heading", { name: inside, exact: true }).waitFor();
+    await accessible(page, `the API, ${tab}`);
+    await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+    await page.waitForFunction(() => [...document.querySelectorAll(".operation-body")].every((b) => b.firstChild));
+    for (const width of [360, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${tab} is wider than ${width} px`);
+    }
+    assert.doesNotMatch(await page.locator("main").innerText(), /undefined|\[object/);
+  }
+});

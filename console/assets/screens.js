@@ -23,4 +23,5 @@ export const screens = [
   { path: "config", label: "Configuration", icon: "settings", heading: "Gateway", may: (s) => s.hasHttp && s.root && s.may("administer"), load: () => import("./screens/config.js") },
   { path: "logs", label: "Log", icon: "logs", heading: "Gateway", may: (s) => s.hasHttp && s.root && s.may("administer"), load: () => import("./screens/logs.js") },
   { path: "playground", label: "Playground", icon: "playground", heading: "Tools", may: (s) => s.hasHttp, load: () => import("./screens/playground.js") },
+  { path: "api", label: "API", icon: "api", heading: "Tools", may: (s) => s.hasHttp, load: () => import("./screens/api.js") },
 ];

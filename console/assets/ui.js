@@ -136,7 +136,7 @@ export const notice = (kind, ...children) =>
     icon(kind === "danger" ? "error" : kind === "good" ? "check" : kind), h("div", { class: "stack-s" }, children));
 
 /** A text in which `backticks` mark code. @param {string} text */
-const spans = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
+export const spans = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
 
 /** What is wrong, each part of it, and what to do next. @param {any} error @param {any[]} [more] */
 export function problemNotice(error, ...more) {
