@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,14 +92,24 @@ func TestAnOldKeyEnds(t *testing.T) {
 		d := open(t, engine, unlimited)
 		a, _ := newJail(t, d, "a", "backend")
 		setKey(t, d, a.UID, "backend", pems[0])
-		var told []auth.Revocation
-		d.OnRevoke(func(r auth.Revocation) { told = append(told, r) })
+		var mu sync.Mutex // guards revoked
+		var revoked []auth.Revocation
+		d.OnRevoke(func(r auth.Revocation) {
+			mu.Lock()
+			defer mu.Unlock()
+			revoked = append(revoked, r)
+		})
+		told := func() []auth.Revocation {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(revoked)
+		}
 		long := fmt.Sprintf(`{"exp":%d}`, time.Now().Add(100*time.Hour).Unix())
 		bearer := mustToken(t, d, "backend", sign(old, rs512, long))
 
 		c := setKeys(t, d, a.UID, time.Hour, auth.NewKey{PEM: pems[1], KID: "new"})
-		if len(told) != 0 || !bearer.Current() || c.PublicKey != pems[1] || len(c.Keys) != 2 || time.Until(c.Keys[0].Until) != time.Hour {
-			t.Fatalf("the rotation revoked %v; %+v", told, c)
+		if len(told()) != 0 || !bearer.Current() || c.PublicKey != pems[1] || len(c.Keys) != 2 || time.Until(c.Keys[0].Until) != time.Hour {
+			t.Fatalf("the rotation revoked %v; %+v", told(), c)
 		}
 		mustToken(t, d, "backend", sign(old, rs512, long))
 		mustToken(t, d, "backend", sign(next, rs512, long))
@@ -106,8 +118,8 @@ func TestAnOldKeyEnds(t *testing.T) {
 
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if len(told) != 1 || !told[0].Covers(bearer) || bearer.Current() {
-			t.Fatalf("after the hour: %v, current %t", told, bearer.Current())
+		if got := told(); len(got) != 1 || !got[0].Covers(bearer) || bearer.Current() {
+			t.Fatalf("after the hour: %v, current %t", got, bearer.Current())
 		}
 		for _, d := range []*auth.Directory{d, restarted, open(t, engine, unlimited)} {
 			if p, _ := d.Token("backend", sign(old, rs512, long), "", home); p != nil {
