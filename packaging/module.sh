@@ -1,7 +1,7 @@
 #!/bin/sh
 # Changes the module path everywhere: packaging/module.sh github.com/OWNER/NAME
 #
-# Until the owner has named the repository the module is called seagate, which `go install` cannot fetch.
+# `go install` cannot fetch a module whose path has no host, such as seagate.
 set -eu
 cd "$(dirname "$0")/.."
 new=${1:-}

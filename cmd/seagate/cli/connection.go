@@ -190,7 +190,7 @@ func devLayer() (layer, error) {
 // complete completes what is given by what is kept.
 func complete(given, kept layer) (target, error) {
 	t := target{given}
-	t.plain = given.plain || kept.plain
+	t.plain = given.plain || kept.plain && (given.url == "" || sameGateway(given.url, kept.url))
 	t.lines = cmp.Or(given.lines, kept.lines)
 	why := ""
 	switch {

@@ -81,8 +81,13 @@ type lineError struct{ error }
 
 // run publishes all lines. It returns why it stopped before their end.
 func (p *pipeline) run(ctx context.Context) error {
+	var lost error // why the last connection ended
 	for failures := 0; ; {
 		conn, err := p.Dial(ctx)
+		if err == nil && p.isForgotten() { // while it was tried again
+			conn.Close()
+			return lost
+		}
 		if err == nil {
 			failures = 0
 			err = p.over(ctx, conn)
@@ -91,6 +96,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		if err == nil || !p.mayGoOn(ctx, err) {
 			return err
 		}
+		lost = err
 		wait := min(time.Second<<min(failures, 5), 30*time.Second)
 		wait = wait/2 + rand.N(wait)
 		failures++
@@ -112,11 +118,17 @@ func (p *pipeline) mayGoOn(ctx context.Context, err error) bool {
 	if p.given.ids == "" || ctx.Err() != nil || p.next == 0 {
 		return false
 	}
-	if len(p.unanswered) > 0 && time.Since(p.unanswered[0].since) > idMemory {
+	if p.isForgotten() {
 		return false
 	}
 	e, refused := errors.AsType[*client.Error](err)
 	return errors.Is(err, client.ErrConnection) || refused && e.Temporary()
+}
+
+// isForgotten reports whether the gateway may have forgotten the id of a line that has no
+// answer. Sent again, the line might be published twice.
+func (p *pipeline) isForgotten() bool {
+	return len(p.unanswered) > 0 && time.Since(p.unanswered[0].since) > idMemory
 }
 
 // over publishes lines over a connection: first those without an answer, and then those

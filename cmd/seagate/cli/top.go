@@ -139,7 +139,7 @@ func (v *viewer) run(ctx context.Context, once bool) error {
 		switch {
 		case ctx.Err() != nil && !once:
 			return nil
-		case err != nil && (once || !errors.Is(err, client.ErrConnection)):
+		case err != nil && (once || !mayPass(err)):
 			return err
 		case err != nil: // it may come back
 			s.Time, s.Problems = time.Now().UTC(), []string{newReport(err).Message}
@@ -148,6 +148,13 @@ func (v *viewer) run(ctx context.Context, once bool) error {
 			return err
 		}
 	}
+}
+
+// mayPass reports whether the same may succeed later: the gateway cannot be reached, or is
+// too busy.
+func mayPass(err error) bool {
+	refusal, ok := errors.AsType[*client.Error](err)
+	return errors.Is(err, client.ErrConnection) || ok && refusal.Temporary()
 }
 
 // sample looks at the streams. The rates of the first sample are zero.
