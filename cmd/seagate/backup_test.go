@@ -200,7 +200,7 @@ func TestDataCheck(t *testing.T) {
 		t.Errorf("in use: exit status %d, %s", r.code, r.notes)
 	}
 	g.stopped()
-	if r := ok(t, nil, "data", "check", "--data", g.folder); !strings.Contains(r.notes, "messages: 500, with 4392 bytes;") || r.out != "" {
+	if r := ok(t, nil, "data", "check", "--data", g.folder); !strings.Contains(r.notes, "messages: 500, with 4.3KiB;") || r.out != "" {
 		t.Errorf("%+v", r)
 	}
 	r := ok(t, []string{"SEAGATE_DATA_DIR=" + g.folder}, "data", "check", "--json")

@@ -25,7 +25,7 @@ func TestSubscribeToSeveralStreams(t *testing.T) {
 	if !strings.Contains(got.notes, "inlet: dropped 1 late and 0 untimed messages") {
 		t.Errorf("said %q, without what was dropped", got.notes)
 	}
-	for _, args := range [][]string{{"inlet", "outlet"}, {"inlet", "--sync"}, {"inlet", "--by", "$.n"}, {"inlet", "outlet", "--sync", "--state"}} {
+	for _, args := range [][]string{{"inlet", "--sync"}, {"inlet", "--by", "$.n"}, {"inlet", "outlet", "--sync", "--state"}} {
 		if out := command(t, as, append([]string{"subscribe"}, args...)...); out.code != 2 {
 			t.Errorf("subscribe %v ended with %d, want 2: %s", args, out.code, out.notes)
 		}

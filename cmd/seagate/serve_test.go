@@ -183,7 +183,7 @@ func TestResetRoot(t *testing.T) {
 func TestAdminListener(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_ADMIN_PPROF=true")
-	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 200, "/": 404, "/api/v1": 404} {
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 200, "/": 404, "/console/": 200, "/api/v1": 200} {
 		if a, err := g.operator(path); err != nil || a.status != want {
 			t.Errorf("%s: %d %v", path, a.status, err)
 		}

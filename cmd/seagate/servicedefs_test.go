@@ -98,6 +98,7 @@ func TestDefiningAServiceWithACommand(t *testing.T) {
 		}
 		return path
 	}
+	asked := "gateway: http://" + g.listen + " (SEAGATE_URL) as root (SEAGATE_CLIENT_ID)\n"
 	one, two := file("one", pricingOne), file("two", pricingTwo)
 	for _, try := range []struct {
 		args []string
@@ -110,7 +111,7 @@ func TestDefiningAServiceWithACommand(t *testing.T) {
 		{[]string{"service", "define", "pricing", one}, "", "pricing is created, version 1\n", 0},
 		{[]string{"service", "define", "pricing", one}, "", "pricing is unchanged, version 1\n", 0},
 		{[]string{"service", "define", "pricing", file("conflict", strings.Replace(pricingOne, "float", "integer", 1))}, "",
-			"quote.result.price: type was float, now integer\nhint: `seagate service show pricing` shows the definition in force\n", 1},
+			"quote.result.price: type was float, now integer\n" + asked + "hint: `seagate service show pricing` shows the definition in force\n", 1},
 		{[]string{"service", "define", "pricing", two, "--dry-run"}, "replaced\n  quote.body.sku: type was integer, now string\n  quote.result: removed, was object\n  reload: removed, was object\n", "", 0},
 		{[]string{"service", "define", "pricing", two, "--json"}, pricingTwo + "\n", "", 0},
 		{[]string{"service", "define", "pricing", "none"}, "", "no such file", 1},
@@ -123,7 +124,7 @@ func TestDefiningAServiceWithACommand(t *testing.T) {
 		{[]string{"service", "show", "pricing", "--version", "1", "--json"}, pricingOne + "\n", "", 0},
 		{[]string{"service", "show", "pricing", "--json"}, `{"name":"pricing","procedures":[],"servers":[],"version":2,"versions":[1,2],"definition":` + pricingTwo + "}\n", "", 0},
 		{[]string{"service", "show", "pricing", "--version", "7"}, "", "hint: `seagate service show pricing` lists the versions\n", 1},
-		{[]string{"fetch", "pricing", "quote", `{"sku":1}`}, "", "  sku: expected a string, got the number 1\nhint: `seagate service show pricing` shows the definition in force\n", 1},
+		{[]string{"fetch", "pricing", "quote", `{"sku":1}`}, "", "  sku: expected a string, got the number 1\n" + asked + "hint: `seagate service show pricing` shows the definition in force\n", 1},
 		{[]string{"fetch", "pricing", "reload"}, "", "version 2 of the service \"pricing\" does not define the procedure \"reload\"", 1},
 		{[]string{"service", "delete", "pricing"}, "", "give --yes to confirm", 2},
 		{[]string{"service", "delete", "pricing", "--yes"}, "", "pricing is not defined any more, and its calls are not checked\n", 0},

@@ -6,7 +6,10 @@
 // to do wait for the one that is being done.
 package fair
 
-import "container/heap"
+import (
+	"container/heap"
+	"maps"
+)
 
 // A Queue holds the jobs of all tenants. It is not safe for concurrent use. The zero value is
 // empty.
@@ -14,6 +17,7 @@ type Queue[J any] struct {
 	active active[J]
 	clock  uint64 // the time of the lane that was served last
 	lanes  map[string]*Lane[J]
+	left   map[string]uint64 // the times of lanes that nobody uses, as far as they are after clock
 }
 
 // A Lane is the jobs of one tenant, in the order in which they came.
@@ -29,7 +33,8 @@ type Lane[J any] struct {
 func (q *Queue[J]) Join(tenant string) *Lane[J] {
 	l := q.lanes[tenant]
 	if l == nil {
-		l = &Lane[J]{tenant: tenant, place: -1}
+		l = &Lane[J]{tenant: tenant, place: -1, time: q.left[tenant]}
+		delete(q.left, tenant)
 		if q.lanes == nil {
 			q.lanes = map[string]*Lane[J]{}
 		}
@@ -39,10 +44,26 @@ func (q *Queue[J]) Join(tenant string) *Lane[J] {
 	return l
 }
 
-// Leave ends the use of a lane. Its jobs stay, and more may be added.
+// Leave ends the use of a lane. Its jobs stay, and more may be added. A tenant that comes back
+// while others still have jobs of before pays for the work that it has had.
 func (q *Queue[J]) Leave(l *Lane[J]) {
-	if l.users--; l.users == 0 && q.lanes[l.tenant] == l {
-		delete(q.lanes, l.tenant)
+	if l.users--; l.users > 0 || q.lanes[l.tenant] != l {
+		return
+	}
+	delete(q.lanes, l.tenant)
+	if q.IsEmpty() {
+		clear(q.left)
+		return
+	}
+	if l.time <= q.clock {
+		return
+	}
+	if q.left == nil {
+		q.left = map[string]uint64{}
+	}
+	q.left[l.tenant] = l.time
+	if len(q.left) > 2*len(q.lanes)+64 {
+		maps.DeleteFunc(q.left, func(_ string, time uint64) bool { return time <= q.clock })
 	}
 }
 

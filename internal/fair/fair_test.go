@@ -48,3 +48,33 @@ func TestLanesOfTenantsThatAreGone(t *testing.T) {
 		t.Errorf("got %q", j)
 	}
 }
+
+// A tenant that leaves after each job, and comes back with the next one, gets no more than one
+// that has many jobs waiting.
+func TestATenantThatComesAndGoesPays(t *testing.T) {
+	var q fair.Queue[string]
+	busy := q.Join("busy")
+	for range 10_000 {
+		q.Push(busy, "busy")
+	}
+	work, waits := map[string]int{}, false
+	for range 1000 {
+		if !waits {
+			q.Push(q.Join("guest"), "guest")
+			waits = true
+		}
+		j, lane := q.Pop()
+		cost := 100
+		if j == "guest" {
+			cost, waits = 5000, false
+		}
+		q.Charge(lane, cost)
+		work[j] += cost
+		if j == "guest" {
+			q.Leave(lane)
+		}
+	}
+	if work["guest"] > work["busy"]+10_000 {
+		t.Errorf("the work was %v, want equal shares", work)
+	}
+}

@@ -236,7 +236,7 @@ func TestFullQueueBlocksWriters(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var results []<-chan error
-		for i := range 3000 {
+		for i := range 6000 {
 			results = append(results, put(t.Context(), e, fmt.Sprint(i), "", storage.IfAbsent()))
 		}
 		synctest.Wait()

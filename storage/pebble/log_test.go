@@ -91,7 +91,7 @@ func TestWaitingOperationsShareOneSync(t *testing.T) {
 // TestFullQueueBlocksAppends fills the queue by number and by bytes.
 func TestFullQueueBlocksAppends(t *testing.T) {
 	for _, test := range []struct{ size, appends, most int }{
-		{1, 3000, 1 + 1024 + 1024}, // one in Append, the queue, and a batch at the disk
+		{1, 6000, 1 + 4096 + 1024}, // one in Append, the queue, and a batch at the disk
 		{1 << 20, 30, 1 + 8 + 1},
 	} {
 		withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
