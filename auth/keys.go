@@ -138,7 +138,8 @@ func (d *Directory) AddKey(ctx context.Context, jailUID, id string, key NewKey) 
 }
 
 // EndKey ends the client's key with the id after the time keep, at most MaxKeep, and then what is open
-// with its tokens. It fails with ErrClientNotFound or ErrKeyNotFound.
+// with its tokens. If the keys came from a JWK set, the others stay, and the set is not fetched any
+// more. It fails with ErrClientNotFound or ErrKeyNotFound.
 func (d *Directory) EndKey(ctx context.Context, jailUID, id, keyID string, keep time.Duration) (Client, error) {
 	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
 		at := slices.IndexFunc(r.Keys, func(k keyRecord) bool { return k.id() == keyID })
@@ -150,6 +151,7 @@ func (d *Directory) EndKey(ctx context.Context, jailUID, id, keyID string, keep 
 		if !endsAt(&r.Keys[at], keep) {
 			r.Keys = slices.Delete(r.Keys, at, at+1)
 		}
+		r.JWKS = nil // or the next fetch of the set would bring the key back
 		return nil
 	})
 }
@@ -218,6 +220,9 @@ func (d *Directory) newKeyRecord(ctx context.Context, r *clientRecord, of owner,
 		return keyRecord{}, err
 	}
 	record := keyRecord{PEM: key.PEM, KID: key.KID, Proven: key.proven || r.hasProven(public)}
+	if known := r.keyWithID(record.id()); known != nil && key.Proof == "" && known.Until.IsZero() && known.PEM == key.PEM {
+		return *known, nil // it is registered already
+	}
 	if key.Proof != "" {
 		if err := checkProof(key.Proof, public, d.uids[of.jailUID].id, of.clientID); err != nil {
 			return keyRecord{}, err
@@ -250,6 +255,15 @@ func (d *Directory) newKeyRecord(ctx context.Context, r *clientRecord, of owner,
 		}
 	}
 	return record, nil
+}
+
+// keyWithID returns nil if the client has no such key.
+func (r *clientRecord) keyWithID(id string) *keyRecord {
+	at := slices.IndexFunc(r.Keys, func(k keyRecord) bool { return k.id() == id })
+	if at < 0 {
+		return nil
+	}
+	return &r.Keys[at]
 }
 
 // hasProven reports whether the client has proven that it has the private half of the key.

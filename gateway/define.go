@@ -14,7 +14,7 @@ import (
 // Define makes or replaces a stream's schema, durably. The outcome's
 // definition is the one in force afterwards.
 func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, definition []byte) (outcome schema.Outcome, err error) {
-	err = g.inTurn("define", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+	err = inTurn(&g.defining, "define", ctx.Done(), p, len(definition) >= largeBytes, func() error {
 		def, err := g.readDefinition(p, stream, definition)
 		if err != nil {
 			return err

@@ -14,10 +14,12 @@ func SubscribeAuthorized(ctx context.Context, g *Gateway, p *auth.Principal, r R
 
 // HoldLargeInput takes all places for large input until release is called.
 func HoldLargeInput(g *Gateway) (release func()) {
+	g.defining.TakeUnless(nil, "")
 	for range max(1, g.large.Places) {
 		g.large.TakeUnless(nil, "")
 	}
 	return func() {
+		g.defining.Give()
 		for range max(1, g.large.Places) {
 			g.large.Give()
 		}

@@ -137,7 +137,8 @@ type Gateway struct {
 	waiting  *waiting
 	auditor  *auditor
 	rationed *rationed.Log
-	large    turns.Turns // held while large input is worked on; see inTurn
+	large    turns.Turns // held while large messages are checked; see inTurn
+	defining turns.Turns // held while a large definition is made; one at a time
 	quotasMu sync.Mutex  // held by SetQuotas
 
 	unfinished unfinished

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"seagate/auth"
@@ -50,7 +51,13 @@ func auditedKeys(c auth.Client) any {
 	return struct {
 		Keys []key  `json:"keys"`
 		URL  string `json:"url,omitempty"`
-	}{keys, c.KeysURL}
+	}{keys, withoutQuery(c.KeysURL)}
+}
+
+// withoutQuery leaves out what of a URL may be a secret.
+func withoutQuery(url string) string {
+	before, _, _ := strings.Cut(url, "?")
+	return before
 }
 
 // SetKeys makes the keys the only ones of a client. The others end after the time keep.
@@ -142,6 +149,8 @@ func (g *Gateway) ReadToken(p *auth.Principal, id, token string) (jti string, ex
 	switch {
 	case refusal != nil:
 		return "", time.Time{}, protocol.Errorf(protocol.CodeInvalidRequest, "this is no valid token of the client: %s", refusal.Reason)
+	case of.JailUID != p.JailUID:
+		return "", time.Time{}, protocol.Errorf(protocol.CodeInvalidRequest, "the token is for another jail")
 	case of.TokenID == "":
 		return "", time.Time{}, protocol.Errorf(protocol.CodeInvalidRequest,
 			"the token has no claim jti, so it cannot be revoked alone; end its key, which revokes all tokens of that")

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/auth"
+	"seagate/internal/turns"
 )
 
 // Input of largeBytes, or a batch of largeBatch messages, keeps a processor busy for so long that
@@ -15,18 +16,19 @@ const (
 	largeBatch = 64
 )
 
-// inTurn calls do. If its input is large, it is one of few such calls at a time: they leave a
-// processor for small input, if there are two. Jails take turns, so that each waits for one call
-// of every other. inTurn gives up if gone is closed before it is the call's turn; gone may be nil.
-// doing is for that error.
-func (g *Gateway) inTurn(doing string, gone <-chan struct{}, p *auth.Principal, large bool, do func() error) error {
+// inTurn calls do. If its input is large, it is one of few such calls at a time, of those that
+// share the turns: messages, or definitions, whose turns last until they are on disk. They leave
+// a processor for small input, if there are more than one. Jails take turns, so that each waits
+// for one call of every other. inTurn gives up if gone is closed before it is the call's turn;
+// gone may be nil. doing is for that error.
+func inTurn(turns *turns.Turns, doing string, gone <-chan struct{}, p *auth.Principal, large bool, do func() error) error {
 	if !large {
 		return do()
 	}
-	if !g.large.TakeUnless(gone, p.JailUID) {
+	if !turns.TakeUnless(gone, p.JailUID) {
 		return attempted(doing, context.Canceled)
 	}
-	defer g.large.Give()
+	defer turns.Give()
 	return do()
 }
 

@@ -152,7 +152,7 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 	if err := g.checkSizes(p, pub.Payloads); err != nil {
 		return a, err
 	}
-	err = g.inTurn("publish", pub.Gone, p, isLarge(pub.Payloads), func() (err error) {
+	err = inTurn(&g.large, "publish", pub.Gone, p, isLarge(pub.Payloads), func() (err error) {
 		a.messages, err = g.check(a.stream.Schema(), pub)
 		return err
 	})

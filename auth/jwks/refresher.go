@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -279,8 +280,12 @@ func withoutQuery(url string) string {
 }
 
 func causeOf(err error) string {
-	if f, ok := err.(*failure); ok && f.cause != nil {
-		return f.cause.Error()
+	f, ok := err.(*failure)
+	if !ok || f.cause == nil {
+		return ""
 	}
-	return ""
+	if e, ok := errors.AsType[*url.Error](f.cause); ok {
+		return e.Err.Error() // without the URL
+	}
+	return f.cause.Error()
 }

@@ -131,7 +131,8 @@ func (c *certificate) config(protocols ...string) *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: protocols,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if c.issued != nil && slices.Equal(hello.SupportedProtos, []string{acmeProtocol}) {
+			// The lines listener, which names no protocols, is not asked by the authority.
+			if c.issued != nil && len(protocols) > 0 && slices.Equal(hello.SupportedProtos, []string{acmeProtocol}) {
 				// The authority, which has no certificate for us.
 				return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{acmeProtocol}, GetCertificate: c.issued}, nil
 			}
