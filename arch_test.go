@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"gateway/lines":   {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "storage", "gateway", "clients"},
 	"gateway/admin":   {"internal"},
-	"console":         {"protocol"},
+	"console":         {"internal", "protocol"},
 
 	"cmd/seagate": {"internal", "protocol", "storage", "auth", "schema", "streams", "groups", "catalog", "client",
 		"gateway", "gateway/ws", "gateway/lines", "gateway/httpapi", "gateway/admin", "console"},

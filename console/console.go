@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"seagate/internal/zipped"
 	"seagate/protocol"
 )
 
@@ -45,15 +45,10 @@ type Handler struct {
 	assets map[string]*asset // by the path below Path
 }
 
-// An asset is a file in both encodings in which it is sent.
+// An asset is a file of the console.
 type asset struct {
-	contentType   string
-	plain, zipped representation
-}
-
-type representation struct {
-	body []byte
-	etag string
+	*zipped.File
+	contentType string
 }
 
 // New returns a Handler.
@@ -98,17 +93,8 @@ func advice() []byte {
 }
 
 func newAsset(extension string, body []byte) *asset {
-	var zipped bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	w.Write(body) // into memory, which cannot fail
-	w.Close()
 	sum := sha256.Sum256(body)
-	tag := hex.EncodeToString(sum[:8])
-	return &asset{
-		contentType: contentTypes[extension],
-		plain:       representation{body, `"` + tag + `"`},
-		zipped:      representation{zipped.Bytes(), `"` + tag + `-gzip"`},
-	}
+	return &asset{zipped.New(body, hex.EncodeToString(sum[:8])), contentTypes[extension]}
 }
 
 // Serves reports whether a path is the console's.
@@ -154,28 +140,5 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", a.contentType)
 	header.Set("Content-Security-Policy", policy)
 	header.Set("Cache-Control", "no-cache") // ask whether the ETag is still the same
-	header.Set("Vary", "Accept-Encoding")
-	shown := a.plain
-	if acceptsGzip(r.Header) {
-		shown = a.zipped
-		header.Set("Content-Encoding", "gzip")
-	}
-	header.Set("ETag", shown.etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(shown.body))
-}
-
-// acceptsGzip reports whether gzip is in Accept-Encoding, with any weight but 0
-// (RFC 9110 §12.5.3). "*" is not looked at: browsers name gzip.
-func acceptsGzip(h http.Header) bool {
-	for _, value := range h["Accept-Encoding"] {
-		for item := range strings.SplitSeq(value, ",") {
-			coding, weight, weighted := strings.Cut(strings.TrimSpace(item), ";")
-			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-				continue
-			}
-			quality, found := strings.CutPrefix(strings.TrimSpace(weight), "q=")
-			return !weighted || !found || strings.Trim(quality, "0.") != ""
-		}
-	}
-	return false
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.Choose(r, header)))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"seagate/internal/zipped"
 	"seagate/protocol"
 )
 
@@ -47,7 +48,7 @@ func respond(w http.ResponseWriter, r *http.Request, body []byte) (status int) {
 	h["Content-Type"] = contentJSON
 	if len(body) > compressAbove {
 		h.Add("Vary", "Accept-Encoding")
-		if wantsGzip(r.Header["Accept-Encoding"]) {
+		if zipped.Wanted(r.Header["Accept-Encoding"]) {
 			h.Set("Content-Encoding", "gzip")
 			body = compress(body)
 		}
@@ -72,42 +73,6 @@ func compress(body []byte) []byte {
 	w.Write(body) // writing to a bytes.Buffer does not fail
 	w.Close()
 	return out.Bytes()
-}
-
-// wantsGzip reports whether an Accept-Encoding header accepts gzip and does not
-// prefer the uncompressed body (RFC 9110 §12.5.3).
-func wantsGzip(values []string) bool {
-	zipped, plain, others := -1.0, -1.0, -1.0 // -1: not in the list
-	for item := range elements(values) {
-		coding, params, _ := strings.Cut(item, ";")
-		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "gzip", "x-gzip":
-			zipped = quality(params)
-		case "identity":
-			plain = quality(params)
-		case "*":
-			others = quality(params)
-		}
-	}
-	if zipped < 0 {
-		zipped = others
-	}
-	return zipped > 0 && zipped >= plain
-}
-
-// quality reads the weight of a content coding. A malformed weight counts as 0,
-// because a client can always read the uncompressed body.
-func quality(params string) float64 {
-	params = strings.TrimSpace(params)
-	if params == "" {
-		return 1
-	}
-	name, text, _ := strings.Cut(params, "=")
-	q, err := strconv.ParseFloat(text, 64)
-	if err != nil || !strings.EqualFold(name, "q") || !(q >= 0 && q <= 1) {
-		return 0
-	}
-	return q
 }
 
 // elements yields the elements of a header whose value is a list (RFC 9110

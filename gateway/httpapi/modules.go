@@ -1,41 +1,28 @@
 package httpapi
 
 import (
-	"bytes"
-	"compress/gzip"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"seagate/clients/js"
+	"seagate/internal/zipped"
 )
 
 // A module is a JavaScript module that the gateway serves to all pages, also to those that
 // may not use the API: it has no secret.
 type module struct {
 	js.Module
-	packed []byte // with gzip
+	*zipped.File
 }
 
-func newModule(m js.Module) module {
-	var packed bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // the level exists
-	w.Write(m.Source)                                          // writing to a bytes.Buffer does not fail
-	w.Close()
-	return module{m, packed.Bytes()}
-}
+func newModule(m js.Module) module { return module{m, zipped.New(m.Source, m.Integrity)} }
 
 // serve writes the module, unless the browser has it already. Browsers ask each time, so
 // that a page never has the module of another version of the gateway.
 func (m module) serve(q *request) (any, error) {
 	h := q.w.Header()
-	body, tag := m.Source, m.Integrity
-	if wantsGzip(q.r.Header["Accept-Encoding"]) {
-		body, tag = m.packed, tag+"-gzip"
-		h.Set("Content-Encoding", "gzip")
-	}
-	h.Add("Vary", "Accept-Encoding")
-	h.Set("ETag", `"`+tag+`"`)
+	body := m.Choose(q.r, h)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	q.streaming = true
