@@ -69,20 +69,25 @@ type task struct {
 func gatewayCommand(use, short string, args cobra.PositionalArgs, do func(context.Context, *task) error) *cobra.Command {
 	var where Connection
 	cmd := NewCommand(use, short, args, func(ctx context.Context, c *Console) error {
-		target, err := where.target()
-		c.uses(target, where.verbose)
-		if err != nil {
-			return err
-		}
-		gateway, err := target.client()
-		if err != nil {
-			return err
-		}
-		defer gateway.CloseIdleConnections()
-		return do(ctx, &task{gateway, c, target})
+		return onGateway(ctx, c, where, do)
 	})
 	where.Register(cmd)
 	return cmd
+}
+
+// onGateway runs a task on a gateway, which the errors of the command name.
+func onGateway(ctx context.Context, c *Console, where Connection, do func(context.Context, *task) error) error {
+	target, err := where.target()
+	c.uses(target, where.verbose)
+	if err != nil {
+		return err
+	}
+	gateway, err := target.client()
+	if err != nil {
+		return err
+	}
+	defer gateway.CloseIdleConnections()
+	return do(ctx, &task{gateway, c, target})
 }
 
 // NewGroup returns a command that only has other commands below it.

@@ -35,17 +35,7 @@ func explainCommand() *cobra.Command {
 		func(ctx context.Context, c *Console) error {
 			x, asks := given, where
 			x.to.Client, asks.clientID = where.clientID, ""
-			target, err := asks.target()
-			c.uses(target, where.verbose)
-			if err != nil {
-				return err
-			}
-			gateway, err := target.client()
-			if err != nil {
-				return err
-			}
-			defer gateway.CloseIdleConnections()
-			return x.run(ctx, &task{gateway, c, target})
+			return onGateway(ctx, c, asks, x.run)
 		})
 	cmd.Long = `Say what happened to a message on its way to a client, to the bearer of a token or
 to a group, step by step, each with its verdict: ✓ yes, ✗ no, … not yet, ? nothing

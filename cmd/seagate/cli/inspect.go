@@ -202,24 +202,16 @@ func named(all []string) string {
 
 // RunningConfig prints the configuration that a gateway has in force.
 func RunningConfig(ctx context.Context, c *Console, where Connection) error {
-	target, err := where.target()
-	c.uses(target, where.verbose)
-	if err != nil {
-		return err
-	}
-	gateway, err := target.client()
-	if err != nil {
-		return err
-	}
-	defer gateway.CloseIdleConnections()
-	settings, err := gateway.Configuration(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return c.value(settings)
-	}
-	return list(c, each(settings), []string{"KEY", "VALUE", "FROM"}, func(s client.SettingInfo) []string {
-		return []string{s.Key, string(s.Value), s.Origin}
+	return onGateway(ctx, c, where, func(ctx context.Context, t *task) error {
+		settings, err := t.Configuration(ctx)
+		if err != nil {
+			return err
+		}
+		if t.JSON {
+			return t.value(settings)
+		}
+		return list(t.Console, each(settings), []string{"KEY", "VALUE", "FROM"}, func(s client.SettingInfo) []string {
+			return []string{s.Key, string(s.Value), s.Origin}
+		})
 	})
 }
