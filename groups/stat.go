@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -231,13 +232,7 @@ func (r *Registry) Overview(n int) Overview {
 	worst := least[lagging]{n: max(n, 0), compare: func(a, b lagging) int {
 		return cmp.Or(cmp.Compare(b.lag, a.lag), compareNames(a.group, b.group))
 	}}
-	var of streams.ID // the topic of b: the groups of a topic are next to each other
-	var b storage.Bounds
-	for _, g := range r.all(nil) {
-		if g.key.Topic != of {
-			of = g.key.Topic
-			_, b = r.bounds(of)
-		}
+	for g, b := range r.withBounds() {
 		if lag := o.count(g, b); lag > 0 {
 			worst.add(lagging{g, lag, b})
 		}
@@ -248,6 +243,23 @@ func (r *Registry) Overview(n int) Overview {
 		l.group.mu.Unlock()
 	}
 	return o
+}
+
+// withBounds yields all groups with the bounds of the logs of their topics.
+func (r *Registry) withBounds() iter.Seq2[*group, storage.Bounds] {
+	return func(yield func(*group, storage.Bounds) bool) {
+		var of streams.ID // the topic of b: the groups of a topic are next to each other
+		var b storage.Bounds
+		for _, g := range r.all(nil) {
+			if g.key.Topic != of {
+				of = g.key.Topic
+				_, b = r.bounds(of)
+			}
+			if !yield(g, b) {
+				return
+			}
+		}
+	}
 }
 
 // lagging is a group with its lag.

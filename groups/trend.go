@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"seagate/internal/quota"
-	"seagate/storage"
-	"seagate/streams"
 )
 
 // The lag of each group is sampled every TrendInterval, and the samples of a quarter of an hour are
@@ -33,13 +31,7 @@ type trend struct {
 // does. A group for whose trend its jail has no memory left has none.
 func (r *Registry) sampleLags() {
 	number := uint64(time.Since(r.began) / TrendInterval)
-	var of streams.ID // the topic of b: the groups of a topic are next to each other
-	var b storage.Bounds
-	for _, g := range r.all(nil) {
-		if g.key.Topic != of {
-			of = g.key.Topic
-			_, b = r.bounds(of)
-		}
+	for g, b := range r.withBounds() {
 		g.mu.Lock()
 		if g.existsLocked() {
 			_, lag := g.lagLocked(b)
