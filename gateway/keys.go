@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"seagate/auth"
@@ -51,13 +50,7 @@ func auditedKeys(c auth.Client) any {
 	return struct {
 		Keys []key  `json:"keys"`
 		URL  string `json:"url,omitempty"`
-	}{keys, withoutQuery(c.KeysURL)}
-}
-
-// withoutQuery leaves out what of a URL may be a secret.
-func withoutQuery(url string) string {
-	before, _, _ := strings.Cut(url, "?")
-	return before
+	}{keys, jwks.WithoutQuery(c.KeysURL)}
 }
 
 // SetKeys makes the keys the only ones of a client. The others end after the time keep.

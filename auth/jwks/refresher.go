@@ -258,7 +258,7 @@ func (r *Refresher) done(url string, keys []auth.NewKey, tried map[string]bool, 
 	s.fetching, s.tried = false, tried
 	if err == nil {
 		if s.state.Failures > 0 {
-			r.options.Log.Info("a JWK set can be fetched again", "url", withoutQuery(url))
+			r.options.Log.Info("a JWK set can be fetched again", "url", WithoutQuery(url))
 		}
 		s.keys = keys
 		s.state = State{FetchedAt: now}
@@ -269,12 +269,12 @@ func (r *Refresher) done(url string, keys []auth.NewKey, tried map[string]bool, 
 	s.state.Error = err.Error()
 	s.next = now.Add(r.options.backoff(s.state.Failures))
 	if s.state.Failures == 1 {
-		r.options.Log.Warn("a JWK set cannot be fetched; the keys that were fetched before stay valid", "url", withoutQuery(url), "error", err, "cause", causeOf(err))
+		r.options.Log.Warn("a JWK set cannot be fetched; the keys that were fetched before stay valid", "url", WithoutQuery(url), "error", err, "cause", causeOf(err))
 	}
 }
 
-// withoutQuery leaves out what of a URL may be a secret.
-func withoutQuery(url string) string {
+// WithoutQuery leaves out what of the URL of a set may be a secret.
+func WithoutQuery(url string) string {
 	before, _, _ := strings.Cut(url, "?")
 	return before
 }

@@ -16,19 +16,14 @@ func (q *request) evaluateFilter() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := readJSON(body, q.bodyDepth())
+	f, err := readForm(body, q.bodyDepth())
 	if err != nil {
 		return nil, err
 	}
-	members, ok := value.(map[string]any)
-	if !ok {
-		return nil, invalidRequest("body", "must be an object")
-	}
-	f := &form{members: members}
 	question := gateway.FilterQuestion{Stream: f.optionalText("streamName")}
-	if _, there := members["filter"]; !there {
+	if _, there := f.members["filter"]; !there {
 		question.ClientID, question.Token = f.text("clientId"), secret.New(f.text("token"))
-	} else if members["token"] != nil {
+	} else if f.members["token"] != nil {
 		f.Add("token", "cannot be there with a filter; a token has its own")
 	}
 	if err := f.err(); err != nil {

@@ -68,17 +68,25 @@ func (q *request) readForm(read func(*form)) error {
 	if err != nil {
 		return err
 	}
-	value, err := readJSON(body, q.depth)
+	f, err := readForm(body, q.depth)
 	if err != nil {
 		return err
 	}
-	members, ok := value.(map[string]any)
-	if !ok {
-		return invalidRequest("body", "must be an object")
-	}
-	f := &form{members: members}
 	read(f)
 	return f.err()
+}
+
+// readForm returns the members of a body of at most so many levels, which must be an object.
+func readForm(body []byte, depth int) (*form, error) {
+	value, err := readJSON(body, depth)
+	if err != nil {
+		return nil, err
+	}
+	members, ok := value.(map[string]any)
+	if !ok {
+		return nil, invalidRequest("body", "must be an object")
+	}
+	return &form{members: members}, nil
 }
 
 // optional returns the member, or the zero value if it is missing or null.

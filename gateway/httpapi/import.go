@@ -55,15 +55,10 @@ func (q *request) importAll() (any, error) {
 }
 
 func readImport(body []byte, depth int) ([]gateway.ImportedJail, error) {
-	value, err := readJSON(body, depth)
+	f, err := readForm(body, depth)
 	if err != nil {
 		return nil, err
 	}
-	members, ok := value.(map[string]any)
-	if !ok {
-		return nil, invalidRequest("body", "must be an object")
-	}
-	f := &form{members: members}
 	checkImport(f)
 	if err := f.err(); err != nil {
 		return nil, err

@@ -149,14 +149,9 @@ func (q *request) callRequest() (peer.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	f := &form{}
-	value, err := readJSON(body, q.bodyDepth())
+	f, err := readForm(body, q.bodyDepth())
 	if err != nil {
 		return r, err
-	}
-	var ok bool
-	if f.members, ok = value.(map[string]any); !ok {
-		return r, invalidRequest("body", "must be an object")
 	}
 	f.only("payload", "timeout")
 	r.Timeout = f.timeout("timeout", r.Timeout)
