@@ -10,6 +10,8 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"seagate/internal/sockets/socketstest"
 )
 
 // counted counts the writes to a socket.
@@ -27,19 +29,7 @@ func (c counted) Write(f func(uintptr) bool) error {
 // that needed no flusher.
 func overTCP(t testing.TB) (o *Outbox, peer net.Conn, writes *int) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if peer, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	nc, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close(); peer.Close() })
+	nc, peer := socketstest.Pair(t)
 	o, writes = New(nc, options()), new(int)
 	o.raw = counted{o.raw, writes}
 	return o, peer, writes

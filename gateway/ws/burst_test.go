@@ -4,63 +4,24 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
+	"seagate/internal/sockets/socketstest"
 )
 
-// A countingListener counts the writes to the connections that it accepts. They need
-// no flusher unless their peers do not read.
-type countingListener struct {
-	net.Listener
-	writes atomic.Int64
-}
-
-func newCountingListener(t testing.TB) *countingListener {
+// newCountingListener returns a listener whose connections need no flusher, unless their
+// peers do not read.
+func newCountingListener(t testing.TB) *socketstest.CountingListener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &countingListener{Listener: l}
-}
-
-func (l *countingListener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return countedConn{nc.(*net.TCPConn), l}, nil
-}
-
-type countedConn struct {
-	*net.TCPConn
-	listener *countingListener
-}
-
-func (c countedConn) Write(b []byte) (int, error) {
-	c.listener.writes.Add(1)
-	return c.TCPConn.Write(b)
-}
-
-func (c countedConn) SyscallConn() (syscall.RawConn, error) {
-	raw, err := c.TCPConn.SyscallConn()
-	return countedRaw{raw, c.listener}, err
-}
-
-type countedRaw struct {
-	syscall.RawConn
-	listener *countingListener
-}
-
-func (r countedRaw) Write(f func(uintptr) bool) error {
-	r.listener.writes.Add(1)
-	return r.RawConn.Write(f)
+	return &socketstest.CountingListener{Listener: l}
 }
 
 // together sends requests with one write: their frames, one behind the other.
@@ -74,9 +35,9 @@ func together(c *wstest.Conn, requests ...string) {
 
 // wantWrites expects so many writes since the last call, more or less: the kernel may
 // hand over in two pieces what was sent as one.
-func (l *countingListener) wantWrites(t *testing.T, most int64) {
+func wantWrites(t *testing.T, l *socketstest.CountingListener, most int64) {
 	t.Helper()
-	if n := l.writes.Swap(0); n > most {
+	if n := l.Writes.Swap(0); n > most {
 		t.Errorf("%d writes, want at most %d", n, most)
 	}
 }
@@ -95,12 +56,12 @@ func TestAnswersToRequestsThatCameTogetherAreOneWrite(t *testing.T) {
 	l := newCountingListener(t)
 	b := newBench(t, setup{listener: l})
 	c := b.login()
-	l.writes.Store(0)
+	l.Writes.Store(0)
 	together(c, numbered(2, `{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":1}}`)...)
 	for i := range burst {
 		c.WantPublished(2+i, 1+i)
 	}
-	l.wantWrites(t, 3)
+	wantWrites(t, l, 3)
 }
 
 // The calls of a burst, their answers, and the answers to those are a write each, at
@@ -111,7 +72,7 @@ func TestCallsThatCameTogetherAreOneWrite(t *testing.T) {
 	server, caller := b.login(), b.login()
 	server.Send(`{"id":2,"action":"serve","payload":{"service":"s","procedures":["p"],"credit":100}}`)
 	server.Want(`{"id":2,"action":"serve","success":true}`)
-	l.writes.Store(0)
+	l.Writes.Store(0)
 	together(caller, numbered(2, `{"id":%d,"action":"fetch","payload":{"service":"s","procedure":"p","body":{}}}`)...)
 	for i := range burst {
 		if m, closed := server.Next(); closed != nil || !strings.Contains(m, fmt.Sprintf(`"call":%d,`, i+1)) {
@@ -119,7 +80,7 @@ func TestCallsThatCameTogetherAreOneWrite(t *testing.T) {
 		}
 		caller.Want(fmt.Sprintf(`{"id":%d,"action":"fetch","success":true}`, 2+i))
 	}
-	l.wantWrites(t, 2+3)
+	wantWrites(t, l, 2+3)
 	var answers []string
 	for i := range burst {
 		answers = append(answers, fmt.Sprintf(`{"id":%d,"action":"answer","payload":{"serve":2,"call":%d,"result":%d}}`, 3+i, i+1, i))
@@ -129,7 +90,7 @@ func TestCallsThatCameTogetherAreOneWrite(t *testing.T) {
 		server.Want(fmt.Sprintf(`{"id":%d,"action":"answer","success":true}`, 3+i))
 		caller.Want(fmt.Sprintf(`{"id":%d,"action":"fetch","result":%d,"done":true}`, 2+i, i))
 	}
-	l.wantWrites(t, 2+3)
+	wantWrites(t, l, 2+3)
 }
 
 // A request that waits for storage does not hold up the answers before it, and the

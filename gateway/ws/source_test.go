@@ -7,29 +7,13 @@ import (
 	"os"
 	"testing"
 	"time"
-)
 
-// connected returns the two ends of a connection over a socket.
-func connected(t *testing.T) (nc, peer net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if peer, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if nc, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close(); peer.Close() })
-	return nc, peer
-}
+	"seagate/internal/sockets/socketstest"
+)
 
 // A connection holds a buffer while there is something in it, and none at rest.
 func TestAConnectionAtRestHasNoReadBuffer(t *testing.T) {
-	nc, peer := connected(t)
+	nc, peer := socketstest.Pair(t)
 	var in incoming
 	s := newSource(nc, &in)
 	rest := func() error {

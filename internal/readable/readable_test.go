@@ -9,24 +9,15 @@ import (
 	"time"
 
 	"seagate/internal/readable"
+	"seagate/internal/sockets/socketstest"
 )
 
 // pair returns the raw end of a connection, and its peer.
 func pair(t *testing.T) (nc net.Conn, raw syscall.RawConn, peer net.Conn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	nc, peer = socketstest.Pair(t)
+	raw, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if peer, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if nc, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close(); peer.Close() })
-	if raw, err = nc.(syscall.Conn).SyscallConn(); err != nil {
 		t.Fatal(err)
 	}
 	return nc, raw, peer

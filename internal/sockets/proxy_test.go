@@ -29,27 +29,7 @@ func openProxied(t *testing.T, p *Pool, timeout time.Duration) (address string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted = make(chan net.Conn, 100)
-	done := make(chan struct{})
-	proxied := p.ProxyListener(l, timeout)
-	go func() {
-		defer close(done)
-		for {
-			c, err := proxied.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- c
-		}
-	}()
-	t.Cleanup(func() {
-		proxied.Close()
-		<-done
-		for len(accepted) > 0 {
-			(<-accepted).Close()
-		}
-	})
-	return l.Addr().String(), accepted
+	return l.Addr().String(), accepting(t, p.ProxyListener(l, timeout))
 }
 
 func headerOf(t *testing.T, version byte, client string) []byte {

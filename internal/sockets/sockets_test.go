@@ -24,13 +24,17 @@ func open(t *testing.T, p *Pool) (address string, accepted chan net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l.Addr().String(), accepting(t, p.Listener(l))
+}
+
+// accepting returns what a listener accepts until the test ends.
+func accepting(t *testing.T, l net.Listener) (accepted chan net.Conn) {
 	accepted = make(chan net.Conn, 100)
 	done := make(chan struct{})
-	pooled := p.Listener(l)
 	go func() {
 		defer close(done)
 		for {
-			c, err := pooled.Accept()
+			c, err := l.Accept()
 			if err != nil {
 				return
 			}
@@ -44,7 +48,7 @@ func open(t *testing.T, p *Pool) (address string, accepted chan net.Conn) {
 			(<-accepted).Close()
 		}
 	})
-	return l.Addr().String(), accepted
+	return accepted
 }
 
 // tryDial connects from one of the addresses of the loopback network.
