@@ -181,3 +181,23 @@ func TestFilesKeepToThePolicy(t *testing.T) {
 		t.Errorf("there are only %d files", len(files))
 	}
 }
+
+// CSS without light-dark(), which browsers have had since 2024 alone, needs the dark colours
+// twice: chosen, and as the system has it. They are the same.
+func TestBothDarkPalettesAreTheSame(t *testing.T) {
+	text, err := os.ReadFile("assets/css/tokens.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	palette := func(selector string) string {
+		_, block, found := strings.Cut(string(text), selector+" {")
+		block, _, closed := strings.Cut(block, "}")
+		if !found || !closed || !strings.Contains(block, "--page:") {
+			t.Fatalf("%s has no colours", selector)
+		}
+		return strings.Join(strings.Fields(block), " ")
+	}
+	if chosen, system := palette(`:root[data-theme="dark"]`), palette(`:root:not([data-theme="light"])`); chosen != system {
+		t.Errorf("chosen:\n%s\nsystem:\n%s", chosen, system)
+	}
+}
