@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	_ "embed" // of the modules
 	"encoding/base64"
+	"sync"
 )
 
 var (
@@ -24,13 +25,16 @@ type Module struct {
 	Integrity string
 }
 
-// Modules returns the modules. They import each other by relative paths.
-func Modules() []Module {
+// Modules returns the modules. They import each other by relative paths. The slice must not
+// be changed.
+func Modules() []Module { return modules() }
+
+var modules = sync.OnceValue(func() []Module {
 	return []Module{
 		module("/seagate.js", client),
 		module("/stream-sea.js", streamSea),
 	}
-}
+})
 
 func module(path string, source []byte) Module {
 	sum := sha512.Sum384(source)

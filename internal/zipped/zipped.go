@@ -7,21 +7,27 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A File is a body in both encodings in which it is sent. It is safe for concurrent use.
 type File struct {
-	plain, packed []byte
-	tag           string
+	plain  []byte
+	packed func() []byte // when it is first asked for, so that no start waits for it
+	tag    string
 }
 
 // New returns a File. tag is its entity tag without quotes; the body must not be changed.
 func New(body []byte, tag string) *File {
+	return &File{body, sync.OnceValue(func() []byte { return pack(body) }), tag}
+}
+
+func pack(body []byte) []byte {
 	var packed bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // the level exists
 	w.Write(body)                                              // writing to a bytes.Buffer does not fail
 	w.Close()
-	return &File{body, packed.Bytes(), tag}
+	return packed.Bytes()
 }
 
 // Choose returns the body for the request, and sets the headers of the answer that depend
@@ -29,7 +35,7 @@ func New(body []byte, tag string) *File {
 func (f *File) Choose(r *http.Request, answer http.Header) []byte {
 	body, tag := f.plain, f.tag
 	if Wanted(r.Header["Accept-Encoding"]) {
-		body, tag = f.packed, tag+"-gzip"
+		body, tag = f.packed(), tag+"-gzip"
 		answer.Set("Content-Encoding", "gzip")
 	}
 	answer.Add("Vary", "Accept-Encoding")
