@@ -233,9 +233,9 @@ const requestTransport = "http"
 // roles returns one entry for each stream that a subscription reads, without positions.
 func (h Held) roles() []ReadInfo {
 	if h.Merged != nil {
-		all := make([]ReadInfo, len(h.Merged.request.Streams))
+		all, ins := make([]ReadInfo, len(h.Merged.request.Streams)), h.Merged.merge.InTopics()
 		for i, stream := range h.Merged.request.Streams {
-			all[i] = ReadInfo{ID: h.ID, Stream: stream.Name, Kind: protocol.SubscriptionMerged, in: h.Merged.merge.InTopics()[i]}
+			all[i] = ReadInfo{ID: h.ID, Stream: stream.Name, Kind: protocol.SubscriptionMerged, in: ins[i]}
 		}
 		return all
 	}
