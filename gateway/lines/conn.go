@@ -31,7 +31,6 @@ type conn struct {
 	out     *outbox.Outbox
 	answers *outbox.Answers
 
-	ended  atomic.Pointer[protocol.Error] // why the server ended the connection, or nil
 	client atomic.Pointer[auth.Principal] // nil before authentication
 
 	lastRefusal atomic.Pointer[gateway.Refused]
@@ -166,12 +165,12 @@ func (c *conn) readOne() error {
 	if err != nil {
 		return err
 	}
-	if c.ended.Load() == nil {
+	if !c.out.Ending() {
 		c.out.AwaitRoom()
 	}
 	c.handling.Lock()
 	defer c.handling.Unlock()
-	if c.retired || c.ended.Load() != nil {
+	if c.retired || c.out.Ending() {
 		c.burst.Release()
 		return nil // the read deadline ends this, once the last line is on its way
 	}
@@ -207,7 +206,7 @@ func (c *conn) writeFailed(err error) {
 		return
 	}
 	reason := protocol.Errorf(protocol.CodePeerGone, "the peer has read nothing for %v", c.server.opts.StallTimeout)
-	if c.ended.CompareAndSwap(nil, reason) {
+	if first, _ := c.out.End(nil); first {
 		c.noteEnd(reason)
 	}
 	c.nc.Close()
@@ -221,11 +220,11 @@ func (c *conn) End(reason *protocol.Error) {
 
 // end is End with what the last line says besides. It returns whether the peer is told.
 func (c *conn) end(e msgstream.Event) (told bool) {
-	if !c.ended.CompareAndSwap(nil, e.Error) {
+	e.Action = msgstream.ActionError
+	first, told := c.out.End(c.line(e))
+	if !first {
 		return false
 	}
-	e.Action = msgstream.ActionError
-	told = c.out.SendLast(c.line(e))
 	c.nc.SetReadDeadline(longAgo) // the reader closes the connection
 	c.noteEnd(e.Error)
 	return told

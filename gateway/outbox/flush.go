@@ -161,16 +161,18 @@ func (o *Outbox) breakLocked() {
 	o.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// Close lets the last frames reach the peer, for at most d, and closes the
+// Close sends nothing more. It lets the last frames reach the peer, for at most d, and closes the
 // socket. A socket that is closed while it has unread bytes resets the
 // connection, and a reset discards what the peer has not read yet. So Close
-// then waits up to d again for the peer to close first. It does not wait if
-// peerDone is true, or if the peer did not read the queued frames in time.
+// then waits up to d again for the peer to close first, and ignores what still
+// comes: a client that publishes without waiting sends until it has read the last
+// frame. Close does not wait if peerDone is true, or if the peer did not read the
+// queued frames in time.
 func (o *Outbox) Close(d time.Duration, peerDone bool) {
 	half, ok := o.conn.(interface{ CloseWrite() error })
 	if o.awaitFlush(d) && ok && !peerDone && half.CloseWrite() == nil {
 		o.conn.SetReadDeadline(time.Now().Add(d))
-		io.Copy(io.Discard, io.LimitReader(o.conn, discardedBytes))
+		io.Copy(io.Discard, o.conn)
 	}
 	o.conn.Close()
 	o.mu.Lock()
@@ -178,15 +180,12 @@ func (o *Outbox) Close(d time.Duration, peerDone bool) {
 	o.breakLocked()
 }
 
-// discardedBytes bounds what is read and ignored of a peer that goes on
-// sending.
-const discardedBytes = 1 << 20
-
-// awaitFlush waits until the queue is written, for at most d, and reports whether it
-// was.
+// awaitFlush ends the outbox and waits until the queue is written, for at most d. It
+// reports whether it was.
 func (o *Outbox) awaitFlush(d time.Duration) bool {
 	o.mu.Lock()
 	o.writeHeldLocked()
+	o.ended = true
 	if !o.flushing {
 		o.mu.Unlock()
 		return true

@@ -56,8 +56,9 @@ type Outbox struct {
 	account   Account       // of SendHeld; nil before its first frame
 	held      int           // bytes that account counts, at most those that are queued
 
-	busy  atomic.Bool  // see SetBusy
-	heard atomic.Int64 // see Heard; Unix nanoseconds
+	ending atomic.Bool  // End was called; set with mu held
+	busy   atomic.Bool  // see SetBusy
+	heard  atomic.Int64 // see Heard; Unix nanoseconds
 }
 
 // New returns the outbox of a connection, which nobody else may write to.
@@ -137,6 +138,10 @@ func (o *Outbox) SendConfirmed(frame []byte) (tag uint64, sent bool) {
 func (o *Outbox) SendLast(frame []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.sendLastLocked(frame)
+}
+
+func (o *Outbox) sendLastLocked(frame []byte) bool {
 	if o.ended {
 		return false
 	}
@@ -146,6 +151,23 @@ func (o *Outbox) SendLast(frame []byte) bool {
 	o.shorter.Broadcast()
 	return true
 }
+
+// End ends the connection: the last frame tells the peer why. Without a frame the peer is
+// told nothing. Only the first call has an effect; first says whether this one was it.
+// told is false if nothing could be sent any more.
+func (o *Outbox) End(last []byte) (first, told bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ending.Load() {
+		return false, false
+	}
+	told = o.sendLastLocked(last) && len(last) > 0
+	o.ending.Store(true)
+	return true, told
+}
+
+// Ending reports whether End was called. The last frame has been sent or queued then.
+func (o *Outbox) Ending() bool { return o.ending.Load() }
 
 // SendIfRoom is Send for a frame that is not worth queueing for a peer that
 // does not read. It returns false if it dropped the frame, because more than

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -132,6 +133,38 @@ func TestAReaderThatWaitsForItsPeerNoticesTheEnd(t *testing.T) {
 			o.conn.Close()
 		}
 	})
+}
+
+// Past bug: a reader closed the connection when it was to end and the last frame had not
+// been sent yet, so the peer was not told why.
+func TestTheLastFrameComesBeforeTheEnd(t *testing.T) {
+	for range 200 {
+		o, peer, _ := overTCP(t)
+		var closing sync.WaitGroup
+		closing.Go(func() {
+			for !o.Ending() {
+				runtime.Gosched()
+			}
+			o.Close(time.Second, true)
+		})
+		if first, told := o.End([]byte("last")); !first || !told {
+			t.Errorf("first %v, told %v", first, told)
+		}
+		wantRead(t, peer, "last")
+		closing.Wait()
+	}
+}
+
+// A connection that its reader closes already is not told why it ends, nor one twice.
+func TestEndOfAnOutboxThatHasEnded(t *testing.T) {
+	o, _, _ := overTCP(t)
+	o.Close(time.Second, true)
+	if first, told := o.End([]byte("last")); !first || told {
+		t.Errorf("after Close: first %v, told %v", first, told)
+	}
+	if first, told := o.End([]byte("last")); first || told {
+		t.Errorf("the second time: first %v, told %v", first, told)
+	}
 }
 
 // Past bug: the kernel took megabytes for a slow peer. The ping waited behind them for

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"seagate/gateway/outbox"
@@ -33,8 +32,6 @@ type conn struct {
 	out     *outbox.Outbox
 	session *session.Session
 	entered bool // counts in Server.authenticated; guarded by Server.mu
-
-	ended atomic.Pointer[protocol.Error] // why the server ended the connection, or nil
 
 	handling sync.Mutex // held while the session handles a message
 	retired  bool       // guarded by handling: messages are ignored from now on
@@ -96,7 +93,7 @@ func (c *conn) read() (peerDone, atRest bool) {
 			return false, true
 		}
 	}
-	timedOut := c.ended.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded)
+	timedOut := c.out.Ending() && errors.Is(err, os.ErrDeadlineExceeded)
 	c.endAfter(err)
 	return errors.Is(err, errPeerClosed) || timedOut, false
 }
@@ -161,11 +158,11 @@ func (c *conn) handleFrame(f frame, now time.Time) error {
 }
 
 func (c *conn) handleMessage(message []byte) error {
-	if c.ended.Load() == nil && c.session.State() != session.Refused && c.out.IsBehind() {
+	if !c.out.Ending() && c.session.State() != session.Refused && c.out.IsBehind() {
 		c.session.Flush() // what is kept back for other connections does not wait for this client
 		c.out.AwaitRoom()
 	}
-	if c.ended.Load() != nil {
+	if c.out.Ending() {
 		return errEnded
 	}
 	return c.handle(message)
@@ -259,7 +256,7 @@ func (c *conn) setReadDeadline(d time.Duration) {
 		deadline = time.Now().Add(d)
 	}
 	c.nc.SetReadDeadline(deadline)
-	if c.ended.Load() != nil || c.out.Ended() {
+	if c.out.Ending() || c.out.Ended() {
 		c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	}
 }
@@ -308,10 +305,10 @@ func (c *conn) End(reason *protocol.Error) (told bool) {
 
 // end is End with a close code.
 func (c *conn) end(code int, reason *protocol.Error) (told bool) {
-	if !c.ended.CompareAndSwap(nil, reason) {
+	first, told := c.out.End(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
+	if !first {
 		return false
 	}
-	told = c.out.SendLast(closeFrame(code, fmt.Sprintf("%s: %s", reason.Code, reason.Message)))
 	c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
 	c.wake() // somebody has to wait for the peer's close frame
 	c.noteEnd(reason)
@@ -337,7 +334,7 @@ const (
 
 // drop closes the network connection of a peer that is gone.
 func (c *conn) drop(reason *protocol.Error) {
-	if c.ended.CompareAndSwap(nil, reason) {
+	if first, _ := c.out.End(nil); first {
 		c.noteEnd(reason)
 	}
 	c.close()

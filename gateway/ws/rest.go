@@ -59,7 +59,7 @@ func (r *resting) put(c *conn) bool {
 	c.rest.asleep.Store(true)
 	err := r.sockets().Watch(c.source.raw, c.id, first)
 	// Whoever has ended the connection before it was asleep has woken nobody.
-	if err == nil && c.ended.Load() == nil && !c.out.Ended() {
+	if err == nil && !c.out.Ending() && !c.out.Ended() {
 		return true
 	}
 	if !c.rest.asleep.CompareAndSwap(true, false) {
@@ -105,7 +105,7 @@ func (c *conn) wake() {
 // mayRest reports whether the connection waits for nothing but its client.
 func (c *conn) mayRest() bool {
 	return c.source.raw != nil && c.server.resting.sockets() != nil && !c.rest.never.Load() && !c.in.unfinished() &&
-		c.session.State() == session.Authenticated && c.ended.Load() == nil && !c.out.Ended()
+		c.session.State() == session.Authenticated && !c.out.Ending() && !c.out.Ended()
 }
 
 // readOrRest waits for bytes and handles the frames that they complete. If nothing comes
