@@ -283,10 +283,14 @@ func (d *Directory) rewrite(ctx context.Context, jailUID, id string, edit func(*
 				return err
 			}
 			record := last.record.withoutEnded()
+			d.displacing = nil
 			if err := edit(&record); err != nil {
 				return err
 			}
 			c, err = d.save(ctx, last.jail, id, record, storage.IfRevision(last.revision))
+			if err == nil {
+				return d.displace(ctx)
+			}
 			if !errors.Is(err, storage.ErrConflict) || attempt == writeAttempts {
 				return err
 			}

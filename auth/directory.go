@@ -104,7 +104,10 @@ type directory struct {
 	revoked   []Revocation // by the change that runs, to be announced after it
 	listeners []func(Revocation)
 	missing   atomic.Pointer[func(JWKSource)]
-	displaced atomic.Pointer[func(jailID, clientID string)]
+
+	displacing  []*keyCredential // by the change that runs, once it is durable
+	displaced   []Displacement   // by the change that runs, to be announced after it
+	onDisplaced atomic.Pointer[func(Displacement)]
 
 	addressFailures *attempts
 	clientFailures  *attempts
@@ -191,9 +194,9 @@ func (d *Directory) OnRevoke(f func(Revocation)) {
 // wait.
 func (d *Directory) OnMissingKey(f func(JWKSource)) { d.missing.Store(&f) }
 
-// OnDisplaced registers f, which is called with the client that has lost a key, which it had not proven, to
-// a client of another jail that has. f must make no change.
-func (d *Directory) OnDisplaced(f func(jailID, clientID string)) { d.displaced.Store(&f) }
+// OnDisplaced registers f, which is called for each Displacement once it is durable, before the
+// change's method returns.
+func (d *Directory) OnDisplaced(f func(Displacement)) { d.onDisplaced.Store(&f) }
 
 func (d *Directory) missKey(clientID string) {
 	f := d.missing.Load()
@@ -208,16 +211,21 @@ func (d *Directory) missKey(clientID string) {
 // change calls do while no other change runs, then announces what do revoked, and waits for what
 // is being made with that. It gives up if ctx ends before the other change does.
 func (d *Directory) change(ctx context.Context, do func() error) error {
-	revoked, ended, err := d.changeAlone(ctx, do)
+	did, err := d.changeAlone(ctx, do)
 	d.mu.RLock()
 	listeners := slices.Clone(d.listeners)
 	d.mu.RUnlock()
-	for _, r := range revoked {
+	for _, r := range did.revoked {
 		for _, f := range listeners {
 			f(r)
 		}
 	}
-	for _, c := range ended {
+	if f := d.onDisplaced.Load(); f != nil {
+		for _, lost := range did.displaced {
+			(*f)(lost)
+		}
+	}
+	for _, c := range did.ended {
 		if unsettled := c.inFlight.settle(ctx); unsettled != nil && err == nil {
 			err = fmt.Errorf("waiting for what a revoked credential was making: %w", unsettled)
 		}
@@ -225,22 +233,29 @@ func (d *Directory) change(ctx context.Context, do func() error) error {
 	return err
 }
 
-func (d *Directory) changeAlone(ctx context.Context, do func() error) (revoked []Revocation, ended []*credential, err error) {
+// A consequence is what a change has done to others, also if it failed in the end.
+type consequence struct {
+	revoked   []Revocation
+	ended     []*credential
+	displaced []Displacement
+}
+
+func (d *Directory) changeAlone(ctx context.Context, do func() error) (did consequence, err error) {
 	jail := "" // the process itself
 	if d.by != nil {
 		jail = d.by.JailUID
 	}
 	if err := d.changing.Take(ctx, jail); err != nil {
-		return nil, nil, err
+		return did, err
 	}
 	defer d.changing.Give()
 	if err := d.allowed(); err != nil {
-		return nil, nil, err
+		return did, err
 	}
 	err = do()
-	revoked, d.revoked = d.revoked, nil
-	ended, d.ended = d.ended, nil
-	return revoked, ended, err
+	did = consequence{d.revoked, d.ended, d.displaced}
+	d.revoked, d.ended, d.displaced, d.displacing = nil, nil, nil, nil
+	return did, err
 }
 
 // adoptClient makes next the client with the id, or deletes the client if next is nil, and notes

@@ -215,7 +215,7 @@ func (p *importPlan) planClient(at string, in ImportedJail, given ImportedClient
 }
 
 // An edit changes one part of a client's record.
-type edit func(context.Context, *clientRecord) error
+type edit func(*clientRecord) error
 
 // differences returns how the client has to change. last is nil for a new one.
 func (p *importPlan) differences(at, jailID string, given ImportedClient, last *client) (edits []edit) {
@@ -228,21 +228,21 @@ func (p *importPlan) differences(at, jailID string, given ImportedClient, last *
 		edits = append(edits, do)
 	}
 	if given.Description != "" && (last == nil || last.record.Description != given.Description) {
-		differs("description", func(_ context.Context, r *clientRecord) error { r.Description = given.Description; return nil })
+		differs("description", func(r *clientRecord) error { r.Description = given.Description; return nil })
 	}
 	if given.Secret.IsSet() && p.checkSecret(at+".secret", jailID, given) {
 		revealed := given.Secret.Reveal()
 		if last == nil || !d.hasSecret(last, revealed) {
 			record := p.recordSecret(at+".secret", given.ID, revealed, last)
-			differs("secret", func(_ context.Context, r *clientRecord) error { r.Secret, r.Old = record, nil; return nil })
+			differs("secret", func(r *clientRecord) error { r.Secret, r.Old = record, nil; return nil })
 		}
 	}
 	if given.PublicKey != "" && p.checkKey(at+".jwtPublicKey", given, last) {
-		differs("jwtPublicKey", func(ctx context.Context, r *clientRecord) error {
+		differs("jwtPublicKey", func(r *clientRecord) error {
 			// Who imports answers for all jails, so the key counts as proven. There is no jail yet
 			// to name, and nothing that a proof would add.
 			key := NewKey{PEM: given.PublicKey, proven: true}
-			return d.setKeys(ctx, r, owner{clientID: given.ID}, []NewKey{key}, 0)
+			return d.setKeys(r, owner{clientID: given.ID}, []NewKey{key}, 0)
 		})
 	}
 	return edits
@@ -363,8 +363,9 @@ func (d *Directory) importClient(ctx context.Context, in ImportedJail, id string
 			record, cond = last.record, storage.IfRevision(last.revision)
 		}
 	}
+	d.displacing = nil
 	for _, do := range edits {
-		if err := do(ctx, &record); err != nil {
+		if err := do(&record); err != nil {
 			return err
 		}
 	}
@@ -374,5 +375,8 @@ func (d *Directory) importClient(ctx context.Context, in ImportedJail, id string
 	} else {
 		_, err = d.save(ctx, j, id, record, cond)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.displace(ctx)
 }

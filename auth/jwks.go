@@ -35,11 +35,13 @@ type jwk struct {
 	E   string         `json:"e"`
 	D   jsontext.Value `json:"d"`
 	K   jsontext.Value `json:"k"`
+
+	Proof jsontext.Value `json:"proof"` // ours: see NewKey.Proof
 }
 
 // ParseJWKS reads a JWK set (RFC 7517 §5): the RSA keys that verify RS512 signatures. It skips keys of
-// other kinds, as it must, and says of each why. Errors wrap ErrInvalidKey: no key is usable, one that
-// should be is not, or one is private.
+// other kinds, as it must, and says of each why. A key may have a member proof: see NewKey.Proof. Errors
+// wrap ErrInvalidKey: no key is usable, one that should be is not, or one is private.
 func ParseJWKS(text []byte) (keys []NewKey, skipped []string, err error) {
 	if len(text) > MaxJWKS {
 		return nil, nil, fmt.Errorf("%w: the JWK set is longer than %d bytes", ErrInvalidKey, MaxJWKS)
@@ -114,7 +116,7 @@ func (k *jwk) read() (NewKey, error) {
 		return NewKey{}, err
 	}
 	text, err := publicPEM(key)
-	return NewKey{PEM: text, KID: k.Kid}, err
+	return NewKey{PEM: text, KID: k.Kid, Proof: textOf(k.Proof)}, err
 }
 
 func publicPEM(key *rsa.PublicKey) (string, error) {
@@ -148,7 +150,7 @@ func (d *Directory) SetKeysURL(ctx context.Context, jailUID, id, url string, kee
 		if d.jwksOf(jailUID) >= MaxJWKSPerJail {
 			return ErrTooManyJWKS
 		}
-		if err := d.setKeys(ctx, r, owner{jailUID, id}, nil, keep); err != nil {
+		if err := d.setKeys(r, owner{jailUID, id}, nil, keep); err != nil {
 			return err
 		}
 		r.JWKS = &jwksRecord{url}
@@ -156,22 +158,32 @@ func (d *Directory) SetKeysURL(ctx context.Context, jailUID, id, url string, kee
 	})
 }
 
+// Adopted counts the keys of a set that do not verify all tokens.
+type Adopted struct {
+	Inert   int // another jail has the key: see Key.NeedsJailID
+	Refused int // there are MaxKeysPerID keys of the client id
+}
+
 // AdoptKeys makes the keys, which came from the source, those of its client, and revokes the tokens of
 // those that are not there any more. It does nothing if the client has got its keys from elsewhere
-// meanwhile. Keys that another client of the same id holds are left out; refused says how many.
-func (d *Directory) AdoptKeys(ctx context.Context, source JWKSource, keys []NewKey) (refused int, err error) {
+// meanwhile. Proofs in the set are ignored, because they would get old there.
+func (d *Directory) AdoptKeys(ctx context.Context, source JWKSource, keys []NewKey) (adopted Adopted, err error) {
 	_, err = d.rewrite(ctx, source.JailUID, source.ClientID, func(r *clientRecord) error {
 		if r.UID != source.ClientUID || r.JWKS == nil || r.JWKS.URL != source.URL {
 			return errNothingToAdopt
 		}
 		next := slices.Clone(r.Keys)
 		next = slices.DeleteFunc(next, func(k keyRecord) bool { return k.Until.IsZero() })
-		refused = 0
+		adopted = Adopted{}
 		for _, k := range keys {
-			record, err := d.newKeyRecord(ctx, r, owner{source.JailUID, source.ClientID}, k, next)
+			k.fetched, k.Proof = true, ""
+			record, err := d.newKeyRecord(r, owner{source.JailUID, source.ClientID}, k, next)
 			if err != nil {
-				refused++
+				adopted.Refused++
 				continue
+			}
+			if record.Inert {
+				adopted.Inert++
 			}
 			next = append(slices.DeleteFunc(next, record.replaces), record)
 		}
@@ -184,7 +196,7 @@ func (d *Directory) AdoptKeys(ctx context.Context, source JWKSource, keys []NewK
 	if err == errNothingToAdopt {
 		err = nil
 	}
-	return refused, err
+	return adopted, err
 }
 
 var errNothingToAdopt = errors.New("auth: the keys are adopted already, or not wanted")

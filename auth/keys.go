@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,7 +22,8 @@ type NewKey struct {
 	// client of the same id in another jail holds the key.
 	Proof string
 
-	proven bool // whatever Proof is
+	proven  bool // whatever Proof is
+	fetched bool // it came from a URL: it waits as an inert key while another jail has it
 }
 
 // A Key describes a public key of a client.
@@ -34,7 +36,8 @@ type Key struct {
 	// Proven is true if who registered the key has proven to have its private half.
 	Proven bool
 	// NeedsJailID is true if a client of the same id in another jail holds the key too, and had it
-	// first. The key then verifies only tokens whose claim jailId names its jail.
+	// first. The key then verifies only tokens whose claim jailId names its jail. One that came from
+	// a URL loses that once the other client has the key no longer.
 	NeedsJailID bool
 }
 
@@ -95,16 +98,16 @@ func (d *Directory) SetKeys(ctx context.Context, jailUID, id string, keys []NewK
 		return Client{}, err
 	}
 	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
-		return d.setKeys(ctx, r, owner{jailUID, id}, keys, keep)
+		return d.setKeys(r, owner{jailUID, id}, keys, keep)
 	})
 }
 
 // setKeys makes the keys those of the record. The others end after the time keep.
-func (d *Directory) setKeys(ctx context.Context, r *clientRecord, of owner, keys []NewKey, keep time.Duration) error {
+func (d *Directory) setKeys(r *clientRecord, of owner, keys []NewKey, keep time.Duration) error {
 	r.JWKS = nil
 	var next, kept []keyRecord
 	for _, k := range keys {
-		record, err := d.newKeyRecord(ctx, r, of, k, next)
+		record, err := d.newKeyRecord(r, of, k, next)
 		if err != nil {
 			return err
 		}
@@ -127,7 +130,7 @@ func (d *Directory) AddKey(ctx context.Context, jailUID, id string, key NewKey) 
 	}
 	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
 		others := slices.Clone(r.Keys)
-		added, err := d.newKeyRecord(ctx, r, owner{jailUID, id}, key, nil)
+		added, err := d.newKeyRecord(r, owner{jailUID, id}, key, nil)
 		if err != nil {
 			return err
 		}
@@ -212,16 +215,18 @@ func checkKeyCount(keys []keyRecord) error {
 type owner struct{ jailUID, clientID string }
 
 // newKeyRecord returns the record of a key that a client, whose record r is, is to have; more are those
-// that it is to have besides. It depends on the keys of the other clients with the id, and displaces
-// those who hold the key without having proven it if this one has. Only a change calls it.
-func (d *Directory) newKeyRecord(ctx context.Context, r *clientRecord, of owner, key NewKey, more []keyRecord) (keyRecord, error) {
+// that it is to have besides. It depends on the keys of the other clients with the id. Those who hold
+// the key without having proven it, if this one has, are added to displacing. Only a change calls it.
+func (d *Directory) newKeyRecord(r *clientRecord, of owner, key NewKey, more []keyRecord) (keyRecord, error) {
 	public, err := parsePublicKey(key.PEM)
 	if err != nil {
 		return keyRecord{}, err
 	}
 	record := keyRecord{PEM: key.PEM, KID: key.KID, Proven: key.proven || r.hasProven(public)}
-	if known := r.keyWithID(record.id()); known != nil && key.Proof == "" && known.Until.IsZero() && known.PEM == key.PEM {
-		return *known, nil // it is registered already
+	known := r.keyWithID(record.id())
+	registered := known != nil && key.Proof == "" && known.Until.IsZero() && known.PEM == key.PEM
+	if registered && !known.Proven && !(key.fetched && known.Inert) {
+		return *known, nil
 	}
 	if key.Proof != "" {
 		if err := checkProof(key.Proof, public, d.uids[of.jailUID].id, of.clientID); err != nil {
@@ -240,20 +245,18 @@ func (d *Directory) newKeyRecord(ctx context.Context, r *clientRecord, of owner,
 		case !k.public.Equal(public):
 		case record.Proven && !k.proven.Load():
 			displaced = append(displaced, k)
-		case !record.Proven:
+		case !record.Proven && !key.fetched:
 			return keyRecord{}, ErrKeyTaken
 		default:
 			record.Inert = true
 		}
 	}
-	if others-len(displaced) >= MaxKeysPerID && !record.Inert {
+	if registered && known.Proven { // an attempt before may have displaced nobody
+		record = *known
+	} else if others-len(displaced) >= MaxKeysPerID && !record.Inert {
 		return keyRecord{}, ErrTooManyKeys
 	}
-	for _, k := range displaced {
-		if err := d.displace(ctx, k); err != nil {
-			return keyRecord{}, err
-		}
-	}
+	d.displacing = append(d.displacing, displaced...)
 	return record, nil
 }
 
@@ -274,21 +277,52 @@ func (r *clientRecord) hasProven(public *rsa.PublicKey) bool {
 	})
 }
 
-// displace takes a key from a client that has not proven it. Somebody else has.
-func (d *Directory) displace(ctx context.Context, key *keyCredential) error {
-	j := d.uids[key.principal.JailUID]
-	c := j.clients[key.principal.ClientID]
-	record := c.record.withoutEnded()
-	record.Keys = slices.DeleteFunc(record.Keys, func(k keyRecord) bool {
-		public, err := parsePublicKey(k.PEM)
-		return err == nil && public.Equal(key.public)
-	})
-	_, err := d.save(ctx, j, c.id, record, storage.IfRevision(c.revision))
-	if err != nil {
-		return err
-	}
-	if f := d.displaced.Load(); f != nil {
-		(*f)(key.principal.JailID, key.principal.ClientID)
+// A Displacement is the loss of a key that a client had not proven, to a client of the same id in
+// another jail that has.
+type Displacement struct {
+	JailID, ClientID string // who has lost it
+	KeyID            string
+	PEM              string
+	By               *Principal // who has registered it; nil for the process itself
+}
+
+// displace takes the keys of displacing from their clients. The caller has made the change durable that
+// gives them to somebody who has proven them; so a change that is refused displaces nobody. If displace
+// fails, tokens enter the jail of who has proven the key all the same (see mayVerify), and who
+// registers it again displaces the others.
+func (d *Directory) displace(ctx context.Context) error {
+	keys := d.displacing
+	d.displacing = nil
+	for _, key := range keys {
+		if err := d.displaceKey(ctx, key); err != nil {
+			return fmt.Errorf("the key is registered; taking it from who had not proven it: %w", err)
+		}
 	}
 	return nil
+}
+
+func (d *Directory) displaceKey(ctx context.Context, key *keyCredential) error {
+	for attempt := 1; ; attempt++ {
+		c, err := d.client(key.principal.JailUID, key.principal.ClientID)
+		if err != nil || !c.holds(key) {
+			return nil // a conflict has shown that it is gone
+		}
+		record := c.record.withoutEnded()
+		lost := Displacement{JailID: c.jail.id, ClientID: c.id, KeyID: key.id(), By: d.by}
+		record.Keys = slices.DeleteFunc(record.Keys, func(k keyRecord) bool {
+			public, err := parsePublicKey(k.PEM)
+			if err != nil || !public.Equal(key.public) {
+				return false
+			}
+			lost.PEM = k.PEM
+			return true
+		})
+		_, err = d.save(ctx, c.jail, c.id, record, storage.IfRevision(c.revision))
+		if err == nil {
+			d.displaced = append(d.displaced, lost)
+		}
+		if !errors.Is(err, storage.ErrConflict) || attempt == writeAttempts {
+			return err
+		}
+	}
 }

@@ -45,7 +45,7 @@ func TestAProvenKeyDisplacesAnUnprovenHolder(t *testing.T) {
 	d := open(t, engine, unlimited)
 	victim, thief := twins(t, d)
 	var displaced []string
-	d.OnDisplaced(func(jailID, clientID string) { displaced = append(displaced, jailID+"/"+clientID) })
+	d.OnDisplaced(func(lost auth.Displacement) { displaced = append(displaced, lost.JailID+"/"+lost.ClientID) })
 	if err := register(t, d, thief, 0, false); err != nil {
 		t.Fatal(err)
 	}
@@ -174,4 +174,68 @@ func FuzzProof(f *testing.F) {
 			t.Fatalf("%q: %v", proof, err)
 		}
 	})
+}
+
+// A change that is refused displaces nobody: another of its keys is taken, there are too many, or the
+// change cannot be stored.
+func TestARefusedChangeDisplacesNobody(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	victim, thief := twins(t, d)
+	setKeys(t, d, thief.UID, 0, auth.NewKey{PEM: pemOf(0)}, auth.NewKey{PEM: pemOf(1)})
+	proven := auth.NewKey{PEM: pemOf(0), Proof: proofOf(t, 0, "victim", "backend")}
+	held := func(d *auth.Directory) int {
+		c, err := d.Client(thief.UID, "backend")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(c.Keys)
+	}
+
+	_, err := d.SetKeys(t.Context(), victim.UID, "backend", []auth.NewKey{proven, {PEM: pemOf(1)}}, 0)
+	wantErr(t, err, auth.ErrKeyTaken)
+	var full []auth.NewKey
+	for i := range auth.MaxKeysPerClient {
+		full = append(full, auth.NewKey{PEM: pemOf(2), KID: fmt.Sprint(i)})
+	}
+	setKeys(t, d, victim.UID, 0, full...)
+	_, err = d.AddKey(t.Context(), victim.UID, "backend", proven)
+	wantErr(t, err, auth.ErrTooManyKeys)
+	store := failingAt(engine, 1, false)
+	broken := open(t, store, unlimited)
+	_, err = broken.SetKeys(t.Context(), victim.UID, "backend", []auth.NewKey{proven}, 0)
+	wantErr(t, err, errDisk)
+	for _, d := range []*auth.Directory{d, broken, open(t, engine, unlimited)} {
+		if n := held(d); n != 2 {
+			t.Fatalf("the holder has %d keys of 2", n)
+		}
+	}
+}
+
+// If taking a key from its holder fails, its tokens enter the jail of who has proven it all the same,
+// and registering it again, even without a proof, takes it.
+func TestADisplacementThatFailedIsMadeUpFor(t *testing.T) {
+	engine := newEngine()
+	d := open(t, engine, unlimited)
+	victim, thief := twins(t, d)
+	if err := register(t, d, thief, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	store := failingAt(engine, 2, false)
+	d = open(t, store, unlimited)
+	wantErr(t, register(t, d, victim, 0, true), errDisk)
+	store.heal()
+	for _, d := range []*auth.Directory{d, open(t, engine, unlimited)} {
+		if p := mustToken(t, d, "backend", goodToken(0)); p.JailID != "victim" {
+			t.Fatalf("entered %s", p.JailID)
+		}
+	}
+	var displaced []string
+	d.OnDisplaced(func(lost auth.Displacement) { displaced = append(displaced, lost.JailID+"/"+lost.ClientID) })
+	if err := register(t, d, victim, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := d.Client(thief.UID, "backend"); len(c.Keys) != 0 || fmt.Sprint(displaced) != "[thief/backend]" {
+		t.Fatalf("the holder has %+v, displaced %v", c.Keys, displaced)
+	}
 }

@@ -119,7 +119,8 @@ func checkHeader(raw []byte, typ string) (kid string, err error) {
 // mayVerify returns the keys that may verify a token which names the jail and the key. If jailID is "",
 // those are of any jail, apart from the inert ones. If a client has a key of that kid, it is that key
 // alone, and otherwise the client's keys without a kid; if kid is "", all of its keys. What one jail
-// registers does not matter for the keys of another.
+// registers does not matter for the keys of another. Keys that are proven come first: two clients may
+// have the same one until displace is done.
 func mayVerify(keys []*keyCredential, jailID, kid string) []*keyCredential {
 	named := map[string]bool{} // uids of clients that have a key of the kid
 	if kid != "" {
@@ -129,30 +130,34 @@ func mayVerify(keys []*keyCredential, jailID, kid string) []*keyCredential {
 			}
 		}
 	}
-	var some []*keyCredential
+	var proven, others []*keyCredential
 	for _, k := range keys {
 		inJail := jailID == "" && !k.inert || k.principal.JailID == jailID
 		byName := kid == "" || k.kid == kid || k.kid == "" && !named[k.principal.ClientUID]
-		if inJail && byName && !k.hasEnded() {
-			some = append(some, k)
+		switch {
+		case !inJail || !byName || k.hasEnded():
+		case k.proven.Load():
+			proven = append(proven, k)
+		default:
+			others = append(others, k)
 		}
 	}
-	return some
+	return append(proven, others...)
 }
 
-// verifyingKey returns the candidate that verifies the token, or the first one if none does. The
+// verifyingKey returns the first candidate that verifies the token, or the last one if none does. The
 // library verifies the token with it afterwards, so a single candidate is verified once.
 func verifyingKey(t *jwt.Token, candidates []*keyCredential) *keyCredential {
 	if len(candidates) == 0 {
 		return nil
 	}
-	signed := t.Raw[:strings.LastIndexByte(t.Raw, '.')]
-	for _, k := range candidates[1:] {
+	signed, last := t.Raw[:strings.LastIndexByte(t.Raw, '.')], len(candidates)-1
+	for _, k := range candidates[:last] {
 		if t.Method.Verify(signed, t.Signature, k.public) == nil {
 			return k
 		}
 	}
-	return candidates[0]
+	return candidates[last]
 }
 
 // tokenRefusal returns the refusal for an error of the JWT library. There may be keys of the client, and

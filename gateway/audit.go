@@ -204,6 +204,15 @@ func (g *Gateway) noteChange(p *auth.Principal, what, subject string, more ...au
 	g.auditor.write(e)
 }
 
+// noteOwn is noteChange for what the gateway does by itself.
+func (g *Gateway) noteOwn(what, subject string, c auditDetail) {
+	if g.settings.Audit.Enabled {
+		g.auditor.write(protocol.AuditEntry{
+			Action: what, Result: protocol.AuditOK, By: "gateway", Subject: subject, Before: told(c.before), After: told(c.after),
+		})
+	}
+}
+
 func (g *Gateway) logChange(p *auth.Principal, what, subject string) {
 	g.Log.Info(what, "jail", p.JailID, "client", p.ClientID, "address", p.Address, "subject", subject)
 }
@@ -242,9 +251,7 @@ func (g *Gateway) AuditStart(version string) {
 // AuditSettings notes in the audit stream that the gateway has read its configuration again.
 // changed are the keys whose values are others now.
 func (g *Gateway) AuditSettings(changed []string) {
-	if g.settings.Audit.Enabled {
-		g.auditor.write(protocol.AuditEntry{Action: "configuration read", Result: protocol.AuditOK, By: "gateway", After: told(changed)})
-	}
+	g.noteOwn("configuration read", "", auditDetail{after: changed})
 }
 
 func entryOf(p *auth.Principal, what, subject string) protocol.AuditEntry {

@@ -111,10 +111,18 @@ func (g *Gateway) SetPublicKey(ctx context.Context, p *auth.Principal, id, pem s
 	return client, nil
 }
 
-// keyDisplaced logs that a client has lost a key.
-func (g *Gateway) keyDisplaced(jailID, clientID string) {
-	g.Log.Warn("public key displaced", "jail", jailID, "subject", clientID,
+// keyDisplaced notes that a client has lost a key.
+func (g *Gateway) keyDisplaced(lost auth.Displacement) {
+	const what = "public key displaced"
+	g.Log.Warn(what, "jail", lost.JailID, "subject", lost.ClientID, "key", lost.KeyID,
 		"advice", "a client of this id in another jail has proven that the private half of the key is its own")
+	subject := lost.JailID + "/" + lost.ClientID
+	before := auditDetail{before: map[string]string{"id": lost.KeyID, "sha256": fingerprint(lost.PEM)}}
+	if lost.By == nil {
+		g.noteOwn(what, subject, before)
+		return
+	}
+	g.noteChange(lost.By, what, subject, before)
 }
 
 // fingerprint tells keys apart, "" for none.

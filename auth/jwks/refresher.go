@@ -236,14 +236,15 @@ func (r *Refresher) recent(url string) []auth.NewKey {
 
 func (r *Refresher) adopt(ctx context.Context, sources []auth.JWKSource, keys []auth.NewKey) (err error) {
 	for _, source := range sources {
-		refused, failed := r.options.Directory.AdoptKeys(ctx, source, keys)
+		adopted, failed := r.options.Directory.AdoptKeys(ctx, source, keys)
 		switch {
 		case errors.Is(failed, auth.ErrClientNotFound), errors.Is(failed, auth.ErrJailNotFound): // deleted meanwhile
 		case failed != nil:
 			err = failed
-		case refused > 0:
-			r.options.Log.Warn("keys of a JWK set are held by a client of the same id in another jail and are not used",
-				"jail", source.JailID, "client", source.ClientID, "keys", refused)
+		case adopted != auth.Adopted{}:
+			r.options.Log.Warn("keys of a JWK set do not verify all tokens: a client of the same id in another jail has them, "+
+				"so only tokens with jailId are verified; or too many clients of the id have keys",
+				"jail", source.JailID, "client", source.ClientID, "inert", adopted.Inert, "refused", adopted.Refused)
 		}
 	}
 	return err

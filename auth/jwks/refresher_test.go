@@ -312,3 +312,47 @@ func TestKeysFromAFile(t *testing.T) {
 	use("file:set.json")
 	await(t, "the key", func() bool { return accepts(t, d, tokenOf(t, key, "1")) })
 }
+
+// Two jails whose clients of the same id have their keys at the same URL: tokens that name the second
+// jail enter it, others the first one, and all the second one once the first has the key no longer.
+func TestASetOfTwoJails(t *testing.T) {
+	key := newKey(t)
+	h := newHost(t, setOf(1, key))
+	d, a := directory(t)
+	b, _, err := d.CreateJail(t.Context(), "b", "", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := h.options(t, d)
+	o.Interval = 10 * time.Millisecond
+	r := start(t, o)
+	for _, jail := range []auth.Jail{a, b} {
+		if _, err := d.SetKeysURL(t.Context(), jail.UID, "c", h.URL, 0); err != nil {
+			t.Fatal(err)
+		}
+		r.Look()
+		await(t, "a key in "+jail.ID, func() bool { c, _ := d.Client(jail.UID, "c"); return len(c.Keys) == 1 })
+	}
+	if c, _ := d.Client(b.UID, "c"); !c.Keys[0].NeedsJailID {
+		t.Fatalf("the second is not told: %+v", c.Keys)
+	}
+	entered := func(claims jwt.MapClaims) string {
+		claims["exp"] = time.Now().Add(time.Hour).Unix()
+		text, err := jwt.NewWithClaims(jwt.SigningMethodRS512, claims).SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.Token("c", text, "", netip.MustParseAddr("192.0.2.1"))
+		if err != nil {
+			return err.Error()
+		}
+		return p.JailID
+	}
+	if got := entered(jwt.MapClaims{}) + entered(jwt.MapClaims{"jailId": "b"}); got != "ab" {
+		t.Fatalf("a token without a jail and one for b entered %s", got)
+	}
+	if _, err := d.SetPublicKey(t.Context(), a.UID, "c", ""); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the key to be that of b alone", func() bool { return entered(jwt.MapClaims{}) == "b" })
+}

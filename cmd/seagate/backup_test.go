@@ -16,8 +16,11 @@ import (
 )
 
 // asRoot returns the environment for commands that act as the root client.
-func (g *gateway) asRoot() []string {
-	return []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=" + root.id, "SEAGATE_CLIENT_SECRET=" + root.secret}
+func (g *gateway) asRoot() []string { return g.as(root) }
+
+// as returns the environment for commands that act as a client.
+func (g *gateway) as(c credentials) []string {
+	return []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=" + c.id, "SEAGATE_CLIENT_SECRET=" + c.secret}
 }
 
 // kept is what a gateway keeps about the stream measures.

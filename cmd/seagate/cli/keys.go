@@ -165,7 +165,7 @@ func clientsKeysCommand() *cobra.Command {
 			}
 			switch {
 			case k.NeedsJailID:
-				row[2] = "for tokens with jailId only"
+				row[2] = "another jail has it: for tokens with jailId only"
 			case k.Proven:
 				row[2] = "proven"
 			}
