@@ -41,7 +41,7 @@ func (g *Gateway) spendChange(p *auth.Principal) error {
 		return nil
 	}
 	return protocol.Errorf(protocol.CodeRateLimited,
-		"this jail may make %d changes a second to its streams, groups and clients; slow down", g.changes.perSecond.Load())
+		"this jail may make %d changes a second to its streams, groups and clients, and looks at its connections; slow down", g.changes.perSecond.Load())
 }
 
 // authorizeFetch is authorize for calls of one procedure.

@@ -161,6 +161,26 @@ func TestChangesPerSecondAreBounded(t *testing.T) {
 		if got := code(p.DeleteStream(t.Context(), root, "a")); got != protocol.CodeRateLimited {
 			t.Errorf("a deletion beyond the bound: %q", got)
 		}
+		for what, call := range map[string]func() error{
+			"a list of connections": func() error {
+				_, _, err := p.Connections(t.Context(), root, gateway.ConnectionsQuery{Limit: 1})
+				return err
+			},
+			"one connection": func() error { _, err := p.Connection(t.Context(), root, "x", 1); return err },
+			"the network":    func() error { _, _, err := p.StreamUsers(root, "", 1); return err },
+			"a plan": func() error {
+				_, err := p.PlanDefine(t.Context(), root, "a", []byte(`{"version":50,"fields":[]}`))
+				return err
+			},
+			"a plan of a service": func() error {
+				_, err := p.PlanDefineService(t.Context(), root, "a", []byte(`{"version":1,"procedures":[]}`))
+				return err
+			},
+		} {
+			if got := code(call()); got != protocol.CodeRateLimited {
+				t.Errorf("%s beyond the bound: %q", what, got)
+			}
+		}
 		if got := define(root, 49); got != "" {
 			t.Errorf("a definition that is there: %q", got)
 		}

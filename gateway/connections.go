@@ -96,9 +96,10 @@ type ConnectionsQuery struct {
 func newConnectionID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
 // Connections returns connections and requests that last, the oldest first: all of the principal's
-// jail if it may manage clients, or else its client's own. next is "" after the last one.
+// jail if it may manage clients, or else its client's own. next is "" after the last one. It counts as
+// a change, since it looks at all connections.
 func (g *Gateway) Connections(ctx context.Context, p *auth.Principal, q ConnectionsQuery) (list []ConnectionInfo, next string, err error) {
-	sees, err := g.seesConnections(p, q.AllJails)
+	sees, err := g.looksAtConnections(p, q.AllJails)
 	if err != nil {
 		return nil, "", err
 	}
@@ -122,9 +123,10 @@ func (g *Gateway) Connections(ctx context.Context, p *auth.Principal, q Connecti
 // positionTimeout is how long a list of connections waits for workers that are busy.
 const positionTimeout = 200 * time.Millisecond
 
-// Connection returns one connection, with at most that many subscriptions.
+// Connection returns one connection, with at most that many subscriptions. It counts as a change, as
+// Connections does.
 func (g *Gateway) Connection(ctx context.Context, p *auth.Principal, id string, reads int) (ConnectionInfo, error) {
-	sees, err := g.seesConnections(p, p.May(auth.InspectServer, "") == nil)
+	sees, err := g.looksAtConnections(p, p.May(auth.InspectServer, "") == nil)
 	if err != nil {
 		return ConnectionInfo{}, err
 	}
@@ -158,6 +160,16 @@ func (g *Gateway) EndConnection(p *auth.Principal, id string) error {
 		g.audit(p, "connection ended by an administrator", l.principal.JailID+"/"+l.principal.ClientID+"/"+id)
 	}
 	return err
+}
+
+// looksAtConnections is seesConnections for a call that looks at all connections, which takes one
+// change from the budget of the principal's jail.
+func (g *Gateway) looksAtConnections(p *auth.Principal, allJails bool) (func(of *auth.Principal) bool, error) {
+	sees, err := g.seesConnections(p, allJails)
+	if err == nil {
+		err = g.spendChange(p)
+	}
+	return sees, err
 }
 
 // seesConnections returns whose connections a principal may see.

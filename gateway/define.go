@@ -63,14 +63,21 @@ func (g *Gateway) define(ctx context.Context, p *auth.Principal, of definitionOf
 	return outcome, nil
 }
 
-// PlanDefine says what Define would do, and changes nothing.
-func (g *Gateway) PlanDefine(p *auth.Principal, stream string, definition []byte) (schema.Outcome, error) {
-	def, err := g.readDefinition(p, stream, definition)
-	if err != nil {
-		return schema.Outcome{}, err
-	}
-	outcome, err := g.Catalog.Plan(streamID(p, stream), def)
-	return outcome, attempted("define", err)
+// PlanDefine says what Define would do, and changes nothing. It counts as a change, since it is as
+// much work.
+func (g *Gateway) PlanDefine(ctx context.Context, p *auth.Principal, stream string, definition []byte) (outcome schema.Outcome, err error) {
+	err = inTurn(&g.defining, "define", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+		def, err := g.readDefinition(p, stream, definition)
+		if err == nil {
+			err = g.spendChange(p)
+		}
+		if err != nil {
+			return err
+		}
+		outcome, err = g.Catalog.Plan(streamID(p, stream), def)
+		return attempted("define", err)
+	})
+	return outcome, err
 }
 
 func (g *Gateway) readDefinition(p *auth.Principal, stream string, definition []byte) (*schema.Definition, error) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -33,7 +34,7 @@ const evaluatedSteps = 1_000_000
 // about deliveries. Of a token it also says whether it would be accepted now, and why not. A client
 // may ask about tokens of its own, and who manages clients about those of all clients of the jail.
 // It counts as a change, since somebody could ask much.
-func (g *Gateway) EvaluateFilter(p *auth.Principal, q FilterQuestion) (protocol.FilterTrial, error) {
+func (g *Gateway) EvaluateFilter(ctx context.Context, p *auth.Principal, q FilterQuestion) (trial protocol.FilterTrial, err error) {
 	action := auth.EvaluateFilters
 	if q.Filter == nil && q.ClientID != p.ClientID {
 		action = auth.ManageClients
@@ -44,11 +45,15 @@ func (g *Gateway) EvaluateFilter(p *auth.Principal, q FilterQuestion) (protocol.
 	if err := g.spendChange(p); err != nil {
 		return protocol.FilterTrial{}, err
 	}
-	if q.Filter == nil {
-		return g.evaluateToken(p, q)
-	}
-	explained, err := g.evaluate(q.Filter, q)
-	return protocol.FilterTrial{Filter: explained}, err
+	err = g.computing(ctx, "evaluate the filter", p, func() (err error) {
+		if q.Filter == nil {
+			trial, err = g.evaluateToken(p, q)
+		} else {
+			trial.Filter, err = g.evaluate(q.Filter, q)
+		}
+		return err
+	})
+	return trial, err
 }
 
 // evaluate explains a tree. Without a message it only checks that the tree is a filter.

@@ -51,9 +51,15 @@ func (g *Gateway) Explain(ctx context.Context, p *auth.Principal, q ExplainQuery
 		}
 		if e.x.Seq < e.bounds.Next { // it was published
 			e.keeping()
-			e.schema()
-			e.filter()
-			if err := e.deliveries(ctx); err != nil {
+			err := g.computing(ctx, "explain", p, func() error {
+				e.schema()
+				e.filter()
+				return nil
+			})
+			if err == nil {
+				err = e.deliveries(ctx)
+			}
+			if err != nil {
 				return protocol.Explanation{}, err
 			}
 		}

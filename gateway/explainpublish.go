@@ -104,8 +104,8 @@ func (e *explaining) wouldReach(ctx context.Context, payload []byte) error {
 	}
 	if e.who.Filter == nil {
 		e.say(protocol.StepFilter, protocol.VerdictYes, "no_filter", "no filter: everything is visible")
-	} else {
-		e.evaluate(payload)
+	} else if err := e.computing(ctx, "explain", e.asks, func() error { e.evaluate(payload); return nil }); err != nil {
+		return err
 	}
 	reads := e.reads()
 	if !e.q.HasGroup || e.topic == nil {
@@ -180,12 +180,15 @@ func (e *explaining) recipients(ctx context.Context, payload []byte, limit int) 
 	}
 	var list []protocol.ExplainStep
 	if decide(e.asks, auth.ExplainOthers, "") == nil && decide(e.asks, auth.Subscribe, e.q.Stream) == nil && e.topic != nil {
-		list = e.filtersSteps(payload, counts)
-		of, err := e.groupSteps(ctx, payload)
+		err := e.computing(ctx, "explain", e.asks, func() error {
+			list = e.filtersSteps(payload, counts)
+			of, err := e.groupSteps(ctx, payload)
+			list = append(list, of...)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		list = append(list, of...)
 	}
 	if len(list) > limit {
 		counts.Omitted += len(list) - limit

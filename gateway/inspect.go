@@ -67,9 +67,10 @@ type NetworkClient struct {
 const maxNetworkClients = 100
 
 // StreamUsers returns at most limit streams with those who provide and read them, of the streams that
-// the principal may describe, and of the connections that it may list. It is as Streams.
+// the principal may describe, and of the connections that it may list. It is as Streams, and counts as a
+// change, as Connections does.
 func (g *Gateway) StreamUsers(p *auth.Principal, after string, limit int) (list []NetworkInfo, more bool, err error) {
-	sees, err := g.seesConnections(p, false)
+	sees, err := g.looksAtConnections(p, false)
 	if err != nil {
 		return nil, false, err
 	}

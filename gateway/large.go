@@ -32,6 +32,12 @@ func inTurn(turns *turns.Turns, doing string, gone <-chan struct{}, p *auth.Prin
 	return do()
 }
 
+// computing calls do, which is as much work as large messages are: it evaluates filters, or checks
+// messages against definitions, that are not looked at for a delivery.
+func (g *Gateway) computing(ctx context.Context, doing string, p *auth.Principal, do func() error) error {
+	return inTurn(&g.large, doing, ctx.Done(), p, true, do)
+}
+
 func isLarge(payloads []jsontext.Value) bool {
 	if len(payloads) >= largeBatch {
 		return true

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"seagate/gateway"
 	"seagate/protocol"
 	"seagate/storage/memory"
@@ -18,12 +20,14 @@ func TestLargeInputTakesTurns(t *testing.T) {
 		p := build(t, memory.New(), nil)
 		root, _ := p.Root("root")
 		p.defineAs(root, "a", `{"version":1,"fields":[],"unknownFields":"accept"}`)
+		p.ok(p.publish(root, "a", `{"n":1}`))
 		release := gateway.HoldLargeInput(p.Gateway.Gateway)
 		large := fmt.Sprintf(`{"s":%q}`, strings.Repeat("x", 16<<10))
 		wide := fmt.Sprintf(`{"version":1,"fields":[{"name":%q,"type":"string"}],"unknownFields":"accept"}`, strings.Repeat("n", 200))
 		wide = strings.Replace(wide, "{", "{"+strings.Repeat(" ", 16<<10), 1)
 
-		done := make(chan string, 4)
+		const waiting = 9
+		done := make(chan string, waiting)
 		waits := func(what string, work func() error) {
 			go func() {
 				p.ok(work())
@@ -36,6 +40,30 @@ func TestLargeInputTakesTurns(t *testing.T) {
 		})
 		waits("a large definition", func() error {
 			_, err := p.Define(t.Context(), root, "b", []byte(wide))
+			return err
+		})
+		waits("a plan of a large definition", func() error {
+			_, err := p.PlanDefine(t.Context(), root, "b", []byte(wide))
+			return err
+		})
+		waits("a plan of the large definition of a service", func() error {
+			_, err := p.PlanDefineService(t.Context(), root, "b", []byte(strings.Repeat(" ", 16<<10)+`{"version":1,"procedures":[]}`))
+			return err
+		})
+		waits("a trial of a definition", func() error {
+			_, err := p.TrySchema(t.Context(), root, "a", []byte(`{"version":2,"fields":[],"unknownFields":"accept"}`), 10)
+			return err
+		})
+		waits("a question about a filter", func() error {
+			_, err := p.EvaluateFilter(t.Context(), root, gateway.FilterQuestion{Filter: jsontext.Value(`{"t":"null"}`)})
+			return err
+		})
+		waits("a question about a message", func() error {
+			_, err := p.Explain(t.Context(), root, gateway.ExplainQuery{Stream: "a", Seq: 1})
+			return err
+		})
+		waits("a question about a message that is not published", func() error {
+			_, err := p.ExplainPublish(t.Context(), root, gateway.ExplainQuery{Stream: "a"}, jsontext.Value(`{}`), 10)
 			return err
 		})
 		gone := make(chan struct{})
@@ -54,8 +82,8 @@ func TestLargeInputTakesTurns(t *testing.T) {
 		}
 		release()
 		synctest.Wait()
-		if len(done) != 3 {
-			t.Errorf("%d of 3 are done", len(done))
+		if len(done) != waiting {
+			t.Errorf("%d of %d are done", len(done), waiting)
 		}
 	})
 }

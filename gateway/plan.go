@@ -83,43 +83,52 @@ const (
 // what Define would do. It changes nothing. It needs the right to define the stream, and that to
 // read it, because the problems quote messages. It counts as a change, since it is as much work.
 func (g *Gateway) TrySchema(ctx context.Context, p *auth.Principal, stream string, definition []byte, last int) (SchemaTrial, error) {
-	def, err := g.readDefinition(p, stream, definition)
-	if err != nil {
-		return SchemaTrial{}, err
-	}
-	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
-		return SchemaTrial{}, err
-	}
-	if err := g.spendChange(p); err != nil {
-		return SchemaTrial{}, err
-	}
 	var t SchemaTrial
-	id := streamID(p, stream)
-	if t.Outcome, err = g.Catalog.Plan(id, def); err != nil {
-		t.Refusal = g.Refusal(attempted("define", err))
-	}
-	candidate, err := g.Catalog.Candidate(def)
+	var candidate *schema.Schema
+	err := inTurn(&g.defining, "define", ctx.Done(), p, len(definition) >= largeBytes, func() (err error) {
+		candidate, err = g.candidate(p, stream, definition, &t)
+		return err
+	})
 	if err != nil {
-		return SchemaTrial{}, attempted("define", err)
+		return SchemaTrial{}, err
 	}
-	s := g.Catalog.Lookup(id)
+	s := g.Catalog.Lookup(streamID(p, stream))
 	if s == nil {
 		return t, nil
 	}
 	if topic, ok := s.Existing(); ok {
-		if err := g.try(ctx, &t, candidate, topic, last); err != nil {
+		if err := g.try(ctx, p, &t, candidate, topic, last); err != nil {
 			return SchemaTrial{}, attempted("read the messages", err)
 		}
 	}
 	return t, p.InForce()
 }
 
+// candidate compiles the definition, and says what Define would do with it.
+func (g *Gateway) candidate(p *auth.Principal, stream string, definition []byte, t *SchemaTrial) (*schema.Schema, error) {
+	def, err := g.readDefinition(p, stream, definition)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
+		return nil, err
+	}
+	if err := g.spendChange(p); err != nil {
+		return nil, err
+	}
+	if t.Outcome, err = g.Catalog.Plan(streamID(p, stream), def); err != nil {
+		t.Refusal = g.Refusal(attempted("define", err))
+	}
+	candidate, err := g.Catalog.Candidate(def)
+	return candidate, attempted("define", err)
+}
+
 // try checks the last messages of a topic.
-func (g *Gateway) try(ctx context.Context, t *SchemaTrial, candidate *schema.Schema, topic *streams.Topic, last int) error {
+func (g *Gateway) try(ctx context.Context, p *auth.Principal, t *SchemaTrial, candidate *schema.Schema, topic *streams.Topic, last int) error {
 	budget := schema.NewBudget(g.settings.ValidationSteps)
 	bounds := topic.Bounds()
 	next := max(bounds.First, bounds.Next-min(uint64(last), bounds.Next))
-	for bytes := 0; next < bounds.Next; {
+	for bytes := 0; next < bounds.Next && t.Stopped == ""; {
 		run, err := topic.Read(ctx, next, int(bounds.Next-next), pageBytes)
 		switch {
 		case errors.Is(err, storage.ErrTrimmed): // retention was faster
@@ -130,14 +139,20 @@ func (g *Gateway) try(ctx context.Context, t *SchemaTrial, candidate *schema.Sch
 		case len(run) == 0:
 			return nil
 		}
-		for _, m := range run {
-			if bytes += len(m.Payload); bytes > trialBytes && t.Messages > 0 {
-				t.Stopped = "bytes"
-				return nil
+		err = g.computing(ctx, "check the messages", p, func() error {
+			for _, m := range run {
+				if bytes += len(m.Payload); bytes > trialBytes && t.Messages > 0 {
+					t.Stopped = "bytes"
+					return nil
+				}
+				if !g.tryOne(t, candidate, &budget, m) {
+					return nil
+				}
 			}
-			if !g.tryOne(t, candidate, &budget, m) {
-				return nil
-			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		next += uint64(len(run))
 	}

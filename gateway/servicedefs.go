@@ -40,14 +40,21 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 	return outcome, err
 }
 
-// PlanDefineService says what DefineService would do, and changes nothing.
-func (g *Gateway) PlanDefineService(p *auth.Principal, service string, definition []byte) (schema.Outcome, error) {
-	def, err := g.readService(p, service, definition)
-	if err != nil {
-		return schema.Outcome{}, err
-	}
-	outcome, err := g.Catalog.Services.Plan(serviceID(p, service), def)
-	return outcome, attempted("define the service", err)
+// PlanDefineService says what DefineService would do, and changes nothing. It counts as a change, since
+// it is as much work.
+func (g *Gateway) PlanDefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (outcome schema.Outcome, err error) {
+	err = inTurn(&g.defining, "define the service", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+		def, err := g.readService(p, service, definition)
+		if err == nil {
+			err = g.spendChange(p)
+		}
+		if err != nil {
+			return err
+		}
+		outcome, err = g.Catalog.Services.Plan(serviceID(p, service), def)
+		return attempted("define the service", err)
+	})
+	return outcome, err
 }
 
 func (g *Gateway) readService(p *auth.Principal, service string, definition []byte) (*schema.Definition, error) {

@@ -37,7 +37,7 @@ func (q *request) dryRun() (bool, error) {
 }
 
 func (q *request) planDefine(definition []byte) (any, error) {
-	outcome, err := q.gateway.PlanDefine(q.principal, q.stream(), definition)
+	outcome, err := q.gateway.PlanDefine(q.r.Context(), q.principal, q.stream(), definition)
 	return planView(outcome, func(b []byte, d *schema.Definition) []byte { return d.AppendJSON(b) }), err
 }
 

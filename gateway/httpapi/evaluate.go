@@ -37,5 +37,5 @@ func (q *request) evaluateFilter() (any, error) {
 		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the body cannot be read")
 	}
 	question.Filter, question.Message = raw.Filter, raw.Payload
-	return q.gateway.EvaluateFilter(q.principal, question)
+	return q.gateway.EvaluateFilter(q.r.Context(), q.principal, question)
 }

@@ -75,7 +75,7 @@ func (q *request) defineService() (any, error) {
 		return nil, err
 	}
 	if dryRun {
-		outcome, err := q.gateway.PlanDefineService(q.principal, q.service(), definition)
+		outcome, err := q.gateway.PlanDefineService(q.r.Context(), q.principal, q.service(), definition)
 		return planView(outcome, schema.AppendService), err
 	}
 	outcome, err := q.gateway.DefineService(q.r.Context(), q.principal, q.service(), definition)
