@@ -90,7 +90,7 @@ func askHealth(ctx context.Context, url string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(r)
 	if err != nil {
-		return fmt.Errorf("no gateway answers at the admin listener: %w", err)
+		return fmt.Errorf("no gateway answers at its admin listener: %w", cli.Unreachable(err, r.URL.Host))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 4096))

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,6 +20,8 @@ import (
 var version = "dev"
 
 func main() {
+	// What libraries log helps nobody who runs a command. The gateway logs it: see serve.
+	log.SetOutput(io.Discard)
 	// The first signal asks for an orderly stop. The second one ends the process,
 	// as signals do by default.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -123,16 +123,17 @@ func TestReport(t *testing.T) {
 		{"anything", errors.New("x"), "error: x\n", cli.ExitFailed},
 		{"usage", fmt.Errorf("y: %w", cli.Usage(errors.New("x"))), "error: y: x\n", cli.ExitUsage},
 		{"a connection", fmt.Errorf("client: x: %w: %w", client.ErrConnection, io.EOF),
-			"error: x: no connection to the gateway: EOF\nhint: start a gateway with `seagate dev`, or name one with --server, SEAGATE_URL or --context\n", cli.ExitConnection},
+			"error: this address ended the connection, without saying why\nhint: try again; if it stays, look at the log of the gateway and at proxies on the way\n", cli.ExitConnection},
 		{"a refusal", &client.Error{Code: protocol.CodeInternal, Message: "x"},
 			"error: internal: x\nhint: Try again, and give the time of the failure to the operator if it stays: the server's log has the cause.\n", cli.ExitFailed},
 		{"a proxy", &client.Error{Status: 502, Message: "x"},
-			"error: x\nhint: look at the address, SEAGATE_URL or --server: a gateway with TLS has one that begins with https://\n", cli.ExitConnection},
+			"error: what answers at this address is not a gateway: it says HTTP 502 Bad Gateway\n" +
+				"hint: this is a proxy that does not reach its gateway: start the gateway, or look at the proxy's log\n", cli.ExitConnection},
 		{"a stranger's certificate", fmt.Errorf("client: %w: %w", client.ErrConnection, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
-			"error: no connection to the gateway: tls: failed to verify certificate: x509: certificate signed by unknown authority\n" +
+			"error: the certificate of this address is from an authority that this machine does not trust\n" +
 				"hint: to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)\n", cli.ExitConnection},
 		{"no TLS", fmt.Errorf("client: %w: %w", client.ErrConnection, http.ErrSchemeMismatch),
-			"error: no connection to the gateway: http: server gave HTTP response to HTTPS client\nhint: this gateway has no TLS: its address begins with http://\n", cli.ExitConnection},
+			"error: this address answers without TLS, and was called with it\nhint: if this gateway has no TLS, its address begins with http://\n", cli.ExitConnection},
 		{"a busy port", fmt.Errorf("listen: %w", syscall.EADDRINUSE),
 			"error: listen: address already in use\nhint: another process has the port, perhaps a gateway: end it, or choose other ports with --listen and --admin-listen\n", cli.ExitFailed},
 		{"a code from a newer gateway", &client.Error{Code: "new", Status: 400, Message: "x"}, "error: new: x\n", cli.ExitFailed},

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -127,18 +125,26 @@ func (t target) used() *gatewayUsed { return &gatewayUsed{t.url, t.id, t.context
 
 func newReport(err error) report {
 	r := report{Hint: hintFor(err)}
-	_, refused := errors.AsType[*client.Error](err)
+	e, refused := errors.AsType[*client.Error](err)
+	address := ""
 	if f, ok := errors.AsType[*failure](err); ok {
 		if f.used != nil && f.used.url != "" && (refused || errors.Is(err, client.ErrConnection)) {
-			r.Gateway = f.used.used()
+			r.Gateway, address = f.used.used(), hostOf(f.used.url)
 		}
 		err = f.err
 	}
-	if e, said := errors.AsType[*client.Error](err); said {
+	switch {
+	case refused && e.Code == "" && e.Status != 0:
+		r.Message, r.Hint = stranger(e.Status, address)
+		return r
+	case refused:
 		r.Code, r.Message, r.Errors = e.Code, e.Message, e.Errors
 		if e.Details != nil {
 			r.Errors = append(slices.Clone(e.Errors), string(e.Details))
 		}
+		return r
+	case errors.Is(err, client.ErrConnection):
+		r.Message, r.Hint = unreachable(err, address)
 		return r
 	}
 	// Further lines are a list, such as the problems of a configuration.
@@ -148,6 +154,15 @@ func newReport(err error) report {
 		r.Errors = strings.Split(rest, "\n")
 	}
 	return r
+}
+
+// why says in one line why something failed, for notes about what is tried again.
+func (c *Console) why(err error) string {
+	r := newReport(&failure{err: err, used: c.used})
+	if r.Code != "" {
+		return string(r.Code) + ": " + r.Message
+	}
+	return r.Message
 }
 
 // print prints the report as text. The place names the input that it is about.
@@ -178,24 +193,11 @@ func (r report) print(w io.Writer, place string) {
 	io.WriteString(w, b.String())
 }
 
-// isUntrusted reports whether no trusted authority has signed the certificate.
-func isUntrusted(err error) bool {
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	return unknown
-}
-
-// hintFor returns what to do next, if possible a command.
+// hintFor returns what to do next, if possible a command. Errors of connections have their
+// own: see unreachable.
 func hintFor(err error) string {
 	e, said := errors.AsType[*client.Error](err)
 	switch {
-	case said && e.Code == "" && e.Status != 0:
-		return "look at the address, SEAGATE_URL or --server: a gateway with TLS has one that begins with https://"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "this gateway has no TLS: its address begins with http://"
-	case isUntrusted(err):
-		return "to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)"
-	case errors.Is(err, client.ErrConnection):
-		return "start a gateway with `seagate dev`, or name one with --server, SEAGATE_URL or --context"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "another process has the port, perhaps a gateway: end it, or choose other ports with --listen and --admin-listen"
 	case !said:

@@ -35,6 +35,7 @@ type manyFollower struct {
 	notBefore  time.Time       // of the next look
 	told       bool            // that there are too many streams
 	added      bool            // there was a stream
+	welcome    string          // said with the first subscription
 	subscribed map[string]bool // streams that were subscribed at least once
 	lost       bool            // the connection was, and nothing was said about the new one
 	refused    error           // why it cannot begin
@@ -128,16 +129,23 @@ func (f *manyFollower) say(names []string) {
 	if more := len(names) - namedStreams; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	if f.added {
+	switch {
+	case f.added:
 		f.Note("subscribed to %s too", list)
-	} else {
+	case f.hasPattern(): // the gateway has listed what there is
 		f.Note("subscribed to %s: %s; Ctrl-C ends", counted(len(names), "stream"), list)
+	default:
+		f.welcome = fmt.Sprintf("subscribed to %s: %s; Ctrl-C ends", counted(len(names), "stream"), list)
 	}
 	f.added = true
 }
 
 func (f *manyFollower) begun(stream string, gap client.Gap) {
 	f.subscribed[stream] = true
+	if f.welcome != "" {
+		f.Note("%s", f.welcome)
+		f.welcome = ""
+	}
 	switch {
 	case gap.Cause == nil:
 	case gap.Restarted:
@@ -161,7 +169,7 @@ func (f *manyFollower) lostConnection(cause error, wait time.Duration) {
 		return
 	}
 	f.lost = true
-	f.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+	f.Note("%s; trying again in %v", f.why(cause), wait.Round(time.Second/10))
 }
 
 // ended is called when a stream cannot be followed any more. One that was named, and was
@@ -170,6 +178,6 @@ func (f *manyFollower) ended(stream string, cause error) error {
 	if slices.Contains(f.Args, stream) && !f.subscribed[stream] {
 		return cause
 	}
-	f.Note("%s is not followed any more: %s", stream, newReport(cause).Message)
+	f.Note("%s is not followed any more: %s", stream, f.why(cause))
 	return nil
 }

@@ -342,7 +342,7 @@ func TestServersThatAreNotGateways(t *testing.T) {
 	newFake(t, map[string]string{"GET /streams/boiler/schemas/current": `<html>`, "GET /streams/port/schemas/current": `{"fields":7}`})
 	for _, stream := range []string{"boiler", "port"} {
 		r := run(t, "describe", stream)
-		if r.code != 3 || !strings.Contains(r.notes, "hint: start a gateway") {
+		if r.code != 3 || !strings.Contains(r.notes, "is not a gateway\nhint: look at the address") {
 			t.Errorf("%s: exit status %d, errors %q; want 3 and a hint", stream, r.code, r.notes)
 		}
 	}

@@ -3,12 +3,12 @@ package cli
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"os"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -71,6 +71,7 @@ func (t *lineTalk) run(ctx context.Context) error {
 		options.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	target, err := t.where.target()
+	target.url, target.urlFrom = t.where.lines(t.address, target)
 	t.uses(target, t.where.verbose)
 	if _, none := errors.AsType[*errNoCredentials](err); err != nil && !(none && t.anonymous) {
 		return err
@@ -78,7 +79,7 @@ func (t *lineTalk) run(ctx context.Context) error {
 	if !t.anonymous {
 		options.Credentials = target.credentials()
 	}
-	conn, err := client.DialLines(ctx, cmp.Or(t.address, target.lines, defaultLines), options)
+	conn, err := client.DialLines(ctx, target.url, options)
 	if err != nil {
 		return err
 	}
@@ -94,6 +95,21 @@ func (t *lineTalk) run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// lines returns the address of the lines listener, and where it was found.
+func (c Connection) lines(flag string, t target) (address, from string) {
+	variable := os.Getenv(envLines)
+	if c.context != "" {
+		variable = ""
+	}
+	if address, from = either(flag, "--address", variable, envLines); address != "" {
+		return address, from
+	}
+	if t.lines != "" {
+		return t.lines, "the context"
+	}
+	return defaultLines, "default"
 }
 
 // send sends the lines that the flags ask for, and then those of the input.

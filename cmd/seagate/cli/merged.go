@@ -93,7 +93,7 @@ func (m *merger) lost(cause error, wait time.Duration) {
 		m.stop()
 		return
 	}
-	m.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+	m.Note("%s; trying again in %v", m.why(cause), wait.Round(time.Second/10))
 }
 
 // print prints a message, or says what happened to others.

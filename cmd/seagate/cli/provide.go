@@ -97,7 +97,7 @@ func (p *producer) lost(cause error, wait time.Duration) {
 		p.stop()
 		return
 	}
-	p.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+	p.Note("%s; trying again in %v", p.why(cause), wait.Round(time.Second/10))
 }
 
 func (p *producer) changed(ctx context.Context, now client.Interest) error {

@@ -100,7 +100,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		wait := min(time.Second<<min(failures, 5), 30*time.Second)
 		wait = wait/2 + rand.N(wait)
 		failures++
-		p.Note("%s; trying again in %v", newReport(err).Message, wait.Round(time.Second/10))
+		p.Note("%s; trying again in %v", p.why(err), wait.Round(time.Second/10))
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

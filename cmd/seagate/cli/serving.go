@@ -85,7 +85,7 @@ func (s *servant) serve(interrupt context.Context, procedures []string, options 
 			giveUp()
 			return
 		}
-		s.Note("%v; trying again", cause)
+		s.Note("%s; trying again", s.why(cause))
 	}
 	err := s.Serve(ctx, s.service, handlers, options)
 	switch {

@@ -373,7 +373,7 @@ func TestSubscribeFailsIfTheFirstConnectionDoes(t *testing.T) {
 	newFake(t, nil)
 	t.Setenv("SEAGATE_URL", "http://127.0.0.1:1")
 	r := run(t, "subscribe", "boiler")
-	if r.code != 3 || !strings.Contains(r.notes, "no connection to the gateway") || !strings.Contains(r.notes, "hint: start a gateway") {
+	if r.code != 3 || !strings.Contains(r.notes, "error: nothing listens at 127.0.0.1:1: ") || !strings.Contains(r.notes, "hint: start a gateway") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -220,7 +220,7 @@ func (f *follower) lost(cause error, wait time.Duration) {
 		f.stop()
 		return
 	}
-	f.Note("%v; trying again in %v", cause, wait.Round(time.Second/10))
+	f.Note("%s; trying again in %v", f.why(cause), wait.Round(time.Second/10))
 }
 
 func (f *follower) stateChanged(s client.State) {

@@ -142,7 +142,7 @@ func (v *viewer) run(ctx context.Context, once bool) error {
 		case err != nil && (once || !mayPass(err)):
 			return err
 		case err != nil: // it may come back
-			s.Time, s.Problems = time.Now().UTC(), []string{newReport(err).Message}
+			s.Time, s.Problems = time.Now().UTC(), []string{v.why(err)}
 		}
 		if err := screen.show(s); err != nil || once {
 			return err
