@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"seagate/client"
-	"seagate/cmd/seagate/terminal"
 	"seagate/protocol"
 )
 
@@ -54,13 +55,8 @@ func auditCommand() *cobra.Command {
 		if follow {
 			return t.followAudit(ctx, from)
 		}
-		entries := t.auditEntries(ctx, from)
-		if !t.terminal {
-			return list(t.Console, entries, auditHeading, auditRow)
-		}
-		return listShortened(t.Console, entries, shortAuditHeading, shortAuditRow, func(table [][]string) {
-			terminal.Shorten(table, 3, terminal.Width(t.out))
-		})
+		return listShort(t.Console, t.auditEntries(ctx, from), columns[audited]{auditHeading, auditRow},
+			columns[audited]{shortAuditHeading, shortAuditRow}, 1, 2, 3)
 	})
 	cmd.Long = `List what administrators did: changes of clients, jails, streams, services, groups and
 settings, backups and imports, and what they were refused. It is for clients of the root
@@ -108,9 +104,22 @@ func auditEntry(m client.Message) (audited, error) {
 	return e, err
 }
 
-func (t *task) followAudit(ctx context.Context, from client.Position) error {
+func (t *task) followAudit(interrupt context.Context, from client.Position) error {
+	ctx, giveUp := context.WithCancel(interrupt)
+	defer giveUp()
+	running := false
+	var refused error // why the first attempt failed
 	options := client.FollowOptions{From: from, OnMissing: func(m client.Missing) {
 		t.Note("entries %d to %d are missing: the stream no longer keeps them", m.From, m.To)
+	}, OnSubscribed: func(client.Gap) {
+		running = true
+	}, OnLost: func(cause error, wait time.Duration) {
+		if !running { // such as a wrong URL, which trying again does not change
+			refused = cause
+			giveUp()
+			return
+		}
+		t.Note("%s; trying again in %v", t.why(cause), wait.Round(time.Second/10))
 	}}
 	err := t.Follow(ctx, protocol.AuditStream, options, func(m client.Message) error {
 		if m.Header {
@@ -120,9 +129,15 @@ func (t *task) followAudit(ctx context.Context, from client.Position) error {
 		if err != nil {
 			return err
 		}
-		return list(t.Console, func(yield func(audited, error) bool) { yield(e, nil) }, auditHeading, auditRow)
+		if t.terminal && !t.JSON { // without a heading over each
+			return t.line(strings.Join(printable(shortAuditRow(e)), "  "))
+		}
+		return list(t.Console, one(e), auditHeading, auditRow)
 	})
-	if ctx.Err() != nil {
+	switch {
+	case refused != nil:
+		return refused
+	case interrupt.Err() != nil:
 		return nil // the interrupt is how it ends
 	}
 	return err

@@ -19,7 +19,7 @@ func connectionsCommand() *cobra.Command {
 		connectionsListCommand(), connectionsShowCommand(), connectionsEndCommand())
 }
 
-var connectionHeading = []string{"CONNECTION", "JAIL", "CLIENT", "KIND", "ADDRESS", "SINCE", "BY", "EXPIRES", "SUBSCRIPTIONS", "QUEUED", "SLOW", "LAST ERROR"}
+var connectionHeading = []string{"CONNECTION", "JAIL", "CLIENT", "KIND", "ADDRESS", "SINCE", "BY", "EXPIRES", "SUBSCRIPTIONS", "QUEUED BYTES", "SLOW", "LAST ERROR"}
 
 func connectionRow(c client.ConnectionInfo) []string {
 	expires, slow, last := "-", "-", "-"
@@ -58,13 +58,8 @@ func age(d time.Duration) string {
 func connectionsListCommand() *cobra.Command {
 	var of client.ConnectionFilter
 	cmd := gatewayCommand("list", "List the connections, the oldest first", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		all := t.Connections(ctx, of)
-		if !t.terminal {
-			return list(t.Console, all, connectionHeading, connectionRow)
-		}
-		return listShortened(t.Console, all, shortConnectionHeading, shortConnectionRow, func(table [][]string) {
-			terminal.Shorten(table, 1, terminal.Width(t.out))
-		})
+		return listShort(t.Console, t.Connections(ctx, of), columns[client.ConnectionInfo]{connectionHeading, connectionRow},
+			columns[client.ConnectionInfo]{shortConnectionHeading, shortConnectionRow}, 1)
 	})
 	cmd.Long = `List the connections of the jail, the oldest first; a client that may not manage the
 clients of its jail gets its own. On a terminal the list has some of the columns;
@@ -100,7 +95,11 @@ func connectionsShowCommand() *cobra.Command {
 // connectionDetails prints what a connection reads, provides and serves.
 func (c *Console) connectionDetails(info client.ConnectionInfo) error {
 	if len(info.Subscriptions) > 0 {
-		if err := list(c, each(info.Subscriptions), readingHeading, readingRow); err != nil {
+		if c.terminal {
+			c.line("") // between the connection and what it reads
+		}
+		if err := listShort(c, each(info.Subscriptions), columns[client.SubscriptionInfo]{readingHeading, readingRow},
+			columns[client.SubscriptionInfo]{shortReadingHeading, shortReadingRow}, 0); err != nil {
 			return err
 		}
 	}
@@ -123,6 +122,14 @@ func (c *Console) connectionDetails(info client.ConnectionInfo) error {
 			info.LastError.At.Format(time.RFC3339), info.LastError.Code, info.LastError.Message)))
 	}
 	return nil
+}
+
+// On a terminal a group's id says that the subscription is one of a group.
+var shortReadingHeading = []string{"STREAM", "GROUP OR KIND", "POSITION", "BEHIND", "IN FLIGHT"}
+
+func shortReadingRow(s client.SubscriptionInfo) []string {
+	all := readingRow(s)
+	return []string{all[1], cmp.Or(string(s.GroupID), all[2]), all[4], all[5], all[6]}
 }
 
 func readingRow(s client.SubscriptionInfo) []string {

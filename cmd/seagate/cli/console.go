@@ -138,14 +138,28 @@ var emptyTexts = json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder
 }))
 
 // list prints a sequence: as JSON, or with the columns that row makes of an
-// entry. After an error it prints what came before.
+// entry. A table that is too wide for its terminal is cut. After an error it prints what came before.
 func list[T any](c *Console, entries iter.Seq2[T, error], heading []string, row func(T) []string) error {
-	return listShortened(c, entries, heading, row, nil)
+	return listCut(c, entries, heading, row)
 }
 
-// listShortened is list with a function that makes a table fit on a terminal. nil
-// leaves it as it is.
-func listShortened[T any](c *Console, entries iter.Seq2[T, error], heading []string, row func(T) []string, shorten func(table [][]string)) error {
+// Columns are the columns of a table: the headings, and the cells of an entry.
+type columns[T any] struct {
+	heading []string
+	row     func(T) []string
+}
+
+// listShort is list with other columns for a terminal, where all do not fit.
+func listShort[T any](c *Console, entries iter.Seq2[T, error], all, short columns[T], first ...int) error {
+	if c.terminal {
+		all = short
+	}
+	return listCut(c, entries, all.heading, all.row, first...)
+}
+
+// listCut is list for a table whose columns first are cut first, where it is too wide for a
+// terminal.
+func listCut[T any](c *Console, entries iter.Seq2[T, error], heading []string, row func(T) []string, first ...int) error {
 	out := bufio.NewWriter(c.out)
 	table := [][]string{heading}
 	print := func(entry T) error {
@@ -171,9 +185,7 @@ func listShortened[T any](c *Console, entries iter.Seq2[T, error], heading []str
 	var err error
 	refused := failed != nil && len(table) == 1 // then a heading alone would look like an empty list
 	if c.terminal && !c.JSON && !refused {
-		if shorten != nil {
-			shorten(table)
-		}
+		terminal.Fit(table, terminal.Width(c.out), first...)
 		err = terminal.WriteTable(out, c.Style(), table, terminal.Heading)
 	}
 	return cmp.Or(failed, err, out.Flush())

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"seagate/client"
-	"seagate/cmd/seagate/terminal"
 )
 
 func deadLettersCommand() *cobra.Command {
@@ -40,6 +40,14 @@ func letterRow(l letter) []string {
 		strconv.Itoa(l.Deliveries), l.Reason}
 }
 
+// On a terminal the list has what tells the dead letters apart.
+var shortLetterHeading = []string{"NUMBER", "MESSAGE", "STREAM", "CLIENT", "TRIES", "REASON"}
+
+func shortLetterRow(l letter) []string {
+	all := letterRow(l)
+	return []string{all[0], all[2], all[1], all[3], all[5], all[6]}
+}
+
 func deadLettersListCommand() *cobra.Command {
 	from := ""
 	cmd := onStream("list STREAM", "List dead letters", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
@@ -47,12 +55,12 @@ func deadLettersListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return listShortened(t.Console, t.letters(ctx, begin), letterHeading, letterRow, func(table [][]string) {
-			terminal.Shorten(table, len(letterHeading)-1, terminal.Width(t.out))
-		})
+		return listShort(t.Console, t.letters(ctx, begin), columns[letter]{letterHeading, letterRow}, columns[letter]{shortLetterHeading, shortLetterRow}, 2, 3, 5)
 	})
 	cmd.Long = `List dead letters: messages that a group gave up after several attempts. STREAM is the
-stream of dead letters, such as boiler.dead.`
+stream of dead letters, such as boiler.dead. On a terminal the list leaves out the groups.
+Elsewhere the columns are
+` + strings.ToLower(strings.Join(letterHeading, ", ")) + `.`
 	cmd.Flags().StringVar(&from, "from", "earliest", "begin at `POSITION`: "+positions)
 	return cmd
 }
@@ -129,7 +137,9 @@ func deadLettersPublishCommand() *cobra.Command {
 	cmd.Long = `Publish the messages of dead letters to their streams again, for all who read these. The
 gateway checks each like any message, so one that does not match a newer version of the
 schema is refused, and the command stops there. The dead letters stay where they are.
-STREAM is the stream of dead letters, such as boiler.dead.`
+STREAM is the stream of dead letters, such as boiler.dead. On a terminal the list leaves out the groups.
+Elsewhere the columns are
+` + strings.ToLower(strings.Join(letterHeading, ", ")) + `.`
 	cmd.Example = `  seagate dead-letters publish boiler.dead 3 7
   seagate dead-letters publish boiler.dead --all`
 	cmd.Flags().BoolVar(&all, "all", false, "publish all dead letters that there are")

@@ -94,26 +94,46 @@ func (c *Console) trial(trial client.FilterTrial) error {
 			verdict = "the message passes"
 		}
 		lines = append(lines, verdict)
-		lines = appendNode(lines, f.Root, "  ")
+		lines = appendNode(lines, f.Root, "  ", false)
 	}
 	for i, line := range lines {
-		lines[i] = terminal.Printable(line)
+		lines[i] = c.hanging(terminal.Printable(line))
 	}
 	return c.line(strings.Join(lines, "\n"))
 }
 
-// appendNode appends a line for a node and those below it.
-func appendNode(lines []string, n *client.FilterNode, indent string) []string {
+// hanging breaks a line that is too wide for the terminal. What follows stands further right
+// than its beginning.
+func (c *Console) hanging(line string) string {
+	if !c.terminal {
+		return line
+	}
+	text := strings.TrimLeft(line, " ")
+	margin := strings.Repeat(" ", len(line)-len(text))
+	const deeper = "    "
+	room := terminal.Width(c.out) - len(margin) - len(deeper)
+	return margin + strings.Join(wrap(text, max(room, 24)), "\n"+margin+deeper)
+}
+
+// appendNode appends a line for a node and those below it. The operands of eq are values, which
+// are neither true nor false for a reader; those that are literals are in the line above.
+func appendNode(lines []string, n *client.FilterNode, indent string, isValue bool) []string {
 	if n == nil {
 		return lines
 	}
-	text := n.Text
-	if len(n.Operands) > 0 {
+	text, outcome := n.Text, n.Outcome
+	if isValue && outcome != "error" {
+		if n.Type != "path" && n.Type != "meta" && len(n.Operands) == 0 {
+			return lines
+		}
+		outcome = "value"
+	}
+	if len(n.Operands) > 0 && n.Type != "eq" {
 		text = n.Type
 	}
-	line := indent + n.Outcome + "  " + text
+	line := indent + outcome + "  " + text
 	if n.Decisive {
-		line = indent + n.Outcome + " * " + text
+		line = indent + outcome + " * " + text
 	}
 	if n.Value != "" && n.Value != n.Text {
 		line += " = " + n.Value
@@ -123,7 +143,7 @@ func appendNode(lines []string, n *client.FilterNode, indent string) []string {
 	}
 	lines = append(lines, line)
 	for _, operand := range n.Operands {
-		lines = appendNode(lines, operand, indent+"    ")
+		lines = appendNode(lines, operand, indent+"  ", n.Type == "eq")
 	}
 	return lines
 }

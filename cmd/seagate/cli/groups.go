@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
-	"seagate/cmd/seagate/terminal"
 	"seagate/protocol"
 )
 
@@ -44,13 +43,8 @@ func shortGroupRow(g client.GroupInfo) []string {
 func groupsCommand() *cobra.Command {
 	cmd := onStream("groups STREAM", "List the groups of a stream with their progress", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			groups := t.Groups(ctx, t.Args[0])
-			if !t.terminal {
-				return list(t.Console, groups, groupHeading, groupRow)
-			}
-			return listShortened(t.Console, groups, shortGroupHeading, shortGroupRow, func(table [][]string) {
-				terminal.Shorten(table, 0, terminal.Width(t.out))
-			})
+			return listShort(t.Console, t.Groups(ctx, t.Args[0]), columns[client.GroupInfo]{groupHeading, groupRow},
+				columns[client.GroupInfo]{shortGroupHeading, shortGroupRow}, 0)
 		})
 	cmd.Long = `List the groups of a stream with their progress. On a terminal the list has some of
 the columns, and long client ids are cut; "seagate group show" prints all that is

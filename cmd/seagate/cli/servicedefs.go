@@ -109,7 +109,8 @@ version of the definition alone.`
 
 func showServers(t *task, info client.ServiceInfo) error {
 	if len(info.Servers) > 0 || info.Definition == nil {
-		if err := list(t.Console, each(info.Servers), serverHeading, serverRow); err != nil {
+		if err := listShort(t.Console, each(info.Servers), columns[client.ServerInfo]{serverHeading, serverRow},
+			columns[client.ServerInfo]{shortServerHeading, shortServerRow}); err != nil {
 			return err
 		}
 	} else {

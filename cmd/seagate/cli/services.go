@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,29 @@ func serverRow(s client.ServerInfo) []string {
 	}
 	return []string{s.ClientID, strings.Join(s.Procedures, ","), number(s.Calls), number(s.Failed), strconv.Itoa(s.UnderWay),
 		seconds(s.MedianSeconds), seconds(s.LongestSeconds), s.Since.UTC().Format(time.RFC3339), string(s.LastError)}
+}
+
+// On a terminal the list has the columns that fit in 80.
+var shortServerHeading = []string{"CLIENT", "PROCEDURES", "CALLS", "FAILED", "OPEN", "MEDIAN", "MAX", "AGE", "ERROR"}
+
+func shortServerRow(s client.ServerInfo) []string {
+	all := serverRow(s)
+	return []string{all[0], all[1], all[2], all[3], all[4], shortSeconds(s.MedianSeconds), shortSeconds(s.LongestSeconds),
+		age(time.Since(s.Since)), cmp.Or(all[8], "-")}
+}
+
+// shortSeconds writes a time with its unit in at most 6 characters.
+func shortSeconds(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Millisecond:
+		return strconv.FormatInt(d.Microseconds(), 10) + "µs"
+	case d < time.Second:
+		return strconv.FormatFloat(seconds*1000, 'g', 3, 64) + "ms"
+	case d < time.Minute:
+		return strconv.FormatFloat(seconds, 'g', 3, 64) + "s"
+	}
+	return shortTime(seconds)
 }
 
 func fetchCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -142,7 +143,11 @@ func (c *Console) settings(applied client.AppliedSettings, err error) error {
 		}
 		return c.value(jsontext.Value(raw))
 	}
-	return list(c, settingsOf(applied), []string{"SETTING", "VALUE", "FROM"}, func(row []string) []string { return row })
+	rows := settingsOf(applied)
+	if c.terminal {
+		rows = settingsToRead(applied)
+	}
+	return list(c, rows, []string{"SETTING", "VALUE", "FROM"}, func(row []string) []string { return row })
 }
 
 func settingsOf(applied client.AppliedSettings) iter.Seq2[[]string, error] {
@@ -153,6 +158,38 @@ func settingsOf(applied client.AppliedSettings) iter.Seq2[[]string, error] {
 			yield(settingRow("retention-bytes", holds.Retention.Bytes, set.Retention.Bytes), nil) &&
 			yield(settingRow("retention-messages", holds.Retention.Messages, set.Retention.Messages), nil)
 	}
+}
+
+// settingsToRead is settingsOf with units, and with words for 0.
+func settingsToRead(applied client.AppliedSettings) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		for row, err := range settingsOf(applied) {
+			holds := applied.Effective.Retention
+			switch {
+			case row[1] == "0" || row[1] == "0s":
+				row[1] = "no bound"
+			case row[0] == "retention-age" && holds.Age != nil:
+				row[1] = wholeTime(*holds.Age)
+			case row[0] == "retention-bytes" && holds.Bytes != nil:
+				row[1] = Bytes(*holds.Bytes)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// wholeTime writes a duration as the flags read it, without the units that are 0: 168h, 1h30m.
+func wholeTime(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func settingRow[T any](name string, holds, set *T) []string {

@@ -8,17 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
-	"seagate/cmd/seagate/terminal"
 )
 
 func streamsCommand() *cobra.Command {
 	return gatewayCommand("streams", "List the streams", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		if !t.terminal {
-			return list(t.Console, t.Streams(ctx), streamHeading, streamRow)
-		}
-		return listShortened(t.Console, t.Streams(ctx), shortStreamHeading, shortStreamRow, func(table [][]string) {
-			terminal.Shorten(table, 0, terminal.Width(t.out))
-		})
+		return listShort(t.Console, t.Streams(ctx), columns[client.StreamInfo]{streamHeading, streamRow},
+			columns[client.StreamInfo]{shortStreamHeading, shortStreamRow})
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"seagate/auth"
 	"seagate/client"
-	"seagate/cmd/seagate/terminal"
 	"seagate/internal/quota"
 	"seagate/internal/secret"
 )
@@ -20,21 +19,27 @@ func clientsCommand() *cobra.Command {
 		clientsEndKeyCommand(), clientsTokensCommand(), clientsRightsCommand())
 }
 
-func clientsListCommand() *cobra.Command {
-	heading := []string{"CLIENT", "DESCRIPTION", "KEY", "CREATED", "RIGHTS"}
-	row := func(c client.ClientInfo) []string {
-		key := "-"
-		if c.PublicKey != nil {
-			key = "yes"
-		}
-		return []string{c.ID, c.Description, key, c.CreatedAt.Format(time.RFC3339), (*auth.Rights)(c.Rights).String()}
+var clientHeading = []string{"CLIENT", "DESCRIPTION", "KEY", "CREATED", "RIGHTS"}
+
+func clientRow(c client.ClientInfo) []string {
+	key := "-"
+	if c.PublicKey != nil {
+		key = "yes"
 	}
+	return []string{c.ID, c.Description, key, c.CreatedAt.Format(time.RFC3339), (*auth.Rights)(c.Rights).String()}
+}
+
+// On a terminal the day is enough, and leaves room for the texts.
+func shortClientRow(c client.ClientInfo) []string {
+	row := clientRow(c)
+	row[3] = c.CreatedAt.Format(time.DateOnly)
+	return row
+}
+
+func clientsListCommand() *cobra.Command {
 	return gatewayCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
-		return listShortened(t.Console, t.Clients(ctx), heading, row, func(table [][]string) {
-			terminal.Shorten(table, 4, max(terminal.Width(t.out), 70)) // rights first, then what is described
-			terminal.Shorten(table, 1, terminal.Width(t.out))
-			terminal.Shorten(table, 0, terminal.Width(t.out))
-		})
+		return listShort(t.Console, t.Clients(ctx), columns[client.ClientInfo]{clientHeading, clientRow},
+			columns[client.ClientInfo]{clientHeading, shortClientRow})
 	})
 }
 

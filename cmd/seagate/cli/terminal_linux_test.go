@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,9 +66,9 @@ func TestTableOnATerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "1")
 	seen, code := onTerminal(t, "", "clients", "list")
-	const want = "CLIENT   DESCRIPTION      KEY  CREATED               RIGHTS\n" +
-		"a        the boiler room  -    2026-01-02T03:04:05Z  all\n" +
-		"sensors  \\u009b2J\\u202e   -    2026-01-02T03:04:05Z  all\n"
+	const want = "CLIENT   DESCRIPTION      KEY  CREATED     RIGHTS\n" +
+		"a        the boiler room  -    2026-01-02  all\n" +
+		"sensors  \\u009b2J\\u202e   -    2026-01-02  all\n"
 	if seen != want || code != 0 {
 		t.Errorf("exit status %d, saw\n%q, want\n%q", code, seen, want)
 	}
@@ -218,5 +219,89 @@ func TestMovingAGroupOnATerminal(t *testing.T) {
 		} else {
 			f.wantRequests(plan)
 		}
+	}
+}
+
+// TestTablesFitOnATerminal of 80 columns, with the longest names that there are.
+func TestTablesFitOnATerminal(t *testing.T) {
+	name := strings.Repeat("n", 255)
+	const at = `"2026-01-02T03:04:05Z"`
+	stream := `{"name":"` + name + `","version":"1.0.0","registered":true,"paused":true,"held":true,"requested":true,"providers":12,"subscribers":12345,"groups":12345,` +
+		`"firstSeq":1,"lastSeq":123456789012,"bytes":123456789012345,"hasHeader":true,"durability":"disk","epoch":"x"}`
+	server := `{"clientId":"` + name + `","address":"192.0.2.7","procedures":["` + name + `","b"],"sole":true,"since":` + at + `,"calls":12345678,"failed":1234567,"underWay":1234,` +
+		`"medianSeconds":0.0123456,"longestSeconds":59.87654,"lastError":"` + name + `"}`
+	service := `{"name":"` + name + `","procedures":["` + name + `","b"],"version":1,"servers":[` + server + `]`
+	group := `{"streamName":"boiler","clientId":"` + name + `","groupId":"` + groupID + `","members":0,"abandoned":true,"position":5,"lag":123456789,"lagSeconds":604750,` +
+		`"inFlight":0,"redelivered":0,"deadLettered":0,"lost":0,"createdAt":` + at + `,"lastActive":` + at + `}`
+	connection := `{"id":"c48517a2d54fd149","jailId":"` + name + `","clientId":"` + name + `","kind":"websocket","address":"2001:db8:1234:5678:9abc:def0:1234:5678","since":` + at +
+		`,"authenticated":"secret","expires":null,"queuedBytes":123456,"slow":true,"lastError":null,"subscriptionCount":1234,"provides":[],"serves":[],` +
+		`"subscriptions":[{"id":12345,"streamName":"` + name + `","kind":"group","groupId":"` + groupID + `","position":123456789,"behind":123456789,"inFlight":1234}]}`
+	letter := `{"streamName":"` + name + `","seq":123456789,"clientId":"` + name + `","groupId":"` + groupID + `","deliveries":12,"reason":"` + name + `","payload":1}`
+	entry := `{"time":` + at + `,"jailId":"` + name + `","clientId":"` + name + `","by":"x","action":"stream settings changed","subject":"` + name + `","result":"refused"}`
+	client := `{"id":"` + name + `","description":"` + name + `","createdAt":` + at + `,"rights":{"publish":["` + name + `"]},"keys":[{"id":"` + name + `","createdAt":` + at + `,"validUntil":` + at + `}]}`
+	messages := func(payload string) string {
+		return `{"epoch":"x","messages":[{"seq":123456789,"time":` + at + `,"payload":` + payload + `}],"next":null}`
+	}
+	newFake(t, map[string]string{
+		"GET /streams?limit=100":                                     `{"streams":[` + stream + `]}`,
+		"GET /services?limit=100":                                    `{"services":[` + service + `}]}`,
+		"GET /services/pricing":                                      service + `,"definition":{"version":1,"procedures":[{"name":"` + name + `","body":[{"name":"` + name + `","type":"string"}]}]}}`,
+		"GET /streams/boiler/groups?limit=100":                       `{"groups":[` + group + `]}`,
+		"GET /connections?limit=100":                                 `{"connections":[` + connection + `]}`,
+		"GET /connections/c48517a2d54fd149":                          connection,
+		"GET /streams/boiler.dead/messages?from=earliest&limit=1000": messages(letter),
+		"GET /streams/$audit/messages?from=earliest&limit=1000":      messages(entry),
+		"GET /streams/%24audit/messages?from=earliest&limit=1000":    messages(entry),
+		"GET /clients?limit=100":                                     `{"clients":[` + client + `]}`,
+		"GET /client/a/keys":                                         `{"keys":[{"kid":"` + name + `","id":"` + name + `","until":` + at + `}]}`,
+		"GET /streams/" + name + "/groups?limit=100":                 `{"groups":[` + group + `]}`,
+		"GET /jails?limit=100&quotas=true":                           `{"jails":[{"id":"` + name + `","name":"` + name + `","createdAt":` + at + `,"quotas":{},"usage":{}}]}`,
+		"GET /network?limit=100":                                     `{"streams":[{"name":"` + name + `","registered":true,"requested":true,"paused":true,"held":true,"groups":12345,"providers":[{"clientId":"` + name + `","connections":2}],"readers":[{"clientId":"` + name + `","connections":2,"group":true}]}]}`,
+		"GET /streams/boiler/schemas/current":                        `{"name":"boiler","version":1,"fields":[{"name":"` + name + `","type":"enum","enum":["` + name + `"]}]}`,
+		"POST /filters/evaluate":                                     `{"filter":{"passes":false,"steps":2,"root":{"type":"eq","text":"` + name + `","outcome":"error","decisive":true,"reason":"` + name + `","operands":[{"type":"path","text":"` + name + `","outcome":"true","decisive":true}]}}}`,
+	})
+	t.Setenv("NO_COLOR", "1")
+	for _, test := range []struct{ command, heading string }{
+		{"streams", "STREAM"}, {"services", "SERVICE"}, {"service show pricing", "CLIENT"}, {"groups boiler", "CLIENT"},
+		{"connections list", "CONNECTION"}, {"connections show c48517a2d54fd149", "\nSTREAM"}, {"dead-letters list boiler.dead", "NUMBER"},
+		{"audit", "TIME"}, {"clients list", "CLIENT"}, {"clients keys a", "KEY"}, {"jails list", "JAIL"}, {"network", "STREAM"},
+		{"describe boiler", "FIELD"}, {"filter 1 1", "the message is kept back"}, {"top --once --interval 1s", "STREAM"},
+	} {
+		seen, code := onTerminal(t, "", strings.Fields(test.command)...)
+		if code != 0 || !strings.Contains(seen, test.heading) || !strings.Contains(seen, "nnnnnnn") {
+			t.Errorf("%s: exit status %d\n%s", test.command, code, seen)
+		}
+		for line := range strings.Lines(seen) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 && !isFact.MatchString(line) {
+				t.Errorf("%s: a line has %d characters: %s", test.command, n, line)
+			}
+		}
+	}
+}
+
+// isFact is a line of an entry that is shown alone: it has one value, whole.
+var isFact = regexp.MustCompile(`^(JAIL|CLIENT) +n+\n$`)
+
+// Past bugs: following printed a heading over each entry, and tried for ever where there never
+// was a gateway.
+func TestFollowingTheAudit(t *testing.T) {
+	const entry = `{"time":"2026-01-02T03:04:05.678Z","jailId":"root","clientId":"a","by":"client","action":"client created","subject":"b","result":"ok"}`
+	deliver := func(seq string) string {
+		return `{"id":2,"action":"subscription","streamName":"$audit","payload":` + entry + `,"seq":` + seq + `,"time":"2026-01-02T03:04:05Z","epoch":"e"}`
+	}
+	newFake(t, nil).script = func(p *peer) {
+		p.enter()
+		p.expect(`{"id":2,"action":"subscribe","payload":"$audit","from":"earliest","meta":true}`)
+		p.send(`{"id":2,"action":"subscription","success":true,"streamName":"$audit","payload":2,"epoch":"e","firstSeq":1,"nextSeq":1}`, deliver("1"), deliver("2"))
+		p.close(1008, "credentials_revoked: no")
+	}
+	t.Setenv("NO_COLOR", "1")
+	const line = "2026-01-02T03:04:05Z  root/a  client created  b  ok\n"
+	if seen, _ := onTerminal(t, "", "audit", "--follow"); !strings.HasPrefix(seen, line+line+"error: ") {
+		t.Errorf("saw\n%s", seen)
+	}
+	t.Setenv("SEAGATE_URL", "http://127.0.0.1:1")
+	if r := run(t, "audit", "--follow"); r.code != 3 || !strings.HasPrefix(r.notes, "error: nothing listens at 127.0.0.1:1") {
+		t.Errorf("exit status %d\n%s", r.code, r.notes)
 	}
 }

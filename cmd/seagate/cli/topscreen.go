@@ -92,9 +92,7 @@ func (s *topScreen) show(sample topSample) error {
 	case s.JSON:
 		return s.value(sample)
 	case s.file == nil:
-		return listShortened(s.Console, each(sample.Streams), topHeading, topRow, func(table [][]string) {
-			terminal.Shorten(table, 0, terminal.Width(s.out))
-		})
+		return list(s.Console, each(sample.Streams), topHeading, topRow)
 	}
 	s.sample = &sample
 	return s.draw()
@@ -117,7 +115,7 @@ func (s *topScreen) draw() error {
 		table = append(table, printable(topRow(one)))
 	}
 	if len(table) > 1 || len(s.sample.Problems) == 0 {
-		terminal.Shorten(table, 0, s.width)
+		terminal.Fit(table, s.width)
 		var laidOut bytes.Buffer
 		if err := terminal.WriteTable(&laidOut, style, table, terminal.Heading); err != nil {
 			return err

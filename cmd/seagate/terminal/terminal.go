@@ -95,29 +95,51 @@ func WriteTable(w io.Writer, style Style, rows [][]string, strong func(row int) 
 	return err
 }
 
-// Shorten cuts the texts of one column, so that WriteTable writes lines of at most
-// width characters. It keeps at least 8 characters of each text. "…" ends a text that
+// Fit cuts texts of a table, so that WriteTable writes lines of at most width characters. It
+// cuts the columns that are given first, and then the widest of all. It keeps at least 8
+// characters of each text and does not cut the first row, the heading. "…" ends a text that
 // was cut.
-func Shorten(rows [][]string, column, width int) {
-	const least = 8
-	widest := make([]int, len(rows[0]))
+func Fit(rows [][]string, width int, first ...int) {
+	widest, least := make([]int, len(rows[0])), make([]int, len(rows[0]))
+	over := gap*(len(widest)-1) - width // by how much the table is too wide
+	for i := range widest {
+		least[i] = max(8, utf8.RuneCountInString(rows[0][i]))
+		for _, cells := range rows {
+			widest[i] = max(widest[i], utf8.RuneCountInString(cells[i]))
+		}
+		over += widest[i]
+	}
+	all := make([]int, len(widest))
+	for i := range all {
+		all[i] = i
+	}
+	over -= narrow(widest, least, first, over)
+	narrow(widest, least, all, over)
 	for _, cells := range rows {
-		for i, cell := range cells {
-			widest[i] = max(widest[i], utf8.RuneCountInString(cell))
+		for i := range cells {
+			if utf8.RuneCountInString(cells[i]) > widest[i] {
+				cells[i] = string([]rune(cells[i])[:widest[i]-1]) + "…"
+			}
 		}
 	}
-	room := width - gap*(len(widest)-1)
-	for i, n := range widest {
-		if i != column {
-			room -= n
+}
+
+// narrow takes up to so many characters from the widest of some columns, down to what is least.
+// It returns how many it took.
+func narrow(widths, least, columns []int, most int) (taken int) {
+	for ; taken < most; taken++ {
+		widest := -1
+		for _, i := range columns {
+			if widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
 		}
-	}
-	room = max(room, least)
-	for _, cells := range rows {
-		if text := []rune(cells[column]); len(text) > room {
-			cells[column] = string(text[:room-1]) + "…"
+		if widest < 0 {
+			break
 		}
+		widths[widest]--
 	}
+	return taken
 }
 
 // gap is the distance between columns.

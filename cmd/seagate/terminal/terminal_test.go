@@ -2,6 +2,7 @@ package terminal_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"seagate/cmd/seagate/terminal"
@@ -33,20 +34,24 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-func TestShortenCutsOneColumn(t *testing.T) {
+// TestFitCutsTheWidestColumns, or those that are to be cut first, and no heading.
+func TestFitCutsTheWidestColumns(t *testing.T) {
 	for _, test := range []struct {
 		width int
+		first []int
 		want  string
 	}{
-		{40, "größenwahnsinnig"},
-		{21, "größenwahnsinnig"},
-		{20, "größenwahnsinn…"},
-		{1, "größenw…"}, // at least 8 characters are kept
+		{42, nil, "größenwahnsinnig|a description of it|123"},
+		{40, nil, "größenwahnsinnig|a description of…|123"},
+		{36, nil, "größenwahnsin…|a description …|123"},
+		{36, []int{0}, "größenwah…|a description of it|123"},
+		{30, []int{0}, "größenw…|a description …|123"},
+		{1, nil, "größenw…|a descript…|123"}, // at least 8 characters and the heading are kept
 	} {
-		rows := [][]string{{"CLIENT", "N"}, {"größenwahnsinnig", "123"}, {"a", "1"}}
-		terminal.Shorten(rows, 0, test.width)
-		if rows[1][0] != test.want || rows[2][0] != "a" || rows[0][0] != "CLIENT" || rows[1][1] != "123" {
-			t.Errorf("in %d columns: %q", test.width, rows)
+		rows := [][]string{{"CLIENT", "DESCRIPTION", "N"}, {"größenwahnsinnig", "a description of it", "123"}, {"a", "b", "1"}}
+		terminal.Fit(rows, test.width, test.first...)
+		if got := strings.Join(rows[1], "|"); got != test.want || strings.Join(rows[0], "|") != "CLIENT|DESCRIPTION|N" || strings.Join(rows[2], "|") != "a|b|1" {
+			t.Errorf("in %d columns: %q, want %q", test.width, rows, test.want)
 		}
 	}
 }
