@@ -9,9 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"seagate/auth"
 	"seagate/auth/authtest"
+	"seagate/storage/memory"
 )
 
 // chosen is a secret that the operator chose.
@@ -134,6 +137,23 @@ func TestChosenSecretIsStretchedUntilVerified(t *testing.T) {
 	}
 }
 
+// TestChosenSecretsAreStretchedWell looks at a directory as a gateway opens it. Other tests stretch
+// less.
+func TestChosenSecretsAreStretchedWell(t *testing.T) {
+	d := authtest.Open(t, memory.New(), unlimited)
+	if _, err := d.EnsureRoot(t.Context(), "ops", chosen); err != nil {
+		t.Fatal(err)
+	}
+	const want = 200_000
+	if stored, decoy := auth.Iterations(d, "ops"); stored != want || decoy != want {
+		t.Errorf("%d iterations for the secret and %d for an unknown client, want %d", stored, decoy, want)
+	}
+	if _, err := d.Basic("ops", chosen+"!", home); err == nil {
+		t.Error("a wrong secret is accepted")
+	}
+	mustBasic(t, d, "ops", chosen)
+}
+
 func TestChosenSecretAfterRestart(t *testing.T) {
 	engine := newEngine()
 	if _, err := open(t, engine, unlimited).EnsureRoot(t.Context(), "ops", chosen); err != nil {
@@ -184,40 +204,41 @@ func TestRotatingAChosenSecret(t *testing.T) {
 	}
 }
 
-func TestManyChosenSecretsAtOnce(t *testing.T) {
+func TestManyChosenSecretsAtOnce(t *testing.T) { synctest.Test(t, testManyChosenSecretsAtOnce) }
+
+func testManyChosenSecretsAtOnce(t *testing.T) {
 	d := openNew(t, failuresPerMinute(noLimit, 3))
 	if _, err := d.EnsureRoot(t.Context(), "ops", chosen); err != nil {
 		t.Fatal(err)
 	}
-	stretched := auth.CountStretched(d)
+	const took = 30 * time.Millisecond
+	busy := auth.SlowStretching(d, took, chosen)
 	const peers = 300 // one is served, 128 wait
 	refusals := make([]error, peers)
 	var wg sync.WaitGroup
-	begin := make(chan struct{})
 	for i := range peers {
 		wg.Go(func() {
-			<-begin
 			_, refusals[i] = d.Basic("ops", fmt.Sprintf("a wrong secret %d", i), home)
 		})
 	}
-	close(begin)
 	wg.Wait()
-	busy := 0
+	refused := 0
 	for _, err := range refusals {
 		if reasonOf(err) == auth.ReasonBusy {
 			wantErr(t, err, auth.ErrTooManyAttempts)
-			busy++
+			refused++
 		}
 	}
-	if busy == 0 || busy == peers {
-		t.Fatalf("%d of %d were refused because too many waited", busy, peers)
+	if refused != peers-129 {
+		t.Fatalf("%d of %d were refused because too many waited", refused, peers)
 	}
 	// The limit holds for attempts that waited while others failed. One may be verified while the
 	// failure of another is being counted.
-	if got := stretched.Load(); got > 2*3 {
+	if got := busy.Load() / int64(took); got > 2*3 {
 		t.Fatalf("%d guesses were verified, and 3 are allowed", got)
 	}
 	mustBasic(t, d, "ops", chosen)
+	time.Sleep(time.Minute) // the gate's last rest
 }
 
 func TestEnsureRootRefusesWeakSecrets(t *testing.T) {

@@ -116,8 +116,9 @@ type directory struct {
 	slow            gate
 
 	// stretch is PBKDF2. Tests count its calls.
-	stretch func(text string, salt []byte, iterations int) (digest, error)
-	macKey  [sha256.Size]byte
+	stretch    func(text string, salt []byte, iterations int) (digest, error)
+	iterations int // stretchIterations; tests that are not about stretching set fewer
+	macKey     [sha256.Size]byte
 
 	// Decoys are compared with where there is no credential to compare with, so that the time
 	// does not tell.
@@ -140,11 +141,12 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 		clientFailures:  newAttempts(time.Minute/time.Duration(opts.ClientAttempts), opts.ClientAttempts),
 		suspects:        newAttempts(time.Minute, suspectFailures),
 		stretch:         stretch,
+		iterations:      stretchIterations,
 		decoyKey:        newDecoyKey(),
 	}}
 	rand.Read(d.macKey[:])
 	rand.Read(d.decoyDigest[:])
-	d.decoySecret = secretRecord{Salt: d.decoyDigest[:saltBytes], Iterations: stretchIterations, Digest: d.decoyDigest[:]}
+	d.decoySecret = secretRecord{Salt: d.decoyDigest[:saltBytes], Iterations: d.iterations, Digest: d.decoyDigest[:]}
 	if err := d.load(ctx); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// StretchLess makes d stretch the secrets that it stores from now on, and the guesses for clients
+// that do not exist, with few iterations. The race detector makes the usual number take seconds.
+func StretchLess(d *Directory) {
+	d.iterations = 100
+	d.decoySecret.Iterations = d.iterations
+}
+
+// Iterations returns with how many iterations the chosen secret of a client of the root jail is
+// stretched, and with how many guesses are for clients that do not exist.
+func Iterations(d *Directory, clientID string) (stored, decoy int) {
+	return d.jails[RootJailID].clients[clientID].record.Secret.Iterations, d.decoySecret.Iterations
+}
+
 // CountStretched returns how many secrets d has stretched since, to verify them.
 func CountStretched(d *Directory) *atomic.Int64 {
 	var count atomic.Int64

@@ -37,12 +37,14 @@ var unlimited = failuresPerMinute(noLimit, noLimit)
 
 func open(t testing.TB, records storage.Records, opts auth.Options) *auth.Directory {
 	t.Helper()
-	return authtest.Open(t, records, opts)
+	d := authtest.Open(t, records, opts)
+	auth.StretchLess(d)
+	return d
 }
 
 func openNew(t testing.TB, opts auth.Options) *auth.Directory {
 	t.Helper()
-	return authtest.Open(t, memory.New(), opts)
+	return open(t, memory.New(), opts)
 }
 
 func newJail(t testing.TB, d *auth.Directory, id, clientID string) (auth.Jail, string) {

@@ -315,7 +315,7 @@ func (p *importPlan) recordSecret(place, id, revealed string, last *client) secr
 		return secretRecord{}
 	}
 	if !known {
-		salted = secretRecord{Salt: make([]byte, saltBytes), Iterations: stretchIterations}
+		salted = secretRecord{Salt: make([]byte, saltBytes), Iterations: d.iterations}
 		rand.Read(salted.Salt)
 	}
 	p.salts[id] = salted

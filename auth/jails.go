@@ -93,7 +93,7 @@ func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (creat
 			created = true
 			return d.createRoot(ctx, root, clientID, text)
 		}
-		stored, err := digestSecret(text)
+		stored, err := d.digestSecret(text)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (creat
 
 // createRoot creates the first client of the root jail, and the jail if root is nil.
 func (d *Directory) createRoot(ctx context.Context, root *jail, clientID, text string) error {
-	stored, err := digestSecret(text)
+	stored, err := d.digestSecret(text)
 	if err != nil {
 		return err
 	}

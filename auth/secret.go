@@ -113,14 +113,14 @@ const (
 )
 
 // digestSecret returns the record of a generated or chosen secret.
-func digestSecret(text string) (secretRecord, error) {
+func (d *Directory) digestSecret(text string) (secretRecord, error) {
 	if raw, generated := parseGenerated(text); generated {
 		return raw.record(), nil
 	}
 	salt := make([]byte, saltBytes)
 	rand.Read(salt)
-	sum, err := stretch(text, salt, stretchIterations)
-	return secretRecord{Salt: salt, Iterations: stretchIterations, Digest: sum[:]}, err
+	sum, err := stretch(text, salt, d.iterations)
+	return secretRecord{Salt: salt, Iterations: d.iterations, Digest: sum[:]}, err
 }
 
 func checkChosen(text string) error {
