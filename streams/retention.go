@@ -81,22 +81,31 @@ func (t *Topic) trim(ctx context.Context) error {
 	t.mu.Unlock()
 	keep.Now = t.net.opts.Clock.Now()
 	before := log.Bounds()
-	if deleted || !overdue(before, keep) {
+	switch {
+	case deleted:
 		return nil
-	}
-	if err := log.Trim(ctx, keep); err != nil {
-		if err = topicError(err); err == ErrDeleted {
-			return nil
+	case overdue(before, keep):
+		if err := log.Trim(ctx, keep); err != nil {
+			if err = topicError(err); err == ErrDeleted {
+				return nil
+			}
+			return err
 		}
-		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.trims.note(before, log.Bounds().First, keep)
-	// Consumers that keep up are still offered what they have not had.
-	t.tail.dropBefore(min(log.Bounds().First, t.floor()))
-	t.settleTailLocked()
-	t.settleLocked()
+	first := log.Bounds().First
+	t.trims.note(before, first, keep)
+	// Consumers that keep up are still offered what they have not had. So the tail may have
+	// messages that an earlier call removed from the log, and so it may if that call was faster
+	// than appended.
+	if drop := min(first, t.floor()); t.tail.first(t.next) < drop {
+		t.tail.dropBefore(drop)
+		t.settleTailLocked()
+	}
+	if first > before.First {
+		t.settleLocked()
+	}
 	return nil
 }
 
