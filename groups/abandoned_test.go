@@ -17,7 +17,7 @@ var forgetful = groups.Options{AbandonedTimeout: time.Hour, IdleTimeout: 24 * ti
 
 // Which groups are abandoned, and how long each is kept.
 func TestAbandonedGroupsAreForgottenSooner(t *testing.T) {
-	const hour, day = time.Hour, 24 * time.Hour
+	const short, long = time.Hour, 3 * time.Hour // each second costs a checkpoint
 	tests := []struct {
 		name string
 		live func(t *testing.T, f *fixture) // the life of the group, until nobody is left
@@ -25,47 +25,47 @@ func TestAbandonedGroupsAreForgottenSooner(t *testing.T) {
 	}{
 		{"one member", func(t *testing.T, f *fixture) {
 			f.joinWith(t, "c", "g", all(), singleUse).ms.Leave()
-		}, hour},
+		}, short},
 		{"one member that comes back", func(t *testing.T, f *fixture) {
 			f.joinWith(t, "c", "g", all(), singleUse).ms.Leave()
 			f.joinWith(t, "c", "g", all(), singleUse).ms.Leave()
-		}, day},
+		}, long},
 		{"two members", func(t *testing.T, f *fixture) {
 			a, b := f.joinWith(t, "c", "g", all(), singleUse), f.joinWith(t, "c", "g", all(), singleUse)
 			a.ms.Leave()
 			b.ms.Leave()
-		}, day},
+		}, long},
 		{"one member that may come back", func(t *testing.T, f *fixture) {
 			f.join(t, "c", "g", all()).ms.Leave()
-		}, day},
+		}, long},
 		{"moved with its member", func(t *testing.T, f *fixture) {
 			m := f.joinWith(t, "c", "g", all(), singleUse)
 			move(t, f)
 			m.ms.Leave()
-		}, day},
+		}, long},
 		{"moved after its member has left", func(t *testing.T, f *fixture) {
 			f.joinWith(t, "c", "g", all(), singleUse).ms.Leave()
 			move(t, f)
-		}, day},
+		}, long},
 		{"one member, and a crash", func(t *testing.T, f *fixture) {
 			f.joinWith(t, "c", "g", all(), singleUse)
 			time.Sleep(2 * time.Second)
 			f.crash(t)
-		}, hour},
+		}, short},
 		{"moved, and a restart", func(t *testing.T, f *fixture) {
 			f.joinWith(t, "c", "g", all(), singleUse).ms.Leave()
 			move(t, f)
 			f.restart(t)
-		}, day},
+		}, long},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, forgetful, streams.Options{})
+				f := newFixture(t, groups.Options{AbandonedTimeout: short, IdleTimeout: long}, streams.Options{})
 				test.live(t, f)
 				time.Sleep(test.kept - time.Second)
 				synctest.Wait()
-				if s := f.stat(t); s.Abandoned != (test.kept == hour) {
+				if s := f.stat(t); s.Abandoned != (test.kept == short) {
 					t.Errorf("abandoned is %v", s.Abandoned)
 				}
 				time.Sleep(time.Minute + 2*time.Second)
