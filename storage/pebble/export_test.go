@@ -2,7 +2,7 @@ package pebble
 
 // WithSmallTables makes an engine write tables soon.
 func (o Options) WithSmallTables() Options {
-	o.memTable = 1 << 20
+	o.memTable = 512 << 10
 	return o
 }
 

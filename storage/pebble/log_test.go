@@ -92,7 +92,7 @@ func TestWaitingOperationsShareOneSync(t *testing.T) {
 func TestFullQueueBlocksAppends(t *testing.T) {
 	for _, test := range []struct{ size, appends, most int }{
 		{1, 6000, 1 + 4096 + 1024}, // one in Append, the queue, and a batch at the disk
-		{1 << 20, 30, 1 + 8 + 1},
+		{1 << 20, 15, 1 + 8 + 1},
 	} {
 		withGate(t, func(t *testing.T, e *pebble.Engine, g *gate) {
 			l := mustOpenLog(t, e, "log")
