@@ -34,7 +34,9 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
 }
 
-const rootSecret = "a secret for tests"
+// rootSecret looks like a generated secret: words of one's own would be stretched, and each start
+// take a second longer.
+const rootSecret = "sea_operators-own-secret-operators-own-secret-operators-oA"
 
 // patience is how long a test waits for what happens at once on a machine that
 // is not busy.

@@ -27,7 +27,7 @@ const (
 // A subscriber that stops reading costs a cursor and its queue, and does not affect
 // other subscribers. When it reads again it misses nothing.
 func TestAStalledSubscriberCostsLittle(t *testing.T) {
-	subscribers := 250
+	subscribers := 100
 	if soaking() {
 		subscribers = 1000
 	}
