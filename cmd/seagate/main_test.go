@@ -52,7 +52,7 @@ const testVersion = "1.2.3-test"
 
 // build builds the binary, with the race detector if the tests have it.
 func build(name string) error {
-	args := []string{"build", "-buildvcs=false", "-ldflags", "-X main.version=" + testVersion, "-o", name}
+	args := []string{"build", "-buildvcs=false", "-ldflags", "-s -w -X main.version=" + testVersion, "-o", name}
 	if raceDetector {
 		args = append(args, "-race")
 	}
