@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,6 @@ type filterTable struct {
 
 	mu      sync.Mutex // guards what follows
 	streams map[streams.ID]*streamFilters
-	born    uint64 // entries that there ever were, of all streams: a batch may outlive the filters of its stream
 }
 
 // maxIndexedPaths bounds the paths at which the filters of one stream are indexed: each
@@ -36,9 +36,7 @@ type streamFilters struct {
 	mu      sync.RWMutex             // guards what follows
 	entries map[string]*sharedFilter // by canonical form
 	born    uint64                   // the number of the newest entry that there ever was
-	free    []int                    // slots below slots that nobody has
-	slots   int
-	index   map[string]*pathIndex // by the path in canonical form
+	index   map[string]*pathIndex    // by the path in canonical form
 }
 
 // A pathIndex finds the filters that need one value at one path.
@@ -53,8 +51,7 @@ type pathIndex struct {
 type sharedFilter struct {
 	filter *fdsl.Filter
 	of     *streamFilters
-	born   uint64 // its number among all entries of the table
-	slot   int    // its place in batchVerdicts.passing
+	born   uint64 // its number among all entries of the stream that there ever were
 	uses   int
 	jail   string
 	client string // the id of a client that brought it
@@ -104,14 +101,8 @@ func (s *streamFilters) take(f *fdsl.Filter, p *auth.Principal) *sharedFilter {
 		e.uses++
 		return e
 	}
-	s.table.born++
-	s.born = s.table.born
-	e := &sharedFilter{filter: f, of: s, born: s.born, slot: s.slots, uses: 1, jail: p.JailID, client: p.ClientID}
-	if n := len(s.free); n > 0 {
-		e.slot, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		s.slots++
-	}
+	s.born++
+	e := &sharedFilter{filter: f, of: s, born: s.born, uses: 1, jail: p.JailID, client: p.ClientID}
 	s.entries[key] = e
 	s.indexLocked(e)
 	return e
@@ -144,7 +135,6 @@ func (s *streamFilters) release(e *sharedFilter) {
 		return
 	}
 	delete(s.entries, e.filter.Key())
-	s.free = append(s.free, e.slot)
 	if e.isIndexed {
 		s.unindexLocked(e)
 	}
@@ -167,17 +157,26 @@ func (s *streamFilters) unindexLocked(e *sharedFilter) {
 // which no message has are not evaluated at all.
 type batchVerdicts struct {
 	documents []any
-	all       []int      // the indexes of all documents
-	passing   []*passing // by sharedFilter.slot; nil for filters that were not looked at
-	indexed   uint64     // the index was asked for the filters born up to this one
+	all       []int  // the indexes of all documents
+	indexed   uint64 // the index was asked for the filters born up to this one
+
+	// about has the filters that were evaluated, and those that the index has found.
+	about map[*sharedFilter]*verdict
 }
 
-type batchVerdictsKey struct{}
+// batchVerdictsKey is the memo of a batch's verdicts. A batch may outlive the filters of its
+// stream, and then meet later ones.
+type batchVerdictsKey struct{ of *streamFilters }
+
+// A verdict is what a filter is to a batch.
+type verdict struct {
+	candidates []int    // the messages that it may pass
+	passes     *passing // nil: it was not evaluated yet
+}
 
 // passing is the messages of a batch that a filter passes, in two forms. Equal
 // filters share it: it is not to be changed.
 type passing struct {
-	of    *sharedFilter
 	index []int // not nil
 	share []groups.Share
 }
@@ -188,26 +187,55 @@ var nothingPasses = &passing{index: []int{}}
 // visible returns the messages of the batch that the filter passes. It charges the batch
 // with the work.
 func visible(b *streams.Batch, e *sharedFilter) *passing {
-	shared, ok := b.Memo(batchVerdictsKey{}, nil).(*batchVerdicts)
-	if !ok {
-		shared = b.Memo(batchVerdictsKey{}, func() any { return newBatchVerdicts(b, e.of) }).(*batchVerdicts)
-	}
-	if e.slot < len(shared.passing) {
-		// The slot may have been that of another filter when the batch began.
-		if p := shared.passing[e.slot]; p != nil && p.of == e {
-			return p
-		}
-	}
-	if e.isIndexed && e.born <= shared.indexed {
+	shared := e.of.verdicts(b)
+	v := shared.about[e]
+	switch {
+	case v != nil && v.passes != nil:
+		return v.passes
+	case v == nil && e.isIndexed && e.born <= shared.indexed:
 		return nothingPasses
+	case v == nil:
+		v = &verdict{candidates: shared.all}
+		shared.about[e] = v
 	}
-	return shared.evaluate(b, e, shared.all)
+	v.passes = shared.evaluate(b, e, v.candidates)
+	return v.passes
 }
 
-// evaluate asks the filter about the messages with those indexes, and remembers the
-// verdicts.
+// Passes implements streams.Filter.
+func (e *sharedFilter) Passes(b *streams.Batch) bool { return len(visible(b, e).index) > 0 }
+
+// Index implements streams.Filter.
+func (e *sharedFilter) Index() streams.FilterIndex {
+	if !e.isIndexed {
+		return nil
+	}
+	return e.of
+}
+
+// Find implements streams.FilterIndex.
+func (s *streamFilters) Find(b *streams.Batch) iter.Seq[streams.Filter] {
+	return func(yield func(streams.Filter) bool) {
+		for e := range s.verdicts(b).about {
+			if e.isIndexed && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// verdicts returns what is known of the batch. It charges the batch with the work.
+func (s *streamFilters) verdicts(b *streams.Batch) *batchVerdicts {
+	key := batchVerdictsKey{s}
+	if shared, ok := b.Memo(key, nil).(*batchVerdicts); ok {
+		return shared
+	}
+	return b.Memo(key, func() any { return s.newBatchVerdicts(b) }).(*batchVerdicts)
+}
+
+// evaluate asks the filter about the messages with those indexes.
 func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []int) *passing {
-	p := &passing{of: e, index: []int{}}
+	p := &passing{index: []int{}}
 	tooCostly, work := 0, 0
 	for _, i := range indexes {
 		if v.documents[i] == undecodable {
@@ -227,10 +255,9 @@ func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []in
 	if tooCostly > 0 {
 		e.of.table.onTooCostly(e, tooCostly)
 	}
-	for e.slot >= len(v.passing) {
-		v.passing = append(v.passing, nil)
+	if len(p.index) == 0 {
+		return nothingPasses
 	}
-	v.passing[e.slot] = p
 	return p
 }
 
@@ -241,8 +268,12 @@ var undecodable any = &struct{ _ byte }{}
 // decodedPerStep is how many bytes are decoded in the time of a step of a filter.
 const decodedPerStep = 2
 
-func newBatchVerdicts(b *streams.Batch, of *streamFilters) *batchVerdicts {
-	v := &batchVerdicts{documents: make([]any, len(b.Messages)), all: make([]int, len(b.Messages))}
+func (s *streamFilters) newBatchVerdicts(b *streams.Batch) *batchVerdicts {
+	v := &batchVerdicts{
+		documents: make([]any, len(b.Messages)),
+		all:       make([]int, len(b.Messages)),
+		about:     map[*sharedFilter]*verdict{},
+	}
 	for i, m := range b.Messages {
 		v.all[i] = i
 		b.Spend(len(m.Payload) / decodedPerStep)
@@ -250,20 +281,16 @@ func newBatchVerdicts(b *streams.Batch, of *streamFilters) *batchVerdicts {
 			v.documents[i] = undecodable
 		}
 	}
-	for e, indexes := range of.candidates(b, v) {
-		v.evaluate(b, e, indexes)
-	}
+	s.findCandidates(b, v)
 	return v
 }
 
-// candidates returns the indexed filters that may pass messages, with the indexes of
-// these, and notes in v for which filters the index was asked.
-func (s *streamFilters) candidates(b *streams.Batch, v *batchVerdicts) map[*sharedFilter][]int {
+// findCandidates notes in v which indexed filters may pass messages, and which messages, and
+// for which filters the index was asked.
+func (s *streamFilters) findCandidates(b *streams.Batch, v *batchVerdicts) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	v.indexed = s.born
-	v.passing = make([]*passing, s.slots)
-	var found map[*sharedFilter][]int
 	for _, at := range s.index {
 		b.Spend(len(v.documents) * at.condition.Path.Len())
 		for i, document := range v.documents {
@@ -271,15 +298,16 @@ func (s *streamFilters) candidates(b *streams.Batch, v *batchVerdicts) map[*shar
 			if !ok || !isScalar(value) {
 				continue
 			}
-			for _, e := range at.byValue[value] {
-				if found == nil {
-					found = map[*sharedFilter][]int{}
+			found := at.byValue[value]
+			b.Spend(len(found))
+			for _, e := range found {
+				if v.about[e] == nil {
+					v.about[e] = &verdict{}
 				}
-				found[e] = append(found[e], i)
+				v.about[e].candidates = append(v.about[e].candidates, i)
 			}
 		}
 	}
-	return found
 }
 
 // isScalar reports whether a decoded value can be that of a Condition.

@@ -480,6 +480,14 @@ func (c consumer) Resumed() bool              { return c.request.Resumed == nil 
 func (c consumer) Owner() *streams.Owner      { return c.request.Owner }
 func (c consumer) End(err error)              { c.end(err) }
 
+// Filter implements streams.Filtered. Who is told of progress is offered everything.
+func (c consumer) Filter() streams.Filter {
+	if c.filter == nil || c.request.Passed != nil {
+		return nil
+	}
+	return c.filter
+}
+
 // What a delivery costs, in the unit of streams.Batch.Spend: above all a write to a socket,
 // and the bytes that are encoded and copied.
 const (

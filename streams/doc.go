@@ -45,6 +45,9 @@
 // belongs to a shard of its topic, and each shard to one worker, so no consumer
 // is called by two goroutines at a time.
 //
+// A consumer that has a filter (Filtered) is not offered batches that the filter hides
+// whole, once it has caught up. It stands behind them all the same.
+//
 // A consumer never blocks. It takes as many messages as it has room for; if it
 // takes fewer than it was offered, it is parked until InTopic.Resume is called,
 // and then reads on from its own cursor: from the tail, which is the newest

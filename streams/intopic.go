@@ -18,9 +18,10 @@ type InTopic struct {
 	closed   atomic.Bool
 	inGroup  bool   // it is no subscriber; see InGroup
 	owner    *Owner // nil for none
+	filter   Filter // nil for none
 
 	// Owned by the shard's worker once started.
-	at    cursor
+	at    cursor // of one that is live: as it was when it was offered something; see shard.at
 	phase phase
 	whole int // segments of the log that the consumer took whole, in a row
 	told  State
@@ -88,6 +89,9 @@ func (t *Topic) open(ctx context.Context, in *InTopic, shard uint32, from StartA
 	if owned, ok := in.consumer.(Owned); ok {
 		in.owner = owned.Owner()
 	}
+	if filtered, ok := in.consumer.(Filtered); ok {
+		in.filter = filtered.Filter()
+	}
 	in.shard.openLocked(in)
 	t.joinLocked(in.inGroup)
 	return in, Joined{State: t.told, Header: t.headerLocked(), Next: at.seq, Bounds: t.readableLocked()}, nil
@@ -119,9 +123,18 @@ func (in *InTopic) Close() {
 // Topic returns the topic that is read.
 func (in *InTopic) Topic() *Topic { return in.topic }
 
+// moveOn moves the cursor of an in topic that is live to that of its shard, past messages
+// that its filter hides.
+func (in *InTopic) moveOn(to cursor) {
+	if in.at.seq < to.seq {
+		in.fromOldest = false
+	}
+	in.at = to
+}
+
 // offer hands the consumer the segment at its cursor, of which b has the
 // messages, and moves the cursor. It returns the phase to enter.
-func (in *InTopic) offer(seg segment, b *Batch) (next phase) {
+func (in *InTopic) offer(seg *segment, b *Batch) (next phase) {
 	defer in.containPanic(&next)
 	switch seg.kind {
 	case someMessages:
@@ -167,7 +180,7 @@ func (in *InTopic) fail() {
 	if in.phase != live && in.phase != catching {
 		return
 	}
-	in.phase = in.offer(segment{kind: end, err: errPanicked}, nil)
+	in.phase = in.offer(&segment{kind: end, err: errPanicked}, nil)
 }
 
 // containPanic ends the in topic of a consumer that panicked, and nothing else.

@@ -45,7 +45,7 @@ func (j *positionJob) run() (work int, more bool) {
 	told := make([]uint64, len(j.of))
 	for i, in := range j.of {
 		if in.phase != ended {
-			told[i] = in.at.seq
+			told[i] = in.shard.position(in)
 		}
 	}
 	j.answer <- told

@@ -37,7 +37,7 @@ type shard struct {
 
 	// Owned by the worker.
 	at       cursor // of the live in topics
-	live     []*InTopic
+	live     liveSet
 	catching []*InTopic
 	reads    map[cursor]*logRead // under way
 	parked   int                 // how many in topics are parked
@@ -46,16 +46,6 @@ type shard struct {
 	turn     uint64       // counts passes and runs; see Owner
 	work     int          // of this run, in the unit of Batch.Spend
 	batch    int          // messages of a batch: fewer while one offer costs more than passWork
-}
-
-// A livePass is a batch on its way to the live in topics. Runs interrupt it. The cursor of
-// the shard stays where it is until the pass is through.
-type livePass struct {
-	batch *Batch // nil: there is none
-	seg   segment
-	next  int  // index in shard.live of the next in topic
-	kept  int  // how many before it stay live: these are moved to the front
-	ended bool // some of those that stay have ended since
 }
 
 // A readOffer is what was read from the log on its way to those that wait for it.
@@ -147,8 +137,8 @@ func (s *shard) run() (work int, more bool) {
 // endAll ends the in topics of the shard after a panic, apart from those that are parked
 // or wait for the log. It reports whether there is more to do.
 func (s *shard) endAll() (more bool) {
-	all := append(s.live, s.catching...)
-	s.live, s.catching, s.pass = nil, nil, livePass{}
+	all := append(s.live.all(), s.catching...)
+	s.live, s.catching, s.pass = liveSet{}, nil, livePass{}
 	for _, in := range all {
 		in.fail()
 	}
@@ -176,14 +166,14 @@ func (s *shard) rest() bool {
 		return false
 	}
 	s.scheduled = false
-	s.used = len(s.live)+len(s.catching)+len(s.reads)+len(s.offering)+s.parked > 0
+	s.used = s.live.count+len(s.catching)+len(s.reads)+len(s.offering)+s.parked > 0
 	return true
 }
 
 // admit lets in topics that were started or resumed catch up, and removes those
 // that were closed.
 func (s *shard) admit(posted []*InTopic) {
-	remove := false
+	removed := false // from catching
 	for _, in := range posted {
 		s.work += offerWork
 		before, hasRoom := in.phase, false
@@ -194,8 +184,10 @@ func (s *shard) admit(posted []*InTopic) {
 			in.phase = ended
 		}
 		switch {
+		case in.phase == ended && before == live:
+			s.live.noteEnd(in)
 		case in.phase == ended:
-			remove = remove || before != opened && before != parked
+			removed = removed || before == catching
 		case in.phase == opened, in.phase == parked && hasRoom:
 			in.phase = catching
 			s.catching = append(s.catching, in)
@@ -204,82 +196,10 @@ func (s *shard) admit(posted []*InTopic) {
 			s.parked--
 		}
 	}
-	if remove {
-		hasEnded := func(in *InTopic) bool { return in.phase == ended }
-		if s.pass.batch == nil {
-			s.live = slices.DeleteFunc(s.live, hasEnded)
-		}
-		s.pass.ended = true
-		s.catching = slices.DeleteFunc(s.catching, hasEnded)
+	s.live.removeEnded(s.pass.underWay())
+	if removed {
+		s.catching = slices.DeleteFunc(s.catching, func(in *InTopic) bool { return in.phase == ended })
 	}
-}
-
-// deliverLive offers one batch to all live in topics, or goes on with it, until the work
-// of the run is as much as limit. It reports whether there was anything to offer.
-func (s *shard) deliverLive(limit int) bool {
-	if s.pass.batch == nil && !s.beginPass() {
-		return false
-	}
-	p := &s.pass
-	for p.next < len(s.live) && s.work < limit {
-		in := s.live[p.next]
-		p.next++
-		if in.phase != live { // closed since the pass began
-			continue
-		}
-		in.at = s.at
-		if s.hadShare(in) {
-			in.phase = catching
-			s.catching = append(s.catching, in)
-			continue
-		}
-		if s.offer(in, p.seg, p.batch) {
-			s.live[p.kept] = in
-			p.kept++
-		}
-	}
-	if p.next == len(s.live) {
-		s.endPass()
-	}
-	return true
-}
-
-// beginPass reports whether there is something for the live in topics.
-func (s *shard) beginPass() bool {
-	if len(s.live) == 0 {
-		return false
-	}
-	seg := s.cut(s.topic.peek(s.at, math.MaxUint64, batchBytes), s.at)
-	switch seg.kind {
-	case nothing:
-		return false
-	case inLog: // retention has emptied the tail
-		s.demote()
-		return false
-	}
-	s.pass = livePass{batch: &Batch{Messages: seg.messages, Live: true}, seg: seg}
-	s.turn++
-	s.taken.Store(seg.then.seq)
-	s.topic.floorMoved()
-	return true
-}
-
-// cut returns the segment at c with at most as many messages as a batch may have.
-func (s *shard) cut(seg segment, c cursor) segment {
-	if seg.kind != someMessages || len(seg.messages) <= s.batch {
-		return seg
-	}
-	return segmentOf(seg.messages[:s.batch], c)
-}
-
-func (s *shard) endPass() {
-	clear(s.live[s.pass.kept:])
-	s.live = s.live[:s.pass.kept]
-	if s.pass.ended {
-		s.live = slices.DeleteFunc(s.live, func(in *InTopic) bool { return in.phase == ended })
-	}
-	s.at = s.pass.seg.then
-	s.pass = livePass{}
 }
 
 // hadShare reports whether the owner of an in topic has had its share of this turn.
@@ -289,7 +209,7 @@ func (s *shard) hadShare(in *InTopic) bool {
 
 // offer offers a segment to an in topic and reports whether its phase stays as
 // it is.
-func (s *shard) offer(in *InTopic, seg segment, b *Batch) (stays bool) {
+func (s *shard) offer(in *InTopic, seg *segment, b *Batch) (stays bool) {
 	before, spent := in.phase, b.work
 	in.phase = in.offer(seg, b)
 	s.charge(in, offerWork+b.work-spent)
@@ -302,12 +222,17 @@ func (s *shard) offer(in *InTopic, seg segment, b *Batch) (stays bool) {
 	return in.phase == before
 }
 
-// charge counts the cost of an offer, and chooses the size of the next batches by it.
+// charge counts the cost of an offer.
 func (s *shard) charge(in *InTopic, cost int) {
 	s.work += cost
 	if in.owner != nil {
 		in.owner.in(s).spent += cost
 	}
+	s.chooseBatch(cost)
+}
+
+// chooseBatch chooses the size of the next batches by what one step of a pass has cost.
+func (s *shard) chooseBatch(cost int) {
 	if cost > passWork {
 		s.batch = max(1, s.batch/2)
 	} else if s.batch < batchMessages && cost < passWork/4 {
@@ -331,15 +256,6 @@ func (s *shard) isFull(in *InTopic) bool {
 	return true
 }
 
-// demote lets all live in topics catch up.
-func (s *shard) demote() {
-	for _, in := range s.live {
-		in.phase, in.at = catching, s.at
-	}
-	s.catching = append(s.catching, s.live...)
-	s.live = nil
-}
-
 // catchUp offers each in topic that is catching up one segment, until the work of the run
 // is as much as limit, and makes those live that have arrived at the shard's cursor. It
 // reports whether there is more to do.
@@ -358,17 +274,16 @@ func (s *shard) catchUp(limit int) bool {
 		}
 		s.catchUpOne(in, &last)
 	}
-	return len(s.catching) > 0 || len(s.live) > 0 && s.behind()
+	return len(s.catching) > 0 || s.live.count > 0 && s.behind()
 }
 
 func (s *shard) catchUpOne(in *InTopic, last *sharedSegment) {
-	if len(s.live) == 0 && !s.moveTo(in) {
+	if s.live.count == 0 && s.pass.batch == nil && !s.moveTo(in) {
 		return
 	}
 	switch {
 	case in.at == s.at:
-		in.phase = live
-		s.live = append(s.live, in)
+		s.goLive(in)
 	case !in.at.before(s.at): // ahead of the shard, which will get there
 		s.catching = append(s.catching, in)
 	case !s.isFull(in) && in.phase == catching:
@@ -407,10 +322,10 @@ func (s *shard) offerTail(in *InTopic, last *sharedSegment) {
 		s.readLog(in, last.seg.limit)
 		return
 	}
-	s.offerCatching(in, last.seg, last.batch)
+	s.offerCatching(in, &last.seg, last.batch)
 }
 
-func (s *shard) offerCatching(in *InTopic, seg segment, b *Batch) {
+func (s *shard) offerCatching(in *InTopic, seg *segment, b *Batch) {
 	if s.offer(in, seg, b) {
 		s.catching = append(s.catching, in)
 	}
@@ -465,7 +380,7 @@ func (s *shard) offerReads(limit int) (more bool) {
 		if in.phase == reading { // not closed since
 			in.phase = catching
 			in.whole++
-			s.offerCatching(in, o.seg, o.batch)
+			s.offerCatching(in, &o.seg, o.batch)
 		}
 	}
 	return len(s.offering) > 0
@@ -499,7 +414,7 @@ func (s *shard) behind() bool {
 func (s *shard) setFloor() {
 	first := s.topic.tailFirst()
 	floor, taken := uint64(math.MaxUint64), uint64(math.MaxUint64)
-	if len(s.live) > 0 {
+	if s.live.count > 0 {
 		floor, taken = s.at.seq, s.at.seq
 	}
 	if s.pass.batch != nil {
