@@ -29,7 +29,8 @@ const (
 // proof alone has 256 random bits. The prefix lets scanners recognize a secret that leaked into a
 // repository or a log.
 const (
-	secretPrefix  = "sea_"
+	// SecretPrefix begins the text of every generated secret.
+	SecretPrefix  = "sea_"
 	selectorBytes = 8
 	secretBytes   = selectorBytes + 32
 	encodedBytes  = 54 // length of secretBytes in base64url
@@ -53,7 +54,7 @@ func newGeneratedSecret() (raw generatedSecret) {
 }
 
 func (raw generatedSecret) text() secret.Text {
-	return secret.New(secretPrefix + strictBase64.EncodeToString(raw[:]))
+	return secret.New(SecretPrefix + strictBase64.EncodeToString(raw[:]))
 }
 
 func (raw generatedSecret) selector() selector { return selector(raw[:selectorBytes]) }
@@ -66,11 +67,11 @@ func (raw generatedSecret) record() secretRecord {
 
 // parseGenerated decodes the text of a generated secret. ok is false if text is not one.
 func parseGenerated(text string) (raw generatedSecret, ok bool) {
-	if len(text) != len(secretPrefix)+encodedBytes || text[:len(secretPrefix)] != secretPrefix {
+	if len(text) != len(SecretPrefix)+encodedBytes || text[:len(SecretPrefix)] != SecretPrefix {
 		return raw, false
 	}
 	var encoded [encodedBytes]byte // on the stack, because every request comes here
-	copy(encoded[:], text[len(secretPrefix):])
+	copy(encoded[:], text[len(SecretPrefix):])
 	n, err := strictBase64.Decode(raw[:], encoded[:])
 	return raw, err == nil && n == secretBytes
 }

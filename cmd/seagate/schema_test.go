@@ -26,6 +26,7 @@ import (
 	"seagate/cmd/seagate/app"
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
+	"seagate/internal/recentlog"
 	"seagate/internal/secret"
 )
 
@@ -89,11 +90,12 @@ func TestJSONMatchesTheSchemas(t *testing.T) {
 		w.run(r)
 	}
 	w.stop()
+	os.Unsetenv("SEAGATE_CLIENT_ID") // t.Setenv restores what it was
 	for _, r := range w.runsOffline() {
 		w.run(r)
 	}
-	// These have tests of their own, such as TestOracleWithJSON and TestDevWithJSON.
-	w.ran["oracle"], w.ran["bench"], w.ran["dev"], w.ran["serve"] = true, true, true, true
+	// These have tests of their own, such as TestDevWithJSON.
+	w.ran["dev"], w.ran["serve"] = true, true
 	for name := range leaves() {
 		schemaOf(t, "commands", name)
 		if !w.ran[name] {
@@ -107,6 +109,7 @@ type schemaWorld struct {
 	t      *testing.T
 	folder string
 	flags  []string // that name the gateway
+	lines  string   // the address of its lines listener
 	ran    map[string]bool
 	stop   func()
 }
@@ -120,24 +123,33 @@ func newSchemaWorld(t *testing.T) *schemaWorld {
 	c.DataDir = filepath.Join(folder, "data")
 	c.Root.ClientID, c.Root.ClientSecret = "root", secret.New(own)
 	c.Shutdown.Drain = 0
-	a, err := app.New(t.Context(), c, slog.New(slog.DiscardHandler), "test")
+	recent, serving := recentlog.New(1<<20), make(chan string, 1)
+	announced := slog.NewJSONHandler(writerFunc(func(line []byte) {
+		var said struct{ Msg, Lines string }
+		if json.Unmarshal(line, &said, json.MatchCaseInsensitiveNames(true)) == nil && said.Msg == "serving" {
+			serving <- said.Lines
+		}
+	}), nil)
+	a, err := app.New(t.Context(), c, slog.New(slog.NewMultiHandler(announced, recent.Handler(slog.LevelInfo))), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.ShowLog(recent)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { a.Run(ctx) })
 	stop := sync.OnceFunc(func() { cancel(); running.Wait() })
 	t.Cleanup(stop)
-	w := &schemaWorld{t: t, folder: folder, ran: map[string]bool{}, stop: stop}
+	w := &schemaWorld{t: t, folder: folder, ran: map[string]bool{}, stop: stop, lines: <-serving}
 	w.write("secret", own)
 	w.write("service.json", `{"version":1,"procedures":[{"name":"quote"}]}`)
 	w.write("import.json", `{"jails":[{"id":"root","clients":[{"id":"imported","secret":"0123456789abcdef-0123"}]}]}`)
 	w.write("lines", "{\"n\":2}\n{\"n\":\"three\"}\n")
 	w.writeKey()
 	t.Setenv("SEAGATE_ROOT_CLIENT_ID", "root")
+	t.Setenv("SEAGATE_CLIENT_ID", "root") // for explain, whose --client is the recipient
 	t.Setenv("SEAGATE_ROOT_CLIENT_SECRET", own)
-	w.flags = []string{"--server", a.URL(), "--client", "root", "--secret-file", w.path("secret")}
+	w.flags = []string{"--server", a.URL(), "--secret-file", w.path("secret")}
 	return w
 }
 
@@ -170,7 +182,7 @@ func (w *schemaWorld) runs() []jsonRun {
 		{args: "define s --version 1 --field n:integer"},
 		{args: "describe s"}, {args: "describe s --all"},
 		{args: `publish s {"n":1}`}, {args: "publish s {}/lines", code: 1}, {args: "publish nosuch {}", code: 1},
-		{args: "messages s"}, {args: "explain s 1", code: 3}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
+		{args: "messages s"}, {args: "explain s 1"}, {args: `explain s --publish {"n":1}`}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
 		{args: `stream header s {"n":1}`}, {args: "stream header s"}, {args: "stream pause s"}, {args: "stream resume s"},
 		{args: "subscribe s --from earliest --count 1"}, {args: "subscribe s --state", first: true},
 		{args: "subscribe s* --last 1 --count 1"},
@@ -178,7 +190,11 @@ func (w *schemaWorld) runs() []jsonRun {
 		{args: "groups s"}, {args: "group show s root " + group}, {args: "group move s root " + group + " --to earliest --yes"},
 		{args: "connections list", empty: true}, {args: "connections show nosuch", code: 1}, {args: "connections end nosuch", code: 1},
 		{args: `filter {"t":"bool","e":true} {"n":1}`}, {args: "token explain root {}/lines"},
-		{args: "network"}, {args: "logs", empty: true}, {args: "config --running"},
+		{args: "bench --duration 100ms --subscribers 1"},
+		{args: "oracle --duration 100ms --publishers 1 --streams 1 --seed 7 --journal {}/journal"},
+		{args: "lines --anonymous --address " + w.lines, in: `{"action":"put","id":1,"stream":"s","message":{"n":3}}` + "\n", code: 3},
+		{args: "lines --address " + w.lines, in: `{"action":"put","id":1,"stream":"s","message":{"n":3}}` + "\n"},
+		{args: "network"}, {args: "logs"}, {args: "config --running"},
 		{args: `publish s {"n":1} --dry-run`},
 		{args: "dead-letters list s", code: 1}, {args: "dead-letters publish s 1", code: 1},
 		{args: "top --once --interval 1s"},
@@ -187,8 +203,8 @@ func (w *schemaWorld) runs() []jsonRun {
 		{args: "service define pricing {}/service.json"}, {args: "services"}, {args: "service show pricing"},
 		{args: "fetch pricing quote", code: 1}, {args: "signal pricing quote", code: 1}, {args: "service serve pricing quote", code: 2}, {args: "streams --json --jsn", code: 2}, {args: "streams more", code: 2},
 		{args: "service delete pricing --yes"},
-		{args: "clients create c --publish s"}, {args: "clients list"}, {args: "clients rotate c"}, {args: "clients key c {}/key.pub"}, {args: "clients keys c"},
-		{args: "clients end-key c nosuch", code: 1}, {args: "clients tokens c --max-lifetime 24h"}, {args: "token revoke c --jti x --expires 2199-01-01T00:00:00Z", code: -1},
+		{args: "clients create c --publish s"}, {args: "clients list"}, {args: "clients rotate c --keep-old 1h"}, {args: "clients list"}, {args: "clients key c {}/key.pub"}, {args: "clients keys c"},
+		{args: "clients key c {}/key.pem --kid k"}, {args: "clients end-key c k"}, {args: "clients end-key c nosuch", code: 1}, {args: "clients tokens c --max-lifetime 24h"}, {args: "token revoke c --jti x --expires 2199-01-01T00:00:00Z", code: -1},
 		{args: "clients rights c --all"}, {args: "clients delete c --yes"},
 		{args: "jails create j first"}, {args: "jails list"}, {args: "jails quota j --streams 5"}, {args: "jails delete j --yes"},
 		{args: "audit"}, {args: "backup {}/backup.tar"}, {args: "import {}/import.json --dry-run"}, {args: "streams --verbose"}, {args: "stream delete s --yes"},
@@ -201,9 +217,10 @@ func (w *schemaWorld) runsOffline() []jsonRun {
 		{args: "lines", code: 3},
 		{args: "context add plant --server https://seagate.test --client c --secret-file {}/secret"},
 		{args: "context use plant"}, {args: "context list"}, {args: "context show"}, {args: "context remove plant --yes"},
-		{args: "token mint c {}/key.pem"}, {args: "token check c {}/key.pub {}/token"},
+		{args: `token mint c {}/key.pem --fetch [{"service":"s"},{"service":"t","procedures":["p"]}]`}, {args: "token check c {}/key.pub {}/token"},
+		{args: "token mint c {}/key.pem --stream s --publish t --any-group"}, {args: "token check c {}/key.pub {}/token"},
 		{args: "errors"}, {args: "errors forbidden"}, {args: "errors forbiden", code: 2},
-		{args: "check"}, {args: "config"}, {args: "version"}, {args: "health --admin-listen 127.0.0.1:1 --wait 1ms", code: -1}, {args: "man publish"}, {args: "man --dir {}/man"},
+		{args: "check"}, {args: "config"}, {args: "config --defaults"}, {args: "version"}, {args: "health --admin-listen 127.0.0.1:1 --wait 1ms", code: -1}, {args: "man publish"}, {args: "man --dir {}/man"},
 		{args: "restore {}/backup.tar --data {}/restored"}, {args: "data check --data {}/restored"},
 		{args: "reset-root --data {}/restored --yes"},
 	}

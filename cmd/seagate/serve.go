@@ -191,7 +191,9 @@ func configCommand() *cobra.Command {
 			if running {
 				return cli.RunningConfig(ctx, console, where)
 			}
-			if defaults {
+			if defaults && console.JSON {
+				return config.ReferenceJSON(console)
+			} else if defaults {
 				_, err := fmt.Fprint(console, config.Reference())
 				return err
 			}

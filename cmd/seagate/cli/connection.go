@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"seagate/auth"
 	"seagate/client"
 	"seagate/cmd/seagate/config"
 	"seagate/internal/durable"
@@ -28,10 +29,11 @@ const (
 	envContext = "SEAGATE_CONTEXT"
 	envLines   = "SEAGATE_LINES"
 	envPlain   = "SEAGATE_INSECURE_HTTP"
+	envToken   = "SEAGATE_TOKEN" // of the commands that read a token
 )
 
 // Variables are the environment variables of the commands that use a gateway.
-var Variables = []string{envURL, envClient, envSecret, envContext, envLines, envPlain}
+var Variables = []string{envURL, envClient, envSecret, envContext, envLines, envPlain, envToken}
 
 const defaultURL = "http://127.0.0.1:3104"
 
@@ -116,7 +118,7 @@ func (c Connection) target() (target, error) {
 	}
 	if !t.plain && isPlainRemote(t.url) {
 		return t, usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, "+
-			"or say that this network is safe, with --insecure-http or %s=true", t.url, envPlain)
+			"or say that this network is safe, with --insecure-http or %s=true", redacted(t.url), envPlain)
 	}
 	return t, nil
 }
@@ -237,11 +239,19 @@ func (t target) missing(why string) error {
 func (t target) String() string {
 	switch {
 	case t.id == "":
-		return fmt.Sprintf("%s (%s)", t.url, t.urlFrom)
+		return fmt.Sprintf("%s (%s)", redacted(t.url), t.urlFrom)
 	case t.urlFrom == t.idFrom:
-		return fmt.Sprintf("%s as %s (%s)", t.url, t.id, t.urlFrom)
+		return fmt.Sprintf("%s as %s (%s)", redacted(t.url), t.id, t.urlFrom)
 	}
-	return fmt.Sprintf("%s (%s) as %s (%s)", t.url, t.urlFrom, t.id, t.idFrom)
+	return fmt.Sprintf("%s (%s) as %s (%s)", redacted(t.url), t.urlFrom, t.id, t.idFrom)
+}
+
+// redacted returns a URL without the password that somebody has put into it. No gateway's has one.
+func redacted(target string) string {
+	if u, err := url.Parse(target); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return target
 }
 
 // isPlainRemote reports whether a secret would leave this machine without encryption.
@@ -255,6 +265,10 @@ const maxSecretFile = 2 * protocol.MaxSecretBytes
 
 // readSecret reads a secret from a file.
 func readSecret(name string) (secret.Text, error) {
+	if strings.HasPrefix(name, auth.SecretPrefix) {
+		return secret.Text{}, usagef("a secret is no argument, since every user of this machine can read those: " +
+			"put it into a file, and give the file's name")
+	}
 	text, err := readFile(name, maxSecretFile)
 	if err != nil {
 		return secret.Text{}, Usage(err)

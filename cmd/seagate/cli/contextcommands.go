@@ -76,7 +76,7 @@ func addContext(c *Console, all contexts, given contextGiven) error {
 	case entry.ClientID == "":
 		return usagef("give the id of the client with --client")
 	case !entry.InsecureHTTP && isPlainRemote(entry.URL):
-		return usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, or say that this network is safe, with --insecure-http", entry.URL)
+		return usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, or say that this network is safe, with --insecure-http", redacted(entry.URL))
 	case len(all.Entries) >= maxContexts:
 		return fmt.Errorf("there are %d contexts, which is the most: remove one with `seagate context remove`", maxContexts)
 	}

@@ -44,6 +44,9 @@ that is kept says so. MESSAGE is the number of the message.
 With --publish no message is needed: it says what would happen to one that is not
 published, and who would get it. Nothing is stored.
 
+A token is read from a file, from standard input or from SEAGATE_TOKEN, and not from an
+argument, which every user of the machine can see.
+
 A client may ask about itself. Who administers the jail and may read the stream may
 ask about every client. --client is the recipient here; who asks is
 SEAGATE_CLIENT_ID.`
@@ -54,7 +57,7 @@ SEAGATE_CLIENT_ID.`
 	where.Register(cmd)
 	flags := cmd.Flags()
 	flags.Lookup("client").Usage = "the recipient is the client `ID`, by default the one that asks"
-	flags.StringVar(&given.token, "token", "", "the recipient is the bearer of the token in `FILE`, - for standard input")
+	flags.StringVar(&given.token, "token", "", "the recipient is the bearer of the token in `FILE`, - for standard input [SEAGATE_TOKEN]")
 	flags.StringVar(&given.to.Group, "group", "", "the recipient is the group `UUID` of the client, or "+protocol.Ungrouped)
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.StringVar(&given.publish, "publish", "", "say what would happen if `MESSAGE` (JSON, or - for standard input) were published")
@@ -77,12 +80,9 @@ func (x explain) run(ctx context.Context, t *task) error {
 			return usagef("%q is not a group: give a UUID, or %q for the one of subscriptions without a group", x.to.Group, protocol.Ungrouped)
 		}
 	}
-	if x.token != "" {
-		token, err := t.readInput(x.token, maxToken)
-		if err != nil {
-			return err
-		}
-		x.to.Token = strings.TrimSpace(string(token))
+	var err error
+	if x.to.Token, err = t.readToken(x.token); err != nil {
+		return err
 	}
 	answer, err := x.ask(ctx, t)
 	if err != nil {

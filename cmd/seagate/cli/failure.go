@@ -121,7 +121,9 @@ type gatewayUsed struct {
 	text string
 }
 
-func (t target) used() *gatewayUsed { return &gatewayUsed{t.url, t.id, t.context, t.String()} }
+func (t target) used() *gatewayUsed {
+	return &gatewayUsed{redacted(t.url), t.id, t.context, t.String()}
+}
 
 func newReport(err error) report {
 	r := report{Hint: hintFor(err)}

@@ -19,6 +19,32 @@ func (c *Console) readInput(name string, most int64) ([]byte, error) {
 	return readFile(name, most)
 }
 
+// readToken reads a token from a file, or from standard input if the name is "-". For "" it
+// is what SEAGATE_TOKEN has, or else "".
+func (c *Console) readToken(name string) (string, error) {
+	if name == "" {
+		return strings.TrimSpace(os.Getenv(envToken)), nil
+	}
+	if strings.HasPrefix(name, "eyJ") && strings.Count(name, ".") == 2 { // a JWT begins with {"
+		return "", usagef("a token is no argument, since every user of this machine can read those: "+
+			"give the name of a file, - for standard input, or set %s", envToken)
+	}
+	text, err := c.readInput(name, maxToken)
+	return strings.TrimSpace(string(text)), err
+}
+
+// tokenArgument is readToken of the argument at a place. Without one, and without
+// SEAGATE_TOKEN, it reads standard input.
+func (c *Console) tokenArgument(at int) (string, error) {
+	if len(c.Args) > at {
+		return c.readToken(c.Args[at])
+	}
+	if token, _ := c.readToken(""); token != "" {
+		return token, nil
+	}
+	return c.readToken("-")
+}
+
 // readFile reads a file of at most so many bytes.
 func readFile(name string, most int64) ([]byte, error) {
 	file, err := os.Open(name)

@@ -39,7 +39,7 @@ func tokenExplainCommand() *cobra.Command {
 	var stream, message string
 	cmd := gatewayCommand("explain CLIENT [FILE | -]", "Say what a gateway makes of a token, and of its filter for a message", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
-			text, err := t.readInput(append(t.Args, "-")[1], maxToken)
+			token, err := t.tokenArgument(1)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func tokenExplainCommand() *cobra.Command {
 					return Usage(err)
 				}
 			}
-			trial, err := t.EvaluateToken(ctx, t.Args[0], secret.New(strings.TrimSpace(string(text))), stream, payload)
+			trial, err := t.EvaluateToken(ctx, t.Args[0], secret.New(token), stream, payload)
 			if err != nil {
 				return err
 			}
@@ -58,7 +58,8 @@ func tokenExplainCommand() *cobra.Command {
 		})
 	cmd.Long = `Say whether the gateway would accept a token that the client has signed, and why not; what
 it says; whether its bearer may read a stream; and what its filter is for a message, node
-by node. The token comes from a file or standard input, and is never logged.`
+by node. The token comes from a file, from SEAGATE_TOKEN, or from standard
+input, and is never logged.`
 	cmd.Example = `  seagate token explain floor floor.jwt --stream boiler --message '{"temperature": 91.5}'`
 	cmd.Flags().StringVar(&stream, "stream", "", "say whether the bearer may read the stream `STREAM`")
 	cmd.Flags().StringVar(&message, "message", "", "say what the filter is for the message `JSON`")

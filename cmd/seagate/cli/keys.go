@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -267,15 +268,16 @@ func tokenRevokeCommand() *cobra.Command {
 	cmd := gatewayCommand("revoke CLIENT [FILE | -]", "Revoke one token of a client, and end its connections", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
 			id := t.Args[0]
-			if (jti == "") == (len(t.Args) == 1) || (jti == "") != (expires == "") {
-				return usagef("give the file of the token, - for standard input, or --jti and --expires")
+			fromVariable := len(t.Args) == 1 && jti == "" && os.Getenv(envToken) != ""
+			if !fromVariable && (jti == "") == (len(t.Args) == 1) || (jti == "") != (expires == "") {
+				return usagef("give the file of the token, - for standard input, or --jti and --expires; or set " + envToken)
 			}
 			if jti == "" {
-				text, err := t.readInput(t.Args[1], maxToken)
+				token, err := t.tokenArgument(1)
 				if err != nil {
 					return err
 				}
-				_, err = t.RevokeTokenText(ctx, id, strings.TrimSpace(string(text)))
+				_, err = t.RevokeTokenText(ctx, id, token)
 				return t.revoked(id, err)
 			}
 			until, err := time.Parse(time.RFC3339, expires)

@@ -2,22 +2,12 @@ package cli_test
 
 import (
 	"io"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-	"unsafe"
-)
 
-// resize sets the size of a terminal.
-func resize(t *testing.T, terminal *os.File, columns, rows uint16) {
-	t.Helper()
-	size := [4]uint16{rows, columns}
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), syscall.TIOCSWINSZ, uintptr(unsafe.Pointer(&size))); errno != 0 {
-		t.Fatal("ioctl:", errno)
-	}
-}
+	"seagate/cmd/seagate/terminal/terminaltest"
+)
 
 // TestProgressOfPublishing is shown on a terminal, after a second, and leaves nothing behind.
 func TestProgressOfPublishing(t *testing.T) {
@@ -35,11 +25,7 @@ func TestProgressOfPublishing(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
 	person, command := openTerminal(t)
 	resize(t, command, 80, 24)
-	everything := make(chan string)
-	go func() {
-		text, _ := io.ReadAll(person)
-		everything <- string(text)
-	}()
+	everything := terminaltest.ReadAll(person)
 	in, lines := io.Pipe()
 	go func() {
 		io.WriteString(lines, "{\"n\":1}\n{\"n\":2}\n")

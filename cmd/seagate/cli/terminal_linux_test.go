@@ -1,56 +1,24 @@
 package cli_test
 
 import (
-	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"unicode/utf8"
-	"unsafe"
+
+	"seagate/cmd/seagate/terminal/terminaltest"
 )
 
-// openTerminal returns both ends of a pseudo terminal: the person's and the
-// command's.
-func openTerminal(t *testing.T) (person, command *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("there are no pseudo terminals here:", err)
-	}
-	t.Cleanup(func() { person.Close() })
-	var number, unlocked int32
-	control(t, person, syscall.TIOCGPTN, &number)
-	control(t, person, syscall.TIOCSPTLCK, &unlocked)
-	command, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("there are no pseudo terminals here:", err)
-	}
-	t.Cleanup(func() { command.Close() })
-	return person, command
-}
-
-// control is ioctl(2).
-func control(t *testing.T, file *os.File, request uintptr, value *int32) {
-	t.Helper()
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), request, uintptr(unsafe.Pointer(value)))
-	if errno != 0 {
-		t.Fatal("ioctl:", errno)
-	}
-}
+// A pseudo terminal.
+var openTerminal, resize = terminaltest.Open, terminaltest.Resize
 
 // onTerminal runs a command at a terminal where somebody types, and returns what is
 // seen there, with \n for line ends.
 func onTerminal(t *testing.T, typed string, args ...string) (seen string, code int) {
 	t.Helper()
 	person, command := openTerminal(t)
-	everything := make(chan string)
-	go func() {
-		text, _ := io.ReadAll(person) // until the command's end is closed, with an error
-		everything <- string(text)
-	}()
+	everything := terminaltest.ReadAll(person)
 	io.WriteString(person, typed)
 	code = execute(t.Context(), command, command, command, args...)
 	command.Close()

@@ -182,11 +182,10 @@ func tokenCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			token, err := c.readInput(append(c.Args, "-")[2], maxToken)
+			text, err := c.tokenArgument(2)
 			if err != nil {
 				return err
 			}
-			text := strings.TrimSpace(string(token))
 			p, err := checkToken(ctx, c.Args[0], text, keys)
 			if err != nil {
 				return fmt.Errorf("a gateway refuses this token: %w", err)
@@ -197,7 +196,8 @@ func tokenCheckCommand() *cobra.Command {
 	cmd.Long = `Say whether a gateway with default limits accepts a token of the client with the
 public key, in PEM or a JWK set, and what the token allows. It asks no gateway: give
 the key that is registered. What the gateway or the client asks of aud, iss and the
-lifetime, and whether the token is revoked, is not checked.`
+lifetime, and whether the token is revoked, is not checked. The token comes from a file,
+from SEAGATE_TOKEN, or from standard input.`
 	cmd.Flags().StringVar(&kid, "kid", "", "the key is registered under the name `KID`")
 	return cmd
 }
@@ -215,18 +215,24 @@ func isJWKS(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text), []
 
 // A shownToken is what a token says.
 type shownToken struct {
-	Expires    time.Time         `json:"expires"`
-	JTI        string            `json:"jti"`
-	KID        string            `json:"kid"`
-	Audience   jsontext.Value    `json:"aud"`
-	JailID     string            `json:"jailId"`
-	MustFanout bool              `json:"mustFanout"`
-	Filtered   bool              `json:"filtered"`
-	Streams    []string          `json:"streams"` // nil for all
-	Publish    []string          `json:"publish"`
-	Groups     []string          `json:"groups"`
-	AnyGroup   bool              `json:"anyGroup"`
-	Fetch      []auth.FetchGrant `json:"fetch"`
+	Expires    time.Time      `json:"expires"`
+	JTI        string         `json:"jti"`
+	KID        string         `json:"kid"`
+	Audience   jsontext.Value `json:"aud"`
+	JailID     string         `json:"jailId"`
+	MustFanout bool           `json:"mustFanout"`
+	Filtered   bool           `json:"filtered"`
+	Streams    *[]string      `json:"streams"` // nil for all
+	Publish    []string       `json:"publish"`
+	Groups     []string       `json:"groups"`
+	AnyGroup   bool           `json:"anyGroup"`
+	Fetch      []shownFetch   `json:"fetch"`
+}
+
+// A shownFetch is what a token allows of one service.
+type shownFetch struct {
+	Service    string    `json:"service"`
+	Procedures *[]string `json:"procedures"` // nil for all
 }
 
 // showToken returns what a token says that a gateway accepts.
@@ -240,11 +246,23 @@ func showToken(p *auth.Principal, token string) shownToken {
 	if audience == nil {
 		audience = jsontext.Value("null")
 	}
+	var fetch []shownFetch
+	for _, grant := range p.Fetches {
+		fetch = append(fetch, shownFetch{grant.Service, unlessNil(grant.Procedures)})
+	}
 	return shownToken{
 		Expires: p.Expires.UTC(), JTI: p.TokenID, KID: header.KID, Audience: audience, JailID: said.JailID,
-		MustFanout: p.MustFanout, Filtered: p.Filter != nil, Streams: p.Streams, Publish: p.Publishes,
-		Groups: p.Groups.IDs, AnyGroup: p.Groups.Any, Fetch: p.Fetches,
+		MustFanout: p.MustFanout, Filtered: p.Filter != nil, Streams: unlessNil(p.Streams), Publish: p.Publishes,
+		Groups: p.Groups.IDs, AnyGroup: p.Groups.Any, Fetch: fetch,
 	}
+}
+
+// unlessNil returns nil for nil, which JSON has as null: an empty list of JSON is another thing.
+func unlessNil(list []string) *[]string {
+	if list == nil {
+		return nil
+	}
+	return &list
 }
 
 func (t shownToken) describe() string {
@@ -254,7 +272,7 @@ func (t shownToken) describe() string {
 	}
 	streams := "of all streams"
 	if t.Streams != nil {
-		streams = "of the streams " + listed(t.Streams)
+		streams = "of the streams " + listed(*t.Streams)
 	}
 	text := fmt.Sprintf("valid until %s; sees %s %s; may publish to %s, join %s and fetch from %d services", t.Expires.Format(time.RFC3339),
 		sees, streams, listed(t.Publish), t.describeGroups(), len(t.Fetch))

@@ -4,7 +4,6 @@ import (
 	"io"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/cmd/seagate/terminal"
 )
@@ -26,9 +25,33 @@ func (c *Config) Entries() []Entry {
 	return entries
 }
 
-// ExplainJSON writes the entries as a JSON array.
-func (c *Config) ExplainJSON(w io.Writer) error {
-	if err := json.MarshalWrite(w, c.Entries(), jsontext.WithIndent("  ")); err != nil {
+// ExplainJSON writes the entries as a JSON array, on one line.
+func (c *Config) ExplainJSON(w io.Writer) error { return writeLine(w, c.Entries()) }
+
+// ReferenceJSON writes what Reference says as a JSON array, on one line.
+func ReferenceJSON(w io.Writer) error {
+	type entry struct {
+		Key      string `json:"key"`
+		Default  any    `json:"default"`
+		About    string `json:"about"`
+		Value    string `json:"value,omitzero"` // what it may be
+		Flag     string `json:"flag,omitzero"`
+		Variable string `json:"variable"`
+		Live     bool   `json:"live"`
+	}
+	var entries []entry
+	for _, s := range Default().all() {
+		flag := s.flag
+		if flag != "" {
+			flag = "--" + flag
+		}
+		entries = append(entries, entry{s.path(), s.plain(), s.doc, s.bounds, flag, s.env(), s.isLive})
+	}
+	return writeLine(w, entries)
+}
+
+func writeLine(w io.Writer, v any) error {
+	if err := json.MarshalWrite(w, v); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, "\n")
