@@ -53,6 +53,7 @@ fuzz: ## run each fuzz target for FUZZTIME (1m)
 soak: cc ## run the long tests at full length: soaks, 500 kills, 1,000 power cuts
 	SEAGATE_SOAK=1 SEAGATE_KILL_ROUNDS=500 SEAGATE_POWER_ROUNDS=1000 CGO_ENABLED=1 \
 		$(GO) test -race -run 'Soak|Kill|Linearizable|Stalled' -count 1 -timeout 3h ./...
+	SEAGATE_SOAK=1 $(GO) test -run HostileNeighbour -v -count 1 -timeout 1h ./cmd/seagate
 
 clean: ## remove what was built; data stays
 	@rm -rf bin dist

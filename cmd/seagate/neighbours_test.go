@@ -87,9 +87,20 @@ func (n *neighbour) look() {
 	}
 }
 
-// p99 is of the publishes and of the deliveries.
-func (n *neighbour) p99() (publish, deliver time.Duration) {
-	return percentile(n.publish, 99), percentile(n.deliver, 99)
+// A latency is the 99th percentiles of the publishes and of the deliveries.
+type latency struct{ publish, deliver time.Duration }
+
+func (l latency) String() string {
+	return fmt.Sprintf("p99 of publishes %v, of deliveries %v", l.publish.Round(time.Microsecond), l.deliver.Round(time.Microsecond))
+}
+
+// over says how many times as long this is.
+func (l latency) over(other latency) string {
+	return fmt.Sprintf("%.1f × and %.1f ×", float64(l.publish)/float64(other.publish), float64(l.deliver)/float64(other.deliver))
+}
+
+func (n *neighbour) latency() latency {
+	return latency{percentile(n.publish, 99), percentile(n.deliver, 99)}
 }
 
 func percentile(all []time.Duration, percent int) time.Duration {
@@ -131,42 +142,63 @@ const mayKeep = 192 << 20 // of memory: the quota of memory, definitions, caches
 
 // TestHostileNeighbourSoak: whatever one jail and strangers do, another jail loses nothing, is
 // refused nothing, and the gateway is healthy; afterwards the gateway holds what it held
-// before. With SEAGATE_SOAK each attack runs alone, then all at once for 10 minutes, and the
-// 99th percentiles of the other jail stay within 3 times of its quiet ones.
+// before. With SEAGATE_SOAK they all attack at once for 10 minutes. Without the race detector
+// each attack runs alone too, and the 99th percentiles of the other jail stay within 3 times
+// of those without the attack.
+//
+// On a machine whose processors are all busy, whoever wakes up waits for one. So without the
+// attack does not only mean a quiet machine: the same attack on a gateway of its own tells
+// what the machine takes, and the worse of the two is what counts.
 func TestHostileNeighbourSoak(t *testing.T) {
 	soak := os.Getenv("SEAGATE_SOAK") != ""
 	quiet, alone, together := 2*time.Second, time.Duration(0), 8*time.Second
 	if soak {
-		quiet, alone, together = 30*time.Second, 20*time.Second, 10*time.Minute
+		quiet, together = 30*time.Second, 10*time.Minute
 	}
-	g := start(t, "SEAGATE_ADMIN_PPROF=true", "SEAGATE_QUOTAS_DISK=64MiB", "SEAGATE_QUOTAS_MEMORY=32MiB", "SEAGATE_QUOTAS_DEFINITIONS=16MiB")
+	timed := soak && !raceDetector // which multiplies what work costs
+	if timed {
+		alone = 20 * time.Second
+	}
+	settings := []string{"SEAGATE_ADMIN_PPROF=true", "SEAGATE_QUOTAS_DISK=64MiB", "SEAGATE_QUOTAS_MEMORY=32MiB", "SEAGATE_QUOTAS_DEFINITIONS=16MiB"}
+	g := start(t, settings...)
 	n := g.newNeighbour("quiet")
 	n.during(time.Second) // warm
 	before := g.resources()
 	n.during(quiet)
-	publish, deliver := n.p99()
-	t.Logf("quiet: p99 of %d publishes %v, of deliveries %v; %+v", len(n.publish), publish, deliver, before)
-	judge := func(name string) {
+	undisturbed := n.latency()
+	t.Logf("quiet: %v; %+v", undisturbed, before)
+	judge := func(name string, without latency) {
 		t.Helper()
-		p, d := n.p99()
-		t.Logf("%s: p99 of %d publishes %v (%.1f ×), of deliveries %v (%.1f ×)", name, len(n.publish),
-			p, float64(p)/float64(publish), d, float64(d)/float64(deliver))
+		now := n.latency()
+		t.Logf("%s: %v (%s)", name, now, now.over(without))
 		if len(n.wrong) > 0 || n.sent != n.received || n.sent == 0 {
 			t.Errorf("%s: the neighbour sent %d messages and received %d: %q", name, n.sent, n.received, n.wrong)
 		}
 		n.wrong = nil
-		if soak && (p > 3*publish || d > 3*deliver) {
+		if timed && (now.publish > 3*without.publish || now.deliver > 3*without.deliver) {
 			t.Errorf("%s: the neighbour is slowed down by more than 3 times", name)
 		}
 	}
-	if alone > 0 {
-		for i, a := range attacks {
-			g.under(n, alone, fmt.Sprintf("hostile-%d", i), a)
-			judge(a.name)
+	attacked := func(name string, d time.Duration, attacks ...attack) {
+		t.Helper()
+		without := undisturbed
+		if timed {
+			other := start(t, settings...)
+			other.under(n, alone, "hostile", attacks...)
+			elsewhere := n.latency()
+			other.stopped()
+			t.Logf("%s, on a gateway of its own: %v (%s)", name, elsewhere, elsewhere.over(undisturbed))
+			without = latency{max(without.publish, elsewhere.publish), max(without.deliver, elsewhere.deliver)}
+		}
+		g.under(n, d, "hostile", attacks...)
+		judge(name, without)
+	}
+	if timed {
+		for _, a := range attacks {
+			attacked(a.name, alone, a)
 		}
 	}
-	g.under(n, together, "hostile", attacks...)
-	judge("all at once")
+	attacked("all at once", together, attacks...)
 	var now resources
 	eventually(t, "that memory, descriptors and goroutines are back", func() bool {
 		now = g.resources()
@@ -174,7 +206,7 @@ func TestHostileNeighbourSoak(t *testing.T) {
 	})
 	t.Logf("afterwards: %+v", now)
 	n.during(quiet)
-	judge("quiet again")
+	judge("quiet again", undisturbed)
 	g.stopped()
 }
 
