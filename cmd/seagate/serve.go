@@ -16,6 +16,7 @@ import (
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/terminal"
+	"seagate/internal/collector"
 	"seagate/internal/recentlog"
 	"seagate/internal/systemd"
 )
@@ -54,21 +55,22 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 		return err
 	}
 	a.ShowLog(log.recent)
-	ended := make(chan struct{})
-	var reloading sync.WaitGroup
-	reloading.Go(func() {
+	running, ended := context.WithCancel(context.Background())
+	var beside sync.WaitGroup
+	beside.Go(func() {
 		for {
 			select {
-			case <-ended:
+			case <-running.Done():
 				return
 			case <-reloads:
 				reload(console, loader, a, log)
 			}
 		}
 	})
+	beside.Go(func() { collector.Tune(running) })
 	err = a.Run(ctx)
-	close(ended)
-	reloading.Wait()
+	ended()
+	beside.Wait()
 	return err
 }
 
