@@ -21,8 +21,9 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
+# Lint has run all of vet by then, and go test would run a part of it again.
 test: cc node netcat python browser lint ## run every check and test; this is what has to pass
-	CGO_ENABLED=1 $(GO) test -race -timeout 1h ./...
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 1h ./...
 
 fmt: ## format the code
 	@gofmt -w .
@@ -52,7 +53,7 @@ fuzz: ## run each fuzz target for FUZZTIME (1m)
 
 soak: cc ## run the long tests at full length: soaks, 500 kills, 1,000 power cuts
 	SEAGATE_SOAK=1 SEAGATE_KILL_ROUNDS=500 SEAGATE_POWER_ROUNDS=1000 CGO_ENABLED=1 \
-		$(GO) test -race -run 'Soak|Kill|Linearizable|Stalled' -count 1 -timeout 3h ./...
+		$(GO) test -race -run 'Soak|Kill|Linearizable|Stalled|PowerLoss' -count 1 -timeout 3h ./...
 	SEAGATE_SOAK=1 $(GO) test -run HostileNeighbour -v -count 1 -timeout 1h ./cmd/seagate
 
 clean: ## remove what was built; data stays

@@ -58,8 +58,8 @@ func fill(t *testing.T, folder string) {
 // A tenant fills a small disk, and then something else takes the last byte. The gateway goes on,
 // starts again after it was killed, says which tenant it is, and lets the operator delete it.
 func TestGatewayWithAFullDiskStartsAndDeletesTheTenant(t *testing.T) {
-	folder := smallDisk(t, "300m")
-	settings := []string{"SEAGATE_RETENTION_MIN_FREE=64MiB", "SEAGATE_QUOTAS_DISK=0", "SEAGATE_LOG_LEVEL=info"}
+	folder := smallDisk(t, "150m")
+	settings := []string{"SEAGATE_RETENTION_MIN_FREE=32MiB", "SEAGATE_QUOTAS_DISK=0", "SEAGATE_LOG_LEVEL=info"}
 	g := startIn(t, folder, settings...)
 	hog, small := g.newJail("hog", "boss"), g.newJail("small", "boss")
 	const definition = `{"version":1,"fields":[{"name":"text","type":"string"}]}`
@@ -91,7 +91,7 @@ func TestGatewayWithAFullDiskStartsAndDeletesTheTenant(t *testing.T) {
 	if line := g.awaitLog("more than their share"); !strings.Contains(line, `"largest":"hog"`) {
 		t.Errorf("the log does not name the tenant: %s", line)
 	}
-	if left := free(t, folder); left < 32<<20 {
+	if left := free(t, folder); left < 16<<20 {
 		t.Errorf("the tenant left %d bytes", left)
 	}
 

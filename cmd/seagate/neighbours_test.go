@@ -151,7 +151,7 @@ const mayKeep = 192 << 20 // of memory: the quota of memory, definitions, caches
 // what the machine takes, and the worse of the two is what counts.
 func TestHostileNeighbourSoak(t *testing.T) {
 	soak := os.Getenv("SEAGATE_SOAK") != ""
-	quiet, alone, together := 2*time.Second, time.Duration(0), 8*time.Second
+	quiet, alone, together := 500*time.Millisecond, time.Duration(0), 4*time.Second
 	if soak {
 		quiet, together = 30*time.Second, 10*time.Minute
 	}
@@ -162,7 +162,7 @@ func TestHostileNeighbourSoak(t *testing.T) {
 	settings := []string{"SEAGATE_ADMIN_PPROF=true", "SEAGATE_QUOTAS_DISK=64MiB", "SEAGATE_QUOTAS_MEMORY=32MiB", "SEAGATE_QUOTAS_DEFINITIONS=16MiB"}
 	g := start(t, settings...)
 	n := g.newNeighbour("quiet")
-	n.during(time.Second) // warm
+	n.during(quiet) // warm
 	before := g.resources()
 	n.during(quiet)
 	undisturbed := n.latency()

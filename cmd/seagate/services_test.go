@@ -313,7 +313,7 @@ func TestHostileServersAndCallersHarmOnlyThemselves(t *testing.T) {
 	var answered, lost atomic.Int64
 	for range 16 {
 		callers.Go(func() {
-			for range 20 {
+			for range 10 {
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				_, err := conn.Fetch(ctx, "echoes", "echo", large)
 				cancel()
@@ -327,8 +327,8 @@ func TestHostileServersAndCallersHarmOnlyThemselves(t *testing.T) {
 	}
 	callers.Wait()
 	t.Logf("%d calls were answered, %d went to the deaf server", answered.Load(), lost.Load())
-	if answered.Load() < 200 {
-		t.Errorf("%d calls of 320 were answered", answered.Load())
+	if answered.Load() < 100 {
+		t.Errorf("%d calls of 160 were answered", answered.Load())
 	}
 	// By now it is full, and every call goes to the other server.
 	for range 50 {

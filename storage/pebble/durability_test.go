@@ -216,7 +216,8 @@ func TestNewFolderIsDurable(t *testing.T) {
 }
 
 // TestPowerLossWhileOpening cuts the power before each change that opening and
-// closing a folder makes, and keeps several random parts of what was not synced.
+// closing a folder makes, and keeps nothing, and a random part, of what was not synced. With
+// SEAGATE_SOAK it keeps five parts.
 func TestPowerLossWhileOpening(t *testing.T) {
 	fresh := vfs.NewCrashableMem()
 	used := vfs.NewCrashableMem()
@@ -251,6 +252,10 @@ func TestPowerLossWhileOpening(t *testing.T) {
 // change, none if there are fewer changes.
 func crashAtStep(t *testing.T, before *vfs.MemFS, step int, random *rand.Rand) (crashed []*vfs.MemFS) {
 	disk := before.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: random})
+	kept := []int{0, 1 + random.IntN(100)} // percent
+	if os.Getenv("SEAGATE_SOAK") != "" {
+		kept = []int{0, 20, 40, 60, 80}
+	}
 	var mu sync.Mutex // guards n and crashed
 	n := 0
 	e := mustOpen(t, "below/data", pebble.Options{Logger: quiet, FS: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -259,8 +264,10 @@ func crashAtStep(t *testing.T, before *vfs.MemFS, step int, random *rand.Rand) (
 		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
 			return nil
 		}
-		for percent := 0; n == step && percent <= 80; percent += 20 {
-			crashed = append(crashed, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random}))
+		if n == step {
+			for _, percent := range kept {
+				crashed = append(crashed, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random}))
+			}
 		}
 		n++
 		return nil
