@@ -200,12 +200,12 @@ func (d *Directory) OnMissingKey(f func(JWKSource)) { d.missing.Store(&f) }
 // change's method returns.
 func (d *Directory) OnDisplaced(f func(Displacement)) { d.onDisplaced.Store(&f) }
 
-func (d *Directory) missKey(clientID string) {
+func (d *Directory) missKey(of *namesakes) {
 	f := d.missing.Load()
 	if f == nil {
 		return
 	}
-	for _, s := range d.withID(clientID).sources {
+	for _, s := range of.sources {
 		(*f)(s)
 	}
 }

@@ -52,6 +52,7 @@ const (
 	ReasonWrongSecret    Reason = "wrong secret"
 	ReasonNoKey          Reason = "client has no public key"
 	ReasonTokenKey       Reason = "no key with the kid, or in the jail, that the token names"
+	ReasonTokenJail      Reason = "the token is for another jail" // only where somebody asks about it
 	ReasonTokenMalformed Reason = "token malformed"
 	ReasonTokenSignature Reason = "token signature wrong"
 	ReasonTokenExpired   Reason = "token expired"

@@ -13,11 +13,10 @@ func (d *Directory) ParseFilter(tree []byte) (*fdsl.Tree, error) {
 	return fdsl.Parse(tree, d.opts.FilterLimits)
 }
 
-// ExplainToken is Token for somebody who has authenticated and asks about a token of a client of
-// its own jail: it costs no attempt, and the Refusal is to be shown. tree is the filter as it was
-// signed, nil if there is none. The principal may be of another jail, if the token says so.
+// ExplainToken is InspectToken with the filter as it was signed, nil if there is none. The Refusal is to
+// be shown.
 func (d *Directory) ExplainToken(clientID, token, jailID string) (p *Principal, tree *fdsl.Tree, refusal *Refusal) {
-	if p, refusal = d.token(clientID, token, jailID); refusal != nil || p.Filter == nil {
+	if p, refusal = d.InspectToken(clientID, token, jailID); refusal != nil || p.Filter == nil {
 		return p, nil, refusal
 	}
 	_, rest, _ := strings.Cut(token, ".")

@@ -239,3 +239,45 @@ func TestADisplacementThatFailedIsMadeUpFor(t *testing.T) {
 		t.Fatalf("the holder has %+v, displaced %v", c.Keys, displaced)
 	}
 }
+
+// Who asks about a token learns nothing about other jails: the answer is the same whatever key a client
+// of the same id has there.
+func TestInspectingATokenTellsNothingOfOtherJails(t *testing.T) {
+	named := func(n int, more string) string {
+		return sign(keyPair(n), rs512, strings.TrimSuffix(expiring(time.Hour), "}")+`,"jailId":"other"`+more+`}`)
+	}
+	expired := sign(keyPair(1), rs512, strings.TrimSuffix(expiring(-time.Hour), "}")+`}`)
+	for name, token := range map[string]string{
+		"for the other jail":          named(1, ""),
+		"revoked there":               named(1, `,"jti":"gone"`),
+		"a filter that is none":       named(1, `,"filter":{"t":"nothing"}`),
+		"signed with the other's key": goodToken(1),
+		"expired":                     expired,
+		"without a jail, revoked":     tokenOf(1, "", `,"jti":"gone"`),
+		"a kid":                       tokenOf(1, "k", ""),
+	} {
+		var reasons []auth.Reason
+		for _, keys := range [][]auth.NewKey{nil, {{PEM: pemOf(1)}}, {{PEM: pemOf(2)}}, {{PEM: pemOf(1), KID: "k"}}} {
+			d := openNew(t, unlimited)
+			own, _ := newJail(t, d, "own", "backend")
+			setKeys(t, d, own.UID, 0, auth.NewKey{PEM: pemOf(0)})
+			other, _ := newJail(t, d, "other", "backend")
+			setKeys(t, d, other.UID, 0, keys...)
+			if _, err := d.RevokeToken(t.Context(), other.UID, "backend", "gone", time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			_, _, refusal := d.ExplainToken("backend", token, "own")
+			if refusal == nil {
+				t.Fatalf("%s: accepted", name)
+			}
+			_, inspected := d.InspectToken("backend", token, "own")
+			reasons = append(reasons, refusal.Reason, inspected.Reason)
+		}
+		for _, r := range reasons {
+			if r != reasons[0] {
+				t.Errorf("%s: %q", name, reasons)
+				break
+			}
+		}
+	}
+}

@@ -197,6 +197,7 @@ func (c *credential) init(of *client, m Method) {
 
 // namesakes are the clients that share an id, over all jails. A value is immutable.
 type namesakes struct {
+	jail    string // of which all of them are; "" for any
 	clients int
 	chosen  []*secretCredential // of the root client, and imported ones: see MaxChosenPerID
 	keys    []*keyCredential

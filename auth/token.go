@@ -31,31 +31,56 @@ var tokenParser = jwt.NewParser(
 // passes whatever others at the address do.
 func (d *Directory) Token(clientID, token, jailID string, from netip.Addr) (*Principal, error) {
 	begun := time.Now()
-	p, refusal := d.token(clientID, token, jailID)
+	p, refusal := d.token(d.withID(clientID), token, jailID)
 	if refusal != nil {
+		if refusal.Reason == ReasonTokenKey {
+			d.missKey(d.withID(clientID))
+		}
 		return nil, d.failed(clientID, from, refusal, begun)
 	}
 	return p, nil
 }
 
-// InspectToken is Token for somebody who manages the client, and may know why a token is refused. It
-// counts no failure.
+// InspectToken is Token for somebody of the jail who manages the client, and may know why a token is
+// refused. It counts no failure. It says nothing about other jails: their keys verify nothing here, and a
+// token that names another jail is refused with ReasonTokenJail.
 func (d *Directory) InspectToken(clientID, token, jailID string) (*Principal, *Refusal) {
-	return d.token(clientID, token, jailID)
+	known := d.withID(clientID).in(jailID)
+	p, refusal := d.token(known, token, jailID)
+	if refusal != nil && refusal.Reason == ReasonTokenKey {
+		d.missKey(known)
+	}
+	return p, refusal
 }
 
-func (d *Directory) token(clientID, token, jailID string) (*Principal, *Refusal) {
+// in returns what the namesakes of one jail have, as if there were no other jails. There is a client of
+// the id in the jail.
+func (n *namesakes) in(jailID string) *namesakes {
+	own := &namesakes{clients: 1, jail: jailID}
+	for _, k := range n.keys {
+		if k.principal.JailID == jailID {
+			own.keys = append(own.keys, k)
+		}
+	}
+	for _, s := range n.sources {
+		if s.JailID == jailID {
+			own.sources = append(own.sources, s)
+		}
+	}
+	return own
+}
+
+func (d *Directory) token(known *namesakes, token, jailID string) (*Principal, *Refusal) {
 	kid, err := checkShape(token)
 	if err != nil {
 		return nil, invalid(ReasonTokenMalformed, err)
 	}
-	keys := d.withID(clientID).keys
-	candidates := mayVerify(keys, jailID, kid)
+	candidates := mayVerify(known.keys, jailID, kid)
 	var key *keyCredential
 	var said claims
 	_, err = tokenParser.ParseWithClaims(token, &said, func(t *jwt.Token) (any, error) {
 		if said.jailID != "" {
-			candidates = mayVerify(keys, said.jailID, kid)
+			candidates = mayVerify(known.keys, said.jailID, kid)
 		}
 		if key = verifyingKey(t, candidates); key == nil {
 			return d.decoyKey, nil // so that an unknown client costs a verification, too
@@ -64,10 +89,10 @@ func (d *Directory) token(clientID, token, jailID string) (*Principal, *Refusal)
 	})
 	switch {
 	case err != nil:
-		if len(candidates) == 0 {
-			d.missKey(clientID)
+		if known.jail != "" && said.jailID != "" && said.jailID != known.jail {
+			return nil, invalid(ReasonTokenJail, nil)
 		}
-		return nil, d.tokenRefusal(err, clientID, len(keys) > 0, len(candidates) > 0)
+		return nil, known.tokenRefusal(err, len(candidates) > 0)
 	case key == nil:
 		return nil, invalid(ReasonTokenSignature, nil)
 	}
@@ -160,15 +185,15 @@ func verifyingKey(t *jwt.Token, candidates []*keyCredential) *keyCredential {
 	return candidates[last]
 }
 
-// tokenRefusal returns the refusal for an error of the JWT library. There may be keys of the client, and
-// some that may verify the token.
-func (d *Directory) tokenRefusal(err error, clientID string, keys, candidates bool) *Refusal {
+// tokenRefusal returns the refusal for an error of the JWT library. There may be keys that may verify the
+// token.
+func (n *namesakes) tokenRefusal(err error, candidates bool) *Refusal {
 	switch {
 	case errors.Is(err, rsa.ErrVerification) && !candidates:
 		switch {
-		case keys || len(d.withID(clientID).sources) > 0:
+		case len(n.keys)+len(n.sources) > 0:
 			return invalid(ReasonTokenKey, nil)
-		case d.withID(clientID).clients == 0:
+		case n.clients == 0:
 			return invalid(ReasonUnknownClient, nil)
 		}
 		return invalid(ReasonNoKey, nil)

@@ -90,7 +90,7 @@ func (g *Gateway) evaluateToken(p *auth.Principal, q FilterQuestion) (protocol.F
 	}
 	token := &protocol.TokenTrial{}
 	said := readSegments(q.Token.Reveal(), token)
-	g.judgeToken(p, q, said.JailID, token)
+	g.judgeToken(p, q, token)
 	trial := protocol.FilterTrial{Token: token}
 	if said.Filter == nil {
 		return trial, nil
@@ -105,12 +105,8 @@ func (g *Gateway) evaluateToken(p *auth.Principal, q FilterQuestion) (protocol.F
 }
 
 // judgeToken says whether the gateway would accept the token, and whether its bearer may read the
-// stream. jail is what the token says.
-func (g *Gateway) judgeToken(p *auth.Principal, q FilterQuestion, jail string, t *protocol.TokenTrial) {
-	if jail != "" && jail != p.JailID { // the keys of other jails are not looked at
-		t.Reason = "the token is for another jail"
-		return
-	}
+// stream.
+func (g *Gateway) judgeToken(p *auth.Principal, q FilterQuestion, t *protocol.TokenTrial) {
 	bearer, _, refusal := g.Directory.ExplainToken(q.ClientID, q.Token.Reveal(), p.JailID)
 	if refusal != nil {
 		t.Reason = string(refusal.Reason)
@@ -136,7 +132,6 @@ func (g *Gateway) judgeToken(p *auth.Principal, q FilterQuestion, jail string, t
 // tokenSegments is what an evaluation needs of the claims.
 type tokenSegments struct {
 	Filter jsontext.Value `json:"filter"`
-	JailID string         `json:"jailId"`
 }
 
 // readSegments notes what the token says, whether or not its signature is right.

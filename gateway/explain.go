@@ -156,10 +156,15 @@ func (e *explaining) recipient() bool {
 }
 
 func (e *explaining) bearer() bool {
+	if _, err := e.Directory.Client(e.asks.JailUID, e.q.Client); err != nil {
+		e.refuse(protocol.StepCredentials, err)
+		return false
+	}
 	p, tree, refusal := e.Directory.ExplainToken(e.q.Client, e.q.Token.Reveal(), e.asks.JailID)
 	switch {
-	case refusal != nil && refusal.Reason == auth.ReasonUnknownClient:
-		e.refuse(protocol.StepCredentials, auth.ErrClientNotFound)
+	case refusal != nil && refusal.Reason == auth.ReasonTokenJail:
+		e.say(protocol.StepCredentials, protocol.VerdictNo, "other_jail", "the token is for another jail than %s", e.asks.JailID)
+		e.hidden = true
 		return false
 	case refusal != nil:
 		step := e.say(protocol.StepCredentials, protocol.VerdictNo, "token_refused", "the token is refused: %s", refusal.Reason)
@@ -168,10 +173,6 @@ func (e *explaining) bearer() bool {
 				step.Errors = append(step.Errors, problem.String())
 			}
 		}
-		e.hidden = true
-		return false
-	case p.JailUID != e.asks.JailUID:
-		e.say(protocol.StepCredentials, protocol.VerdictNo, "other_jail", "the token is for another jail than %s", e.asks.JailID)
 		e.hidden = true
 		return false
 	}

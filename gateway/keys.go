@@ -142,8 +142,6 @@ func (g *Gateway) ReadToken(p *auth.Principal, id, token string) (jti string, ex
 	switch {
 	case refusal != nil:
 		return "", time.Time{}, protocol.Errorf(protocol.CodeInvalidRequest, "this is no valid token of the client: %s", refusal.Reason)
-	case of.JailUID != p.JailUID:
-		return "", time.Time{}, protocol.Errorf(protocol.CodeInvalidRequest, "the token is for another jail")
 	case of.TokenID == "":
 		return "", time.Time{}, protocol.Errorf(protocol.CodeInvalidRequest,
 			"the token has no claim jti, so it cannot be revoked alone; end its key, which revokes all tokens of that")

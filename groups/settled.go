@@ -74,6 +74,18 @@ func (s *settledRuns) find(seq uint64) (r settledRun, ok bool) {
 	return settledRun{}, false
 }
 
+// cut forgets the messages from next on, with which the group is not done any more.
+func (s *settledRuns) cut(next uint64) {
+	var kept []settledRun
+	for i := range s.list {
+		if r := s.list[(s.newest+1+i)%len(s.list)]; r.first < next {
+			r.count = min(r.count, next-r.first)
+			kept = append(kept, r)
+		}
+	}
+	*s = settledRuns{kept, max(0, len(kept)-1)}
+}
+
 // settleRunLocked makes the group done with consecutive messages, none if the span is zero.
 func (g *group) settleRunLocked(s progress.Span, how Settlement, by *Membership, deliveries uint32) {
 	if s.First == 0 {

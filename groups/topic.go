@@ -285,14 +285,21 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 func (g *group) applyMove(in *streams.InTopic, rd *reader, s streams.State, r record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.log != r.Log {
-		g.losses = nil
+	var passed []progress.Span // that the group was not done with
+	if was := g.progress.Position(); g.log != r.Log {
+		g.losses, g.settled = nil, settledRuns{}
+		if r.Position > 1 {
+			passed = []progress.Span{{First: 1, Last: r.Position - 1}}
+		}
+	} else {
+		g.settled.cut(r.Position)
+		if was < r.Position {
+			passed = g.progress.Missing(was, r.Position-1)
+		}
 	}
-	was := g.progress.Position()
 	g.progress, g.log, g.partial = r.progress(), r.Log, false
-	g.settled = settledRuns{}
-	if was < r.Position {
-		g.settleRunLocked(progress.Span{First: was, Last: r.Position - 1}, Moved, nil, 0)
+	for _, span := range passed[max(0, len(passed)-maxSettled/2):] { // the others would push out what is remembered
+		g.settleRunLocked(span, Moved, nil, 0)
 	}
 	g.began, g.singleUse = r.Began, r.SingleUse
 	for _, ms := range g.members {

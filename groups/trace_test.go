@@ -202,3 +202,44 @@ func TestTraceAfterAnotherLog(t *testing.T) {
 		f.wantTrace(t, 2, groups.Ahead, 0, 0)
 	})
 }
+
+// What was acknowledged before a move was not passed over by it, above the old position too, and stays
+// known as far as the group is done with it afterwards.
+func TestTraceOfAcknowledgedMessagesBehindAMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{}, streams.Options{})
+		a := f.joinExplicitly(t, all())
+		f.sendNumbers(1, 9)
+		synctest.Wait()
+		wantCount(t, 3)(a.ms.AckSeqs([]uint64{1, 4, 5}))
+		move := func(to uint64) {
+			t.Helper()
+			if _, err := f.groups().Move(t.Context(), f.out.Topic(), theGroup, streams.At(to), false); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		move(7)
+		for seq, how := range []groups.Settlement{
+			1: groups.Acknowledged, 2: groups.Moved, 3: groups.Moved, 4: groups.Acknowledged, 5: groups.Acknowledged, 6: groups.Moved,
+		} {
+			if seq > 0 {
+				f.wantTrace(t, uint64(seq), groups.Done, how, deliveriesOf(how))
+			}
+		}
+		move(5)
+		f.wantTrace(t, 4, groups.Done, groups.Acknowledged, 1)
+		f.wantTrace(t, 3, groups.Done, groups.Moved, 0)
+		f.wantTrace(t, 5, groups.InFlight, 0, 1)
+		move(9)
+		f.wantTrace(t, 5, groups.Done, groups.Moved, 0)
+	})
+}
+
+// deliveriesOf returns how often a message was handed out that ended like this.
+func deliveriesOf(how groups.Settlement) int {
+	if how == groups.Acknowledged {
+		return 1
+	}
+	return 0
+}
