@@ -49,7 +49,10 @@ var testSupport = []string{"storage/storagetest", "streams/streamstest", "stream
 
 // oneFile says in how many files a library may be imported, where replacing it
 // is to be a change of those alone.
-var oneFile = map[string]int{"nhooyr.io/websocket": 2} // the server's, and the Go client's
+var oneFile = map[string]int{
+	"nhooyr.io/websocket": 2, // the server's, and the Go client's
+	"filippo.io/age":      1,
+}
 
 // module is the path of the module, which make module changes.
 var module = sync.OnceValue(func() string {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 const (
@@ -66,7 +68,10 @@ func (g *gate) enter(s suspicion) bool {
 // leave lets the next attempt in after a rest.
 func (g *gate) leave(rest time.Duration) {
 	if rest > 0 {
-		time.AfterFunc(rest, g.next)
+		time.AfterFunc(rest, func() {
+			defer panics.Contain("timer")
+			g.next()
+		})
 		return
 	}
 	g.next()

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,9 @@ type Options struct {
 	// uses the proxy of the environment and the certificates of the system.
 	// Redirects are always refused, since the credentials are for the first host.
 	HTTPClient *http.Client
+	// TLS configures the connections to an https gateway, for example to present a certificate.
+	// It is for a Client without an HTTPClient.
+	TLS *tls.Config
 	// Token gives a fresh token to each connection that is made, as the credentials JWT
 	// have; their own token may be "". If the gateway says that the token has expired,
 	// Token is called once more. With it, Follow goes on after the expiry of a token.
@@ -81,7 +85,7 @@ func New(gateway string, credentials Credentials, options Options) (*Client, err
 	return &Client{
 		base:        base,
 		credentials: credentials,
-		http:        withoutRedirects(options.HTTPClient),
+		http:        withoutRedirects(options.HTTPClient, options.TLS),
 		options:     options,
 	}, nil
 }
@@ -140,7 +144,7 @@ const responseTimeout = protocol.MaxCallTimeout + time.Minute
 // withoutRedirects returns a copy of the HTTP client, or of a default, that follows
 // no redirects. A redirect would send bodies and WebSocket messages with secrets to
 // another host.
-func withoutRedirects(given *http.Client) *http.Client {
+func withoutRedirects(given *http.Client, encryption *tls.Config) *http.Client {
 	var c http.Client
 	if given != nil {
 		c = *given
@@ -148,6 +152,9 @@ func withoutRedirects(given *http.Client) *http.Client {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = transport.MaxIdleConns // there is only one host
 		transport.ResponseHeaderTimeout = responseTimeout
+		if encryption != nil {
+			transport.TLSClientConfig = encryption.Clone()
+		}
 		c.Transport = transport
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

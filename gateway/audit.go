@@ -162,7 +162,9 @@ func (a *auditor) append(ctx context.Context, e protocol.AuditEntry) error {
 	if err != nil {
 		return err
 	}
-	e.Time = string(protocol.AppendTime(nil, time.Now()))
+	if e.Time == "" {
+		e.Time = string(protocol.AppendTime(nil, time.Now()))
+	}
 	payload, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -246,6 +248,24 @@ func (g *Gateway) AuditStart(version string) {
 		e.After = told(map[string]string{"epoch": topic.Bounds().Epoch})
 	}
 	g.auditor.write(e)
+}
+
+// AuditEarlier writes entries of before the start into the audit stream, and logs them. It returns the
+// error of one that could not be written.
+func (g *Gateway) AuditEarlier(entries []protocol.AuditEntry) error {
+	for _, e := range entries {
+		g.Log.Info("noted before the start", "action", e.Action, "subject", e.Subject, "at", e.Time)
+		if !g.settings.Audit.Enabled {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), auditTimeout)
+		err := g.auditor.append(ctx, e)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AuditSettings notes in the audit stream that the gateway has read its configuration again.

@@ -203,6 +203,16 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 	return auth.ErrInvalidCredentials
 }
 
+// Refused counts a refusal. If p has not the right to do what it asked for, it logs that. p is nil before
+// authentication, and for public routes.
+func (g *Gateway) Refused(transport string, p *auth.Principal, e *protocol.Error) {
+	g.Metrics.Refused(transport, e)
+	if e.Code == protocol.CodeForbidden && p != nil {
+		g.rationed.Log(slog.LevelWarn, "forbidden "+p.JailID, "request forbidden", // one jail does not hide the lines of another
+			"jail", p.JailID, "client", p.ClientID, "address", p.Address, "transport", transport, "why", e.Message)
+	}
+}
+
 // RefuseOrigin logs the handshake or request of a page that may not use the gateway.
 func (g *Gateway) RefuseOrigin(origin string, from netip.Addr) {
 	const most = 64 // of a header that whoever connects can make long

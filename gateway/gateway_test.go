@@ -364,7 +364,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 // exported counts the operations, so that a new one cannot be forgotten above.
 func TestEveryOperationIsTried(t *testing.T) {
 	helpers := []string{"Authenticate", "LogIn", "Attend", "Refusal", "Settings", "SetRates", "Probe", "Close", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs", "ConnectionEnded", "RefuseOrigin", "NewOwner", "SuppressedLines",
-		"AuditStart", "AuditSettings", "KeysState",
+		"AuditStart", "AuditEarlier", "AuditSettings", "KeysState",
 		"Reserve", "UnfinishedBytes",
 		"Link", "QuotasOf", "JoinServices", "Answer", "CallFailure", "CallFailed", "ServiceTotals"} // the operations of Services are tried too
 	typ := reflect.TypeFor[*gateway.Gateway]()

@@ -181,7 +181,7 @@ func (l *Link) refused(err error) error {
 		return err
 	}
 	e := l.gateway.Refusal(err)
-	l.gateway.Metrics.Refused(linkTransport, e)
+	l.gateway.Refused(linkTransport, l.principal, e)
 	l.lastRefusal.Store(&Refused{time.Now(), e})
 	return l.wrap(e)
 }

@@ -77,11 +77,12 @@ func (g *Gateway) SetQuotas(ctx context.Context, p *auth.Principal, id string, o
 	}
 	g.quotasMu.Lock() // so that what holds is what is stored
 	defer g.quotasMu.Unlock()
+	last, _ := g.Directory.Jail(id) // as far as it can be told
 	j, err := g.Directory.By(p, auth.ManageJails).SetQuotas(ctx, id, own)
 	if err != nil {
 		return JailQuotas{}, attempted("set the quotas", err)
 	}
 	g.applyQuotasOf(j)
-	g.audit(p, "quotas set", id, auditDetail{after: own})
+	g.audit(p, "quotas set", id, auditDetail{last.Quotas, j.Quotas})
 	return g.QuotasOf(j), nil
 }

@@ -56,21 +56,27 @@ func TestLinesOfRefusalsAreRationed(t *testing.T) {
 			g.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: id, Secret: secret.New("x")}, from)
 			g.RefuseOrigin(strings.Repeat("\x01", 20_000), from)
 			g.ConnectionEnded(nil, from, protocol.Errorf(protocol.CodeProtocolViolation, "a binary message"))
+			g.Refused("http", &auth.Principal{JailID: "hostile", ClientID: "app", Address: from}, protocol.Errorf(protocol.CodeForbidden, "not allowed to publish"))
+			g.Refused("http", tenant, protocol.Errorf(protocol.CodeStreamNotFound, "no such stream"))
 		}
+		g.Refused("http", tenant, protocol.Errorf(protocol.CodeForbidden, "not allowed to publish"))
 		g.ConnectionEnded(tenant, from, protocol.Errorf(protocol.CodeProtocolViolation, "a binary message"))
 		log := out.taken()
-		for line, most := range map[string]int{"authentication refused": 30, "origin refused": 10, "connection ended": 11} {
-			if n := strings.Count(log, line); n == 0 || n > most {
+		for line, most := range map[string]int{"authentication refused": 30, "origin refused": 10, "connection ended": 11, "request forbidden": 11, "no such stream": 0} {
+			if n := strings.Count(log, line); n == 0 && most > 0 || n > most {
 				t.Errorf("%d lines of %q, want 1 to %d", n, line, most)
 			}
 		}
 		if len(log) > 64<<10 {
 			t.Errorf("%d bytes of log", len(log))
 		}
-		if !strings.Contains(log, "client=app") {
+		if !strings.Contains(log, "reason=\"a binary message\" jail=tenant client=app") {
 			t.Error("what strangers do hides the end of a client's connection")
 		}
-		if n := g.SuppressedLines(); n < 3*attempts-60 {
+		if !strings.Contains(log, `"request forbidden" jail=tenant client=app`) || !strings.Contains(log, `jail=hostile client=app address=192.0.2.1 transport=http why="not allowed to publish"`) {
+			t.Errorf("what one jail may not do hides that of another, or lacks the address")
+		}
+		if n := g.SuppressedLines(); n < 4*attempts-80 {
 			t.Errorf("%d lines counted as left out", n)
 		}
 		time.Sleep(time.Minute)

@@ -10,6 +10,9 @@ const AuditStream = "$audit"
 // refusal.
 const AuditOK = "ok"
 
+// AuditByCommand is who did what a command did to the data folder of a gateway that was stopped.
+const AuditByCommand = "command"
+
 // An AuditEntry is a message of AuditStream. It has no secrets.
 type AuditEntry struct {
 	Time    string `json:"time"`             // RFC 3339, of the answer
@@ -20,7 +23,7 @@ type AuditEntry struct {
 	JailID   string `json:"jailId,omitzero"`   // of who did it; the gateway itself has none
 	ClientID string `json:"clientId,omitzero"` // of who did it
 	Address  string `json:"address,omitzero"`  // from which the client authenticated
-	By       string `json:"by"`                // "secret", "token" or "gateway"
+	By       string `json:"by"`                // "secret", "token", "gateway" or AuditByCommand
 
 	Subject string         `json:"subject,omitzero"` // what was changed: a client, a stream, ...
 	Before  jsontext.Value `json:"before,omitzero"`  // what held before, as far as that is told

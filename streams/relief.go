@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"seagate/internal/panics"
 	"seagate/internal/quota"
 )
 
@@ -40,6 +41,7 @@ func (r *relief) run(ctx context.Context) {
 // relieve shrinks the tails of each jail that is beyond its own quota, and then, while all jails
 // together are beyond the budget, those of the jails with the most memory first.
 func (r *relief) relieve() {
+	defer panics.Contain("relief")
 	book := r.net.opts.Quotas
 	var all []*quota.Account
 	book.Each(func(a *quota.Account) {

@@ -130,8 +130,14 @@ func (r *Refresher) run(ctx context.Context) {
 		case <-timer.C:
 		case <-r.wake:
 		}
-		timer.Reset(r.round(ctx))
+		timer.Reset(r.roundContained(ctx))
 	}
+}
+
+// roundContained is round, which comes again later after a panic.
+func (r *Refresher) roundContained(ctx context.Context) (wait time.Duration) {
+	defer panics.Contain("jwks", func() { wait = r.options.Cooldown })
+	return r.round(ctx)
 }
 
 // round begins the fetches that are due, and returns the time until the next one is.

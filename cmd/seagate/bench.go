@@ -73,11 +73,11 @@ func (r *benchRun) flags(cmd *cobra.Command) {
 }
 
 func (r *benchRun) run(ctx context.Context, c *cli.Console) error {
-	url, credentials, err := r.connection.Use(c)
+	gateway, err := r.connection.Use(c)
 	if err != nil {
 		return err
 	}
-	run, err := bench.New(bench.Target{URL: url, Credentials: credentials}, r.options)
+	run, err := bench.New(bench.Target{URL: gateway.URL, Credentials: gateway.Credentials, TLS: gateway.TLS}, r.options)
 	if err != nil {
 		return cli.Usage(err)
 	}

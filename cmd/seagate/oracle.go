@@ -67,11 +67,11 @@ func (r *oracleRun) flags(cmd *cobra.Command) {
 var errPromises = errors.New("the gateway broke promises")
 
 func (r *oracleRun) run(ctx context.Context, c *cli.Console) error {
-	url, credentials, err := r.connection.Use(c)
+	gateway, err := r.connection.Use(c)
 	if err != nil {
 		return err
 	}
-	target := oracle.Target{URL: url, Credentials: credentials}
+	target := oracle.Target{URL: gateway.URL, Credentials: gateway.Credentials, TLS: gateway.TLS}
 	var report *oracle.Report
 	if r.verify != "" {
 		report, err = oracle.Verify(ctx, target, r.verify, r.options)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -25,14 +26,21 @@ import (
 )
 
 func restoreCommand() *cobra.Command {
-	cmd := onData("restore FILE", "Create a data folder from a backup", cobra.ExactArgs(1), restore)
+	var decryption cli.Decryption
+	cmd := onData("restore FILE", "Create a data folder from a backup", cobra.ExactArgs(1),
+		func(ctx context.Context, c *cli.Console, dir string) error { return restore(ctx, c, dir, decryption) })
+	decryption.Register(cmd)
 	cmd.Long = `Create a data folder from a file of ` + "`seagate backup`" + `, and check it. The folder must
 be empty or not exist. If something is wrong, the folder stays like that.
 
 The restored streams get new epochs, because messages that were published after
-the backup are missing. So clients that kept a position notice.`
+the backup are missing. So clients that kept a position notice.
+
+An encrypted backup needs a file with an identity of age that opens it. A secret is
+never an argument, which others on the machine can read.`
 	cmd.Example = `  seagate restore seagate.tar --data /var/lib/seagate
-  zstd -dc seagate.tar.zst | seagate restore - --data /var/lib/seagate`
+  zstd -dc seagate.tar.zst | seagate restore - --data /var/lib/seagate
+  seagate restore seagate.tar.age --identity-file key.txt --data /var/lib/seagate`
 	cmd.GroupID = "server"
 	return cmd
 }
@@ -46,12 +54,20 @@ type restored struct {
 
 // restore unpacks and checks the backup next to the place where the gateway looks
 // for its store, and moves it there if all of it is right.
-func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
+func restore(ctx context.Context, c *cli.Console, dir string, decryption cli.Decryption) (err error) {
 	from, err := openBackup(c)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
+	sum := sha256.New()
+	progress := c.Progress("restore", cli.Bytes)
+	defer progress.Done()
+	source := io.TeeReader(&reading{ctx: ctx, r: from, total: sizeOf(from), progress: progress}, sum)
+	content, err := decryption.Reader(source)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
 	made, err := makeEmpty(dir)
 	if err != nil {
 		return err
@@ -62,13 +78,9 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 			err = errors.Join(err, undo(dir, partial, made))
 		}
 	}()
-	sum := sha256.New()
-	progress := c.Progress("restore", cli.Bytes)
-	defer progress.Done()
-	source := io.TeeReader(&reading{ctx: ctx, r: from, total: sizeOf(from), progress: progress}, sum)
-	archive, err := unpack(partial, source)
+	archive, err := unpack(partial, content)
 	if err == nil {
-		_, err = io.Copy(io.Discard, source) // a tar has padding after its end
+		err = readOut(content, source) // a tar has padding after its end
 	}
 	if err == nil {
 		err = compareDigest(c.Args[0], sum.Sum(nil))
@@ -81,11 +93,24 @@ func restore(ctx context.Context, c *cli.Console, dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	noted := map[string]any{"createdAt": archive.CreatedAt.UTC(), "sha256": hex.EncodeToString(sum.Sum(nil))}
+	if err := app.AuditLater(dir, "backup restored", filepath.Base(c.Args[0]), nil, noted); err != nil {
+		return err
+	}
 	if err := moveIn(dir, partial); err != nil {
 		return err
 	}
 	result := restored{dir, archive.CreatedAt, foundIn(report)}
 	return c.Done(result, "%s is restored to its state at %s; %v", dir, archive.CreatedAt.Format(time.RFC3339), result.found)
+}
+
+// readOut reads the contents of a backup, and then the backup, to their ends.
+func readOut(content, backup io.Reader) error {
+	if _, err := io.Copy(io.Discard, content); err != nil {
+		return fmt.Errorf("the backup is damaged: its end cannot be read: %w", err)
+	}
+	_, err := io.Copy(io.Discard, backup)
+	return err
 }
 
 // compareDigest returns an error if there is a digest beside the backup, and it is that of
@@ -125,6 +150,9 @@ func makeEmpty(dir string) (made bool, err error) {
 // undo restores the folder as it was before.
 func undo(dir, partial string, made bool) error {
 	err := os.RemoveAll(partial)
+	if gone := os.Remove(filepath.Join(dir, app.AuditLaterFile)); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
 	if made {
 		err = errors.Join(err, os.Remove(dir))
 	}

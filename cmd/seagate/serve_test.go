@@ -173,6 +173,19 @@ func TestResetRoot(t *testing.T) {
 		g.ok(c, "GET", "/streams/boiler/schema", "")
 		g.ok(c, "GET", "/jails", "")
 	}
+	// The audit stream has what was done to the folder, from the next start on, and once.
+	g.kill()
+	g = startIn(t, folder, "SEAGATE_ROOT_CLIENT_SECRET="+changed.secret)
+	var noted []string
+	for _, line := range strings.Split(ok(t, g.as(changed), "audit", "--json").out, "\n") {
+		if strings.Contains(line, `"root client reset"`) {
+			noted = append(noted, line)
+		}
+	}
+	if len(noted) != 2 || !strings.Contains(noted[0], `"by":"command","subject":"root","after":{"created":false}`) ||
+		!strings.Contains(noted[1], `"by":"command","subject":"another","after":{"created":true}`) {
+		t.Errorf("the audit stream has %q", noted)
+	}
 	g.stopped()
 	if line, warned, _ := g.log.find("is ignored"); warned {
 		t.Errorf("it warns after the reset: %s", line)

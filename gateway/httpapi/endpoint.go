@@ -86,7 +86,7 @@ func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	body, err := p.attempt(q)
 	if err != nil {
 		refusal := p.gateway.Refusal(err)
-		p.gateway.Metrics.Refused(transport, refusal)
+		p.gateway.Refused(transport, q.principal, refusal)
 		return refuse(q.w, refusal, isBrowser(q.r.Header)), refusal.Code
 	}
 	if q.streaming {

@@ -91,7 +91,7 @@ func (c *conn) refuse(r msgstream.Request, err error) { c.send(c.refusal(r, err)
 // refusal is the event that refuses a line. It counts it.
 func (c *conn) refusal(r msgstream.Request, err error) msgstream.Event {
 	e := c.server.gateway.Refusal(err)
-	c.server.gateway.Metrics.Refused(transport, e)
+	c.server.gateway.Refused(transport, c.client.Load(), e)
 	c.lastRefusal.Store(&gateway.Refused{At: time.Now(), Refusal: e})
 	return msgstream.Event{Action: msgstream.ActionError, ID: r.ID, Stream: r.Stream, Error: e}
 }

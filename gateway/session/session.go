@@ -277,7 +277,7 @@ func (s *Session) answerFrame(id int64, action string, payload []byte, err error
 
 // refused is the frame of a refusal, which it counts.
 func (s *Session) refused(id int64, action string, e *protocol.Error) []byte {
-	s.gateway.Metrics.Refused(s.opts.Transport, e)
+	s.gateway.Refused(s.opts.Transport, s.client.Load(), e)
 	s.noteRefusal(e)
 	return s.frame(func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
 }

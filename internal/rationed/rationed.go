@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 // A Log passes on a number of lines of each kind at once, and then one in each interval.
@@ -111,6 +113,7 @@ func (l *Log) kindLocked(of string, now time.Time) (string, *kind) {
 
 // summarize logs how many lines of a kind were left out since one was logged.
 func (l *Log) summarize(of string) {
+	defer panics.Contain("timer")
 	l.mu.Lock()
 	k := l.kinds[of]
 	suppressed, msg := 0, ""

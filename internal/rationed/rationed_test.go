@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,4 +108,29 @@ func TestLinesBelowTheLevelCountNothing(t *testing.T) {
 	if got := taken(out); got != "level=INFO msg=told\n" || l.Suppressed() != 0 {
 		t.Fatalf("%q, %d left out", got, l.Suppressed())
 	}
+}
+
+// A handler that panics for the line of a timer does not end the process, and lines go on.
+func TestAPanicInTheLineOfATimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &output{}
+		var panicking atomic.Bool
+		handler := slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if panicking.Load() {
+				panic("injected")
+			}
+			return a
+		}})
+		l := rationed.New(slog.New(handler), 1, time.Hour)
+		l.Log(slog.LevelWarn, "kind", "one")
+		l.Log(slog.LevelWarn, "kind", "two")
+		panicking.Store(true)
+		time.Sleep(rationed.SummaryDelay)
+		synctest.Wait()
+		panicking.Store(false)
+		l.Log(slog.LevelWarn, "other", "three")
+		if got := taken(out); !strings.Contains(got, "three") {
+			t.Errorf("the log has %q", got)
+		}
+	})
 }

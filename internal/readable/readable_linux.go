@@ -3,6 +3,8 @@ package readable
 import (
 	"os"
 	"syscall"
+
+	"seagate/internal/panics"
 )
 
 // A Set is sockets that are watched. It is safe for concurrent use.
@@ -51,9 +53,15 @@ func (s *Set) run(ready func(key uint64)) {
 			return
 		}
 		for i := range max(n, 0) {
-			ready(uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32)
+			contained(ready, uint64(uint32(events[i].Fd))|uint64(uint32(events[i].Pad))<<32)
 		}
 	}
+}
+
+// contained keeps a panic that one socket causes from ending the watch of all.
+func contained(ready func(key uint64), key uint64) {
+	defer panics.Contain("connection")
+	ready(key)
 }
 
 // Watch calls ready once with the key as soon as the socket has something to read, or

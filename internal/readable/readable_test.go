@@ -84,3 +84,26 @@ func TestSet(t *testing.T) {
 		t.Error("a closed set watches")
 	}
 }
+
+// A panic that one socket causes ends the watch of no other.
+func TestAPanicOfOneSocket(t *testing.T) {
+	ready := make(chan uint64, 1)
+	s, err := readable.New(func(key uint64) {
+		if key == 1 {
+			panic("injected")
+		}
+		ready <- key
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for key := uint64(1); key <= 2; key++ {
+		_, raw, peer := pair(t)
+		if err := s.Watch(raw, key, true); err != nil {
+			t.Fatal(err)
+		}
+		peer.Write([]byte("x"))
+	}
+	want(t, ready, 2)
+}

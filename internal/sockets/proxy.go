@@ -11,6 +11,8 @@ import (
 	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
+
+	"seagate/internal/panics"
 )
 
 // ProxyListener is Listener for connections that begin with a PROXY header, version 1 or
@@ -117,6 +119,7 @@ func (l *proxyListener) begun(c *Conn) bool {
 }
 
 func (l *proxyListener) readHeader(c *Conn) {
+	defer panics.Contain("connection", func() { c.Close() })
 	c.SetReadDeadline(time.Now().Add(l.timeout))
 	ok := c.readProxyHeader()
 	c.SetReadDeadline(time.Time{})

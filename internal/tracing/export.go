@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"seagate/internal/panics"
 )
 
 const (
@@ -66,8 +69,12 @@ func (t *Tracer) export() {
 	}
 }
 
+// errPanicked reports a panic while spans were exported.
+var errPanicked = errors.New("internal error")
+
 // send returns an error unless the collector has taken the spans.
-func (t *Tracer) send(batch []*Span) error {
+func (t *Tracer) send(batch []*Span) (err error) {
+	defer panics.Contain("tracing", func() { err = errPanicked })
 	body, err := json.Marshal(t.request(batch))
 	if err != nil {
 		return err

@@ -41,7 +41,8 @@ func (b *batch) isEmpty() bool { return len(b.records) == 0 && len(b.logs) == 0 
 //
 // Before it takes a batch, it lets all others run: those who were answered after the last sync,
 // and those whose requests came during it. With one processor nobody runs while a file is synced.
-// Whoever syncs is woken first, and would find the few that came before the sync began.
+// Whoever syncs is woken first, and would find the few that came before the sync began. If a whole
+// batch waits already, there is nothing to gain: who comes later would not be in it.
 func (e *Engine) runCommitter() {
 	defer close(e.finished)
 	markerDue := time.NewTimer(markerDelay)
@@ -54,7 +55,9 @@ func (e *Engine) runCommitter() {
 		var err error
 		select {
 		case <-e.queue.ready:
-			last.ToAll()
+			if !e.queue.fillsBatch() {
+				last.ToAll()
+			}
 			err = e.commit(e.queue.take())
 			if !waiting {
 				waiting = true

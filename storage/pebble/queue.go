@@ -169,6 +169,13 @@ func (q *queue) signal() {
 // opWork is what an operation costs beside its bytes, in bytes.
 const opWork = 256
 
+// fillsBatch reports whether what waits is as much as a batch takes.
+func (q *queue) fillsBatch() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.all.ops >= maxBatch || q.all.bytes >= maxBatchBytes
+}
+
 // take removes the operations of the next batch, none if the queue is empty.
 func (q *queue) take() []operation {
 	q.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seagate/internal/panics"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -118,7 +119,10 @@ func Open(ctx context.Context, sources []Source, opts Options, sink Sink) (*Merg
 	}
 	m.rank()
 	m.task = m.sources[0].in.Task(m.run)
-	m.timer = time.AfterFunc(time.Hour, m.task.Post)
+	m.timer = time.AfterFunc(time.Hour, func() {
+		defer panics.Contain("timer")
+		m.task.Post()
+	})
 	m.timer.Stop()
 	return m, nil
 }

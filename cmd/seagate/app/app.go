@@ -120,6 +120,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 		a.Close()
 		return nil, err
 	}
+	a.auditEarlier()
 	a.gateway.AuditStart(version)
 	return a, nil
 }
@@ -154,7 +155,15 @@ func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created
 	if err != nil {
 		return false, err
 	}
-	return directory.ResetRoot(ctx, c.Root.ClientID, c.Root.ClientSecret.Reveal())
+	created, err = directory.ResetRoot(ctx, c.Root.ClientID, c.Root.ClientSecret.Reveal())
+	if err != nil {
+		return false, err
+	}
+	err = AuditLater(c.DataDir, "root client reset", c.Root.ClientID, nil, map[string]bool{"created": created})
+	if err != nil {
+		err = fmt.Errorf("the root client has its secret; noting that for the audit stream: %w", err)
+	}
+	return created, err
 }
 
 func (a *App) openGateway(ctx context.Context) error {

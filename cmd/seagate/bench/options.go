@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -109,4 +110,5 @@ func (o Options) check() error {
 type Target struct {
 	URL         string
 	Credentials client.Credentials
+	TLS         *tls.Config // of https connections; nil for the default
 }

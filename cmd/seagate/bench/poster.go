@@ -27,7 +27,7 @@ type poster struct {
 }
 
 func (r *Run) newPoster(ctx context.Context) (source, error) {
-	conn, err := connect(ctx, r.url)
+	conn, err := connect(ctx, r.url, r.target.TLS)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (r *Run) makePublisher(ctx context.Context) (source, error) {
 	if r.options.HTTP {
 		return r.newPoster(ctx)
 	}
-	s, err := dial(ctx, r.url, r.target.Credentials)
+	s, err := dial(ctx, r.url, r.target.TLS, r.target.Credentials)
 	if err != nil {
 		return nil, err
 	}

@@ -47,8 +47,8 @@ type socket struct {
 }
 
 // dial opens an authenticated WebSocket.
-func dial(ctx context.Context, target *url.URL, credentials client.Credentials) (*socket, error) {
-	s, err := open(ctx, target)
+func dial(ctx context.Context, target *url.URL, encryption *tls.Config, credentials client.Credentials) (*socket, error) {
+	s, err := open(ctx, target, encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func dial(ctx context.Context, target *url.URL, credentials client.Credentials) 
 }
 
 // open connects to the gateway and makes the handshake. The socket has a deadline.
-func open(ctx context.Context, target *url.URL) (*socket, error) {
-	conn, err := connect(ctx, target)
+func open(ctx context.Context, target *url.URL, encryption *tls.Config) (*socket, error) {
+	conn, err := connect(ctx, target, encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func open(ctx context.Context, target *url.URL) (*socket, error) {
 }
 
 // connect connects to the gateway, with TLS if its URL says so. The connection has a deadline.
-func connect(ctx context.Context, target *url.URL) (net.Conn, error) {
+func connect(ctx context.Context, target *url.URL, encryption *tls.Config) (net.Conn, error) {
 	port := target.Port()
 	if port == "" {
 		port = target.Scheme
@@ -103,7 +103,7 @@ func connect(ctx context.Context, target *url.URL) (net.Conn, error) {
 	var err error
 	address := net.JoinHostPort(target.Hostname(), port)
 	if target.Scheme == "https" {
-		conn, err = (&tls.Dialer{}).DialContext(ctx, "tcp", address)
+		conn, err = (&tls.Dialer{Config: encryption}).DialContext(ctx, "tcp", address)
 	} else {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}

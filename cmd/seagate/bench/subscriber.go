@@ -20,7 +20,7 @@ func (r *Run) subscribe(ctx context.Context, i int) (*socket, error) {
 	if r.tokens != nil {
 		credentials = r.tokens[r.keyOf(i)]
 	}
-	s, err := dial(ctx, r.url, credentials)
+	s, err := dial(ctx, r.url, r.target.TLS, credentials)
 	if err != nil {
 		return nil, err
 	}

@@ -16,43 +16,58 @@ import (
 )
 
 func backupCommand() *cobra.Command {
+	var encrypted encryption
 	cmd := gatewayCommand("backup FILE", "Back up everything that a gateway keeps, as a client of the root jail", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
-			if t.Args[0] == "-" {
-				return backupToOutput(ctx, t)
+			to, err := encrypted.parse()
+			if err != nil {
+				return err
 			}
-			return backupToFile(ctx, t, t.Args[0])
+			if t.Args[0] == "-" {
+				return backupToOutput(ctx, t, to)
+			}
+			return backupToFile(ctx, t, t.Args[0], to)
 		})
+	encrypted.register(cmd)
 	cmd.Long = `Back up everything that a gateway keeps, as it is at one moment, while the gateway
 runs: all jails, clients, streams with their messages, and groups. The file is a
 tar that only this user can read. It is checked while it is written, and gets its
 name once it is complete. FILE.sha256 has its digest, and ` + "`seagate restore`" + ` checks it.
 
+With recipients the file is encrypted with age (age-encryption.org): only who has
+one of their identities can read it. Nothing unencrypted is written to the disk.
+
 ` + "`seagate restore`" + ` creates a data folder from it.`
 	cmd.Example = `  seagate backup /var/backups/seagate.tar
-  seagate backup - | zstd > seagate.tar.zst`
+  seagate backup - | zstd > seagate.tar.zst
+  seagate backup seagate.tar.age --recipients-file operators.txt`
 	return cmd
 }
 
 // saved is the result of a backup.
 type saved struct {
-	File string `json:"file,omitzero"`
+	File      string `json:"file,omitzero"`
+	Encrypted bool   `json:"encrypted,omitzero"`
 	Archive
 }
 
 func (s saved) String() string {
-	return fmt.Sprintf("%d files, %s", s.Files, Bytes(s.Bytes))
+	text := fmt.Sprintf("%d files, %s", s.Files, Bytes(s.Bytes))
+	if s.Encrypted {
+		text += ", encrypted"
+	}
+	return text
 }
 
-func backupToOutput(ctx context.Context, t *task) error {
+func backupToOutput(ctx context.Context, t *task, to recipients) error {
 	if t.terminal {
 		return usagef("a backup is not for a terminal: give the name of a file")
 	}
-	archive, err := download(ctx, t, t.out)
+	archive, err := download(ctx, t, t.out, to)
 	if err != nil {
 		return err
 	}
-	s := saved{"", archive}
+	s := saved{"", len(to) > 0, archive}
 	if t.JSON { // standard output has the backup
 		return writeJSON(t.notes, s)
 	}
@@ -65,7 +80,7 @@ const partial = ".partial"
 
 // backupToFile writes to another file and renames it, so that a file with the name
 // is always a complete backup.
-func backupToFile(ctx context.Context, t *task, name string) (err error) {
+func backupToFile(ctx context.Context, t *task, name string, to recipients) (err error) {
 	if err := mustBeFree(name); err != nil {
 		return err
 	}
@@ -82,7 +97,7 @@ func backupToFile(ctx context.Context, t *task, name string) (err error) {
 		}
 	}()
 	sum := sha256.New()
-	archive, err := download(ctx, t, io.MultiWriter(file, sum))
+	archive, err := download(ctx, t, io.MultiWriter(file, sum), to)
 	if err := errors.Join(err, durable.SyncAndClose(file, nil)); err != nil {
 		return err
 	}
@@ -95,7 +110,7 @@ func backupToFile(ctx context.Context, t *task, name string) (err error) {
 	if err := durable.Rename(name+partial, name); err != nil {
 		return err
 	}
-	s := saved{name, archive}
+	s := saved{name, len(to) > 0, archive}
 	return t.Done(s, "%s is complete: %v", name, s)
 }
 
@@ -123,8 +138,20 @@ func (s *shownWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// download writes a backup to w and checks it while it arrives.
-func download(ctx context.Context, t *task, w io.Writer) (Archive, error) {
+// download writes a backup to w, encrypted if there are recipients, and checks it while it arrives.
+func download(ctx context.Context, t *task, w io.Writer, to recipients) (Archive, error) {
+	encrypted, err := encrypting(w, to)
+	if err != nil {
+		return Archive{}, err
+	}
+	archive, err := downloadPlain(ctx, t, encrypted)
+	if err == nil {
+		err = encrypted.Close() // without its end, what was written cannot be read
+	}
+	return archive, err
+}
+
+func downloadPlain(ctx context.Context, t *task, w io.Writer) (Archive, error) {
 	out, in := io.Pipe()
 	var archive Archive
 	checked := make(chan error, 1)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,7 +34,9 @@ const (
 )
 
 // Variables are the environment variables of the commands that use a gateway.
-var Variables = []string{envURL, envClient, envSecret, envContext, envLines, envPlain, envToken}
+var Variables = []string{
+	envURL, envClient, envSecret, envContext, envLines, envPlain, envToken, envCertificate, envKey, envRecipients, envIdentity,
+}
 
 const defaultURL = "http://127.0.0.1:3104"
 
@@ -43,6 +46,7 @@ type Connection struct {
 	server     string
 	clientID   string
 	secretFile string
+	files      certificateFiles
 	plain      bool
 	verbose    bool
 }
@@ -57,25 +61,41 @@ func (c *Connection) Register(cmd *cobra.Command) {
 		"URL of another machine must be https [SEAGATE_INSECURE_HTTP=true]")
 	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from\n"+
 		"SEAGATE_CLIENT_SECRET, from a context, or from what `seagate dev` has left")
+	c.files.register(cmd)
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say which gateway, client and context the command uses")
 	cmd.RegisterFlagCompletionFunc("context", contextNames)
 }
 
 // client returns a client of the target.
 func (t target) client() (*client.Client, error) {
-	made, err := client.New(t.url, t.credentials(), client.Options{})
+	encryption, err := t.files.config()
+	if err != nil {
+		return nil, err
+	}
+	made, err := client.New(t.url, t.credentials(), client.Options{TLS: encryption})
 	if err != nil {
 		return nil, Usage(err)
 	}
 	return made, nil
 }
 
+// A Gateway is what a command connects to, and as whom.
+type Gateway struct {
+	URL         string
+	Credentials client.Credentials
+	TLS         *tls.Config // with the certificate of the client; nil for none
+}
+
 // Use returns the gateway and the credentials for one run of a command. It says which
 // they are with --verbose, and in the errors of the gateway.
-func (c Connection) Use(console *Console) (url string, credentials client.Credentials, err error) {
+func (c Connection) Use(console *Console) (Gateway, error) {
 	t, err := c.target()
 	console.uses(t, c.verbose)
-	return t.url, t.credentials(), err
+	if err != nil {
+		return Gateway{}, err
+	}
+	encryption, err := t.files.config()
+	return Gateway{t.url, t.credentials(), encryption}, err
 }
 
 // A target is the gateway and the client that a command uses, and where each of the
@@ -90,6 +110,7 @@ type layer struct {
 	url, id                     string
 	secret                      secret.Text
 	lines                       string
+	files                       certificateFiles
 	plain                       bool
 	urlFrom, idFrom, secretFrom string
 	context                     string // the name of the context that it is, or "dev"
@@ -133,6 +154,7 @@ func (c Connection) given() (layer, error) {
 	if plain := variable(envPlain); plain == "true" || plain == "1" {
 		l.plain = true
 	}
+	l.files = c.files.or(certificateFiles{variable(envCertificate), variable(envKey)})
 	l.url, l.urlFrom = either(c.server, "--server", variable(envURL), envURL)
 	l.id, l.idFrom = either(c.clientID, "--client", variable(envClient), envClient)
 	if c.secretFile == "" {
@@ -194,6 +216,9 @@ func complete(given, kept layer) (target, error) {
 	t := target{given}
 	t.plain = given.plain || kept.plain && (given.url == "" || sameGateway(given.url, kept.url))
 	t.lines = cmp.Or(given.lines, kept.lines)
+	if given.url == "" || sameGateway(given.url, kept.url) {
+		t.files = given.files.or(kept.files)
+	}
 	why := ""
 	switch {
 	case kept.url == "" || given.secret.IsSet():

@@ -41,11 +41,11 @@ var shortConnectionHeading = []string{"CONNECTION", "CLIENT", "KIND", "ADDRESS",
 
 func shortConnectionRow(c client.ConnectionInfo) []string {
 	all := connectionRow(c)
-	return []string{all[0], all[2], all[3], all[4], age(time.Since(c.Since)), all[8], all[10]}
+	return []string{all[0], all[2], all[3], all[4], ageText(time.Since(c.Since)), all[8], all[10]}
 }
 
-// age writes a duration with its two largest units.
-func age(d time.Duration) string {
+// ageText writes a duration with its two largest units.
+func ageText(d time.Duration) string {
 	switch d = d.Round(time.Second); {
 	case d >= 24*time.Hour:
 		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)

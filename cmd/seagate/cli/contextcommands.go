@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,6 +39,7 @@ func onContext(use, short string, args cobra.PositionalArgs, do func(*Console, c
 // A contextGiven is the flags of "context add".
 type contextGiven struct {
 	entry      contextEntry
+	files      certificateFiles
 	secretFile string
 	use        bool
 }
@@ -58,6 +60,7 @@ A context with that name is replaced. The first one is in use at once.`
 	flags.StringVar(&given.entry.ClientID, "client", "", "client `ID`")
 	flags.StringVar(&given.secretFile, "secret-file", "", "read the client's secret from `FILE`, or from standard input if it is \"-\"")
 	flags.StringVar(&given.entry.Lines, "lines", "", "`HOST:PORT` of the gateway's lines listener, for `seagate lines`")
+	given.files.register(cmd)
 	flags.BoolVar(&given.entry.InsecureHTTP, "insecure-http", false, "send the secret without encryption to another machine")
 	flags.BoolVar(&given.use, "use", false, "use the context from now on")
 	return cmd
@@ -79,6 +82,9 @@ func addContext(c *Console, all contexts, given contextGiven) error {
 		return usagef("%s is another machine, and without https everybody in between can read the secret: use an https URL, or say that this network is safe, with --insecure-http", redacted(entry.URL))
 	case len(all.Entries) >= maxContexts:
 		return fmt.Errorf("there are %d contexts, which is the most: remove one with `seagate context remove`", maxContexts)
+	}
+	if err := entry.adopt(given.files); err != nil {
+		return err
 	}
 	text, err := c.newSecret(given.secretFile, entry.ClientID)
 	if err != nil {
@@ -105,6 +111,18 @@ func addContext(c *Console, all contexts, given contextGiven) error {
 		use = "; the commands use it from now on"
 	}
 	return c.Done(describeContext(name, entry, all.Current), "context %s is %s%s", name, done, use)
+}
+
+// adopt makes the files those of the entry, by names that hold in every folder.
+func (e *contextEntry) adopt(f certificateFiles) error {
+	if _, err := f.config(); err != nil || f.cert == "" {
+		return err
+	}
+	var err error
+	if e.ClientCert, err = filepath.Abs(f.cert); err == nil && f.key != "" {
+		e.ClientKey, err = filepath.Abs(f.key)
+	}
+	return err
 }
 
 // newSecret reads a secret from a file, from standard input, or from a terminal, which

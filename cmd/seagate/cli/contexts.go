@@ -25,6 +25,8 @@ type contextEntry struct {
 	ClientSecret string `json:"clientSecret"`
 	Lines        string `json:"lines,omitzero"`        // HOST:PORT of the lines listener
 	InsecureHTTP bool   `json:"insecureHttp,omitzero"` // as --insecure-http
+	ClientCert   string `json:"clientCert,omitzero"`   // file of a certificate, as --client-cert
+	ClientKey    string `json:"clientKey,omitzero"`    // file of its key, as --client-key
 }
 
 // layer returns what the entry says about a connection.
@@ -32,6 +34,7 @@ func (e contextEntry) layer(name string) layer {
 	from := "context " + name
 	return layer{
 		context: name, url: e.URL, id: e.ClientID, secret: secret.New(e.ClientSecret), lines: e.Lines, plain: e.InsecureHTTP,
+		files:   certificateFiles{e.ClientCert, e.ClientKey},
 		urlFrom: from, idFrom: from, secretFrom: from,
 	}
 }

@@ -67,14 +67,19 @@ The exit status is 1 if the gateway refused a line.`
 
 func (t *lineTalk) run(ctx context.Context) error {
 	var options client.RemoteOptions
-	if t.encrypted {
-		options.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
 	target, err := t.where.target()
 	target.url, target.urlFrom = t.where.lines(t.address, target)
 	t.uses(target, t.where.verbose)
 	if _, none := errors.AsType[*errNoCredentials](err); err != nil && !(none && t.anonymous) {
 		return err
+	}
+	if t.encrypted {
+		if options.TLS, err = target.files.config(); err != nil {
+			return err
+		}
+		if options.TLS == nil {
+			options.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
 	}
 	if !t.anonymous {
 		options.Credentials = target.credentials()

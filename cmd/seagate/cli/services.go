@@ -59,7 +59,7 @@ var shortServerHeading = []string{"CLIENT", "PROCEDURES", "CALLS", "FAILED", "OP
 func shortServerRow(s client.ServerInfo) []string {
 	all := serverRow(s)
 	return []string{all[0], all[1], all[2], all[3], all[4], shortSeconds(s.MedianSeconds), shortSeconds(s.LongestSeconds),
-		age(time.Since(s.Since)), cmp.Or(all[8], "-")}
+		ageText(time.Since(s.Since)), cmp.Or(all[8], "-")}
 }
 
 // shortSeconds writes a time with its unit in at most 6 characters.

@@ -31,6 +31,7 @@ func newLink(t Target, slow bool) (*link, error) {
 	l := &link{}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	l.transport = &http.Transport{
+		TLSClientConfig:       t.TLS.Clone(),
 		ResponseHeaderTimeout: time.Minute,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -100,4 +101,5 @@ func (o Options) check() error {
 type Target struct {
 	URL         string
 	Credentials client.Credentials
+	TLS         *tls.Config // of https connections; nil for the default
 }
