@@ -59,7 +59,7 @@ func TestDefine(t *testing.T) {
 		},
 		{
 			`"1.9"`, `{"name":"a","type":"float"}`, schema.Outcome{Change: schema.Replaced, Differences: []schema.Difference{
-				{Path: "a", Message: "type was date, now float"}, {Path: "b", Message: "removed, was string"},
+				{Path: "a", Message: "type was date, now float", Breaks: true}, {Path: "b", Message: "removed, was string"},
 			}}, "1.9", "",
 		},
 		{`"1.10"`, `{"name":"a","type":"float"}`, schema.Outcome{Change: schema.Replaced}, "1.10", ""},
@@ -87,7 +87,7 @@ func TestDefine(t *testing.T) {
 			t.Errorf("version %s: %v", step.version, err)
 		}
 		if got.Change != step.want.Change || !slices.Equal(got.Differences, step.want.Differences) {
-			t.Errorf("version %s: got %+v, want %+v", step.version, got, step.want)
+			t.Errorf("version %s: got %#v, want %#v", step.version, got.Differences, step.want.Differences)
 		}
 		current, ok := r.Current(jail, "portCall")
 		if !ok || current.Definition.Version.String() != step.current {

@@ -69,11 +69,11 @@ func TestHTTPCalls(t *testing.T) {
 				raw, err := c.Define(ctx, "s", jsontext.Value(`{"version":1,"fields":[]}`))
 				return fmt.Sprint(raw, err)
 			}, `{"name":"s","version":1,"fields":[]} <nil>`},
-		{"plan", `POST /streams/s/define?dryRun=true {"version":2}`, `{"change":"replaced","differences":["a: gone"],"definition":{}}`,
+		{"plan", `POST /streams/s/define?dryRun=true {"version":2}`, `{"change":"replaced","differences":["a: gone"],"breaking":["a: gone"],"definition":{}}`,
 			func(ctx context.Context, c *client.Client) string {
 				plan, err := c.PlanDefine(ctx, "s", jsontext.Value(`{"version":2}`))
 				return fmt.Sprint(plan, err)
-			}, `{replaced [a: gone] {}} <nil>`},
+			}, `{replaced [a: gone] [a: gone] {}} <nil>`},
 		{"schema", `GET /streams/s/schemas/current `, `{"name":"s"}`,
 			func(ctx context.Context, c *client.Client) string {
 				raw, err := c.Schema(ctx, "s")

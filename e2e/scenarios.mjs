@@ -58,6 +58,18 @@ export async function publishing({ client, name }) {
   same(await sub.next(), { done: true }, "the end");
 }
 
+// A filter that the client asks for is the gateway's to apply, over the past and live.
+export async function filtering({ client, name }) {
+  await client.define(name, { version: 1, fields });
+  await client.publishAll(name, upTo(9).map((n) => ({ n: n % 3 })));
+  const sub = client.subscribe(name, { from: "earliest", filter: { t: "eq", e: [{ t: "path", e: "$.n" }, { t: "number", e: 0 }] } });
+  await sub.ready;
+  await client.publishAll(name, [{ n: 1 }, { n: 0 }]);
+  same((await take(sub, 4)).map((m) => m.seq), [3, 6, 9, 11], "the messages that pass");
+  same(await codeOf(client.subscribe(name, { filter: { t: "xor" } }).ready), "invalid_request", "what is no filter");
+  same(await codeOf(client.subscribe(name, { group: "0a0e1b5c-7e52-4b7a-9a57-0d8f2f6f1a10", filter: { t: "null" } }).ready), "invalid_request", "a filter in a group");
+}
+
 // Errors have the gateway's code, and all problems.
 export async function errors({ client, name, lib }) {
   same(await codeOf(client.publish(name, { n: 1 })), "stream_not_found", "publishing to nowhere");

@@ -31,6 +31,7 @@ for await (const m of client.subscribe<Boiler>("boiler_data", { group: "g", ack:
   await m.ack();
   await m.nack({ reason: "busy", delay: 100 });
 }
+client.subscribe<Boiler>("boiler_data", { filter: { t: "eq", e: [{ t: "path", e: "$.temperature" }, { t: "number", e: 1 }] } });
 client.subscribe(["a", "b"], { sync: { by: "$.t", priority: { a: 1 } } });
 
 const { seq, epoch } = await client.publish("boiler_data", { temperature: 1 }, { messageId: "x" });

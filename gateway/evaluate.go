@@ -59,17 +59,22 @@ func (g *Gateway) EvaluateFilter(ctx context.Context, p *auth.Principal, q Filte
 // evaluate explains a tree. Without a message it only checks that the tree is a filter.
 func (g *Gateway) evaluate(filter jsontext.Value, q FilterQuestion) (*protocol.FilterExplanation, error) {
 	tree, err := g.Directory.ParseFilter(filter)
-	if refused, ok := errors.AsType[*fdsl.Error](err); ok {
-		return nil, protocol.Listed(protocol.CodeInvalidRequest, "the filter is not valid", filterProblems(refused))
-	}
 	if err != nil || q.Message == nil {
-		return nil, err
+		return nil, filterRefusal(err)
 	}
 	var document any
 	if err := json.Unmarshal(q.Message, &document); err != nil {
 		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the message cannot be read as JSON: %v", err)
 	}
 	return filterView(tree.Explain(document, q.Stream, cmp.Or(g.settings.FilterSteps, evaluatedSteps))), nil
+}
+
+// filterRefusal returns the refusal of a tree that is not a filter, and other errors as they are.
+func filterRefusal(err error) error {
+	if refused, ok := errors.AsType[*fdsl.Error](err); ok {
+		return protocol.Listed(protocol.CodeInvalidRequest, "the filter is not valid", filterProblems(refused))
+	}
+	return err
 }
 
 // filterProblems returns what is wrong with a tree, each with its place.

@@ -125,6 +125,8 @@ func (e *explaining) subscription(r readOf) {
 		v, code, text = protocol.VerdictWaiting, "subscription_before", "the subscription waits for the stream to be defined"
 	case e.hidden:
 		v, code, text = protocol.VerdictNo, "subscription_hidden", "the subscription does not get the message, for the reason above"
+	case e.message != nil && e.filteredOut(r, e.message.Payload):
+		v, code, text = protocol.VerdictNo, "subscription_filtered", filteredText
 	case r.began > seq:
 		v, code = protocol.VerdictNo, "subscription_later"
 		text = fmt.Sprintf("the subscription began at message %d, behind this one", r.began)
@@ -142,6 +144,18 @@ func (e *explaining) subscription(r readOf) {
 	step := e.say(protocol.StepSubscription, v, code, "%s, since %s: %s", connectionText(r.login), clockText(r.login.since), text)
 	step.ClientID, step.ConnectionID = r.login.principal.ClientID, r.login.id
 	step.Cursor = &protocol.ExplainedCursor{Kind: r.info.Kind, Began: r.began, Position: at, Behind: r.info.Behind, Slow: r.slow}
+}
+
+const filteredText = "the subscription has asked for other messages: its own filter hides this one"
+
+// filteredOut reports whether the filter that a subscription has asked for hides a message.
+func (e *explaining) filteredOut(r readOf, payload []byte) bool {
+	s := r.held.One
+	if s == nil || s.request.Filter == nil || s.filter == nil {
+		return false
+	}
+	x, ok := explainFilter(e.Gateway, nil, s.filter.filter, payload, e.q.Stream)
+	return !ok || !x.Passes
 }
 
 func connectionText(l *Login) string {

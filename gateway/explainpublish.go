@@ -109,7 +109,7 @@ func (e *explaining) wouldReach(ctx context.Context, payload []byte) error {
 	}
 	reads := e.reads()
 	if !e.q.HasGroup || e.topic == nil {
-		e.wouldRead(reads)
+		e.wouldRead(reads, payload)
 	}
 	if e.topic == nil {
 		return nil
@@ -125,7 +125,7 @@ func (e *explaining) wouldReach(ctx context.Context, payload []byte) error {
 }
 
 // wouldRead says which subscriptions would get the message.
-func (e *explaining) wouldRead(reads []readOf) {
+func (e *explaining) wouldRead(reads []readOf, payload []byte) {
 	before := len(e.x.Steps)
 	for _, r := range reads {
 		if r.info.Kind == protocol.SubscriptionGroup {
@@ -136,8 +136,11 @@ func (e *explaining) wouldRead(reads []readOf) {
 			break
 		}
 		v, code, text := protocol.VerdictYes, "subscription_would_take", "would be sent the message"
-		if e.hidden {
+		switch {
+		case e.hidden:
 			v, code, text = protocol.VerdictNo, "subscription_hidden", "would not be sent the message, for the reason above"
+		case e.filteredOut(r, payload):
+			v, code, text = protocol.VerdictNo, "subscription_filtered", "would not be sent the message: "+filteredText
 		}
 		step := e.say(protocol.StepSubscription, v, code, "%s %s", connectionText(r.login), text)
 		step.ClientID, step.ConnectionID = r.login.principal.ClientID, r.login.id
@@ -235,7 +238,7 @@ func (e *explaining) filtersSteps(payload []byte, counts *protocol.ExplainedCoun
 		}
 		list = append(list, protocol.ExplainStep{
 			Step: protocol.StepFilter, Verdict: v, Code: code, ClientID: f.client, Filter: filterView(x),
-			Message: fmt.Sprintf("%s with tokens of client %s: %s", plural(f.uses, "subscription"), f.client, text),
+			Message: fmt.Sprintf("%s of client %s: %s", plural(f.uses, "subscription"), f.client, text),
 		})
 	}
 	return list

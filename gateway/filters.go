@@ -63,10 +63,10 @@ type sharedFilter struct {
 	reported atomic.Bool // the log says that it hid messages
 }
 
-// take returns the principal's filter as it applies to one stream, or nil if everything
-// passes it, and a function that releases it.
-func (t *filterTable) take(p *auth.Principal, stream string) (*sharedFilter, func()) {
-	f, id := p.Filter.For(stream), streamID(p, stream)
+// take returns a filter as it applies to one stream, or nil if everything passes it, and a
+// function that releases it. The principal is who brought it.
+func (t *filterTable) take(f *fdsl.Filter, p *auth.Principal, stream string) (*sharedFilter, func()) {
+	f, id := f.For(stream), streamID(p, stream)
 	if passes, constant := f.Constant(); constant && passes {
 		return nil, func() {}
 	}

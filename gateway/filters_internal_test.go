@@ -75,7 +75,7 @@ func TestIndexAgreesWithTheEvaluator(t *testing.T) {
 	table := &filterTable{steps: math.MaxInt}
 	var users []user
 	add := func() {
-		if filter, release := table.take(bearer(t, tree()), "s"); filter != nil {
+		if filter, release := take(table, bearer(t, tree())); filter != nil {
 			users = append(users, user{filter, release})
 		}
 	}
@@ -89,7 +89,7 @@ func TestIndexAgreesWithTheEvaluator(t *testing.T) {
 			for i, u := range users {
 				got := visible(b, u.filter).index
 				want := visible(&streams.Batch{Messages: b.Messages}, u.filter).index
-				alone, _ := (&filterTable{steps: math.MaxInt}).take(&auth.Principal{JailUID: "j", Filter: u.filter.filter}, "s")
+				alone, _ := take(&filterTable{steps: math.MaxInt}, &auth.Principal{JailUID: "j", Filter: u.filter.filter})
 				alone.isIndexed = false
 				if reference := visible(&streams.Batch{Messages: b.Messages}, alone).index; !slices.Equal(got, reference) || !slices.Equal(want, reference) {
 					t.Fatalf("user %d with %s: %v and %v, want %v", i, u.filter.filter.Key(), got, want, reference)
@@ -135,7 +135,7 @@ func TestFilterTooCostlyHides(t *testing.T) {
 		{`{"t":"not","e":{"t":"not","e":` + same + `}}`, []int{0}},
 	} {
 		hidden = 0
-		filter, release := table.take(bearer(t, test.tree), "s")
+		filter, release := take(table, bearer(t, test.tree))
 		b := batchOf(short, long)
 		if got := visible(b, filter).index; !slices.Equal(got, test.want) || hidden != 1 {
 			t.Errorf("%s passes %v and hides %d, want %v and 1", filter.filter.Key(), got, hidden, test.want)
@@ -153,7 +153,7 @@ func TestABatchThatOutlivesTheFiltersOfItsStream(t *testing.T) {
 	table := &filterTable{steps: math.MaxInt}
 	b := batchOf(`{"to":1}`, `{"to":2}`)
 	for n, want := range [][]int{{0}, {1}} {
-		f, release := table.take(bearer(t, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n+1))), "s")
+		f, release := take(table, bearer(t, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n+1))))
 		if got := visible(b, f).index; !slices.Equal(got, want) {
 			t.Errorf("%s passes %v, want %v", f.filter.Key(), got, want)
 		}
@@ -167,7 +167,7 @@ func TestWorkGrowsWithWhatMatches(t *testing.T) {
 	var filters []*sharedFilter
 	work := map[int]int{}
 	for n := 1; n <= 10_000; n++ {
-		f, _ := table.take(bearer(t, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n))), "s")
+		f, _ := take(table, bearer(t, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n))))
 		filters = append(filters, f)
 		if n == 10 || n == 10_000 {
 			b, passed := batchOf(`{"to":7}`), 0
@@ -185,11 +185,16 @@ func TestWorkGrowsWithWhatMatches(t *testing.T) {
 	}
 }
 
+// take is filterTable.take for the filter of a principal and the stream "s".
+func take(table *filterTable, p *auth.Principal) (*sharedFilter, func()) {
+	return table.take(p.Filter, p, "s")
+}
+
 func BenchmarkDistinctFilters(b *testing.B) {
 	table := &filterTable{steps: math.MaxInt}
 	var filters []*sharedFilter
 	for n := range 10_000 {
-		f, _ := table.take(bearer(b, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n))), "s")
+		f, _ := take(table, bearer(b, eqTree("$.to", fmt.Sprintf(`{"t":"number","e":%d}`, n))))
 		filters = append(filters, f)
 	}
 	b.ReportAllocs()

@@ -255,6 +255,8 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("pause", g.Hold(ctx, who, "s", true))
 	_, e = g.Messages(ctx, who, "s", gateway.Position{}, 10)
 	note("messages", e)
+	_, e = g.Search(ctx, who, "s", gateway.Position{}, 10, nil)
+	note("search", e)
 	_, e = g.Policy(who, "s")
 	note("policy", e)
 	_, e = g.SetPolicy(ctx, who, "s", streams.Overrides{})
@@ -374,8 +376,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 66 {
-		t.Errorf("the gateway has %d operations; the tests below try 66: add the others to operations", operations)
+	if operations != 67 {
+		t.Errorf("the gateway has %d operations; the tests below try 67: add the others to operations", operations)
 	}
 }
 
@@ -384,7 +386,7 @@ func TestABearerMayOnlySubscribe(t *testing.T) {
 	root := g.root()
 	g.define(root, "s")
 	for name, e := range operations(g, g.bearer(root, "")) {
-		if name == "subscribe" || name == "subscribe merged" || name == "messages" {
+		if name == "subscribe" || name == "subscribe merged" || name == "messages" || name == "search" {
 			if e != nil {
 				t.Errorf("%s: %v", name, e)
 			}

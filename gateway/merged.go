@@ -110,7 +110,7 @@ func (s *MergedSubscription) applyFilter(p *auth.Principal, i int, source *merge
 		return
 	}
 	stream := s.request.Streams[i].Name
-	filter, release := s.gateway.filters.take(p, stream)
+	filter, release := s.gateway.filters.take(p.Filter, p, stream)
 	s.filters[i], s.release = filter, append(s.release, release)
 	if filter == nil {
 		return

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"seagate/auth"
+	"seagate/auth/fdsl"
 	"seagate/protocol"
 	"seagate/storage"
 	"seagate/streams"
@@ -57,9 +61,22 @@ type Page struct {
 // pageBytes bounds the payloads of a page.
 const pageBytes = 1 << 20
 
+// Bounds of a search for the messages that a filter passes: the messages of one page, and the steps of
+// the filter.
+const (
+	searchedMessages = 1000
+	searchedSteps    = 1_000_000
+)
+
 // Messages returns at most limit messages from a position on, without those that
 // the principal may not see. A page may be empty although More is true.
 func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string, from Position, limit int) (Page, error) {
+	return g.Search(ctx, p, stream, from, limit, nil)
+}
+
+// Search is Messages, without those that do not pass a filter, which is a tree of FDSL; nil is all.
+// With one, a page ends after 1,000 messages at the latest.
+func (g *Gateway) Search(ctx context.Context, p *auth.Principal, stream string, from Position, limit int, tree jsontext.Value) (Page, error) {
 	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
 		return Page{}, err
 	}
@@ -67,17 +84,47 @@ func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string
 	if err != nil {
 		return Page{}, err
 	}
-	page, err := readPage(ctx, topic, from, limit)
+	filter, err := g.narrowed(p, tree)
+	if err != nil {
+		return Page{}, err
+	}
+	run := limit
+	if filter != nil {
+		run = searchedMessages
+	}
+	page, err := readPage(ctx, topic, from, run)
 	if err != nil {
 		return Page{}, attempted("read the messages", err)
 	}
 	if err := p.InForce(); err != nil { // it may have been revoked meanwhile
 		return Page{}, err
 	}
-	if p.Filter != nil {
-		page.Messages = g.seen(p, stream, page.Messages)
+	if filter != nil {
+		g.search(&page, filter.For(stream), stream, limit)
 	}
 	return page, nil
+}
+
+// search keeps the messages that a filter passes, at most limit, and ends the page where it stops.
+func (g *Gateway) search(page *Page, filter *fdsl.Filter, stream string, limit int) {
+	var passed []*streams.Message
+	steps := 0
+	for _, m := range page.Messages {
+		if len(passed) == limit || steps > searchedSteps {
+			page.Next, page.More = m.Seq, true
+			break
+		}
+		var document any
+		if err := json.Unmarshal(m.Payload, &document); err != nil {
+			continue // nothing passes that no filter can read
+		}
+		passes, took, _ := filter.MatchWithin(document, stream, g.filters.steps)
+		steps += took
+		if passes {
+			passed = append(passed, m)
+		}
+	}
+	page.Messages = passed
 }
 
 func readPage(ctx context.Context, topic *streams.Topic, from Position, limit int) (Page, error) {
@@ -101,18 +148,4 @@ func readPage(ctx context.Context, topic *streams.Topic, from Position, limit in
 		page.Dropped = at - from.Seq
 	}
 	return page, nil
-}
-
-// seen returns the messages that the principal's filter passes.
-func (g *Gateway) seen(p *auth.Principal, stream string, run []*streams.Message) []*streams.Message {
-	filter, release := g.filters.take(p, stream)
-	defer release()
-	if filter == nil {
-		return run
-	}
-	var passed []*streams.Message
-	for _, i := range visible(&streams.Batch{Messages: run}, filter).index {
-		passed = append(passed, run[i])
-	}
-	return passed
 }

@@ -49,6 +49,51 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+// A search ends its page after a bounded number of messages, and after a bounded work.
+func TestASearchIsBounded(t *testing.T) {
+	g := build(t, memory.New(), func(o *gateway.Settings) { o.FilterSteps = 1 << 30 })
+	root := g.root()
+	g.define(root, "s")
+	payloads := make([]string, 2500)
+	for i := range payloads {
+		payloads[i] = fmt.Sprintf(`{"p":%d}`, i+1)
+	}
+	g.ok(g.publish(root, "s", payloads...))
+	last := jsontext.Value(`{"t":"eq","e":[{"t":"path","e":"p"},{"t":"number","e":2500}]}`)
+	var pages []string
+	for from, more := at(1), true; more; {
+		page, e := g.Search(t.Context(), root, "s", from, 10, last)
+		g.ok(e)
+		pages = append(pages, fmt.Sprint(len(page.Messages), page.Next))
+		from, more = at(page.Next), page.More
+	}
+	if got := strings.Join(pages, ", "); got != "0 1001, 0 2001, 1 2501" {
+		t.Errorf("pages of %s messages", got)
+	}
+	page, e := g.Search(t.Context(), root, "s", at(1), 3, jsontext.Value(`{"t":"path","e":"p"}`))
+	g.ok(e)
+	if len(page.Messages) != 3 || page.Next != 4 || !page.More {
+		t.Errorf("%d messages, next %d", len(page.Messages), page.Next)
+	}
+
+	// Each of 171 comparisons of two of 19 lists takes 4,000 steps.
+	g.defineAs(root, "large", `{"version":1,"fields":[],"unknownFields":"accept"}`)
+	var lists, pairs []string
+	for i := range 19 {
+		lists = append(lists, fmt.Sprintf(`"p%d":[1%s]`, i, strings.Repeat(",1", 3999)))
+		for j := range i {
+			pairs = append(pairs, fmt.Sprintf(`{"t":"eq","e":[{"t":"path","e":"p%d"},{"t":"path","e":"p%d"}]}`, i, j))
+		}
+	}
+	large := "{" + strings.Join(lists, ",") + "}"
+	g.ok(g.publish(root, "large", large, large, large))
+	page, e = g.Search(t.Context(), root, "large", at(1), 3, jsontext.Value(`{"t":"and","e":[`+strings.Join(pairs[:150], ",")+`]}`))
+	g.ok(e)
+	if len(page.Messages) != 2 || page.Next != 3 || !page.More {
+		t.Errorf("%d messages, next %d", len(page.Messages), page.Next)
+	}
+}
+
 func TestATokenPagesThroughWhatItMaySee(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	root := g.root()

@@ -5,9 +5,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"seagate/auth"
+	"seagate/auth/fdsl"
 	"seagate/groups"
 	"seagate/protocol"
 	"seagate/storage"
@@ -42,6 +44,10 @@ type Request struct {
 	From     Position
 	Explicit bool // a group's messages are acknowledged one by one, not by their arrival
 	Credit   int  // of a member, in messages; see groups.JoinOptions
+
+	// Filter, if it is not nil, is a tree of FDSL: the subscription gets the messages that pass it,
+	// of those that the principal may see. It is in no group then, as with Alone.
+	Filter jsontext.Value
 
 	// Alone: the subscription is in no group even if Settings.UngroupedShare is set. It is
 	// for transports that cannot acknowledge.
@@ -157,8 +163,12 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	if err := s.check(); err != nil {
 		return nil, attempted("subscribe", err)
 	}
-	if p.Filter != nil {
-		s.filter, s.release = g.filters.take(p, r.Stream)
+	filter, err := g.narrowed(p, r.Filter)
+	if err != nil {
+		return nil, err
+	}
+	if filter != nil {
+		s.filter, s.release = g.filters.take(filter, p, r.Stream)
 	}
 	joined := false
 	defer func() { // also if a filter panics: no member may be left behind
@@ -185,6 +195,22 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	return s, nil
 }
 
+// narrowed returns the filter of a principal that asks for some of the messages that it may see:
+// tree says which, and nil is all of them. It returns nil if everything passes.
+func (g *Gateway) narrowed(p *auth.Principal, tree jsontext.Value) (*fdsl.Filter, error) {
+	if tree == nil {
+		return p.Filter, nil
+	}
+	parsed, err := g.Directory.ParseFilter(tree)
+	if err != nil {
+		return nil, filterRefusal(err)
+	}
+	if p.Filter == nil {
+		return parsed.Filter(), nil
+	}
+	return p.Filter.And(parsed.Filter()), nil
+}
+
 // NewOwner returns the owner of the subscriptions of one connection.
 func (g *Gateway) NewOwner() *streams.Owner { return streams.NewOwner(g.shards.Add(1)) }
 
@@ -192,7 +218,7 @@ func (g *Gateway) NewOwner() *streams.Owner { return streams.NewOwner(g.shards.A
 func (s *Subscription) shares() bool {
 	r, p := &s.request, s.principal
 	switch {
-	case r.Alone || p.MustFanout:
+	case r.Alone || p.MustFanout || r.Filter != nil:
 		return false
 	case r.Group == "":
 		return s.gateway.settings.UngroupedShare
@@ -216,6 +242,8 @@ func groupName(p *auth.Principal, group string) groups.Name {
 func (s *Subscription) check() error {
 	r := &s.request
 	switch {
+	case r.Filter != nil && (r.Group != "" || r.Explicit || r.Credit > 0):
+		return errFilterGroup
 	case r.Explicit && r.Group != "" && !s.principal.MustFanout && !s.principal.MayAcknowledge():
 		return errExplicitBearer
 	case s.shares():
@@ -269,6 +297,9 @@ func (s *Subscription) joinAlone(ctx context.Context, topic *streams.Topic, r Re
 
 var errExplicitAlone = protocol.Errorf(protocol.CodeInvalidRequest,
 	`ack: "explicit" is for members of a group; give a groupId, or leave it out`)
+
+var errFilterGroup = protocol.Errorf(protocol.CodeInvalidRequest,
+	"filter: is for subscriptions in no group; leave out groupId, ack and credit, or the filter")
 
 var errExplicitBearer = protocol.Errorf(protocol.CodeForbidden,
 	`not allowed to acknowledge: the token has no groups claim; with it the bearer could use ack: "explicit"`)

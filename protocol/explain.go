@@ -157,6 +157,7 @@ var ExplainCodes = []ExplainCode{
 	{"subscription_before", StepSubscription, VerdictWaiting, "the subscription has not come to the message yet"},
 	{"subscription_later", StepSubscription, VerdictNo, "the subscription began behind the message"},
 	{"subscription_hidden", StepSubscription, VerdictNo, "the subscription does not get the message, for a reason of the steps before"},
+	{"subscription_filtered", StepSubscription, VerdictNo, "the filter that the subscription has asked for hides the message"},
 	{"subscription_would_take", StepSubscription, VerdictYes, "the message would be sent to the connection"},
 	{"subscription_unknown", StepSubscription, VerdictUnknown, "the gateway was too busy to tell where the subscription stands"},
 	{"group_acknowledged", StepGroup, VerdictYes, "a member has acknowledged the message"},

@@ -68,9 +68,9 @@ func (r Request) SubscribeMerged(most int) (Merged, error) {
 	for _, member := range []struct {
 		name string
 		raw  jsontext.Value
-	}{{"groupId", r.groupID}, {"ack", r.ack}, {"credit", r.credit}, {"state", r.state}} {
+	}{{"groupId", r.groupID}, {"ack", r.ack}, {"credit", r.credit}, {"state", r.state}, {"filter", r.filter}} {
 		if !absent(member.raw) {
-			c.Add(member.name, "must not be there: several streams are subscribed to together, without a group and without state")
+			c.Add(member.name, "must not be there: several streams are subscribed to together, without a group, a state and a filter")
 		}
 	}
 	if err := c.err(); err != nil {

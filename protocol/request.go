@@ -60,6 +60,7 @@ type members struct {
 	id, action, payload, streamName, groupID jsontext.Value
 
 	from, epoch, meta, ack, credit, state, sync jsontext.Value // of subscribe
+	filter                                      jsontext.Value // of subscribe
 	messageID, header, batch, traceparent       jsontext.Value // of publish
 }
 
@@ -155,6 +156,8 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.state
 	case "sync":
 		return &m.sync
+	case "filter":
+		return &m.filter
 	case "messageId":
 		return &m.messageID
 	case "header":

@@ -193,9 +193,12 @@ type ImportChange struct {
 
 // A DefinitionPlan is what a definition would change.
 type DefinitionPlan struct {
-	Change      string         `json:"change"`      // "created", "replaced" or "unchanged"
-	Differences []string       `json:"differences"` // from the definition that would be replaced
-	Definition  jsontext.Value `json:"definition"`  // in force afterwards
+	Change      string   `json:"change"`      // "created", "replaced" or "unchanged"
+	Differences []string `json:"differences"` // from the definition that would be replaced
+	// Breaking is those of Differences for which messages that match the definition in force may
+	// be refused. It is nil for a service.
+	Breaking   []string       `json:"breaking,omitzero"`
+	Definition jsontext.Value `json:"definition"` // in force afterwards
 }
 
 // A PublishPlan is what publishing would do.

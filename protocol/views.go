@@ -82,13 +82,16 @@ type Subscribe struct {
 	Credit int
 	// State asks for the state of the stream, and for each change of it.
 	State bool
+	// Filter is the tree of a filter, as it was sent, or nil. The view does not check it.
+	Filter jsontext.Value
 }
 
 // Subscribe reads a subscribe request. Every member but the payload may be
 // absent or null; an absent ack means "auto".
 //
 //	{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"0a0e...",
-//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10,"state":true}
+//	 "from":17,"epoch":"8f14e45f","meta":true,"ack":"explicit","credit":10,"state":true,
+//	 "filter":{"t":"path","e":"$.late"}}
 //
 // The error is an *Error: invalid_request, or invalid_name.
 func (r Request) Subscribe() (Subscribe, error) {
@@ -109,6 +112,9 @@ func (r Request) Subscribe() (Subscribe, error) {
 		sub.Credit = c.credit("credit", r.credit)
 	}
 	sub.State = !absent(r.state) && c.boolean("state", r.state)
+	if !absent(r.filter) {
+		sub.Filter = r.filter
+	}
 	return orZero(sub, c.errOrBadStream(sub.Stream))
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
@@ -128,12 +130,14 @@ func TestSubscribe(t *testing.T) {
 		{"explicit", `"payload":"s","groupId":"` + uuid + `","ack":"explicit"`, protocol.Subscribe{Stream: "s", Group: uuid, Meta: true, Explicit: true}},
 		{"least credit", `"payload":"s","credit":1`, protocol.Subscribe{Stream: "s", Credit: 1}},
 		{"most credit", `"payload":"s","credit":1024.0`, protocol.Subscribe{Stream: "s", Credit: protocol.MaxCredit}},
+		{"filter", `"payload":"s","filter":{"t":"bool", "e":true}`, protocol.Subscribe{Stream: "s", Filter: jsontext.Value(`{"t":"bool", "e":true}`)}},
+		{"filter null", `"payload":"s","filter":null`, protocol.Subscribe{Stream: "s"}},
 		{"explicit implies meta", `"payload":"s","ack":"explicit","meta":false`, protocol.Subscribe{Stream: "s", Meta: true, Explicit: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := decode(t, `{"id":2,"action":"subscribe",`+test.members+`}`).Subscribe()
-			if err != nil || got != test.want {
+			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
 			}
 		})

@@ -62,7 +62,7 @@ func TestDefinitionRoundTrip(t *testing.T) {
 				t.Errorf("an encoder makes %s, %v", got, err)
 			}
 			again := define(t, string(def.AppendJSON(nil)))
-			if d := schema.Diff(def, again); len(d) > 0 {
+			if d := schema.Diff(def, again, schema.Rules{}); len(d) > 0 {
 				t.Errorf("reading it back changed it: %v", d)
 			}
 		})
@@ -278,7 +278,7 @@ func FuzzParseDefinition(f *testing.F) {
 		if got := string(again.AppendJSON(nil)); got != text {
 			t.Fatalf("written as %s, then as %s", text, got)
 		}
-		if d := schema.Diff(def, again); len(d) > 0 || def.Version.Compare(again.Version) != 0 {
+		if d := schema.Diff(def, again, schema.Rules{}); len(d) > 0 || def.Version.Compare(again.Version) != 0 {
 			t.Fatalf("reading it back changed it: %v", d)
 		}
 		if _, err := schema.Compile(def, schema.Rules{}); err != nil {

@@ -10,6 +10,7 @@ import (
 type Difference struct {
 	Path    string // of the field, as in moves[].load
 	Message string // as in: type was integer, now float
+	Breaks  bool   // messages that match the old definition may not match the new one
 }
 
 // String returns the difference as one line.
@@ -18,11 +19,11 @@ func (d Difference) String() string { return d.Path + ": " + d.Message }
 // Diff returns how two definitions differ: first the fields of old in their order,
 // then the fields that only new has. It returns nothing if both have the same set
 // of fields on each level, with the same sets of enum values. Versions do not
-// count.
-func Diff(old, new *Definition) []Difference {
-	var d differ
+// count. What breaks depends on the rules.
+func Diff(old, new *Definition, rules Rules) []Difference {
+	d := differ{rules: rules, wasOpen: acceptsUnknown(old, rules), isOpen: acceptsUnknown(new, rules)}
 	if old.UnknownFields != new.UnknownFields {
-		d.add("unknownFields", "was %s, now %s", policyText(old.UnknownFields), policyText(new.UnknownFields))
+		d.add("unknownFields", d.wasOpen && !d.isOpen, "was %s, now %s", policyText(old.UnknownFields), policyText(new.UnknownFields))
 	}
 	d.fields("", old.Fields, new.Fields)
 	return d.list
@@ -35,10 +36,14 @@ func policyText(p Policy) string {
 	return string(p)
 }
 
-type differ struct{ list []Difference }
+type differ struct {
+	rules           Rules
+	wasOpen, isOpen bool // the old and the new definition accept unknown fields
+	list            []Difference
+}
 
-func (d *differ) add(path, format string, args ...any) {
-	d.list = append(d.list, Difference{Path: path, Message: fmt.Sprintf(format, args...)})
+func (d *differ) add(path string, breaks bool, format string, args ...any) {
+	d.list = append(d.list, Difference{Path: path, Message: fmt.Sprintf(format, args...), Breaks: breaks})
 }
 
 func (d *differ) fields(parent string, old, new []Field) {
@@ -49,13 +54,14 @@ func (d *differ) fields(parent string, old, new []Field) {
 		if g, there := now[f.Name]; there {
 			d.field(path, f, g)
 		} else {
-			d.add(path, "removed, was %s", kindOf(f))
+			d.add(path, !d.isOpen, "removed, was %s", kindOf(f))
 		}
 	}
 	before := byName(old)
 	for i := range new {
 		if f := &new[i]; before[f.Name] == nil {
-			d.add(string(appendMember([]byte(parent), f.Name)), "added, %s", kindOf(f))
+			// An open definition has accepted any value under the name.
+			d.add(string(appendMember([]byte(parent), f.Name)), d.wasOpen || isRequired(f, d.rules), "added, %s", kindOf(f))
 		}
 	}
 }
@@ -77,22 +83,37 @@ func kindOf(f *Field) string {
 
 func (d *differ) field(path string, old, new *Field) {
 	if old.Optional != new.Optional {
-		d.add(path, "%s", optionalChange(new.Optional))
+		d.add(path, isRequired(new, d.rules), "%s", optionalChange(new.Optional))
 	}
 	if old.Type != new.Type {
-		d.add(path, "type was %s, now %s", old.Type, new.Type)
+		d.add(path, !old.Type.widensTo(new.Type), "type was %s, now %s", old.Type, new.Type)
 		return
 	}
 	if gone := without(old.Enum, new.Enum); len(gone) > 0 {
-		d.add(path, "no longer takes %s", quotedList(gone))
+		d.add(path, true, "no longer takes %s", quotedList(gone))
 	}
 	if fresh := without(new.Enum, old.Enum); len(fresh) > 0 {
-		d.add(path, "now also takes %s", quotedList(fresh))
+		d.add(path, false, "now also takes %s", quotedList(fresh))
 	}
 	if old.Type == ObjectArray {
 		path += "[]"
 	}
 	d.fields(path, old.Fields, new.Fields)
+}
+
+// widensTo reports whether every value of a type is one of another type.
+func (t Type) widensTo(other Type) bool {
+	switch t {
+	case Integer:
+		return other == Float
+	case IntegerArray:
+		return other == FloatArray
+	case Date, Enum:
+		return other == String
+	case DateArray:
+		return other == StringArray
+	}
+	return false
 }
 
 func optionalChange(nowOptional bool) string {

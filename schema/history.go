@@ -178,7 +178,7 @@ func (h *History) Outcome(def *Definition) (Outcome, error) {
 	if order < 0 {
 		return Outcome{}, &OlderVersionError{Stream: now.Name, Pushed: def.Version, Defined: now.Version}
 	}
-	differences := Diff(now, def)
+	differences := Diff(now, def, h.current.rules)
 	switch {
 	case order > 0:
 		return Outcome{Definition: def, Change: Replaced, Differences: differences}, nil

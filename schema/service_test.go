@@ -127,7 +127,7 @@ func TestServiceLimits(t *testing.T) {
 func TestServiceDifferences(t *testing.T) {
 	next := parseService(t, `{"version":2,"procedures":[{"name":"quote","body":[{"name":"sku","type":"string"}]},{"name":"ping","body":[]},{"name":"new"}],"unknownFields":"refuse"}`)
 	var lines []string
-	for _, d := range schema.Diff(parseService(t, pricing), next) {
+	for _, d := range schema.Diff(parseService(t, pricing), next, schema.Rules{}) {
 		lines = append(lines, d.String())
 	}
 	const want = "quote.body.sku: type was integer, now string\nquote.result: removed, was object\nreload: removed, was object\nnew: added, object"
@@ -149,7 +149,7 @@ func FuzzService(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s is shown as %s: %v", text, shown, err)
 		}
-		if string(schema.AppendService(nil, again)) != string(shown) || len(schema.Diff(def, again)) > 0 {
+		if string(schema.AppendService(nil, again)) != string(shown) || len(schema.Diff(def, again, schema.Rules{})) > 0 {
 			t.Fatalf("%s is read as %s", shown, schema.AppendService(nil, again))
 		}
 	})

@@ -23,6 +23,7 @@ const problemWork = 256
 // use.
 type Schema struct {
 	Definition *Definition
+	rules      Rules
 	validator  func() (*Validator, error)
 }
 
@@ -32,6 +33,7 @@ type Schema struct {
 func NewSchema(def *Definition, rules Rules) *Schema {
 	return &Schema{
 		Definition: def,
+		rules:      rules,
 		validator:  sync.OnceValues(func() (*Validator, error) { return Compile(def, rules) }),
 	}
 }

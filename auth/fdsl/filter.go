@@ -98,6 +98,11 @@ func (f *Filter) For(streamName string) *Filter {
 	return newFilter(simplifier{stream: &streamName}.truth(&f.root))
 }
 
+// And returns the filter that passes what both filters pass.
+func (f *Filter) And(other *Filter) *Filter {
+	return compile(&node{op: opAnd, operands: []node{f.root, other.root}})
+}
+
 // Constant reports in ok whether the filter is known to pass all messages or none, and in passes
 // which of them. It does not recognize every such filter. It recognizes one that depends only on
 // the stream's name after For.

@@ -356,3 +356,21 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// What passes two filters passes their And, and nothing else does.
+func TestAnd(t *testing.T) {
+	trees := []any{path("yes"), path("no"), missing, not(missing), and(path("yes"), meta), or(path("no"), path("one")), boolean(true), boolean(false), eq(path("one"), number(1))}
+	doc := decode(t, semanticsDoc)
+	for _, a := range trees {
+		for _, b := range trees {
+			one, other := compileTree(t, a), compileTree(t, b)
+			both := one.And(other)
+			if got, want := both.Match(doc, "fleet"), one.Match(doc, "fleet") && other.Match(doc, "fleet"); got != want {
+				t.Errorf("%s passes: %v, want %v", both.Key(), got, want)
+			}
+			if both.Key() != compileTree(t, and(a, b)).Key() {
+				t.Errorf("%s is not what the tree compiles to", both.Key())
+			}
+		}
+	}
+}

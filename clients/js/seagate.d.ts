@@ -116,6 +116,8 @@ export interface SubscribeOptions {
   credit?: number;
   /** Tell the state of the stream. */
   state?: boolean;
+  /** A filter in FDSL, a tree of `{ t, e }`: only messages that pass it. For one stream and no group. */
+  filter?: { t: string; e?: unknown };
   /** For several streams: how they are put in order. `wait` is in seconds. */
   sync?: { by?: string; priority?: { [stream: string]: number }; wait?: number };
   /** How much may wait for the iterator, in bytes. */

@@ -656,7 +656,7 @@ class Subscription extends Lasting {
       return body;
     }
     if (known[0]) Object.assign(body, { from: known[0].seq, epoch: epochOf(known[0]) });
-    return { ...body, groupId: o.group, ack: o.ack, credit: o.credit, state: o.state };
+    return { ...body, groupId: o.group, ack: o.ack, credit: o.credit, state: o.state, filter: o.filter };
   }
 
   _attach(conn) {

@@ -38,11 +38,27 @@ func (q *request) dryRun() (bool, error) {
 
 func (q *request) planDefine(definition []byte) (any, error) {
 	outcome, err := q.gateway.PlanDefine(q.r.Context(), q.principal, q.stream(), definition)
-	return planView(outcome, func(b []byte, d *schema.Definition) []byte { return d.AppendJSON(b) }), err
+	return streamPlan(outcome), err
+}
+
+// streamPlan is {"change":...,"differences":[...],"breaking":[...],"definition":{...}}, nil if
+// there is an error.
+func streamPlan(outcome schema.Outcome) *protocol.DefinitionPlan {
+	plan := planView(outcome, func(b []byte, d *schema.Definition) []byte { return d.AppendJSON(b) })
+	if plan == nil {
+		return nil
+	}
+	plan.Breaking = []string{}
+	for _, d := range outcome.Differences {
+		if d.Breaks {
+			plan.Breaking = append(plan.Breaking, d.String())
+		}
+	}
+	return plan
 }
 
 // planView is {"change":...,"differences":[...],"definition":{...}}.
-func planView(outcome schema.Outcome, appendTo func([]byte, *schema.Definition) []byte) any {
+func planView(outcome schema.Outcome, appendTo func([]byte, *schema.Definition) []byte) *protocol.DefinitionPlan {
 	if outcome.Definition == nil { // there is an error
 		return nil
 	}
@@ -50,7 +66,7 @@ func planView(outcome schema.Outcome, appendTo func([]byte, *schema.Definition) 
 	for i, d := range outcome.Differences {
 		differences[i] = d.String()
 	}
-	return protocol.DefinitionPlan{
+	return &protocol.DefinitionPlan{
 		Change:      string(outcome.Change),
 		Differences: differences,
 		Definition:  appendTo(nil, outcome.Definition),
@@ -135,8 +151,7 @@ func (q *request) trySchema() (any, error) {
 	if t.Refusal != nil {
 		view.Refusal = &protocol.TrialRefusal{Code: t.Refusal.Code, Message: t.Refusal.Message, Errors: t.Refusal.Errors}
 	} else {
-		plan := planView(t.Outcome, func(b []byte, d *schema.Definition) []byte { return d.AppendJSON(b) }).(protocol.DefinitionPlan)
-		view.Plan = &plan
+		view.Plan = streamPlan(t.Outcome)
 	}
 	for i, problem := range t.Problems {
 		view.Problems[i] = protocol.TrialProblem{

@@ -9,9 +9,9 @@ import (
 	"seagate/protocol"
 )
 
-// readMessages is GET /streams/{stream}/messages?from=&limit=&epoch=.
+// readMessages is GET /streams/{stream}/messages?from=&limit=&epoch=&filter=.
 func (q *request) readMessages() (any, error) {
-	query := q.query("from", "limit", "epoch")
+	query := q.query("from", "limit", "epoch", "filter")
 	from, limit := query.position(), query.limit()
 	if epoch, given := query.values["epoch"]; given {
 		if problem := epochProblem(epoch); problem != "" {
@@ -22,7 +22,11 @@ func (q *request) readMessages() (any, error) {
 	if err := query.err(); err != nil {
 		return nil, err
 	}
-	page, err := q.gateway.Messages(q.r.Context(), q.principal, q.stream(), from, limit)
+	var filter jsontext.Value
+	if text, given := query.values["filter"]; given {
+		filter = jsontext.Value(text)
+	}
+	page, err := q.gateway.Search(q.r.Context(), q.principal, q.stream(), from, limit, filter)
 	return appendPage(nil, page), err
 }
 

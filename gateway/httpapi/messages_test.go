@@ -116,9 +116,9 @@ func TestMessagesRefused(t *testing.T) {
 		{"/a/messages?epoch=" + strings.Repeat("x", protocol.MaxEpochBytes+1), protocol.CodeInvalidRequest,
 			[]string{"query: epoch must have at most 64 bytes"}},
 		{"/a/messages?limit=0&after=1&from=x", protocol.CodeInvalidRequest, []string{
-			`query: there is no parameter "after" here; there is from, limit, epoch`,
+			`query: there is no parameter "after" here; there is from, limit, epoch, filter`,
 			"query: from " + protocol.MustBePosition, "query: limit must be an integer from 1 to 1000"}},
-		{"/a/messages?after=1", protocol.CodeInvalidRequest, []string{`query: there is no parameter "after" here; there is from, limit, epoch`}},
+		{"/a/messages?after=1", protocol.CodeInvalidRequest, []string{`query: there is no parameter "after" here; there is from, limit, epoch, filter`}},
 	} {
 		p := s.refused(c.code, call{method: "GET", path: "/api/v1/streams" + c.path})
 		if c.errs != nil && !slices.Equal(p.Errors, c.errs) {

@@ -120,8 +120,8 @@ func TestExtensionCalls(t *testing.T) {
 		{"DELETE", "/streams/b/header", "", `{}`},
 		{"DELETE", "/streams/b/header", "", `{}`},
 		{"DELETE", "/streams/b", "", `{"name":"b"}`},
-		{"POST", "/streams/c/define?dryRun=true", `{"version":1,"fields":[]}`, `{"change":"created","differences":[],"definition":{"name":"c","version":1,"fields":[]}}`},
-		{"POST", "/streams/a/define?dryRun=true", `{"version":2,"fields":[]}`, `{"change":"unchanged","differences":[],"definition":{"name":"a","version":"2.0","fields":[]}}`},
+		{"POST", "/streams/c/define?dryRun=true", `{"version":1,"fields":[]}`, `{"change":"created","differences":[],"breaking":[],"definition":{"name":"c","version":1,"fields":[]}}`},
+		{"POST", "/streams/a/define?dryRun=true", `{"version":2,"fields":[]}`, `{"change":"unchanged","differences":[],"breaking":[],"definition":{"name":"a","version":"2.0","fields":[]}}`},
 		{"POST", "/streams/a/define?dryRun=false", `{"version":2,"fields":[]}`, `{"name":"a","version":"2.0","fields":[]}`},
 	} {
 		if got := anEpoch.ReplaceAllString(hidePosition(s.ok(c.method, "/api/v1"+c.path, c.body)), `"epoch":"«epoch»"`); got != c.want {

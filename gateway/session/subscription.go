@@ -78,6 +78,7 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 		From:     gateway.Position{Position: r.From, Epoch: r.Epoch},
 		Explicit: r.Explicit,
 		Credit:   r.Credit,
+		Filter:   r.Filter,
 		Owner:    s.owner(),
 		Resumed:  sub.hasRoom,
 		TellGaps: r.Meta,
