@@ -10,7 +10,7 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench fuzz soak clean dist-files packages sbom check-packaging release-notes module cc node netcat python browser gobench
+.PHONY: help dev build test fmt lint bench pictures fuzz soak clean dist-files packages sbom check-packaging release-notes module cc node netcat python browser gobench
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lint: ## check formatting, vet, staticcheck
 bench: build ## measure the gateway beside a bare loop, and keep the tables in docs/performance.md
 	@$(GO) build -o bin/cases ./cmd/seagate/bench/cases
 	@bin/cases $(ARGS)
+
+pictures: build browser ## take the pictures of README.md anew, in docs/pictures
+	@PATH="$(CURDIR)/.tools/node_modules/.bin:$$PATH" node e2e/pictures.mjs bin/seagate && ls -l docs/pictures
 
 gobench: ## run the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -2,7 +2,7 @@
 // configuration and the log.
 
 import assert from "node:assert/strict";
-import { accessible, api, browserTest, gateway, useBrowser } from "./harness.mjs";
+import { accessible, api, browserTest, eventually, gateway, useBrowser } from "./harness.mjs";
 
 useBrowser();
 
@@ -118,6 +118,74 @@ browserTest("a screen that asks again and again says what it is refused for", as
   await page.route("**/connections?*", (route) => route.fulfill({ json: { connections: [], next: null } }));
   await page.getByText("Nobody is connected now.").waitFor();
   assert.equal(await page.getByRole("alert").count(), 0);
+});
+
+browserTest("a tab says what it is refused for, and a screen without an answer comes back by itself", async ({ open }) => {
+  const page = await enter(open, "#/", { expect: [/403|ERR_FAILED/] });
+  await page.route(/\/clients\?/, (route) => route.fulfill({ status: 403, json: { code: "forbidden", title: "Forbidden", detail: "not allowed to list clients" } }));
+  await page.getByRole("link", { name: "Clients" }).click();
+  const panel = page.getByRole("tabpanel");
+  await panel.getByText("not allowed to list clients").waitFor();
+  await page.unroute(/\/clients\?/);
+  await panel.getByRole("button", { name: "Try again" }).click();
+  await panel.getByText("All rights").first().waitFor();
+
+  await page.clock.install();
+  await page.route("**", (route) => route.abort()); // the module of the screen, and what it asks for
+  await page.evaluate(() => (location.hash = "#/config"));
+  await page.getByRole("heading", { level: 1, name: "Configuration" }).waitFor();
+  await page.getByText("The gateway does not answer.").waitFor();
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+  await accessible(page, "no answer");
+  assert.ok((await page.locator(".offline").boundingBox()).height < 60, "the line about it is a line");
+  await page.unroute("**");
+  await page.clock.runFor(6000);
+  await page.getByText("allowed_origins").first().waitFor();
+  assert.equal(await page.getByText("The gateway does not answer.").isVisible(), false);
+});
+
+// Requests that a screen makes in a minute in which nobody does anything, at most.
+browserTest("a screen asks for little, and for nothing while it is hidden", async ({ open, t }) => {
+  await api("POST", "/streams/asked/define", { version: 1, fields: [{ name: "n", type: "integer" }] });
+  const page = await enter(open, "#/");
+  await page.clock.install();
+  let asked = 0, underWay = 0;
+  page.on("request", (r) => r.url().includes("/api/v1") && (asked++, underWay++));
+  for (const event of ["requestfinished", "requestfailed"]) page.on(event, (r) => r.url().includes("/api/v1") && underWay--);
+  const settled = async () => {
+    do await new Promise((resolve) => setTimeout(resolve, 5)); // the page's clock is not the script's
+    while (underWay > 0);
+  };
+  const minute = async () => {
+    asked = 0;
+    for (let i = 0; i < 24; i++) {
+      await page.clock.runFor(2500);
+      await settled();
+    }
+    return asked;
+  };
+  const most = { "#/streams": 6, "#/": 36, "#/streams/asked/messages": 12, "#/streams/asked/groups": 24, "#/connections": 12, "#/network": 6, "#/clients": 0, "#/config": 0, "#/logs": 30, "#/playground": 0, "#/api": 0 };
+  for (const [hash, bound] of Object.entries(most)) {
+    asked = 0;
+    await page.evaluate((to) => (location.hash = to), hash);
+    if (bound > 0) await eventually("its first request", () => asked > 0);
+    for (let quiet = 0; quiet < 40; quiet++) { // until it has asked for what it shows at first
+      const before = asked;
+      await settled();
+      if (asked !== before) quiet = 0;
+    }
+    const seen = await minute();
+    t.diagnostic(`${hash}: ${seen} requests a minute`);
+    assert.ok(seen <= bound && seen >= bound / 2, `${hash} makes ${seen} requests a minute, and not ${bound}`);
+  }
+  await page.evaluate(() => (location.hash = "#/"));
+  await settled();
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await settled();
+  assert.equal(await minute(), 0, "hidden");
 });
 
 browserTest("the API is described for people, with what goes in and what comes out", async ({ open }) => {

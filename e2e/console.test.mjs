@@ -145,6 +145,35 @@ browserTest("a paused tail is bounded, and says what it leaves out", async ({ op
   assert.equal((await api("GET", "/streams/flooded")).groups, 0, "watching joins no group");
 });
 
+browserTest("a filter is the gateway's, for the past and for the tail", async ({ open }) => {
+  await define("sifted");
+  const batch = Array.from({ length: 1500 }, (_, i) => ({ temperature: i + 1, pressure: i === 9 || i === 1399 ? 7 : 3000 }));
+  await api("POST", "/streams/sifted/publish", batch.slice(0, 1000));
+  await api("POST", "/streams/sifted/publish", batch.slice(1000));
+  const page = await enter(open, "#/streams/sifted/messages?from=earliest", { expect: [/400/] });
+  await page.getByRole("log").getByText("#1", { exact: true }).waitFor();
+  const where = page.getByLabel("Only messages with");
+  await where.fill("pressure");
+  await page.keyboard.press("Enter");
+  await page.getByText("“pressure” is no condition.").waitFor();
+  await where.fill("pressure=7 and $..x=1");
+  await page.keyboard.press("Enter");
+  await page.getByText("bad path").waitFor();
+  assert.equal(await where.getAttribute("aria-invalid"), "true");
+  await accessible(page, "a filter that is wrong");
+  await where.fill("pressure=7");
+  await page.keyboard.press("Enter");
+  await page.getByRole("log").getByText("#1400", { exact: true }).waitFor();
+  assert.deepEqual(await page.locator(".message-seq").allTextContents(), ["#10", "#1400"]);
+  assert.match(page.url(), /where=pressure%3D7/);
+  await page.getByRole("button", { name: "Go live" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await publish("sifted", { temperature: 1, pressure: 1 });
+  await publish("sifted", { temperature: 2, pressure: 7 });
+  await page.getByRole("log").getByText("#1502", { exact: true }).waitFor();
+  assert.deepEqual(await page.locator(".message-seq").allTextContents(), ["#10", "#1400", "#1502"]);
+});
+
 browserTest("a token reads by name, through its filter, and its end is said", async ({ open }) => {
   await define("filtered");
   const sign = await newSigner("signer");
@@ -207,6 +236,22 @@ browserTest("a group is moved after a preview and a typed confirmation, and a de
   assert.deepEqual(messages.map((m) => m.payload), [{ temperature: 2, pressure: 2 }]);
 });
 
+browserTest("who would get a message is said before it is published", async ({ open }) => {
+  await define("foreseen");
+  await leaveGroupBehind("foreseen");
+  const page = await enter(open, "#/streams/foreseen/publish", { expect: [/400/] });
+  await page.getByLabel(/temperature/).fill("hot");
+  await page.getByLabel(/pressure/).fill("1");
+  await page.getByRole("button", { name: "Who would get it" }).click();
+  await page.getByText("It would not be delivered").waitFor();
+  await page.getByText('temperature: expected a number, got the string "hot"').waitFor();
+  await page.getByLabel(/temperature/).fill("1");
+  await page.getByRole("button", { name: "Who would get it" }).click();
+  await page.getByText(`group ${group} of client root has no members, and would keep the message for later`).waitFor();
+  await accessible(page, "who would get it");
+  assert.equal((await api("GET", "/streams/foreseen")).lastSeq, 0, "nothing is published");
+});
+
 browserTest("a new version is tried before it is defined", async ({ open }) => {
   await define("grown");
   await publish("grown", { temperature: 1, pressure: 1, unit: "F" });
@@ -215,6 +260,7 @@ browserTest("a new version is tried before it is defined", async ({ open }) => {
   await page.getByLabel("Values of the enum, with commas between them").fill("C, K");
   await page.getByRole("button", { name: "Try it" }).click();
   await page.getByText("Not compatible.").waitFor();
+  assert.deepEqual(await page.locator("tr", { hasText: "no longer takes" }).locator("td").allTextContents(), ['no longer takes "F"', "Breaks"]);
   await page.getByText('expected one of "C", "K", got the string "F"').waitFor();
   await accessible(page, "a trial");
   assert.equal((await api("GET", "/streams/grown")).version, 1);

@@ -14,13 +14,14 @@ import { spawn } from "node:child_process";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { createServer } from "node:http";
 import { connect as connectTCP, createServer as createTCPServer } from "node:net";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { executable } from "./chromium.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url)); // of the sources
 const axeScript = join(root, "e2e/node_modules/axe-core/axe.min.js");
@@ -118,19 +119,6 @@ export async function serveFiles() {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   after(() => server.closeAllConnections() ?? server.close());
   return `http://127.0.0.1:${server.address().port}`;
-}
-
-function executable() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  for (const folder of process.env.PATH.split(":")) {
-    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-      try {
-        readFileSync(join(folder, name), { flag: "r" });
-        return join(folder, name);
-      } catch {}
-    }
-  }
-  throw new Error("there is no Chromium; run: make browser");
 }
 
 let server; // of the browser

@@ -262,7 +262,7 @@ export async function closing({ open, name }) {
   same(message, "closed", "subscribing afterwards");
 }
 
-export const names = ["publishing", "errors", "events", "groups", "services", "merged", "slowReader", "gaps", "closing"];
+export const names = ["publishing", "filtering", "errors", "events", "groups", "services", "merged", "slowReader", "gaps", "closing"];
 
 // run runs a scenario with the module of the client at lib.
 export async function run(scenario, lib, { url, clientId, clientSecret }, name, options) {

@@ -43,7 +43,15 @@ func runBrowserScript(t *testing.T, g *gateway, script string) {
 		"SEAGATE_PROGRAM="+program,
 		"CHROMIUM="+os.Getenv("CHROMIUM"),
 	)
-	if output, err := cmd.CombinedOutput(); err != nil {
+	output, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Errorf("%v\n%s", err, output)
+		return
+	}
+	for line := range strings.Lines(string(output)) { // what the script has counted
+		line = strings.TrimSpace(line)
+		if mark, counted, _ := strings.Cut(line, " "); (mark == "#" || mark == "ℹ") && !strings.HasPrefix(counted, "Subtest") {
+			t.Log(counted)
+		}
 	}
 }

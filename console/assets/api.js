@@ -25,7 +25,8 @@ export class Problem extends Error {
 /** Reports whether an error only says that its request is not wanted any more. */
 export const isAbort = (error) => error?.name === "AbortError";
 
-const unreachable = () =>
+/** The gateway, or its files, cannot be reached. */
+export const unreachable = () =>
   new Problem({ code: "unreachable", title: "No answer from the gateway", detail: "The gateway did not answer. It may be restarting, or the network between it and this page is down." });
 
 /**
@@ -40,7 +41,7 @@ export async function exchange(method, path, options = {}) {
   for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, String(value));
   /** @type {Object<string, string>} */
   const headers = { ...options.headers };
-  if (who) headers.Authorization = "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(`${who.clientId}:${who.secret}`)));
+  if (who?.hasHttp) headers.Authorization = "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(`${who.clientId}:${who.secret}`)));
   let body;
   if (method !== "GET") {
     headers["Content-Type"] = "application/json";
@@ -82,7 +83,8 @@ export const streamPath = (name, ...rest) => ["/streams", name, ...rest].map((pa
 let reachable = true;
 const watchers = new Set();
 
-function reportReachable(now) {
+/** Tells the watchers whether the gateway answers. @param {boolean} now */
+export function reportReachable(now) {
   if (now === reachable) return;
   reachable = now;
   for (const watcher of watchers) watcher(now);

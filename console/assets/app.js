@@ -16,8 +16,8 @@ import { h, fill } from "./dom.js";
 import { icon } from "./icons.js";
 import { screens } from "./screens.js";
 import { session, setSession, onSession } from "./session.js";
-import { isAbort, onReachable } from "./api.js";
-import { announce, empty, iconButton, loading, problemNotice, buttonLink, toastProblem } from "./ui.js";
+import { isAbort, onReachable, reportReachable, unreachable } from "./api.js";
+import { announce, button, empty, iconButton, loading, problemNotice, buttonLink, toastProblem } from "./ui.js";
 import { login } from "./login.js";
 
 /**
@@ -28,7 +28,7 @@ import { login } from "./login.js";
  * @property {URLSearchParams} query of the URL
  * @property {AbortSignal} signal ends with the screen
  * @property {import("./session.js").Session} session
- * @property {(seconds: number, f: () => any) => void} every calls f now and every so many seconds after it has finished, while the page is visible
+ * @property {(seconds: number, f: () => any, later?: boolean) => void} every calls f now, or later for the first time, and every so many seconds after it has finished, while the page is visible
  * @property {(changes: Object<string, any>) => void} setQuery changes the query of the URL without loading the screen again
  * @property {(title: string, options?: {lead?: any, crumbs?: any[], actions?: any[]}) => any} head sets the title and returns the head of the page
  */
@@ -69,8 +69,8 @@ const mayUse = (screen) => screen.may?.(session()) ?? true;
  * Calls f again and again until the signal ends, and not while the page is hidden. Until f succeeds, the page says
  * what is wrong; later failures are said once.
  */
-function repeat(page, signal, seconds, f) {
-  let timer = 0, running = false, succeeded = false, said = "";
+function repeat(page, signal, seconds, f, later) {
+  let timer = 0, running = false, succeeded = Boolean(later), said = "";
   const wrong = h("div", {});
   const failed = (error) => {
     const text = `${error.code} ${error.message}`;
@@ -97,7 +97,16 @@ function repeat(page, signal, seconds, f) {
   };
   document.addEventListener("visibilitychange", run, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
-  run();
+  if (later) timer = setTimeout(run, seconds * 1000);
+  else run();
+}
+
+/** Calls f once after so many seconds, or when the page is shown again, unless the signal ends before. */
+function later(signal, seconds, f) {
+  const run = () => !signal.aborted && !document.hidden && f();
+  const timer = setTimeout(run, seconds * 1000);
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  document.addEventListener("visibilitychange", run, { signal });
 }
 
 let leave = new AbortController();
@@ -117,7 +126,7 @@ async function show() {
   window.scrollTo(0, 0);
   const view = {
     root: page, params, query, signal, session: session(),
-    every: (seconds, f) => repeat(page, signal, seconds, f),
+    every: (seconds, f, later) => repeat(page, signal, seconds, f, later),
     setQuery: (changes) => {
       for (const [name, value] of Object.entries(changes)) {
         if (value === undefined || value === null || value === "") query.delete(name);
@@ -136,10 +145,16 @@ async function show() {
   if (!screen) return fill(page, view.head("Not found"), empty("search", "There is no such page", "The address leads nowhere in this console.", buttonLink("Go home", "#/")));
   if (!mayUse(screen)) return fill(page, view.head(screen.label ?? "Not allowed"), empty("warning", "Not for this client", "Your client lacks the right that this screen needs. Whoever manages the clients of the jail can give it.", buttonLink("Go home", "#/")));
   try {
-    const module = await screen.load();
+    const module = await screen.load().catch(() => {
+      reportReachable(false);
+      throw unreachable();
+    });
     if (!signal.aborted) await module.default(view);
   } catch (error) {
-    if (!signal.aborted && !isAbort(error)) fill(page, view.head(screen.label ?? "Something went wrong"), problemNotice(error));
+    if (!signal.aborted && !isAbort(error)) {
+      fill(page, view.head(screen.label ?? params.stream ?? "Something went wrong"), problemNotice(error, h("div", {}, button("Try again", { icon: "refresh", small: true, click: show }))));
+      if (error.code === "unreachable") later(signal, 5, show);
+    }
   }
   if (!signal.aborted) announce(document.title);
 }

@@ -83,8 +83,8 @@ export function checkbox(text, props) {
 }
 
 /**
- * Tabs within a screen, with arrow keys. panel is what they change.
- * @param {string} label @param {string[]} names @param {string} value @param {(name: string) => void} change @param {any} panel
+ * Tabs within a screen, with arrow keys. panel is what they change. What change is refused for is shown in it.
+ * @param {string} label @param {string[]} names @param {string} value @param {(name: string) => any} change @param {any} panel
  */
 export function tabs(label, names, value, change, panel) {
   const id = uniqueId("tab");
@@ -97,7 +97,17 @@ export function tabs(label, names, value, change, panel) {
       if (on) panel.setAttribute("aria-labelledby", b.id);
       if (on && focus) b.focus();
     });
-    change(name);
+    return attempt(name);
+  };
+  let current = value;
+  const attempt = async (name) => {
+    current = name;
+    try {
+      await change(name);
+    } catch (error) {
+      if (isAbort(error) || current !== name) return;
+      fill(panel, problemNotice(error, h("div", {}, button("Try again", { icon: "refresh", small: true, click: () => attempt(name) }))));
+    }
   };
   const keys = (event) => {
     const at = buttons.indexOf(document.activeElement);
@@ -109,7 +119,7 @@ export function tabs(label, names, value, change, panel) {
   panel.setAttribute("role", "tabpanel");
   const list = h("div", { class: "segments", role: "tablist", "aria-label": label, on: { keydown: keys } }, buttons);
   pick(value);
-  return h("div", { class: "stack-s" }, h("div", { class: "segments-line" }, list), panel);
+  return h("div", { class: "stack" }, h("div", { class: "segments-line" }, list), panel);
 }
 
 /**

@@ -35,7 +35,7 @@ function clientList(view, panel) {
         { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" },
           button("Rights", { small: true, label: `Rights of ${c.id}`, click: () => setRights(c, load) }), button("Key", { small: true, label: `Key of ${c.id}`, click: () => setKey(c, load) }),
           button("Rotate", { small: true, label: `Rotate the secret of ${c.id}`, click: () => rotate(view, c, load) }),
-          button("Delete", { small: true, kind: "quiet", label: `Delete ${c.id}`, click: () => remove(c, load) })) },
+          button("Delete", { small: true, kind: "quiet danger", label: `Delete ${c.id}`, click: () => remove(c, load) })) },
       ], page.clients), pages.foot(page.clients.length, page.next)));
   };
   const pages = pager("client", load);
@@ -132,7 +132,7 @@ function jails(view, panel) {
         { heading: "Memory", numeric: true, cell: (j) => use(j.quotas, "memory", bytes) },
         { heading: "Streams", numeric: true, cell: (j) => use(j.quotas, "streams", count) },
         { heading: "Clients", numeric: true, cell: (j) => use(j.quotas, "clients", count) },
-        { heading: "Actions", hidden: true, cell: (j) => h("div", { class: "row actions" }, button("Quotas", { small: true, label: `Quotas of ${j.id}`, click: () => quotas(view, panel, j.id) }), button("Delete", { small: true, kind: "quiet", label: `Delete jail ${j.id}`, click: () => removeJail(j, load) })) },
+        { heading: "Actions", hidden: true, cell: (j) => h("div", { class: "row actions" }, button("Quotas", { small: true, label: `Quotas of ${j.id}`, click: () => quotas(view, panel, j.id) }), button("Delete", { small: true, kind: "quiet danger", label: `Delete jail ${j.id}`, click: () => removeJail(j, load) })) },
       ], page.jails), pages.foot(page.jails.length, page.next)));
   };
   const pages = pager("jail", load);

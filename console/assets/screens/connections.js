@@ -31,7 +31,7 @@ export default function connections(view) {
       { heading: "Queued", numeric: true, cell: (c) => bytes(c.queuedBytes) },
       { heading: "State", cell: (c) => h("span", { class: "badges" }, c.slow ? badge("Slow", "warning") : badge("Keeps up", "good"), c.lastError && badge(c.lastError.code, "danger"), c.expires && expiry(c.expires)) },
       { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" }, button("Details", { small: true, label: `Details of the connection of ${c.clientId}`, click: () => details(c.id) }),
-        mayEnd && button("End", { small: true, kind: "quiet", label: `End the connection of ${c.clientId}`, click: () => end(c, load) })) },
+        mayEnd && button("End", { small: true, kind: "quiet danger", label: `End the connection of ${c.clientId}`, click: () => end(c, load) })) },
     ], page.connections), pages.foot(page.connections.length, page.next));
   };
   const find = () => {

@@ -47,10 +47,12 @@ export default function home(view) {
     const first = streams.streams.find((s) => !s.name.endsWith(".dead"));
     drawSteps(view, steps, streams.streams, first);
     const names = streams.streams.map((s) => s.name).join(" ");
-    if (names !== drawn || !example.firstChild) drawExample(view, example, streams.streams, about.modules?.find((m) => m.path === "/seagate.js")?.integrity);
+    if (names !== drawn || !example.firstChild) drawExample(view, example, streams.streams, integrityOf(about));
     drawn = names;
   });
 }
+
+const integrityOf = (about) => about.modules?.find((m) => m.path === "/seagate.js")?.integrity;
 
 function health(about, sum, rates, streams, quotas) {
   const of = (limit, show) => (limit > 0 ? `of ${show(limit)}` : null);
@@ -101,7 +103,7 @@ function drawExample(view, root, streams, integrity) {
 }
 
 /** What the bearer of a token finds: the WebSocket is all that it has. */
-function forBearer(view, status, steps, example) {
+async function forBearer(view, status, steps, example) {
   const { claims } = view.session;
   const until = claims.exp ? new Date(claims.exp * 1000).toLocaleString("en-GB") : "unknown";
   fill(status, tiles([
@@ -114,7 +116,9 @@ function forBearer(view, status, steps, example) {
     event.preventDefault();
     if (name.value) location.hash = link(["streams", name.value, "messages"]);
   };
-  fill(steps, h("li", {}, h("form", { class: "row-end", on: { submit: open } }, h("div", { class: "grow" }, field("Open a stream by its name", name, { hint: "Bearers of tokens cannot list streams." })),
-    h("button", { class: "button button-primary", type: "submit" }, "Open"))));
-  drawExample(view, example, (claims.streams ?? []).filter((p) => !p.includes("*")).map((n) => ({ name: n })));
+  fill(steps, h("li", {}, h("form", { class: "row-end", on: { submit: open } }, h("div", { class: "grow" }, field("Open a stream by its name", name)),
+    h("button", { class: "button button-primary", type: "submit" }, "Open")), h("p", { class: "muted small hint-below" }, "Bearers of tokens cannot list streams.")));
+  const known = (claims.streams ?? []).filter((p) => !p.includes("*")).map((n) => ({ name: n }));
+  const about = await probe();
+  drawExample(view, example, known, integrityOf(about));
 }

@@ -6,7 +6,7 @@ import { plural, time, clock } from "../format.js";
 
 /** Lines that stay on the page. */
 const kept = 500;
-const severity = { DEBUG: "", INFO: "info", WARN: "warning", ERROR: "danger" };
+const severity = { DEBUG: "", INFO: "", WARN: "warning", ERROR: "danger" };
 
 /** @param {import("../app.js").View} view */
 export default async function logs(view) {

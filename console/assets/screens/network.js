@@ -10,17 +10,18 @@ import { pager } from "../paging.js";
 /** @param {import("../app.js").View} view */
 export default function network(view) {
   const panel = h("div", { class: "stack" });
-  let load = () => {};
+  let load = () => {}, begun = false;
   const show = (name) => {
     view.setQuery({ tab: name === "Streams" ? null : name });
     fill(panel, loading());
     load = name === "Services" ? services(view, panel) : streams(view, panel);
-    return load();
+    return begun && load(); // view.every makes the first look
   };
   const names = ["Streams", "Services"];
   const chosen = view.query.get("tab");
   fill(view.root, view.head("Network", { lead: "Who provides and reads each stream, and who serves which service, as far as this client may see it." }),
     tabs("Part of the network", names, names.includes(chosen) ? chosen : "Streams", show, panel));
+  begun = true;
   view.every(10, () => load());
 }
 
@@ -32,20 +33,28 @@ function streams(view, panel) {
     const page = await get("/network", { limit: pageSize, after: pages.after }, view.signal);
     if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
     if (page.streams.length === 0) return fill(panel, h("div", { class: "card" }, empty("network", "No streams", "Nobody has defined a stream that you may see.")));
+    const used = page.streams.filter((s) => s.providers.length + s.subscribers.length > 0), idle = page.streams.length - used.length;
     fill(panel,
       h("div", { class: "card card-flush" }, h("div", { class: "card-head" }, h("h2", {}, "Picture"), h("span", { class: "muted small" }, "Providers on the left, readers on the right. The table has the same in words.")),
-        h("div", { class: "scroller graph-box", tabindex: "0", role: "region", "aria-label": "Picture of the network" }, graph(page.streams))),
+        used.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody is connected to the streams of this page.")
+          : [h("div", { class: "scroller graph-box", tabindex: "0", role: "region", "aria-label": "Picture of the network" }, graph(used)), legend(idle)]),
       h("div", { class: "card card-flush" }, table("Streams with those who provide and read them", [
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
         { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Paused", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
         { heading: "Provided by", cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
-        { heading: "Read by", cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : ` (${p.kind})`))) },
+        { heading: "Read by", cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : p.kind === "group" ? ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})` : ` (${p.kind})`))) },
         { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },
       ], page.streams), pages.foot(page.streams.length, page.next)));
   };
   const pages = pager("stream", load);
   return load;
 }
+
+/** What the lines of the picture mean, and how many streams it leaves out. @param {number} idle */
+const legend = (idle) => h("div", { class: "legend muted small" },
+  [["provides", "provides"], ["paused", "provides, and pauses"], ["reads", "reads"], ["group", "reads in a group"]].map(([kind, text]) =>
+    h("span", {}, svg("svg", { viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, svg("path", { class: `edge edge-${kind}`, d: "M0 4H28" })), text)),
+  idle > 0 && h("span", {}, `${plural(idle, "stream")} without anybody ${idle === 1 ? "is" : "are"} in the table alone.`));
 
 const times = (name, n) => (n > 1 ? `${name} ×${n}` : name);
 const names = (all) => (all.length ? all.slice(0, 20).join(", ") + (all.length > 20 ? ` and ${all.length - 20} more` : "") : h("span", { class: "muted" }, "nobody"));

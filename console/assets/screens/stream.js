@@ -34,7 +34,7 @@ export default async function stream(view) {
       drawHead(view, head, part, crumbs);
     };
     await part.refresh();
-    setTimeout(() => !view.signal.aborted && view.every(5, part.refresh), 5000);
+    view.every(5, part.refresh, true);
   } else fill(head, view.head(name, { crumbs }));
   if (!tab) return fill(panel, problemNotice(new Error("Your client has no right for this stream.")));
   const module = await tab.load();
@@ -52,7 +52,7 @@ function drawHead(view, head, part, crumbs) {
   ] : null;
   fill(head, h("div", { class: "stack" }, view.head(part.name, { crumbs, lead: streamBadges(s), actions }),
     tiles([
-      ["Messages kept", short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `numbers ${count(s.firstSeq)} to ${count(s.lastSeq)}` : "none so far"],
+      ["Messages", short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `numbers ${count(s.firstSeq)} to ${count(s.lastSeq)}` : "none so far"],
       ["Size", bytes(s.bytes), `on ${s.durability}`],
       ["Subscribers", count(s.subscribers)],
       ["Groups", count(s.groups)],

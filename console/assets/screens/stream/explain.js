@@ -54,7 +54,8 @@ export function explanation(x) {
 function step(s) {
   const [word, kind] = verdicts[s.verdict] ?? verdicts.unknown;
   return h("li", { class: `explain-step explain-${s.verdict}` },
-    h("div", { class: "explain-head" }, h("span", { class: "explain-verdict" }, badge(word, kind)), h("strong", {}, s.step), h("code", { class: "muted small" }, s.code)),
+    h("span", { class: "explain-verdict" }, badge(word, kind)),
+    h("div", { class: "explain-head" }, h("strong", {}, s.step), h("code", { class: "muted small" }, s.code)),
     h("p", {}, s.message),
     s.errors?.length > 0 && h("ul", { class: "small" }, s.errors.map((e) => h("li", {}, e))),
     s.filter && filterTree(s.filter),

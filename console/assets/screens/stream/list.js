@@ -19,7 +19,7 @@ export class MessageList {
   constructor(view) {
     this.view = view;
     this.rows = h("ol", { class: "messages" });
-    this.nothing = h("div", {}, empty("inbox", "No messages here", "None were published where this view begins. Go live, and those that come appear here."));
+    this.nothing = h("div", {});
     this.element = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": `Messages of ${view.name}`, tabindex: "0" }, this.rows, this.nothing);
     this.counter = h("span", { class: "muted small number" });
     this.paused = false;
@@ -29,6 +29,11 @@ export class MessageList {
 
   get size() {
     return this.rows.querySelectorAll(".message").length;
+  }
+
+  /** Sets what an empty list says. @param {[string, string]} words */
+  says([title, text]) {
+    fill(this.nothing, empty("inbox", title, text));
   }
 
   clear() {
@@ -119,7 +124,11 @@ export class MessageList {
     const body = h("div", { class: "message-body" });
     const details = h("details", { class: "message-details" },
       h("summary", {}, h("span", { class: "message-seq number" }, `#${message.seq}`), time(message.time), h("code", { class: "message-line" }, line)), body);
-    details.addEventListener("toggle", () => details.open && !body.firstChild && this.open(body, message));
+    details.addEventListener("toggle", () => {
+      if (!details.open) return;
+      if (!body.firstChild) this.open(body, message);
+      details.scrollIntoView({ block: "nearest" });
+    });
     return h("li", { class: "message" }, details);
   }
 

@@ -1,17 +1,25 @@
 // The messages of a stream: pages of the past over HTTP, and a live tail over the WebSocket. It
-// is a subscription of its own, so it takes no message away from a group.
+// is a subscription of its own, so it takes no message away from a group. Both can have a filter, which the
+// gateway applies.
 import { h, fill } from "../../dom.js";
 import { exchange, isAbort, Problem, streamPath, withTexts } from "../../api.js";
 import { count, plural } from "../../format.js";
 import { announce, badge, button, field, input, problemNotice, select } from "../../ui.js";
 import { payloadText, Socket } from "../../socket.js";
 import { done } from "../home.js";
-import { MessageList } from "./list.js";
+import { MessageList, most } from "./list.js";
+import { filterOf } from "./where.js";
 
 const pageSize = 50;
+/** Messages that the gateway looks at for one page with a filter. */
+const searched = 1000;
+/** Pages that one search asks for, at most. */
+const searches = 10;
+/** Passes everything. A subscription with a filter is in no group, whatever the gateway's settings are. */
+const everything = { t: "bool", e: true };
 
 const starts = [
-  ["newest", "The newest 50"],
+  ["newest", "The newest"],
   ["earliest", "The oldest"],
   ["number", "A message number"],
   ["time", "A time"],
@@ -47,15 +55,20 @@ class Viewer {
     this.value = input({ value, class: "code" });
     this.valueField = h("div", { class: "grow" });
     this.kind.addEventListener("change", () => this.drawValue());
+    this.where = input({ value: view.query.get("where") ?? "", class: "code", placeholder: "unit=C and pressure!=3001", type: "search" });
+    this.whereField = field("Only messages with", this.where);
+    this.whereField.classList.add("grow-2");
+    this.filter = null;
     this.live = button("Go live", { icon: "play", kind: "primary", click: () => this.toggle() });
     this.pause = button("Pause", { icon: "pause", click: () => this.setPaused(!this.list.paused) });
     const load = (event) => {
       event.preventDefault();
-      this.load();
+      return this.load();
     };
     fill(view.root,
       h("form", { class: "card toolbar", "aria-label": "Which messages", on: { submit: load } },
-        h("div", { class: "row-end" }, h("div", { class: "grow" }, field("Begin with", this.kind)), this.valueField, button("Show", { type: "submit" }), this.live, this.pause, button("Clear", { click: () => this.list.clear() }))),
+        h("div", { class: "row-end" }, h("div", { class: "grow" }, field("Begin with", this.kind)), this.valueField, this.whereField), h("div", { class: "row" },
+        button("Show", { type: "submit" }), this.live, this.pause, button("Clear", { click: () => this.list.clear() }))),
       this.wrong,
       h("section", { class: "card card-flush", "aria-labelledby": "messages-title" },
         h("div", { class: "card-head" }, h("h2", { id: "messages-title" }, "Messages"), this.state), this.list.element, this.more));
@@ -77,46 +90,89 @@ class Viewer {
   }
 
   async begin() {
-    await this.load();
-    if (this.from() === "latest") await this.start();
+    if ((await this.load()) && this.from() === "latest") await this.start();
   }
 
-  /** Shows a page from the start that is chosen. */
+  /** Takes the filter that is typed, and reports whether it can be one. */
+  takeFilter() {
+    const text = this.where.value.trim();
+    try {
+      this.filter = filterOf(text);
+      this.whereField.setError("");
+    } catch (error) {
+      this.whereField.setError(error.message);
+      this.where.focus();
+      return false;
+    }
+    this.view.setQuery({ where: text });
+    return true;
+  }
+
+  /** Shows a page from the start that is chosen, and reports whether it could be asked for. */
   async load() {
+    if (!this.takeFilter()) return false;
     const from = this.from();
     this.view.setQuery({ from: from === "newest" ? null : from });
     this.stop();
     this.list.clear();
+    this.list.says(this.filter
+      ? ["No message passes the filter", from === "newest" ? `None of the newest ${count(searched)}. Begin with the oldest to search all.` : "None where this view begins. Go live, and those that come and pass appear here."]
+      : ["No messages here", "There are none where this view begins. Go live, and those that come appear here."]);
     fill(this.more);
     this.next = { from, epoch: null };
-    if (from === "latest" || !this.view.session.hasHttp) return this.drawState();
+    if (from === "latest" || !this.view.session.hasHttp) {
+      this.drawState();
+      return true;
+    }
     if (from === "newest") {
       await this.view.refresh();
       const { firstSeq, lastSeq } = this.view.state;
-      this.next.from = String(Math.max(firstSeq, lastSeq - pageSize + 1));
+      this.next.from = String(Math.max(firstSeq, lastSeq - (this.filter ? searched : pageSize) + 1));
     }
     await this.page();
+    return true;
   }
 
   /** Shows the next page of the past. */
   async page() {
     fill(this.wrong);
     try {
-      const { text, value } = await exchange("GET", streamPath(this.view.name, "messages"), { query: { ...this.next, limit: pageSize }, signal: this.view.signal });
-      if (value.dropped) this.list.mark(`${plural(value.dropped, "message")} before these are no longer kept`);
-      this.list.add(withTexts(text, value));
-      this.next = { from: value.next ?? String(value.nextSeq), epoch: value.epoch };
-      fill(this.more, value.next !== null && h("div", { class: "pager" }, h("span", {}, "There are later messages."), button(`Show the next ${pageSize}`, { small: true, click: () => this.page() })));
+      const wanted = this.filter && this.from() === "newest" ? most : pageSize;
+      let found = 0, more = true;
+      for (let i = 0; more && found < wanted && i < (this.filter ? searches : 1); i++) {
+        const { text, value } = await exchange("GET", streamPath(this.view.name, "messages"), {
+          query: { ...this.next, limit: wanted - found, filter: this.filter && JSON.stringify(this.filter) }, signal: this.view.signal });
+        if (value.dropped) this.list.mark(`${plural(value.dropped, "message")} before these are no longer kept`);
+        this.list.add(withTexts(text, value));
+        found += value.messages.length;
+        more = value.next !== null;
+        this.next = { from: value.next ?? String(value.nextSeq), epoch: value.epoch };
+      }
+      fill(this.more, more && h("div", { class: "pager" },
+        h("span", {}, this.filter && found < wanted ? `Searched up to message ${count(Number(this.next.from) - 1)}.` : "There are later messages."),
+        button(this.filter ? "Search on" : `Show the next ${pageSize}`, { small: true, click: () => this.page() })));
       this.list.settle(`Showing ${plural(this.list.size, "message")}.`);
     } catch (error) {
       if (isAbort(error)) throw error;
-      fill(this.wrong, problemNotice(error));
+      this.refused(error);
     }
     this.drawState();
   }
 
-  toggle() {
-    return this.socket || this.wanted ? this.stop() : this.start();
+  /** Shows what the gateway refuses: what is wrong with the filter at its field. */
+  refused(error) {
+    const about = (error.errors ?? []).filter((e) => e.startsWith("filter"));
+    if (about.length === 0) return fill(this.wrong, problemNotice(error));
+    this.whereField.setError(about.join("; "));
+    this.where.focus();
+  }
+
+  async toggle() {
+    if (this.socket || this.wanted) return this.stop();
+    const before = JSON.stringify(this.filter);
+    if (!this.takeFilter()) return;
+    if (JSON.stringify(this.filter) !== before) await this.load(); // the list would have messages of two filters
+    return this.start();
   }
 
   /** Begins the tail where the list ends, so that there is no gap between the two. */
@@ -141,7 +197,7 @@ class Viewer {
       socket.onEnd = (problem) => this.ended(problem);
       const { from, epoch } = this.next;
       const begin = /^\d+$/.test(from) ? Number(from) : from;
-      const answer = await socket.request("subscribe", { payload: this.view.name, from: begin, epoch: epoch ?? undefined, meta: true }, (message, text) => this.receive(message, text));
+      const answer = await socket.request("subscribe", { payload: this.view.name, from: begin, epoch: epoch ?? undefined, meta: true, filter: this.filter ?? everything }, (message, text) => this.receive(message, text));
       this.delay = 1;
       if (answer.nextSeq !== undefined && begin === "latest") this.next = { from: String(answer.nextSeq), epoch: answer.epoch };
       done.subscribed = true;
@@ -151,7 +207,7 @@ class Viewer {
       const problem = error instanceof Problem ? error : new Problem({ code: "internal", detail: String(error) });
       if (problem.code !== "unreachable") {
         this.stop();
-        fill(this.wrong, problemNotice(problem));
+        this.refused(problem);
       } else this.ended(problem);
     }
     this.drawState();

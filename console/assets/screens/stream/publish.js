@@ -5,6 +5,7 @@ import { count, bytes, indented, plural, shell } from "../../format.js";
 import { busy, button, copy, field, notice, problemNotice, segments, toast } from "../../ui.js";
 import { Socket } from "../../socket.js";
 import { link } from "../../app.js";
+import { explanation } from "./explain.js";
 import { messageForm } from "./form.js";
 
 /** @param {import("../stream.js").StreamView} view */
@@ -67,6 +68,9 @@ export default async function publish(view) {
     fill(result, notice("info", h("p", {}, h("strong", {}, "It would be accepted"), ` as message ${count(plan.seq)}, with ${bytes(plan.bytes)}. `,
       `${plural(plan.subscribers, "subscriber")} and ${plural(plan.groups, "group")} would receive it. Nothing was published.`)));
   });
+  const reach = () => attempt(async (raw) => {
+    fill(result, explanation(await call("POST", streamPath(view.name, "explain"), { raw: `{"payload":${raw}}` })));
+  });
   const path = () => `${gatewayUrl}/api/v1${streamPath(view.name, "publish")}`;
   const curl = () => `curl -u ${shell(who.clientId)} ${shell(path())} -H 'Content-Type: application/json' -d ${shell(`{"payload":${message()}}`)}`;
   const command = () => `seagate publish ${shell(view.name)} ${shell(message())}`;
@@ -77,7 +81,7 @@ export default async function publish(view) {
       definition && fields.length > 0 && choice),
     area, result,
     h("div", { class: "spread" },
-      h("div", { class: "row" }, primary, who.hasHttp && button("Check only", { click: check })),
+      h("div", { class: "row" }, primary, who.hasHttp && button("Check only", { click: check }), who.hasHttp && button("Who would get it", { click: reach })),
       h("div", { class: "row" }, button("Copy as curl", { small: true, kind: "quiet", icon: "copy", click: () => copy(curl()) }), button("Copy as command", { small: true, kind: "quiet", icon: "copy", click: () => copy(command()) })))));
 
   const like = view.query.get("like");

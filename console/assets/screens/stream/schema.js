@@ -1,5 +1,5 @@
-// The versions of a schema, what differs between two, and the editor of a new one: what would
-// change, whether that is compatible, and how recent messages would fare.
+// The versions of a schema, what differs between two, and the editor of a new one: what the gateway
+// says would change, whether that is compatible, and how recent messages would fare.
 import { h, fill } from "../../dom.js";
 import { call, get, isAbort, streamPath } from "../../api.js";
 import { count, plural } from "../../format.js";
@@ -18,41 +18,33 @@ function rows(fields, prefix = "") {
   });
 }
 
-/** What differs between two definitions, and whether publishers of the older one can go on. */
-export function compare(older, newer) {
-  const before = new Map(rows(older.fields).map((r) => [r.path.replaceAll("[]", ""), r])), after = new Map(rows(newer.fields).map((r) => [r.path.replaceAll("[]", ""), r]));
-  const found = [];
-  for (const [path, b] of before) {
-    const a = after.get(path);
-    if (!a) found.push({ path, was: describe(b), now: "", breaks: newer.unknownFields !== "accept" });
-    else if (describe(a) !== describe(b)) found.push({ path, was: describe(b), now: describe(a), breaks: !widens(b, a) });
-  }
-  for (const [path, a] of after) {
-    const parent = path.slice(0, path.lastIndexOf("."));
-    if (!before.has(path)) found.push({ path, was: "", now: describe(a), breaks: !a.optional && !(parent && after.get(parent) && !before.has(parent)) });
-  }
-  return found;
+/** What differs between two definitions. Whether that breaks something is for the gateway to say. */
+function compare(older, newer) {
+  const byPath = (definition) => new Map(rows(definition.fields).map((r) => [r.path.replaceAll("[]", ""), describe(r)]));
+  const before = byPath(older), after = byPath(newer);
+  return [...new Set([...before.keys(), ...after.keys()])].map((path) => ({ path, was: before.get(path), now: after.get(path) })).filter((d) => d.was !== d.now);
 }
 
 const describe = (r) => r.type + (r.values ? ` (${r.values.join(", ")})` : "") + (r.optional ? ", optional" : "");
-
-/** Whether each value that the one accepts is accepted by the other. */
-function widens(from, to) {
-  if (from.optional && !to.optional) return false;
-  if (from.type === to.type) return !from.values || from.values.every((v) => to.values.includes(v));
-  return (from.type === "integer" && to.type === "float") || (from.type === "array<integer>" && to.type === "array<float>") || (["enum", "date"].includes(from.type) && to.type === "string") || (from.type === "array<date>" && to.type === "array<string>");
-}
-
-const verdict = (differences) => differences.some((d) => d.breaks)
-  ? notice("warning", h("p", {}, h("strong", {}, "Not compatible. "), "Programs that publish as the older version says are refused where it is marked."))
-  : notice("good", h("p", {}, h("strong", {}, "Compatible. "), differences.length ? "Whatever the older version accepts, the newer one accepts too." : "Both versions have the same fields."));
 
 const differenceTable = (differences) => table("What differs", [
   { heading: "Field", name: true, cell: (d) => h("code", {}, d.path) },
   { heading: "Older", cell: (d) => (d.was ? h("code", {}, d.was) : h("span", { class: "muted" }, "not there")) },
   { heading: "Newer", cell: (d) => (d.now ? h("code", {}, d.now) : h("span", { class: "muted" }, "not there")) },
-  { heading: "For publishers", cell: (d) => (d.breaks ? badge("Breaks", "danger") : badge("Compatible", "good")) },
 ], differences);
+
+/** What the gateway says a definition would change. @param {any} plan */
+function planned(plan) {
+  const breaking = new Set(plan.breaking);
+  const verdict = breaking.size > 0
+    ? notice("warning", h("p", {}, h("strong", {}, "Not compatible. "), "Messages that fit the version in force may be refused, for what is marked."))
+    : notice("good", h("p", {}, h("strong", {}, "Compatible. "), "Whoever publishes can go on as before."));
+  return [verdict, plan.differences.length > 0 && h("div", { class: "card card-flush" }, table("What would change", [
+    { heading: "Field", name: true, cell: (d) => h("code", {}, d.slice(0, d.indexOf(": "))) },
+    { heading: "Change", cell: (d) => d.slice(d.indexOf(": ") + 2) },
+    { heading: "For publishers", cell: (d) => (breaking.has(d) ? badge("Breaks", "danger") : badge("Compatible", "good")) },
+  ], plan.differences))];
+}
 
 /** @param {import("../stream.js").StreamView} view */
 export default async function schema(view) {
@@ -83,7 +75,7 @@ export default async function schema(view) {
         { heading: "Values", cell: (r) => (r.values ? r.values.join(", ") : h("span", { class: "muted" }, "–")) },
       ], rows(definition.fields)),
       definition.unknownFields && h("p", { class: "muted small inset" }, `Fields that are not defined: ${definition.unknownFields}.`),
-      differences && h("div", { class: "stack inset" }, h("h3", {}, `Compared with version ${against.version}`), verdict(differences), differences.length > 0 && differenceTable(differences)),
+      differences && h("div", { class: "stack inset" }, h("h3", {}, `Compared with version ${against.version}`), differences.length > 0 ? differenceTable(differences) : h("p", { class: "muted" }, "Both have the same fields.")),
       h("details", { class: "inset" }, h("summary", {}, "As JSON"), codeBlock(JSON.stringify(definition, null, 2), `version ${definition.version}`)));
   };
   shown.addEventListener("change", draw);
@@ -117,9 +109,8 @@ function editor(view, schemas) {
   };
   const tryIt = attempt(async (raw) => {
     const plan = await call("POST", streamPath(view.name, "define"), { raw, query: { dryRun: true } });
-    const differences = current ? compare(current, plan.definition) : [];
     fill(result, notice("info", h("p", {}, h("strong", {}, { created: "It would be the first version.", replaced: "It would replace the version in force.", unchanged: "It would change nothing." }[plan.change] ?? plan.change))),
-      current && plan.change === "replaced" && [verdict(differences), differences.length > 0 && h("div", { class: "card card-flush" }, differenceTable(differences))],
+      plan.change === "replaced" && planned(plan),
       await trial(view, raw),
       plan.change === "replaced" && affected(view));
   });
