@@ -68,7 +68,7 @@ try {
   await page.getByRole("button", { name: "Go live" }).click();
   await page.getByText("Live", { exact: true }).waitFor();
 
-  const chart = await open(560);
+  const chart = await open(680);
   await chart.goto(pathToFileURL(join(root, "examples/chart.html")).href);
   await chart.getByLabel("Gateway").fill(g.url);
   await chart.getByLabel("Client id").fill(g.clientId);

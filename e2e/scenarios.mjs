@@ -280,4 +280,4 @@ export async function run(scenario, lib, { url, clientId, clientSecret }, name, 
     await client.close({ timeout: 1e3 });
   }
 }
-const scenarios = { publishing, errors, events, groups, services, merged, slowReader, gaps, closing };
+const scenarios = { publishing, filtering, errors, events, groups, services, merged, slowReader, gaps, closing };
