@@ -344,7 +344,7 @@ func TestPanicOfTheJudgeIsAnError(t *testing.T) {
 	if err := v.Validate(doc); err == nil {
 		t.Error("accepted")
 	}
-	v.judge.schema = nil
+	v.judge = &judge{} // without a definition
 	if err := v.Validate(doc); !errors.Is(err, errJudgeFailed) {
 		t.Errorf("got %v", err)
 	}

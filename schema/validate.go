@@ -3,7 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
@@ -24,24 +24,33 @@ const problemWork = 256
 type Schema struct {
 	Definition *Definition
 	rules      Rules
-	validator  func() (*Validator, error)
+	compiled   atomic.Pointer[Validator] // nil: it was not needed yet
 }
 
-// NewSchema returns the schema of a definition. It is compiled when it is first
-// needed: at the start of a process there are thousands of definitions, and each
-// takes half a millisecond.
-func NewSchema(def *Definition, rules Rules) *Schema {
-	return &Schema{
-		Definition: def,
-		rules:      rules,
-		validator:  sync.OnceValues(func() (*Validator, error) { return Compile(def, rules) }),
-	}
-}
+// NewSchema returns the schema of a definition. It is compiled when a message is checked
+// first: there are thousands of definitions, and most are at rest.
+func NewSchema(def *Definition, rules Rules) *Schema { return &Schema{Definition: def, rules: rules} }
 
-// Compile reports whether messages can be checked.
+// Compile reports whether messages can be checked. It keeps nothing that it compiles.
 func (s *Schema) Compile() error {
-	_, err := s.validator()
+	v, err := Compile(s.Definition, s.rules)
+	if err != nil {
+		return err
+	}
+	_, err = v.judge.compile()
 	return err
+}
+
+// validator returns the validator, which is kept from the first call on.
+func (s *Schema) validator() (*Validator, error) {
+	if v := s.compiled.Load(); v != nil {
+		return v, nil
+	}
+	v, err := Compile(s.Definition, s.rules)
+	if err == nil {
+		s.compiled.Store(v)
+	}
+	return v, err
 }
 
 // A Validator checks messages against one definition. It is safe for concurrent
@@ -55,21 +64,16 @@ type Validator struct {
 	title        string // as in: portCall version 3
 }
 
-// Compile returns the validator of a definition. It does not fail for definitions
-// from ParseDefinition. DefaultLimits says what it can cost.
+// Compile returns the validator of a definition. DefaultLimits says what it can cost. The
+// judge is compiled when it is first asked.
 func Compile(def *Definition, rules Rules) (*Validator, error) {
-	title := fmt.Sprintf("%s version %s", def.Name, def.Version)
-	judge, err := newJudge(def, rules)
-	if err != nil {
-		return nil, fmt.Errorf("schema: compile %s: %w", title, err)
-	}
 	return &Validator{
 		def:          def,
 		rules:        rules,
-		judge:        judge,
+		judge:        &judge{def: def, rules: rules},
 		top:          shaper{rules}.object(def.Fields, 0),
 		takesUnknown: acceptsUnknown(def, rules),
-		title:        title,
+		title:        fmt.Sprintf("%s version %s", def.Name, def.Version),
 	}, nil
 }
 
