@@ -32,6 +32,7 @@ type Usage struct {
 	Working    float64 `json:"workingCPU"`    // seconds of CPU from the first message to the last delivery
 	Memory     int64   `json:"memory"`        // resident bytes at the end
 	PerIdle    int64   `json:"memoryPerConnection,omitzero"`
+	PerStream  int64   `json:"memoryPerStream,omitzero"` // resident bytes that the definition of a stream took
 }
 
 // PublishRate returns how many messages were published a second.
@@ -102,6 +103,9 @@ func (m *meter) report() *Report {
 		u := &Usage{Connecting: (connected.server - begin.server).Seconds(), Working: (end.server - connected.server).Seconds(), Memory: end.memory}
 		if len(r.sockets) > 0 {
 			u.PerIdle = max(m.marks[1].memory-m.marks[0].memory, 0) / int64(len(r.sockets))
+		}
+		if begin := m.run.unprepared; begin > 0 {
+			u.PerStream = max(m.marks[0].memory-begin, 0) / int64(r.options.Streams)
 		}
 		report.Server = u
 	}

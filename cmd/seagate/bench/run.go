@@ -28,6 +28,8 @@ type Run struct {
 	matching []int // how many deliveries a message means: by stream, then by key
 	tokens   []client.Credentials
 
+	unprepared int64 // memory of the gateway before streams were made; 0 if it is unknown
+
 	sent        atomic.Int64 // messages that a publisher has taken from Options.Messages
 	published   atomic.Int64
 	refused     atomic.Int64
@@ -69,6 +71,7 @@ func New(target Target, o Options) (*Run, error) {
 // ctx ends, the load ends early and the report is of what was done.
 func (r *Run) Run(ctx context.Context) (*Report, error) {
 	defer r.client.CloseIdleConnections()
+	r.unprepared = process(r.options.PID).memory()
 	made, err := r.prepare(ctx)
 	defer r.remove(made)
 	if err != nil {

@@ -61,6 +61,11 @@ func durable(publishers int) comparison {
 	}
 }
 
+// atRest is a load that defines so many streams, and does nothing.
+func atRest(streams int) string {
+	return fmt.Sprintf("--streams %d --publishers 0 --subscribers 1 --duration 1ms", streams)
+}
+
 func micros(cpu float64, n int64) float64 { return 1e6 * cpu / float64(max(n, 1)) }
 
 var (
@@ -69,6 +74,7 @@ var (
 	perConnection pick = func(r *bench.Report) float64 { return micros(r.Server.Connecting, int64(r.Connections)) }
 	p99           pick = func(r *bench.Report) float64 { return 1e3 * r.Delivery.P99 }
 	p50           pick = func(r *bench.Report) float64 { return 1e3 * r.Delivery.P50 }
+	perStream     pick = func(r *bench.Report) float64 { return float64(r.Server.PerStream) / (1 << 10) }
 	idleKiB       pick = func(r *bench.Report) float64 { return float64(r.Server.PerIdle) / (1 << 10) }
 )
 
@@ -80,13 +86,14 @@ var cases = []comparison{
 	both("4. HTTP publish, in memory, 16 publishers", "µs CPU", "≤ 1.3 × bare", "--publishers 16 --subscribers 0 --http --duration 2s --durability memory", perPublish),
 	both("5. WebSocket publish, pipelined, in memory", "µs CPU", "≤ 8", "--publishers 4 --subscribers 0 --window 256 --duration 2s --durability memory", perPublish),
 	durable(16), durable(64), durable(256),
-	alone("7. 10,000 subscribers, each with a filter of its own", "µs CPU per publish", "≤ 60", "--subscribers 10000 --filters 10000 --rate 100 --duration 2s --durability memory", perPublish),
+	alone("7. 10,000 subscribers, each with a filter of its own", "µs CPU per publish", "≤ 60", "--subscribers 10000 --filters 10000 --rate 1000 --duration 2s --durability memory", perPublish),
 	alone("8. 10,000 subscribers, 100 filters", "µs CPU per publish", "≤ 300", "--subscribers 10000 --filters 100 --rate 50 --duration 2s --durability memory", perPublish),
 	alone("9. group of 8, in memory", "µs CPU per message", "≤ 10", "--subscribers 8 --groups 1 --window 64 --messages 50000 --durability memory", perPublish),
 	alone("9. group of 8, on disk", "µs CPU per message", "≤ 20", "--subscribers 8 --groups 1 --window 64 --messages 50000 --durability disk", perPublish),
 	alone("10. replay", "messages/s", "≥ 1,000,000", "--replay --window 512 --publishers 4 --messages 300000 --duration 30s --durability disk", (*bench.Report).DeliveryRate),
 	both("12. connect, authenticate, subscribe", "µs CPU", "≤ 150", "--publishers 0 --subscribers 3000 --duration 1s", perConnection),
 	both("13. delivery behind a pipelined publisher, in memory", "ms p50", "≤ 3", "--subscribers 1 --window 128 --duration 2s --durability memory", p50),
+	{"14. defined stream at rest, of 10,000", "KiB", "≤ 2", nil, of((*machine).tightGateway, atRest(10000), perStream)},
 }
 
 // A growth is a load that grows, and the exponent with which its cost does: 1 is linear in what

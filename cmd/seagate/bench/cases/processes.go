@@ -47,7 +47,12 @@ func (s *server) stop() {
 }
 
 // gateway starts a gateway with an empty data folder.
-func (m *machine) gateway() (*server, error) {
+func (m *machine) gateway() (*server, error) { return m.gatewayWith() }
+
+// tightGateway is gateway with little garbage, so that its memory is what it needs.
+func (m *machine) tightGateway() (*server, error) { return m.gatewayWith("GOGC=10") }
+
+func (m *machine) gatewayWith(environment ...string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -59,6 +64,7 @@ func (m *machine) gateway() (*server, error) {
 		"SEAGATE_DATA_DIR="+folder, "SEAGATE_ROOT_CLIENT_ID=root", "SEAGATE_ROOT_CLIENT_SECRET="+secret,
 		"SEAGATE_LOG_LEVEL=error", "SEAGATE_SHUTDOWN_DRAIN=0s", "SEAGATE_LIMITS_CHANGES_PER_SECOND=0",
 		"SEAGATE_LIMITS_CONNECTIONS_PER_CLIENT=20000", "SEAGATE_LIMITS_STREAMS_PER_JAIL=20000")
+	cmd.Env = append(cmd.Env, environment...)
 	s := &server{cmd, address}
 	return s, m.start(s)
 }
