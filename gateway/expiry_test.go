@@ -55,3 +55,13 @@ func TestExpiryIsLookedAtAgain(t *testing.T) {
 		l.LogOut()
 	})
 }
+
+// When a job stream was used is not told by the clock of the machine: a step forward of that would end
+// all job streams that nobody reads.
+func TestTheUseOfAJobStreamIsNoTimeOfTheClock(t *testing.T) {
+	var j job
+	j.use(1)
+	if used := time.Duration(j.used.Load()); used <= 0 || used > 24*time.Hour {
+		t.Errorf("used at %v", used)
+	}
+}

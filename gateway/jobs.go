@@ -10,6 +10,7 @@ import (
 
 	"seagate/auth"
 	"seagate/catalog"
+	"seagate/internal/monotonic"
 	"seagate/protocol"
 	"seagate/streams"
 )
@@ -43,7 +44,7 @@ type jobEntry struct {
 
 type job struct {
 	topic *streams.Topic
-	used  atomic.Int64  // when it was last used or read, as far as is known, in Unix nanoseconds
+	used  atomic.Int64  // when it was last used or read, as far as is known, in terms of monotonic.Now
 	next  atomic.Uint64 // the number of the next message at that time
 }
 
@@ -67,7 +68,7 @@ func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 	case s.Schema() != nil:
 		return nil
 	case s.IsTransient():
-		g.jobs.touch(id, time.Now())
+		g.jobs.touch(id)
 		return nil
 	case s != nil && s.IsOpen():
 		return nil
@@ -145,7 +146,7 @@ func (t *jobs) settle(c *catalog.Catalog, id streams.ID, reserved int) (made boo
 	case ok && topic.IsTransient():
 		if made = e.job == nil || e.job.topic != topic; made {
 			e.job = &job{topic: topic}
-			e.job.use(time.Now(), 1)
+			e.job.use(1)
 		}
 	case e.making > 0:
 		e.job = nil
@@ -158,12 +159,12 @@ func (t *jobs) settle(c *catalog.Catalog, id streams.ID, reserved int) (made boo
 	return made
 }
 
-func (t *jobs) touch(id streams.ID, now time.Time) {
+func (t *jobs) touch(id streams.ID) {
 	sh := t.shard(id.Space)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if e := sh.jails[id.Space][id.Name]; e != nil && e.job != nil {
-		e.job.used.Store(now.UnixNano())
+		e.job.used.Store(int64(monotonic.Now()))
 	}
 }
 
@@ -197,19 +198,19 @@ func (t *jobs) count() (n int) {
 	return n
 }
 
-func (j *job) use(now time.Time, next uint64) {
-	j.used.Store(now.UnixNano())
+func (j *job) use(next uint64) {
+	j.used.Store(int64(monotonic.Now()))
 	j.next.Store(next)
 }
 
 // idle reports whether nobody wants the job stream, and nobody has used it for the timeout.
 // It notes the use that info shows.
-func (j *job) idle(info streams.Info, now time.Time, timeout time.Duration) bool {
+func (j *job) idle(info streams.Info, timeout time.Duration) bool {
 	wanted := info.Readers > 0 || info.Providers > 0 || info.Interest.Groups > 0
 	if wanted || info.Next != j.next.Load() {
-		j.use(now, info.Next)
+		j.use(info.Next)
 	}
-	return now.Sub(time.Unix(0, j.used.Load())) >= timeout
+	return monotonic.Now()-time.Duration(j.used.Load()) >= timeout
 }
 
 // JobStreams returns how many job streams there are.
@@ -219,7 +220,7 @@ func (g *Gateway) JobStreams() int { return g.jobs.count() }
 // JobPolicy.IdleTimeout. The transport that makes them calls it again and again.
 func (g *Gateway) EndIdleJobs(ctx context.Context) {
 	for _, j := range g.jobs.all() {
-		idle := func(info streams.Info) bool { return j.idle(info, time.Now(), g.jobs.policy.IdleTimeout) }
+		idle := func(info streams.Info) bool { return j.idle(info, g.jobs.policy.IdleTimeout) }
 		if !idle(j.topic.Info()) {
 			continue
 		}

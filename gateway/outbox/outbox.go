@@ -58,7 +58,7 @@ type Outbox struct {
 
 	ending atomic.Bool  // End was called; set with mu held
 	busy   atomic.Bool  // see SetBusy
-	heard  atomic.Int64 // see Heard; Unix nanoseconds
+	heard  atomic.Int64 // see Heard; in terms of monotonic.Now, 0 for never
 }
 
 // New returns the outbox of a connection, which nobody else may write to.

@@ -307,3 +307,13 @@ func TestBytesOfABurstAreHeldUntilItEnds(t *testing.T) {
 		t.Errorf("%d bytes are held after the burst", a.held)
 	}
 }
+
+// When the peer was heard is not told by the clock of the machine: after a step back of that, the peer
+// would have been heard in the future, and not be dropped for so long.
+func TestWhenThePeerWasHeardIsNoTimeOfTheClock(t *testing.T) {
+	var o Outbox
+	o.Heard()
+	if heard := time.Duration(o.heard.Load()); heard <= 0 || heard > 24*time.Hour {
+		t.Errorf("heard at %v", heard)
+	}
+}

@@ -1,6 +1,10 @@
 package outbox
 
-import "time"
+import (
+	"time"
+
+	"seagate/internal/monotonic"
+)
 
 // confirmLocked counts frames whose arrival a probe confirms, and sends one if
 // none is under way. The answer to that one sends the next.
@@ -52,12 +56,13 @@ func (o *Outbox) KeepAlive(patience time.Duration) bool {
 		o.probeLocked()
 		return true
 	default:
-		return time.Since(o.probed) <= patience || time.Since(time.Unix(0, o.heard.Load())) <= patience
+		heard := time.Duration(o.heard.Load())
+		return time.Since(o.probed) <= patience || heard != 0 && monotonic.Now()-heard <= patience
 	}
 }
 
 // Heard notes that bytes came from the peer, or that it made room for more.
-func (o *Outbox) Heard() { o.heard.Store(time.Now().UnixNano()) }
+func (o *Outbox) Heard() { o.heard.Store(int64(monotonic.Now())) }
 
 // SetBusy says whether the connection's reader works on a request, which may
 // take as long as the disk does, and so hears no answer to a probe.
