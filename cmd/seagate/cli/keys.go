@@ -67,8 +67,9 @@ func clientsKeyCommand() *cobra.Command {
 	cmd.Long = `Set the public keys that verify the tokens of a client: an RSA key in PEM, the keys of
 a JWK set, or the JWK set at a URL, which the gateway fetches again and again. Of a
 private key the public half is sent, with a proof that you have the private half: it
-keeps other jails from registering the key for a client of the same id. Other keys that the client has end, at once or after --keep-old. With --kid
-the key is added beside them, for tokens whose header has this kid.`
+keeps other jails from registering the key for a client of the same id. Other keys of
+the client end, at once or after --keep-old. With --kid the key is added beside them, for
+tokens whose header has this kid.`
 	cmd.Example = `  openssl genrsa -out sensors.key 2048
   seagate clients key sensors sensors.key
   seagate clients key sensors new.key --kid 2026-12
