@@ -55,7 +55,7 @@ func TestHealth(t *testing.T) {
 	}
 	g.stopped()
 	for environment, want := range map[string]string{
-		admin:                              "no gateway answers at the admin listener",
+		admin:                              "no gateway answers at its admin listener",
 		"SEAGATE_ADMIN_LISTEN=":            "set admin_listen",
 		"SEAGATE_ADMIN_LISTEN=127.0.0.1:0": "port 0",
 		"SEAGATE_ADMIN_LISTEN=no address":  "admin_listen must be HOST:PORT",
