@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"seagate/auth"
 	"seagate/auth/jwks"
 	"seagate/catalog"
+	"seagate/internal/processors"
 	"seagate/internal/rationed"
 	"seagate/internal/recentlog"
 	"seagate/internal/tracing"
@@ -156,7 +156,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		unfinished: newUnfinished(&settings),
 		rationed:   rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
-	g.large.Places = runtime.GOMAXPROCS(0) - 1
+	g.large.Places = processors.Count - 1
 	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
 	g.rates.burst, g.changes.burst = 1, changeBurst
 	g.changes.set(settings.ChangesPerSecond)

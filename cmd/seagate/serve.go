@@ -17,6 +17,7 @@ import (
 	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/terminal"
 	"seagate/internal/collector"
+	"seagate/internal/processors"
 	"seagate/internal/recentlog"
 	"seagate/internal/systemd"
 )
@@ -49,6 +50,7 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 	if err != nil {
 		return err
 	}
+	processors.Spare()
 	limitMemory(log.Logger)
 	a, err := app.New(ctx, c, log.Logger, version, sockets...)
 	if err != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"net/http"
-	"runtime"
 	"time"
 
 	"seagate/auth"
@@ -17,6 +16,7 @@ import (
 	"seagate/groups"
 	"seagate/internal/forwarded"
 	"seagate/internal/origin"
+	"seagate/internal/processors"
 	"seagate/internal/quota"
 	"seagate/schema"
 	"seagate/storage"
@@ -91,7 +91,7 @@ func quotaDefaults(c *config.Config) (l quota.Limits) {
 
 func networkOptions(c *config.Config) streams.Options {
 	return streams.Options{
-		Workers:           runtime.GOMAXPROCS(0),
+		Workers:           processors.Count,
 		RetentionInterval: config.RetentionInterval,
 		TailMessages:      c.Streams.TailMessages,
 		TailBytes:         int(c.Streams.TailBytes),
