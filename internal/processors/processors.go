@@ -2,10 +2,10 @@
 // wait for the network a way past those that compute.
 //
 // The Go scheduler looks for what the network has brought when a processor has nothing
-// else to run, and otherwise every 10 ms. While some computation keeps all of them busy,
-// each step of a small request waits that long, however little of the machine it needs.
-// With twice as many goroutines running at a time as there are processors, and as many as
-// there are processors that compute at length, the operating system decides who goes
+// else to run, and otherwise every 10 ms. While computations keep all of its processors
+// busy, each step of a small request waits that long, however little of the machine it
+// needs. If a few more goroutines may run at a time than there are processors, and no more
+// than there are processors compute at length, the operating system decides who goes
 // first, and prefers who has waited.
 package processors
 
@@ -18,11 +18,15 @@ import (
 // or as GOMAXPROCS in the environment says. It does not change.
 var Count = runtime.GOMAXPROCS(0)
 
-// Spare lets twice as many goroutines run at a time as there are processors. Whoever
-// computes at length must not use more than Count of them. It does nothing if GOMAXPROCS
-// is in the environment: then the operator has chosen.
+// spare bounds how many more goroutines run at a time. It is small, because the garbage
+// collector takes a quarter of all that may run.
+const spare = 4
+
+// Spare lets more goroutines run at a time than there are processors. Whoever computes at
+// length must not use more than Count of them. It does nothing if GOMAXPROCS is in the
+// environment: then the operator has chosen.
 func Spare() {
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * Count)
+		runtime.GOMAXPROCS(Count + min(2*Count, spare))
 	}
 }
