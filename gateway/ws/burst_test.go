@@ -203,6 +203,37 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
+// What a checked publish over a connection allocates is bounded, from its frame to the answer.
+func TestPublishAllocations(t *testing.T) {
+	const atOnce, runs = 16, 100
+	b := newBench(t, setup{})
+	c := b.login()
+	var turns [][]byte
+	for id := 2; len(turns) <= runs; {
+		var frames []byte
+		for range atOnce {
+			frames = append(frames, wstest.Frame(true, wstest.Text, fmt.Appendf(nil,
+				`{"id":%d,"action":"publish","streamName":"boiler","payload":{"n":%[1]d}}`, id))...)
+			id++
+		}
+		turns = append(turns, frames)
+	}
+	n := testing.AllocsPerRun(runs, func() {
+		if err := c.Write(turns[0]); err != nil {
+			t.Fatal(err)
+		}
+		turns = turns[1:]
+		for range atOnce {
+			if _, _, err := c.ReadFrame(); err != nil { // which allocates the answer
+				t.Fatal(err)
+			}
+		}
+	})
+	if n > 20*atOnce { // 16 were measured, with the client's and without the race detector's
+		t.Errorf("%d publishes take %v allocations", atOnce, n)
+	}
+}
+
 // nextWith returns the next message that has the text in it.
 func nextWith(c *wstest.Conn, text string) (string, *wstest.CloseError) {
 	for {
