@@ -25,25 +25,25 @@ describe("groups over a renewal", { concurrency: true }, () => {
       await sub.ready;
       const answers = [];
       const timer = setInterval(() => answers.push(publisher.publish(stream, { n: answers.length + 1 })), 2);
-      const handled = [];
-      const again = [];
+      const handled = new Map(); // number to how often each delivery had come before
       const working = (async () => {
         for await (const m of sub) {
           await new Promise((resolve) => setTimeout(resolve, 1)); // the work
-          if (handled.includes(m.payload.n)) again.push(m.redelivered);
-          else handled.push(m.payload.n);
+          handled.set(m.payload.n, [...(handled.get(m.payload.n) ?? []), m.redelivered ?? 0]);
           await m.ack?.().catch((error) => assert.match(error.code, /^(subscription_not_found|connection_lost)$/));
         }
       })();
       await eventually("renewals", () => renewed >= renewals);
       clearInterval(timer);
       await Promise.all(answers);
-      await eventually("the last message", () => handled.length >= answers.length);
+      await eventually("the last message", () => handled.size >= answers.length);
       await sub.close();
       await working;
-      t.diagnostic(`${answers.length} published, ${handled.length} handled, ${again.length} again, over ${renewed} renewals`);
-      assert.deepEqual(handled.sort((a, b) => a - b), answers.map((_, i) => i + 1));
-      assert.ok(again.every((times) => times > 0), `they came ${again} times before`);
+      const again = [...handled.values()].filter((times) => times.length > 1);
+      t.diagnostic(`${answers.length} published, ${handled.size} handled, ${again.length} again, over ${renewed} renewals`);
+      assert.deepEqual([...handled.keys()].sort((a, b) => a - b), answers.map((_, i) => i + 1));
+      // The new connection may be read before the rest of the old one.
+      assert.ok(again.every((times) => times.filter((n) => n === 0).length <= 1), `they came ${JSON.stringify(again)} times before`);
     });
   }
 });
