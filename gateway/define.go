@@ -14,7 +14,7 @@ import (
 // Define makes or replaces a stream's schema, durably. The outcome's
 // definition is the one in force afterwards.
 func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, definition []byte) (outcome schema.Outcome, err error) {
-	err = inTurn(&g.defining, "define", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+	err = g.compiling(ctx, "define", p, definition, func() error {
 		def, err := g.readDefinition(p, stream, definition)
 		if err != nil {
 			return err
@@ -66,7 +66,7 @@ func (g *Gateway) define(ctx context.Context, p *auth.Principal, of definitionOf
 // PlanDefine says what Define would do, and changes nothing. It counts as a change, since it is as
 // much work.
 func (g *Gateway) PlanDefine(ctx context.Context, p *auth.Principal, stream string, definition []byte) (outcome schema.Outcome, err error) {
-	err = inTurn(&g.defining, "define", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+	err = g.compiling(ctx, "define", p, definition, func() error {
 		def, err := g.readDefinition(p, stream, definition)
 		if err == nil {
 			err = g.spendChange(p)

@@ -38,6 +38,11 @@ func (g *Gateway) computing(ctx context.Context, doing string, p *auth.Principal
 	return inTurn(&g.large, doing, ctx.Done(), p, true, do)
 }
 
+// compiling calls do, which compiles a definition, and may write it.
+func (g *Gateway) compiling(ctx context.Context, doing string, p *auth.Principal, definition []byte, do func() error) error {
+	return inTurn(&g.defining, doing, ctx.Done(), p, len(definition) >= largeBytes, do)
+}
+
 func isLarge(payloads []jsontext.Value) bool {
 	if len(payloads) >= largeBatch {
 		return true

@@ -85,7 +85,7 @@ const (
 func (g *Gateway) TrySchema(ctx context.Context, p *auth.Principal, stream string, definition []byte, last int) (SchemaTrial, error) {
 	var t SchemaTrial
 	var candidate *schema.Schema
-	err := inTurn(&g.defining, "define", ctx.Done(), p, len(definition) >= largeBytes, func() (err error) {
+	err := g.compiling(ctx, "define", p, definition, func() (err error) {
 		candidate, err = g.candidate(p, stream, definition, &t)
 		return err
 	})

@@ -29,7 +29,7 @@ func serviceID(p *auth.Principal, service string) streams.ID {
 // definition is the one in force afterwards. Calls that are under way keep the one that
 // they began with.
 func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (outcome schema.Outcome, err error) {
-	err = inTurn(&g.defining, "define the service", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+	err = g.compiling(ctx, "define the service", p, definition, func() error {
 		def, err := g.readService(p, service, definition)
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 // PlanDefineService says what DefineService would do, and changes nothing. It counts as a change, since
 // it is as much work.
 func (g *Gateway) PlanDefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (outcome schema.Outcome, err error) {
-	err = inTurn(&g.defining, "define the service", ctx.Done(), p, len(definition) >= largeBytes, func() error {
+	err = g.compiling(ctx, "define the service", p, definition, func() error {
 		def, err := g.readService(p, service, definition)
 		if err == nil {
 			err = g.spendChange(p)

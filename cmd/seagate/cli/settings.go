@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -169,7 +168,7 @@ func settingsToRead(applied client.AppliedSettings) iter.Seq2[[]string, error] {
 			case row[1] == "0" || row[1] == "0s":
 				row[1] = "no bound"
 			case row[0] == "retention-age" && holds.Age != nil:
-				row[1] = wholeTime(*holds.Age)
+				row[1] = config.ShowDuration(*holds.Age)
 			case row[0] == "retention-bytes" && holds.Bytes != nil:
 				row[1] = Bytes(*holds.Bytes)
 			}
@@ -178,18 +177,6 @@ func settingsToRead(applied client.AppliedSettings) iter.Seq2[[]string, error] {
 			}
 		}
 	}
-}
-
-// wholeTime writes a duration as the flags read it, without the units that are 0: 168h, 1h30m.
-func wholeTime(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 func settingRow[T any](name string, holds, set *T) []string {

@@ -29,7 +29,7 @@ type unit[T any] struct {
 var (
 	counts    = unit[int]{"a whole number", false, strconv.Atoi, strconv.Itoa}
 	sizes     = unit[Size]{`a size such as 65536, "64KiB" or "1MiB"`, true, ParseSize, Size.String}
-	durations = unit[time.Duration]{`a duration such as "500ms", "20s" or "1m30s"`, true, readDuration, showDuration}
+	durations = unit[time.Duration]{`a duration such as "500ms", "20s" or "1m30s"`, true, readDuration, ShowDuration}
 )
 
 func count(key string, at *int, fallback, least, most int, doc string) setting {
@@ -105,8 +105,9 @@ func (n unitless) Error() string {
 	return fmt.Sprintf(`has no unit: write "%ds" if %d seconds are meant`, n, n)
 }
 
-// showDuration leaves out the zeros that time.Duration prints: 1m, not 1m0s.
-func showDuration(d time.Duration) string {
+// ShowDuration writes a duration as the settings read it, without the zeros that
+// time.Duration prints: 1m, not 1m0s.
+func ShowDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
