@@ -1,21 +1,15 @@
 package main_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"seagate/client"
-	"seagate/streams/streamstest"
 )
 
 func (g *gateway) dialed(as credentials) *client.Conn {
@@ -30,126 +24,6 @@ func (g *gateway) dialed(as credentials) *client.Conn {
 	}
 	g.t.Cleanup(func() { conn.Close(); c.CloseIdleConnections() })
 	return conn
-}
-
-// The header and the join under fire, over WebSocket: 50 listeners join and leave a
-// stream while it gets 15,000 messages (with the race detector 3,000), of which each 50th
-// brings a new header. They are sent at 5,000 a second, or as fast as the gateway takes them if that is slower: the
-// log has the rate.
-func TestTheHeaderAndTheJoinOverWebSocket(t *testing.T) {
-	g := start(t, "SEAGATE_STREAMS_UNDEFINED=accept")
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	marked := 15_000
-	if raceDetector {
-		marked = 3_000
-	}
-	first, enough := make(chan struct{}), make(chan struct{})
-	producer := g.dialed(root)
-	var producing sync.WaitGroup
-	producing.Go(func() { sendMarked(ctx, t, producer, marked/perTurn, first, enough) })
-	<-first
-	var conns []*client.Conn
-	for range 10 {
-		conns = append(conns, g.dialed(root))
-	}
-	var joins, seen atomic.Int64
-	var listeners sync.WaitGroup
-	begun := time.Now()
-	for i := range 50 {
-		listeners.Go(func() {
-			for over := false; !over && !t.Failed(); {
-				n, err := followMarked(ctx, conns[i%len(conns)], 1+i*i%200)
-				if err != nil {
-					t.Error(err)
-				}
-				joins.Add(1)
-				seen.Add(int64(n))
-				select {
-				case <-enough:
-					over = true
-				default:
-				}
-			}
-		})
-	}
-	<-enough
-	took := time.Since(begun)
-	listeners.Wait()
-	stop()
-	producing.Wait()
-	t.Logf("%d messages in %v, %.0f a second; %d joins, which saw %d messages", marked, took, float64(marked)/took.Seconds(), joins.Load(), seen.Load())
-	if n := g.lastSeq(root, "job"); n < int64(marked) || joins.Load() < 50 {
-		t.Errorf("%d messages, %d joins", n, joins.Load())
-	}
-}
-
-// perTurn is how many messages sendMarked sends in a turn.
-const perTurn = 50
-
-// sendMarked sends 50 messages for every 10 ms that pass, the first of them with a
-// header, until ctx ends. It closes first when those of the first turn are accepted, and
-// enough when those of so many turns are, or with an error.
-func sendMarked(ctx context.Context, t *testing.T, conn *client.Conn, turns int, first, enough chan struct{}) {
-	var marker streamstest.Marker
-	begun := time.Now()
-	for turn := 1; ; turn++ {
-		err := sendTurn(ctx, conn, &marker, turn == 1 || turn == turns)
-		if err != nil && ctx.Err() == nil {
-			t.Error(err)
-		}
-		if turn == 1 {
-			close(first)
-		}
-		if turn == turns || err != nil && turn < turns {
-			close(enough)
-		}
-		if err != nil {
-			return
-		}
-		select {
-		case <-time.After(time.Until(begun.Add(time.Duration(turn) * 10 * time.Millisecond))):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// sendTurn sends a message with a header and the messages behind it, and waits for the
-// answer to the last one if settle is set.
-func sendTurn(ctx context.Context, conn *client.Conn, marker *streamstest.Marker, settle bool) error {
-	payload, header := marker.NextWithHeader()
-	receipt, err := conn.SendWithHeader(ctx, "job", jsontext.Value(payload), jsontext.Value(header))
-	for range perTurn - 1 {
-		if err == nil {
-			receipt, err = conn.Send(ctx, "job", jsontext.Value(marker.Next()))
-		}
-	}
-	if err == nil && settle {
-		_, err = receipt.Wait(ctx)
-	}
-	return err
-}
-
-// followMarked subscribes, checks the header and some messages, and unsubscribes.
-func followMarked(ctx context.Context, conn *client.Conn, messages int) (seen int, err error) {
-	sub, err := conn.Subscribe(ctx, "job", client.SubscribeOptions{Meta: true})
-	if err != nil {
-		return 0, err
-	}
-	var c streamstest.JoinChecker
-	for c.Seen() < messages && err == nil {
-		var m client.Message
-		if m, err = sub.Next(ctx); err != nil {
-			break
-		}
-		if m.Header {
-			err = c.Header(m.Payload)
-		} else {
-			err = c.Message(m.Payload)
-		}
-	}
-	return c.Seen(), errors.Join(err, sub.Unsubscribe(ctx))
 }
 
 // A restart keeps the hold of an administrator, groups and the header that came with

@@ -1,8 +1,9 @@
 package streamstest
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
+	"strconv"
 )
 
 // A Marked is a message, or a header, that says where in its stream it belongs.
@@ -10,9 +11,9 @@ import (
 // that were sent up to the message, and Opens says that it came with the last
 // of them. A header has the Header of its message, and nothing else.
 type Marked struct {
-	Number int  `json:"number"`
-	Header int  `json:"header"`
-	Opens  bool `json:"opens"`
+	Number int
+	Header int
+	Opens  bool
 }
 
 // A Marker makes marked messages and headers, in the order of the calls.
@@ -22,21 +23,43 @@ type Marker struct{ last Marked }
 func (m *Marker) Next() (payload []byte) {
 	m.last.Number++
 	m.last.Opens = false
-	return m.encode(m.last)
+	return m.last.append(nil)
 }
 
 // NextWithHeader returns the next message and the header that comes with it.
 func (m *Marker) NextWithHeader() (payload, header []byte) {
 	m.last = Marked{Number: m.last.Number + 1, Header: m.last.Header + 1, Opens: true}
-	return m.encode(m.last), m.encode(Marked{Header: m.last.Header})
+	return m.last.append(nil), Marked{Header: m.last.Header}.append(nil)
 }
 
-func (m *Marker) encode(v Marked) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
+// parse reads what append has made, byte for byte. It is cheap, since listeners would
+// otherwise be what a test under load measures.
+func parse(text []byte) (m Marked, err error) {
+	rest := text
+	number := func(name string) (n int) {
+		digits := 0
+		rest, _ = bytes.CutPrefix(rest, []byte(name))
+		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+			n = 10*n + int(rest[digits]-'0')
+			digits++
+		}
+		rest = rest[digits:]
+		return n
 	}
-	return b
+	m.Number = number(`{"number":`)
+	m.Header = number(`,"header":`)
+	m.Opens = bytes.Equal(rest, []byte(`,"opens":true}`))
+	var again [64]byte
+	if !bytes.Equal(text, m.append(again[:0])) {
+		return Marked{}, fmt.Errorf("%s is no marked message", text)
+	}
+	return m, nil
+}
+
+func (m Marked) append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"number":`...), int64(m.Number), 10)
+	b = strconv.AppendInt(append(b, `,"header":`...), int64(m.Header), 10)
+	return append(strconv.AppendBool(append(b, `,"opens":`...), m.Opens), '}')
 }
 
 // A JoinChecker checks what one listener is sent that joined a stream of marked
@@ -55,15 +78,16 @@ func (c *JoinChecker) Header(header []byte) error {
 	if c.header != nil {
 		return fmt.Errorf("a second header %s came", header)
 	}
-	c.header = &Marked{}
-	return json.Unmarshal(header, c.header)
+	m, err := parse(header)
+	c.header = &m
+	return err
 }
 
 // Message takes the next message.
 func (c *JoinChecker) Message(payload []byte) error {
-	var m Marked
-	if err := json.Unmarshal(payload, &m); err != nil {
-		return fmt.Errorf("message %s: %w", payload, err)
+	m, err := parse(payload)
+	if err != nil {
+		return err
 	}
 	if c.header == nil {
 		return fmt.Errorf("message %s came without a header before it", payload)
