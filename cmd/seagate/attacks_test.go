@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +33,12 @@ var attacks = []attack{
 	{"many subscriptions from the earliest", manySubscriptions},
 	{"subscribers that do not read", deafSubscribers},
 	{"origins and ids for the log", longLogLines},
+	{"heavy filters", heavyFilters},
+	{"nacks of bearers", bearersThatNack},
+	{"messages that do not end", endlessMessages},
+	{"management calls", managementCalls},
+	{"rotations", rotations},
+	{"invalid messages for large definitions", invalidMessages},
 }
 
 const plainDefinition = `{"version":1,"fields":[],"unknownFields":"accept"}`
@@ -45,12 +53,17 @@ func fillTheDisk(ctx context.Context, a *attacker) {
 	}
 }
 
-func endlessDefinitions(ctx context.Context, a *attacker) {
-	var fields []string
-	for i := range 900 {
-		fields = append(fields, fmt.Sprintf(`{"name":"%s%d","type":"string","optional":true}`, strings.Repeat("n", 200), i))
+// largeDefinition has fields with long names.
+func largeDefinition(fields int, optional bool) string {
+	list := make([]string, fields)
+	for i := range list {
+		list[i] = fmt.Sprintf(`{"name":"%s%d","type":"string","optional":%t}`, strings.Repeat("n", 200), i, optional)
 	}
-	body := `{"version":1,"fields":[` + strings.Join(fields, ",") + `]}`
+	return `{"version":1,"fields":[` + strings.Join(list, ",") + `]}`
+}
+
+func endlessDefinitions(ctx context.Context, a *attacker) {
+	body := largeDefinition(900, true)
 	for i := 0; ctx.Err() == nil; i++ {
 		a.call(ctx, a.as, "POST", fmt.Sprintf("/streams/d%d/define", i), body)
 		a.call(ctx, a.as, "GET", fmt.Sprintf("/streams/d%d/schemas", i), "")
@@ -69,22 +82,14 @@ func fillTheMemory(ctx context.Context, a *attacker) {
 
 // idleStrangers hold as many connections as they get, and say nothing.
 func idleStrangers(ctx context.Context, a *attacker) {
-	const most = 300 // the attackers have a limit of open files too
-	var open []net.Conn
-	defer func() {
-		for _, c := range open {
-			c.Close()
-		}
-	}()
+	open := held{most: 300} // the attackers have a limit of open files too
+	defer open.close()
 	for ctx.Err() == nil {
 		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", a.listen)
 		if err != nil {
 			continue
 		}
-		if open = append(open, c); len(open) > most {
-			open[0].Close()
-			open = open[1:]
-		}
+		open.add(c)
 	}
 }
 
@@ -100,20 +105,11 @@ func restlessClients(ctx context.Context, a *attacker) {
 	a.call(ctx, a.as, "POST", "/streams/race/define", plainDefinition)
 	for i := 0; ctx.Err() == nil; i++ {
 		id := fmt.Sprintf("%s-%d", a.as.id, i%10)
-		r, err := requestTo(a.listen, a.as, "POST", "/client", fmt.Sprintf(`{"clientId":%q,"description":""}`, id))
-		if err != nil {
-			panic(err)
-		}
-		response, err := a.http.Do(r.WithContext(ctx))
-		if err != nil {
-			continue
-		}
-		body, _ := io.ReadAll(response.Body)
-		response.Body.Close()
+		as := a.newClient(ctx, id)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			a.socket(ctx, credentials{id, member(string(body), "secret")}, `{"id":2,"action":"subscribe","payload":"race","groupId":"`+groupID+`"}`)
+			a.socket(ctx, as, `{"id":2,"action":"subscribe","payload":"race","groupId":"`+groupID+`"}`)
 		}()
 		a.call(ctx, a.as, "POST", "/streams/race/publish", `{"payload":{}}`)
 		a.call(ctx, a.as, "DELETE", "/client/"+id, "")
@@ -130,11 +126,7 @@ func messageIDs(ctx context.Context, a *attacker) {
 
 // largeBatch is 10,000 messages in some bytes, each of which lacks 1,000 fields.
 func largeBatch(ctx context.Context, a *attacker) {
-	var fields []string
-	for i := range 1000 {
-		fields = append(fields, fmt.Sprintf(`{"name":"%s%d","type":"string"}`, strings.Repeat("n", 200), i))
-	}
-	a.call(ctx, a.as, "POST", "/streams/wide/define", `{"version":1,"fields":[`+strings.Join(fields, ",")+`]}`)
+	a.call(ctx, a.as, "POST", "/streams/wide/define", largeDefinition(1000, false))
 	var body bytes.Buffer
 	w := gzip.NewWriter(&body)
 	io.WriteString(w, "["+strings.Repeat("{},", 9_999)+"{}]")
@@ -146,13 +138,9 @@ func largeBatch(ctx context.Context, a *attacker) {
 
 // endlessFirstMessages are strangers that begin to authenticate.
 func endlessFirstMessages(ctx context.Context, a *attacker) {
-	frame := append([]byte{0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 1, 2, 3, 4}, make([]byte, 60_000)...)
-	var open []net.Conn
-	defer func() {
-		for _, c := range open {
-			c.Close()
-		}
-	}()
+	frame := append([]byte{0x81, 0xFE, 0xFF, 0xFF, 1, 2, 3, 4}, make([]byte, 60_000)...)
+	open := held{most: 200}
+	defer open.close()
 	for ctx.Err() == nil {
 		c := a.handshake(ctx)
 		if c == nil {
@@ -160,10 +148,7 @@ func endlessFirstMessages(ctx context.Context, a *attacker) {
 		}
 		c.SetWriteDeadline(time.Now().Add(time.Second))
 		c.Write(frame)
-		if open = append(open, c); len(open) > 200 {
-			open[0].Close()
-			open = open[1:]
-		}
+		open.add(c)
 	}
 }
 
@@ -183,19 +168,12 @@ func manySubscriptions(ctx context.Context, a *attacker) {
 
 func deafSubscribers(ctx context.Context, a *attacker) {
 	a.call(ctx, a.as, "POST", "/streams/deaf/define", plainDefinition)
-	var open []net.Conn
-	defer func() {
-		for _, c := range open {
-			c.Close()
-		}
-	}()
+	open := held{most: 100}
+	defer open.close()
 	for ctx.Err() == nil {
 		if c := a.logIn(ctx, a.as); c != nil {
 			writeText(c, `{"id":2,"action":"subscribe","payload":"deaf","from":"earliest"}`)
-			if open = append(open, c); len(open) > 100 {
-				open[0].Close()
-				open = open[1:]
-			}
+			open.add(c)
 		}
 		a.call(ctx, a.as, "POST", "/streams/deaf/publish", `{"payload":{"s":"`+strings.Repeat("x", 100_000)+`"}}`)
 	}
@@ -209,56 +187,135 @@ func longLogLines(ctx context.Context, a *attacker) {
 	}
 }
 
-// handshake opens a WebSocket, or returns nil.
-func (a *attacker) handshake(ctx context.Context) net.Conn {
-	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", a.listen)
-	if err != nil {
-		return nil
-	}
-	c.SetDeadline(time.Now().Add(5 * time.Second))
-	fmt.Fprintf(c, "GET /api/v1/streams HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", a.listen)
-	answer := make([]byte, 1024)
-	if n, err := c.Read(answer); err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 101")) {
-		c.Close()
-		return nil
-	}
-	return c
-}
-
-// writeText writes a frame with a text of less than 64 KiB.
-func writeText(c net.Conn, text string) {
-	frame := []byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}
-	if len(text) > 125 {
-		frame = []byte{0x81, 0xFE, byte(len(text) >> 8), byte(len(text)), 0, 0, 0, 0}
-	}
-	c.SetWriteDeadline(time.Now().Add(5 * time.Second))
-	c.Write(append(frame, text...))
-}
-
-// logIn opens a WebSocket and authenticates, or returns nil.
-func (a *attacker) logIn(ctx context.Context, as credentials) net.Conn {
-	c := a.handshake(ctx)
-	if c != nil {
-		writeText(c, fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":%q,"clientSecret":%q}}`, as.id, as.secret))
-	}
-	return c
-}
-
-// socket logs in, sends requests, reads for a moment, and goes without a word.
-func (a *attacker) socket(ctx context.Context, as credentials, requests ...string) {
-	c := a.logIn(ctx, as)
-	if c == nil {
-		return
-	}
-	defer c.Close()
-	for _, r := range requests {
-		writeText(c, r)
-	}
-	for end := time.Now().Add(300 * time.Millisecond); ctx.Err() == nil && time.Now().Before(end); {
-		c.SetReadDeadline(end)
-		if n, err := io.CopyN(io.Discard, c, 1<<20); n == 0 || err != nil {
-			return
+// heavyFilters are those of 40 bearers. Each of them compares all of each message, many times.
+func heavyFilters(ctx context.Context, a *attacker) {
+	a.call(ctx, a.as, "POST", "/streams/filtered/define", plainDefinition)
+	as := a.newSigner(ctx, a.as.id+"-filters")
+	list := "[" + strings.Repeat("1,", 200_000) + "1]"
+	body := `{"payload":{"s":` + list + `,"t":` + list + `}}`
+	open := held{most: 40}
+	defer open.close()
+	for i := 0; ctx.Err() == nil; i++ {
+		same := `{"t":"eq","e":[{"t":"path","e":"s"},{"t":"path","e":"t"}]}`
+		filter := fmt.Sprintf(`{"t":"and","e":[%s{"t":"number","e":%d}]}`, strings.Repeat(same+",", 7<<10/len(same)), i%40+1)
+		if c := a.logInWith(ctx, as, `"mustFanout":true,"filter":`+filter); c != nil {
+			writeText(c, `{"id":2,"action":"subscribe","payload":"filtered"}`)
+			open.add(c)
 		}
+		a.call(ctx, a.as, "POST", "/streams/filtered/publish", body)
+	}
+}
+
+// bearersThatNack make dead letters out of one message after the other, in groups that are new.
+func bearersThatNack(ctx context.Context, a *attacker) {
+	a.call(ctx, a.as, "POST", "/streams/nacked/define", plainDefinition)
+	as := a.newSigner(ctx, a.as.id+"-nacks")
+	for i := 0; ctx.Err() == nil; i++ {
+		c := a.logInWith(ctx, as, `"groups":true`)
+		if c == nil {
+			continue
+		}
+		writeText(c, fmt.Sprintf(`{"id":2,"action":"subscribe","payload":"nacked","ack":"explicit","from":"earliest","groupId":"6ba7b810-9dad-11d1-80b4-%012x"}`, i))
+		a.call(ctx, a.as, "POST", "/streams/nacked/publish", `[`+strings.Repeat(`{"payload":{}},`, 9)+`{"payload":{}}]`)
+		for n := range 5 {
+			for seq := range 20 {
+				writeText(c, fmt.Sprintf(`{"id":%d,"action":"nack","payload":{"subscription":2,"seq":%d,"reason":"%s"}}`,
+					20*n+seq+3, seq+1, strings.Repeat("r", 1000)))
+			}
+			drain(ctx, c, 20*time.Millisecond) // they come again meanwhile
+		}
+		c.Close()
+	}
+}
+
+// endlessMessages are those of connections that have authenticated.
+func endlessMessages(ctx context.Context, a *attacker) {
+	frame := append([]byte{0x81, 0xFF, 0, 0, 0, 0, 0, 0x0F, 0xFF, 0xFF, 1, 2, 3, 4}, make([]byte, 1_000_000)...)
+	open := held{most: 100}
+	defer open.close()
+	for ctx.Err() == nil {
+		if c := a.logIn(ctx, a.as); c != nil {
+			c.SetWriteDeadline(time.Now().Add(time.Second))
+			c.Write(frame)
+			open.add(c)
+		}
+	}
+}
+
+// managementCalls are changes, dry runs, and lists.
+func managementCalls(ctx context.Context, a *attacker) {
+	definition := strings.Replace(largeDefinition(200, true), `"version":1`, `"version":2`, 1)
+	a.call(ctx, a.as, "POST", "/streams/managed/define", plainDefinition)
+	var begun atomic.Int64
+	manage := func() {
+		i := begun.Add(1)
+		id := fmt.Sprintf("%s-managed-%d", a.as.id, i%50)
+		for _, call := range [][3]string{
+			{"POST", "/client", fmt.Sprintf(`{"clientId":%q,"description":""}`, id)},
+			{"PUT", "/client/" + id + "/rights", `{"rights":{"publish":["managed"]}}`},
+			{"POST", "/streams/managed/define?dryRun=true", definition},
+			{"POST", fmt.Sprintf("/streams/managed-%d/define", i%50), plainDefinition},
+			{"PUT", "/streams/managed/settings", fmt.Sprintf(`{"retention":{"age":%d}}`, 3600+i)},
+			{"PUT", "/streams/managed/header", fmt.Sprintf(`{"payload":{"i":%d}}`, i)},
+			{"GET", "/streams", ""},
+			{"GET", "/clients", ""},
+			{"GET", "/connections", ""},
+			{"GET", "/network", ""},
+			{"DELETE", fmt.Sprintf("/streams/managed-%d", (i+1)%50), ""},
+		} {
+			a.call(ctx, a.as, call[0], call[1], call[2])
+		}
+	}
+	var managing sync.WaitGroup
+	for range 4 {
+		managing.Go(func() {
+			for ctx.Err() == nil {
+				manage()
+			}
+		})
+	}
+	managing.Wait()
+}
+
+// rotations change the secret and the key of a client, with which others publish.
+func rotations(ctx context.Context, a *attacker) {
+	a.call(ctx, a.as, "POST", "/streams/rotated/define", plainDefinition)
+	id := a.as.id + "-rotated"
+	as := a.newSigner(ctx, id)
+	for i := 0; ctx.Err() == nil; i++ {
+		var publishing sync.WaitGroup
+		const publish = `{"id":%d,"action":"publish","streamName":"rotated","payload":{}}`
+		for _, c := range []net.Conn{a.logIn(ctx, as), a.logInWith(ctx, as, `"publish":["rotated"]`)} {
+			if c == nil {
+				continue
+			}
+			publishing.Go(func() {
+				defer c.Close()
+				for id := range 100 {
+					writeText(c, fmt.Sprintf(publish, id+2))
+				}
+				drain(ctx, c, 20*time.Millisecond)
+			})
+		}
+		a.call(ctx, as, "POST", "/streams/rotated/publish", `{"payload":{}}`)
+		secret := a.read(ctx, a.as, "PUT", fmt.Sprintf("/client/%s?keepOld=%d", id, i%2), "")
+		a.call(ctx, a.as, "PUT", "/client/"+id+"/jwt-public-key", `{"jwtPublicKey":null}`)
+		publishing.Wait()
+		if as = (credentials{id, member(secret, "secret")}); as.secret == "" {
+			as = a.newSigner(ctx, id)
+		}
+		a.setKey(ctx, id)
+	}
+}
+
+// invalidMessages come for one definition after the other, so that each has to be compiled.
+func invalidMessages(ctx context.Context, a *attacker) {
+	definition := largeDefinition(900, false)
+	for i := 0; ctx.Err() == nil; i++ {
+		stream := fmt.Sprintf("/streams/invalid-%d", i%20)
+		if i < 20 {
+			a.call(ctx, a.as, "POST", stream+"/define", definition)
+		}
+		a.call(ctx, a.as, "POST", stream+"/publish", `{"payload":{"surplus":1}}`)
 	}
 }
