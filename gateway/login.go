@@ -170,11 +170,11 @@ func (t *logins) add(l *Login) error {
 	of, jail := t.clients[l.principal.Budget()], l.principal.JailUID
 	if most := t.perClient.Load(); len(of) >= int(most) {
 		return protocol.Errorf(protocol.CodeTooManyConnections,
-			"this client has %d connections, as many as it may have", most)
+			"this client has %d connections, as many as it may have (limits.connections_per_client)", most)
 	}
 	if t.perJail > 0 && t.jails[jail] >= t.perJail {
 		return protocol.Errorf(protocol.CodeTooManyConnections,
-			"the clients of this jail have %d connections, as many as they may have", t.perJail)
+			"the clients of this jail have %d connections, as many as they may have (limits.connections_per_jail)", t.perJail)
 	}
 	if of == nil {
 		of = map[*Login]struct{}{}

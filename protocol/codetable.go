@@ -103,7 +103,7 @@ var codeTable = []CodeInfo{
 	{CodeTooManyProvided, 429, 0, "Too many provided streams",
 		"Withdraw streams that are no longer provided, or open another connection."},
 	{CodeTooManyConnections, 429, 1008, "Too many connections",
-		"Close connections of this client that are no longer needed."},
+		"Close connections that are no longer needed, or ask the operator to raise the limit that the message names."},
 	{CodeTooManyKeys, 409, 0, "Too many keys",
 		"Remove a key that is no longer used before adding another."},
 	{CodeTooManyRevokedTokens, 429, 0, "Too many revoked tokens",

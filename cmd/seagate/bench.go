@@ -41,7 +41,8 @@ The client's own CPU time is in it too: near one core for each that the client
 has, the numbers say something about the client. Run it on another machine then.
 
 It needs a client that may make streams, and with --filters clients. They are
-removed at the end.`
+removed at the end. ` + "`seagate dev`" + ` takes 500 connections: for more, start it with
+SEAGATE_LIMITS_SOCKETS=10000, or as many as there are to be.`
 	cmd.Example = `  seagate bench --subscribers 200 --rate 200 --pid $(pidof seagate)
   seagate bench --publishers 64 --subscribers 0 --durability disk
   seagate bench --publishers 0 --subscribers 5000 --duration 5s --pid $(pidof seagate)

@@ -51,3 +51,25 @@ func TestTooFewDescriptorsAreRefusedAtTheStart(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// A connection that finds no place is told which limit that is, over HTTP, as a WebSocket and
+// as lines, by the commands too.
+func TestAFullGatewaySaysSo(t *testing.T) {
+	t.Parallel()
+	const most = 8
+	g := startLines(t, fmt.Sprintf("SEAGATE_LIMITS_SOCKETS=%d", most))
+	r := command(t, g.asRoot(), "bench", "--publishers", "0", "--subscribers", "20", "--duration", "1ms")
+	const why = "too_many_connections: the gateway has 8 connections, as many as it takes, and all are in use (limits.sockets)"
+	if r.code != 1 || !strings.Contains(r.notes, why) {
+		t.Errorf("exit status %d: %s", r.code, r.notes)
+	}
+	for range most {
+		g.login(root, "root")
+	}
+	for _, args := range []string{"streams", "subscribe x --count 1", "lines --listen x --count 1"} {
+		eventually(t, args+" is told why", func() bool { // one of 32 at a time is
+			r := command(t, append(g.asRoot(), "SEAGATE_LINES="+g.lines), strings.Fields(args)...)
+			return r.code == 1 && strings.Contains(r.notes, why)
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -162,7 +163,7 @@ func TestConnectionsAndListenersAreBounded(t *testing.T) {
 // A connection that has authenticated does not give way to strangers.
 func TestStrangersDisplaceStrangersOnly(t *testing.T) {
 	pool := sockets.NewPool(2, 1, nil)
-	b := newBench(t, setup{options: strangers, listen: pool.Listener})
+	b := newBench(t, setup{options: strangers, listen: func(l net.Listener) net.Listener { return pool.Listener(l, nil) }})
 	p := b.dial()
 	p.send(b.basic(), `{"action":"listen","id":1,"stream":"job"}`)
 	p.want(`{"action":"authenticate","success":true,"jailId":"root"}`, `{"action":"listen","id":1,"stream":"job"}`)

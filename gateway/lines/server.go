@@ -181,7 +181,7 @@ func (s *Server) add(c *conn) *protocol.Error {
 	case s.draining:
 		return protocol.Errorf(protocol.CodeShuttingDown, "the server shuts down; connect again in a moment")
 	case len(s.conns) >= s.opts.Connections:
-		return protocol.Errorf(protocol.CodeTooManyConnections, "the listener has %d connections, as many as it takes", s.opts.Connections)
+		return protocol.Errorf(protocol.CodeTooManyConnections, "the listener has %d connections, as many as it takes (lines.connections)", s.opts.Connections)
 	}
 	s.conns[c] = struct{}{}
 	s.gone.Add(1)

@@ -197,7 +197,7 @@ func (s *Server) enter(c *conn) error {
 }
 
 func (s *Server) tooManyLocked() error {
-	return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes", s.authenticated)
+	return protocol.Errorf(protocol.CodeTooManyConnections, "the server has %d connections, as many as it takes (limits.connections)", s.authenticated)
 }
 
 func (s *Server) remove(c *conn) {

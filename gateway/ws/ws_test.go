@@ -404,7 +404,7 @@ func TestLimitsOfSubscriptionsAndConnections(t *testing.T) {
 
 	second := b.dial()
 	second.Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
-	second.Want(`{"id":1,"action":"authenticate","success":false,"error":{"code":"too_many_connections","message":"this client has 1 connections, as many as it may have"}}`)
+	second.Want(`{"id":1,"action":"authenticate","success":false,"error":{"code":"too_many_connections","message":"this client has 1 connections, as many as it may have (limits.connections_per_client)"}}`)
 	second.WantClose(1008, "too_many_connections")
 	second.Net.Close()
 
@@ -424,7 +424,7 @@ func TestStrangersDoNotCountAsConnections(t *testing.T) {
 	}
 	b.login()
 	strangers[0].Send(fmt.Sprintf(`{"id":1,"action":"authenticate","payload":{"type":"basic","clientId":"root","clientSecret":%q}}`, b.secret))
-	strangers[0].Want(`{"id":1,"action":"authenticate","success":false,"error":{"code":"too_many_connections","message":"the server has 1 connections, as many as it takes"}}`)
+	strangers[0].Want(`{"id":1,"action":"authenticate","success":false,"error":{"code":"too_many_connections","message":"the server has 1 connections, as many as it takes (limits.connections)"}}`)
 	strangers[0].WantClose(1008, "too_many_connections")
 }
 

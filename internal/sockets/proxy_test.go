@@ -29,7 +29,7 @@ func openProxied(t *testing.T, p *Pool, timeout time.Duration) (address string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String(), accepting(t, p.ProxyListener(l, timeout))
+	return l.Addr().String(), accepting(t, p.ProxyListener(l, timeout, nil))
 }
 
 func headerOf(t *testing.T, version byte, client string) []byte {

@@ -24,10 +24,11 @@ import (
 // where nobody has authenticated lately, or else of the oldest stranger, or else of the
 // connection that has been idle the longest. An address that has its share of the
 // places, or more, only takes its own. If there is none to take, the new connection is
-// closed. The addresses of proxies have no share.
+// told why and closed. The addresses of proxies have no share.
 type Pool struct {
 	max, share, maxStrangers int
 	proxies                  forwarded.Proxies
+	farewells                chan struct{} // holds one for each refused connection that is told why
 
 	mu       sync.Mutex // guards what follows, and the state and address of connections
 	open     int
@@ -67,7 +68,7 @@ type Stats struct {
 // are those of strangers. The share of an address that is no proxy's is an eighth of max.
 func NewPool(max, maxStrangers int, proxies forwarded.Proxies) *Pool {
 	return &Pool{max: max, share: (max + 7) / 8, maxStrangers: maxStrangers, proxies: proxies,
-		peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
+		farewells: make(chan struct{}, MaxFarewells), peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
 }
 
 func (p *Pool) strangersLocked() int { return p.queues[stranger].Len() + p.queues[guest].Len() }
@@ -81,12 +82,16 @@ func (p *Pool) Stats() Stats {
 	return s
 }
 
-// Listener returns l with its connections in the pool. l must accept *net.TCPConn.
-func (p *Pool) Listener(l net.Listener) net.Listener { return &listener{Listener: l, pool: p} }
+// Listener returns l with its connections in the pool. l must accept *net.TCPConn. Those
+// that find no place are told words, or, if that is nil, nothing.
+func (p *Pool) Listener(l net.Listener, words *Farewell) net.Listener {
+	return &listener{Listener: l, pool: p, parting: parting{words: words, places: p.farewells, told: map[*net.TCPConn]struct{}{}}}
+}
 
 type listener struct {
 	net.Listener
-	pool *Pool
+	pool    *Pool
+	parting parting
 }
 
 // Accept implements net.Listener. It returns no connection that finds no place.
@@ -100,12 +105,19 @@ func (l *listener) Accept() (net.Conn, error) {
 		if !ok {
 			return nc, nil
 		}
-		if c := l.pool.admit(tcp); c != nil {
+		c, why := l.pool.admit(tcp)
+		if c != nil {
 			return c, nil
 		}
-		tcp.SetLinger(0) // the descriptor is free at once
-		tcp.Close()
+		l.parting.refuse(tcp, why)
 	}
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	err := l.Listener.Close()
+	l.parting.close()
+	return err
 }
 
 // A Conn is a connection of a pool.
@@ -122,8 +134,16 @@ type Conn struct {
 	closed         bool          // it has no place any more
 }
 
-// admit takes a new connection into the pool, or returns nil if there is no place.
-func (p *Pool) admit(tcp *net.TCPConn) *Conn {
+// A refusal says what there are too many of.
+type refusal int
+
+const (
+	full refusal = iota
+	tooManyStrangers
+)
+
+// admit takes a new connection into the pool, or returns nil and why there is no place.
+func (p *Pool) admit(tcp *net.TCPConn) (*Conn, refusal) {
 	c := &Conn{TCPConn: tcp, pool: p, state: inUse}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,14 +152,17 @@ func (p *Pool) admit(tcp *net.TCPConn) *Conn {
 		victim := p.victimLocked(c)
 		if victim == nil {
 			p.counts.Refused++
-			return nil
+			if p.open < p.max {
+				return nil, tooManyStrangers
+			}
+			return nil, full
 		}
 		victim.displaceLocked()
 	}
 	p.open++
 	c.joinLocked()
 	c.becomeLocked(p.familiar.strangerAt(c.from))
-	return c
+	return c, full
 }
 
 // locateLocked sets the address that the connection is counted by, before it joins.

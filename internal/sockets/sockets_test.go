@@ -24,7 +24,7 @@ func open(t *testing.T, p *Pool) (address string, accepted chan net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String(), accepting(t, p.Listener(l))
+	return l.Addr().String(), accepting(t, p.Listener(l, nil))
 }
 
 // accepting returns what a listener accepts until the test ends.
@@ -190,7 +190,7 @@ func TestHTTPConnectionsAreIdleBetweenRequests(t *testing.T) {
 				during <- p.Stats()
 			}))
 			rests := make(chan struct{}, 1)
-			server.Listener = p.Listener(server.Listener)
+			server.Listener = p.Listener(server.Listener, nil)
 			server.Config.ConnContext = Context
 			server.Config.ConnState = func(nc net.Conn, state http.ConnState) {
 				if Changed(nc, state); state == http.StateIdle {
@@ -220,4 +220,81 @@ func TestHTTPConnectionsAreIdleBetweenRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// told reads what a refused connection is told, until its end.
+func told(t *testing.T, c net.Conn) string {
+	t.Helper()
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	text, err := io.ReadAll(c)
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the connection is open: %v", err)
+	}
+	return string(text)
+}
+
+// listenTelling is open with a Farewell.
+func listenTelling(t *testing.T, p *Pool, words *Farewell) (address string, accepted chan net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String(), accepting(t, p.Listener(l, words))
+}
+
+func TestARefusedConnectionIsToldWhy(t *testing.T) {
+	words := Farewell{Full: []byte("full\n"), Strangers: []byte("strangers\n")}
+	for _, asked := range []bool{false, true} {
+		words.Asked = asked
+		p := NewPool(2, 2, nil)
+		address, accepted := listenTelling(t, p, &words)
+		for range 2 {
+			dial(t, address, "127.0.0.1")
+			Keep(<-accepted)
+		}
+		c := dial(t, address, "127.0.0.1")
+		// All that the peer sends is read: what it does not read would end the connection
+		// before it has the words.
+		fmt.Fprintf(c, "%030000d", 1)
+		if got := told(t, c); got != "full\n" {
+			t.Errorf("asked %v: told %q", asked, got)
+		}
+	}
+	// One stranger may be there, and it is of another address than one that has its share.
+	p := NewPool(16, 1, nil)
+	address, accepted := listenTelling(t, p, &words)
+	for range 2 {
+		dial(t, address, "127.0.0.1")
+		Keep(<-accepted)
+	}
+	dial(t, address, "127.0.0.2")
+	<-accepted
+	c := dial(t, address, "127.0.0.1")
+	fmt.Fprint(c, "GET")
+	if got := told(t, c); got != "strangers\n" {
+		t.Errorf("told %q", got)
+	}
+}
+
+// A flood costs MaxFarewells descriptors, and the listener waits for nobody.
+func TestFarewellsAreBounded(t *testing.T) {
+	p := NewPool(1, 1, nil)
+	address, accepted := listenTelling(t, p, &Farewell{Full: []byte("full\n")})
+	dial(t, address, "127.0.0.1")
+	Keep(<-accepted)
+	for range MaxFarewells { // others are being told
+		p.farewells <- struct{}{}
+	}
+	if c, err := tryDial(t, address, "127.0.0.1"); err == nil { // the reset may be that quick
+		defer c.Close()
+		if got := told(t, c); got != "" {
+			t.Errorf("told %q", got)
+		}
+	}
+	<-p.farewells // one of them has ended
+	if got := told(t, dial(t, address, "127.0.0.1")); got != "full\n" {
+		t.Errorf("told %q", got)
+	}
+	wantStats(t, p, Stats{Open: 1, Refused: 2})
 }

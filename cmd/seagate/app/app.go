@@ -386,17 +386,17 @@ func (a *App) URL() string {
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	failed := make(chan error, 3)
-	a.server.start(a.pooled(a.public), failed)
+	a.server.start(a.pooled(a.public, a.httpFarewell()), failed)
 	if a.lines != nil {
 		go func() {
-			if err := a.lines.Serve(a.pooled(a.lineSide)); err != nil {
+			if err := a.lines.Serve(a.pooled(a.lineSide, a.linesFarewell())); err != nil {
 				failed <- err
 			}
 		}()
 	}
 	if a.adminSide != nil {
 		operators := sockets.NewPool(a.descriptors.admin, a.descriptors.admin, nil)
-		go func() { failed <- a.adminServer.Serve(operators.Listener(a.adminSide)) }()
+		go func() { failed <- a.adminServer.Serve(operators.Listener(a.adminSide, nil)) }()
 	}
 	a.logStart()
 	a.notify(systemd.Ready)

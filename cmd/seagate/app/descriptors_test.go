@@ -13,10 +13,10 @@ func TestDescriptorsAreDivided(t *testing.T) {
 		limit uint64
 		want  descriptors
 	}{
-		{256, descriptors{storage: 64, sockets: 96, admin: 32}},
-		{1024, descriptors{storage: 256, sockets: 672, admin: 32}},
-		{100_000, descriptors{storage: 1000, sockets: 98_904, admin: 32}},
-		{111_096, descriptors{storage: 1000, sockets: 110_000, admin: 32, enough: true}},
+		{256, descriptors{storage: 64, sockets: 64, admin: 32}},
+		{1024, descriptors{storage: 256, sockets: 640, admin: 32}},
+		{100_000, descriptors{storage: 1000, sockets: 98_872, admin: 32}},
+		{111_128, descriptors{storage: 1000, sockets: 110_000, admin: 32, enough: true}},
 		{1<<64 - 1, descriptors{storage: 1000, sockets: 110_000, admin: 32, enough: true}},
 	} {
 		if got, err := divide(test.limit, limits); got != test.want || err != nil {

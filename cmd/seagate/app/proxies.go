@@ -12,12 +12,16 @@ import (
 	"seagate/internal/sockets"
 )
 
-// pooled returns a listener with its connections in the pool of clients.
-func (a *App) pooled(l net.Listener) net.Listener {
-	if a.config.ProxyProtocol {
-		return a.pool.ProxyListener(l, config.ProxyTimeout)
+// pooled returns a listener with its connections in the pool of clients. With TLS, those
+// that find no place are told nothing.
+func (a *App) pooled(l net.Listener, words *sockets.Farewell) net.Listener {
+	if a.certificate != nil {
+		words = nil
 	}
-	return a.pool.Listener(l)
+	if a.config.ProxyProtocol {
+		return a.pool.ProxyListener(l, config.ProxyTimeout, words)
+	}
+	return a.pool.Listener(l, words)
 }
 
 // fromProxies makes the RemoteAddr of each request that of the client, if it comes from a

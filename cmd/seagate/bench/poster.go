@@ -62,7 +62,7 @@ func (p *poster) run(number int, begin time.Duration) error {
 		stream, key := schedule.place()
 		p.of.expected.Add(int64(p.of.matching[stream*max(p.of.options.Filters, 1)+key]))
 		if err := p.post(stream, key, due); err != nil {
-			return fmt.Errorf("a publisher has lost its connection: %w", eof(err))
+			return fmt.Errorf("a publisher has lost its connection: %w", connectionError(err))
 		}
 	}
 }

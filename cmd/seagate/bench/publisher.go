@@ -88,7 +88,7 @@ func (p *publisher) run(number int, begin time.Duration) error {
 }
 
 func (p *publisher) lost(err error) error {
-	return fmt.Errorf("a publisher has lost its connection: %w", eof(err))
+	return fmt.Errorf("a publisher has lost its connection: %w", connectionError(err))
 }
 
 func (p *publisher) underWay() int { return len(p.waiting) + p.calls }

@@ -46,8 +46,32 @@ type socket struct {
 	id         int       // of the last request
 }
 
-// dial opens an authenticated WebSocket.
+// Attempts to connect, as many as a client makes without anybody's noticing.
+const (
+	attempts  = 6
+	firstWait = 50 * time.Millisecond // after the first one; it doubles
+)
+
+// dial opens an authenticated WebSocket. It tries again after a connection that broke: a
+// gateway that is asked for many at a time closes some without a word, and then has the
+// words for one that comes alone.
 func dial(ctx context.Context, target *url.URL, encryption *tls.Config, credentials client.Credentials) (*socket, error) {
+	wait := firstWait
+	for attempt := 1; ; attempt++ {
+		s, err := dialOnce(ctx, target, encryption, credentials)
+		if attempt == attempts || !errors.Is(err, client.ErrConnection) {
+			return s, err
+		}
+		select {
+		case <-time.After(wait):
+			wait *= 2
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+func dialOnce(ctx context.Context, target *url.URL, encryption *tls.Config, credentials client.Credentials) (*socket, error) {
 	s, err := open(ctx, target, encryption)
 	if err != nil {
 		return nil, err
@@ -73,17 +97,17 @@ func open(ctx context.Context, target *url.URL, encryption *tls.Config) (*socket
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n", path, target.Host)
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, connectionError(err)
 	}
 	answer := bufio.NewReaderSize(conn, smallBuffer)
 	response, err := http.ReadResponse(answer, nil)
-	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
-		why, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
-		err = fmt.Errorf("the gateway refuses a WebSocket: %s: %s", response.Status, why)
-	}
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, connectionError(err)
+	}
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		defer conn.Close()
+		return nil, refusedHandshake(response)
 	}
 	s := &socket{Conn: conn, in: make([]byte, smallBuffer)}
 	rest, _ := answer.Peek(answer.Buffered()) // what came behind the answer
@@ -108,10 +132,24 @@ func connect(ctx context.Context, target *url.URL, encryption *tls.Config) (net.
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}
 	if err != nil {
-		return nil, err
+		return nil, connectionError(err)
 	}
 	conn.SetDeadline(time.Now().Add(dialTimeout))
 	return conn, nil
+}
+
+// connectionError marks an error of a connection, for the commands, which have words for each.
+func connectionError(err error) error { return fmt.Errorf("%w: %w", client.ErrConnection, err) }
+
+// refusedHandshake returns the gateway's reason for an answer that is no WebSocket's.
+func refusedHandshake(response *http.Response) error {
+	const most = 64 << 10
+	body, _ := io.ReadAll(io.LimitReader(response.Body, most))
+	problem, err := protocol.DecodeProblem(body)
+	if err != nil {
+		return &client.Error{Status: response.StatusCode, Message: "this is not the answer of a gateway: " + response.Status}
+	}
+	return &client.Error{Code: problem.Code, Status: response.StatusCode, Message: problem.Message, Errors: problem.Errors}
 }
 
 func (s *socket) authenticate(c client.Credentials) error {
@@ -134,7 +172,7 @@ func (s *socket) request(action string, members map[string]any) (answer []byte, 
 		return nil, err
 	}
 	if _, err := s.Write(appendFrame(nil, opText, text)); err != nil {
-		return nil, err
+		return nil, connectionError(err)
 	}
 	if answer, err = s.next(); err != nil {
 		return nil, err
@@ -231,7 +269,7 @@ func (s *socket) fill() error {
 	if n > 0 {
 		return nil
 	}
-	return err
+	return connectionError(err)
 }
 
 // appendFrame appends a frame of a client. The mask is zero, which leaves the payload as it

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -59,7 +58,7 @@ func (r *Run) receive(s *socket) {
 	for err == nil {
 		err = handle(s)
 	}
-	r.fail(fmt.Errorf("a subscriber has lost its connection: %w", eof(err)))
+	r.fail(fmt.Errorf("a subscriber has lost its connection: %w", err))
 }
 
 // deliver counts the deliveries that came together.
@@ -115,12 +114,4 @@ func between(message, first, last []byte) []byte {
 		return nil
 	}
 	return message[begin+len(first) : end]
-}
-
-// eof says what the end of a stream means here.
-func eof(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

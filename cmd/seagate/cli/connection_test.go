@@ -123,7 +123,7 @@ func TestReport(t *testing.T) {
 		{"anything", errors.New("x"), "error: x\n", cli.ExitFailed},
 		{"usage", fmt.Errorf("y: %w", cli.Usage(errors.New("x"))), "error: y: x\n", cli.ExitUsage},
 		{"a connection", fmt.Errorf("client: x: %w: %w", client.ErrConnection, io.EOF),
-			"error: this address ended the connection, without saying why\nhint: try again; if it stays, look at the log of the gateway and at proxies on the way\n", cli.ExitConnection},
+			"error: this address ended the connection, without saying why\nhint: try again; if it stays, look at the log of the gateway and at proxies on the way; a gateway with as many connections as it takes (limits.sockets) may end one like this, too\n", cli.ExitConnection},
 		{"a refusal", &client.Error{Code: protocol.CodeInternal, Message: "x"},
 			"error: internal: x\nhint: Try again, and give the time of the failure to the operator if it stays: the server's log has the cause.\n", cli.ExitFailed},
 		{"a proxy", &client.Error{Status: 502, Message: "x"},

@@ -29,7 +29,8 @@ const (
 	hintTLS       = "if this gateway has TLS, its address begins with https://"
 	hintNoTLS     = "if this gateway has no TLS, its address begins with http://"
 	hintAuthority = "to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)"
-	hintBroken    = "try again; if it stays, look at the log of the gateway and at proxies on the way"
+	hintBroken    = "try again; if it stays, look at the log of the gateway and at proxies on the way; " +
+		"a gateway with as many connections as it takes (limits.sockets) may end one like this, too"
 )
 
 // Unreachable says in plain words why there is no connection to an address, without the

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+
+	"seagate/internal/sockets"
+	"seagate/protocol"
+	"seagate/protocol/msgstream"
+)
+
+// tooManySockets are the reasons why a connection finds no place.
+func (a *App) tooManySockets() (full, strangers *protocol.Error) {
+	bound := "limits.sockets"
+	if !a.descriptors.enough {
+		bound = "the limit of open files: ulimit -n, LimitNOFILE"
+	}
+	full = protocol.Errorf(protocol.CodeTooManyConnections, "the gateway has %d connections, as many as it takes, and all are in use (%s)",
+		a.descriptors.sockets, bound)
+	strangers = protocol.Errorf(protocol.CodeTooManyConnections,
+		"too many connections have not authenticated (limits.strangers)")
+	return full, strangers
+}
+
+// httpFarewell is what a connection to the HTTP listener is told that finds no place.
+func (a *App) httpFarewell() *sockets.Farewell {
+	full, strangers := a.tooManySockets()
+	return &sockets.Farewell{Full: httpRefusal(full), Strangers: httpRefusal(strangers), Asked: true}
+}
+
+// httpRefusal returns the bytes of an answer that is the last one of its connection.
+func httpRefusal(e *protocol.Error) []byte {
+	problem := protocol.NewProblem(e)
+	body := protocol.AppendProblem(nil, problem)
+	head := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+		problem.Status, http.StatusText(problem.Status), protocol.ProblemContentType, len(body))
+	return append(head, body...)
+}
+
+// linesFarewell is what a connection to the lines listener is told that finds no place.
+func (a *App) linesFarewell() *sockets.Farewell {
+	full, strangers := a.tooManySockets()
+	return &sockets.Farewell{Full: lineRefusal(full), Strangers: lineRefusal(strangers)}
+}
+
+func lineRefusal(e *protocol.Error) []byte {
+	events := msgstream.JSON(msgstream.DefaultLimits()).Events
+	line, err := events.Encode(nil, msgstream.Event{Action: msgstream.ActionError, Error: e})
+	if err != nil {
+		panic(err) // the event is always the same
+	}
+	return append(line, '\n')
+}

@@ -1,0 +1,111 @@
+package sockets
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// MaxFarewells is how many refused connections of a pool are told why at a time. Each
+	// keeps a descriptor beyond the bound of the pool meanwhile. More are closed without a
+	// word, so that a flood costs no more than that.
+	MaxFarewells = 32
+	// farewellTime bounds how long a refused connection stays.
+	farewellTime = time.Second
+)
+
+// A Farewell is what connections without encryption are told that find no place. Those with
+// TLS would have to be greeted first, which costs the most of a connection. They are closed
+// without a word.
+type Farewell struct {
+	Full      []byte // there are as many connections as the pool takes
+	Strangers []byte // there are as many strangers as it takes
+	Asked     bool   // say it after the peer has sent something, as HTTP has it
+}
+
+// A parting tells connections of a listener that find no place why.
+type parting struct {
+	words   *Farewell     // nil for none
+	places  chan struct{} // of the pool; each connection that is told has one
+	waiting sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	told   map[*net.TCPConn]struct{}
+}
+
+// refuse closes a connection that finds no place, for a reason. It does not wait.
+func (p *parting) refuse(tcp *net.TCPConn, why refusal) {
+	if p.words == nil || !p.begin(tcp) {
+		cut(tcp)
+		return
+	}
+	text := p.words.Full
+	if why == tooManyStrangers {
+		text = p.words.Strangers
+	}
+	go func() {
+		defer p.end(tcp)
+		tcp.SetDeadline(time.Now().Add(farewellTime))
+		tell(tcp, text, p.words.Asked)
+	}()
+}
+
+// cut closes a connection so that its descriptor is free at once.
+func cut(tcp *net.TCPConn) {
+	tcp.SetLinger(0)
+	tcp.Close()
+}
+
+// tell writes the text and waits for the peer to end the connection. If the connection were
+// closed before all that the peer sends was read, the text could be lost on its way.
+func tell(tcp *net.TCPConn, text []byte, asked bool) {
+	const most = 64 << 10
+	if asked {
+		if _, err := tcp.Read(make([]byte, 1<<10)); err != nil {
+			return
+		}
+	}
+	if _, err := tcp.Write(text); err == nil && tcp.CloseWrite() == nil {
+		io.Copy(io.Discard, io.LimitReader(tcp, most))
+	}
+}
+
+// begin reports whether the connection can be told.
+func (p *parting) begin(tcp *net.TCPConn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	select {
+	case p.places <- struct{}{}:
+	default:
+		return false
+	}
+	p.told[tcp] = struct{}{}
+	p.waiting.Add(1)
+	return true
+}
+
+func (p *parting) end(tcp *net.TCPConn) {
+	cut(tcp)
+	p.mu.Lock()
+	delete(p.told, tcp)
+	p.mu.Unlock()
+	<-p.places
+	p.waiting.Done()
+}
+
+// close ends the connections that are being told, and waits for that.
+func (p *parting) close() {
+	p.mu.Lock()
+	p.closed = true
+	for tcp := range p.told {
+		tcp.SetDeadline(time.Unix(1, 0))
+	}
+	p.mu.Unlock()
+	p.waiting.Wait()
+}
