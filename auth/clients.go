@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"seagate/internal/quota"
 	"seagate/internal/secret"
 	"seagate/storage"
 )
@@ -306,7 +307,7 @@ func (d *Directory) rewrite(ctx context.Context, jailUID, id string, edit func(*
 // is stored instead. After another error it has adopted nothing, so the old credentials stay in
 // force and the client can ask again.
 func (d *Directory) save(ctx context.Context, j *jail, id string, r clientRecord, cond storage.Condition) (*client, error) {
-	revision, err := d.put(ctx, clientTable, clientKey(j.record.UID, id), r, cond)
+	next, err := d.putClient(ctx, j, id, r, cond)
 	if errors.Is(err, storage.ErrConflict) {
 		if err := d.reloadClient(ctx, j, id); err != nil {
 			return nil, err
@@ -315,10 +316,35 @@ func (d *Directory) save(ctx context.Context, j *jail, id string, r clientRecord
 	if err != nil {
 		return nil, err
 	}
-	c, err := j.newClient(id, r, revision)
+	d.adoptClient(j, id, next)
+	return next, nil
+}
+
+// putClient writes a client's record, if the jail may store so much, and returns what it is to adopt.
+func (d *Directory) putClient(ctx context.Context, j *jail, id string, r clientRecord, cond storage.Condition) (*client, error) {
+	key := clientKey(j.record.UID, id)
+	value, err := encode(clientTable, key, r)
 	if err != nil {
 		return nil, err
 	}
-	d.adoptClient(j, id, c)
-	return c, nil
+	var reserved quota.Record // until the client is adopted, which charges for it
+	account := d.quotas.Account(j.record.UID)
+	before := int64(0)
+	if last := j.clients[id]; last != nil {
+		before, _ = last.cost()
+	}
+	if err := reserved.GrowAll(account, max(0, quota.RecordBytes(key, len(value))-before), 0); err != nil {
+		return nil, fmt.Errorf("storing client %q: %w", id, err)
+	}
+	defer reserved.Set(account, 0, 0)
+	revision, err := d.putEncoded(ctx, clientTable, key, value, cond)
+	if err != nil {
+		return nil, err
+	}
+	next, err := j.newClient(id, r, revision)
+	if err != nil {
+		return nil, err
+	}
+	next.stored = len(value)
+	return next, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"seagate/auth/fdsl"
 	"seagate/internal/panics"
+	"seagate/internal/quota"
 	"seagate/internal/turns"
 	"seagate/storage"
 )
@@ -38,6 +39,9 @@ type Options struct {
 
 	// Tokens are rules for the tokens of all clients, beside those of a client's own.
 	Tokens TokenRules
+
+	// Quotas counts and bounds what is stored of the clients of each jail. It may be nil.
+	Quotas *quota.Book
 }
 
 // check refuses zeros: no attempts would be a division by zero, and the others would refuse
@@ -136,7 +140,7 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 	d := &Directory{directory: &directory{
 		opts:            opts,
 		records:         records,
-		registry:        registry{jails: map[string]*jail{}, uids: map[string]*jail{}},
+		registry:        registry{quotas: opts.Quotas, jails: map[string]*jail{}, uids: map[string]*jail{}},
 		addressFailures: newAttempts(time.Minute/time.Duration(opts.AddressAttempts), opts.AddressAttempts),
 		clientFailures:  newAttempts(time.Minute/time.Duration(opts.ClientAttempts), opts.ClientAttempts),
 		suspects:        newAttempts(time.Minute, suspectFailures),
@@ -306,6 +310,7 @@ func (d *Directory) endLater(c *client) {
 			}
 			next, err := c.jail.newClient(c.id, c.record.withoutEnded(), c.revision)
 			if err == nil {
+				next.stored = c.stored
 				d.adoptClient(c.jail, c.id, next)
 			}
 			return err

@@ -158,13 +158,11 @@ func (d *Directory) CreateJail(ctx context.Context, id, name, firstClientID stri
 // does not count.
 func (d *Directory) createJail(ctx context.Context, id, name, clientID string, first clientRecord) (*jail, error) {
 	j := newJail(id, jailRecord{UID: uuid.NewString(), Name: name, CreatedAt: time.Now().UTC()})
-	revision, err := d.put(ctx, clientTable, clientKey(j.record.UID, clientID), first, storage.IfAbsent())
+	made, err := d.putClient(ctx, j, clientID, first, storage.IfAbsent())
 	if err != nil {
 		return nil, err
 	}
-	if j.clients[clientID], err = j.newClient(clientID, first, revision); err != nil {
-		return nil, err
-	}
+	j.clients[clientID] = made
 	_, err = d.put(ctx, jailTable, id, j.record, storage.IfAbsent())
 	if errors.Is(err, storage.ErrConflict) { // an earlier attempt was stored, although it failed
 		return nil, cmp.Or(d.reloadJail(ctx, id), ErrJailExists)

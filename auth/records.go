@@ -113,10 +113,22 @@ func clientKey(jailUID, id string) string { return jailUID + "/" + id }
 
 // put encodes a record and writes it under the condition. It returns the new revision.
 func (d *Directory) put(ctx context.Context, table, key string, record any, cond storage.Condition) (uint64, error) {
+	value, err := encode(table, key, record)
+	if err != nil {
+		return 0, err
+	}
+	return d.putEncoded(ctx, table, key, value, cond)
+}
+
+func encode(table, key string, record any) ([]byte, error) {
 	value, err := json.Marshal(record)
 	if err != nil {
-		return 0, fmt.Errorf("encoding record %q of table %q: %w", key, table, err)
+		return nil, fmt.Errorf("encoding record %q of table %q: %w", key, table, err)
 	}
+	return value, nil
+}
+
+func (d *Directory) putEncoded(ctx context.Context, table, key string, value []byte, cond storage.Condition) (uint64, error) {
 	revision, err := d.records.Put(ctx, table, key, value, cond)
 	if err != nil {
 		return 0, fmt.Errorf("writing record %q of table %q: %w", key, table, err)
@@ -165,6 +177,7 @@ func decodeClient(j *jail, r storage.Record) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record %q of table %q: %w", r.Key, clientTable, err)
 	}
+	c.stored = len(r.Value)
 	return c, nil
 }
 

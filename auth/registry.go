@@ -7,11 +7,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"seagate/internal/quota"
 )
 
 // A registry holds all jails and clients in memory. Only the change that runs writes to it, and
 // it holds mu while it writes. So a change reads without mu, and everybody else reads with it.
 type registry struct {
+	quotas *quota.Book // counts what is stored of jails and clients
+
 	mu    sync.RWMutex     // guards what follows, jail.clients and jail.record.Quotas
 	jails map[string]*jail // by id
 	uids  map[string]*jail // by uid
@@ -29,6 +33,7 @@ type jail struct {
 	id      string
 	record  jailRecord
 	clients map[string]*client // by id
+	charged quota.Record       // its own record; only a change uses it
 }
 
 func newJail(id string, record jailRecord) *jail {
@@ -44,6 +49,8 @@ type client struct {
 	jail     *jail
 	record   clientRecord
 	revision uint64 // of the record
+	stored   int    // bytes of the value of the record
+	charged  quota.Record
 	rights   *rights
 	secret   *secretCredential
 	old      *secretCredential // the secret before, while it is valid; otherwise nil
@@ -239,8 +246,10 @@ func (r *registry) setJail(id string, next *jail) (last *jail) {
 		for clientID, c := range last.clients {
 			r.replaceLocked(clientID, c, nil)
 		}
+		last.charged.Set(r.quotas.Account(last.record.UID), 0, 0)
 	}
 	if next != nil {
+		next.charge(r.quotas)
 		r.jails[id] = next
 		r.uids[next.record.UID] = next
 		for clientID, c := range next.clients {
@@ -253,6 +262,7 @@ func (r *registry) setJail(id string, next *jail) (last *jail) {
 // replaceLocked replaces what authentication finds of last by what it finds of next. Both are nil
 // for no client. It reports whether that revoked a credential.
 func (r *registry) replaceLocked(id string, last, next *client) (revoked bool) {
+	r.chargeLocked(last, next)
 	known := *r.withID(id)
 	if last == nil {
 		last = &client{}
@@ -291,6 +301,33 @@ func (r *registry) replaceLocked(id string, last, next *client) (revoked bool) {
 		r.namesakes.Store(id, &known)
 	}
 	return revoked
+}
+
+// chargeLocked makes next cost its jail what last has, and no longer last.
+func (r *registry) chargeLocked(last, next *client) {
+	if last != nil {
+		last.charged.Set(r.quotas.Account(last.jail.record.UID), 0, 0)
+	}
+	if next != nil {
+		stored, memory := next.cost()
+		next.charged.Set(r.quotas.Account(next.jail.record.UID), stored, memory)
+	}
+}
+
+// clientMemory is what a client takes in memory beside its record, in bytes: its credentials, and
+// where they are found.
+const clientMemory = 1 << 10
+
+// cost returns what a client costs its jail.
+func (c *client) cost() (stored, memory int64) {
+	stored = quota.RecordBytes(clientKey(c.jail.record.UID, c.id), c.stored)
+	return stored, stored + clientMemory
+}
+
+// charge makes a jail cost what its own record does, which the operator has written.
+func (j *jail) charge(quotas *quota.Book) {
+	stored := quota.RecordBytes(j.id, len(j.record.Name))
+	j.charged.Set(quotas.Account(j.record.UID), stored, stored)
 }
 
 // replaceSource makes a new slice, because readers may hold the old one.

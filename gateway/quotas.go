@@ -18,7 +18,7 @@ type JailQuotas struct {
 // exempt are the quotas whose defaults do not hold for the root jail, which belongs to the
 // operator.
 var exempt = []quota.Resource{
-	quota.Disk, quota.Memory, quota.Definitions, quota.Groups, quota.MessageIDs,
+	quota.Disk, quota.Memory, quota.Definitions, quota.Records, quota.Groups, quota.MessageIDs,
 	quota.RetentionAge, quota.RetentionBytes, quota.MessageBytes,
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"seagate/internal/panics"
+	"seagate/internal/quota"
 )
 
 // changes is the groups that the next checkpoint writes or deletes.
@@ -63,6 +64,7 @@ func (r *Registry) keep(life context.Context) {
 			func() {
 				defer panics.Contain("alarms")
 				r.sweep()
+				r.retryCrowded()
 			}()
 		case <-sample.C:
 			func() {
@@ -153,7 +155,8 @@ func (r *Registry) each(groups []*group, f func(*group) error) error {
 	return errors.Join(errs...)
 }
 
-// save writes the record if it has changed.
+// save writes the record if it has changed. If the space may not store more, the record stays as it
+// was, and the group takes nothing new until it fits: after a crash more would be delivered again.
 func (g *group) save(ctx context.Context) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
@@ -161,15 +164,36 @@ func (g *group) save(ctx context.Context) error {
 	if !changed {
 		return nil
 	}
-	err := g.put(ctx, r)
+	size, err := g.put(ctx, r)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if errors.Is(err, quota.ErrExceeded) {
+		g.crowded = true // what changes next is tried again, and what retryCrowded marks
+		return err
+	}
 	if err != nil {
 		g.markLocked()
 		return err
 	}
+	if g.crowded {
+		g.crowded = false
+		g.wakeIfHeldLocked()
+	}
 	g.shrinkLocked()
+	g.settle(size, g.partial)
 	return nil
+}
+
+// retryCrowded lets the next checkpoint write the groups whose records could not grow: there may be
+// room for them now.
+func (r *Registry) retryCrowded() {
+	for _, g := range r.all(nil) {
+		g.mu.Lock()
+		if g.crowded {
+			g.markLocked()
+		}
+		g.mu.Unlock()
+	}
 }
 
 // takeChange returns the record to write, if it has changed, and clears dirty.

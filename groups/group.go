@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"seagate/groups/progress"
+	"seagate/internal/quota"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -21,11 +22,13 @@ type group struct {
 	// recordMu is held while the record is read, written or deleted, while the
 	// first member joins, and during a move. It is taken before Registry.mu.
 	recordMu sync.Mutex
+	charged  quota.Record // what the record costs the space; guarded by recordMu
 
 	mu           sync.Mutex // guards what follows
 	state        groupState
 	progress     progress.Progress
 	partial      bool   // progress is only a Summary; the record has the rest
+	crowded      bool   // the record is not up to date, because the space may not store more
 	dirty        bool   // the record must be written
 	log          string // ID of the log that progress and losses refer to
 	createdAt    time.Time
@@ -102,11 +105,11 @@ func (g *group) wakeIfHeldLocked() {
 	}
 }
 
-// hasRoomLocked reports whether a message is within the window, and less than
-// Options.SetAsideBytes is set aside.
+// hasRoomLocked reports whether a message is within the window, less than
+// Options.SetAsideBytes is set aside, and the progress can be stored.
 func (g *group) hasRoomLocked(seq uint64) bool {
 	opts := &g.registry.opts
-	return seq < g.progress.Position()+uint64(opts.Window) && g.setAsideBytes < opts.SetAsideBytes
+	return !g.crowded && seq < g.progress.Position()+uint64(opts.Window) && g.setAsideBytes < opts.SetAsideBytes
 }
 
 func (g *group) addMemberLocked(ms *Membership) {
@@ -235,6 +238,7 @@ func (g *group) erase() error {
 		return fmt.Errorf("delete group %q: %w", g.key.Group, err)
 	}
 	g.registry.forget(g)
+	g.charged.Set(g.account(), 0, 0)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.state = deleted

@@ -207,7 +207,8 @@ func (g *group) store(joined streams.Joined, singleUse bool) error {
 	g.mu.Unlock()
 	// A caller's context must not cut the write short: it might take effect
 	// although the caller was told that it failed.
-	return g.put(g.registry.writing, r)
+	_, err := g.put(g.registry.writing, r)
+	return err
 }
 
 // startReading starts in, and adds the first member. The group has a record. rd

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"seagate/groups/progress"
+	"seagate/internal/quota"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -178,16 +179,51 @@ func runs(all []tried) (runs [][4]uint64) {
 	return runs
 }
 
-// put writes a record. g.recordMu is held.
-func (g *group) put(ctx context.Context, r record) error {
+// put writes a record, and returns the size of its value. It returns a *quota.Exceeded if the space
+// may not store so much. g.recordMu is held.
+func (g *group) put(ctx context.Context, r record) (size int, err error) {
 	value, err := json.Marshal(r)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if err := g.charge(len(value)); err != nil {
+		return 0, fmt.Errorf("store group %q: %w", g.key.Group, err)
 	}
 	if _, err := g.registry.records.Put(ctx, groupsTable, g.key.recordKey(), value, storage.Always()); err != nil {
-		return fmt.Errorf("store group %q: %w", g.key.Group, err)
+		return 0, fmt.Errorf("store group %q: %w", g.key.Group, err)
 	}
-	return nil
+	return len(value), nil
+}
+
+func (g *group) account() *quota.Account {
+	return g.registry.opts.Quotas.Account(g.key.Topic.Space)
+}
+
+// charge makes the group cost what a record with a value of so many bytes does, on disk and in
+// memory. At the end of the registry it refuses nothing, so that what was acknowledged is not
+// delivered again. g.recordMu is held, or nobody else knows the group.
+func (g *group) charge(value int) error {
+	stored, memory := g.cost(value)
+	if g.registry.closed.Load() {
+		g.charged.Set(g.account(), stored, memory)
+		return nil
+	}
+	return g.charged.Grow(g.account(), stored, memory)
+}
+
+// cost returns what a group with a record of that size costs while all of its progress is in memory.
+func (g *group) cost(value int) (stored, memory int64) {
+	key := g.key.recordKey()
+	return quota.RecordBytes(key, value), quota.RecordBytes(key, 0) + int64(value)
+}
+
+// settle charges a group for the record that is stored, of which memory has all or a summary.
+func (g *group) settle(value int, partial bool) {
+	stored, memory := g.cost(value)
+	if partial {
+		_, memory = g.cost(0)
+	}
+	g.charged.Set(g.account(), stored, memory)
 }
 
 // load reads the whole progress from the record, if the group holds only a
@@ -211,6 +247,7 @@ func (g *group) load(ctx context.Context) error {
 		}
 		whole, log = r.progress(), r.Log
 	}
+	g.settle(len(stored.Value), false)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.progress, g.log, g.partial = whole, log, false

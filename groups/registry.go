@@ -110,7 +110,8 @@ func (r *Registry) loadAll(ctx context.Context) error {
 		}
 		g.shrinkLocked()
 		r.addLocked(g)
-		r.opts.Quotas.Account(g.key.Topic.Space).Add(quota.Groups, 1)
+		g.account().Add(quota.Groups, 1)
+		g.settle(len(stored.Value), g.partial)
 	}
 	return nil
 }

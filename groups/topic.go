@@ -2,6 +2,7 @@ package groups
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -82,10 +83,15 @@ func (t *Topic) findOrCreate(name Name) (*group, error) {
 			return g, nil
 		}
 		g, err := t.create(name)
-		if err != ErrTooManyGroups || !t.registry.evict(Key{t.id, name.Client, name.Group}.client()) {
+		if !isFull(err) || !t.registry.evict(Key{t.id, name.Client, name.Group}.client()) {
 			return g, err
 		}
 	}
+}
+
+// isFull reports whether a group cannot be made because there are too many, or too much is stored.
+func isFull(err error) bool {
+	return errors.Is(err, ErrTooManyGroups) || errors.Is(err, quota.ErrExceeded)
 }
 
 func (t *Topic) create(name Name) (*group, error) {
@@ -104,6 +110,10 @@ func (t *Topic) create(name Name) (*group, error) {
 	}
 	now := time.Now().UTC()
 	g := &group{registry: r, key: key, createdAt: now, lastActive: now}
+	if err := g.charge(0); err != nil {
+		g.account().Add(quota.Groups, -1)
+		return nil, err
+	}
 	r.addLocked(g)
 	return g, nil
 }
@@ -271,7 +281,7 @@ func (g *group) move(ctx context.Context, topic *streams.Topic, seq uint64) erro
 	r.Log, r.Position, r.Done, r.Tried = joined.Bounds.ID, seq, nil, nil
 	r.Began = min(r.Began, seq)
 	r.SingleUse = false // somebody moves it for a member that comes back
-	if err := g.put(ctx, r); err != nil {
+	if _, err := g.put(ctx, r); err != nil {
 		in.Close()
 		g.markUncertain()
 		return err

@@ -140,7 +140,7 @@ type JailInfo struct {
 }
 
 // Quotas are what a jail uses and may use, by the names of the resources: disk, memory, streams,
-// definitions, groups, clients and messageIds, and the maxima retentionAge (seconds),
+// definitions, records, groups, clients and messageIds, and the maxima retentionAge (seconds),
 // retentionBytes and messageBytes. Sizes are in bytes.
 type Quotas struct {
 	Used   Amounts `json:"used"`   // without the maxima

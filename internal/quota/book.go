@@ -127,11 +127,14 @@ func (a *Account) Limit(r Resource) int64 {
 // Reserve adds n to what the jail uses of r, or returns an *Exceeded and adds nothing. Whoever
 // does not keep what it has reserved must Add -n.
 func (a *Account) Reserve(r Resource, n int64) error {
+	return a.reserve(r, n, a.Limit(r))
+}
+
+func (a *Account) reserve(r Resource, n, limit int64) error {
 	if a == nil || n == 0 {
 		return nil
 	}
 	used := a.add(r, n)
-	limit := a.limits.Load()[r]
 	if limit > 0 && used > limit {
 		return a.refuse(r, n, limit, false)
 	}

@@ -20,13 +20,14 @@ import (
 // what the jail may choose.
 type Resource uint8
 
-// The resources. Disk, Memory, Definitions, RetentionBytes and MessageBytes are in bytes,
+// The resources. Disk, Memory, Definitions, Records, RetentionBytes and MessageBytes are in bytes,
 // RetentionAge is in seconds, and the others are numbers of things.
 const (
-	Disk        Resource = iota // messages, headers and definitions that are stored
-	Memory                      // messages of streams in memory, headers and definitions
+	Disk        Resource = iota // messages, headers, definitions and Records that are stored
+	Memory                      // messages of streams in memory, headers, definitions and Records
 	Streams                     // that are defined
 	Definitions                 // all versions that streams and services have had
+	Records                     // what is stored of groups and clients: see Record
 	Groups                      // with and without members
 	Clients
 	MessageIDs // that are remembered
@@ -38,7 +39,7 @@ const (
 	count
 )
 
-var names = [count]string{"disk", "memory", "streams", "definitions", "groups", "clients", "messageIds",
+var names = [count]string{"disk", "memory", "streams", "definitions", "records", "groups", "clients", "messageIds",
 	"retentionAge", "retentionBytes", "messageBytes"}
 
 // All returns all resources in the order in which they are shown.
@@ -119,6 +120,9 @@ func (r Resource) advice() string {
 		return "delete streams in memory, let them keep less, or ask the operator to raise it"
 	case Definitions:
 		return "delete streams or services that are no longer used, or ask the operator to raise it"
+	case Records:
+		return "delete groups and clients that are no longer used, let groups acknowledge what they have, " +
+			"or ask the operator to raise it"
 	}
 	return "delete what is no longer used, or ask the operator to raise it"
 }
@@ -126,7 +130,7 @@ func (r Resource) advice() string {
 // Show returns n of the resource in words, such as "10GiB", "1.5MiB", "48h0m0s" or "12".
 func (r Resource) Show(n int64) string {
 	switch r {
-	case Disk, Memory, Definitions, RetentionBytes, MessageBytes:
+	case Disk, Memory, Definitions, Records, RetentionBytes, MessageBytes:
 		return showBytes(n)
 	case RetentionAge:
 		return (time.Duration(n) * time.Second).String()
@@ -136,7 +140,7 @@ func (r Resource) Show(n int64) string {
 
 // IsBytes reports whether the resource is counted in bytes.
 func (r Resource) IsBytes() bool {
-	return r <= Memory || r == Definitions || r == RetentionBytes || r == MessageBytes
+	return r <= Memory || r == Definitions || r == Records || r == RetentionBytes || r == MessageBytes
 }
 
 func showBytes(n int64) string {

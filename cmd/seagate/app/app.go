@@ -36,6 +36,7 @@ import (
 	"seagate/internal/origin"
 	"seagate/internal/panics"
 	"seagate/internal/quota"
+	"seagate/internal/rationed"
 	"seagate/internal/sockets"
 	"seagate/internal/systemd"
 	"seagate/internal/tracing"
@@ -54,6 +55,7 @@ type App struct {
 
 	engine    *pebble.Engine
 	quotas    *quota.Book
+	rationed  *rationed.Log // lines about groups
 	directory *auth.Directory
 	clock     *clock.Clock
 	network   *streams.Network
@@ -126,7 +128,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, version string
 }
 
 func (a *App) openDirectory(ctx context.Context) (err error) {
-	a.directory, err = auth.Open(ctx, a.engine, directoryOptions(a.config))
+	a.quotas = quota.New(quotaDefaults(a.config))
+	a.quotas.SetMemory(memoryBudget(int64(a.config.Limits.Memory)))
+	a.directory, err = auth.Open(ctx, a.engine, directoryOptions(a.config, a.quotas))
 	if err != nil || a.config.Root.ClientID == "" {
 		return err
 	}
@@ -151,7 +155,7 @@ func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created
 	if err := a.openStorage(ctx); err != nil {
 		return false, err
 	}
-	directory, err := auth.Open(ctx, a.engine, directoryOptions(c))
+	directory, err := auth.Open(ctx, a.engine, directoryOptions(c, nil))
 	if err != nil {
 		return false, err
 	}
@@ -168,8 +172,6 @@ func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created
 
 func (a *App) openGateway(ctx context.Context) error {
 	a.metrics = prometheus.NewRegistry()
-	a.quotas = quota.New(quotaDefaults(a.config))
-	a.quotas.SetMemory(memoryBudget(int64(a.config.Limits.Memory)))
 	settings := gatewaySettings(a.config)
 	if err := a.openStreams(ctx); err != nil {
 		return err
@@ -264,6 +266,7 @@ func (a *App) checkpoint(ctx context.Context, dir string) error {
 
 func (a *App) openStreams(ctx context.Context) (err error) {
 	a.clock = newClock(a.log)
+	a.rationed = rationed.New(a.log, config.RefusalLines, time.Second)
 	options := networkOptions(a.config)
 	options.Clock = a.clock
 	options.Quotas = a.quotas
@@ -277,9 +280,7 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	membership.Clock = a.clock
 	membership.Quotas = a.quotas
 	membership.OnPanic = func(m groups.Member, value any) { a.panicked(m, value) }
-	membership.OnError = func(key groups.Key, err error) {
-		a.log.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)
-	}
+	membership.OnError = a.groupNotWritten
 	membership.DeadLetter = func(d groups.DeadLetter, done func(error)) { a.gateway.DeadLetter(d, done) }
 	if a.groups, err = groups.Open(ctx, a.engine, a.network, membership); err != nil {
 		return err

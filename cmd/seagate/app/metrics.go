@@ -23,7 +23,7 @@ func (a *App) registerMetrics() {
 	a.metrics.MustRegister(a.commits, buildInfo(a.version))
 	a.counter("authentications_limited_total", "Attempts refused because too many had failed.", func() float64 { return float64(a.directory.Limited()) })
 	a.counter("log_lines_suppressed_total", "Log lines left out because clients or strangers caused too many of their kind.",
-		func() float64 { return float64(a.gateway.SuppressedLines()) })
+		func() float64 { return float64(a.gateway.SuppressedLines() + a.rationed.Suppressed()) })
 	a.gauge("storage_free_bytes", "Bytes free on the disk of the data folder.", func() float64 {
 		free, _ := a.engine.Space()
 		return float64(free)

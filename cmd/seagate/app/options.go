@@ -79,6 +79,7 @@ func quotaDefaults(c *config.Config) (l quota.Limits) {
 	l[quota.Disk] = int64(c.Quotas.Disk)
 	l[quota.Memory] = int64(c.Quotas.Memory)
 	l[quota.Definitions] = int64(c.Quotas.Definitions)
+	l[quota.Records] = int64(c.Quotas.Records)
 	l[quota.Streams] = int64(c.Limits.StreamsPerJail)
 	l[quota.Clients] = int64(c.Limits.ClientsPerJail)
 	l[quota.Groups] = int64(c.Quotas.Groups)
@@ -138,7 +139,7 @@ func schemaRules(s config.Streams) schema.Rules {
 	}
 }
 
-func directoryOptions(c *config.Config) auth.Options {
+func directoryOptions(c *config.Config, quotas *quota.Book) auth.Options {
 	l := c.Limits
 	return auth.Options{
 		MaxJails:          config.MaxJails,
@@ -148,6 +149,7 @@ func directoryOptions(c *config.Config) auth.Options {
 		RefusalTime:       config.RefusalTime,
 		FilterLimits:      fdsl.Limits{Bytes: int(l.FilterBytes), Depth: l.FilterDepth, Nodes: config.FilterNodes},
 		MaxRevokedTokens:  l.RevokedTokensPerClient,
+		Quotas:            quotas,
 		Tokens: auth.TokenRules{
 			Audience:    c.Tokens.Audience,
 			MaxLifetime: int64((c.Tokens.MaxLifetime + time.Second - 1) / time.Second),

@@ -19,7 +19,7 @@ func TestEveryPartGetsAllOptions(t *testing.T) {
 	c.WebSocket.LiteralActions, c.Limits.PublishesPerSecond = true, 1
 	c.Tokens.Audience = "gateway"
 	for _, options := range []any{
-		networkOptions(c), groupOptions(c), directoryOptions(c), gatewaySettings(c),
+		networkOptions(c), groupOptions(c), directoryOptions(c, nil), gatewaySettings(c),
 		socketOptions(c, origin.Any()), apiOptions(c, origin.Any(), http.NotFoundHandler(), "1"),
 	} {
 		v := reflect.ValueOf(options)

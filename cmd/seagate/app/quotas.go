@@ -3,6 +3,8 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -13,6 +15,7 @@ import (
 
 	"seagate/auth"
 	"seagate/cmd/seagate/config"
+	"seagate/groups"
 	"seagate/internal/quota"
 	"seagate/storage/pebble"
 )
@@ -175,4 +178,28 @@ func (m *quotaMetrics) fullest() []jailUse {
 	}
 	slices.SortStableFunc(all, func(a, b jailUse) int { return cmp.Compare(b.fullest, a.fullest) })
 	return all[:min(m.series, len(all))]
+}
+
+// groupNotWritten logs that the record of a group could not be written. Clients can cause that as
+// often as they acknowledge, once their jail may store no more.
+func (a *App) groupNotWritten(key groups.Key, err error) {
+	if !errors.Is(err, quota.ErrExceeded) {
+		a.log.Error("the record of a group could not be written", "topic", key.Topic.Name, "group", key.Group, "error", err)
+		return
+	}
+	a.rationed.Log(slog.LevelWarn, "records "+key.Topic.Space,
+		"a group waits: its jail may not store more progress beyond a message that is not acknowledged",
+		"owner", groupOwner{a.directory, key}, "stream", key.Topic.Name, "group", key.Group, "why", err)
+}
+
+// A groupOwner names the owner of a group, in a log line that is written.
+type groupOwner struct {
+	directory *auth.Directory
+	key       groups.Key
+}
+
+// LogValue implements slog.LogValuer.
+func (o groupOwner) LogValue() slog.Value {
+	jail, client := o.directory.Names(o.key.Topic.Space, o.key.Client)
+	return slog.GroupValue(slog.String("jail", jail), slog.String("client", client))
 }

@@ -25,6 +25,7 @@ var quotaFlags = []struct {
 	{quota.Memory, "memory", "keep at most `SIZE` in memory"},
 	{quota.Streams, "streams", "define at most `N` streams"},
 	{quota.Definitions, "definitions", "keep at most `SIZE` of definitions, with their history"},
+	{quota.Records, "records", "store at most `SIZE` of groups, with their progress, and clients"},
 	{quota.Groups, "groups", "have at most `N` groups"},
 	{quota.Clients, "clients", "have at most `N` clients"},
 	{quota.MessageIDs, "message-ids", "have at most `N` message ids remembered"},

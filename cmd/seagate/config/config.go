@@ -147,6 +147,7 @@ type Quotas struct {
 	Disk        Size
 	Memory      Size
 	Definitions Size
+	Records     Size
 	Groups      int
 	MessageIDs  int
 

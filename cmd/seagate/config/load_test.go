@@ -245,6 +245,7 @@ dead_letter_suffix = ".failed"
 disk = "7MiB"
 memory = "8MiB"
 definitions = "9MiB"
+records = "11MiB"
 groups = 401
 message_ids = 402
 max_retention_age = "27h"
@@ -360,7 +361,7 @@ func want() *config.Config {
 		Retention: config.Retention{Age: 24 * time.Hour, Bytes: 5 * config.MiB, Messages: 76, MinFree: 6 * config.MiB, MemoryBytes: 4 * config.MiB},
 		Groups:    config.Groups{IdleTimeout: 25 * time.Hour, AbandonedTimeout: 26 * time.Hour, AckTimeout: 31 * time.Second, PongWindow: 333, MaxDeliveries: 77, DeadLetterSuffix: ".failed"},
 		Quotas: config.Quotas{
-			Disk: 7 * config.MiB, Memory: 8 * config.MiB, Definitions: 9 * config.MiB, Groups: 401, MessageIDs: 402,
+			Disk: 7 * config.MiB, Memory: 8 * config.MiB, Definitions: 9 * config.MiB, Records: 11 * config.MiB, Groups: 401, MessageIDs: 402,
 			MaxRetentionAge: 27 * time.Hour, MaxRetentionBytes: 10 * config.MiB, MaxMessageBytes: 11 * config.MiB,
 		},
 		Tokens: config.Tokens{Audience: "gateway", MaxLifetime: 41 * time.Hour},

@@ -313,11 +313,13 @@ func (g *Groups) settings() []setting {
 func (q *Quotas) settings() []setting {
 	return []setting{
 		size("disk", &q.Disk, 64*GiB, 0, 1<<20*GiB,
-			`Size of what a jail keeps on disk: messages, with 64 bytes more for each, headers and definitions. Above it, publishing is refused with quota_exceeded. When the disk itself becomes short, jails with more than an equal share of it are refused first.`),
+			`Size of what a jail keeps on disk: messages, with 64 bytes more for each, headers, definitions, groups and clients. Above it, publishing is refused with quota_exceeded. When the disk itself becomes short, jails with more than an equal share of it are refused first.`),
 		size("memory", &q.Memory, 256*MiB, 0, 1<<10*GiB,
-			`Size of what a jail keeps in memory: messages of streams in memory, with 128 bytes more for each, headers and definitions. What is left of it is for the newest messages of its other streams, which are read from disk when they do not fit.`),
+			`Size of what a jail keeps in memory: messages of streams in memory, with 128 bytes more for each, headers, definitions, groups and clients. What is left of it is for the newest messages of its other streams, which are read from disk when they do not fit.`),
 		size("definitions", &q.Definitions, 64*MiB, 0, GiB,
 			`Size of all versions of the definitions of a jail's streams and services.`),
+		size("records", &q.Records, 256*MiB, 0, 1024*GiB,
+			`Size of what is stored of a jail's groups, with their progress, and of its clients, with their keys, secrets, rights and revoked tokens. Each counts at least half a KiB. Above it, what grows is refused with quota_exceeded, and a group whose progress does not fit waits; groups leave an eighth of it to the clients.`),
 		count("groups", &q.Groups, 100_000, 0, 10_000_000,
 			`Groups of all clients of a jail.`),
 		count("message_ids", &q.MessageIDs, 500_000, 0, 100_000_000,

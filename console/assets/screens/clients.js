@@ -163,7 +163,7 @@ const removeJail = (j, reload) => confirmTyped("Delete the jail", `Jail ${j.id} 
 });
 
 const resources = [
-  ["disk", "Disk", "bytes"], ["memory", "Memory", "bytes"], ["streams", "Streams"], ["definitions", "Definitions", "bytes"], ["groups", "Groups"], ["clients", "Clients"], ["messageIds", "Message ids"],
+  ["disk", "Disk", "bytes"], ["memory", "Memory", "bytes"], ["streams", "Streams"], ["definitions", "Definitions", "bytes"], ["records", "Groups and clients, stored", "bytes"], ["groups", "Groups"], ["clients", "Clients"], ["messageIds", "Message ids"],
   ["retentionAge", "Longest retention", "seconds"], ["retentionBytes", "Most that a stream keeps", "bytes"], ["messageBytes", "Largest message", "bytes"],
 ];
 const amount = (n, unit) => (unit === "bytes" ? bytes(n) : unit === "seconds" ? `${count(n)} s` : count(n));
