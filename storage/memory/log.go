@@ -27,7 +27,7 @@ type log struct {
 	// The engine's mu guards what follows.
 
 	header  storage.LogHeader
-	entries []storage.Entry // those from next-len(entries) on
+	entries entries // those from next-entries.len on
 	next    uint64
 	bytes   int64     // of the payloads
 	keys    int       // that are remembered
@@ -88,7 +88,7 @@ func (e *Engine) DeleteLog(ctx context.Context, name string) error {
 	if l, found := e.logs[name]; found {
 		delete(e.logs, name)
 		e.dedup.Drop(l)
-		l.deleted, l.entries, l.bytes, l.header = true, nil, 0, storage.LogHeader{}
+		l.deleted, l.entries, l.bytes, l.header = true, entries{}, 0, storage.LogHeader{}
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (l *log) append(a storage.Append, request dedup.Request) (storage.Appended,
 	}
 	made := storage.Appended{First: l.next, Time: now}
 	for _, payload := range a.Payloads {
-		l.entries = append(l.entries, storage.Entry{Seq: l.next, Time: now, Payload: payload})
+		l.entries.add(now, payload)
 		l.next++
 		l.bytes += int64(len(payload))
 	}
@@ -159,8 +159,8 @@ func (l *log) Bounds() storage.Bounds {
 	l.engine.mu.RLock()
 	defer l.engine.mu.RUnlock()
 	b := storage.Bounds{First: l.firstLocked(), Next: l.next, Bytes: l.bytes, Epoch: l.epoch, ID: l.id, Keys: l.keys}
-	if n := len(l.entries); n > 0 {
-		b.FirstTime, b.LastTime = l.entries[0].Time, l.entries[n-1].Time
+	if n := l.entries.len; n > 0 {
+		b.FirstTime, b.LastTime = l.entries.timeAt(0), l.entries.timeAt(n-1)
 	}
 	return b
 }
@@ -175,7 +175,7 @@ func (l *log) Header(ctx context.Context) (storage.LogHeader, error) {
 	return l.header, nil
 }
 
-func (l *log) firstLocked() uint64 { return l.next - uint64(len(l.entries)) }
+func (l *log) firstLocked() uint64 { return l.next - uint64(l.entries.len) }
 
 // Read implements storage.Log.
 func (l *log) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]storage.Entry, error) {
@@ -190,13 +190,7 @@ func (l *log) Read(ctx context.Context, from uint64, maxMessages, maxBytes int) 
 	case from >= l.next:
 		return nil, nil
 	}
-	rest := l.entries[from-l.firstLocked():]
-	n, bytes := 1, len(rest[0].Payload)
-	for n < len(rest) && n < maxMessages && bytes+len(rest[n].Payload) <= maxBytes {
-		bytes += len(rest[n].Payload)
-		n++
-	}
-	return slices.Clone(rest[:n]), nil
+	return l.entries.read(int(from-l.firstLocked()), from, maxMessages, maxBytes), nil
 }
 
 // Find implements storage.Log.
@@ -206,15 +200,7 @@ func (l *log) Find(ctx context.Context, t time.Time) (uint64, error) {
 	if err := l.usableLocked(ctx); err != nil {
 		return 0, err
 	}
-	return l.firstLocked() + uint64(l.olderLocked(t)), nil
-}
-
-// olderLocked returns how many entries are older than t.
-func (l *log) olderLocked(t time.Time) int {
-	n, _ := slices.BinarySearchFunc(l.entries, t, func(entry storage.Entry, t time.Time) int {
-		return entry.Time.Compare(t)
-	})
-	return n
+	return l.firstLocked() + uint64(l.entries.older(t)), nil
 }
 
 // Trim implements storage.Log.
@@ -230,26 +216,23 @@ func (l *log) Trim(ctx context.Context, r storage.Retention) error {
 		if now.IsZero() {
 			now = l.nowLocked()
 		}
-		l.dropLocked(l.olderLocked(now.Add(-r.Age)))
+		l.dropLocked(l.entries.older(now.Add(-r.Age)))
 	}
-	for len(l.entries) > 1 && l.exceedsLocked(r) {
+	for l.entries.len > 1 && l.exceedsLocked(r) {
 		l.dropLocked(1)
 	}
 	return nil
 }
 
 func (l *log) exceedsLocked(r storage.Retention) bool {
-	return r.Bytes > 0 && l.bytes > r.Bytes || r.Messages > 0 && uint64(len(l.entries)) > r.Messages
+	return r.Bytes > 0 && l.bytes > r.Bytes || r.Messages > 0 && uint64(l.entries.len) > r.Messages
 }
 
-// dropLocked drops the n oldest entries. Their room in the slice is released
-// by the next append that has to grow it.
+// dropLocked drops the n oldest entries.
 func (l *log) dropLocked(n int) {
-	for i := range l.entries[:n] {
-		l.bytes -= int64(len(l.entries[i].Payload))
+	for range n {
+		l.bytes -= int64(l.entries.drop())
 	}
-	clear(l.entries[:n])
-	l.entries = l.entries[n:]
 }
 
 func (l *log) usableLocked(ctx context.Context) error {
