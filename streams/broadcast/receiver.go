@@ -91,7 +91,7 @@ func (r *Receiver) join(ctx context.Context, namespaces []string) (peer.Address,
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.server != "" && r.server != w.Address {
-		r.queue, r.last = nil, 0
+		r.queue, r.last, r.err = nil, 0, nil
 	}
 	r.server = w.Address
 	return w.Address, nil

@@ -37,6 +37,9 @@ const (
 // ServerOptions say otherwise.
 const DefaultReceivers = 10_000
 
+// maxPort bounds what a server keeps of each receiver, in bytes.
+const maxPort = 255
+
 // ServerOptions of a Server. The zero value is right for most.
 type ServerOptions struct {
 	Receivers int // at most; 0 is DefaultReceivers
@@ -116,14 +119,18 @@ func (s *Server) join(_ context.Context, c *fetch.Call) ([]byte, error) {
 	if unknown := s.unknown(r.Namespaces); len(unknown) > 0 {
 		return nil, &peer.ServerError{Code: codeNoSuchNamespace, Message: strings.Join(unknown, ", ")}
 	}
+	if len(r.Port) > maxPort {
+		return nil, fmt.Errorf("the name of the port has %d bytes, more than %d", len(r.Port), maxPort)
+	}
 	at := peer.Endpoint{Address: c.Caller.Address, Port: r.Port}
-	if err := s.add(at, r.Namespaces); err != nil {
+	to, err := s.add(at, r.Namespaces)
+	if err != nil {
 		return nil, err
 	}
 	unwatch := peer.WatchGone(s.link, at.Address, func() { s.remove(at) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if to := s.joined[at]; to != nil {
+	if s.joined[at] == to {
 		to.unwatch = unwatch
 	} else {
 		unwatch()
@@ -136,17 +143,21 @@ func (s *Server) unknown(namespaces []string) []string {
 	return slices.DeleteFunc(slices.Clone(namespaces), func(n string) bool { return slices.Contains(s.namespaces, n) })
 }
 
-func (s *Server) add(at peer.Endpoint, namespaces []string) error {
+// add notes a receiver. One that is there already begins anew.
+func (s *Server) add(at peer.Endpoint, namespaces []string) (*receiving, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.removeLocked(at)
 	switch {
 	case s.ended:
-		return ErrStopped
+		return nil, ErrStopped
 	case len(s.joined) >= s.receivers:
-		return &peer.ServerError{Code: codeTooManyReceivers, Message: fmt.Sprint(s.receivers)}
+		return nil, &peer.ServerError{Code: codeTooManyReceivers, Message: fmt.Sprint(s.receivers)}
 	}
-	s.joined[at] = &receiving{namespaces: namespaces, unwatch: func() {}}
-	return nil
+	slices.Sort(namespaces)
+	to := &receiving{namespaces: slices.Compact(namespaces), unwatch: func() {}}
+	s.joined[at] = to
+	return to, nil
 }
 
 func (s *Server) leave(_ context.Context, c *fetch.Call) ([]byte, error) {
