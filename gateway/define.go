@@ -151,18 +151,66 @@ func (g *Gateway) Version(p *auth.Principal, stream, version string) (*schema.De
 	if err := g.authorize(p, auth.Describe, stream); err != nil {
 		return nil, err
 	}
-	v, err := schema.ParseVersionText(version)
+	v, err := parseVersion(version)
 	if err != nil {
-		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is not a version: %s", version, plain(err))
+		return nil, err
 	}
 	s, err := g.defined(p, stream)
 	if err != nil {
 		return nil, err
 	}
-	if def := s.History().Version(v); def != nil {
+	return versionOf(s.History(), stream, v)
+}
+
+func parseVersion(text string) (schema.Version, error) {
+	v, err := schema.ParseVersionText(text)
+	if err != nil {
+		return v, protocol.Errorf(protocol.CodeInvalidRequest, "%q is not a version: %s", text, plain(err))
+	}
+	return v, nil
+}
+
+func versionOf(h *schema.History, stream string, v schema.Version) (*schema.Definition, error) {
+	if def := h.Version(v); def != nil {
 		return def, nil
 	}
-	return nil, protocol.Errorf(protocol.CodeVersionNotFound, "the stream %q has no version %s", stream, version)
+	return nil, protocol.Errorf(protocol.CodeVersionNotFound, "the stream %q has no version %s", stream, v)
+}
+
+// A Comparison says how two definitions that a stream has had differ.
+type Comparison struct {
+	Old, New    *schema.Definition
+	Differences []schema.Difference // from Old to New
+}
+
+// Compare compares two definitions that the stream has had, by the rules in force. The old one may
+// be the higher version: that says what going back breaks.
+func (g *Gateway) Compare(ctx context.Context, p *auth.Principal, stream, old, new string) (c Comparison, err error) {
+	if err := g.authorize(p, auth.Describe, stream); err != nil {
+		return c, err
+	}
+	var versions [2]schema.Version
+	for i, text := range []string{old, new} {
+		if versions[i], err = parseVersion(text); err != nil {
+			return c, err
+		}
+	}
+	s, err := g.defined(p, stream)
+	if err != nil {
+		return c, err
+	}
+	history := s.History()
+	if c.Old, err = versionOf(history, stream, versions[0]); err != nil {
+		return c, err
+	}
+	if c.New, err = versionOf(history, stream, versions[1]); err != nil {
+		return c, err
+	}
+	err = g.computing(ctx, "compare", p, func() error {
+		c.Differences = history.Compare(c.Old, c.New)
+		return nil
+	})
+	return c, err
 }
 
 // VersionsVector returns the versions in force of the streams, in their order,

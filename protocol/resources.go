@@ -201,6 +201,16 @@ type DefinitionPlan struct {
 	Definition jsontext.Value `json:"definition"` // in force afterwards
 }
 
+// SchemaChanges is how two versions of a definition differ.
+type SchemaChanges struct {
+	Since       jsontext.Value `json:"since"`       // the version that is compared with
+	Version     jsontext.Value `json:"version"`     // the version that has the changes
+	Compatible  bool           `json:"compatible"`  // nothing breaks
+	Differences []string       `json:"differences"` // from Since to Version
+	// Breaking is those of Differences for which messages that match Since may not match Version.
+	Breaking []string `json:"breaking"`
+}
+
 // A PublishPlan is what publishing would do.
 type PublishPlan struct {
 	Messages int            `json:"messages"`

@@ -189,6 +189,9 @@ func (h *History) Outcome(def *Definition) (Outcome, error) {
 	}
 }
 
+// Compare returns how two versions differ, and what of it breaks by the rules in force.
+func (h *History) Compare(old, new *Definition) []Difference { return Diff(old, new, h.current.rules) }
+
 // With returns the history with one more version, the highest, that is defined at a time, or
 // ErrHistoryFull if its record would be larger than maxBytes.
 func (h *History) With(schema *Schema, at time.Time, maxBytes int) (*History, error) {

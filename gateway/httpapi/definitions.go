@@ -48,12 +48,7 @@ func streamPlan(outcome schema.Outcome) *protocol.DefinitionPlan {
 	if plan == nil {
 		return nil
 	}
-	plan.Breaking = []string{}
-	for _, d := range outcome.Differences {
-		if d.Breaks {
-			plan.Breaking = append(plan.Breaking, d.String())
-		}
-	}
+	_, plan.Breaking = differenceLines(outcome.Differences)
 	return plan
 }
 
@@ -62,10 +57,7 @@ func planView(outcome schema.Outcome, appendTo func([]byte, *schema.Definition) 
 	if outcome.Definition == nil { // there is an error
 		return nil
 	}
-	differences := make([]string, len(outcome.Differences))
-	for i, d := range outcome.Differences {
-		differences[i] = d.String()
-	}
+	differences, _ := differenceLines(outcome.Differences)
 	return &protocol.DefinitionPlan{
 		Change:      string(outcome.Change),
 		Differences: differences,
@@ -101,6 +93,49 @@ func (q *request) getSchemaVersion() (any, error) {
 		return q.gateway.Describe(q.principal, q.stream())
 	}
 	return q.gateway.Version(q.principal, q.stream(), version)
+}
+
+// compareSchemas is GET /streams/{stream}/schemas/{version}/changes?since=.
+func (q *request) compareSchemas() (any, error) {
+	query := q.query("since")
+	since, given := query.values["since"]
+	if !given {
+		query.Add("query", "since is missing: the version to compare with")
+	}
+	if err := query.err(); err != nil {
+		return nil, err
+	}
+	versions := []string{since, q.r.PathValue("version")}
+	for i, version := range versions {
+		if version == currentVersion {
+			current, err := q.gateway.Describe(q.principal, q.stream())
+			if err != nil {
+				return nil, err
+			}
+			versions[i] = current.Version.String()
+		}
+	}
+	c, err := q.gateway.Compare(q.r.Context(), q.principal, q.stream(), versions[0], versions[1])
+	if err != nil {
+		return nil, err
+	}
+	differences, breaking := differenceLines(c.Differences)
+	return protocol.SchemaChanges{
+		Since: c.Old.Version.AppendJSON(nil), Version: c.New.Version.AppendJSON(nil),
+		Compatible: len(breaking) == 0, Differences: differences, Breaking: breaking,
+	}, nil
+}
+
+// differenceLines returns differences as lines, and those of them that break. Neither is nil.
+func differenceLines(differences []schema.Difference) (all, breaking []string) {
+	all, breaking = make([]string, len(differences)), []string{}
+	for i, d := range differences {
+		all[i] = d.String()
+		if d.Breaks {
+			breaking = append(breaking, all[i])
+		}
+	}
+	return all, breaking
 }
 
 // versionsVector is POST /schema-versions-vector: {"versionsVector":[...]}, in

@@ -65,6 +65,7 @@ var routes = []route{
 	{path: "/streams/{stream}/schemas", methods: methods{"GET": (*request).getSchemas}},
 	{path: "/streams/{stream}/schemas/trial", methods: methods{"POST": (*request).trySchema}},
 	{path: "/streams/{stream}/schemas/{version}", methods: methods{"GET": (*request).getSchemaVersion}},
+	{path: "/streams/{stream}/schemas/{version}/changes", methods: methods{"GET": (*request).compareSchemas}},
 	{path: "/streams/{stream}/header", methods: methods{
 		"GET":    (*request).getHeader,
 		"PUT":    (*request).setHeader,
