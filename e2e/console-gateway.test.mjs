@@ -62,6 +62,16 @@ browserTest("a connection is looked at and ended", async ({ open }) => {
   await dialog.getByText('there is no stream "nothing"').waitFor();
   await accessible(page, "a connection");
   await page.keyboard.press("Escape");
+  await page.setViewportSize({ width: 360, height: 900 });
+  const table = page.getByRole("region", { name: "Table: Connections" });
+  const before = await table.elementHandle();
+  await before.evaluate((e) => {
+    e.scrollLeft = 120;
+    document.activeElement?.blur();
+    document.dispatchEvent(new Event("visibilitychange")); // it asks at once
+  });
+  await eventually("a new table", () => before.evaluate((e) => !e.isConnected));
+  assert.equal(await table.evaluate((e) => e.scrollLeft), 120, "a table stays where it was scrolled to");
   await row.getByRole("button", { name: /^End/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "End", exact: true }).click();
   assert.equal(await c.closed, 4011);

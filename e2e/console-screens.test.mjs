@@ -19,7 +19,7 @@ browserTest("every screen is accessible in both themes and fits each width", asy
   await page.getByRole("button", { name: "Log in", exact: true }).click();
   for (const [hash, shown] of [
     ["#/", "In your program"], ["#/streams", "boiler"], ["#/streams/seen/messages", "#5"], ["#/streams/seen/publish", "Publish a message"],
-    ["#/streams/seen/schema", "Compared with version 1"], ["#/streams/seen/groups", group], [`#/streams/${longName}`, "No messages here"], ["#/playground", "What the gateway says"], ["#/nowhere", "There is no such page"],
+    ["#/streams/seen/schema", "What changed from version 1 to 2"], ["#/streams/seen/groups", group], [`#/streams/${longName}`, "No messages here"], ["#/playground", "What the gateway says"], ["#/nowhere", "There is no such page"],
   ]) {
     await page.evaluate((to) => (location.hash = to), hash);
     await page.locator("main").getByText(shown === "boiler" ? longName : shown).first().waitFor();

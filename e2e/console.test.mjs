@@ -161,6 +161,12 @@ browserTest("a filter is the gateway's, for the past and for the tail", async ({
   await page.getByText("bad path").waitFor();
   assert.equal(await where.getAttribute("aria-invalid"), "true");
   await accessible(page, "a filter that is wrong");
+  await where.fill("");
+  await page.getByLabel("Begin with").selectOption("time");
+  await page.getByLabel("Time (RFC 3339)").fill("yesterday");
+  await page.keyboard.press("Enter");
+  await page.getByText("This is no time.").waitFor();
+  await page.getByLabel("Begin with").selectOption("earliest");
   await where.fill("pressure=7");
   await page.keyboard.press("Enter");
   await page.getByRole("log").getByText("#1400", { exact: true }).waitFor();
@@ -267,6 +273,29 @@ browserTest("a new version is tried before it is defined", async ({ open }) => {
   await page.getByRole("button", { name: "Define", exact: true }).click();
   await page.getByText("Version 2 is in force").waitFor();
   assert.equal((await api("GET", "/streams/grown")).version, 2);
+});
+
+browserTest("two versions are compared, and the gateway says what of it breaks", async ({ open }) => {
+  const n = (type) => ({ name: "n", type }), unit = (...values) => ({ name: "unit", type: "enum", enum: values });
+  for (const [version, fields] of [["1", [n("integer"), unit("C", "F")]], ["1.9", [n("float"), unit("C", "F", "K")]], ["1.10", [n("float"), unit("C")]]]) {
+    await api("POST", "/streams/compared/define", { version, fields });
+  }
+  const page = await enter(open, "#/streams/compared/schema");
+  await page.getByText("Messages that fit version 1.9 may not fit version 1.10").waitFor();
+  const changes = (from, to) => page.getByRole("region", { name: `Table: What changed from version ${from} to ${to}` }).locator(".badge").allTextContents();
+  assert.deepEqual(await changes("1.9", "1.10"), ["Breaks"]);
+  await accessible(page, "a comparison");
+  await page.getByLabel("Compare with").selectOption("1");
+  await page.getByLabel("Version", { exact: true }).selectOption("1.9");
+  await page.getByText("Messages that fit version 1 fit version 1.9 too.").waitFor();
+  assert.deepEqual(await changes("1", "1.9"), ["Compatible", "Compatible"]);
+  await page.getByLabel("Compare with").selectOption("1.10"); // the older one stays on the left
+  await page.getByText("Messages that fit version 1.9 may not fit version 1.10").waitFor();
+  await page.getByRole("button", { name: "New version" }).click();
+  assert.equal(await page.getByRole("textbox", { name: "Version" }).inputValue(), "1.11");
+  await page.getByRole("textbox", { name: "Version" }).fill("1.20");
+  await page.getByRole("button", { name: "Define", exact: true }).click();
+  await page.getByText("Version 1.20 is in force").waitFor();
 });
 
 browserTest("the playground shows what the gateway says about a filter and a token, node by node", async ({ open }) => {

@@ -41,6 +41,9 @@ export function link(segments, query) {
   return "#/" + segments.map(encodeURIComponent).join("/") + (text && "?" + text);
 }
 
+/** The way back from a stream. */
+export const toStreams = () => [h("a", { href: "#/streams" }, h("span", { "aria-hidden": "true" }, "‹ "), "Streams")];
+
 /** @param {string[]} segments @param {Object<string, any>} [query] */
 export const go = (segments, query) => void (location.hash = link(segments, query));
 
@@ -152,7 +155,7 @@ async function show() {
     if (!signal.aborted) await module.default(view);
   } catch (error) {
     if (!signal.aborted && !isAbort(error)) {
-      fill(page, view.head(screen.label ?? params.stream ?? "Something went wrong"), problemNotice(error, h("div", {}, button("Try again", { icon: "refresh", small: true, click: show }))));
+      fill(page, view.head(screen.label ?? params.stream ?? "Something went wrong", { crumbs: params.stream && view.session.hasHttp ? toStreams() : null }), problemNotice(error, h("div", {}, button("Try again", { icon: "refresh", small: true, click: show }))));
       if (error.code === "unreachable") later(signal, 5, show);
     }
   }

@@ -17,6 +17,12 @@ export function button(text, options = {}) {
   }, options.icon && icon(options.icon), text);
 }
 
+/** Changes what a button with an icon does. @param {any} element @param {any} name of the icon @param {string} text */
+export function relabel(element, name, text) {
+  if (element.lastChild.textContent === text) return;
+  fill(element, icon(name), text);
+}
+
 /** Runs f and makes a button busy meanwhile. @param {any} control @param {() => any} f */
 export async function busy(control, f) {
   if (control.getAttribute("aria-busy") === "true") return;
@@ -158,6 +164,14 @@ export function problemNotice(error, ...more) {
     error.advice && h("p", {}, h("strong", {}, "What to do: "), spans(error.advice)), more);
 }
 
+/** Fills an element again; its tables stay scrolled to where they are. @param {any} element @param {...any} children */
+export function redraw(element, ...children) {
+  const scrollers = () => [...element.querySelectorAll(".scroller")];
+  const places = new Map(scrollers().map((s) => [s.getAttribute("aria-label"), s.scrollLeft]));
+  fill(element, ...children);
+  for (const s of scrollers()) s.scrollLeft = places.get(s.getAttribute("aria-label")) ?? 0;
+}
+
 /** Nothing is here, and why. @param {any} name of the icon @param {string} title @param {any} text @param {...any} actions */
 export const empty = (name, title, text, ...actions) =>
   h("div", { class: "empty" }, icon(name), h("h2", {}, title), h("p", {}, text), actions.length > 0 && h("div", { class: "row" }, actions));
@@ -192,12 +206,12 @@ export function sparkline(values, text) {
     svg("polygon", { points: `0,28 ${points.join(" ")} 120,28` }), svg("polyline", { points: points.join(" ") }));
 }
 
-/** Code with a button that copies it. @param {string | (() => string)} text @param {string} what @param {{title?: string, copied?: () => void}} [options] */
+/** Code with a button that copies it. @param {string | (() => string)} text @param {string} what @param {{title?: string, copied?: () => void, wrap?: boolean}} [options] */
 export function codeBlock(text, what, options = {}) {
   const now = () => (typeof text === "function" ? text() : text);
   return h("div", { class: "code-block" }, h("div", { class: "code-head" }, h("span", {}, options.title ?? ""),
     button("Copy", { small: true, icon: "copy", label: `Copy ${what}`, kind: "quiet", click: async () => (await copy(now()), options.copied?.()) })),
-    h("pre", { tabindex: "0", role: "region", "aria-label": what }, h("code", {}, now())));
+    h("pre", { class: options.wrap ? "wrap" : null, tabindex: "0", role: "region", "aria-label": what }, h("code", {}, now())));
 }
 
 /** Copies a text and says so. @param {string} text */

@@ -42,7 +42,7 @@ function clientList(view, panel) {
   return load();
 }
 
-const rightsText = (r) => (r === null ? badge("All rights") : h("div", { class: "small" }, rights.filter((name) => r[name]?.length).map((name) => h("div", {}, h("span", { class: "strong" }, name), " ", h("code", {}, r[name].join(", "))))));
+const rightsText = (r) => (r === null ? badge("All rights") : !rights.some((name) => r[name]?.length) ? h("span", { class: "muted" }, "none") : h("div", { class: "small" }, rights.filter((name) => r[name]?.length).map((name) => h("div", {}, h("span", { class: "strong" }, name), " ", h("code", {}, r[name].join(", "))))));
 
 /** Fields for the rights; read returns null for all. */
 function rightsFields(now) {
@@ -72,7 +72,7 @@ function create(reload) {
 
 /** Shows a secret, once. */
 function showSecret(title, secret) {
-  dialog(title, { body: [notice("warning", h("p", {}, "This is its secret. Copy it now: it is not shown again.")), codeBlock(secret, "secret")] });
+  dialog(title, { body: [notice("warning", h("p", {}, "This is its secret. Copy it now: it is not shown again.")), codeBlock(secret, "secret", { title: "Secret", wrap: true })] });
 }
 
 /** @param {import("../app.js").View} view @param {any} c a client of the jail of the session */
@@ -109,7 +109,7 @@ function setRights(c, reload) {
 }
 
 function setKey(c, reload) {
-  const key = h("textarea", { class: "code", rows: 8, spellcheck: "false", placeholder: "-----BEGIN PUBLIC KEY-----", value: c.jwtPublicKey ?? "" });
+  const key = h("textarea", { class: "code", rows: 8, wrap: "off", spellcheck: "false", placeholder: "-----BEGIN PUBLIC KEY-----", value: c.jwtPublicKey ?? "" });
   dialog(`Key of ${c.id}`, {
     body: [h("p", { class: "muted" }, "The public half of the RSA key with which the client signs tokens. Tokens of another key are refused from then on."), field("Public key", key, { kind: "PEM", hint: "Empty for none." })], action: "Save",
     submit: async () => {
@@ -188,7 +188,7 @@ async function quotas(view, panel, jail) {
 const meter = (name, part) => h("meter", { min: "0", max: "1", high: "0.9", value: String(Math.min(1, part)), "aria-label": `${name}: ${Math.round(part * 100)}% used`, title: `${Math.round(part * 100)}%` });
 
 function setQuotas(view, panel, jail, q) {
-  const fields = resources.map(([key]) => input({ class: "code", inputmode: "numeric", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: `${q.limits[key]} for all jails` }));
+  const fields = resources.map(([key]) => input({ class: "code", inputmode: "numeric", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: q.limits[key] ? `${q.limits[key]} for all jails` : "no bound for all jails" }));
   dialog(`Quotas of ${jail}`, {
     body: [h("p", { class: "muted" }, "Empty follows the operator's setting for all jails, and 0 is no bound."), h("div", { class: "stack-s" }, resources.map(([, name, unit], i) => field(name, fields[i], { kind: unit })))],
     action: "Save", ready: () => fields.every((f) => /^\d*$/.test(f.value.trim())),

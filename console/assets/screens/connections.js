@@ -3,7 +3,7 @@ import { h, fill } from "../dom.js";
 import { link } from "../app.js";
 import { call, get } from "../api.js";
 import { ago, bytes, count, short, time } from "../format.js";
-import { badge, button, checkbox, dialog, empty, input, into, loading, notice, table, toast } from "../ui.js";
+import { badge, button, checkbox, dialog, empty, input, into, loading, notice, redraw, table, toast } from "../ui.js";
 import { pager } from "../paging.js";
 
 const kinds = { websocket: "WebSocket", lines: "Lines", link: "In the process", http: "Request" };
@@ -22,7 +22,7 @@ export default function connections(view) {
     if (list.contains(document.activeElement) && document.activeElement !== list) return; // somebody is about to press something
     const wide = query.get("allJails") === "true";
     if (page.connections.length === 0) return fill(list, empty("connections", "No connections", query.get("client") ? "This client has none." : "Nobody is connected now."));
-    fill(list, table("Connections", [
+    redraw(list, table("Connections", [
       { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.clientId), h("div", { class: "muted small" }, wide && `jail ${c.jailId} · `, c.address ?? "no address")) },
       { heading: "Kind", cell: (c) => h("span", { class: "badges" }, badge(kinds[c.kind] ?? c.kind), c.authenticated !== "secret" && badge(c.authenticated === "token" ? "Token" : "Listener", "info")) },
       { heading: "Since", cell: (c) => h("span", { class: "muted small" }, time(c.since, ago)) },

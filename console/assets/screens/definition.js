@@ -52,14 +52,16 @@ function fieldList(fields) {
 /**
  * An editor. text() returns the definition as JSON text, which is for the gateway to check.
  * @param {any} given a definition
+ * @param {boolean} [first] there is none before it
  */
-export function definitionEditor(given) {
+export function definitionEditor(given, first = false) {
   let form, mode = "fields", current = given;
   const version = input({ value: String(given.version ?? ""), class: "code narrow" });
   const textArea = h("textarea", { class: "code", rows: 14, spellcheck: "false" });
   const body = h("div", { class: "stack" });
   // A version that was a number stays one: "1" and 1 are the same to the gateway, but it returns what it was given.
-  const versionValue = () => (/^\d+(\.\d+)?$/.test(version.value) ? Number(version.value) : version.value);
+  // 1.10 is a text: the number would become 1.1, which is lower than 1.9.
+  const versionValue = () => (/^\d+(\.\d+)?$/.test(version.value) && String(Number(version.value)) === version.value ? Number(version.value) : version.value);
   const asObject = () => ({ ...current, version: versionValue(), fields: form.value() });
   const draw = (definition) => {
     current = definition;
@@ -69,7 +71,7 @@ export function definitionEditor(given) {
     }
     version.value = String(definition.version ?? "");
     form = fieldList(definition.fields ?? []);
-    fill(body, field("Version", version, { hint: "Higher than the one in force. Versions are compared part by part: 1.10 is higher than 1.9." }), h("div", { class: "stack-s" }, h("div", { class: "label" }, "Fields"), form.element));
+    fill(body, field("Version", version, { hint: first ? "Digits with points between them, such as 1 or 1.0.0." : "Higher than the one in force. Versions are compared part by part: 1.10 is higher than 1.9." }), h("div", { class: "stack-s" }, h("div", { class: "label" }, "Fields"), form.element));
   };
   const editor = {
     /** The definition as JSON text. */

@@ -4,7 +4,7 @@ import { icon } from "../icons.js";
 import { link } from "../app.js";
 import { get, probe, gatewayUrl } from "../api.js";
 import { count, rate, bytes, plural } from "../format.js";
-import { badge, buttonLink, codeBlock, field, input, select, sparkline, tabs, tiles } from "../ui.js";
+import { badge, buttonLink, codeBlock, field, input, notice, select, sparkline, tabs, tiles } from "../ui.js";
 import { newStream } from "./newstream.js";
 import { snippets } from "./snippets.js";
 
@@ -78,6 +78,8 @@ function drawSteps(view, list, streams, first) {
   if (who.mayAny("publish")) steps.push(["Publish a message", "With a form that is made from the schema.", published,
     first && buttonLink("Publish", link(["streams", first.name, "publish"]), { small: true })]);
   steps.push(["Copy a snippet", "For your own program, with the URL of this gateway.", done.copied, null]);
+  if (!["define", "subscribe", "publish", "serve", "fetch", "administer"].some((right) => who.mayAny(right)))
+    return fill(list, h("li", {}, notice("info", h("p", {}, h("strong", {}, `Client ${who.clientId} has no rights. `), "It can log in and nothing else. Whoever administers the jail gives it rights, under Clients or with ", h("code", {}, "seagate clients rights"), "."))));
   fill(list, steps.map(([title, text, finished, action]) => h("li", { class: finished ? "step step-done" : "step" },
     h("span", { class: "step-mark", "aria-hidden": "true" }, finished && icon("check")),
     h("div", { class: "grow" }, h("h3", {}, title, finished && h("span", { class: "visually-hidden" }, " (done)")), h("p", { class: "muted small" }, text)), action)));

@@ -1,7 +1,7 @@
 // The newest lines of the gateway's log, as they come.
 import { h, fill } from "../dom.js";
 import { get } from "../api.js";
-import { announce, badge, button, notice, segments } from "../ui.js";
+import { announce, badge, button, relabel, segments } from "../ui.js";
 import { plural, time, clock } from "../format.js";
 
 /** Lines that stay on the page. */
@@ -15,7 +15,7 @@ export default async function logs(view) {
   const state = h("span", { class: "muted small", role: "status" });
   const pause = button("Pause", { icon: "pause", small: true, click: () => {
     paused = !paused;
-    pause.lastChild.textContent = paused ? "Go on" : "Pause";
+    relabel(pause, paused ? "play" : "pause", paused ? "Continue" : "Pause");
     say();
     if (!paused) return load();
   } });

@@ -4,7 +4,7 @@ import { h, fill, svg } from "../dom.js";
 import { link } from "../app.js";
 import { get } from "../api.js";
 import { ago, count, duration, plural, time } from "../format.js";
-import { badge, empty, loading, table, tabs } from "../ui.js";
+import { badge, empty, loading, redraw, table, tabs } from "../ui.js";
 import { pager } from "../paging.js";
 
 /** @param {import("../app.js").View} view */
@@ -34,7 +34,8 @@ function streams(view, panel) {
     if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
     if (page.streams.length === 0) return fill(panel, h("div", { class: "card" }, empty("network", "No streams", "Nobody has defined a stream that you may see.")));
     const used = page.streams.filter((s) => s.providers.length + s.subscribers.length > 0), idle = page.streams.length - used.length;
-    fill(panel,
+    const first = !panel.querySelector(".graph-box");
+    redraw(panel,
       h("div", { class: "card card-flush" }, h("div", { class: "card-head" }, h("h2", {}, "Picture"), h("span", { class: "muted small" }, "Providers on the left, readers on the right. The table has the same in words.")),
         used.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody is connected to the streams of this page.")
           : [h("div", { class: "scroller graph-box", tabindex: "0", role: "region", "aria-label": "Picture of the network" }, graph(used)), legend(idle)]),
@@ -45,6 +46,8 @@ function streams(view, panel) {
         { heading: "Read by", cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : p.kind === "group" ? ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})` : ` (${p.kind})`))) },
         { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },
       ], page.streams), pages.foot(page.streams.length, page.next)));
+    const picture = panel.querySelector(".graph-box");
+    if (first && picture) picture.scrollLeft = (picture.scrollWidth - picture.clientWidth) / 2; // the streams are in the middle
   };
   const pages = pager("stream", load);
   return load;
@@ -96,7 +99,7 @@ function services(view, panel) {
     const page = await get("/services", { limit: 50, after: pages.after }, view.signal);
     if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
     if (page.services.length === 0) return fill(panel, h("div", { class: "card" }, empty("services", "No services", ["A service is there while somebody serves it, for example with ", h("code", {}, "seagate service serve"), "."])));
-    fill(panel, page.services.map((s) => h("section", { class: "card card-flush", "aria-label": `Service ${s.name}` },
+    redraw(panel, page.services.map((s) => h("section", { class: "card card-flush", "aria-label": `Service ${s.name}` },
       h("div", { class: "card-head" }, h("h2", {}, s.name), h("span", { class: "badges" }, s.version !== undefined && s.version !== null && badge(`Version ${s.version}`), (s.procedures ?? []).slice(0, 12).map((p) => badge(p)))),
       s.servers.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody serves it now.") : table(`Servers of ${s.name}`, [
         { heading: "Client", name: true, cell: (x) => h("div", {}, x.clientId, x.sole && [" ", badge("Sole")]) },

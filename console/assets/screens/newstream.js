@@ -7,7 +7,7 @@ import { definitionEditor } from "./definition.js";
 /** Asks for a stream and defines it. */
 export function newStream() {
   const name = input({ class: "code", placeholder: "boiler_data" });
-  const editor = definitionEditor({ version: 1, fields: [{ name: "temperature", type: "float" }, { name: "pressure", type: "integer" }] });
+  const editor = definitionEditor({ version: 1, fields: [{ name: "temperature", type: "float" }, { name: "pressure", type: "integer" }] }, true);
   dialog("Define a stream", {
     body: [field("Name", name, { hint: "Letters, digits and - _ . ~ @ + : of any script." }), editor.element],
     action: "Define", ready: () => name.value !== "",

@@ -1,6 +1,6 @@
 // One stream: its state, and tabs for what is done with it.
 import { h, fill } from "../dom.js";
-import { link, go } from "../app.js";
+import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
 import { count, bytes, short } from "../format.js";
 import { button, confirmTyped, dialog, tiles, toast, problemNotice } from "../ui.js";
@@ -27,7 +27,7 @@ export default async function stream(view) {
   const part = { ...view, root: panel, name, state: null, refresh: async () => {} };
   fill(view.root, head,
     h("nav", { class: "tabs", "aria-label": "Parts of the stream" }, offered.map((t) => h("a", { href: link(["streams", name, t.name]), "aria-current": t === tab ? "page" : null }, t.label))), panel);
-  const crumbs = who.hasHttp ? [h("a", { href: "#/streams" }, "Streams"), h("span", { "aria-hidden": "true" }, "/")] : null;
+  const crumbs = who.hasHttp ? toStreams() : null;
   if (who.hasHttp) {
     part.refresh = async () => {
       part.state = await get(streamPath(name), {}, view.signal);
@@ -52,7 +52,7 @@ function drawHead(view, head, part, crumbs) {
   ] : null;
   fill(head, h("div", { class: "stack" }, view.head(part.name, { crumbs, lead: streamBadges(s), actions }),
     tiles([
-      ["Messages", short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `numbers ${count(s.firstSeq)} to ${count(s.lastSeq)}` : "none so far"],
+      ["Messages", short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `#${count(s.firstSeq)} to #${count(s.lastSeq)}` : "none so far"],
       ["Size", bytes(s.bytes), `on ${s.durability}`],
       ["Subscribers", count(s.subscribers)],
       ["Groups", count(s.groups)],
@@ -81,11 +81,12 @@ async function retention(part) {
   const { retention: own } = settings.set, { retention: effective } = settings.effective;
   const { field, input } = await import("../ui.js");
   const fields = [
-    ["age", "Age", "Such as 90m or 168h. 0 is no bound."],
-    ["bytes", "Bytes", "0 is no bound."],
-    ["messages", "Messages", "0 is no bound."],
-  ].map(([key, label, hint]) => {
-    const control = input({ class: "code", value: own[key] ?? "", placeholder: `default: ${effective[key]}` });
+    ["age", "Age", "Such as 90m or 168h. 0 is no bound.", (v) => v.replace(/(?<=[hm])0[ms]/g, "")],
+    ["bytes", "Bytes", "0 is no bound.", bytes],
+    ["messages", "Messages", "0 is no bound.", count],
+  ].map(([key, label, hint, show]) => {
+    const bound = Number(effective[key]) === 0 || effective[key] === "0s" ? "no bound" : show(effective[key]);
+    const control = input({ class: "code", value: own[key] ?? "", placeholder: `in force: ${bound}` });
     return { key, control, element: field(label, control, { hint }) };
   });
   dialog("What the stream keeps", {

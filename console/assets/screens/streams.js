@@ -4,7 +4,7 @@ import { icon } from "../icons.js";
 import { link } from "../app.js";
 import { get } from "../api.js";
 import { count, bytes, short } from "../format.js";
-import { badge, button, buttonLink, empty, field, input, loading, problemNotice, table } from "../ui.js";
+import { badge, button, buttonLink, empty, field, input, loading, problemNotice, redraw, table } from "../ui.js";
 import { newStream } from "./newstream.js";
 
 const pageSize = 50;
@@ -59,7 +59,7 @@ export default function streams(view) {
       : empty("inbox", "No streams yet", mayDefine ? "A stream has a name, and a schema that every message is checked against." : "Nobody has defined a stream that you may see.", mayDefine && define()));
     const earlier = button("Previous", { small: true, disabled: before.length === 0 && !query.get("after"), click: () => turn(before.pop()) });
     const later = button("Next", { small: true, disabled: page.next === null, click: () => (before.push(query.get("after") ?? undefined), turn(page.next)) });
-    fill(list, table("Streams", columns, page.streams),
+    redraw(list, table("Streams", columns, page.streams),
       (page.next !== null || query.get("after")) && h("div", { class: "pager" }, h("span", {}, `${count(page.streams.length)} streams on this page`), h("div", { class: "row" }, earlier, later)));
     if (within === "Previous" && !earlier.disabled) earlier.focus();
     else if (within) (later.disabled ? earlier : later).focus();

@@ -2,7 +2,7 @@
 import { h, fill } from "../../dom.js";
 import { call, exchange, get, isAbort, streamPath, withTexts } from "../../api.js";
 import { ago, count, duration, json, plural, short, time } from "../../format.js";
-import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, notice, problemNotice, select, sparkline, table, toast } from "../../ui.js";
+import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, notice, problemNotice, redraw, select, sparkline, table, toast } from "../../ui.js";
 import { link } from "../../app.js";
 
 /** Groups on a page. */
@@ -42,11 +42,11 @@ export default async function groups(view) {
   const drawList = (page) => {
     const heading = h("div", { class: "card-head" }, h("h2", { id: "groups-title" }, "Groups"), h("span", { class: "muted small" }, "Members of a group share the messages."));
     if (page.groups.length === 0) return fill(list, heading, empty("clients", "No groups", ["A group begins with its first member, for example with ", h("code", {}, `seagate subscribe ${view.name} --group UUID`), "."]));
-    fill(list, heading, table("Groups", [
+    redraw(list, heading, table("Groups", [
       { heading: "Group", name: true, cell: (g) => h("div", {}, h("code", { class: "whole" }, nameOf(g)), h("div", { class: "muted small" }, `client ${g.clientId}`, g.abandoned && [" ", badge("Abandoned", "warning")])) },
       { heading: "Members", numeric: true, cell: (g) => (g.members ? count(g.members) : badge("None", g.lag ? "warning" : "")) },
       { heading: "Lag", numeric: true, cell: (g) => [h("div", { class: "strong" }, short(g.lag)), h("div", { class: "muted small" }, g.lag ? duration(g.lagSeconds) : "up to date")] },
-      { heading: "Trend", cell: (g) => trend(g, lags.get(g.clientId + " " + nameOf(g))) },
+      { heading: "15 min trend", cell: (g) => trend(g, lags.get(g.clientId + " " + nameOf(g))) },
       { heading: "In flight", numeric: true, cell: (g) => count(g.inFlight) },
       { heading: "Again", numeric: true, cell: (g) => h("span", { title: "messages that were delivered again" }, count(g.redelivered)) },
       { heading: "Dead", numeric: true, cell: (g) => (g.deadLettered ? h("span", { class: "danger strong" }, count(g.deadLettered)) : "0") },
@@ -61,14 +61,14 @@ export default async function groups(view) {
   await deadLetters(view, letters);
 }
 
-/** The lag of the last quarter of an hour, if the gateway tells it, or of as long as this page is open. */
+/** The lag of the last quarter of an hour up to now, if the gateway tells it, or of as long as this page is open. */
 function trend(g, seen) {
-  const values = g.trend?.length ? g.trend : seen ?? [];
-  const what = g.trend?.length ? "the last 15 minutes" : "since this page is open";
+  const values = g.trend?.length ? [...g.trend, g.lag] : seen ?? [];
+  const what = g.trend?.length ? "in the last 15 minutes" : "since this page was opened";
   if (values.length < 2) return h("span", { class: "muted small" }, "–");
   const change = values.at(-1) - values[0];
   const text = change === 0 ? "steady" : `${change > 0 ? "+" : "−"}${short(Math.abs(change))}`;
-  return h("div", { class: "trend", title: what }, sparkline(values, `Lag in ${what}: from ${count(values[0])} to ${count(values.at(-1))}`), h("span", { class: "small " + (change > 0 ? "warning" : "muted") }, text));
+  return h("div", { class: "trend", title: what }, sparkline(values, `Lag ${what}: from ${count(values[0])} to ${count(values.at(-1))}`), h("span", { class: "small " + (change > 0 ? "warning" : "muted") }, text));
 }
 
 function move(g, reload) {

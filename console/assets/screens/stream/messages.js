@@ -4,7 +4,7 @@
 import { h, fill } from "../../dom.js";
 import { exchange, isAbort, Problem, streamPath, withTexts } from "../../api.js";
 import { count, plural } from "../../format.js";
-import { announce, badge, button, field, input, problemNotice, select } from "../../ui.js";
+import { announce, badge, button, field, input, problemNotice, relabel, select } from "../../ui.js";
 import { payloadText, Socket } from "../../socket.js";
 import { done } from "../home.js";
 import { MessageList, most } from "./list.js";
@@ -80,7 +80,7 @@ class Viewer {
     const kind = this.kind.value;
     this.valueField.hidden = kind !== "number" && kind !== "time";
     this.value.placeholder = kind === "time" ? new Date().toISOString().slice(0, 19) + "Z" : "1";
-    fill(this.valueField, field(kind === "time" ? "Time (RFC 3339)" : "Number", this.value));
+    fill(this.valueField, (this.startField = field(kind === "time" ? "Time (RFC 3339)" : "Number", this.value)));
   }
 
   /** The start as a call takes it. */
@@ -112,11 +112,12 @@ class Viewer {
   async load() {
     if (!this.takeFilter()) return false;
     const from = this.from();
+    this.startField.setError("");
     this.view.setQuery({ from: from === "newest" ? null : from });
     this.stop();
     this.list.clear();
     this.list.says(this.filter
-      ? ["No message passes the filter", from === "newest" ? `None of the newest ${count(searched)}. Begin with the oldest to search all.` : "None where this view begins. Go live, and those that come and pass appear here."]
+      ? ["No message passes the filter", from === "newest" ? `Looked at the newest ${count(searched)}. Begin with the oldest to search all.` : "None where this view begins. Go live, and those that come and pass appear here."]
       : ["No messages here", "There are none where this view begins. Go live, and those that come appear here."]);
     fill(this.more);
     this.next = { from, epoch: null };
@@ -128,6 +129,7 @@ class Viewer {
       await this.view.refresh();
       const { firstSeq, lastSeq } = this.view.state;
       this.next.from = String(Math.max(firstSeq, lastSeq - (this.filter ? searched : pageSize) + 1));
+      if (this.filter && lastSeq - firstSeq < searched) this.list.says(["No message passes the filter", `Looked at all ${plural(lastSeq - firstSeq + 1, "message")} of the stream.`]);
     }
     await this.page();
     return true;
@@ -159,12 +161,14 @@ class Viewer {
     this.drawState();
   }
 
-  /** Shows what the gateway refuses: what is wrong with the filter at its field. */
+  /** Shows what the gateway refuses: what is wrong with the filter or the start at its field. */
   refused(error) {
-    const about = (error.errors ?? []).filter((e) => e.startsWith("filter"));
-    if (about.length === 0) return fill(this.wrong, problemNotice(error));
-    this.whereField.setError(about.join("; "));
-    this.where.focus();
+    const about = (start) => (error.errors ?? []).filter((e) => e.startsWith(start));
+    const filter = about("filter"), from = this.valueField.hidden ? [] : [...about("query: from"), ...about("from")];
+    if (filter.length + from.length === 0) return fill(this.wrong, problemNotice(error));
+    if (filter.length > 0) this.whereField.setError(filter.join("; "));
+    if (from.length > 0) this.startField.setError(this.kind.value === "time" ? "This is no time. Write it as 2026-01-31T12:00:00Z." : "This is no number of a message. The first one is 1.");
+    (from.length > 0 ? this.value : this.where).focus();
   }
 
   async toggle() {
@@ -274,10 +278,10 @@ class Viewer {
 
   drawState() {
     const live = Boolean(this.socket);
-    this.live.lastChild.textContent = this.wanted ? "Stop" : "Go live";
+    relabel(this.live, this.wanted ? "stop" : "play", this.wanted ? "Stop" : "Go live");
     this.live.classList.toggle("button-primary", !this.wanted);
     this.pause.disabled = !this.wanted;
-    this.pause.lastChild.textContent = this.list.paused ? "Continue" : "Pause";
+    relabel(this.pause, this.list.paused ? "play" : "pause", this.list.paused ? "Continue" : "Pause");
     fill(this.state, live ? badge(this.list.paused ? "Paused" : "Live", this.list.paused ? "warning" : "good") : this.wanted ? badge("Connecting again…", "warning") : badge("Not live"), this.list.counter);
   }
 }

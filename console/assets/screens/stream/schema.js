@@ -1,9 +1,9 @@
-// The versions of a schema, what differs between two, and the editor of a new one: what the gateway
+// The versions of a schema, what changed between two and what of it breaks, and the editor of a new one: what the gateway
 // says would change, whether that is compatible, and how recent messages would fare.
 import { h, fill } from "../../dom.js";
-import { call, get, isAbort, streamPath } from "../../api.js";
+import { call, exchange, get, isAbort, streamPath } from "../../api.js";
 import { count, plural } from "../../format.js";
-import { badge, button, codeBlock, empty, field, notice, problemNotice, select, table, toast } from "../../ui.js";
+import { badge, button, codeBlock, empty, field, into, notice, problemNotice, select, table, toast } from "../../ui.js";
 import { definitionEditor } from "../definition.js";
 import { link } from "../../app.js";
 
@@ -18,37 +18,45 @@ function rows(fields, prefix = "") {
   });
 }
 
-/** What differs between two definitions. Whether that breaks something is for the gateway to say. */
-function compare(older, newer) {
-  const byPath = (definition) => new Map(rows(definition.fields).map((r) => [r.path.replaceAll("[]", ""), describe(r)]));
-  const before = byPath(older), after = byPath(newer);
-  return [...new Set([...before.keys(), ...after.keys()])].map((path) => ({ path, was: before.get(path), now: after.get(path) })).filter((d) => d.was !== d.now);
+/** Differences, with what the gateway says of each. @param {string} caption @param {string[]} differences @param {string[]} breaking */
+function changeTable(caption, differences, breaking) {
+  const breaks = new Set(breaking);
+  return h("div", { class: "card card-flush" }, table(caption, [
+    { heading: "Field", name: true, cell: (d) => h("code", {}, d.slice(0, d.indexOf(": "))) },
+    { heading: "Change", cell: (d) => d.slice(d.indexOf(": ") + 2) },
+    { heading: "For publishers", cell: (d) => (breaks.has(d) ? badge("Breaks", "danger") : badge("Compatible", "good")) },
+  ], differences));
 }
-
-const describe = (r) => r.type + (r.values ? ` (${r.values.join(", ")})` : "") + (r.optional ? ", optional" : "");
-
-const differenceTable = (differences) => table("What differs", [
-  { heading: "Field", name: true, cell: (d) => h("code", {}, d.path) },
-  { heading: "Older", cell: (d) => (d.was ? h("code", {}, d.was) : h("span", { class: "muted" }, "not there")) },
-  { heading: "Newer", cell: (d) => (d.now ? h("code", {}, d.now) : h("span", { class: "muted" }, "not there")) },
-], differences);
 
 /** What the gateway says a definition would change. @param {any} plan */
 function planned(plan) {
-  const breaking = new Set(plan.breaking);
-  const verdict = breaking.size > 0
+  const verdict = plan.breaking.length > 0
     ? notice("warning", h("p", {}, h("strong", {}, "Not compatible. "), "Messages that fit the version in force may be refused, for what is marked."))
     : notice("good", h("p", {}, h("strong", {}, "Compatible. "), "Whoever publishes can go on as before."));
-  return [verdict, plan.differences.length > 0 && h("div", { class: "card card-flush" }, table("What would change", [
-    { heading: "Field", name: true, cell: (d) => h("code", {}, d.slice(0, d.indexOf(": "))) },
-    { heading: "Change", cell: (d) => d.slice(d.indexOf(": ") + 2) },
-    { heading: "For publishers", cell: (d) => (breaking.has(d) ? badge("Breaks", "danger") : badge("Compatible", "good")) },
-  ], plan.differences))];
+  return [verdict, plan.differences.length > 0 && changeTable("What would change", plan.differences, plan.breaking)];
+}
+
+/** What the gateway says about two versions that the stream has had. */
+async function compared(view, older, newer) {
+  const { differences, breaking, compatible } = await get(streamPath(view.name, "schemas", newer, "changes"), { since: older }, view.signal);
+  if (differences.length === 0) return h("p", { class: "muted" }, "Both have the same fields.");
+  return h("div", { class: "stack" }, compatible
+    ? notice("good", h("p", {}, h("strong", {}, "Compatible. "), `Messages that fit version ${older} fit version ${newer} too.`))
+    : notice("warning", h("p", {}, h("strong", {}, "Not compatible. "), `Messages that fit version ${older} may not fit version ${newer}, for what is marked.`)),
+  changeTable(`What changed from version ${older} to ${newer}`, differences, breaking));
+}
+
+/** All versions, the lowest first, each with its version as text too: JSON has 1.10, and JavaScript makes it 1.1. */
+async function versionsOf(view) {
+  if (view.state.version === null) return [];
+  const { text, value } = await exchange("GET", streamPath(view.name, "schemas"), { signal: view.signal });
+  const texts = [...text.matchAll(/"version":"?([\d.]+)/g)].map((m) => m[1]);
+  return value.schemas.map((definition, i) => ({ definition, text: texts[i] ?? String(definition.version) }));
 }
 
 /** @param {import("../stream.js").StreamView} view */
 export default async function schema(view) {
-  const { schemas } = view.state.version === null ? { schemas: [] } : await get(streamPath(view.name, "schemas"), {}, view.signal);
+  const schemas = await versionsOf(view);
   const mayDefine = view.session.may("define", view.name);
   const workshop = h("div", {});
   const edit = () => {
@@ -60,23 +68,27 @@ export default async function schema(view) {
     return;
   }
   const current = schemas.at(-1);
-  const shown = select(schemas.map((s) => String(s.version)).reverse(), { value: String(current.version) });
-  const other = select([["", "nothing"], ...schemas.map((s) => String(s.version)).reverse().map((v) => [v, `version ${v}`])], { value: schemas.length > 1 ? String(schemas.at(-2).version) : "" });
+  const texts = schemas.map((s) => s.text).reverse();
+  const shown = select(texts, { value: current.text });
+  const other = select([["", "nothing"], ...texts.map((v) => [v, `version ${v}`])], { value: schemas.length > 1 ? schemas.at(-2).text : "" });
   const content = h("div", { class: "stack" });
   const draw = () => {
-    const definition = schemas.find((s) => String(s.version) === shown.value);
-    const against = schemas.find((s) => String(s.version) === other.value);
-    const differences = against && against !== definition && (schemas.indexOf(against) < schemas.indexOf(definition) ? compare(against, definition) : compare(definition, against));
+    const at = schemas.findIndex((s) => s.text === shown.value), against = schemas.findIndex((s) => s.text === other.value);
+    const { definition, text } = schemas[at];
+    const [older, newer] = at < against ? [text, other.value] : [other.value, text];
+    const comparison = h("div", { "aria-live": "polite" });
+    const compares = against >= 0 && against !== at;
     fill(content,
-      table(`Fields of version ${definition.version}`, [
+      table(`Fields of version ${text}`, [
         { heading: "Field", name: true, cell: (r) => h("code", {}, r.path) },
         { heading: "Type", cell: (r) => h("code", {}, r.type) },
         { heading: "Required", cell: (r) => (r.optional ? h("span", { class: "muted" }, "optional") : "required") },
         { heading: "Values", cell: (r) => (r.values ? r.values.join(", ") : h("span", { class: "muted" }, "–")) },
       ], rows(definition.fields)),
       definition.unknownFields && h("p", { class: "muted small inset" }, `Fields that are not defined: ${definition.unknownFields}.`),
-      differences && h("div", { class: "stack inset" }, h("h3", {}, `Compared with version ${against.version}`), differences.length > 0 ? differenceTable(differences) : h("p", { class: "muted" }, "Both have the same fields.")),
-      h("details", { class: "inset" }, h("summary", {}, "As JSON"), codeBlock(JSON.stringify(definition, null, 2), `version ${definition.version}`)));
+      compares && h("div", { class: "stack inset" }, h("h3", {}, `What changed from version ${older} to ${newer}`), comparison),
+      h("details", { class: "inset" }, h("summary", {}, "As JSON"), codeBlock(JSON.stringify(definition, null, 2), `version ${text}`)));
+    if (compares) into(comparison, () => compared(view, older, newer));
   };
   shown.addEventListener("change", draw);
   other.addEventListener("change", draw);
@@ -89,14 +101,14 @@ export default async function schema(view) {
     workshop);
 }
 
-/** The version after another: its last part counted up. */
-const nextVersion = (v) => (typeof v === "number" && Number.isInteger(v) ? v + 1 : String(v).replace(/\d+$/, (n) => String(Number(n) + 1)));
+/** The version after another: its last part counted up. @param {string} text */
+const nextVersion = (text) => text.replace(/\d+$/, (n) => String(Number(n) + 1));
 
 /** @param {import("../stream.js").StreamView} view */
 function editor(view, schemas) {
   const current = schemas.at(-1);
-  const { name, ...given } = current ?? { version: 1, fields: [] };
-  const form = definitionEditor({ ...given, version: current ? nextVersion(current.version) : 1 });
+  const { name, ...given } = current?.definition ?? { version: 1, fields: [] };
+  const form = definitionEditor({ ...given, version: current ? nextVersion(current.text) : 1 }, !current);
   const result = h("div", { class: "stack", "aria-live": "polite" });
   const attempt = (work) => async () => {
     fill(result);
