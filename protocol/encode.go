@@ -252,6 +252,19 @@ func appendText(dst []byte, before, text string) []byte {
 // appendString appends s as a JSON string, in which U+FFFD replaces invalid
 // UTF-8.
 func appendString(dst []byte, s string) []byte {
+	if isPlain(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	dst, _ = jsontext.AppendQuote(dst, s) // the error only says that UTF-8 was invalid
 	return dst
+}
+
+// isPlain reports whether s is a JSON string as it is, as almost every name is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"seagate/protocol"
 )
 
@@ -138,6 +140,19 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	} {
 		if n := testing.AllocsPerRun(100, encode); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// Most names are copied as they are. The others are escaped as jsontext escapes them.
+func TestNamesAreEscapedLikeJSON(t *testing.T) {
+	for c := range rune(0x180) {
+		for _, name := range []string{string(c), "a" + string(c), string(c) + "b", string([]byte{byte(c)})} {
+			want, _ := jsontext.AppendQuote(nil, name)
+			want = append(append([]byte(`,"action":"a","streamName":`), want...), `,"payload":1}`...)
+			if got := protocol.AppendDeliveryTail(nil, "a", name, []byte("1")); !bytes.Equal(got, want) {
+				t.Errorf("%q: got %s, want %s", name, got, want)
+			}
 		}
 	}
 }

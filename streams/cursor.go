@@ -45,6 +45,10 @@ const (
 	// has been full before. What is encoded beyond its room is encoded again
 	// the next time.
 	catchUpBytes = 64 << 10
+
+	// What is read ahead is more at a time, since its consumers took all before.
+	aheadMessages = 4 * batchMessages
+	aheadBytes    = 4 * catchUpBytes
 )
 
 // peek returns what is at c: a change of state, messages of the tail, or that

@@ -16,6 +16,7 @@ type logRead struct {
 	shard   *shard
 	at      cursor
 	limit   uint64     // read only messages before this one
+	ahead   bool       // the consumers took all that was read before
 	readers []*InTopic // waiting for the segment; owned by the shard's worker
 
 	segment segment       // the result
@@ -102,7 +103,11 @@ var errPanicked = errors.New("streams: delivery failed")
 // read sets the result. A panic ends those that wait for it.
 func (r *logRead) read(ctx context.Context) {
 	defer panics.Contain("fetcher", func() { r.segment = segment{kind: end, err: errPanicked, then: r.at} })
-	r.segment = r.shard.topic.readLog(ctx, r.at, r.limit)
+	messages, bytes := batchMessages, catchUpBytes
+	if r.ahead {
+		messages, bytes = aheadMessages, aheadBytes
+	}
+	r.segment = r.shard.topic.readLog(ctx, r.at, r.limit, messages, bytes)
 }
 
 // next takes a read from a queue, after one of the queue last is done, if it is not nil.
@@ -140,9 +145,9 @@ func (l *logReader) close() {
 	l.goroutines.Wait()
 }
 
-// readLog returns what the log has at c, with messages before limit only.
-func (t *Topic) readLog(ctx context.Context, c cursor, limit uint64) segment {
-	messages, err := t.Read(ctx, c.seq, int(min(batchMessages, limit-c.seq)), catchUpBytes)
+// readLog returns what the log has at c, with messages before limit only: see Topic.Read.
+func (t *Topic) readLog(ctx context.Context, c cursor, limit uint64, maxMessages, maxBytes int) segment {
+	messages, err := t.Read(ctx, c.seq, int(min(uint64(maxMessages), limit-c.seq)), maxBytes)
 	switch {
 	case errors.Is(err, storage.ErrTrimmed):
 		first := t.Bounds().First

@@ -27,6 +27,10 @@ type Batch struct {
 	// where it stands, and they may be old.
 	Live bool
 
+	// Alone reports that one consumer is offered the batch and no other. It need not keep what
+	// it encodes for others.
+	Alone bool
+
 	memos map[any]any
 	work  int // see Spend
 	size  int // of the payloads, in bytes; 0 if it was not asked for

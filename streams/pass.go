@@ -70,9 +70,9 @@ func (s *shard) beginPass() bool {
 	return true
 }
 
-// cut returns the segment at c with at most as many messages as a batch may have.
+// cut returns the segment at c with fewer messages while what is done for each is a lot of work.
 func (s *shard) cut(seg segment, c cursor) segment {
-	if seg.kind != someMessages || len(seg.messages) <= s.batch {
+	if seg.kind != someMessages || s.batch == batchMessages || len(seg.messages) <= s.batch {
 		return seg
 	}
 	return segmentOf(seg.messages[:s.batch], c)

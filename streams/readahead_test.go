@@ -89,19 +89,62 @@ func holdAt(t *testing.T, out *streams.OutTopic, from streams.StartAt) *held {
 func TestTheLogIsReadOneSegmentAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logs := &observedLogs{Engine: memory.New()}
-		n, out := recorded(t, logs, 2000)
+		n, out := recorded(t, logs, 4000)
 		h := holdAt(t, out, streams.Earliest())
 		for range 4 {
 			h.gate <- struct{}{}
 		}
 		logs.wantReads(t, 1, 257, 513, 769, 1025, 1281) // while the segment at 1025 is delivered
 		h.gate <- struct{}{}
-		logs.wantReads(t, 1, 257, 513, 769, 1025, 1281, 1537)
+		logs.wantReads(t, 1, 257, 513, 769, 1025, 1281, 2305) // what is read ahead is larger
 		close(h.gate)
-		logs.wantReads(t, 1, 257, 513, 769, 1025, 1281, 1537, 1793)
-		h.want(t, numbers(1, 2000)...)
+		logs.wantReads(t, 1, 257, 513, 769, 1025, 1281, 2305, 3329)
+		h.want(t, numbers(1, 4000)...)
 		n.Close()
 	})
+}
+
+// A batch that was read for one consumer says so.
+func TestABatchOfTheLogSaysWhetherItIsForOneConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for consumers := 1; consumers <= 2; consumers++ {
+			logs := &observedLogs{Engine: memory.New(), gate: make(chan struct{})}
+			n, out := recorded(t, logs, 100)
+			var all []*loner
+			for range consumers {
+				l := &loner{recorder: recorder{room: -1}}
+				in, _, err := out.Topic().In(t.Context(), l, 0, streams.Earliest())
+				if err != nil {
+					t.Fatal(err)
+				}
+				l.in = in
+				in.Start()
+				all = append(all, l)
+			}
+			synctest.Wait() // all wait for the same read
+			close(logs.gate)
+			synctest.Wait()
+			for _, l := range all {
+				if l.want(t, numbers(1, 100)...); l.alone != (consumers == 1) {
+					t.Errorf("with %d consumers a batch of the log is for one alone: %t", consumers, l.alone)
+				}
+			}
+			n.Close()
+		}
+	})
+}
+
+// A loner notes whether its first batch was for it alone.
+type loner struct {
+	recorder
+	offered, alone bool
+}
+
+func (l *loner) Deliver(b *streams.Batch) int {
+	if !l.offered {
+		l.offered, l.alone = true, b.Alone
+	}
+	return l.recorder.Deliver(b)
 }
 
 // A consumer that is full or closed has one segment read in vain, and none if

@@ -334,15 +334,15 @@ func (s *shard) offerCatching(in *InTopic, seg *segment, b *Batch) {
 // readLog lets an in topic wait for what the log has at its cursor.
 func (s *shard) readLog(in *InTopic, limit uint64) {
 	in.phase = reading
-	r := s.startRead(in.at, limit)
+	r := s.startRead(in.at, limit, false)
 	r.readers = append(r.readers, in)
 }
 
 // startRead returns the read at a cursor that is under way, or begins it.
-func (s *shard) startRead(at cursor, limit uint64) *logRead {
+func (s *shard) startRead(at cursor, limit uint64, ahead bool) *logRead {
 	r := s.reads[at]
 	if r == nil {
-		r = &logRead{shard: s, at: at, limit: limit, done: make(chan struct{})}
+		r = &logRead{shard: s, at: at, limit: limit, ahead: ahead, done: make(chan struct{})}
 		if s.reads == nil {
 			s.reads = map[cursor]*logRead{}
 		}
@@ -362,7 +362,7 @@ func (s *shard) beginOffer(r *logRead) {
 	}
 	seg := s.cut(s.topic.upToChange(r.at, r.segment), r.at)
 	s.readAhead(r, seg)
-	s.offering = append(s.offering, &readOffer{read: r, seg: seg, batch: &Batch{Messages: seg.messages}})
+	s.offering = append(s.offering, &readOffer{read: r, seg: seg, batch: &Batch{Messages: seg.messages, Alone: len(r.readers) == 1}})
 }
 
 // offerReads offers what was read until the work of the run is as much as limit, and
@@ -400,7 +400,7 @@ func (s *shard) readAhead(r *logRead, seg segment) {
 		return
 	}
 	if next := s.topic.peek(seg.then, r.limit, 1); next.kind == inLog {
-		s.startRead(seg.then, next.limit)
+		s.startRead(seg.then, next.limit, true)
 	}
 }
 

@@ -37,6 +37,9 @@ type framesKey struct{}
 // framesOf returns the frames that the subscription shares with others, or nil
 // if it shares none.
 func (sub *subscription) framesOf(b *streams.Batch) *frames {
+	if b.Alone {
+		return nil
+	}
 	shared := b.Memo(framesKey{}, func() any { return map[appearance]*frames{} }).(map[appearance]*frames)
 	look := appearance{sub.id, sub.meta}
 	f := shared[look]

@@ -97,6 +97,32 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 	}
 }
 
+// A replay to one subscriber kept each batch twice, and made garbage of one.
+func TestABatchForOneSubscriptionKeepsNoFrames(t *testing.T) {
+	b := &streams.Batch{Alone: true}
+	for range 256 {
+		b.Messages = append(b.Messages, &streams.Message{Payload: bytes.Repeat([]byte("1"), 1000)})
+	}
+	s, _ := overPipe(t, bareGateway())
+	sub := &subscription{session: s, id: 2, stream: "boiler"}
+	want := sub.appendDelivery(nil, b.Messages[0], 0)
+	offered := 0
+	offer := func(got []byte, ends []int) bool {
+		if !bytes.HasPrefix(got, want) || ends[0] != len(want) {
+			t.Errorf("frames %.100q, want %.100q", got, want)
+		}
+		offered += len(ends)
+		return true
+	}
+	sub.offerTo(b, nil, offer)
+	if kept := b.Memo(framesKey{}, nil); kept != nil || offered != len(b.Messages) {
+		t.Errorf("%d frames were offered, and %v kept", offered, kept)
+	}
+	if n := testing.AllocsPerRun(20, func() { sub.offerTo(b, nil, offer) }); n > 64 { // the race detector lets a pool lose a quarter
+		t.Errorf("256 frames take %v allocations", n)
+	}
+}
+
 // Frames encoded for one share serve the others, in any order. Attempts appear only
 // in frames of members that asked for them.
 func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {

@@ -46,6 +46,7 @@ type view struct {
 	format.Head
 	log *log
 	it  *pebble.Iterator
+	key [format.EntryKeySize]byte // of the entry that is looked for
 }
 
 func (l *log) view(ctx context.Context) (*view, error) {
@@ -78,7 +79,7 @@ func (l *log) viewLocked(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, l.readError(err)
 	}
-	return &view{h.Head, l, it}, nil
+	return &view{Head: h.Head, log: l, it: it}, nil
 }
 
 func (v *view) close() {
@@ -89,10 +90,13 @@ func (v *view) close() {
 // contextInterval is how many entries are read between two checks of the context.
 const contextInterval = 256
 
+// minEntry is the size from which on a run of entries is expected to have as many as fit.
+const minEntry = 64
+
 // read returns the entries from the number from on and before the number to, as
 // many as maxBytes allows and at least one.
 func (v *view) read(ctx context.Context, from, to uint64, maxBytes int) ([]storage.Entry, error) {
-	entries := make([]storage.Entry, 0, min(to-from, contextInterval))
+	var entries []storage.Entry
 	size := 0
 	for seq := from; seq < to; seq++ {
 		if (seq-from)%contextInterval == contextInterval-1 && ctx.Err() != nil {
@@ -106,6 +110,9 @@ func (v *view) read(ctx context.Context, from, to uint64, maxBytes int) ([]stora
 		if seq > from && size > maxBytes {
 			break
 		}
+		if seq == from { // the others are likely to be as long
+			entries = make([]storage.Entry, 0, min(to-from, uint64(maxBytes/max(size, minEntry)+1)))
+		}
 		entries = append(entries, storage.Entry{Seq: seq, Time: format.Time(stored.Time), Payload: bytes.Clone(stored.Payload)})
 	}
 	return entries, nil
@@ -115,15 +122,16 @@ func (v *view) read(ctx context.Context, from, to uint64, maxBytes int) ([]stora
 // behind the last that was returned. The payload is valid until the next call.
 func (v *view) entry(seq uint64, seek bool) (format.Entry, error) {
 	var found bool
+	key := format.AppendEntryKey(v.key[:0], v.Number, seq)
 	if seek {
-		found = v.it.SeekGE(format.EntryKey(v.Number, seq))
+		found = v.it.SeekGE(key)
 	} else {
 		found = v.it.Next()
 	}
 	if !found && v.it.Error() != nil {
 		return format.Entry{}, v.log.readError(v.it.Error())
 	}
-	if !found || !bytes.Equal(v.it.Key(), format.EntryKey(v.Number, seq)) {
+	if !found || !bytes.Equal(v.it.Key(), key) {
 		return format.Entry{}, v.log.readError(fmt.Errorf("%w: there is no entry %d", integrity.ErrMissing, seq))
 	}
 	b, err := v.it.ValueAndErr()

@@ -31,8 +31,10 @@ const (
 
 const (
 	dialTimeout = 30 * time.Second
-	// smallBuffer is the buffer of a connection until a larger frame comes.
+	// smallBuffer is the buffer of a connection until that is full.
 	smallBuffer = 4 << 10
+	// largeBuffer is what it has then: each read costs a system call.
+	largeBuffer = 256 << 10
 	// maxFrame is more than a gateway sends, in bytes.
 	maxFrame = maxSize + 64<<10
 )
@@ -265,6 +267,9 @@ func (s *socket) fill() error {
 	}
 	n, err := s.Read(s.in[s.end:])
 	s.end += n
+	if s.end == len(s.in) && len(s.in) < largeBuffer { // much comes together
+		s.in = append(make([]byte, 0, largeBuffer), s.in...)[:largeBuffer]
+	}
 	s.readAt = time.Now()
 	if n > 0 {
 		return nil

@@ -33,6 +33,9 @@ type Folder struct {
 	MemTableSize uint64        // bytes
 }
 
+// blockSize is how much a table holds in one block, before compression.
+const blockSize = 32 << 10
+
 // OpenDatabase opens the folder's database, with the settings that every
 // opening needs. It returns an error where Pebble panics about damage.
 func (f Folder) OpenDatabase(options *pebble.Options) (db *pebble.DB, err error) {
@@ -57,7 +60,9 @@ func (f Folder) OpenDatabase(options *pebble.Options) (db *pebble.DB, err error)
 	options.MemTableSize = f.MemTableSize
 	options.MemTableStopWritesThreshold = 4
 	options.CacheSize = 32 << 20
-	options.WithFSDefaults() // reports slow disks
+	// Most of what is read is a run of messages. Each block costs a read and a checksum.
+	options.Levels[0].BlockSize = blockSize // the other levels follow
+	options.WithFSDefaults()                // reports slow disks
 	return pebble.Open(f.Dir, options)
 }
 

@@ -90,7 +90,12 @@ func LogPrefix(kind byte, number uint64) []byte {
 
 // EntryKey returns the key of an entry.
 func EntryKey(number, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(LogPrefix(KindEntry, number), seq)
+	return AppendEntryKey(make([]byte, 0, EntryKeySize), number, seq)
+}
+
+// AppendEntryKey appends the key of an entry.
+func AppendEntryKey(dst []byte, number, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(append(dst, KindEntry), number), seq)
 }
 
 // DecodeEntryKey is the inverse of EntryKey.
