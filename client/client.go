@@ -51,6 +51,11 @@ type Options struct {
 	// MessageBytes is the size of the largest WebSocket message that the client
 	// accepts; 0 is 16 MiB. A larger one ends the connection.
 	MessageBytes int
+	// Silence is how long a gateway may answer nothing at all, when it is connected to or
+	// asked something; 0 is no bound beyond those of HTTPClient. It does not end the wait
+	// for an answer that takes long, if the gateway answers others meanwhile, and no
+	// connection that is established. After Silence, the error is a *SilenceError.
+	Silence time.Duration
 	// QueueBytes bounds the messages that wait in a Subscription; 0 is 4 MiB. A
 	// single message may be larger.
 	QueueBytes int
@@ -85,7 +90,7 @@ func New(gateway string, credentials Credentials, options Options) (*Client, err
 	return &Client{
 		base:        base,
 		credentials: credentials,
-		http:        withoutRedirects(options.HTTPClient, options.TLS),
+		http:        listeningTo(withoutRedirects(options.HTTPClient, options.TLS), options.Silence),
 		options:     options,
 	}, nil
 }
@@ -159,6 +164,17 @@ func withoutRedirects(given *http.Client, encryption *tls.Config) *http.Client {
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c
+}
+
+// listeningTo gives requests of c up that a gateway does not answer at all.
+func listeningTo(c *http.Client, silence time.Duration) *http.Client {
+	if silence > 0 {
+		if c.Transport == nil {
+			c.Transport = http.DefaultTransport
+		}
+		c.Transport = listening{c.Transport, silence}
+	}
+	return c
 }
 
 // CloseIdleConnections closes connections that are kept for the next HTTP call. It

@@ -78,7 +78,7 @@ func (r *benchRun) run(ctx context.Context, c *cli.Console) error {
 	if err != nil {
 		return err
 	}
-	run, err := bench.New(bench.Target{URL: gateway.URL, Credentials: gateway.Credentials, TLS: gateway.TLS}, r.options)
+	run, err := bench.New(bench.Target{URL: gateway.URL, Credentials: gateway.Credentials, TLS: gateway.TLS, Silence: gateway.Silence}, r.options)
 	if err != nil {
 		return cli.Usage(err)
 	}

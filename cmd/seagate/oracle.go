@@ -71,7 +71,7 @@ func (r *oracleRun) run(ctx context.Context, c *cli.Console) error {
 	if err != nil {
 		return err
 	}
-	target := oracle.Target{URL: gateway.URL, Credentials: gateway.Credentials, TLS: gateway.TLS}
+	target := oracle.Target{URL: gateway.URL, Credentials: gateway.Credentials, TLS: gateway.TLS, Silence: gateway.Silence}
 	var report *oracle.Report
 	if r.verify != "" {
 		report, err = oracle.Verify(ctx, target, r.verify, r.options)

@@ -51,7 +51,7 @@ func New(target Target, o Options) (*Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	c, err := client.New(target.URL, target.Credentials, client.Options{TLS: target.TLS})
+	c, err := client.New(target.URL, target.Credentials, client.Options{TLS: target.TLS, Silence: target.Silence})
 	if err != nil {
 		return nil, err
 	}

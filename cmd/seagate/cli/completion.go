@@ -75,6 +75,7 @@ func connectionOf(cmd *cobra.Command) Connection {
 	return Connection{
 		context: flag("context"), server: flag("server"), clientID: flag("client"),
 		secretFile: flag("secret-file"), plain: flag("insecure-http") == "true",
+		files: certificateFiles{cert: flag("client-cert"), key: flag("client-key")},
 	}
 }
 

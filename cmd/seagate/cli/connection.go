@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -48,8 +49,12 @@ type Connection struct {
 	secretFile string
 	files      certificateFiles
 	plain      bool
+	silence    time.Duration
 	verbose    bool
 }
+
+// connectTimeout is how long commands wait for a gateway that answers nothing.
+const connectTimeout = 10 * time.Second
 
 // Register adds the flags to a command.
 func (c *Connection) Register(cmd *cobra.Command) {
@@ -61,6 +66,7 @@ func (c *Connection) Register(cmd *cobra.Command) {
 		"URL of another machine must be https [SEAGATE_INSECURE_HTTP=true]")
 	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from\n"+
 		"SEAGATE_CLIENT_SECRET, from a context, or from what `seagate dev` has left")
+	flags.DurationVar(&c.silence, "connect-timeout", connectTimeout, "give a gateway up that answers nothing for this long; 0 waits for minutes")
 	c.files.register(cmd)
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say which gateway, client and context the command uses")
 	cmd.RegisterFlagCompletionFunc("context", contextNames)
@@ -72,7 +78,7 @@ func (t target) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := client.New(t.url, t.credentials(), client.Options{TLS: encryption})
+	made, err := client.New(t.url, t.credentials(), client.Options{TLS: encryption, Silence: t.silence})
 	if err != nil {
 		return nil, Usage(err)
 	}
@@ -83,7 +89,8 @@ func (t target) client() (*client.Client, error) {
 type Gateway struct {
 	URL         string
 	Credentials client.Credentials
-	TLS         *tls.Config // with the certificate of the client; nil for none
+	TLS         *tls.Config   // with the certificate of the client; nil for none
+	Silence     time.Duration // how long it may answer nothing; 0 is no bound
 }
 
 // Use returns the gateway and the credentials for one run of a command. It says which
@@ -95,12 +102,15 @@ func (c Connection) Use(console *Console) (Gateway, error) {
 		return Gateway{}, err
 	}
 	encryption, err := t.files.config()
-	return Gateway{t.url, t.credentials(), encryption}, err
+	return Gateway{t.url, t.credentials(), encryption, t.silence}, err
 }
 
 // A target is the gateway and the client that a command uses, and where each of the
 // values was found. What was found is good with an error, too.
-type target struct{ layer }
+type target struct {
+	layer
+	silence time.Duration // how long the gateway may answer nothing; 0 is no bound
+}
 
 func (t target) credentials() client.Credentials { return client.Basic(t.id, t.secret.Reveal()) }
 
@@ -125,15 +135,15 @@ type layer struct {
 func (c Connection) target() (target, error) {
 	given, err := c.given()
 	if err != nil {
-		return target{given}, err
+		return target{layer: given}, err
 	}
-	t := target{given}
+	t := target{given, c.silence}
 	if c.context != "" || given.url == "" || given.id == "" || !given.secret.IsSet() {
 		kept, err := c.kept()
 		if err != nil {
 			return t, err
 		}
-		if t, err = complete(given, kept); err != nil {
+		if t.layer, err = complete(given, kept); err != nil {
 			return t, err
 		}
 	}
@@ -212,8 +222,8 @@ func devLayer() (layer, error) {
 }
 
 // complete completes what is given by what is kept.
-func complete(given, kept layer) (target, error) {
-	t := target{given}
+func complete(given, kept layer) (layer, error) {
+	t := given
 	t.plain = given.plain || kept.plain && (given.url == "" || sameGateway(given.url, kept.url))
 	t.lines = cmp.Or(given.lines, kept.lines)
 	if given.url == "" || sameGateway(given.url, kept.url) {
@@ -243,7 +253,7 @@ func complete(given, kept layer) (target, error) {
 }
 
 // missing returns an error that says which of the credentials is missing.
-func (t target) missing(why string) error {
+func (t layer) missing(why string) error {
 	what, have := "a client id: set "+envClient+" or --client", ""
 	if !t.secret.IsSet() {
 		what = "a client secret: set " + envSecret + " or --secret-file"

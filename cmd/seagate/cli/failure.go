@@ -128,8 +128,9 @@ func (t target) used() *gatewayUsed {
 func newReport(err error) report {
 	r := report{Hint: hintFor(err)}
 	e, refused := errors.AsType[*client.Error](err)
-	address := ""
+	address, toLines := "", false
 	if f, ok := errors.AsType[*failure](err); ok {
+		toLines = f.command == linesName
 		if f.used != nil && f.used.url != "" && (refused || errors.Is(err, client.ErrConnection)) {
 			r.Gateway, address = f.used.used(), hostOf(f.used.url)
 		}
@@ -147,6 +148,9 @@ func newReport(err error) report {
 		return r
 	case errors.Is(err, client.ErrConnection):
 		r.Message, r.Hint = unreachable(err, address)
+		if toLines {
+			r.Hint = hintsOfLines.Replace(r.Hint)
+		}
 		return r
 	}
 	// Further lines are a list, such as the problems of a configuration.

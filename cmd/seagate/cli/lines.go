@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -17,6 +18,9 @@ import (
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
 )
+
+// linesName is the name of the command.
+const linesName = "lines"
 
 // defaultLines is the address that the commands try.
 const defaultLines = "127.0.0.1:3106"
@@ -37,7 +41,7 @@ type lineTalk struct {
 
 func linesCommand() *cobra.Command {
 	var talk lineTalk
-	cmd := NewCommand("lines", "Send lines of JSON to the lines listener, and print its lines", cobra.NoArgs,
+	cmd := NewCommand(linesName, "Send lines of JSON to the lines listener, and print its lines", cobra.NoArgs,
 		func(ctx context.Context, c *Console) error {
 			t := talk
 			t.Console = c
@@ -84,7 +88,7 @@ func (t *lineTalk) run(ctx context.Context) error {
 	if !t.anonymous {
 		options.Credentials = target.credentials()
 	}
-	conn, err := client.DialLines(ctx, target.url, options)
+	conn, err := t.dial(ctx, target, options)
 	if err != nil {
 		return err
 	}
@@ -100,6 +104,21 @@ func (t *lineTalk) run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// dial connects to the lines listener and authenticates, if that is wanted.
+func (t *lineTalk) dial(ctx context.Context, to target, options client.RemoteOptions) (net.Conn, error) {
+	dialing, cancel := ctx, context.CancelFunc(func() {})
+	if to.silence > 0 {
+		dialing, cancel = context.WithTimeout(ctx, to.silence)
+	}
+	defer cancel()
+	conn, err := client.DialLines(dialing, to.url, options)
+	if err != nil && ctx.Err() == nil && dialing.Err() != nil {
+		// The connection itself takes no time where there is one.
+		err = fmt.Errorf("%w: %w", client.ErrConnection, &client.SilenceError{Waited: to.silence, Connected: true})
+	}
+	return conn, err
 }
 
 // lines returns the address of the lines listener, and where it was found.

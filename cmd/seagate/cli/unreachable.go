@@ -29,8 +29,19 @@ const (
 	hintTLS       = "if this gateway has TLS, its address begins with https://"
 	hintNoTLS     = "if this gateway has no TLS, its address begins with http://"
 	hintAuthority = "to trust a private authority, set SSL_CERT_FILE to a file with its certificates (PEM)"
+	hintPatience  = "--connect-timeout says how long to wait"
+	hintSilent    = "look whether a gateway listens there, and whether it hangs (its log, and `seagate health` on its machine); " + hintPatience
 	hintBroken    = "try again; if it stays, look at the log of the gateway and at proxies on the way; " +
 		"a gateway with as many connections as it takes (limits.sockets) may end one like this, too"
+)
+
+// hintsOfLines makes hints about a gateway's URL those about its lines listener.
+var hintsOfLines = strings.NewReplacer(
+	hintStart, "start a gateway with a lines listener, for example `seagate dev --lines-listen "+defaultLines+
+		"`, or name one with --address, SEAGATE_LINES or --context",
+	hintAddress, "look at the address, which is in --address, SEAGATE_LINES or the context",
+	hintTLS, "if this listener has TLS, give --tls",
+	hintNoTLS, "if this listener has no TLS, leave --tls out",
 )
 
 // Unreachable says in plain words why there is no connection to an address, without the
@@ -148,6 +159,12 @@ func explainSocket(err error, address string) (message, hint string) {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
 		return fmt.Sprintf("the proxy on the way to %s cannot be reached, or refuses", address),
 			"look at HTTP_PROXY and HTTPS_PROXY; NO_PROXY names the hosts that need no proxy"
+	}
+	if silence, ok := errors.AsType[*client.SilenceError](err); ok {
+		if !silence.Connected {
+			return fmt.Sprintf("there is no connection to %s within %v", address, silence.Waited), hintAddress + ", and at firewalls on the way; " + hintPatience
+		}
+		return fmt.Sprintf("%s takes connections and has answered nothing for %v", address, silence.Waited), hintSilent
 	}
 	var timeout interface{ Timeout() bool }
 	switch {

@@ -118,8 +118,9 @@ func TestLinesUnreachable(t *testing.T) {
 	}
 	const nobody = "127.0.0.1:1"
 	r = run(t, "lines", "--address", nobody)
-	if want := "error: nothing listens at " + nobody + ": the connection is refused\n"; !strings.HasPrefix(r.notes, want) {
-		t.Errorf("%swant %s", r.notes, want)
+	if want := "error: nothing listens at " + nobody + ": the connection is refused\n"; !strings.HasPrefix(r.notes, want) ||
+		!strings.Contains(r.notes, "--lines-listen") || !strings.Contains(r.notes, "--address") || strings.Contains(r.notes, "--server") {
+		t.Errorf("%swant %s, and hints about the lines listener", r.notes, want)
 	}
 }
 
@@ -162,6 +163,29 @@ func TestReasonsForNoConnection(t *testing.T) {
 		got := b.String()
 		if !strings.HasPrefix(got, "error: "+test.message+"\nhint: ") || !strings.Contains(got, test.hint) || ofLibraries.MatchString(got) {
 			t.Errorf("%v:\n%swant %s, and a hint with %q", test.err, got, test.message, test.hint)
+		}
+	}
+}
+
+// TestASilentGateway takes connections and says nothing. No command waits for it for long.
+func TestASilentGateway(t *testing.T) {
+	newFake(t, nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	address := listener.Addr().String()
+	t.Setenv("SEAGATE_URL", "http://"+address)
+	t.Setenv("SEAGATE_LINES", address)
+	t.Setenv("SEAGATE_CLIENT_ID", "abc")
+	t.Setenv("SEAGATE_CLIENT_SECRET", "def123")
+	want := "error: " + address + " takes connections and has answered nothing for 50ms\n"
+	for _, args := range []string{"streams", "publish boiler {}", "subscribe boiler --count 1", "subscribe a b --count 1", "provide boiler",
+		"fetch a b", "messages boiler", "top --once", "lines --listen a"} {
+		r := runWith(t.Context(), strings.NewReader("{}\n"), append(strings.Fields(args), "--connect-timeout", "50ms")...)
+		if !strings.HasPrefix(r.notes, want) || !strings.Contains(r.notes, "hint: look whether a gateway listens there") || r.code != cli.ExitConnection {
+			t.Errorf("%s: exit status %d\n%swant %s", args, r.code, r.notes, want)
 		}
 	}
 }

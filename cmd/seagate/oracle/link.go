@@ -45,7 +45,7 @@ func newLink(t Target, slow bool) (*link, error) {
 			return conn, nil
 		},
 	}
-	options := client.Options{HTTPClient: &http.Client{Transport: l.transport}}
+	options := client.Options{HTTPClient: &http.Client{Transport: l.transport}, Silence: t.Silence}
 	if slow {
 		options.QueueBytes = slowBuffer
 	}

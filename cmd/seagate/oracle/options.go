@@ -101,5 +101,6 @@ func (o Options) check() error {
 type Target struct {
 	URL         string
 	Credentials client.Credentials
-	TLS         *tls.Config // of https connections; nil for the default
+	TLS         *tls.Config   // of https connections; nil for the default
+	Silence     time.Duration // how long the gateway may answer nothing; 0 is no bound
 }

@@ -52,5 +52,5 @@ func (v *viewer) target(color string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	return Target{v.o.target.URL, client.JWT(v.id, text+"."+encode(signature)), v.o.target.TLS}, nil
+	return Target{v.o.target.URL, client.JWT(v.id, text+"."+encode(signature)), v.o.target.TLS, v.o.target.Silence}, nil
 }
