@@ -36,7 +36,7 @@ type lineBench struct {
 
 func newLineBench(t *testing.T, change ...func(*lines.Options)) *lineBench {
 	b := &lineBench{t: t, address: "127.0.0.1:0", options: lines.Options{
-		Connections: 100, LineBytes: 1 << 20, LineTimeout: time.Minute, QueuedBytes: 32 << 10, PublishesInFlight: 256,
+		Connections: 100, ConnectionsPerJail: 100, LineBytes: 1 << 20, LineTimeout: time.Minute, QueuedBytes: 32 << 10, PublishesInFlight: 256,
 		AuthenticationTimeout: 10 * time.Second, StallTimeout: time.Minute, LingerTimeout: 5 * time.Second, SweepInterval: time.Minute,
 		ClientID: "root",
 	}}

@@ -41,7 +41,26 @@ func (g *Gateway) spendChange(p *auth.Principal) error {
 		return nil
 	}
 	return protocol.Errorf(protocol.CodeRateLimited,
-		"this jail may make %d changes a second to its streams, groups and clients, and looks at its connections; slow down", g.changes.perSecond.Load())
+		"this jail may make %d changes a second to its streams, groups and clients; slow down", g.changes.perSecond.Load())
+}
+
+// look is authorize for an operation that reads much: a list, a history, the connections. It takes
+// one read from the budget of the principal's jail, so that a jail does not keep the processors busy
+// with lists that nobody reads.
+func (g *Gateway) look(p *auth.Principal, action auth.Action, name string) error {
+	if err := g.authorize(p, action, name); err != nil {
+		return err
+	}
+	return g.spendRead(p)
+}
+
+// spendRead takes one read from the budget of the principal's jail.
+func (g *Gateway) spendRead(p *auth.Principal) error {
+	if g.reads.allow(rateKey{jail: p.JailUID}, 1) {
+		return nil
+	}
+	return protocol.Errorf(protocol.CodeRateLimited,
+		"this jail may read %d lists, histories, connections and networks a second; slow down", g.reads.perSecond.Load())
 }
 
 // authorizeFetch is authorize for calls of one procedure.

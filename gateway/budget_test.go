@@ -162,12 +162,6 @@ func TestChangesPerSecondAreBounded(t *testing.T) {
 			t.Errorf("a deletion beyond the bound: %q", got)
 		}
 		for what, call := range map[string]func() error{
-			"a list of connections": func() error {
-				_, _, err := p.Connections(t.Context(), root, gateway.ConnectionsQuery{Limit: 1})
-				return err
-			},
-			"one connection": func() error { _, err := p.Connection(t.Context(), root, "x", 1); return err },
-			"the network":    func() error { _, _, err := p.StreamUsers(root, "", 1); return err },
 			"a plan": func() error {
 				_, err := p.PlanDefine(t.Context(), root, "a", []byte(`{"version":50,"fields":[]}`))
 				return err
@@ -193,6 +187,130 @@ func TestChangesPerSecondAreBounded(t *testing.T) {
 		}
 		p.Network.Close()
 	})
+}
+
+// A jail that reads lists all the time is slowed down, and can still change things. Another one is
+// not slowed down.
+func TestReadsPerSecondAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, memory.New(), func(s *gateway.Settings) { s.ReadsPerSecond = 1 })
+		root, _ := p.Root("root")
+		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
+		p.ok(err)
+		other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
+		p.ok(err)
+		p.defineAs(root, "a", `{"version":1,"fields":[]}`)
+		streams := func(who *auth.Principal) error { _, _, err := p.Streams(who, "", 1); return err }
+		reads := map[string]func() error{
+			"streams":  func() error { return streams(root) },
+			"services": func() error { _, _, err := p.ListServices(root, "", 1); return err },
+			"clients":  func() error { _, _, err := p.Clients(root, "", 1); return err },
+			"jails":    func() error { _, _, err := p.Jails(root, "", 1); return err },
+			"groups":   func() error { _, _, err := p.ListGroups(t.Context(), root, "a", "", 1); return err },
+			"versions": func() error { _, err := p.Versions(root, "a"); return err },
+			"connections": func() error {
+				_, _, err := p.Connections(t.Context(), root, gateway.ConnectionsQuery{Limit: 1})
+				return err
+			},
+			"the network":   func() error { _, _, err := p.StreamUsers(root, "", 1); return err },
+			"configuration": func() error { _, err := p.Configuration(root); return err },
+			"the log":       func() error { _, err := p.RecentLog(root, nil, 0, 1); return err },
+		}
+		for what, read := range reads {
+			if got := code(read()); got == protocol.CodeRateLimited {
+				t.Errorf("%s: %q", what, got)
+			}
+		}
+		for i := range 40 {
+			if err := streams(root); err != nil {
+				t.Fatalf("read %d: %v", i, err)
+			}
+		}
+		reads["one connection"] = func() error { _, err := p.Connection(t.Context(), root, "x", 1); return err }
+		for what, read := range reads {
+			if got := code(read()); got != protocol.CodeRateLimited {
+				t.Errorf("%s beyond the bound: %q", what, got)
+			}
+		}
+		p.defineAs(root, "b", `{"version":1,"fields":[]}`)
+		p.ok(streams(other))
+		time.Sleep(time.Second)
+		p.ok(streams(root))
+		p.Network.Close()
+	})
+}
+
+// Many connections of a jail hold no more together than its share.
+func TestSharesOfAJail(t *testing.T) {
+	p := build(t, memory.New(), func(s *gateway.Settings) {
+		s.SubscriptionsPerJail, s.MergedStreamsPerJail, s.ProvidedPerJail = 2, 4, 2
+	})
+	root, _ := p.Root("root")
+	_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
+	p.ok(err)
+	other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
+	p.ok(err)
+	for _, who := range []*auth.Principal{root, other} {
+		p.defineAs(who, "a", `{"version":1,"fields":[]}`)
+		p.defineAs(who, "b", `{"version":1,"fields":[]}`)
+	}
+	services := p.JoinServices(root)
+	defer services.Close()
+	takes := map[string]struct {
+		code protocol.Code
+		most int
+		take func(who *auth.Principal) (end func(), err error)
+	}{
+		"subscriptions": {protocol.CodeTooManySubscriptions, 2, func(who *auth.Principal) (func(), error) {
+			s, err := p.Subscribe(t.Context(), who, gateway.Request{Stream: "a"}, &sink{})
+			if err != nil {
+				return nil, err
+			}
+			return s.Close, nil
+		}},
+		"merged subscriptions": {protocol.CodeTooManySubscriptions, 2, func(who *auth.Principal) (func(), error) {
+			s, err := p.SubscribeMerged(t.Context(), who, gateway.MergedRequest{Streams: []gateway.MergedStream{{Name: "a"}, {Name: "b"}}}, nil)
+			if err != nil {
+				return nil, err
+			}
+			return s.Close, nil
+		}},
+		"provided streams": {protocol.CodeTooManyProvided, 2, func(who *auth.Principal) (func(), error) {
+			made, _, err := p.Provide(who, "a", nil)
+			if err != nil {
+				return nil, err
+			}
+			return made.Close, nil
+		}},
+	}
+	for what, of := range takes {
+		var ends []func()
+		for range of.most {
+			end, err := of.take(root)
+			p.ok(err)
+			ends = append(ends, end)
+		}
+		_, err := of.take(root)
+		if code(err) != of.code || !strings.Contains(err.Error(), "_per_jail") {
+			t.Errorf("%s beyond the share: %v", what, err)
+		}
+		if what == "subscriptions" {
+			if _, err := services.Watch("x", func(int) {}); code(err) != of.code {
+				t.Errorf("a watch beyond the share: %v", err)
+			}
+		}
+		end, err := of.take(other)
+		p.ok(err)
+		end()
+		for _, end := range ends {
+			end()
+		}
+		for range of.most {
+			end, err := of.take(root)
+			p.ok(err)
+			defer end()
+		}
+	}
 }
 
 func TestConnectionsPerJailAreBounded(t *testing.T) {

@@ -96,8 +96,8 @@ type ConnectionsQuery struct {
 func newConnectionID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
 // Connections returns connections and requests that last, the oldest first: all of the principal's
-// jail if it may manage clients, or else its client's own. next is "" after the last one. It counts as
-// a change, since it looks at all connections.
+// jail if it may manage clients, or else its client's own. next is "" after the last one. It takes
+// one read from the budget of the jail, since it looks at all connections.
 func (g *Gateway) Connections(ctx context.Context, p *auth.Principal, q ConnectionsQuery) (list []ConnectionInfo, next string, err error) {
 	sees, err := g.looksAtConnections(p, q.AllJails)
 	if err != nil {
@@ -123,7 +123,7 @@ func (g *Gateway) Connections(ctx context.Context, p *auth.Principal, q Connecti
 // positionTimeout is how long a list of connections waits for workers that are busy.
 const positionTimeout = 200 * time.Millisecond
 
-// Connection returns one connection, with at most that many subscriptions. It counts as a change, as
+// Connection returns one connection, with at most that many subscriptions. It takes one read, as
 // Connections does.
 func (g *Gateway) Connection(ctx context.Context, p *auth.Principal, id string, reads int) (ConnectionInfo, error) {
 	sees, err := g.looksAtConnections(p, p.May(auth.InspectServer, "") == nil)
@@ -163,11 +163,11 @@ func (g *Gateway) EndConnection(p *auth.Principal, id string) error {
 }
 
 // looksAtConnections is seesConnections for a call that looks at all connections, which takes one
-// change from the budget of the principal's jail.
+// read from the budget of the principal's jail.
 func (g *Gateway) looksAtConnections(p *auth.Principal, allJails bool) (func(of *auth.Principal) bool, error) {
 	sees, err := g.seesConnections(p, allJails)
 	if err == nil {
-		err = g.spendChange(p)
+		err = g.spendRead(p)
 	}
 	return sees, err
 }

@@ -139,6 +139,9 @@ func (g *Gateway) Describe(p *auth.Principal, stream string) (*schema.Definition
 // first.
 func (g *Gateway) Versions(p *auth.Principal, stream string) ([]*schema.Definition, error) {
 	s, err := g.defined(p, stream)
+	if err == nil {
+		err = g.spendRead(p)
+	}
 	if err != nil {
 		return nil, err
 	}

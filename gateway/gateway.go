@@ -46,6 +46,12 @@ type Settings struct {
 	ProvidedPerConnection      int // streams
 	ConnectionsPerClient       int
 
+	// SubscriptionsPerJail, with watches, MergedStreamsPerJail and ProvidedPerJail bound what all
+	// clients of a jail have over all connections. 0 is no bound.
+	SubscriptionsPerJail int
+	MergedStreamsPerJail int
+	ProvidedPerJail      int
+
 	// StrangerBytes and UnfinishedBytes bound the memory of messages that have not come
 	// whole: of all who have not authenticated, of which one address may have an eighth,
 	// and of one jail.
@@ -62,6 +68,10 @@ type Settings struct {
 	// ChangesPerSecond bounds the changes to the streams, groups and clients of one jail. A burst
 	// may have changeBurst seconds' worth. 0 is no bound.
 	ChangesPerSecond int
+
+	// ReadsPerSecond bounds the reads of one jail that look at much: lists, histories, connections.
+	// A burst may have changeBurst seconds' worth. 0 is no bound.
+	ReadsPerSecond int
 
 	// PublishesPerSecond bounds the messages of one client. A burst may have one
 	// second's worth. 0 is no bound.
@@ -97,8 +107,8 @@ type Settings struct {
 	Schema schema.Limits
 }
 
-// changeBurst is how many seconds' worth of changes a jail may make at once, such as the
-// definitions of a large application that starts.
+// changeBurst is how many seconds' worth of changes, or of reads, a jail may make at once, such as
+// the definitions of a large application that starts.
 const changeBurst = 50
 
 // Parts are what a Gateway works with. It closes none of them.
@@ -131,10 +141,12 @@ type Gateway struct {
 	filters  filterTable
 	rates    rates // of publishing
 	changes  rates // of management
+	reads    rates // of lists
 	jobs     *jobs
 	services *peer.Hub
 	shards   atomic.Uint32
 	waiting  *waiting
+	shares   shares
 	auditor  *auditor
 	rationed *rationed.Log
 	large    turns.Turns // held while large messages are checked; see inTurn
@@ -154,12 +166,14 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 		requests:   newLogins(math.MaxInt, 0),
 		jobs:       newJobs(settings.Jobs),
 		unfinished: newUnfinished(&settings),
+		shares:     newShares(&settings),
 		rationed:   rationed.New(parts.Log, settings.RefusalLines, time.Second),
 	}
 	g.large.Places = processors.Count - 1
 	g.filters = filterTable{steps: cmp.Or(settings.FilterSteps, math.MaxInt), onTooCostly: g.filterTooCostly}
-	g.rates.burst, g.changes.burst = 1, changeBurst
+	g.rates.burst, g.changes.burst, g.reads.burst = 1, changeBurst, changeBurst
 	g.changes.set(settings.ChangesPerSecond)
+	g.reads.set(settings.ReadsPerSecond)
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
 	g.auditor = newAuditor(g, settings.Audit)

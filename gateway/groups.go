@@ -23,6 +23,9 @@ func (g *Gateway) ListGroups(ctx context.Context, p *auth.Principal, stream, aft
 	if _, err := g.Stream(p, stream); err != nil {
 		return nil, "", err
 	}
+	if err := g.spendRead(p); err != nil {
+		return nil, "", err
+	}
 	stats, more, err := g.Catalog.Groups.Topic(streamID(p, stream)).List(ctx, cursorOf(after), limit)
 	if err != nil {
 		return nil, "", attempted("list the groups", err)

@@ -13,7 +13,7 @@ import (
 
 // Configuration returns the settings in force, with where each comes from.
 func (g *Gateway) Configuration(p *auth.Principal) ([]protocol.SettingInfo, error) {
-	if err := g.authorize(p, auth.InspectServer, ""); err != nil {
+	if err := g.look(p, auth.InspectServer, ""); err != nil {
 		return nil, err
 	}
 	if g.Parts.Configuration == nil {
@@ -32,7 +32,7 @@ type LogPage struct {
 // RecentLog returns at most limit lines of at least the level: the newest if after is nil, or else
 // those behind it.
 func (g *Gateway) RecentLog(p *auth.Principal, after *uint64, level slog.Level, limit int) (page LogPage, err error) {
-	if err := g.authorize(p, auth.InspectServer, ""); err != nil {
+	if err := g.look(p, auth.InspectServer, ""); err != nil {
 		return page, err
 	}
 	switch {
@@ -67,17 +67,17 @@ type NetworkClient struct {
 const maxNetworkClients = 100
 
 // StreamUsers returns at most limit streams with those who provide and read them, of the streams that
-// the principal may describe, and of the connections that it may list. It is as Streams, and counts as a
-// change, as Connections does.
+// the principal may describe, and of the connections that it may list. It is as Streams, and takes
+// one read, as Connections does.
 func (g *Gateway) StreamUsers(p *auth.Principal, after string, limit int) (list []NetworkInfo, more bool, err error) {
 	sees, err := g.looksAtConnections(p, false)
 	if err != nil {
 		return nil, false, err
 	}
-	page, more, err := g.Streams(p, after, limit)
-	if err != nil {
+	if err := g.authorize(p, auth.ListStreams, ""); err != nil {
 		return nil, false, err
 	}
+	page, more := g.streamsNamed(p, "", after, limit)
 	roles := map[string]*networkRoles{}
 	for _, s := range page {
 		roles[s.Name] = &networkRoles{providers: map[networkRole]*NetworkClient{}, subscribers: map[networkRole]*NetworkClient{}}

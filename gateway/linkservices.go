@@ -145,7 +145,7 @@ func (l *Link) Service(ctx context.Context, name string) (peer.Service, error) {
 
 // List implements peer.Link.
 func (l *Link) List(ctx context.Context, after string, limit int) (list []peer.Service, more bool, err error) {
-	if err := l.gateway.authorize(l.principal, auth.ListServices, ""); err != nil {
+	if err := l.gateway.look(l.principal, auth.ListServices, ""); err != nil {
 		return nil, false, l.refused(err)
 	}
 	list, more, err = describable(l.principal, after, limit, func(s peer.Service) string { return s.Name },

@@ -145,6 +145,7 @@ func (g *Gateway) revoked(r auth.Revocation) {
 	g.rates.forget(r.JailUID, r.ClientUID)
 	if r.ClientUID == "" {
 		g.changes.forget(r.JailUID, "")
+		g.reads.forget(r.JailUID, "")
 	}
 }
 

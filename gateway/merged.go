@@ -61,7 +61,7 @@ type MergedSubscription struct {
 	sink      MergedSink
 	merge     *merge.Merge
 	filters   []*sharedFilter // by stream; nil: everything is visible
-	release   []func()        // releases the filters
+	release   []func()        // releases the filters and the places in the share of the jail
 }
 
 // SubscribeMerged begins a merged subscription. Nothing is delivered before
@@ -81,6 +81,11 @@ func (g *Gateway) SubscribeMerged(ctx context.Context, p *auth.Principal, r Merg
 		opts.By = by
 	}
 	s := &MergedSubscription{gateway: g, principal: p, request: r, sink: sink, filters: make([]*sharedFilter, len(r.Streams))}
+	giveBack, err := g.shares.merged.take(p, len(r.Streams))
+	if err != nil {
+		return nil, err
+	}
+	s.release = append(s.release, giveBack)
 	joined := false
 	defer func() { // also if a filter panics
 		if !joined {
@@ -96,7 +101,6 @@ func (g *Gateway) SubscribeMerged(ctx context.Context, p *auth.Principal, r Merg
 		sources[i] = merge.Source{Topic: topic, From: stream.From.from(), Priority: stream.Priority}
 		s.applyFilter(p, i, &sources[i])
 	}
-	var err error
 	if s.merge, err = merge.Open(ctx, sources, opts, mergeSink{s}); err != nil {
 		return nil, attempted("subscribe", err)
 	}

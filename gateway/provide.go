@@ -25,6 +25,7 @@ type Provision struct {
 	stream    string
 	sink      ProvideSink
 	out       *streams.OutTopic
+	release   func() // the place in the share of the jail
 }
 
 // provider is a Provision as its topic sees it.
@@ -55,12 +56,16 @@ func (g *Gateway) Provide(p *auth.Principal, stream string, sink ProvideSink) (*
 		return nil, streams.Interest{}, err
 	}
 	made := &Provision{gateway: g, principal: p, stream: stream, sink: sink}
+	if made.release, err = g.shares.provided.take(p, 1); err != nil {
+		return nil, streams.Interest{}, err
+	}
 	var now streams.Interest
 	err = change(p, func() (err error) {
 		made.out, now, err = topic.Out(provider{made})
 		return err
 	})
 	if err != nil {
+		made.release()
 		return nil, streams.Interest{}, attempted("provide the stream", err)
 	}
 	g.Metrics.Provided.Inc()
@@ -97,6 +102,7 @@ func (p *Provision) IsPaused() bool { return p.out.IsPaused() }
 // Close withdraws the provision. It must be called once.
 func (p *Provision) Close() {
 	p.out.Close()
+	p.release()
 	p.gateway.Metrics.Provided.Dec()
 }
 

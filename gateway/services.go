@@ -22,6 +22,8 @@ type ServiceLimits struct {
 	CallsPerConnection   int // under way
 	CallsPerClient       int // under way, over all of its connections
 	BytesPerClient       int // that its calls hold: bodies of those under way, and results that wait to be read
+	CallsPerJail         int // as CallsPerClient, of all clients of a jail; 0 is no bound
+	BytesPerJail         int // as BytesPerClient, likewise
 	BodyBytes            int // of a call, of each of its answers, and of a signal
 
 	// QueuedBytes is how many bytes may wait to be sent on a connection before
@@ -37,6 +39,8 @@ func (l ServiceLimits) options(ended func(error, time.Duration)) peer.Options {
 		CallsPerLink:         l.CallsPerConnection,
 		CallsPerOwner:        l.CallsPerClient,
 		BytesPerOwner:        l.BytesPerClient,
+		CallsPerSpace:        l.CallsPerJail,
+		BytesPerSpace:        l.BytesPerJail,
 		BodyBytes:            l.BodyBytes,
 		Ended:                ended,
 	}
@@ -62,13 +66,16 @@ func (s *Services) Close() { s.link.Close() }
 
 // Hold counts bytes of results that wait to be read, until Release, which also may come
 // after Close. It returns false, and counts nothing, if the calls of the client would
-// hold more than ServiceLimits.BytesPerClient. It implements outbox.Account.
+// hold more than ServiceLimits.BytesPerClient, or those of its jail more than
+// BytesPerJail. It implements outbox.Account.
 func (s *Services) Hold(bytes int) bool {
-	return s.gateway.services.Hold(s.principal.Budget(), bytes)
+	return s.gateway.services.Hold(s.principal.JailUID, s.principal.Budget(), bytes)
 }
 
 // Release implements outbox.Account.
-func (s *Services) Release(bytes int) { s.gateway.services.Release(s.principal.Budget(), bytes) }
+func (s *Services) Release(bytes int) {
+	s.gateway.services.Release(s.principal.JailUID, s.principal.Budget(), bytes)
+}
 
 // Serve makes a server of a service.
 func (s *Services) Serve(o peer.Offer, to peer.Server) (peer.Registration, error) {
@@ -127,7 +134,15 @@ func (s *Services) Watch(service string, changed func(servers int)) (stop func()
 	if err := s.gateway.authorize(s.principal, auth.DescribeService, service); err != nil {
 		return nil, err
 	}
-	return s.link.Watch(service, changed), nil
+	giveBack, err := s.gateway.shares.subscriptions.take(s.principal, 1)
+	if err != nil {
+		return nil, err
+	}
+	end := s.link.Watch(service, changed)
+	return func() {
+		end()
+		giveBack()
+	}, nil
 }
 
 // Answer answers a call that a server took whose client is p. An answer that is

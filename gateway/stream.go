@@ -28,9 +28,14 @@ func (g *Gateway) Streams(p *auth.Principal, after string, limit int) (list []St
 
 // StreamsNamed is Streams for those whose names contain part, in upper or lower case.
 func (g *Gateway) StreamsNamed(p *auth.Principal, part, after string, limit int) (list []StreamInfo, more bool, err error) {
-	if err := g.authorize(p, auth.ListStreams, ""); err != nil {
+	if err := g.look(p, auth.ListStreams, ""); err != nil {
 		return nil, false, err
 	}
+	list, more = g.streamsNamed(p, part, after, limit)
+	return list, more, nil
+}
+
+func (g *Gateway) streamsNamed(p *auth.Principal, part, after string, limit int) (list []StreamInfo, more bool) {
 	part = strings.ToLower(part)
 	for end := false; !end && len(list) <= limit; {
 		some := g.Catalog.List(p.JailUID, after, limit+1, g.settings.AcceptUndefined)
@@ -46,7 +51,7 @@ func (g *Gateway) StreamsNamed(p *auth.Principal, part, after string, limit int)
 	if more = len(list) > limit; more {
 		list = list[:limit]
 	}
-	return list, more, nil
+	return list, more
 }
 
 // Stream returns one stream's state.

@@ -94,7 +94,7 @@ type Subscription struct {
 	stream    string
 	sink      Sink
 	filter    *sharedFilter // nil: everything is visible
-	release   func()        // releases the filter
+	release   func()        // releases the filter and the place in the share of the jail
 	after     uint64        // of one that waits: the number of the stream's next message
 	admitted  bool          // it has a place among those that wait; guarded by waiting.mu
 
@@ -157,7 +157,7 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	if err != nil && !mayWait {
 		return nil, err
 	}
-	s := &Subscription{gateway: g, principal: p, request: r, stream: r.Stream, sink: sink, release: func() {}}
+	s := &Subscription{gateway: g, principal: p, request: r, stream: r.Stream, sink: sink}
 	if err := s.check(); err != nil {
 		return nil, attempted("subscribe", err)
 	}
@@ -165,8 +165,11 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	if err != nil {
 		return nil, err
 	}
+	if s.release, err = g.shares.subscriptions.take(p, 1); err != nil {
+		return nil, err
+	}
 	if filter != nil {
-		s.filter, s.release = g.filters.take(filter, p, r.Stream)
+		s.applyFilter(filter)
 	}
 	joined := false
 	defer func() { // also if a filter panics: no member may be left behind
@@ -191,6 +194,16 @@ func (g *Gateway) subscribe(ctx context.Context, p *auth.Principal, r Request, s
 	}
 	joined = true
 	return s, nil
+}
+
+func (s *Subscription) applyFilter(filter *fdsl.Filter) {
+	giveBack := s.release
+	var release func()
+	s.filter, release = s.gateway.filters.take(filter, s.principal, s.stream)
+	s.release = func() {
+		release()
+		giveBack()
+	}
 }
 
 // narrowed returns the filter of a principal that asks for some of the messages that it may see:

@@ -16,7 +16,7 @@ import (
 // their ids, from the first id higher than after. more reports whether others
 // follow.
 func (g *Gateway) Clients(p *auth.Principal, after string, limit int) (list []auth.Client, more bool, err error) {
-	if err := g.authorize(p, auth.ManageClients, ""); err != nil {
+	if err := g.look(p, auth.ManageClients, ""); err != nil {
 		return nil, false, err
 	}
 	list, more, err = g.Directory.Clients(p.JailUID, after, limit)
@@ -137,7 +137,7 @@ func fingerprint(pem string) string {
 // Jails returns at most limit jails in the order of their ids, from the first id
 // higher than after. more reports whether others follow.
 func (g *Gateway) Jails(p *auth.Principal, after string, limit int) (list []auth.Jail, more bool, err error) {
-	if err := g.authorize(p, auth.ManageJails, ""); err != nil {
+	if err := g.look(p, auth.ManageJails, ""); err != nil {
 		return nil, false, err
 	}
 	list, more = g.Directory.Jails(after, limit)

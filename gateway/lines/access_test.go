@@ -242,3 +242,43 @@ func TestTLS(t *testing.T) {
 	silent := b.dial() // never begins the handshake
 	silent.wantEnd()
 }
+
+// A jail takes no more connections of the listener than its share; another gets in. With a configured
+// client all connections are of one jail.
+func TestAJailHasAShareOfTheConnections(t *testing.T) {
+	b := newBench(t, setup{options: func(o *lines.Options) { o.ClientID, o.ConnectionsPerJail = "", 2 }})
+	_, other, err := b.Directory.CreateJail(t.Context(), "other", "", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in = `{"action":"authenticate","success":true,"jailId":"root"}`
+	first, second, third := b.dial(), b.dial(), b.dial()
+	first.send(b.basic())
+	first.want(in)
+	second.send(b.basic())
+	second.want(in)
+	third.send(b.basic())
+	third.wantError(``, `,"code":"too_many_connections"`)
+	third.wantEnd()
+	neighbour := b.dial()
+	neighbour.send(`{"action":"authenticate","payload":{"type":"basic","clientId":"c","clientSecret":"` + other.Reveal() + `"}}`)
+	neighbour.want(`{"action":"authenticate","success":true,"jailId":"other"}`)
+	first.nc.Close()
+	for end := time.Now().Add(10 * time.Second); ; { // until the listener has seen it
+		again := b.dial()
+		again.send(b.basic())
+		if again.next() == in {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the place of a connection that has ended is not given back")
+		}
+	}
+
+	all := newBench(t, setup{options: func(o *lines.Options) { o.ConnectionsPerJail = 1 }})
+	for range 3 {
+		p := all.dial()
+		p.send(`{"action":"listen","id":1,"stream":"job"}`)
+		p.want(`{"action":"listen","id":1,"stream":"job"}`)
+	}
+}

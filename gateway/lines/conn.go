@@ -46,6 +46,7 @@ type conn struct {
 	admitted time.Time // until when a stranger may stay
 	deadline time.Time // of reads; zero is none
 	login    *gateway.Login
+	jail     string // whose place it has: see Server.share; "" for none
 	burst    outbox.Burst
 
 	mu        sync.Mutex // guards what follows
@@ -151,6 +152,9 @@ func (c *conn) enter() error {
 }
 
 func (c *conn) logIn(p *auth.Principal) (err error) {
+	if err := c.server.share(c, p); err != nil {
+		return err
+	}
 	if c.login, err = c.server.gateway.LogIn(p, c); err == nil {
 		sockets.Keep(c.nc)
 		c.client.Store(p)

@@ -50,6 +50,7 @@ type setup struct {
 func options() lines.Options {
 	return lines.Options{
 		Connections:           1_000,
+		ConnectionsPerJail:    1_000,
 		LineBytes:             1 << 20,
 		LineTimeout:           30 * time.Second,
 		QueuedBytes:           32 << 10,

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
+	"seagate/auth"
 	"seagate/gateway"
+	"seagate/internal/budget"
 	"seagate/internal/panics"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
@@ -21,6 +24,7 @@ import (
 // value means.
 type Options struct {
 	Connections           int           // connections that may be open at once
+	ConnectionsPerJail    int           // of the clients of one jail; no bound with ClientID
 	LineBytes             int           // size of the longest line of a client
 	LineTimeout           time.Duration // how long a line may take from its first byte to its end
 	QueuedBytes           int           // bytes queued for a connection above which its listeners are parked
@@ -58,6 +62,8 @@ type Server struct {
 	draining  bool           // Shutdown was called
 	gone      sync.WaitGroup // connections, and the sweeper
 
+	jails *budget.Budget[string] // connections by the uid of the jail
+
 	stop context.CancelFunc
 }
 
@@ -79,6 +85,7 @@ func NewServer(g *gateway.Gateway, opts Options) *Server {
 		log:         g.Log,
 		conns:       map[*conn]struct{}{},
 		listening:   map[streamKey]map[*listening]struct{}{},
+		jails:       budget.New[string](int64(opts.ConnectionsPerJail), math.MaxInt64),
 		stop:        stop,
 	}
 	s.gone.Go(func() { s.sweep(life) })
@@ -201,7 +208,24 @@ func (s *Server) turnAway(c *conn, refusal *protocol.Error) {
 	c.nc.Close()
 }
 
+// share takes a place for a connection among those of its jail, until remove.
+func (s *Server) share(c *conn, p *auth.Principal) error {
+	if s.opts.ClientID != "" {
+		return nil
+	}
+	if !s.jails.Take(p.JailUID, 1) {
+		return protocol.Errorf(protocol.CodeTooManyConnections,
+			"the clients of this jail have %d connections of the lines listener, as many as they may have (lines.connections_per_jail)",
+			s.opts.ConnectionsPerJail)
+	}
+	c.jail = p.JailUID
+	return nil
+}
+
 func (s *Server) remove(c *conn) {
+	if c.jail != "" {
+		s.jails.Give(c.jail, 1)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)

@@ -66,6 +66,7 @@ func (c *call) assign(refused []*server) (*server, error) {
 	s.counts.calls++
 	c.link.calls[c] = struct{}{}
 	sp.owners[c.link.who.Owner]++
+	sp.underWay++
 	c.server = s
 	return s, nil
 }
@@ -84,6 +85,7 @@ func (c *call) releaseLocked() {
 	sp, s, owner := c.link.space, c.server, c.link.who.Owner
 	delete(s.calls, c)
 	delete(c.link.calls, c)
+	sp.underWay--
 	if sp.owners[owner]--; sp.owners[owner] == 0 {
 		delete(sp.owners, owner)
 	}
@@ -102,7 +104,7 @@ func (c *call) endLocked(err error) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	c.link.space.hub.Release(c.link.who.Owner, len(c.request.Body))
+	c.link.space.hub.Release(c.link.space.name, c.link.who.Owner, len(c.request.Body))
 	took := time.Since(c.begun)
 	sp, n := c.link.space, &c.server.counts
 	sp.mu.Lock()

@@ -1,56 +1,46 @@
 package peer
 
-import "sync"
+import (
+	"cmp"
+	"math"
 
-// holdings counts the bytes that the calls of each owner hold in memory. Its mutex is
+	"seagate/internal/budget"
+)
+
+// holdings counts the bytes that calls hold in memory, by owner and by space. Its mutexes are
 // the last that anybody takes.
-type holdings struct {
-	most int // of one owner
+type holdings struct{ owners, spaces *budget.Budget[string] }
 
-	mu    sync.Mutex // guards what follows
-	by    map[string]int
-	total int
-}
-
-// hold returns false, and counts nothing, if the owner would hold too much. Who holds
-// nothing may hold one thing of any size, so that a low bound makes calls wait for each
-// other, and does not make large ones impossible.
-func (h *holdings) hold(owner string, n int) bool {
-	if n == 0 {
-		return true
+func newHoldings(o *Options) holdings {
+	return holdings{
+		owners: budget.New[string](int64(o.BytesPerOwner), math.MaxInt64),
+		spaces: budget.New[string](int64(cmp.Or(o.BytesPerSpace, math.MaxInt)), math.MaxInt64),
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if has := h.by[owner]; has > 0 && has+n > h.most {
-		return false
-	}
-	h.by[owner] += n
-	h.total += n
-	return true
-}
-
-func (h *holdings) release(owner string, n int) {
-	if n == 0 {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.total -= n
-	if h.by[owner] -= n; h.by[owner] == 0 {
-		delete(h.by, owner)
-	}
-}
-
-func (h *holdings) bytes() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.total
 }
 
 // Hold counts n bytes that are kept for the calls of an owner, such as results that
 // wait to be read, until Release. It returns false, and counts nothing, if the owner
-// would hold more than Options.BytesPerOwner.
-func (h *Hub) Hold(owner string, n int) bool { return h.held.hold(owner, n) }
+// would hold more than Options.BytesPerOwner, or all of the space more than
+// Options.BytesPerSpace. Who holds nothing may hold one thing of any size, so that a low
+// bound makes calls wait for each other, and does not make large ones impossible.
+func (h *Hub) Hold(space, owner string, n int) bool {
+	if n == 0 {
+		return true
+	}
+	if !h.held.owners.Take(owner, n) {
+		return false
+	}
+	if !h.held.spaces.Take(space, n) {
+		h.held.owners.Give(owner, n)
+		return false
+	}
+	return true
+}
 
 // Release takes back n bytes of Hold.
-func (h *Hub) Release(owner string, n int) { h.held.release(owner, n) }
+func (h *Hub) Release(space, owner string, n int) {
+	if n > 0 {
+		h.held.owners.Give(owner, n)
+		h.held.spaces.Give(space, n)
+	}
+}

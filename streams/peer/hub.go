@@ -17,6 +17,8 @@ type Options struct {
 	CallsPerLink         int // under way
 	CallsPerOwner        int // under way, over all links of one Identity.Owner
 	BytesPerOwner        int // that the calls of one owner hold: bodies of those under way, and what Hub.Hold counts
+	CallsPerSpace        int // as CallsPerOwner, of all owners in a space; 0 is no bound
+	BytesPerSpace        int // as BytesPerOwner, likewise
 	BodyBytes            int // of the body and of each answer of a call, and of a signal
 
 	// Ended is told of the end of each call that a server took, and how long it
@@ -65,7 +67,7 @@ type Hub struct {
 
 // NewHub returns a hub without links.
 func NewHub(o Options) *Hub {
-	return &Hub{opts: o, held: holdings{most: o.BytesPerOwner, by: map[string]int{}}, spaces: map[string]*space{}}
+	return &Hub{opts: o, held: newHoldings(&o), spaces: map[string]*space{}}
 }
 
 // An Identity is who a link belongs to.
@@ -132,6 +134,6 @@ func (h *Hub) Totals() (t Totals) {
 	for _, s := range spaces {
 		s.count(&t)
 	}
-	t.Bytes = h.held.bytes()
+	t.Bytes = int(h.held.spaces.Held())
 	return t
 }

@@ -106,13 +106,13 @@ func (l *link) Fetch(_ context.Context, r Request, to Replies) (Pending, error) 
 		return nil, ErrTooLarge
 	}
 	hub := l.space.hub
-	if !hub.Hold(l.who.Owner, len(r.Body)) {
-		return nil, fmt.Errorf("%w: the calls of the client hold %d bytes, as many as they may", ErrTooManyCalls, hub.opts.BytesPerOwner)
+	if !hub.Hold(l.space.name, l.who.Owner, len(r.Body)) {
+		return nil, fmt.Errorf("%w: the calls of the client, or of its jail, hold as many bytes as they may; read their results", ErrTooManyCalls)
 	}
 	c := &call{link: l, to: to, request: r, begun: time.Now()}
 	c.public = NewCall(l.message(r.Procedure, r.Body), r.Timeout, c)
 	if err := c.dispatch(); err != nil {
-		hub.Release(l.who.Owner, len(r.Body))
+		hub.Release(l.space.name, l.who.Owner, len(r.Body))
 		return nil, err
 	}
 	return c, nil
@@ -132,6 +132,8 @@ func (l *link) mayCallLocked() error {
 		return fmt.Errorf("%w: the connection has %d, as many as it may have", ErrTooManyCalls, o.CallsPerLink)
 	case l.space.owners[l.who.Owner] >= o.CallsPerOwner:
 		return fmt.Errorf("%w: the client has %d, as many as it may have", ErrTooManyCalls, o.CallsPerOwner)
+	case o.CallsPerSpace > 0 && l.space.underWay >= o.CallsPerSpace:
+		return fmt.Errorf("%w: the clients of the jail have %d, as many as they may have", ErrTooManyCalls, o.CallsPerSpace)
 	}
 	return nil
 }

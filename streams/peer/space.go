@@ -21,6 +21,7 @@ type space struct {
 	services map[string]*service
 	names    sorted.Names   // of the services, without addresses
 	owners   map[string]int // calls under way, by Identity.Owner
+	underWay int            // calls of all owners
 	watchers map[string]map[*watch]struct{}
 }
 
@@ -202,9 +203,7 @@ func (sp *space) count(t *Totals) {
 	for _, svc := range sp.services {
 		t.Servers += len(svc.servers)
 	}
-	for _, n := range sp.owners {
-		t.UnderWay += n
-	}
+	t.UnderWay += sp.underWay
 }
 
 // Service describes a service.

@@ -47,6 +47,10 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		DeadLetterSuffix:           c.Groups.DeadLetterSuffix,
 		FilterSteps:                c.Limits.FilterSteps,
 		ConnectionsPerJail:         c.Limits.ConnectionsPerJail,
+		SubscriptionsPerJail:       c.Limits.SubscriptionsPerJail,
+		MergedStreamsPerJail:       c.Limits.MergedStreamsPerJail,
+		ProvidedPerJail:            c.Limits.ProvidedPerJail,
+		ReadsPerSecond:             c.Limits.ReadsPerSecond,
 		ChangesPerSecond:           c.Limits.ChangesPerSecond,
 		ValidationSteps:            c.Limits.ValidationSteps,
 		Schema:                     definitions,
@@ -63,6 +67,8 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 			CallsPerConnection:   c.Limits.CallsPerConnection,
 			CallsPerClient:       c.Limits.CallsPerClient,
 			BytesPerClient:       int(c.Limits.CallBytesPerClient),
+			CallsPerJail:         c.Limits.CallsPerJail,
+			BytesPerJail:         int(c.Limits.CallBytesPerJail),
 			BodyBytes:            int(cmp.Or(c.Limits.CallBytes, c.Limits.MessageBytes)),
 			QueuedBytes:          int(c.Limits.CallQueuedBytes),
 		},
@@ -190,6 +196,7 @@ func socketOptions(c *config.Config, origins origin.Set) ws.Options {
 func lineOptions(c *config.Config) lines.Options {
 	return lines.Options{
 		Connections:           c.Lines.Connections,
+		ConnectionsPerJail:    c.Lines.PerJail,
 		LineBytes:             int(c.Limits.MessageBytes),
 		LineTimeout:           config.BodyTimeout,
 		QueuedBytes:           int(c.Limits.QueuedBytes),

@@ -101,6 +101,7 @@ type Lines struct {
 	ClientID       string // of every connection; empty: each authenticates
 	JailID         string // of that client; empty: of any jail
 	Connections    int
+	PerJail        int // connections of the clients of one jail; not with ClientID
 	JobStreams     int // of one jail
 	JobStreamBytes Size
 	JobIdleTimeout time.Duration
@@ -187,12 +188,16 @@ type Limits struct {
 	StreamsPerJail             int
 	ClientsPerJail             int
 	SubscriptionsPerConnection int
+	SubscriptionsPerJail       int
 	StreamsPerMerge            int
+	MergedStreamsPerJail       int
 	ProvidedPerConnection      int
+	ProvidedPerJail            int
 	WaitingSubscriptions       int
 	ConnectionsPerClient       int
 	ConnectionsPerJail         int
 	ChangesPerSecond           int // of one jail; 0: no limit
+	ReadsPerSecond             int // of one jail; 0: no limit
 	Connections                int
 	Sockets                    int
 	Strangers                  int
@@ -221,9 +226,11 @@ type Limits struct {
 	ProceduresPerService       int
 	CallsPerConnection         int
 	CallsPerClient             int
+	CallsPerJail               int
 	CallBytes                  Size // 0: MessageBytes
 	CallQueuedBytes            Size
 	CallBytesPerClient         Size
+	CallBytesPerJail           Size
 }
 
 // Startup is how long a start may wait.

@@ -211,6 +211,7 @@ listen = "127.0.0.1:2"
 client_id = "jobs"
 jail_id = "plant"
 connections = 81
+connections_per_jail = 726
 job_streams = 82
 job_stream_bytes = "7MiB"
 job_idle_timeout = "2h"
@@ -304,8 +305,14 @@ connections_per_client = 71
 connections_per_jail = 710
 changes_per_second = 711
 subscriptions_per_connection = 72
+subscriptions_per_jail = 720
 streams_per_merge = 7
+merged_streams_per_jail = 721
 provided_per_connection = 81
+provided_per_jail = 722
+reads_per_second = 723
+calls_per_jail = 724
+call_bytes_per_jail = "725MiB"
 waiting_subscriptions = 86
 queued_bytes = "4MiB"
 frames_per_second = 73
@@ -343,7 +350,7 @@ func want() *config.Config {
 			StallTimeout:          90 * time.Second,
 			LiteralActions:        true,
 		},
-		Lines: config.Lines{Listen: "127.0.0.1:2", ClientID: "jobs", JailID: "plant", Connections: 81, JobStreams: 82,
+		Lines: config.Lines{Listen: "127.0.0.1:2", ClientID: "jobs", JailID: "plant", Connections: 81, PerJail: 726, JobStreams: 82,
 			JobStreamBytes: 7 * config.MiB, JobIdleTimeout: 2 * time.Hour},
 		Streams: config.Streams{
 			Ungrouped:       config.ClientGroup,
@@ -390,7 +397,13 @@ func want() *config.Config {
 			Strangers:                  171,
 			ConnectionsPerClient:       71,
 			SubscriptionsPerConnection: 72,
+			SubscriptionsPerJail:       720,
 			StreamsPerMerge:            7,
+			MergedStreamsPerJail:       721,
+			ProvidedPerJail:            722,
+			ReadsPerSecond:             723,
+			CallsPerJail:               724,
+			CallBytesPerJail:           725 * config.MiB,
 			ProvidedPerConnection:      81,
 			WaitingSubscriptions:       86,
 			QueuedBytes:                4 * config.MiB,
