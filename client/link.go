@@ -238,7 +238,7 @@ func appendCalled(dst []byte, service, procedure string, body []byte) []byte {
 // handle gives a part or the end to the caller.
 func (f *fetching) handle(m message) {
 	if !m.Done {
-		if f.isOver(false) {
+		if m.Result == nil || f.isOver(false) { // what has no result is nothing that this client knows
 			return
 		}
 		if !f.to.Part(m.Result) && f.Cancel() {
