@@ -306,6 +306,27 @@ func TestASlowProviderHoldsNobodyUp(t *testing.T) {
 	})
 }
 
+// A change that comes while the provider is told of another one is told next.
+func TestAChangeDuringACallOfTheProviderIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, streams.Options{})
+		topic := topicOf(t, n)
+		listening := make(chan *streams.InTopic, 1)
+		p := &provider{work: func() {
+			if in, first := <-listening; first {
+				in.Close()
+			}
+		}}
+		provideAs(t, topic, p)
+		r, _ := join(t, topic, -1, 0)
+		listening <- r.in
+		close(listening)
+		synctest.Wait()
+		p.want(t, "requested=true by 1+0", "requested=false by 0+0")
+		n.Close()
+	})
+}
+
 func TestAProviderIsToldOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := open(t, streams.Options{})

@@ -64,6 +64,24 @@ func TestAHeaderIsRemovedWithNull(t *testing.T) {
 	p.want(`{"action":"header","id":1,"stream":"s"}`, `{"action":"listen","id":2,"stream":"s"}`, echo("end"))
 }
 
+// A put and its header are one step: if either is refused, neither is there.
+func TestAPutWithAHeaderIsRefusedAsAWhole(t *testing.T) {
+	b := newBench(t, setup{})
+	b.define("boiler")
+	p := b.dial()
+	p.send(`{"action":"header","stream":"boiler","message":{"n":0}}`, `{"action":"listen","id":1,"stream":"boiler"}`)
+	p.want(`{"action":"listen","id":1,"stream":"boiler"}`, `{"action":"put","stream":"boiler","message":{"n":0},"header":true}`)
+	p.send(`{"action":"put","stream":"boiler","message":{"n":"x"},"header":{"n":1}}`)
+	p.wantError(``, `,"code":"invalid_payload","errors":["n: expected an integer, got the string \"x\""],"stream":"boiler"`)
+	p.send(`{"action":"put","stream":"boiler","message":{"n":2},"header":{"n":"x"}}`)
+	p.wantError(``, `,"code":"invalid_payload","errors":["header: n: expected an integer, got the string \"x\""],"stream":"boiler"`)
+	p.settle("nothing came")
+	p.want(echo("nothing came"))
+	q := b.dial()
+	q.send(`{"action":"listen","stream":"boiler"}`)
+	q.want(`{"action":"put","stream":"boiler","message":{"n":0},"header":true}`)
+}
+
 // Of a defined stream, delete removes the header and lets the listeners of this door go.
 // The log stays.
 func TestDeleteOfADefinedStream(t *testing.T) {
