@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"seagate/auth"
+	"seagate/internal/panics"
 )
 
 // Two secrets are valid at a time, and the old one ends when it was said.
@@ -101,5 +102,37 @@ func TestTheOldSecretOfAClientThatRotatesItselfEnds(t *testing.T) {
 		if len(told) != 1 || !told[0].Covers(old) {
 			t.Errorf("revoked: %v", told)
 		}
+	})
+}
+
+// A panic while an old secret is ended holds no lock, and the secret is refused anyway.
+func TestAnEndOfASecretThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := openNew(t, unlimited)
+		a, first := newJail(t, d, "a", "c")
+		if _, _, err := d.RotateSecretKeeping(t.Context(), a.UID, "c", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		before := panics.Counts()["timer"]
+		panicked := false
+		d.OnRevoke(func(auth.Revocation) {
+			if !panicked {
+				panicked = true
+				panic("injected")
+			}
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := panics.Counts()["timer"] - before; n != 1 {
+			t.Errorf("%d panics were counted", n)
+		}
+		if _, err := d.Basic("c", first, home); err == nil {
+			t.Error("the old secret is valid")
+		}
+		_, s, err := d.RotateSecret(t.Context(), a.UID, "c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustBasic(t, d, "c", s.Reveal())
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,6 +14,7 @@ import (
 
 	"seagate/auth"
 	"seagate/groups"
+	"seagate/internal/panics"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/storage"
@@ -60,7 +60,8 @@ func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			answer(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+			panics.Report("dead letters", v)
+			answer(errors.New("internal error"))
 		}
 	}()
 	if g.isDeadLetterStream(d.Key.Topic.Name) {

@@ -25,3 +25,6 @@ func HoldLargeInput(g *Gateway) (release func()) {
 		}
 	}
 }
+
+// SendProbe publishes the probe's message to a topic.
+var SendProbe = send

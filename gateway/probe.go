@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"seagate/internal/panics"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -39,9 +40,14 @@ func (g *Gateway) Probe(ctx context.Context) error {
 	}
 }
 
+var errProbe = errors.New("internal error")
+
 func send(ctx context.Context, topic *streams.Topic) error {
-	sent := make(chan error, 1)
-	go topic.Send([][]byte{[]byte("{}")}, func(_ streams.Sent, err error) { sent <- err })
+	sent := make(chan error, 2) // it may panic after it was answered
+	go func() {
+		defer panics.Contain("probe", func() { sent <- errProbe })
+		topic.Send([][]byte{[]byte("{}")}, func(_ streams.Sent, err error) { sent <- err })
+	}()
 	select {
 	case err := <-sent:
 		return err

@@ -189,8 +189,7 @@ func (s *Subscription) begin(ctx context.Context) {
 	defer func() {
 		if v := recover(); v != nil { // of a filter, say
 			g.waiting.remove(s)
-			panics.Count("delivery")
-			g.Log.Error("a subscription that waited panicked", "stream", s.stream, "panic", v)
+			panics.Report("delivery", v)
 			s.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it delivered %s", s.stream))
 		}
 	}()

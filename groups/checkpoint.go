@@ -164,16 +164,24 @@ func (g *group) save(ctx context.Context) error {
 	if !changed {
 		return nil
 	}
-	size, err := g.put(ctx, r)
+	size, err := 0, errPanicked // unless put returns
+	defer func() { g.saved(size, err) }()
+	size, err = g.put(ctx, r)
+	return err
+}
+
+// saved notes the end of a save, and the size of the record. After an error the group is saved
+// again.
+func (g *group) saved(size int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if errors.Is(err, quota.ErrExceeded) {
 		g.crowded = true // what changes next is tried again, and what retryCrowded marks
-		return err
+		return
 	}
 	if err != nil {
 		g.markLocked()
-		return err
+		return
 	}
 	if g.crowded {
 		g.crowded = false
@@ -181,7 +189,6 @@ func (g *group) save(ctx context.Context) error {
 	}
 	g.shrinkLocked()
 	g.settle(size, g.partial)
-	return nil
 }
 
 // retryCrowded lets the next checkpoint write the groups whose records could not grow: there may be

@@ -1,11 +1,15 @@
 package groups
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"seagate/internal/panics"
+	"seagate/streams"
 )
 
 func wantPanics(t *testing.T, where string, do func()) {
@@ -52,4 +56,44 @@ func TestADeadLetterThatPanicsEndsNoOther(t *testing.T) {
 	if d.pending != 0 {
 		t.Errorf("%d are pending", d.pending)
 	}
+}
+
+// A timer of a group that panics holds no lock, and comes again.
+func TestATimerThatPanicsComesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &group{registry: &Registry{began: time.Now()}, in: &streams.InTopic{}, members: []*Membership{nil}}
+		for range 2 {
+			wantPanics(t, "timer", g.onTime)
+			if !g.mu.TryLock() {
+				t.Fatal("the lock is held")
+			}
+			if g.timerAt == 0 || g.timer == nil {
+				t.Error("the timer is not set")
+			}
+			g.timer.Stop()
+			g.mu.Unlock()
+		}
+	})
+}
+
+// What the keeper of the records does at its times goes on after a panic.
+func TestAKeeperThatPanicsGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &Registry{
+			opts:   Options{Checkpoint: time.Hour, IdleTimeout: time.Hour, AbandonedTimeout: time.Hour},
+			began:  time.Now(),
+			topics: map[streams.ID]*Topic{{}: nil}, // sweeping and sampling meet it
+		}
+		before := panics.Counts()["alarms"]
+		life, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { r.keep(life); close(ended) }()
+		time.Sleep(3*sweepInterval + time.Second)
+		end()
+		<-ended
+		want := uint64(3 + (3*sweepInterval+time.Second)/TrendInterval)
+		if n := panics.Counts()["alarms"] - before; n != want {
+			t.Errorf("%d panics were counted, want %d", n, want)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,5 +186,39 @@ func TestAJoinThatCloseOvertakes(t *testing.T) {
 		if f.out.Topic().Info().Readers > 0 {
 			t.Error("the topic is read")
 		}
+	})
+}
+
+// panickingRecords panics once in Put.
+type panickingRecords struct {
+	storage.Records
+	armed atomic.Bool
+}
+
+func (r *panickingRecords) Put(ctx context.Context, table, key string, value []byte, c storage.Condition) (uint64, error) {
+	if r.armed.CompareAndSwap(true, false) {
+		panic("injected")
+	}
+	return r.Records.Put(ctx, table, key, value, c)
+}
+
+// A panic while a group is saved loses nothing: the next checkpoint saves it.
+func TestAGroupWhoseSaveHasPanickedIsSavedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &panickingRecords{Records: memory.New()}
+		failed := 0
+		f := newFixtureOn(t, memory.New(), r, groups.Options{Checkpoint: time.Second, OnError: func(groups.Key, error) { failed++ }}, streams.Options{})
+		m := f.join(t, "c", "g", all())
+		f.send("1", "2")
+		synctest.Wait()
+		r.armed.Store(true)
+		m.ms.Ack(m.tag)
+		time.Sleep(2500 * time.Millisecond)
+		synctest.Wait()
+		if failed != 1 || r.armed.Load() {
+			t.Errorf("it failed %d times", failed)
+		}
+		f.crash(t)
+		f.join(t, "c", "g", all()).want(t)
 	})
 }

@@ -96,3 +96,33 @@ func (ignore) State(streams.State) bool     { return true }
 func (ignore) Gap(uint64, uint64)           {}
 func (ignore) Resumed() bool                { return true }
 func (ignore) End(error)                    {}
+
+// A panickingObserver panics the first time that it is told something.
+type panickingObserver struct {
+	observer
+	panicked bool
+}
+
+func (o *panickingObserver) Changed(id streams.ID, now streams.Standing) {
+	if !o.panicked {
+		o.panicked = true
+		panic("injected")
+	}
+	o.observer.Changed(id, now)
+}
+
+// An observer that panics is told of what changes later, and nobody else notices.
+func TestAnObserverThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &panickingObserver{}
+		var told []any
+		n := open(t, streams.Options{Observer: o, OnPanic: func(who, _ any) { told = append(told, who) }})
+		n.AddGroup(streams.ID{Space: "root", Name: "a"})
+		synctest.Wait()
+		if len(told) != 1 || told[0] != any(o) {
+			t.Errorf("OnPanic was told of %v", told)
+		}
+		n.AddGroup(streams.ID{Space: "root", Name: "b"})
+		o.want(t, "b 0+1 0/0 false")
+	})
+}

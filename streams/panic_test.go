@@ -80,3 +80,24 @@ func TestAFetcherThatPanicsEndsItsReaders(t *testing.T) {
 		t.Errorf("%+v", r.segment)
 	}
 }
+
+func TestAReliefThatPanicsEndsNothing(t *testing.T) {
+	wantPanics(t, "relief", func() { (&relief{}).relieve() })
+}
+
+// A task that panics is told of with its consumer, and runs again when it is posted again.
+func TestATaskThatPanicsIsToldOf(t *testing.T) {
+	var told []any
+	consumer := &toldConsumer{}
+	in := &InTopic{topic: &Topic{net: &Network{opts: Options{OnPanic: func(who, _ any) { told = append(told, who) }}}}, consumer: consumer}
+	task := in.Task(func() { panic("injected") })
+	for range 2 {
+		task.posted.Store(true)
+		if work, more := task.run(); work != taskWork || more || task.posted.Load() {
+			t.Errorf("work %d, more %t, posted %t", work, more, task.posted.Load())
+		}
+	}
+	if len(told) != 2 || told[0] != any(consumer) {
+		t.Errorf("told of %v", told)
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"seagate/auth/authtest"
 	"seagate/auth/jwks"
 	"seagate/internal/origin"
+	"seagate/internal/panics"
 	"seagate/storage/memory"
 )
 
@@ -355,4 +356,31 @@ func TestASetOfTwoJails(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the key to be that of b alone", func() bool { return entered(jwt.MapClaims{}) == "b" })
+}
+
+// A fetch that panics fails alone, and is tried again.
+func TestAFetchThatPanics(t *testing.T) {
+	key := newKey(t)
+	h := newHost(t, setOf(1, key))
+	d, a := directory(t)
+	o := h.options(t, d)
+	fetched := 0
+	o.Fetched = func(bool) {
+		if fetched++; fetched == 1 {
+			panic("injected")
+		}
+	}
+	before := panics.Counts()["jwks"]
+	r := start(t, o)
+	if _, err := d.SetKeysURL(t.Context(), a.UID, "c", h.URL, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.Look()
+	await(t, "a fetch that succeeds", func() bool { return !r.State(h.URL).FetchedAt.IsZero() })
+	if n := panics.Counts()["jwks"] - before; n != 1 {
+		t.Errorf("%d panics were counted", n)
+	}
+	if !accepts(t, d, tokenOf(t, key, "1")) {
+		t.Error("the key does not verify")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/cmd/seagate/cli"
+	"seagate/internal/panics"
 )
 
 // TestHelp prints the help of a command that there is, and fails for any other.
@@ -54,5 +55,14 @@ func TestEveryCommandHasJSON(t *testing.T) {
 	walk(rootCommand())
 	if commands < 20 {
 		t.Errorf("only %d commands were found", commands)
+	}
+}
+
+// A reload that panics changes nothing, and the gateway goes on.
+func TestAReloadThatPanics(t *testing.T) {
+	before := panics.Counts()["reload"]
+	reload(nil, nil, nil, nil)
+	if n := panics.Counts()["reload"] - before; n != 1 {
+		t.Errorf("%d panics were counted", n)
 	}
 }

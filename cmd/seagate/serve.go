@@ -17,6 +17,7 @@ import (
 	"seagate/cmd/seagate/config"
 	"seagate/cmd/seagate/terminal"
 	"seagate/internal/collector"
+	"seagate/internal/panics"
 	"seagate/internal/processors"
 	"seagate/internal/recentlog"
 	"seagate/internal/systemd"
@@ -79,6 +80,7 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 // reload reads the configuration again, applies what can change while the gateway runs,
 // and logs what it did. After an error nothing changes.
 func reload(console *cli.Console, loader *config.Loader, a *app.App, log *logger) {
+	defer panics.Contain("reload")
 	if err := systemd.NotifyReloading(); err != nil {
 		log.Warn("the service manager cannot be told of the reload", "error", err)
 	}

@@ -79,20 +79,23 @@ func addressOf(nc net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// run reads until the connection ends, and then cleans up.
+// run reads until the connection ends, and then cleans up. It goes on with that if one step
+// panics.
 func (c *conn) run() {
 	defer c.server.remove(c)
 	defer panics.Contain("connection", func() { c.nc.Close() })
+	greeted := false
+	defer func() { c.out.Close(c.server.opts.LingerTimeout, !greeted) }()
 	c.admitted = time.Now().Add(c.server.opts.AuthenticationTimeout)
-	greeted := c.handshake()
-	if greeted {
+	if greeted = c.handshake(); greeted {
 		c.read()
 	}
+	defer func() {
+		if c.login != nil {
+			c.login.LogOut()
+		}
+	}()
 	c.hangUpAll()
-	if c.login != nil {
-		c.login.LogOut()
-	}
-	c.out.Close(c.server.opts.LingerTimeout, !greeted)
 }
 
 // handshake completes that of TLS, if there is one.

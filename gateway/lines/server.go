@@ -164,6 +164,7 @@ func (s *Server) isDraining() bool {
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 3}
 
 func (s *Server) accept(nc net.Conn) {
+	defer panics.Contain("connection", func() { nc.Close() })
 	if tcp, ok := nc.(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
 	}); ok {

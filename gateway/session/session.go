@@ -10,6 +10,7 @@ import (
 	"seagate/auth"
 	"seagate/gateway"
 	"seagate/gateway/outbox"
+	"seagate/internal/panics"
 	"seagate/protocol"
 	"seagate/streams"
 )
@@ -233,20 +234,26 @@ func (s *Session) Close() {
 	s.calls = nil // a client that is gone is not told that they are cancelled
 	s.mu.Unlock()
 	for _, p := range provisions {
-		p.close()
+		contained(p.close)
 	}
 	for _, sub := range subs {
-		sub.close()
+		contained(sub.close)
 	}
 	for _, m := range merges {
-		m.close()
+		contained(m.close)
 	}
 	if s.services != nil {
-		s.services.Close()
+		contained(s.services.Close)
 	}
 	if s.login != nil {
 		s.login.LogOut()
 	}
+}
+
+// contained lets what follows f end too, if f panics.
+func contained(f func()) {
+	defer panics.Contain("connection")
+	f()
 }
 
 // send frames and sends the message that build appends.

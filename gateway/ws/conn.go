@@ -66,7 +66,8 @@ func (c *conn) start() {
 	c.run()
 }
 
-// run reads until the connection rests or ends. When it ends, run cleans up.
+// run reads until the connection rests or ends. When it ends, run cleans up, and goes on with
+// that if one step panics.
 func (c *conn) run() {
 	defer panics.Contain("connection", func() { c.nc.Close() })
 	peerDone, atRest := c.read()
@@ -74,10 +75,10 @@ func (c *conn) run() {
 		return
 	}
 	defer c.server.remove(c)
+	defer c.out.Close(c.server.opts.LingerTimeout, peerDone)
+	defer c.partial.release()
+	defer c.in.free()
 	c.session.Close()
-	c.in.free()
-	c.partial.release()
-	c.out.Close(c.server.opts.LingerTimeout, peerDone)
 }
 
 // read handles messages until the connection rests or ends. peerDone says that the peer

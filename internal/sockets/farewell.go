@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"seagate/internal/panics"
 )
 
 const (
@@ -47,6 +49,7 @@ func (p *parting) refuse(tcp *net.TCPConn, why refusal) {
 		text = p.words.Strangers
 	}
 	go func() {
+		defer panics.Contain("connection")
 		defer p.end(tcp)
 		tcp.SetDeadline(time.Now().Add(farewellTime))
 		tell(tcp, text, p.words.Asked)

@@ -119,18 +119,24 @@ func (l *proxyListener) begun(c *Conn) bool {
 }
 
 func (l *proxyListener) readHeader(c *Conn) {
-	defer panics.Contain("connection", func() { c.Close() })
-	c.SetReadDeadline(time.Now().Add(l.timeout))
-	ok := c.readProxyHeader()
-	c.SetReadDeadline(time.Time{})
-	l.mu.Lock()
-	delete(l.reading, c)
-	l.mu.Unlock()
-	if !ok {
+	if l.awaitHeader(c) {
+		l.hand(c, nil)
+	} else {
 		c.Close()
-		return
 	}
-	l.hand(c, nil)
+}
+
+// awaitHeader reports whether a header has come whose connection has a place.
+func (l *proxyListener) awaitHeader(c *Conn) (ok bool) {
+	defer panics.Contain("connection")
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.reading, c)
+	}()
+	c.SetReadDeadline(time.Now().Add(l.timeout))
+	defer c.SetReadDeadline(time.Time{})
+	return c.readProxyHeader()
 }
 
 // fromProxy reports whether the peer of the connection is a proxy.

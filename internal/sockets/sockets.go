@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"seagate/internal/forwarded"
+	"seagate/internal/panics"
 )
 
 // A Pool bounds the open connections of all its listeners together. Safe for
@@ -105,7 +106,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if !ok {
 			return nc, nil
 		}
-		c, why := l.pool.admit(tcp)
+		c, why := l.pool.admitContained(tcp)
 		if c != nil {
 			return c, nil
 		}
@@ -142,6 +143,12 @@ const (
 	tooManyStrangers
 )
 
+// admitContained is admit, which finds no place for a connection after a panic.
+func (p *Pool) admitContained(tcp *net.TCPConn) (c *Conn, why refusal) {
+	defer panics.Contain("connection")
+	return p.admit(tcp)
+}
+
 // admit takes a new connection into the pool, or returns nil and why there is no place.
 func (p *Pool) admit(tcp *net.TCPConn) (*Conn, refusal) {
 	c := &Conn{TCPConn: tcp, pool: p, state: inUse}
@@ -159,8 +166,8 @@ func (p *Pool) admit(tcp *net.TCPConn) (*Conn, refusal) {
 		}
 		victim.displaceLocked()
 	}
-	p.open++
 	c.joinLocked()
+	p.open++
 	c.becomeLocked(p.familiar.strangerAt(c.from))
 	return c, full
 }
@@ -251,10 +258,16 @@ func (q *queues) first() *Conn {
 
 // Close implements net.Conn.
 func (c *Conn) Close() error {
-	c.pool.mu.Lock()
-	c.releaseLocked()
-	c.pool.mu.Unlock()
+	c.release()
 	return c.TCPConn.Close()
+}
+
+// release gives the place of the connection back. A panic ends the connection without one.
+func (c *Conn) release() {
+	defer panics.Contain("connection")
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	c.releaseLocked()
 }
 
 // releaseLocked gives the place of the connection back.

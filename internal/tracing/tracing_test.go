@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"seagate/internal/panics"
 	"seagate/internal/secret"
 )
 
@@ -198,4 +199,33 @@ func TestOff(t *testing.T) {
 	if off.Start(Context{}, "publish", "s").Context() != (Context{}) {
 		t.Error(errors.New("what is off has a trace"))
 	}
+}
+
+// A panickingTransport panics with its first request.
+type panickingTransport struct{ asked int }
+
+func (p *panickingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p.asked++; p.asked == 1 {
+		panic("injected")
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// An export that panics fails, and the next one goes well.
+func TestAnExportThatPanics(t *testing.T) {
+	c := &collector{}
+	tr := open(t, c)
+	tr.client.Transport = &panickingTransport{}
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	before := panics.Counts()["tracing"]
+	if err := tr.send([]*Span{tr.Start(Context{}, "publish", "a")}); !errors.Is(err, errPanicked) {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := tr.send([]*Span{tr.Start(Context{}, "publish", "b")}); err != nil {
+		t.Error(err)
+	}
+	if n := panics.Counts()["tracing"] - before; n != 1 || len(c.spans()) != 1 {
+		t.Errorf("%d panics were counted, %d spans exported", n, len(c.spans()))
+	}
+	tr.Close()
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"seagate/internal/panics"
 	"seagate/streams/fetch"
 	"seagate/streams/peer"
 )
@@ -312,5 +313,35 @@ func BenchmarkFetch(b *testing.B) {
 		if _, err := fetch.Fetch(b.Context(), l, "test", "echo", body); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// panickingReplies are those of a caller that panics when its call ends.
+type panickingReplies struct{ ended chan struct{} }
+
+func (panickingReplies) Accepted()            {}
+func (panickingReplies) Part([]byte) bool     { return true }
+func (r panickingReplies) Done([]byte, error) { close(r.ended); panic("injected") }
+
+// A panic while a call is answered, which is in the goroutine of its handler, ends no other call.
+func TestAnAnswerThatPanics(t *testing.T) {
+	h := newHub()
+	s := serve(t, join(t, h), map[string]fetch.Handler{
+		"p": func(context.Context, *fetch.Call) ([]byte, error) { return []byte("1"), nil },
+	}, fetch.Options{AtOnce: 1})
+	l := join(t, h)
+	before, ended := panics.Counts()["calls"], make(chan struct{})
+	if _, err := l.Fetch(t.Context(), peer.Request{Service: "test", Procedure: "p"}, panickingReplies{ended}); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if got, err := fetch.Fetch(t.Context(), l, "test", "p", nil); string(got) != "1" || err != nil {
+		t.Errorf("another call: %s, %v", got, err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := panics.Counts()["calls"] - before; n != 1 {
+		t.Errorf("%d panics were counted", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/internal/panics"
 	"seagate/streams/peer"
 )
 
@@ -148,6 +149,7 @@ func (s *Server) release(c *peer.Call) {
 func (s *Server) answer(ctx context.Context, c *peer.Call, end context.CancelCauseFunc) {
 	defer s.running.Done()
 	defer end(nil)
+	defer panics.Contain("calls", func() { c.Fail(&peer.ServerError{Code: CodePanicked, Message: "the call failed"}) })
 	result, err := s.handle(withDeadline{ctx, c.Deadline}, &Call{c.Message, c})
 	s.release(c) // first, since whoever has the answer may call again at once
 	// Of an answer that is refused the caller is told, if there still is one.

@@ -335,7 +335,7 @@ func (a *App) buildServers(version string) error {
 		a.lines = lines.NewServer(a.gateway, options)
 	}
 	a.admin = admin.New(admin.Options{Probe: a.gateway.Probe, Metrics: a.metrics, Log: a.log, Pprof: a.config.Admin.Pprof, Local: a.localSide()})
-	a.adminServer = &http.Server{Handler: a.admin}
+	a.adminServer = &http.Server{Handler: contain(a.admin)}
 	limitServer(a.adminServer, a.log)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -54,10 +53,14 @@ func (a *App) registerMetrics() {
 	a.gauge("servers", "Servers of services.", func() float64 { return float64(a.gateway.ServiceTotals().Servers) })
 	a.gauge("calls_under_way", "Calls that a server has and has not answered.", func() float64 { return float64(a.gateway.ServiceTotals().UnderWay) })
 	a.gauge("call_bytes", "Bytes that calls hold in memory: bodies of those under way, and results that wait to be read.", func() float64 { return float64(a.gateway.ServiceTotals().Bytes) })
-	a.metrics.MustRegister(traceMetrics{a.tracer})
-	a.metrics.MustRegister(&quotaMetrics{a.quotas, a.directory, a.config.Limits.JailSeries})
-	a.metrics.MustRegister(panicMetrics{})
-	a.metrics.MustRegister(&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries})
+	for _, c := range []prometheus.Collector{
+		traceMetrics{a.tracer},
+		&quotaMetrics{a.quotas, a.directory, a.config.Limits.JailSeries},
+		panicMetrics{},
+		&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries},
+	} {
+		a.metrics.MustRegister(containedCollector{c})
+	}
 }
 
 func newCommits() *histogram.Histogram {
@@ -84,13 +87,22 @@ func (a *App) counter(name, help string, value func() float64) {
 // calls it in goroutines of its own. A metric that cannot be told is not a number.
 func contained(value func() float64) func() float64 {
 	return func() (v float64) {
-		defer func() {
-			if recover() != nil {
-				v = math.NaN()
-			}
-		}()
+		defer panics.Contain("metrics", func() { v = math.NaN() })
 		return value()
 	}
+}
+
+// A containedCollector keeps a panic of a collector from ending the process. Its metrics are an
+// error then, and all others are there.
+type containedCollector struct{ prometheus.Collector }
+
+// Collect implements prometheus.Collector.
+func (c containedCollector) Collect(to chan<- prometheus.Metric) {
+	defer panics.Contain("metrics", func() {
+		err := fmt.Errorf("%T failed", c.Collector)
+		to <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(err), err)
+	})
+	c.Collector.Collect(to)
 }
 
 // traceMetrics counts spans.
@@ -153,11 +165,6 @@ func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
-	defer func() {
-		if v := recover(); v != nil { // in a goroutine of Prometheus, where it would end the process
-			to <- prometheus.NewInvalidMetric(groupsDesc, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
-		}
-	}()
 	now := m.groups.Overview(max(1, m.series))
 	to <- prometheus.MustNewConstMetric(groupsDesc, prometheus.GaugeValue, float64(now.Groups))
 	to <- prometheus.MustNewConstMetric(abandonedDesc, prometheus.GaugeValue, float64(now.Abandoned))

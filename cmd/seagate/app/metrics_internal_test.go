@@ -11,6 +11,7 @@ import (
 	"seagate/auth/authtest"
 	"seagate/groups"
 	"seagate/groups/groupstest"
+	"seagate/internal/panics"
 	"seagate/storage/memory"
 	"seagate/streams"
 	"seagate/streams/streamstest"
@@ -90,7 +91,8 @@ func TestAPanickingCollectorFailsAlone(t *testing.T) {
 	a := &App{metrics: prometheus.NewRegistry()}
 	a.gauge("broken", "Broken.", func() float64 { panic("broken") })
 	a.gauge("whole", "Whole.", func() float64 { return 7 })
-	a.metrics.MustRegister(&groupMetrics{})
+	a.metrics.MustRegister(containedCollector{&groupMetrics{}})
+	before := panics.Counts()["metrics"]
 	families, err := a.metrics.Gather()
 	if err == nil || len(families) != 2 {
 		t.Fatalf("%v %v, want an error of the groups and two gauges", families, err)
@@ -100,5 +102,8 @@ func TestAPanickingCollectorFailsAlone(t *testing.T) {
 		if (f.GetName() == "seagate_broken") != broken {
 			t.Errorf("%v", f)
 		}
+	}
+	if n := panics.Counts()["metrics"] - before; n != 2 {
+		t.Errorf("%d panics were counted", n)
 	}
 }

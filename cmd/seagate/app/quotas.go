@@ -16,6 +16,7 @@ import (
 	"seagate/auth"
 	"seagate/cmd/seagate/config"
 	"seagate/groups"
+	"seagate/internal/panics"
 	"seagate/internal/quota"
 	"seagate/storage/pebble"
 )
@@ -77,6 +78,7 @@ func (a *App) watchSpace() {
 
 // noteSpace returns whether the disk is short now. least is how much of it must be free.
 func (a *App) noteSpace(least int64, was bool) (short bool) {
+	defer panics.Contain("quotas", func() { short = was })
 	free, _ := a.engine.Space()
 	if free < 0 || least == 0 {
 		return was

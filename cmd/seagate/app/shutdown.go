@@ -7,6 +7,7 @@ import (
 
 	"seagate/cmd/seagate/config"
 	"seagate/gateway/ws"
+	"seagate/internal/panics"
 	"seagate/internal/systemd"
 )
 
@@ -42,15 +43,17 @@ func (a *App) shutdown() {
 // endConnections ends WebSockets and the connections of the lines listener side by side.
 func (a *App) endConnections(ctx context.Context, pace ws.Pace) error {
 	ended := make(chan error, 1)
-	go func() {
-		if a.lines == nil {
-			ended <- nil
-			return
-		}
-		ended <- a.lines.Shutdown(ctx, pace.After)
-	}()
+	go func() { ended <- a.endLines(ctx, pace) }()
 	err := a.sockets.Shutdown(ctx, pace)
 	return errors.Join(err, <-ended)
+}
+
+func (a *App) endLines(ctx context.Context, pace ws.Pace) (err error) {
+	defer panics.Contain("shutdown", func() { err = errors.New("internal error") })
+	if a.lines == nil {
+		return nil
+	}
+	return a.lines.Shutdown(ctx, pace.After)
 }
 
 // open returns the number of open WebSockets and connections of the lines listener.
@@ -69,6 +72,7 @@ func (a *App) logProgress(ctx context.Context) (stop func()) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		defer panics.Contain("shutdown")
 		tick := time.NewTicker(progressInterval)
 		defer tick.Stop()
 		for {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"seagate/internal/panics"
 	"seagate/internal/systemd"
 )
 
@@ -37,7 +38,8 @@ func (a *App) keepWatchdog() (stop func()) {
 }
 
 // isAlive reports whether a probe comes back within the patience.
-func (a *App) isAlive(ctx context.Context, patience time.Duration) bool {
+func (a *App) isAlive(ctx context.Context, patience time.Duration) (alive bool) {
+	defer panics.Contain("watchdog")
 	probing, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_ = a.gateway.Probe(probing)

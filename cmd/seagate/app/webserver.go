@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/panics"
 	"seagate/internal/sockets"
 )
 
@@ -37,7 +38,7 @@ type webConn struct {
 // newWebServer returns a server with the handler and the limits of server.
 func newWebServer(h http.Handler) *webServer {
 	s := &webServer{conns: map[net.Conn]*webConn{}}
-	s.http.Handler = s.count(h)
+	s.http.Handler = s.count(contain(h))
 	s.http.ConnContext = s.connected
 	s.http.ConnState = s.changed
 	return s
@@ -65,6 +66,24 @@ func (s *webServer) changed(nc net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, nc)
+}
+
+// contain ends the connection of a request whose handler panics, as http.Server does, and reports
+// that. Most panics do not get here: those of an operation are its answer.
+func contain(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(v)
+			default:
+				panics.Report("request", v)
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // count notes which connections have requests that are not answered.

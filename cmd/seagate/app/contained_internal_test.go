@@ -1,0 +1,76 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"seagate/gateway/lines"
+	"seagate/gateway/ws"
+	"seagate/internal/panics"
+)
+
+func wantPanics(t *testing.T, where string, do func()) {
+	t.Helper()
+	before := panics.Counts()[where]
+	do()
+	if got := panics.Counts()[where] - before; got != 1 {
+		t.Errorf("%d panics counted of %s", got, where)
+	}
+}
+
+// What an App does beside its listeners contains its panics. This App has no parts, so all of it
+// panics.
+func TestPanicsOfAnAppAreContained(t *testing.T) {
+	a := &App{}
+	for _, was := range []bool{false, true} {
+		wantPanics(t, "quotas", func() {
+			if short := a.noteSpace(1, was); short != was {
+				t.Error("whether space is short has changed")
+			}
+		})
+	}
+	wantPanics(t, "watchdog", func() {
+		if a.isAlive(t.Context(), time.Minute) {
+			t.Error("it is alive")
+		}
+	})
+	a.lines = &lines.Server{}
+	wantPanics(t, "shutdown", func() {
+		if a.endLines(t.Context(), ws.Pace{PerSecond: 1}) == nil {
+			t.Error("the lines listener has ended well")
+		}
+	})
+}
+
+// A handler that panics ends its connection; the server answers others.
+func TestAHandlerThatPanics(t *testing.T) {
+	s := httptest.NewServer(contain(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/bad":
+			panic("injected")
+		case "/abort":
+			panic(http.ErrAbortHandler)
+		}
+	})))
+	defer s.Close()
+	get := func(path string) error {
+		r, err := s.Client().Get(s.URL + path)
+		if err == nil {
+			err = r.Body.Close()
+		}
+		return err
+	}
+	wantPanics(t, "request", func() {
+		if err := get("/bad"); err == nil {
+			t.Error("a panic is answered")
+		}
+		if err := get("/abort"); err == nil {
+			t.Error("an aborted request is answered")
+		}
+		if err := get("/good"); err != nil {
+			t.Error(err)
+		}
+	})
+}
