@@ -204,9 +204,6 @@ func (l *spaceLink) Serve(ctx context.Context, o peer.Offer, s peer.Server) (pee
 	if err := l.alive(ctx); err != nil {
 		return nil, err
 	}
-	if peer.IsAddress(o.Service) && peer.Address(o.Service) != l.Address() {
-		return nil, peer.ErrServiceTaken
-	}
 	o.Service = l.prefix + o.Service
 	return l.Link.Serve(ctx, o, s)
 }
