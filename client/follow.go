@@ -1,6 +1,8 @@
 package client
 
 import (
+	"github.com/go-json-experiment/json/jsontext"
+
 	"context"
 	"errors"
 	"fmt"
@@ -49,8 +51,9 @@ type FollowOptions struct {
 	// Explicit is as in SubscribeOptions. Follow acknowledges a message when handle
 	// has returned nil for it, without waiting for the answer.
 	Explicit bool
-	// Credit is as in SubscribeOptions.
+	// Credit and Filter are as in SubscribeOptions.
 	Credit int
+	Filter jsontext.Value
 	// OnSubscribed is called whenever a subscription has begun, before its first
 	// message. The first Gap is zero.
 	OnSubscribed func(Gap)
@@ -129,6 +132,7 @@ func newFollower(c *Client, stream string, options FollowOptions, handle func(Me
 		Meta:     true, // for the positions
 		Explicit: options.Explicit,
 		Credit:   options.Credit,
+		Filter:   options.Filter,
 		State:    options.OnState != nil,
 	}}
 }

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"github.com/go-json-experiment/json/jsontext"
+
 	"context"
 	"fmt"
 	"sync"
@@ -22,6 +24,8 @@ type FollowManyOptions struct {
 	// An error of the first call ends FollowMany; OnLost is told of later ones.
 	Streams func(ctx context.Context) ([]Followed, error)
 	Every   time.Duration
+	// Filter is as in SubscribeOptions, for each stream.
+	Filter jsontext.Value
 
 	// OnAdded is called with the streams that are added.
 	OnAdded func(streams []string)
@@ -98,7 +102,7 @@ func (f *manyFollower) look(ctx context.Context) error {
 
 // follower returns what follows one stream. It calls the caller's functions under the lock.
 func (f *manyFollower) follower(s Followed) *follower {
-	options := FollowOptions{From: s.From, OnSubscribed: func(gap Gap) {
+	options := FollowOptions{From: s.From, Filter: f.options.Filter, OnSubscribed: func(gap Gap) {
 		f.locked(func() {
 			if f.options.OnSubscribed != nil {
 				f.options.OnSubscribed(s.Stream, gap)

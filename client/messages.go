@@ -35,6 +35,13 @@ type MessagePage struct {
 // continue at AtSeq(NextSeq). The epoch is the one of the position, or "". The codes
 // to expect are stream_not_found and position_lost.
 func (c *Client) Messages(ctx context.Context, stream string, from Position, limit int, epoch string) (MessagePage, error) {
+	return c.Search(ctx, stream, nil, from, limit, epoch)
+}
+
+// Search is Messages for those that pass a filter in the language of tokens; nil passes all.
+// The gateway bounds how many it looks at, so a page may be empty and not AtEnd. A gateway
+// that knows no filters here returns all messages.
+func (c *Client) Search(ctx context.Context, stream string, filter jsontext.Value, from Position, limit int, epoch string) (MessagePage, error) {
 	r, err := streamCall("read messages of", http.MethodGet, stream, "messages")
 	if err != nil {
 		return MessagePage{}, err
@@ -45,6 +52,9 @@ func (c *Client) Messages(ctx context.Context, stream string, from Position, lim
 	}
 	if epoch != "" {
 		r.query.Set("epoch", epoch)
+	}
+	if filter != nil {
+		r.query.Set("filter", string(filter))
 	}
 	var answer messagesAnswer
 	if err := c.do(ctx, r, &answer); err != nil {

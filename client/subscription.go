@@ -91,6 +91,10 @@ type SubscribeOptions struct {
 	// many as the member reads in time. A member that needs long for a message should
 	// have few, so that others get them and each is acknowledged in time.
 	Credit int
+	// Filter, if it is not nil, is a filter in the language of tokens: the gateway sends only
+	// the messages that pass it. The subscription is in no group then. A gateway that knows
+	// no filters of subscriptions sends all messages.
+	Filter jsontext.Value
 	// State asks the gateway for the state of the stream, see Subscription.State,
 	// and for each change of it, see Message.State.
 	State bool
@@ -187,6 +191,9 @@ func appendSubscribe(dst []byte, stream string, options SubscribeOptions) []byte
 	}
 	if options.Credit != 0 {
 		dst = strconv.AppendInt(append(dst, `,"credit":`...), int64(options.Credit), 10)
+	}
+	if options.Filter != nil {
+		dst = append(append(dst, `,"filter":`...), options.Filter...)
 	}
 	if options.State {
 		dst = append(dst, `,"state":true`...)

@@ -3,7 +3,9 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -130,5 +132,41 @@ func TestPublishingAFileOverAKill(t *testing.T) {
 	out := ok(t, as, "messages", "boiler", "--all", "--limit", "1000", "--format", `{"n":{{.payload.n}}}`).out
 	if out != file.String() {
 		t.Errorf("the stream has %d messages, and they differ from the %d lines\n%s", strings.Count(out, "\n"), lines, notes.String())
+	}
+}
+
+// TestWhereIsAskedOfTheGateway: with --where the gateway sends what matches and nothing else,
+// and --last counts what matches, however far back that is, for a stream and for patterns.
+func TestWhereIsAskedOfTheGateway(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	g.define(root, "boiler.a")
+	const messages, every = 2500, 500
+	var lines strings.Builder
+	for i := range messages {
+		fmt.Fprintf(&lines, `{"n":%d}`+"\n", i%every)
+	}
+	file := filepath.Join(t.TempDir(), "boiler.ndjson")
+	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, g.asRoot(), "publish", "boiler.a", file)
+	for _, test := range []struct {
+		args, want string
+	}{
+		{"boiler.a --where n=7 --last 2 --count 2 --format {{.seq}}", "1508\n2008\n"},
+		{"boiler.a --where n=7 --where n!=8 --last 4 --count 4 --format {{.seq}}", "508\n1008\n1508\n2008\n"},
+		{"boiler.a --where n=7 --last 40 --count 5 --format {{.seq}}", "8\n508\n1008\n1508\n2008\n"},
+		{"boiler.* --where n=499 --last 1 --count 1 --format {{.seq}}", "2500\n"},
+		{"boiler.a --where n=7 --from earliest --count 5 --format {{.seq}}", "8\n508\n1008\n1508\n2008\n"},
+	} {
+		before := g.metric("seagate_messages_out_total")
+		r := ok(t, g.asRoot(), append([]string{"subscribe"}, strings.Fields(test.args)...)...)
+		if r.out != test.want {
+			t.Errorf("%s: printed %q, want %q", test.args, r.out, test.want)
+		}
+		if sent, want := g.metric("seagate_messages_out_total")-before, float64(strings.Count(test.want, "\n")); sent != want {
+			t.Errorf("%s: the gateway has sent %v messages, want %v", test.args, sent, want)
+		}
 	}
 }

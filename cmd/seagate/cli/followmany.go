@@ -53,6 +53,7 @@ func (f *manyFollower) follow(interrupt context.Context) error {
 	f.stop, f.printer.stop = giveUp, giveUp
 	f.subscribed = map[string]bool{}
 	options := client.FollowManyOptions{
+		Filter:  f.printer.whole,
 		Streams: f.streams, OnAdded: f.say, OnSubscribed: f.begun, OnMissing: f.missing, OnLost: f.lostConnection, OnEnded: f.ended,
 	}
 	if f.hasPattern() {
@@ -75,7 +76,7 @@ func (f *manyFollower) streams(ctx context.Context) (followed []client.Followed,
 			if isPattern(argument) {
 				continue
 			}
-			from, err := f.locate(ctx, argument, f.start)
+			from, err := f.locateMatching(ctx, argument, f.start, f.printer)
 			if err != nil {
 				return nil, err
 			}
@@ -116,7 +117,10 @@ func (f *manyFollower) matching(ctx context.Context, followed []client.Followed)
 		}
 		from := client.Earliest()
 		if !f.started {
-			from = f.start.in(info)
+			var err error
+			if from, err = f.locateIn(ctx, info, f.start, f.printer); err != nil {
+				return nil, err
+			}
 		}
 		followed = append(followed, client.Followed{Stream: info.Name, From: from})
 	}

@@ -66,6 +66,68 @@ func (t *task) locate(ctx context.Context, stream string, s start) (client.Posit
 	return s.in(info), err
 }
 
+// locateMatching is locate, where the last messages are the last ones that are printed.
+func (t *task) locateMatching(ctx context.Context, stream string, s start, p *printer) (client.Position, error) {
+	if s.last == 0 {
+		return s.position, nil
+	}
+	info, err := t.Stream(ctx, stream)
+	if err != nil {
+		return client.Position{}, err
+	}
+	return t.locateIn(ctx, info, s, p)
+}
+
+// firstLook is how many messages are looked at first for the last ones that match.
+const firstLook = 1000
+
+// locateIn is locateMatching in a stream with that state. It looks for the last messages from
+// the end backwards, at a part of the stream that is each time four times as large.
+func (t *task) locateIn(ctx context.Context, info client.StreamInfo, s start, p *printer) (client.Position, error) {
+	if s.last == 0 || len(p.filter) == 0 {
+		return s.in(info), nil
+	}
+	found := uint64(0)
+	first := max(info.FirstSeq, 1)
+	for end, look := info.LastSeq+1, max(firstLook, min(s.last, info.LastSeq)); end > first; look *= 4 {
+		begin := end - min(look, end-first)
+		matches, err := t.matching(ctx, info.Name, p, begin, end)
+		if err != nil {
+			return client.Position{}, err
+		}
+		if missing := s.last - found; uint64(len(matches)) >= missing {
+			return client.AtSeq(matches[uint64(len(matches))-missing]), nil
+		}
+		found += uint64(len(matches))
+		end = begin
+	}
+	return client.AtSeq(first), nil
+}
+
+// matching returns the numbers of the messages from begin on, and before end, that are printed.
+func (t *task) matching(ctx context.Context, stream string, p *printer, begin, end uint64) (matches []uint64, err error) {
+	epoch := ""
+	for from := client.AtSeq(begin); ; {
+		page, err := t.Search(ctx, stream, p.whole, from, largestPage, epoch)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page.Messages {
+			pass, err := p.filter.accepts(m) // a gateway that knows no filters here sends all
+			if err != nil || m.Seq >= end {
+				return matches, err
+			}
+			if pass {
+				matches = append(matches, m.Seq)
+			}
+		}
+		if page.AtEnd || page.Next.Seq >= end {
+			return matches, nil
+		}
+		from, epoch = page.Next, page.Epoch
+	}
+}
+
 // A startFlags is the flags that say where to begin: one of them, or none.
 type startFlags struct {
 	from, since string
@@ -104,6 +166,6 @@ func parseSince(text string) (start, error) {
 
 func (f *startFlags) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.from, "from", "latest", "begin at `POSITION`: latest, "+positions)
-	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of each stream")
+	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of each stream, of those that --where accepts")
 	flags.StringVar(&f.since, "since", "", "begin with the messages of the last `AGE`, such as 1h, or since a time")
 }

@@ -33,6 +33,7 @@ type printer struct {
 	stop    func() // called after the last message
 
 	filter filter
+	whole  jsontext.Value     // the filter as one, for the gateway; nil if it is to send all messages
 	layout *template.Template // of --format; nil without it
 }
 
@@ -45,9 +46,8 @@ func (p *printer) flags(flags *pflag.FlagSet) {
 }
 
 // printingHelp explains the flags of a printer.
-const printingHelp = `With --where it prints only the messages that a filter accepts. The command evaluates
-it, with the evaluator that the gateway has for the filters of tokens; the gateway
-sends all messages. A message that lacks the place is not printed.
+const printingHelp = `With --where it prints only the messages that a filter accepts. A message that lacks
+the place is not printed.
 
 With --format each message is printed with a template, in which there are .stream, .seq,
 .time, .epoch, .redelivered, .header and .payload, and the function json. \t and \n are
@@ -68,7 +68,7 @@ func (p *printer) prepare(flags *pflag.FlagSet) (err error) {
 	if p.layout, err = parseTemplate(p.format); err != nil {
 		return err
 	}
-	p.filter, err = parseWhere(p.where)
+	p.filter, p.whole, err = parseWhere(p.where)
 	return err
 }
 

@@ -96,6 +96,8 @@ With --json each line is an object: {"stream", "received", "payload"}, with what
 --meta adds.
 
 ` + printingHelp + `
+The gateway evaluates it, and sends no others. --last N begins with the last N messages
+that it accepts.
 
 With --state it says whether the stream is registered (somebody provides it) and paused,
 now and at each change, in order with the messages. With --json that is an object with
@@ -143,7 +145,8 @@ func (f *follower) read(ctx context.Context, cmd *cobra.Command, from start, gro
 	if f.options.Group != "" && f.printer.count > 0 {
 		f.acknowledgeEach()
 	}
-	f.options.From, err = f.locate(ctx, f.Args[0], from)
+	f.options.Filter = f.printer.whole
+	f.options.From, err = f.locateMatching(ctx, f.Args[0], from, f.printer)
 	return err
 }
 

@@ -33,21 +33,37 @@ func (f filter) accepts(m client.Message) (bool, error) {
 	return true, nil
 }
 
-// parseWhere reads the values of --where.
-func parseWhere(texts []string) (f filter, err error) {
-	limits := config.Default().Limits
+// parseWhere reads the values of --where. whole is the one filter that all of them are, for a
+// gateway; it is nil if there is none, or if together they are larger than a gateway takes.
+func parseWhere(texts []string) (f filter, whole jsontext.Value, err error) {
+	defaults := config.Default().Limits
+	limits := fdsl.Limits{Bytes: int(defaults.FilterBytes), Depth: defaults.FilterDepth, Nodes: config.FilterNodes}
+	var trees []jsontext.Value
 	for _, text := range texts {
 		tree, err := whereTree(text)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		one, err := fdsl.Compile(tree, fdsl.Limits{Bytes: int(limits.FilterBytes), Depth: limits.FilterDepth, Nodes: config.FilterNodes})
+		one, err := fdsl.Compile(tree, limits)
 		if err != nil {
-			return nil, whereError(text, err)
+			return nil, nil, whereError(text, err)
 		}
-		f = append(f, one)
+		f, trees = append(f, one), append(trees, tree)
 	}
-	return f, nil
+	switch len(trees) {
+	case 0:
+		return f, nil, nil
+	case 1:
+		return f, trees[0], nil
+	}
+	whole, err = json.Marshal(whereNode{"and", trees})
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := fdsl.Compile(whole, limits); err != nil {
+		return f, nil, nil
+	}
+	return f, whole, nil
 }
 
 // whereError is the error for a filter, with one problem a line.
