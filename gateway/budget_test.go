@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	dto "github.com/prometheus/client_model/go"
 
 	"seagate/auth"
 	"seagate/gateway"
 	"seagate/protocol"
 	"seagate/storage/memory"
+	"seagate/streams/peer"
 )
 
 // defineAs defines a stream with a definition of the test's own.
@@ -208,6 +210,7 @@ func TestReadsPerSecondAreBounded(t *testing.T) {
 			"jails":    func() error { _, _, err := p.Jails(root, "", 1); return err },
 			"groups":   func() error { _, _, err := p.ListGroups(t.Context(), root, "a", "", 1); return err },
 			"versions": func() error { _, err := p.Versions(root, "a"); return err },
+			"compare":  func() error { _, err := p.Compare(t.Context(), root, "a", "1", "1"); return err },
 			"connections": func() error {
 				_, _, err := p.Connections(t.Context(), root, gateway.ConnectionsQuery{Limit: 1})
 				return err
@@ -221,7 +224,7 @@ func TestReadsPerSecondAreBounded(t *testing.T) {
 				t.Errorf("%s: %q", what, got)
 			}
 		}
-		for i := range 40 {
+		for i := range 50 - len(reads) {
 			if err := streams(root); err != nil {
 				t.Fatalf("read %d: %v", i, err)
 			}
@@ -238,6 +241,60 @@ func TestReadsPerSecondAreBounded(t *testing.T) {
 		p.ok(streams(root))
 		p.Network.Close()
 	})
+}
+
+// A jail that sends wrong messages to many large definitions in turn has few of them compiled. Another
+// one, and messages that are right, are not refused for it.
+func TestCompilingForWrongMessagesIsRationed(t *testing.T) {
+	p := build(t, memory.New(), func(s *gateway.Settings) { s.CompiledFieldsPerSecond = 100 })
+	root, _ := p.Root("root")
+	_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
+	p.ok(err)
+	other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
+	p.ok(err)
+	fields := make([]string, 600)
+	for i := range fields {
+		fields[i] = fmt.Sprintf(`{"name":"f%d","type":"date","optional":true}`, i)
+	}
+	wide := `{"version":1,"fields":[` + strings.Join(fields, ",") + `]}`
+	p.defineAs(root, "a", wide)
+	p.defineAs(root, "b", wide)
+	p.defineAs(other, "c", wide)
+	_, err = p.DefineService(t.Context(), root, "shop", fmt.Appendf(nil, `{"version":1,"procedures":[{"name":"quote","body":[%s]}]}`, strings.Join(fields, ",")))
+	p.ok(err)
+	const right, escaped = `{"f1":"2026-01-01T00:00:00Z"}`, `{"f1":"2026\u002d01-01T00:00:00Z"}` // which is looked at more closely
+	call := func(body string) protocol.Code {
+		services := p.JoinServices(root)
+		defer services.Close()
+		_, err := services.Fetch(peer.Request{Service: "shop", Procedure: "quote", Body: []byte(body)}, nil)
+		return code(err)
+	}
+	rationed := func() float64 {
+		var m dto.Metric
+		p.ok(p.Metrics.CompilingRationed.Write(&m))
+		return m.GetCounter().GetValue()
+	}
+	for i, try := range []struct {
+		who      *auth.Principal
+		stream   string
+		payload  string
+		want     protocol.Code
+		rationed float64
+	}{
+		{root, "a", `{"f1":"x"}`, protocol.CodeInvalidPayload, 0}, // 600 of 1,000 at once
+		{root, "b", `{"f1":"x"}`, protocol.CodeInvalidPayload, 1},
+		{root, "a", `{"f1":"x"}`, protocol.CodeInvalidPayload, 1}, // it is compiled
+		{root, "b", escaped, protocol.CodeTooCostly, 2},
+		{root, "b", right, "", 2},
+		{other, "c", `{"f1":"x"}`, protocol.CodeInvalidPayload, 2},
+	} {
+		if got := code(p.publish(try.who, try.stream, try.payload)); got != try.want || rationed() != try.rationed {
+			t.Errorf("%d: %s to %s: %q, want %q; %v rationed, want %v", i, try.payload, try.stream, got, try.want, rationed(), try.rationed)
+		}
+	}
+	if got := call(escaped); got != protocol.CodeTooCostly {
+		t.Errorf("a call: %q", got)
+	}
 }
 
 // Many connections of a jail hold no more together than its share.

@@ -189,7 +189,7 @@ type Comparison struct {
 // Compare compares two definitions that the stream has had, by the rules in force. The old one may
 // be the higher version: that says what going back breaks.
 func (g *Gateway) Compare(ctx context.Context, p *auth.Principal, stream, old, new string) (c Comparison, err error) {
-	if err := g.authorize(p, auth.Describe, stream); err != nil {
+	if err := g.look(p, auth.Describe, stream); err != nil {
 		return c, err
 	}
 	var versions [2]schema.Version

@@ -337,7 +337,7 @@ func (e *explaining) schema() {
 func (e *explaining) tryVersions(detail *protocol.ExplainedSchema, history *schema.History, then *schema.Definition) {
 	versions := history.Versions()
 	newest := max(0, len(versions)-explainedVersions)
-	budget := schema.NewBudget(e.settings.ValidationSteps)
+	budget := e.budget(e.asks.JailUID)
 	for i, def := range versions {
 		if i < newest && def != then {
 			continue

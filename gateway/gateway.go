@@ -103,6 +103,10 @@ type Settings struct {
 	// schema.NewBudget. 0 is no bound.
 	ValidationSteps int
 
+	// CompiledFieldsPerSecond bounds the fields of definitions that are compiled in a second for
+	// messages of one jail that do not match them: see schema.Budget.RationCompiling. 0 is no bound.
+	CompiledFieldsPerSecond int
+
 	// Schema is how strictly definitions and messages are checked.
 	Schema schema.Limits
 }
@@ -110,6 +114,9 @@ type Settings struct {
 // changeBurst is how many seconds' worth of changes, or of reads, a jail may make at once, such as
 // the definitions of a large application that starts.
 const changeBurst = 50
+
+// compiledBurst is how many seconds' worth of Settings.CompiledFieldsPerSecond a jail may have at once.
+const compiledBurst = 10
 
 // Parts are what a Gateway works with. It closes none of them.
 type Parts struct {
@@ -142,6 +149,7 @@ type Gateway struct {
 	rates    rates // of publishing
 	changes  rates // of management
 	reads    rates // of lists
+	compiled rates // of fields of definitions, which wrong messages make the gateway compile
 	jobs     *jobs
 	services *peer.Hub
 	shards   atomic.Uint32
@@ -174,6 +182,8 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	g.rates.burst, g.changes.burst, g.reads.burst = 1, changeBurst, changeBurst
 	g.changes.set(settings.ChangesPerSecond)
 	g.reads.set(settings.ReadsPerSecond)
+	g.compiled.burst = compiledBurst
+	g.compiled.set(settings.CompiledFieldsPerSecond)
 	g.rates.set(settings.PublishesPerSecond)
 	g.services = peer.NewHub(settings.Services.options(g.callEnded))
 	g.auditor = newAuditor(g, settings.Audit)

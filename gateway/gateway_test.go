@@ -233,6 +233,8 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("subscribe", e)
 	_, e = g.Define(ctx, who, "s", []byte(pressures))
 	note("define", e)
+	_, e = g.Compare(ctx, who, "s", "1", "1")
+	note("compare", e)
 	_, e = g.PlanDefine(ctx, who, "s", []byte(pressures))
 	note("plan", e)
 	_, e = g.Describe(who, "s")
@@ -376,8 +378,8 @@ func TestEveryOperationIsTried(t *testing.T) {
 			operations++
 		}
 	}
-	if operations != 67 {
-		t.Errorf("the gateway has %d operations; the tests below try 67: add the others to operations", operations)
+	if operations != 68 {
+		t.Errorf("the gateway has %d operations; the tests below try 68: add the others to operations", operations)
 	}
 }
 

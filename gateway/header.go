@@ -29,7 +29,7 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 	if err != nil {
 		return err
 	}
-	checked, err := g.checkHeader(s, header)
+	checked, err := g.checkHeader(p.JailUID, s, header)
 	if err != nil {
 		return err
 	}
@@ -65,12 +65,12 @@ func (g *Gateway) Header(p *auth.Principal, stream string) (jsontext.Value, erro
 
 // checkHeader returns the compact form of a header, which is checked like a
 // message. s is nil if nobody defined the stream.
-func (g *Gateway) checkHeader(s *catalog.Stream, header jsontext.Value) ([]byte, error) {
+func (g *Gateway) checkHeader(jail string, s *catalog.Stream, header jsontext.Value) ([]byte, error) {
 	if len(header) > g.settings.HeaderBytes {
 		return nil, protocol.Errorf(protocol.CodeHeaderTooLarge,
 			"the header has %d bytes; at most %d are allowed", len(header), g.settings.HeaderBytes)
 	}
-	checked, err := g.check(s.Schema(), Publication{Payloads: []jsontext.Value{header}})
+	checked, err := g.check(jail, s.Schema(), Publication{Payloads: []jsontext.Value{header}})
 	if err != nil {
 		return nil, err
 	}

@@ -21,12 +21,17 @@ func TestLargeInputTakesTurns(t *testing.T) {
 		root, _ := p.Root("root")
 		p.defineAs(root, "a", `{"version":1,"fields":[],"unknownFields":"accept"}`)
 		p.ok(p.publish(root, "a", `{"n":1}`))
+		p.defineAs(root, "much", `{"version":1,"fields":[],"unknownFields":"accept"}`)
+		for range 5 {
+			p.ok(p.publish(root, "much", fmt.Sprintf(`{"s":%q}`, strings.Repeat("x", 15<<10))))
+		}
+		p.ok(p.publish(root, "much", `{"n":1}`))
 		release := gateway.HoldLargeInput(p.Gateway.Gateway)
 		large := fmt.Sprintf(`{"s":%q}`, strings.Repeat("x", 16<<10))
 		wide := fmt.Sprintf(`{"version":1,"fields":[{"name":%q,"type":"string"}],"unknownFields":"accept"}`, strings.Repeat("n", 200))
 		wide = strings.Replace(wide, "{", "{"+strings.Repeat(" ", 16<<10), 1)
 
-		const waiting = 9
+		const waiting = 10
 		done := make(chan string, waiting)
 		waits := func(what string, work func() error) {
 			go func() {
@@ -66,6 +71,17 @@ func TestLargeInputTakesTurns(t *testing.T) {
 			_, err := p.ExplainPublish(t.Context(), root, gateway.ExplainQuery{Stream: "a"}, jsontext.Value(`{}`), 10)
 			return err
 		})
+		const filter = `{"t":"eq","e":[{"t":"path","e":"$.n"},{"t":"number","e":1}]}`
+		search := func(stream string) error {
+			from := gateway.Position{Position: protocol.Position{Kind: protocol.PositionEarliest}}
+			page, err := p.Search(t.Context(), root, stream, from, 10, jsontext.Value(filter))
+			if err == nil && len(page.Messages) != 1 {
+				err = fmt.Errorf("%d messages of %s pass, want 1", len(page.Messages), stream)
+			}
+			return err
+		}
+		waits("a search of much", func() error { return search("much") })
+		p.ok(search("a")) // of little, which does not wait
 		gone := make(chan struct{})
 		left := make(chan *protocol.Error)
 		go func() {

@@ -146,6 +146,7 @@ func (g *Gateway) revoked(r auth.Revocation) {
 	if r.ClientUID == "" {
 		g.changes.forget(r.JailUID, "")
 		g.reads.forget(r.JailUID, "")
+		g.compiled.forget(r.JailUID, "")
 	}
 }
 

@@ -75,7 +75,8 @@ func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string
 }
 
 // Search is Messages, without those that do not pass a filter, which is a tree of FDSL; nil is all.
-// With one, a page ends after 1,000 messages at the latest.
+// With one, a page ends after 1,000 messages at the latest, and takes its turn with other large input
+// if it is much work.
 func (g *Gateway) Search(ctx context.Context, p *auth.Principal, stream string, from Position, limit int, tree jsontext.Value) (Page, error) {
 	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
 		return Page{}, err
@@ -100,9 +101,27 @@ func (g *Gateway) Search(ctx context.Context, p *auth.Principal, stream string, 
 		return Page{}, err
 	}
 	if filter != nil {
-		g.search(&page, filter.For(stream), stream, limit)
+		filter = filter.For(stream)
+		err = inTurn(&g.large, "search the messages", ctx.Done(), p, isLargeSearch(page.Messages, filter), func() error {
+			g.search(&page, filter, stream, limit)
+			return nil
+		})
+	}
+	if err != nil {
+		return Page{}, err
 	}
 	return page, nil
+}
+
+// largeSearch is how many bytes times nodes of a filter are as much work as other large input.
+const largeSearch = 8 * largeBytes
+
+func isLargeSearch(messages []*streams.Message, filter *fdsl.Filter) bool {
+	bytes := 0
+	for _, m := range messages {
+		bytes += len(m.Payload)
+	}
+	return bytes*filter.Nodes() >= largeSearch
 }
 
 // search keeps the messages that a filter passes, at most limit, and ends the page where it stops.

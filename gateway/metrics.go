@@ -37,6 +37,7 @@ type Metrics struct {
 	DeadLetters       prometheus.Counter     // messages that a group gave up
 	JWKSFetches       *prometheus.CounterVec // of JWK sets, by result
 	AuditLost         prometheus.Counter     // entries of the audit stream that could not be written
+	CompilingRationed prometheus.Counter     // wrong messages whose definition was not compiled for them
 	AuditSuppressed   prometheus.Counter     // entries of jails that had as many as they may have
 	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
 
@@ -64,6 +65,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		MergeDropped:      counters("merge_dropped_total", "Messages that merged subscriptions dropped, by reason (late or untimed), counted for each of them.", "reason"),
 		JWKSFetches:       counters("jwks_fetches_total", "Fetches of JWK sets, by result (ok or failed).", "result"),
 		AuditLost:         counter("audit_lost_total", "Entries of the audit stream that could not be written."),
+		CompilingRationed: counter("compiling_rationed_total", "Messages that do not match their definition, and for which it was not compiled since their jail had had as many compiled as it may have."),
 		AuditSuppressed:   counter("audit_suppressed_total", "Entries that were left out of the audit stream since a jail had as many in a minute as it may have."),
 		DeadLettersFailed: counter("dead_letters_failed_total", "Attempts to put a message into a dead-letter stream that failed, and are made again."),
 		JobStreamsMade:    counter("job_streams_made_total", "Job streams made by the use of the lines listener."),
@@ -81,7 +83,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped,
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.CompilingRationed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped,
 		m.Publish, m.Delivery, m.Requests)
 	return m
 }

@@ -125,7 +125,7 @@ func (g *Gateway) candidate(p *auth.Principal, stream string, definition []byte,
 
 // try checks the last messages of a topic.
 func (g *Gateway) try(ctx context.Context, p *auth.Principal, t *SchemaTrial, candidate *schema.Schema, topic *streams.Topic, last int) error {
-	budget := schema.NewBudget(g.settings.ValidationSteps)
+	budget := g.budget(p.JailUID)
 	bounds := topic.Bounds()
 	next := max(bounds.First, bounds.Next-min(uint64(last), bounds.Next))
 	for bytes := 0; next < bounds.Next && t.Stopped == ""; {

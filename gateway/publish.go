@@ -153,12 +153,12 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 		return a, err
 	}
 	err = inTurn(&g.large, "publish", pub.Gone, p, isLarge(pub.Payloads), func() (err error) {
-		a.messages, err = g.check(a.stream.Schema(), pub)
+		a.messages, err = g.check(p.JailUID, a.stream.Schema(), pub)
 		return err
 	})
 	if pub.Header != nil {
 		var wrong error
-		a.header, wrong = g.checkHeader(a.stream, pub.Header)
+		a.header, wrong = g.checkHeader(p.JailUID, a.stream, pub.Header)
 		err = g.withHeaderProblems(err, wrong)
 	}
 	return a, err
@@ -225,8 +225,8 @@ func (g *Gateway) topic(p *auth.Principal, stream string) (*streams.Topic, error
 
 // check validates each payload and returns their compact forms. All of them share a
 // budget of work and of problems.
-func (g *Gateway) check(v *schema.Schema, pub Publication) ([][]byte, error) {
-	budget := schema.NewBudget(g.settings.ValidationSteps)
+func (g *Gateway) check(jail string, v *schema.Schema, pub Publication) ([][]byte, error) {
+	budget := g.budget(jail)
 	messages := make([][]byte, len(pub.Payloads))
 	var found batchProblems
 	for i, payload := range pub.Payloads {
@@ -244,6 +244,19 @@ func (g *Gateway) check(v *schema.Schema, pub Publication) ([][]byte, error) {
 		messages[i] = message
 	}
 	return messages, found.refusal()
+}
+
+// budget returns what one request of a jail may spend on checks.
+func (g *Gateway) budget(jail string) schema.Budget {
+	b := schema.NewBudget(g.settings.ValidationSteps)
+	b.RationCompiling(func(fields int) bool {
+		may := g.compiled.allow(rateKey{jail: jail}, fields)
+		if !may {
+			g.Metrics.CompilingRationed.Inc()
+		}
+		return may
+	})
+	return b
 }
 
 // isGone reports whether the sender has given up.

@@ -216,17 +216,19 @@ func (s *Services) checkCall(service, procedure string, body jsontext.Value) (js
 		return nil, nil, protocol.Errorf(protocol.CodeNoSuchProcedure,
 			"version %s of the service %q does not define the procedure %q", defined.Definition.Version, service, procedure)
 	}
-	checked, err := defined.CheckBody(procedure, body, s.gateway.settings.JSONDepth)
+	budget := s.gateway.budget(s.principal.JailUID)
+	checked, err := defined.CheckBody(&budget, procedure, body, s.gateway.settings.JSONDepth)
 	return checked, defined, attempted("check the body", err)
 }
 
 // resultCheck returns what judges the result of a call, or nil.
-func (g *Gateway) resultCheck(defined *schema.Service, procedure string) func([]byte) error {
+func (g *Gateway) resultCheck(jail string, defined *schema.Service, procedure string) func([]byte) error {
 	if defined == nil || !defined.ChecksResult(procedure) {
 		return nil
 	}
 	return func(result []byte) error {
-		_, err := defined.CheckResult(procedure, result, g.settings.JSONDepth)
+		budget := g.budget(jail)
+		_, err := defined.CheckResult(&budget, procedure, result, g.settings.JSONDepth)
 		return err
 	}
 }

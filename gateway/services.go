@@ -100,7 +100,7 @@ func (s *Services) Fetch(r peer.Request, to peer.Replies) (peer.Pending, error) 
 	if err != nil {
 		return nil, err
 	}
-	r.Body, r.CheckResult = body, s.gateway.resultCheck(defined, r.Procedure)
+	r.Body, r.CheckResult = body, s.gateway.resultCheck(s.principal.JailUID, defined, r.Procedure)
 	var pending peer.Pending
 	err = change(s.principal, func() (err error) {
 		pending, err = s.link.Fetch(context.Background(), r, to)

@@ -31,7 +31,8 @@ func checkAgreement(t *testing.T, def *Definition, rules Rules, doc Document) {
 	if err != nil {
 		t.Fatalf("%s: %v", doc.Raw, err)
 	}
-	verdict := v.judge.verdict(doc.Value)
+	all := NewBudget(0)
+	verdict := v.judge.verdict(doc.Value, &all)
 	if errors.Is(verdict, errJudgeFailed) {
 		t.Fatalf("%s: %v", doc.Raw, verdict)
 	}

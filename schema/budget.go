@@ -20,6 +20,8 @@ type Budget struct {
 	compared int // names that may be compared for suggestions
 	problems int // that may be listed
 	bytes    int // of the texts of the problems
+
+	mayCompile func(fields int) bool // see RationCompiling; nil: always
 }
 
 // NewBudget returns a budget of as many steps as the checks may take, without a bound
@@ -29,7 +31,31 @@ func NewBudget(steps int) Budget {
 	if steps == 0 {
 		steps = math.MaxInt
 	}
-	return Budget{steps, maxJudgeWork, maxSuggestions, problems.DefaultMax, problems.DefaultMaxBytes}
+	return Budget{steps: steps, judge: maxJudgeWork, compared: maxSuggestions, problems: problems.DefaultMax, bytes: problems.DefaultMaxBytes}
+}
+
+// RationCompiling makes the checks ask before they compile a definition with so many fields as a JSON
+// Schema, which takes some 50 µs for each. It happens once for a definition, and again for each that
+// has given way to others: whoever sends wrong messages to many large definitions in turn would have
+// them compiled for each message. If may returns false, a message is refused for the problems that are
+// found without it, or with ErrTooCostly if none are.
+func (b *Budget) RationCompiling(may func(fields int) bool) { b.mayCompile = may }
+
+// compileSteps is what compiling a definition takes for each of its fields.
+const compileSteps = 1000
+
+// compiles reports whether a definition is to be compiled for a message, and takes the steps that it
+// takes. If as many are not left, the explainer decides alone, as beyond maxJudgeWork. It returns
+// ErrTooCostly if the definition may not be compiled.
+func (b *Budget) compiles(fields int) (bool, error) {
+	switch {
+	case b.steps < fields*compileSteps:
+		return false, nil
+	case b.mayCompile != nil && !b.mayCompile(fields):
+		return false, ErrTooCostly
+	}
+	b.steps -= fields * compileSteps
+	return true, nil
 }
 
 // IsFull reports whether as many problems were listed as may be. Of the next message only

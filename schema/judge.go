@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
 	"container/list"
 	"errors"
 	"fmt"
@@ -60,15 +61,23 @@ func (j *judge) compile() (schema *jsonschema.Schema, err error) {
 // errJudgeFailed reports that the judge gave no verdict.
 var errJudgeFailed = errors.New("schema: the JSON Schema validator failed")
 
-// verdict returns nil, a *jsonschema.ValidationError, or an error that wraps
-// errJudgeFailed. It recovers, because messages are checked on goroutines where a
+// errNotAsked reports that the explainer is to decide alone.
+var errNotAsked = errors.New("schema: the budget does not suffice for the JSON Schema validator")
+
+// verdict returns nil, a *jsonschema.ValidationError, errNotAsked, ErrTooCostly if the definition
+// may not be compiled, or an error that wraps errJudgeFailed. It recovers, because messages are checked on goroutines where a
 // panic of the validator would end the process.
-func (j *judge) verdict(value any) (err error) {
+func (j *judge) verdict(value any, b *Budget) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errJudgeFailed, r)
 		}
 	}()
+	if judges.kept(j) == nil {
+		if compiles, err := b.compiles(1 + fieldsIn(j.def.Fields)); !compiles {
+			return cmp.Or(err, errNotAsked)
+		}
+	}
 	compiled, err := judges.schemaOf(j)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errJudgeFailed, err)

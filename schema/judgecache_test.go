@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -64,5 +66,50 @@ func TestASchemaAtRestHoldsNothingCompiled(t *testing.T) {
 	}
 	if _, err := s.Check([]byte(`{"a":"x"}`), 2); err == nil || v.judge.schema == nil {
 		t.Errorf("got %v, and the judge that was asked is not kept", err)
+	}
+}
+
+// Whoever sends wrong messages to many large definitions in turn has as many compiled as its budget
+// lets it. What is refused is refused all the same, and what nobody has looked at is not accepted.
+func TestCompilingIsRationed(t *testing.T) {
+	wide := func(name string) *Schema {
+		fields := []Field{{Name: "at", Type: Date, Optional: true}}
+		for i := range 999 {
+			fields = append(fields, Field{Name: fmt.Sprintf("f%d", i), Type: Integer, Optional: true})
+		}
+		return NewSchema(&Definition{Name: name, Version: Version{text: "1"}, Fields: fields}, Rules{})
+	}
+	check := func(s *Schema, budget int, may bool, payload string) (asked int, err error) {
+		b := NewBudget(budget)
+		b.RationCompiling(func(fields int) bool { asked += fields; return may })
+		_, err = s.CheckWithin(&b, []byte(payload), 5)
+		return asked, err
+	}
+	var refused *ValidationError
+	s := wide("a")
+	asked, err := check(s, 0, false, `{"f7":"x"}`)
+	if asked != 1001 || !errors.As(err, &refused) || len(refused.Problems) != 1 || s.compiled.Load().judge.schema != nil {
+		t.Errorf("without a ration: asked for %d fields, got %v", asked, err)
+	}
+	if asked, err := check(s, 1_000_000, true, `{"f7":"x"}`); asked != 0 || !errors.As(err, &refused) || s.compiled.Load().judge.schema != nil {
+		t.Errorf("with a small budget: asked for %d fields, got %v", asked, err)
+	}
+	if _, err := check(s, 0, false, `{"at":"2026\u002d01-01T00:00:00Z"}`); !errors.Is(err, ErrTooCostly) { // the walk does not accept it
+		t.Errorf("a message in which nothing wrong is found: %v", err)
+	}
+	if asked, err := check(s, 0, true, `{"f7":"x"}`); asked != 1001 || !errors.As(err, &refused) || s.compiled.Load().judge.schema == nil {
+		t.Errorf("with a ration: asked for %d fields, got %v", asked, err)
+	}
+	if asked, err := check(s, 0, false, `{"f7":"x"}`); asked != 0 || !errors.As(err, &refused) {
+		t.Errorf("when it is compiled: asked for %d fields, got %v", asked, err)
+	}
+	b := NewBudget(2_000_000)
+	for _, s := range []*Schema{wide("b"), wide("c")} {
+		if _, err := s.CheckWithin(&b, []byte(`{"f7":"x"}`), 5); !errors.As(err, &refused) {
+			t.Error(err)
+		}
+	}
+	if b.steps > 1_000_000 || b.steps < 0 {
+		t.Errorf("%d steps are left, want those of one definition", b.steps)
 	}
 }

@@ -156,21 +156,21 @@ func (s *Service) Has(procedure string) bool {
 	return has
 }
 
-// CheckBody is Schema.Check for the body of a call.
-func (s *Service) CheckBody(procedure string, body []byte, depth int) ([]byte, error) {
-	return checkPart(s.procedures[procedure].body, "body of ", procedure, body, depth)
+// CheckBody is Schema.CheckWithin for the body of a call.
+func (s *Service) CheckBody(b *Budget, procedure string, body []byte, depth int) ([]byte, error) {
+	return checkPart(b, s.procedures[procedure].body, "body of ", procedure, body, depth)
 }
 
 // ChecksResult reports whether CheckResult may refuse anything.
 func (s *Service) ChecksResult(procedure string) bool { return s.procedures[procedure].result != nil }
 
-// CheckResult is Schema.Check for the result of a call.
-func (s *Service) CheckResult(procedure string, result []byte, depth int) ([]byte, error) {
-	return checkPart(s.procedures[procedure].result, "result of ", procedure, result, depth)
+// CheckResult is Schema.CheckWithin for the result of a call.
+func (s *Service) CheckResult(b *Budget, procedure string, result []byte, depth int) ([]byte, error) {
+	return checkPart(b, s.procedures[procedure].result, "result of ", procedure, result, depth)
 }
 
-func checkPart(part *Schema, what, procedure string, text []byte, depth int) ([]byte, error) {
-	checked, err := part.Check(text, depth)
+func checkPart(b *Budget, part *Schema, what, procedure string, text []byte, depth int) ([]byte, error) {
+	checked, err := part.CheckWithin(b, text, depth)
 	if refused := (*ValidationError)(nil); errors.As(err, &refused) {
 		refused.What = what + procedure
 	}

@@ -57,7 +57,7 @@ func TestServiceChecksCalls(t *testing.T) {
 		t.Error("the wrong procedures")
 	}
 	for _, try := range []struct {
-		check     func(string, []byte, int) ([]byte, error)
+		check     func(*schema.Budget, string, []byte, int) ([]byte, error)
 		procedure string
 		text      string
 		want      string // of the error
@@ -73,7 +73,8 @@ func TestServiceChecksCalls(t *testing.T) {
 		{s.CheckBody, "ping", `{}`, ""},
 		{s.CheckBody, "ping", `{"a":1}`, `the body of ping does not match pricing version 1.0: a: `},
 	} {
-		_, err := try.check(try.procedure, []byte(try.text), 64)
+		budget := schema.NewBudget(0)
+		_, err := try.check(&budget, try.procedure, []byte(try.text), 64)
 		if (err == nil) != (try.want == "") || err != nil && !strings.HasPrefix(err.Error(), try.want) {
 			t.Errorf("%s with %s: %v, want %s", try.procedure, try.text, err, try.want)
 		}

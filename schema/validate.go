@@ -95,11 +95,13 @@ func (v *Validator) validate(doc Document, b *Budget) error {
 	if b.judge -= work; b.judge < 0 || found.More() > 0 {
 		return v.refusal(found.All())
 	}
-	verdict := v.judge.verdict(doc.Value)
+	verdict := v.judge.verdict(doc.Value, b)
 	var refused *jsonschema.ValidationError
 	switch {
 	case verdict == nil:
 		return v.refusal(found.hidden)
+	case verdict == errNotAsked || verdict == ErrTooCostly && found.Count() > 0:
+		return v.refusal(found.All())
 	case !errors.As(verdict, &refused):
 		return verdict
 	case found.Count() == 0:

@@ -54,6 +54,10 @@ func (f *Filter) MatchWithin(doc any, streamName string, steps int) (passes bool
 	return passes, steps - m.steps, true
 }
 
+// Nodes returns how many nodes the filter has: a message takes about as many steps, and more for
+// long paths and strings.
+func (f *Filter) Nodes() int { return f.root.count() }
+
 // A Condition is a place in a message, and the one value that it must have there to pass a
 // filter. The value is a string, float64, bool or nil.
 type Condition struct {

@@ -53,6 +53,7 @@ func gatewaySettings(c *config.Config) gateway.Settings {
 		ReadsPerSecond:             c.Limits.ReadsPerSecond,
 		ChangesPerSecond:           c.Limits.ChangesPerSecond,
 		ValidationSteps:            c.Limits.ValidationSteps,
+		CompiledFieldsPerSecond:    config.CompiledFieldsPerSecond,
 		Schema:                     definitions,
 		Audit: gateway.AuditPolicy{
 			Enabled:   !c.Audit.Disabled,
