@@ -10,7 +10,7 @@ FUZZTIME ?= 1m
 MINIMIZETIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help dev build test fmt lint bench pictures fuzz soak clean dist-files packages sbom check-packaging release-notes module cc node netcat python browser gobench
+.PHONY: help dev build test fmt lint bench pictures fuzz soak clean dist-files packages sbom check-packaging check-completion release-notes module cc node netcat python browser gobench
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,16 @@ check-packaging: ## check the Helm chart, the goreleaser configuration and the s
 	copies=$$(mktemp -d) && trap 'rm -rf "$$copies"' EXIT && cp packaging/systemd/* "$$copies" && \
 	sed -i 's#/usr/bin/seagate#/bin/true#; /^Documentation=man:/d' "$$copies"/seagate.* && \
 	echo "systemd-analyze verify packaging/systemd/*" && systemd-analyze verify "$$copies"/seagate.*
+
+# The shells, and bash-completion, without which bash has no completion of this kind.
+SHELLS = bash bash-completion zsh fish
+check-completion: ## try the completion in real shells: bash, zsh, fish
+	@[ -e /usr/share/bash-completion/bash_completion ] && command -v zsh >/dev/null && command -v fish >/dev/null || { \
+	echo "Completion is tried in real shells and some are missing: installing $(SHELLS)"; \
+	command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		apt-get update -q && apt-get install -qy --no-install-recommends $(SHELLS); } || { \
+	echo "That did not work. Install $(SHELLS) with the system's package manager"; exit 1; }
+	SEAGATE_SHELLS=1 $(GO) test -run TestCompletionInShells -count 1 -v ./cmd/seagate
 
 release-notes: ## print what CHANGELOG.md says of a release: RELEASE_NOTES=1.0.0, by default Unreleased
 	@awk -v want='$(or $(RELEASE_NOTES),Unreleased)' '/^## / { on = index($$2, want) == 1 } on && !/^## /' CHANGELOG.md
