@@ -1,20 +1,12 @@
 // Explaining a delivery in the console: who is asked about, and each step with its verdict.
 
 import assert from "node:assert/strict";
-import { accessible, api, browserTest, gateway, newSigner, useBrowser } from "./harness.mjs";
+import { accessible, api, browserTest, newSigner, useBrowser } from "./harness.mjs";
+import { enter } from "./console.mjs";
 
 useBrowser();
 
 const stream = "explained_calls";
-
-async function enter(open, hash, options) {
-  const page = await open(`${gateway.adminURL}/console/${hash}`, options);
-  await page.getByLabel("Client id").fill(gateway.clientId);
-  await page.getByRole("textbox", { name: "Client secret" }).fill(gateway.clientSecret);
-  await page.keyboard.press("Enter");
-  await page.locator("h1#title").waitFor();
-  return page;
-}
 
 browserTest("a message that a filter hides is explained node by node", async ({ open }) => {
   await api("POST", `/streams/${stream}/define`, { version: 1, fields: [{ name: "to", type: "string" }, { name: "teu", type: "integer" }] });

@@ -3,17 +3,9 @@
 
 import assert from "node:assert/strict";
 import { accessible, api, browserTest, eventually, gateway, useBrowser } from "./harness.mjs";
+import { enter } from "./console.mjs";
 
 useBrowser();
-
-async function enter(open, hash, { id = gateway.clientId, secret = gateway.clientSecret, ...options } = {}) {
-  const page = await open(`${gateway.adminURL}/console/${hash}`, options);
-  await page.getByLabel("Client id").fill(id);
-  await page.getByRole("textbox", { name: "Client secret" }).fill(secret);
-  await page.keyboard.press("Enter");
-  await page.locator("h1#title").waitFor();
-  return page;
-}
 
 /** Connects, makes requests, and returns the socket and a promise of the code with which it is closed. */
 function connect(...requests) {
@@ -131,7 +123,7 @@ browserTest("a screen that asks again and again says what it is refused for", as
 });
 
 browserTest("a tab says what it is refused for, and a screen without an answer comes back by itself", async ({ open }) => {
-  const page = await enter(open, "#/", { expect: [/403|ERR_FAILED/] });
+  const page = await enter(open, "#/", { own: true, expect: [/403|ERR_FAILED/] });
   await page.route(/\/clients\?/, (route) => route.fulfill({ status: 403, json: { code: "forbidden", title: "Forbidden", detail: "not allowed to list clients" } }));
   await page.getByRole("link", { name: "Clients" }).click();
   const panel = page.getByRole("tabpanel");
@@ -157,7 +149,7 @@ browserTest("a tab says what it is refused for, and a screen without an answer c
 // Requests that a screen makes in a minute in which nobody does anything, at most.
 browserTest("a screen asks for little, and for nothing while it is hidden", async ({ open, t }) => {
   await api("POST", "/streams/asked/define", { version: 1, fields: [{ name: "n", type: "integer" }] });
-  const page = await enter(open, "#/");
+  const page = await enter(open, "#/", { own: true });
   await page.clock.install();
   let asked = 0, underWay = 0;
   page.on("request", (r) => r.url().includes("/api/v1") && (asked++, underWay++));

@@ -123,13 +123,20 @@ export async function serveFiles() {
 
 let server; // of the browser
 let browser;
+let shared; // the context of all pages but those that have one of their own
+
+// Pages of one site run in one process, and nothing is drawn by a process of its own: to start
+// one for each page took more than half of the time of the tests.
+const flags = ["--process-per-site", "--disable-gpu", "--in-process-gpu", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
 
 // useBrowser starts Chromium for the tests of a script. Call it at the top.
 export function useBrowser() {
   before(async () => {
     const { chromium } = await import("playwright-core");
-    server = await chromium.launchServer({ executablePath: executable(), headless: true, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+    server = await chromium.launchServer({ executablePath: executable(), headless: true, args: flags });
     browser = await chromium.connect(server.wsEndpoint());
+    shared = await newContext();
+    await (await shared.newPage()).goto(`${gateway.url}/api/v1`); // it keeps the process of the site
   });
   after(async () => {
     await browser?.close();
@@ -146,6 +153,7 @@ export const browserProcess = () => server.process();
 //	expect     patterns of errors that the page may log
 //	theme      "light" or "dark"
 //	width      of the window in pixels, 1440 if it is left out
+//	own        true: the page shares no storage, clock and network with other pages
 //
 // The page has page.problems: what is wrong with it so far.
 export function browserTest(name, f) {
@@ -163,16 +171,29 @@ export function browserTest(name, f) {
       await Promise.all(pages.map((page, i) => photograph(page, `${name} ${i + 1}`)));
       throw error;
     } finally {
-      await Promise.all(pages.map((page) => page.context().close().catch(() => {})));
+      await Promise.all(pages.map(leave));
     }
   });
 }
 
-async function openPage(url, { allow = [], expect = [], theme = "light", width = 1440, height = 900 }) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: "reduce", locale: "en-GB", timezoneId: "UTC" });
+async function newContext() {
+  const context = await browser.newContext({ reducedMotion: "reduce", locale: "en-GB", timezoneId: "UTC" });
   context.setDefaultTimeout(20e3);
   await context.addInitScript({ path: axeScript });
-  const page = await context.newPage();
+  return context;
+}
+
+// leave closes a page, and what it has stored is gone.
+async function leave(page) {
+  if (page.context() !== shared) return page.context().close().catch(() => {});
+  await page.evaluate(() => [localStorage, sessionStorage].forEach((s) => s.clear())).catch(() => {}); // a file has none
+  await page.close().catch(() => {});
+}
+
+async function openPage(url, { allow = [], expect = [], theme = "light", width = 1440, height = 900, own = false }) {
+  const page = await (own ? await newContext() : shared).newPage();
+  await page.setViewportSize({ width, height });
+  await page.emulateMedia({ colorScheme: theme });
   page.problems = watch(page, new Set([new URL(url).origin, ...allow]), expect);
   await page.goto(url);
   return page;

@@ -158,7 +158,7 @@ browserTest("sleep: the machine of the page sleeps until the gateway has given i
 browserTest("waking: a page connects at once when it is online again, and when it is shown", async ({ open, t }) => {
   const g = await startGateway();
   await api("POST", "/streams/wake/define", definition, g);
-  const page = await open(files + "/", { allow: [g.url], expect: [noConnection, /ERR_INTERNET_DISCONNECTED/] });
+  const page = await open(files + "/", { own: true, allow: [g.url], expect: [noConnection, /ERR_INTERNET_DISCONNECTED/] });
   const slow = { clientId: g.clientId, clientSecret: g.clientSecret, retryFirst: 1e9, retryMost: 1e9 };
   const reader = await inPage(page, { url: g.url, options: slow, stream: "wake" });
   const connections = async () => (await reader.events()).filter((e) => e === "connected").length;
