@@ -224,7 +224,7 @@ func TestTheHeaderAndTheJoinUnderFire(t *testing.T) {
 	begun := time.Now()
 	for i := range 50 {
 		listeners.Go(func() {
-			for topic.Bounds().Next <= 10_000 {
+			for first := true; first || topic.Bounds().Next <= 10_000; first = false {
 				l := &listener{most: 1 + joinsOf(i), full: make(chan struct{})}
 				in, joined, err := topic.In(context.Background(), l, uint32(i), streams.Latest())
 				if err != nil {
