@@ -356,6 +356,8 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 	note("log of the server", e)
 	_, _, e = g.StreamsNamed(who, "s", "", 10)
 	note("streams named", e)
+	_, e = g.Compare(ctx, who, "s", "1", "current")
+	note("compare versions", e)
 	_, e = g.EvaluateFilter(ctx, who, gateway.FilterQuestion{Filter: jsontext.Value(`{"t":"null"}`)})
 	note("evaluate filter", e)
 	_, e = g.Explain(ctx, who, gateway.ExplainQuery{Stream: "s", Seq: 1, Client: "another"})
