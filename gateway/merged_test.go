@@ -63,16 +63,28 @@ func TestFiltersOfMergedSubscriptions(t *testing.T) {
 				root := g.root()
 				g.define(root, "a")
 				g.define(root, "b")
-				g.ok(g.publish(root, "b", `{"p":7}`))
+				g.ok(g.SetHeader(t.Context(), root, "a", []byte(`{"p":1}`)))
+				g.ok(g.SetHeader(t.Context(), root, "b", []byte(`{"p":7}`)))
+				if name == "by name" { // that nothing will come is known before the first message
+					provision, _, err := g.Provide(root, "b", &producer{})
+					g.ok(err)
+					defer provision.Close()
+				} else {
+					g.ok(g.publish(root, "b", `{"p":7}`))
+				}
 				bearer := g.bearer(root, filter)
 				s := &mergedSink{}
 				sub, err := g.SubscribeMerged(t.Context(), bearer, gateway.MergedRequest{
 					Streams: []gateway.MergedStream{{Name: "a"}, {Name: "b"}}, By: "$.p", Wait: time.Hour}, s)
 				g.ok(err)
 				defer sub.Close()
+				if a, b := sub.Header(0), sub.Header(1); string(a) != `{"p":1}` || b != nil {
+					t.Errorf("the headers are %s and %s", a, b)
+				}
 				sub.Start()
-				g.ok(g.publish(root, "b", `{"p":7}`))
 				g.ok(g.publish(root, "a", `{"p":1}`, `{"p":2}`))
+				s.want(t, `0 {"p":1}`, `0 {"p":2}`)
+				g.ok(g.publish(root, "b", `{"p":7}`))
 				s.want(t, `0 {"p":1}`, `0 {"p":2}`)
 			})
 		})
