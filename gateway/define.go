@@ -57,7 +57,7 @@ func (g *Gateway) define(ctx context.Context, p *auth.Principal, of definitionOf
 	}
 	if outcome.Change != schema.Unchanged {
 		version, changed := def.Version.String(), string(outcome.Change)
-		g.Log.Info(of.done, "jail", p.JailID, "client", p.ClientID, of.what, id.Name, "version", version, "change", changed)
+		g.Log.Info(of.done, "jail", p.JailID, "client", p.ClientID, "address", p.Address, of.what, id.Name, "version", version, "change", changed)
 		g.noteChange(p, of.done, id.Name, auditDetail{after: map[string]string{"version": version, "change": changed}})
 	}
 	return outcome, nil

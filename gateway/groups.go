@@ -89,7 +89,7 @@ func (g *Gateway) MoveGroup(ctx context.Context, p *auth.Principal, stream, clie
 		return groups.MoveResult{}, attempted("move the group", err)
 	}
 	if !dryRun {
-		g.Log.Info("group moved", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client,
+		g.Log.Info("group moved", "jail", p.JailID, "client", p.ClientID, "address", p.Address, "stream", stream, "group_client", client,
 			"group", group, "was", result.Was, "position", result.Position)
 		g.noteChange(p, "group moved", groupSubject(stream, client, group),
 			auditDetail{map[string]uint64{"position": result.Was}, map[string]uint64{"position": result.Position}})
@@ -110,7 +110,7 @@ func (g *Gateway) DeleteGroup(_ context.Context, p *auth.Principal, stream, clie
 	if err := change(p, func() error { return g.Catalog.Groups.Topic(key.Topic).Delete(key.Name()) }); err != nil {
 		return attempted("delete the group", err)
 	}
-	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "stream", stream, "group_client", client, "group", group)
+	g.Log.Info("group deleted", "jail", p.JailID, "client", p.ClientID, "address", p.Address, "stream", stream, "group_client", client, "group", group)
 	g.noteChange(p, "group deleted", groupSubject(stream, client, group))
 	return nil
 }

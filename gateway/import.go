@@ -67,7 +67,7 @@ func (g *Gateway) Import(
 		if err := g.defineAll(ctx, p, define); err != nil {
 			return protocol.Imported{}, err
 		}
-		g.Log.Info("imported", "jail", p.JailID, "client", p.ClientID,
+		g.Log.Info("imported", "jail", p.JailID, "client", p.ClientID, "address", p.Address,
 			"changes", len(done.Changes)+len(define), "unchanged", done.Unchanged+unchanged)
 		g.noteChange(p, "imported", "", auditDetail{after: map[string]int{"changes": len(done.Changes) + len(define), "unchanged": done.Unchanged + unchanged}})
 	}

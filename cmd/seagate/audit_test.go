@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -61,11 +62,15 @@ func TestTheAuditStreamHasEveryChange(t *testing.T) {
 	g.ok(boss, "DELETE", "/streams/boiler", "")
 	g.ok(root, "DELETE", "/jails/acme", "")
 	g.kill()
+	log := g.log.text()
 	g = startIn(t, g.folder)
 	var got []string
 	for _, e := range g.audited() {
 		if e.By == "gateway" {
 			continue
+		}
+		if e.Result == "ok" && !regexp.MustCompile(`"msg":"`+e.Action+`".*"address":"127.0.0.1"`).MatchString(log) {
+			t.Errorf("the log has no line of %q with an address", e.Action)
 		}
 		if e.Time == "" || e.Address != "127.0.0.1" {
 			t.Errorf("no time or no address: %+v", e)
