@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,38 @@ func TestAProducerThatDoesNotReadIsToldTheTruthLater(t *testing.T) {
 	}
 	if !requested {
 		p.lines(`"requested":true`)
+	}
+}
+
+// A change that was undone before the producer could be told is left out together with its
+// undoing.
+func TestAnUndoneChangeIsNotTold(t *testing.T) {
+	g, secret, _ := boilerGateway(t)
+	p := newSlowPeer(t, g, secret)
+	p.handle(`{"id":2,"action":"provide","payload":"boiler"}`)
+	for p.out.HasRoom() {
+		p.send(func(b []byte) []byte { return append(b, strings.Repeat("x", 100)...) })
+	}
+	provision := p.provision(2)
+	provision.Requested(streams.Interest{Subscribers: 1}) // nobody listens any more when there is room
+	isBehind := func() bool {
+		provision.mu.Lock()
+		defer provision.mu.Unlock()
+		return provision.behind
+	}
+	if !isBehind() {
+		t.Fatal("there was room")
+	}
+	p.handle(`{"id":3,"action":"describe","payload":"nothing"}`)
+	told := p.lines(`"id":3,`)
+	for isBehind() { // until the queue is empty
+		runtime.Gosched()
+	}
+	p.handle(`{"id":4,"action":"describe","payload":"nothing"}`)
+	for _, line := range append(told, p.lines(`"id":4,`)...) {
+		if strings.Contains(line, `"action":"provide","streamName"`) {
+			t.Errorf("the producer was told %s", line)
+		}
 	}
 }
 
