@@ -274,33 +274,42 @@ const writeAttempts = 3
 // rewrite edits a client's record.
 func (d *Directory) rewrite(ctx context.Context, jailUID, id string, edit func(*clientRecord) error) (Client, error) {
 	var c *client
-	err := d.change(ctx, func() error {
-		for attempt := 1; ; attempt++ {
-			last, err := d.client(jailUID, id)
-			if err != nil {
-				return err
-			}
+	err := d.change(ctx, func() (err error) {
+		c, err = d.update(ctx, jailUID, id, func(last *client, r *clientRecord) error {
 			if err := d.mayGive(last.record.Rights); err != nil {
 				return err
 			}
-			record := last.record.withoutEnded()
 			d.displacing = nil
-			if err := edit(&record); err != nil {
-				return err
-			}
-			c, err = d.save(ctx, last.jail, id, record, storage.IfRevision(last.revision))
-			if err == nil {
-				return d.displace(ctx)
-			}
-			if !errors.Is(err, storage.ErrConflict) || attempt == writeAttempts {
-				return err
-			}
+			return edit(r)
+		})
+		if err != nil {
+			return err
 		}
+		return d.displace(ctx)
 	})
 	if err != nil {
 		return Client{}, err
 	}
 	return c.view(), nil
+}
+
+// update edits the record of a client, of which last is the present state, again after each conflict.
+// It fails with ErrJailNotFound, ErrClientNotFound or the error of edit. Only a change calls it.
+func (d *Directory) update(ctx context.Context, jailUID, id string, edit func(last *client, r *clientRecord) error) (*client, error) {
+	for attempt := 1; ; attempt++ {
+		last, err := d.client(jailUID, id)
+		if err != nil {
+			return nil, err
+		}
+		record := last.record.withoutEnded()
+		if err := edit(last, &record); err != nil {
+			return nil, err
+		}
+		c, err := d.save(ctx, last.jail, id, record, storage.IfRevision(last.revision))
+		if !errors.Is(err, storage.ErrConflict) || attempt == writeAttempts {
+			return c, err
+		}
+	}
 }
 
 // save writes a client's record and adopts it. After a storage.ErrConflict it has adopted what

@@ -5,12 +5,9 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"seagate/storage"
 )
 
 // A NewKey is a public key that a client is to have.
@@ -302,14 +299,13 @@ func (d *Directory) displace(ctx context.Context) error {
 }
 
 func (d *Directory) displaceKey(ctx context.Context, key *keyCredential) error {
-	for attempt := 1; ; attempt++ {
-		c, err := d.client(key.principal.JailUID, key.principal.ClientID)
-		if err != nil || !c.holds(key) {
-			return nil // a conflict has shown that it is gone
+	of := &key.principal
+	lost := Displacement{JailID: of.JailID, ClientID: of.ClientID, KeyID: key.id(), By: d.by}
+	_, err := d.update(ctx, of.JailUID, of.ClientID, func(c *client, r *clientRecord) error {
+		if !c.holds(key) {
+			return ErrKeyNotFound
 		}
-		record := c.record.withoutEnded()
-		lost := Displacement{JailID: c.jail.id, ClientID: c.id, KeyID: key.id(), By: d.by}
-		record.Keys = slices.DeleteFunc(record.Keys, func(k keyRecord) bool {
+		r.Keys = slices.DeleteFunc(r.Keys, func(k keyRecord) bool {
 			public, err := parsePublicKey(k.PEM)
 			if err != nil || !public.Equal(key.public) {
 				return false
@@ -317,12 +313,13 @@ func (d *Directory) displaceKey(ctx context.Context, key *keyCredential) error {
 			lost.PEM = k.PEM
 			return true
 		})
-		_, err = d.save(ctx, c.jail, c.id, record, storage.IfRevision(c.revision))
-		if err == nil {
-			d.displaced = append(d.displaced, lost)
-		}
-		if !errors.Is(err, storage.ErrConflict) || attempt == writeAttempts {
-			return err
-		}
+		return nil
+	})
+	switch err {
+	case nil:
+		d.displaced = append(d.displaced, lost)
+	case ErrKeyNotFound, ErrClientNotFound, ErrJailNotFound: // a conflict has shown that it is gone
+		return nil
 	}
+	return err
 }
