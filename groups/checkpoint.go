@@ -79,6 +79,7 @@ func (r *Registry) keep(life context.Context) {
 // If one fails, the next checkpoint tries again.
 func (r *Registry) checkpoint(ctx context.Context) error {
 	dirty, toDelete := r.changes.take()
+	defer r.press()
 	return errors.Join(
 		r.each(dirty, func(g *group) error { return g.save(ctx) }),
 		r.each(toDelete, (*group).removeUnused),
@@ -211,5 +212,6 @@ func (g *group) takeChange() (r record, changed bool) {
 		return record{}, false
 	}
 	g.dirty = false
+	g.countHeldLocked()
 	return g.recordLocked(), true
 }

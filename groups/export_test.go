@@ -19,3 +19,10 @@ func (t *Topic) OverdueOf(name Name) int {
 }
 
 const MaxLosses = maxLosses
+
+// Held returns what the groups of a space hold in memory, as of the last checkpoint.
+func (r *Registry) Held(name string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.spaceLocked(name).held.Load()
+}

@@ -18,6 +18,7 @@ import (
 type group struct {
 	registry *Registry
 	key      Key
+	space    *space // set before anybody finds the group
 
 	// recordMu is held while the record is read, written or deleted, while the
 	// first member joins, and during a move. It is taken before Registry.mu.
@@ -28,6 +29,7 @@ type group struct {
 	state        groupState
 	progress     progress.Progress
 	partial      bool   // progress is only a Summary; the record has the rest
+	counted      int64  // what the space counts: see countHeldLocked
 	crowded      bool   // the record is not up to date, because the space may not store more
 	dirty        bool   // the record must be written
 	log          string // ID of the log that progress and losses refer to
@@ -106,10 +108,12 @@ func (g *group) wakeIfHeldLocked() {
 }
 
 // hasRoomLocked reports whether a message is within the window, less than
-// Options.SetAsideBytes is set aside, and the progress can be stored.
+// Options.SetAsideBytes is set aside, the progress can be stored, and the groups of the space do
+// not hold too much.
 func (g *group) hasRoomLocked(seq uint64) bool {
 	opts := &g.registry.opts
-	return !g.crowded && seq < g.progress.Position()+uint64(opts.Window) && g.setAsideBytes < opts.SetAsideBytes
+	return !g.crowded && seq < g.progress.Position()+uint64(opts.Window) && g.setAsideBytes < opts.SetAsideBytes &&
+		g.hasShareLocked()
 }
 
 func (g *group) addMemberLocked(ms *Membership) {
@@ -242,6 +246,7 @@ func (g *group) erase() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.state = deleted
+	g.countAsLocked(0)
 	g.dropTrendLocked()
 	return nil
 }

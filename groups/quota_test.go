@@ -2,6 +2,8 @@ package groups_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,5 +138,85 @@ func TestGroupGoesOnWhenItsJailMayStoreMore(t *testing.T) {
 		if m.count() != before+1 {
 			t.Errorf("%d messages came, want 1", m.count()-before)
 		}
+	})
+}
+
+// Groups at different places of a log hold no more in memory together than their jail may. They go on
+// as messages are acknowledged, and groups of another jail do not wait.
+func TestGroupsHoldNoMoreThanTheirJailMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, each, many = 1000, 40, 20
+		book := quota.New(quota.Limits{})
+		f := newFixture(t, groups.Options{Quotas: book, AckTimeout: time.Hour}, streams.Options{})
+		var members []*member
+		for i := range many {
+			members = append(members, f.joinWith(t, "c", fmt.Sprint(i), &member{room: -1}, groups.JoinOptions{Explicit: true, Credit: each}))
+		}
+		most := book.Account("jail").Used(quota.Memory) + 100_000
+		book.Set("jail", quota.Own{quota.Memory: most})
+		tick := func() {
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+		}
+		got := func() (n int) {
+			for _, m := range members {
+				n += m.count()
+			}
+			return n
+		}
+		payload := strings.Repeat("x", size)
+		for range 2 * each { // in 80 checkpoints
+			f.send(payload)
+			tick()
+		}
+		if held := got() * size; int64(held) > most+many*size || held < 100_000/2 {
+			t.Errorf("the groups hold %d bytes, of %d and what comes between two checkpoints", held, most)
+		}
+		for end := 0; got() < many*2*each; end++ { // each is delivered to each group in the end
+			if end == 10*each {
+				t.Fatalf("%d messages were delivered, want %d", got(), many*2*each)
+			}
+			for _, m := range members {
+				if n := m.count(); n > 0 {
+					if _, err := m.ms.AckUpTo(uint64(n)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			tick()
+		}
+	})
+}
+
+// A group that holds nothing any more counts nothing, however it has come to that.
+func TestWhatGroupsHoldIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, groups.Options{Quotas: quota.New(quota.Limits{})}, streams.Options{})
+		held := func(what string, want int64) {
+			t.Helper()
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if got := f.registry.Held("jail"); got != want {
+				t.Errorf("%s: %d bytes are held, want %d", what, got, want)
+			}
+		}
+		first := f.joinWith(t, "c", "1", &member{room: -1}, groups.JoinOptions{Explicit: true})
+		f.joinWith(t, "c", "2", &member{room: -1}, groups.JoinOptions{Explicit: true})
+		f.send("12345", "12345")
+		held("two messages of two groups", 20)
+		if _, err := first.ms.Nack([]uint64{1}, "", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		held("one of them waits for its delay", 20)
+		if _, err := first.ms.AckSeqs([]uint64{2}); err != nil {
+			t.Fatal(err)
+		}
+		held("one is acknowledged", 15)
+		first.ms.Leave()
+		held("the member has left", 10)
+		if err := f.groups().Delete(nameOf("c", "2")); err != nil {
+			t.Fatal(err)
+		}
+		held("the other group is deleted", 0)
 	})
 }

@@ -31,6 +31,7 @@ type Registry struct {
 	topics  map[streams.ID]*Topic
 	clients map[client]map[*group]struct{} // groups by client
 	count   int                            // number of groups
+	spaces  map[string]*space
 
 	changes changes
 	letters deadLetters
@@ -79,6 +80,7 @@ func Open(ctx context.Context, records storage.Records, network Network, opts Op
 		began:   time.Now(),
 		topics:  map[streams.ID]*Topic{},
 		clients: map[client]map[*group]struct{}{},
+		spaces:  map[string]*space{},
 	}
 	if err := r.loadAll(ctx); err != nil {
 		return nil, err
@@ -120,6 +122,7 @@ func (r *Registry) addLocked(g *group) {
 	t := r.topicLocked(g.key.Topic)
 	t.mu.Lock()
 	g.key.Topic = t.id // saves memory: all groups of a topic share its strings
+	g.space = r.spaceLocked(t.id.Space)
 	t.groups[g.key.Name()] = g
 	t.mu.Unlock()
 	of := r.clients[g.key.client()]
@@ -186,7 +189,11 @@ func (r *Registry) now() time.Duration { return time.Since(r.began) + 1 }
 
 // DeleteSpace calls Topic.DeleteAll for all topics of a space.
 func (r *Registry) DeleteSpace(space string) error {
-	return r.deleteTopics(func(id streams.ID) bool { return id.Space == space })
+	err := r.deleteTopics(func(id streams.ID) bool { return id.Space == space })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.spaces, space)
+	return err
 }
 
 // deleteTopics deletes all groups of topics that were deleted.

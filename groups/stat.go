@@ -215,7 +215,8 @@ type Overview struct {
 	Groups    int
 	Abandoned int // of the groups; see Options.AbandonedTimeout
 	Members   int
-	InFlight  int // messages handed out and not acknowledged
+	InFlight  int   // messages handed out and not acknowledged
+	Held      int64 // bytes of them, and of those that wait to be handed out again
 
 	// Totals since the registry was opened.
 	Redelivered, DeadLettered, Lost uint64
@@ -280,6 +281,7 @@ func (o *Overview) count(g *group, b storage.Bounds) (lag uint64) {
 	o.Groups++
 	o.Members += len(g.members)
 	o.InFlight += g.inFlightLocked()
+	o.Held += g.heldLocked()
 	if g.isAbandonedLocked() {
 		o.Abandoned++
 		return 0

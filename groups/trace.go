@@ -47,7 +47,7 @@ type Trace struct {
 	CreatedAt time.Time
 	Members   int
 	Able      int  // of the members: they have room and credit
-	IsFull    bool // the window of the group ends before the message, or too much is set aside
+	IsFull    bool // the window of the group ends before the message, too much is set aside, or its space holds or stores too much
 }
 
 // Trace returns what a group knows of one message, or ErrNotFound. It may read the group's record

@@ -149,6 +149,7 @@ var (
 	abandonedDesc   = prometheus.NewDesc("seagate_groups_abandoned", "Groups that nobody is expected to come back to.", nil, nil)
 	membersDesc     = prometheus.NewDesc("seagate_group_members", "Subscriptions in groups.", nil, nil)
 	inFlightDesc    = prometheus.NewDesc("seagate_group_in_flight", "Messages handed to members of groups and not acknowledged.", nil, nil)
+	heldDesc        = prometheus.NewDesc("seagate_group_held_bytes", "Bytes of messages handed to members of groups and not acknowledged, or waiting to be handed out again.", nil, nil)
 	redeliveredDesc = prometheus.NewDesc("seagate_group_redelivered_total", "Messages that groups delivered again.", nil, nil)
 	lostDesc        = prometheus.NewDesc("seagate_group_messages_lost_total", "Messages that retention dropped before a group was done with them.", nil, nil)
 	maxLagDesc      = prometheus.NewDesc("seagate_group_lag_max_messages", "The highest lag of all groups that are not abandoned, in messages.", nil, nil)
@@ -158,7 +159,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (m *groupMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{groupsDesc, abandonedDesc, membersDesc, inFlightDesc, redeliveredDesc, lostDesc, maxLagDesc, lagDesc} {
+	for _, d := range []*prometheus.Desc{groupsDesc, abandonedDesc, membersDesc, inFlightDesc, heldDesc, redeliveredDesc, lostDesc, maxLagDesc, lagDesc} {
 		to <- d
 	}
 }
@@ -170,6 +171,7 @@ func (m *groupMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(abandonedDesc, prometheus.GaugeValue, float64(now.Abandoned))
 	to <- prometheus.MustNewConstMetric(membersDesc, prometheus.GaugeValue, float64(now.Members))
 	to <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(now.InFlight))
+	to <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, float64(now.Held))
 	to <- prometheus.MustNewConstMetric(redeliveredDesc, prometheus.CounterValue, float64(now.Redelivered))
 	to <- prometheus.MustNewConstMetric(lostDesc, prometheus.CounterValue, float64(now.Lost))
 	highest := 0.0
