@@ -152,7 +152,7 @@ func (c *Catalog) add(id streams.ID) *Stream {
 	if s := c.Lookup(id); s != nil {
 		return s
 	}
-	s := &Stream{catalog: c, id: id, record: record{table: c.table, id: id}, turn: newTurn()}
+	s := &Stream{catalog: c, record: record{table: c.table, id: id}}
 	c.streams.Store(id, s)
 	j := c.jails[id.Space]
 	if j == nil {
@@ -167,14 +167,14 @@ func (c *Catalog) add(id streams.ID) *Stream {
 func (c *Catalog) remove(s *Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.Lookup(s.id) != s {
+	if c.Lookup(s.ID()) != s {
 		return
 	}
-	c.streams.Delete(s.id)
-	j := c.jails[s.id.Space]
-	j.names.Remove(s.id.Name)
+	c.streams.Delete(s.ID())
+	j := c.jails[s.ID().Space]
+	j.names.Remove(s.ID().Name)
 	if len(j.names) == 0 {
-		delete(c.jails, s.id.Space)
+		delete(c.jails, s.ID().Space)
 	}
 }
 

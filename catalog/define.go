@@ -104,7 +104,7 @@ func (s *Stream) endTransient(ctx context.Context) error {
 	if err := s.deleteTopic(ctx); err != nil {
 		return err
 	}
-	return s.catalog.Groups.Topic(s.id).DeleteAll()
+	return s.catalog.Groups.Topic(s.ID()).DeleteAll()
 }
 
 // reopen lets the stream have a topic again.

@@ -45,7 +45,7 @@ func (s *Stream) delete(ctx context.Context) error {
 	if err := s.deleteTopic(ctx); err != nil {
 		return err
 	}
-	if err := s.catalog.Groups.Topic(s.id).DeleteAll(); err != nil {
+	if err := s.catalog.Groups.Topic(s.ID()).DeleteAll(); err != nil {
 		return err
 	}
 	defined, err := s.record.delete(ctx)
@@ -68,9 +68,9 @@ func (s *Stream) deleteTopic(ctx context.Context) error {
 	s.deleted = true
 	s.mu.Unlock()
 	transient := s.IsTransient()
-	err := s.catalog.Network.Delete(ctx, s.id)
+	err := s.catalog.Network.Delete(ctx, s.ID())
 	if err == nil && transient {
-		s.catalog.transientEnded(s.id)
+		s.catalog.transientEnded(s.ID())
 	}
 	return err
 }
@@ -143,7 +143,7 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 // namesOf returns the names of a jail's streams, in memory or in storage.
 func (c *Catalog) namesOf(ctx context.Context, space string) (names []string, err error) {
 	for _, s := range c.List(space, "", math.MaxInt, true) {
-		names = append(names, s.id.Name)
+		names = append(names, s.ID().Name)
 	}
 	return c.table.addStored(ctx, space, names)
 }

@@ -15,28 +15,6 @@ import (
 	"seagate/streams"
 )
 
-// A turn is the right to change something. One at a time has it.
-type turn chan struct{}
-
-func newTurn() turn { return make(turn, 1) }
-
-// take waits for the turn. The caller must call end. take returns an error only if
-// somebody else has the turn when ctx ends.
-func (t turn) take(ctx context.Context) (end func(), err error) {
-	end = func() { <-t }
-	select {
-	case t <- struct{}{}:
-		return end, nil
-	default:
-	}
-	select {
-	case t <- struct{}{}:
-		return end, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // A table holds the definitions of streams, or those of services: one record for each,
 // under <jail>/<name>.
 type table struct {

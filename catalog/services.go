@@ -183,7 +183,7 @@ func (s *Services) jail(space string) *serviceJail {
 func (s *Services) jailLocked(space string) *serviceJail {
 	j := s.jails[space]
 	if j == nil {
-		j = &serviceJail{turn: newTurn()}
+		j = &serviceJail{}
 		s.jails[space] = j
 	}
 	return j

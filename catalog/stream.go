@@ -13,10 +13,8 @@ import (
 // A Stream is one stream with all that belongs to it. Safe for concurrent use.
 type Stream struct {
 	catalog *Catalog
-	id      streams.ID
-
-	record record
-	topic  atomic.Pointer[streams.Topic] // nil: not opened yet
+	record  record
+	topic   atomic.Pointer[streams.Topic] // nil: not opened yet
 
 	turn turn // taken by whoever writes the record or deletes the stream
 
@@ -26,7 +24,7 @@ type Stream struct {
 }
 
 // ID returns the stream's jail and name.
-func (s *Stream) ID() streams.ID { return s.id }
+func (s *Stream) ID() streams.ID { return s.record.id }
 
 // Schema returns what the stream's messages must match, or nil if the stream is
 // not defined or s is nil.
@@ -55,7 +53,7 @@ func (s *Stream) Topic() (*streams.Topic, error) {
 	if s.deleted || s.removed {
 		return nil, streams.ErrDeleted
 	}
-	topic, err := s.catalog.Network.Topic(s.id)
+	topic, err := s.catalog.Network.Topic(s.ID())
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +66,7 @@ func (s *Stream) Existing() (*streams.Topic, bool) {
 	if topic := s.topic.Load(); topic != nil {
 		return topic, true
 	}
-	return s.catalog.Network.Lookup(s.id)
+	return s.catalog.Network.Lookup(s.ID())
 }
 
 // IsOpen reports whether the stream has a topic.
@@ -93,7 +91,7 @@ func (s *Stream) openTransient(o streams.Overrides) error {
 	if s.deleted || s.removed {
 		return streams.ErrDeleted
 	}
-	_, err := s.catalog.Network.Transient(s.id, o)
+	_, err := s.catalog.Network.Transient(s.ID(), o)
 	return err
 }
 
@@ -104,7 +102,7 @@ func (s *Stream) Info() streams.Info {
 	}
 	network := s.catalog.Network
 	return streams.Info{
-		Interest: network.Interest(s.id),
+		Interest: network.Interest(s.ID()),
 		Bounds:   storage.Bounds{First: 1, Next: 1},
 		Policy:   network.Policy(),
 	}
@@ -139,10 +137,8 @@ func (s *Stream) removeLocked() {
 // tryRemoveUnused calls removeUnused, unless somebody has the turn. Whoever has it
 // removes an unused stream itself.
 func (s *Stream) tryRemoveUnused() {
-	select {
-	case s.turn <- struct{}{}:
+	if s.turn.try() {
+		defer s.turn.end()
 		s.removeUnused()
-		<-s.turn
-	default:
 	}
 }

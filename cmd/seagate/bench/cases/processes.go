@@ -47,18 +47,41 @@ func (s *server) stop() {
 }
 
 // gateway starts a gateway with an empty data folder.
-func (m *machine) gateway() (*server, error) { return m.gatewayWith() }
+func (m *machine) gateway() (*server, error) { return m.gatewayOn(m.newFolder()) }
 
-// tightGateway is gateway with little garbage, so that its memory is what it needs.
-func (m *machine) tightGateway() (*server, error) { return m.gatewayWith("GOGC=10") }
+func (m *machine) newFolder() string {
+	m.started++
+	return filepath.Join(m.folder, strconv.Itoa(m.started))
+}
 
-func (m *machine) gatewayWith(environment ...string) (*server, error) {
+// memoryAfterRestart returns the resident memory of a gateway in which so many streams were
+// defined before it was started again, in bytes.
+func (m *machine) memoryAfterRestart(streams int) (int64, error) {
+	folder := m.newFolder()
+	var r *bench.Report
+	for _, load := range []string{
+		fmt.Sprintf("--streams %d --publishers 0 --subscribers 1 --duration 1ms --keep", streams),
+		"--publishers 0 --subscribers 1 --duration 1s",
+	} {
+		s, err := m.gatewayOn(folder, "GOGC=10") // with little garbage, so that memory is what it needs
+		if err != nil {
+			return 0, err
+		}
+		r, err = m.load(s, load)
+		s.stop()
+		if err != nil {
+			return 0, err
+		}
+	}
+	return r.Server.Memory, nil
+}
+
+// gatewayOn starts a gateway on a data folder.
+func (m *machine) gatewayOn(folder string, environment ...string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	m.started++
-	folder := filepath.Join(m.folder, strconv.Itoa(m.started))
 	cmd := exec.Command(m.program, "serve")
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "SEAGATE_LISTEN="+address, "SEAGATE_ADMIN_LISTEN=127.0.0.1:0",
 		"SEAGATE_DATA_DIR="+folder, "SEAGATE_ROOT_CLIENT_ID=root", "SEAGATE_ROOT_CLIENT_SECRET="+secret,
