@@ -7,12 +7,14 @@ package ws
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"nhooyr.io/websocket"
 
@@ -25,43 +27,37 @@ import (
 // response.
 func accept(rw http.ResponseWriter, r *http.Request, s *Server) (*conn, error) {
 	h := &hijacker{ResponseWriter: rw, server: s, from: gateway.PeerAddress(r)}
-	library, err := websocket.Accept(h, r, &websocket.AcceptOptions{
+	_, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin was checked by the handler
 		CompressionMode:    websocket.CompressionDisabled,
 	})
-	if err != nil {
-		if h.conn == nil {
-			s.refuse(rw, protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason))
-		}
-		return nil, err
+	switch {
+	case h.conn != nil:
+		return h.conn, nil
+	case !h.taken:
+		s.refuse(rw, protocol.Errorf(protocol.CodeInvalidRequest, "not a WebSocket handshake: %s", h.reason))
 	}
-	library.CloseNow() // ends its goroutine; handedOver keeps the network connection open
-	return h.conn, nil
+	return nil, err
 }
 
-// A handedOver is what the library gets in place of the network connection. Nothing
-// comes from it, and closing it does nothing.
-type handedOver struct{ net.Conn }
-
-func (handedOver) Read([]byte) (int, error) { return 0, io.EOF }
-func (handedOver) Close() error             { return nil }
+// errTaken is why the library does not get the network connection of a handshake that it found
+// good. So it makes nothing of its own, such as a goroutine, that would be thrown away.
+var errTaken = errors.New("ws: the connection has another owner")
 
 // A hijacker takes the network connection, which the library is not to have. It
-// holds back the library's response to a bad handshake, which is not JSON.
+// holds back what the library writes. The response to a good handshake is written with one
+// call, and that to a bad one, which is not JSON, not at all.
 type hijacker struct {
 	http.ResponseWriter
 	server *Server
 	from   netip.Addr
-	conn   *conn  // nil before Hijack
+	taken  bool   // the network connection is no longer the HTTP server's
+	conn   *conn  // nil if the handshake failed
 	reason string // the held back response: what is wrong with the handshake
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (h *hijacker) WriteHeader(status int) {
-	if status == http.StatusSwitchingProtocols {
-		h.ResponseWriter.WriteHeader(status)
-	}
-}
+func (h *hijacker) WriteHeader(int) {}
 
 // Write implements http.ResponseWriter. It keeps the text as the reason.
 func (h *hijacker) Write(b []byte) (int, error) {
@@ -69,7 +65,8 @@ func (h *hijacker) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Hijack implements http.Hijacker.
+// Hijack implements http.Hijacker. It makes the connection if it can, and always returns an
+// error.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	real, ok := h.ResponseWriter.(http.Hijacker)
 	if !ok {
@@ -79,12 +76,24 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	early, err := io.ReadAll(io.LimitReader(brw.Reader, int64(brw.Reader.Buffered())))
-	if err != nil {
+	h.taken = true
+	early, _ := brw.Reader.Peek(brw.Reader.Buffered()) // what was read already
+	if err := h.respond(nc); err != nil {
 		nc.Close()
 		return nil, nil, err
 	}
 	h.conn = newConn(h.server, nc, early, h.from)
-	nothing := handedOver{nc}
-	return nothing, bufio.NewReadWriter(bufio.NewReaderSize(nothing, 0), bufio.NewWriterSize(nothing, 1)), nil
+	return nil, nil, errTaken
+}
+
+// respond writes the response to a good handshake.
+func (h *hijacker) respond(nc net.Conn) error {
+	response := bytes.NewBufferString("HTTP/1.1 101 Switching Protocols\r\n")
+	h.Header().Write(response)
+	response.WriteString("\r\n")
+	// A peer that reads nothing may have asked for much before.
+	nc.SetWriteDeadline(time.Now().Add(h.server.opts.StallTimeout))
+	defer nc.SetWriteDeadline(time.Time{})
+	_, err := nc.Write(response.Bytes())
+	return err
 }
