@@ -4,13 +4,12 @@
 // and allocates 300 MiB a second would collect 30 times a second, and each collection
 // takes a quarter of the processors and delays whoever allocates. While a process
 // collects often, Tune lets its heap grow by up to Room instead. A process that has come
-// to rest keeps no such heap.
+// to rest keeps no such heap: what it does not need goes back to the system.
 package collector
 
 import (
 	"context"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -23,7 +22,7 @@ const Room = 64 << 20
 const (
 	interval = time.Second // of looks at the runtime
 	often    = 5           // collections in an interval that make a process busy
-	restful  = 5           // intervals without a collection that end this
+	restful  = 5           // intervals without a collection after which it is at rest
 	standard = 100         // the percentage that the runtime takes by default
 	most     = 1000        // the largest percentage that is set
 )
@@ -48,13 +47,12 @@ func Tune(ctx context.Context) {
 		}
 		metrics.Read(samples)
 		before := t.percent
-		t.look(samples[0].Value.Uint64(), samples[1].Value.Uint64())
-		if t.percent == before {
-			continue
+		atRest := t.look(samples[0].Value.Uint64(), samples[1].Value.Uint64())
+		if t.percent != before {
+			debug.SetGCPercent(t.percent)
 		}
-		debug.SetGCPercent(t.percent)
-		if t.percent == standard {
-			runtime.GC() // nothing else would collect what a process at rest has left
+		if atRest {
+			debug.FreeOSMemory() // nothing else would collect what a process at rest has left
 		}
 	}
 }
@@ -63,18 +61,24 @@ func Tune(ctx context.Context) {
 type tuner struct {
 	cycles  uint64 // collections up to the last look
 	idle    int    // looks without a collection since the last one
+	worked  uint64 // collections since the process was at rest
 	percent int
 }
 
 // look takes the number of collections since the process began, and the bytes in use
-// after the last one.
-func (t *tuner) look(cycles, live uint64) {
+// after the last one. It reports whether the process has come to rest: a few collections are
+// not worth another one.
+func (t *tuner) look(cycles, live uint64) (atRest bool) {
 	came := cycles - t.cycles
 	t.cycles = cycles
+	t.worked += came
 	if came > 0 {
 		t.idle = 0
 	} else {
 		t.idle++
+	}
+	if atRest = t.idle >= restful && t.worked >= often; atRest {
+		t.worked = 0
 	}
 	switch {
 	case t.percent == standard && came < often:
@@ -87,4 +91,5 @@ func (t *tuner) look(cycles, live uint64) {
 			t.percent = percent
 		}
 	}
+	return atRest
 }

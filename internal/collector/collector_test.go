@@ -38,6 +38,32 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// A process gives memory back once when it comes to rest, however busy it was.
+func TestAProcessComesToRestOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		came []uint64 // collections since the last look
+		want int      // how often the process comes to rest
+	}{
+		"idle":                   {[]uint64{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0},
+		"a few collections":      {[]uint64{1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 0},
+		"at last enough of them": {[]uint64{1, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1},
+		"a burst":                {[]uint64{9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1},
+		"two bursts":             {[]uint64{9, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0}, 2},
+		"always busy":            {[]uint64{9, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 9, 1}, 0},
+	} {
+		u, cycles, rests := tuner{percent: standard}, uint64(0), 0
+		for _, came := range c.came {
+			cycles += came
+			if u.look(cycles, 16<<20) {
+				rests++
+			}
+		}
+		if rests != c.want {
+			t.Errorf("%s: the process came to rest %d times, want %d", name, rests, c.want)
+		}
+	}
+}
+
 var sink []byte
 
 // A process that makes much garbage collects it less often than the runtime would.

@@ -102,7 +102,11 @@ func (m *meter) report() *Report {
 	if m.server != 0 {
 		u := &Usage{Connecting: (connected.server - begin.server).Seconds(), Working: (end.server - connected.server).Seconds(), Memory: end.memory}
 		if len(r.sockets) > 0 {
-			u.PerIdle = max(m.marks[1].memory-m.marks[0].memory, 0) / int64(len(r.sockets))
+			with := m.marks[1].memory
+			if r.options.Publishers == 0 {
+				with = end.memory // they have been idle since
+			}
+			u.PerIdle = max(with-m.marks[0].memory, 0) / int64(len(r.sockets))
 		}
 		if begin := m.run.unprepared; begin > 0 {
 			u.PerStream = max(m.marks[0].memory-begin, 0) / int64(r.options.Streams)

@@ -89,7 +89,7 @@ var cases = []comparison{
 	both("1. 200 subscribers, 200 messages/s", "µs CPU per delivery", "≤ 1.3 × bare", "--subscribers 200 --rate 200 --duration 2s --durability memory", perDelivery),
 	both("1. the same", "ms p99", "≤ 1.5 × bare", "--subscribers 200 --rate 200 --duration 2s --durability memory", p99),
 	both("2. 500 subscribers, as fast as accepted", "µs CPU per delivery", "", "--subscribers 500 --messages 1000 --window 64 --durability memory", perDelivery),
-	alone("3. idle subscriber, of 5,000", "KiB", "≤ 8", "--publishers 0 --subscribers 5000 --duration 2s", idleKiB),
+	alone("3. idle subscriber, of 5,000", "KiB", "≤ 8", "--publishers 0 --subscribers 5000 --duration 8s", idleKiB),
 	both("4. HTTP publish, in memory, 16 publishers", "µs CPU", "≤ 1.3 × bare", "--publishers 16 --subscribers 0 --http --duration 2s --durability memory", perPublish),
 	both("5. WebSocket publish, pipelined, in memory", "µs CPU", "≤ 8", "--publishers 4 --subscribers 0 --window 256 --duration 2s --durability memory", perPublish),
 	durable(16), durable(64), durable(256),

@@ -21,7 +21,7 @@ var (
 	program  = flag.String("seagate", "bin/seagate", "the `PROGRAM` to measure")
 	document = flag.String("document", "docs/performance.md", "the `FILE` that keeps the tables; \"\" only prints them")
 	only     = flag.String("only", "", "run the cases whose names match this `EXPRESSION`")
-	rounds   = flag.Int("rounds", 3, "`NUMBER` of pairs of each case, of which the medians count")
+	rounds   = flag.Int("rounds", 5, "`NUMBER` of pairs of each case, of which the medians count")
 	folder   = flag.String("folder", "", "`FOLDER` for data, on the disk to measure (default a temporary one)")
 
 	bareAddress = flag.String("bare", "", "serve the bare loop at this `ADDRESS`, and do nothing else")
