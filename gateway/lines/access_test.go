@@ -130,7 +130,7 @@ func TestConnectionsAndListenersAreBounded(t *testing.T) {
 	b := newBench(t, setup{
 		parts: func(o *gatewaytest.Options) {
 			o.Settings.ConnectionsPerClient, o.Settings.SubscriptionsPerConnection = 2, 2
-			o.Settings.PublishesPerSecond = 6 // two jobs, a refusal, and three messages
+			o.Settings.PublishesPerSecond = 7 // two jobs, two refusals, and three messages
 			o.Settings.Jobs.Streams = 2
 		},
 		options: func(o *lines.Options) { o.Connections = 3 },
@@ -142,6 +142,8 @@ func TestConnectionsAndListenersAreBounded(t *testing.T) {
 	p.send(`{"action":"hangup","stream":"a"}`, `{"action":"listen","id":3,"stream":"c"}`)
 	p.want(`{"action":"hangup","stream":"a"}`)
 	p.wantError(`,"id":3`, `,"code":"too_many_streams","stream":"c"`)
+	p.send(`{"action":"put","stream":"c","message":1}`)
+	p.wantError(``, `,"code":"too_many_streams","stream":"c"`)
 	for i := range 4 {
 		p.send(fmt.Sprintf(`{"action":"put","id":%d,"stream":"a","message":1}`, i))
 	}
