@@ -24,6 +24,16 @@ func (q *takeAll) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) 
 	return len(share), q.tag
 }
 
+// acknowledge acknowledges all that was taken.
+func (q *takeAll) acknowledge(explicit bool) {
+	if explicit {
+		_, _ = q.ms.AckSeqs(q.seqs)
+	} else {
+		q.ms.Ack(q.tag)
+	}
+	q.seqs = q.seqs[:0]
+}
+
 // BenchmarkHandOutAndAck hands out batches of size messages and acknowledges each
 // message. One operation is one message.
 func BenchmarkHandOutAndAck(b *testing.B) {
@@ -69,12 +79,7 @@ func handOutAndAck(b *testing.B, explicit bool, members, size int) {
 			b.Fatalf("%d of %d were taken", taken, size)
 		}
 		for _, q := range all {
-			if explicit {
-				_, _ = q.ms.AckSeqs(q.seqs)
-			} else {
-				q.ms.Ack(q.tag)
-			}
-			q.seqs = q.seqs[:0]
+			q.acknowledge(explicit)
 		}
 	}
 	b.StopTimer()
