@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { accessible, api, browserTest, eventually, gateway, newSigner, startGateway, useBrowser } from "./harness.mjs";
+import { accessible, api, browserTest, eventually, gateway, newSigner, startGateway, startProxy, useBrowser } from "./harness.mjs";
 import { consoleURL, define, enter, group, heading, leaveGroupBehind, publish } from "./console.mjs";
 
 useBrowser();
@@ -101,6 +101,27 @@ browserTest("a live tail goes on where it was when the gateway restarts", async 
   await page.getByRole("log").getByText("#3", { exact: true }).waitFor();
   const numbers = await page.locator(".message-seq").allTextContents();
   assert.deepEqual(numbers, ["#1", "#2", "#3"]);
+});
+
+browserTest("a live tail comes back from a network that is gone without a word", async ({ open }) => {
+  const g = await startGateway({ SEAGATE_CONSOLE_PUBLIC: "true" });
+  await define("far", g);
+  const proxy = await startProxy(g.url);
+  const page = await enter(open, "#/", { g, url: `${proxy.url}/console/`, own: true, expect: [/WebSocket|ERR_/] });
+  await page.clock.install();
+  await page.evaluate(() => (location.hash = "#/streams/far/messages?from=latest"));
+  await page.getByText("Live", { exact: true }).waitFor();
+  await publish("far", { temperature: 1, pressure: 1 }, g);
+  await page.getByRole("log").getByText("#1", { exact: true }).waitFor();
+  proxy.freeze();
+  await publish("far", { temperature: 2, pressure: 2 }, g);
+  await page.clock.runFor(61_000); // it has heard something, it asks, it gives up
+  await page.getByText("Connecting again…").waitFor();
+  await page.getByText("The gateway does not answer.").waitFor();
+  proxy.thaw();
+  for (let i = 0; i < 10 && (await page.locator(".message").count()) < 2; i++) await page.clock.runFor(31_000);
+  await page.getByRole("log").getByText("#2", { exact: true }).waitFor();
+  assert.deepEqual(await page.locator(".message-seq").allTextContents(), ["#1", "#2"]);
 });
 
 browserTest("a live tail is one subscription, however fast its page is hidden and shown", async ({ open }) => {
@@ -255,7 +276,25 @@ browserTest("who would get a message is said before it is published", async ({ o
   await page.getByRole("button", { name: "Who would get it" }).click();
   await page.getByText(`group ${group} of client root has no members, and would keep the message for later`).waitFor();
   await accessible(page, "who would get it");
+  await page.getByRole("button", { name: "JSON", exact: true }).click();
+  const text = page.getByRole("textbox", { name: "Message JSON" });
+  await text.fill('{"temperature": 1}, "messageId": "x"');
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByText("This is no JSON: ").waitFor();
+  assert.equal(await text.getAttribute("aria-invalid"), "true");
   assert.equal((await api("GET", "/streams/foreseen")).lastSeq, 0, "nothing is published");
+});
+
+browserTest("a dialog ends with its screen", async ({ open }) => {
+  const page = await enter(open, "#/streams");
+  await page.evaluate(() => (location.hash = "#/playground"));
+  await heading(page, "Playground");
+  await page.evaluate(() => (location.hash = "#/streams"));
+  await page.getByRole("button", { name: "Define a stream" }).first().click();
+  await page.getByRole("dialog").waitFor();
+  await page.goBack();
+  await heading(page, "Playground");
+  assert.equal(await page.locator("dialog").count(), 0);
 });
 
 browserTest("a new version is tried before it is defined", async ({ open }) => {

@@ -202,8 +202,13 @@ func (e *explaining) recipients(ctx context.Context, payload []byte, limit int) 
 	if counts.Subscriptions+counts.Groups == 0 {
 		v, code, text = protocol.VerdictWaiting, "recipients_none", "nobody reads the stream now; it keeps the message for those who come"
 	}
-	if counts.Filters > 0 {
-		text += fmt.Sprintf("; they have %s, of which %d pass the message", plural(counts.Filters, "different filter"), counts.Pass)
+	switch {
+	case counts.Filters == 1 && counts.Pass == 1:
+		text += "; the one filter among them passes the message"
+	case counts.Filters == 1:
+		text += "; the one filter among them hides the message"
+	case counts.Filters > 1:
+		text += fmt.Sprintf("; of the %d filters among them, %d pass the message", counts.Filters, counts.Pass)
 	}
 	step := e.say(protocol.StepRecipients, v, code, "%s", text)
 	step.Recipients, step.Steps = counts, list

@@ -25,6 +25,17 @@ export class Problem extends Error {
 /** Reports whether an error only says that its request is not wanted any more. */
 export const isAbort = (error) => error?.name === "AbortError";
 
+/** Milliseconds until a question without an answer is given up. A network that is gone without a word ends no call. */
+const patience = 30_000;
+
+/** A signal that ends with another one, or when the patience does. @param {AbortSignal} [signal] */
+function impatient(signal) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new DOMException("no answer", "TimeoutError")), patience);
+  const signals = signal ? [signal, controller.signal] : [controller.signal];
+  return { signal: AbortSignal.any(signals), done: () => clearTimeout(timer) };
+}
+
 /** The gateway, or its files, cannot be reached. */
 export const unreachable = () =>
   new Problem({ code: "unreachable", title: "No answer from the gateway", detail: "The gateway did not answer. It may be restarting, or the network between it and this page is down." });
@@ -48,13 +59,16 @@ export async function exchange(method, path, options = {}) {
     body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   }
   let response, text;
+  const until = method === "GET" ? impatient(options.signal) : { signal: options.signal, done: () => {} };
   try {
-    response = await fetch(url, { method, headers, body, signal: options.signal, credentials: "omit", cache: "no-store" });
+    response = await fetch(url, { method, headers, body, signal: until.signal, credentials: "omit", cache: "no-store" });
     text = await response.text();
   } catch (error) {
     if (isAbort(error)) throw error;
     reportReachable(false);
     throw unreachable();
+  } finally {
+    until.done();
   }
   reportReachable(true);
   let value = null;

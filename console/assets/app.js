@@ -250,6 +250,7 @@ onSession((now, why) => {
 
 addEventListener("hashchange", () => {
   if (!session()) return;
+  document.querySelectorAll("dialog").forEach((d) => d.close()); // they belong to the screen before
   show();
   main.focus({ preventScroll: true });
 });

@@ -2,6 +2,9 @@
 // have nothing else.
 import { base, Problem, valueEnd } from "./api.js";
 
+/** Milliseconds between two looks whether the gateway is there, and for which an answer is waited for. A page sees no pings. */
+const interval = 20_000;
+
 /** The end of a connection, from the close frame. @param {CloseEvent} event */
 function ending(event) {
   const [code, ...text] = event.reason.split(": ");
@@ -14,6 +17,9 @@ export class Socket {
   #lastId = 0;
   #answers = new Map(); // id of a request -> its promise, as [resolve, reject]
   #deliveries = new Map(); // id of a subscribe -> the function that takes what comes
+  #heard = false; // since the last look
+  #asked = false; // whether it is there
+  #looks = 0;
   /** Called once when the connection ends, unless close was called. @type {((problem: Problem) => void) | null} */
   onEnd = null;
 
@@ -32,9 +38,11 @@ export class Socket {
   #connect() {
     this.#socket = new WebSocket(base.replace(/^http/, "ws") + "/streams");
     return new Promise((resolve, reject) => {
+      this.#looks = setInterval(() => this.#look(), interval);
       this.#socket.onopen = () => resolve(undefined);
       this.#socket.onmessage = (event) => this.#receive(event.data);
       this.#socket.onclose = (event) => {
+        clearInterval(this.#looks);
         const problem = ending(event);
         reject(problem);
         for (const [, fail] of this.#answers.values()) fail(problem);
@@ -45,7 +53,27 @@ export class Socket {
     });
   }
 
+  /** Ends a connection that does not open, or is silent after it was asked. A network can be gone without a word. */
+  #look() {
+    const silent = !this.#heard;
+    this.#heard = false;
+    if (!silent) this.#asked = false;
+    else if (!this.#asked && this.#socket.readyState === WebSocket.OPEN) {
+      this.#asked = true;
+      this.request("ping", {}).catch(() => {});
+    } else this.#end();
+  }
+
+  /** Ends the connection without waiting for the other side. */
+  #end() {
+    const socket = this.#socket, ended = socket.onclose;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    ended.call(socket, new CloseEvent("close", { code: 1006 }));
+  }
+
   #receive(text) {
+    this.#heard = true;
     const message = JSON.parse(text);
     if (message.success === undefined) return this.#deliveries.get(message.id)?.(message, text);
     const waiting = this.#answers.get(message.id);
@@ -75,6 +103,7 @@ export class Socket {
   close() {
     this.onEnd = null;
     this.#deliveries.clear();
+    clearInterval(this.#looks);
     this.#socket.close();
   }
 }

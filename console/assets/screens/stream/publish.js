@@ -47,10 +47,24 @@ export default async function publish(view) {
   };
   const clean = () => {
     form.show([]);
+    textField.setError("");
     fill(result);
+  };
+  /** The text as JSON, or what is wrong with it at its field, in the places of the text. */
+  const isJSON = () => {
+    if (mode === "form") return true;
+    try {
+      JSON.parse(text.value);
+      return true;
+    } catch (error) {
+      textField.setError(`This is no JSON: ${error.message}`);
+      text.focus();
+      return false;
+    }
   };
   const attempt = async (work) => {
     clean();
+    if (!isJSON()) return;
     try {
       await work(message());
     } catch (error) {
@@ -102,11 +116,6 @@ function toastNoJson(choice, mode) {
 
 /** Publishes for the bearer of a token, who has no HTTP API. */
 async function overSocket(who, stream, raw) {
-  try {
-    JSON.parse(raw);
-  } catch (error) {
-    throw new Problem({ code: "malformed_json", title: "Malformed JSON", detail: String(error.message) });
-  }
   const socket = await Socket.open(who);
   try {
     return await socket.request("publish", { streamName: stream, raw });
