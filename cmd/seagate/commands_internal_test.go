@@ -66,3 +66,30 @@ func TestAReloadThatPanics(t *testing.T) {
 		t.Errorf("%d panics were counted", n)
 	}
 }
+
+// TestHelpFitsTheTerminal: no line of help is wider than a terminal, apart from examples, which
+// are there to be copied.
+func TestHelpFitsTheTerminal(t *testing.T) {
+	pages := 0
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		pages++
+		var printed bytes.Buffer
+		cmd.SetOut(&printed)
+		if err := cmd.Help(); err != nil {
+			t.Error(err)
+		}
+		for line := range strings.Lines(printed.String()) {
+			if line = strings.TrimSuffix(line, "\n"); len([]rune(line)) > 80 && !strings.Contains(cmd.Example+cmd.Long, line) {
+				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), len([]rune(line)), line)
+			}
+		}
+		for _, below := range cmd.Commands() {
+			walk(below)
+		}
+	}
+	walk(rootCommand())
+	if pages < 80 {
+		t.Errorf("%d commands have help", pages)
+	}
+}

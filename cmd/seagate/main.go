@@ -54,6 +54,7 @@ func rootCommand() *cobra.Command {
 		command.GroupID = "client"
 		root.AddCommand(command)
 	}
+	cli.FitHelp(root)
 	return root
 }
 

@@ -17,7 +17,7 @@ import (
 
 func backupCommand() *cobra.Command {
 	var encrypted encryption
-	cmd := gatewayCommand("backup FILE", "Back up everything that a gateway keeps, as a client of the root jail", cobra.ExactArgs(1),
+	cmd := gatewayCommand("backup FILE", "Back up everything that a gateway keeps (root jail)", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
 			to, err := encrypted.parse()
 			if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 func contextCommand() *cobra.Command {
-	return NewGroup("context", "Keep the gateways and clients that the commands use, and choose one",
+	return NewGroup("context", "Keep gateways and clients for the commands, and choose one",
 		contextAddCommand(), contextUseCommand(), contextListCommand(), contextShowCommand(), contextRemoveCommand())
 }
 

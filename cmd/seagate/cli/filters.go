@@ -37,7 +37,7 @@ with a * decide the outcome.`
 
 func tokenExplainCommand() *cobra.Command {
 	var stream, message string
-	cmd := gatewayCommand("explain CLIENT [FILE | -]", "Say what a gateway makes of a token, and of its filter for a message", cobra.RangeArgs(1, 2),
+	cmd := gatewayCommand("explain CLIENT [FILE | -]", "Say what a gateway makes of a token, and of a message", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, t *task) error {
 			token, err := t.tokenArgument(1)
 			if err != nil {

@@ -16,7 +16,7 @@ const maxImport = 16 << 20
 
 func importCommand() *cobra.Command {
 	var o client.ImportOptions
-	cmd := gatewayCommand("import FILE", "Import jails, clients with their secrets, and streams, as a client of the root jail", cobra.ExactArgs(1),
+	cmd := gatewayCommand("import FILE", "Import jails, clients with their secrets, and streams (root jail)", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error { return importFile(ctx, t, o) })
 	cmd.Long = `Import jails, clients with the secrets that they have, public keys, and streams with
 their definitions. They come from a file, or from standard input if it is "-":

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -90,7 +93,7 @@ func manual(cmd *cobra.Command) string {
 	cmd.InitDefaultHelpFlag() // so that the page lists --help
 	var b strings.Builder
 	name := pageName(cmd)
-	fmt.Fprintf(&b, ".TH %q 1 \"\" %q \"Seagate manual\"\n", strings.ToUpper(name), "seagate "+cmd.Root().Version)
+	fmt.Fprintf(&b, ".TH %q 1 %q %q \"Seagate manual\"\n", strings.ToUpper(name), builtFrom(), "seagate "+cmd.Root().Version)
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", roff(name), roff(cmd.Short))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n", roff(cmd.UseLine()))
 	b.WriteString(".SH DESCRIPTION\n" + paragraphs(strings.TrimSpace(orShort(cmd))))
@@ -116,6 +119,19 @@ func manual(cmd *cobra.Command) string {
 	b.WriteString(exitStatus)
 	b.WriteString(seeAlso(cmd))
 	return b.String()
+}
+
+// builtFrom returns the day of the commit that the program is of, or of the making of the page if
+// that is unknown.
+func builtFrom() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if day, _, found := strings.Cut(setting.Value, "T"); setting.Key == "vcs.time" && found {
+				return day
+			}
+		}
+	}
+	return time.Now().UTC().Format(time.DateOnly)
 }
 
 // orShort returns the long description of a command, or else the short one.
@@ -178,7 +194,7 @@ func seeAlso(cmd *cobra.Command) string {
 func paragraphs(text string) string {
 	var b strings.Builder
 	fixed := false
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\t", "    "), "\n") {
 		indented := strings.HasPrefix(line, "  ")
 		if indented != fixed && line != "" {
 			if fixed = indented; fixed {
@@ -213,7 +229,15 @@ func literal(text string) string {
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", "\\(ga").Replace(text)
 	if strings.HasPrefix(text, ".") {
-		return `\&` + text
+		text = `\&` + text
 	}
-	return text
+	var b strings.Builder
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\[u%04X]`, r)
+		}
+	}
+	return b.String()
 }

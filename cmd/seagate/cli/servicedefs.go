@@ -79,7 +79,7 @@ its calls are not checked any more.`
 
 func serviceShowCommand() *cobra.Command {
 	var version string
-	cmd := gatewayCommand("show SERVICE", "Show the servers of a service with what they have done, and its definition", cobra.ExactArgs(1),
+	cmd := gatewayCommand("show SERVICE", "Show the servers of a service, and its definition", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
 			if version != "" {
 				definition, err := t.ServiceVersion(ctx, t.Args[0], version)

@@ -96,8 +96,9 @@ With --json each line is an object: {"stream", "received", "payload"}, with what
 --meta adds.
 
 ` + printingHelp + `
-The gateway evaluates it, and sends no others. --last N begins with the last N messages
-that it accepts.
+
+With --where the gateway sends only the messages that the filter accepts, and --last N
+begins with the last N of those.
 
 With --state it says whether the stream is registered (somebody provides it) and paused,
 now and at each change, in order with the messages. With --json that is an object with

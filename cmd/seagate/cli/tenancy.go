@@ -14,7 +14,7 @@ import (
 )
 
 func clientsCommand() *cobra.Command {
-	return NewGroup("clients", "List, create and delete the clients of the jail, and change their secrets, keys and rights",
+	return NewGroup("clients", "List, create, change and delete the clients of the jail",
 		clientsListCommand(), clientsCreateCommand(), clientsDeleteCommand(), clientsRotateCommand(), clientsKeyCommand(), clientsKeysCommand(),
 		clientsEndKeyCommand(), clientsTokensCommand(), clientsRightsCommand())
 }
@@ -148,7 +148,7 @@ func clientsDeleteCommand() *cobra.Command {
 const maxKey = 64 << 10
 
 func jailsCommand() *cobra.Command {
-	return NewGroup("jails", "List, create and delete jails and set their quotas, as a client of the root jail",
+	return NewGroup("jails", "List, create and delete jails, and set their quotas (root jail)",
 		jailsListCommand(), jailsCreateCommand(), jailsQuotaCommand(), jailsDeleteCommand())
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	return NewGroup("token", "Make, check, explain and revoke tokens, which give others a part of what a client may do",
+	return NewGroup("token", "Make, check, explain and revoke tokens",
 		tokenMintCommand(), tokenCheckCommand(), tokenExplainCommand(), tokenRevokeCommand())
 }
 
