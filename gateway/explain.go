@@ -7,9 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/catalog"
@@ -394,14 +391,19 @@ func (e *explaining) evaluate(payload []byte) {
 
 // explainFilter asks the evaluator. tree is what the filter was compiled from, or nil.
 func explainFilter(g *Gateway, tree *fdsl.Tree, filter *fdsl.Filter, payload []byte, stream string) (x fdsl.Explanation, ok bool) {
-	var doc any
-	if err := json.Unmarshal(jsontext.Value(payload), &doc); err != nil {
+	doc, steps, err := g.filters.decode(payload)
+	if err != nil {
 		return x, false
 	}
 	if tree != nil {
-		return tree.Explain(doc, stream, g.filters.steps), true
+		x = tree.Explain(doc, stream, steps)
+	} else {
+		x = filter.Explain(doc, stream, steps)
 	}
-	return filter.Explain(doc, stream, g.filters.steps), true
+	if x.TooCostly && doc == oversized {
+		x.Root.Reason = fmt.Sprintf("the message has more than %d values, so it is hidden", g.filters.maxValues())
+	}
+	return x, true
 }
 
 func filterVerdict(x fdsl.Explanation) (v protocol.Verdict, code, text string) {

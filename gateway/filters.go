@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/groups"
+	"seagate/internal/jsonscan"
 	"seagate/streams"
 )
 
@@ -241,7 +243,11 @@ func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []in
 		if v.documents[i] == undecodable {
 			continue
 		}
-		passes, took, ok := e.filter.MatchWithin(v.documents[i], e.of.id.Name, e.of.table.steps)
+		steps := e.of.table.steps
+		if v.documents[i] == oversized {
+			steps = 0
+		}
+		passes, took, ok := e.filter.MatchWithin(v.documents[i], e.of.id.Name, steps)
 		work += took
 		if !ok {
 			tooCostly++
@@ -261,6 +267,33 @@ func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []in
 	return p
 }
 
+// valuesPerStep times filterTable.steps is how many values a message may have that filters are asked
+// about. To decode a value takes as long as some 20 steps, and no run of a worker can be shorter than
+// that of one message.
+const valuesPerStep = 5
+
+// maxValues returns how many values a message may have that filters are asked about. More hide it
+// from all filters that look into messages.
+func (t *filterTable) maxValues() int {
+	if t.steps > math.MaxInt/valuesPerStep {
+		return math.MaxInt
+	}
+	return valuesPerStep * t.steps
+}
+
+// oversized stands for a payload that has more values than that.
+var oversized any = &struct{ _ byte }{}
+
+// decode returns the document of a payload for filters, and the steps that one of them may take.
+// They are 0 for a payload that is oversized.
+func (t *filterTable) decode(payload []byte) (document any, steps int, err error) {
+	if jsonscan.MoreValuesThan(payload, t.maxValues()) {
+		return oversized, 0, nil
+	}
+	err = json.Unmarshal(payload, &document)
+	return document, t.steps, err
+}
+
 // undecodable stands for a payload that is not JSON. Nothing that was published
 // is; if something were, no filter would pass it.
 var undecodable any = &struct{ _ byte }{}
@@ -277,9 +310,11 @@ func (s *streamFilters) newBatchVerdicts(b *streams.Batch) *batchVerdicts {
 	for i, m := range b.Messages {
 		v.all[i] = i
 		b.Spend(len(m.Payload) / decodedPerStep)
-		if err := json.Unmarshal(m.Payload, &v.documents[i]); err != nil {
-			v.documents[i] = undecodable
+		document, _, err := s.table.decode(m.Payload)
+		if err != nil {
+			document = undecodable
 		}
+		v.documents[i] = document
 	}
 	s.findCandidates(b, v)
 	return v
@@ -294,19 +329,27 @@ func (s *streamFilters) findCandidates(b *streams.Batch, v *batchVerdicts) {
 	for _, at := range s.index {
 		b.Spend(len(v.documents) * at.condition.Path.Len())
 		for i, document := range v.documents {
-			value, ok := at.condition.Path.Resolve(document)
-			if !ok || !isScalar(value) {
+			if document == oversized { // each filter is to say that it takes too much
+				for _, found := range at.byValue {
+					v.consider(b, found, i)
+				}
 				continue
 			}
-			found := at.byValue[value]
-			b.Spend(len(found))
-			for _, e := range found {
-				if v.about[e] == nil {
-					v.about[e] = &verdict{}
-				}
-				v.about[e].candidates = append(v.about[e].candidates, i)
+			if value, ok := at.condition.Path.Resolve(document); ok && isScalar(value) {
+				v.consider(b, at.byValue[value], i)
 			}
 		}
+	}
+}
+
+// consider makes the message with the index a candidate of the filters.
+func (v *batchVerdicts) consider(b *streams.Batch, found []*sharedFilter, index int) {
+	b.Spend(len(found))
+	for _, e := range found {
+		if v.about[e] == nil {
+			v.about[e] = &verdict{}
+		}
+		v.about[e].candidates = append(v.about[e].candidates, index)
 	}
 }
 

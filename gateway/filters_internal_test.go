@@ -205,3 +205,40 @@ func BenchmarkDistinctFilters(b *testing.B) {
 		}
 	}
 }
+
+// A message with more values than a filter may look at is hidden from each filter, whether the index
+// finds that or not, and each of them is told of. One with as many passes.
+func TestMessagesOfTooManyValuesAreHidden(t *testing.T) {
+	const steps = 100
+	most := valuesPerStep * steps
+	told := map[*sharedFilter]int{}
+	table := filterTable{steps: steps, onTooCostly: func(e *sharedFilter, hidden int) { told[e] += hidden }}
+	list := func(values int) string { // so many values in all
+		return `{"n":1,"s":[` + strings.Repeat("0,", values-4) + `0]}`
+	}
+	b := batchOf(list(most), list(most+1), `{"n":1}`)
+	for name, tree := range map[string]string{
+		"indexed":   eqTree("$.n", `{"t":"number","e":1}`),
+		"evaluated": `{"t":"not","e":` + eqTree("$.n", `{"t":"number","e":2}`) + `}`,
+	} {
+		e, release := table.take(compileFilter(t, tree), bearer(t, tree), "s")
+		defer release()
+		if got := visible(b, e).index; !slices.Equal(got, []int{0, 2}) || told[e] != 1 {
+			t.Errorf("%s: it passes %v, and hid %d for their cost", name, got, told[e])
+		}
+	}
+	if e, _ := table.take(compileFilter(t, `{"t":"bool","e":true}`), bearer(t, `{"t":"bool","e":true}`), "s"); e != nil {
+		t.Error("a filter that passes everything is asked")
+	}
+	if doc, got, err := table.decode([]byte(list(most + 1))); doc != oversized || got != 0 || err != nil {
+		t.Errorf("decoded to %v, with %d steps, %v", doc, got, err)
+	}
+	x, ok := explainFilter(&Gateway{filters: filterTable{steps: steps}}, nil, compileFilter(t, eqTree("$.n", `{"t":"number","e":1}`)), []byte(list(most+1)), "s")
+	if !ok || x.Passes || !x.TooCostly || !strings.Contains(x.Root.Reason, "more than 500 values") {
+		t.Errorf("explained as %+v", x)
+	}
+	unbounded := filterTable{steps: math.MaxInt}
+	if doc, got, _ := unbounded.decode([]byte(list(most + 1))); doc == oversized || got != math.MaxInt {
+		t.Error("without a bound it is oversized")
+	}
+}

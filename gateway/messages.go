@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/auth"
@@ -133,11 +132,11 @@ func (g *Gateway) search(page *Page, filter *fdsl.Filter, stream string, limit i
 			page.Next, page.More = m.Seq, true
 			break
 		}
-		var document any
-		if err := json.Unmarshal(m.Payload, &document); err != nil {
+		document, most, err := g.filters.decode(m.Payload)
+		if err != nil {
 			continue // nothing passes that no filter can read
 		}
-		passes, took, _ := filter.MatchWithin(document, stream, g.filters.steps)
+		passes, took, _ := filter.MatchWithin(document, stream, most)
 		steps += took
 		if passes {
 			passed = append(passed, m)

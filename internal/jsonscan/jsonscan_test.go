@@ -172,6 +172,16 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+func TestMoreValuesThan(t *testing.T) {
+	for text, values := range map[string]int{
+		`1`: 1, `"a,b,[{"`: 1, `[1]`: 2, `[1,2,[3]]`: 5, `{"a":1,"b":{"c":"x,\",,y"}}`: 4, `[]`: 2, `"\\",`: 2,
+	} {
+		if jsonscan.MoreValuesThan([]byte(text), values) || !jsonscan.MoreValuesThan([]byte(text), values-1) {
+			t.Errorf("%s has not %d values", text, values)
+		}
+	}
+}
+
 // FuzzSplit holds both ways of splitting, for shallow and for deep texts, to
 // each other and to the JSON library reading the whole text at once.
 func FuzzSplit(f *testing.F) {

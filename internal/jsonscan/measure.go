@@ -41,6 +41,31 @@ func DeeperThan(text []byte, limit int) bool {
 	return deep >= 0
 }
 
+// MoreValuesThan reports whether text has more than limit values, the members and items of all levels
+// counted. An empty object or list counts as two. A text that is not JSON is treated as in Measure.
+func MoreValuesThan(text []byte, limit int) bool {
+	marks := 1 + bytes.Count(text, []byte{','}) + bytes.Count(text, []byte{'{'}) + bytes.Count(text, []byte{'['})
+	if marks <= limit {
+		return false // nearly every message, whatever is in its strings
+	}
+	quoted, values := false, 1
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+			if c == '\\' {
+				i++
+			}
+		case c == ',' || c == '{' || c == '[':
+			if values++; values > limit {
+				return true
+			}
+		}
+	}
+	return values > limit
+}
+
 // Compact returns a copy of text without its white space outside of strings.
 // The text must be valid JSON and spaces what Measure counted. The copy has no
 // spare capacity: it may be kept for long, and the memory of a megabyte of
