@@ -138,7 +138,7 @@ func TestCommands(t *testing.T) {
 			"quotas":{"used":{"disk":1610612736,"memory":4096},"limits":{"disk":10737418240,"memory":0},"set":{}}}]}`,
 			out: "j\tJ\t2026-01-02T03:04:05Z\t1.5GiB/10GiB\t4KiB\tdisk 15%\n"},
 		{args: "jails quota", route: "GET /quotas", answer: `{"used":{"disk":512,"streams":3},"limits":{"disk":1024,"streams":0,"retentionAge":3600},"set":{"disk":1024}}`,
-			out: "disk\t512 B\t1KiB\tjail\nmemory\t-\t-\tdefault\nstreams\t3\t-\tdefault\ndefinitions\t-\t-\tdefault\ngroups\t-\t-\tdefault\n" +
+			out: "disk\t512 B\t1KiB\tjail\nmemory\t-\t-\tdefault\nstreams\t3\t-\tdefault\ndefinitions\t-\t-\tdefault\nrecords\t-\t-\tdefault\ngroups\t-\t-\tdefault\n" +
 				"clients\t-\t-\tdefault\nmessage-ids\t-\t-\tdefault\nmax-retention-age\t-\t1h0m0s\tdefault\nmax-retention-bytes\t-\t-\tdefault\nmax-message-bytes\t-\t-\tdefault\n"},
 		{args: "jails create j b --name J", route: "POST /jails", answer: `{"newJailId":"j","newClientId":"b","newClientSecret":"sea_x"}`,
 			request: ` {"newJailId":"j","newJailName":"J","newClientId":"b"}`, out: "sea_x\n",
