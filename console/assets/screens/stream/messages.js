@@ -205,6 +205,7 @@ class Viewer {
       this.delay = 1;
       if (answer.nextSeq !== undefined && begin === "latest") this.next = { from: String(answer.nextSeq), epoch: answer.epoch };
       done.subscribed = true;
+      this.list.says(["Nothing has come so far", "Messages appear here as they come."]);
       announce("Live: messages appear as they come.");
     } catch (error) {
       if (mine !== this.turn) return;
