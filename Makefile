@@ -28,11 +28,12 @@ test: cc node netcat python browser lint ## run every check and test; this is wh
 fmt: ## format the code
 	@gofmt -w .
 
-lint: ## check formatting, vet, staticcheck
+# With -race, both read what the tests compile anyway.
+lint: cc ## check formatting, vet, staticcheck
 	@unformatted=$$(gofmt -l .) || exit 1; if [ -n "$$unformatted" ]; then \
 		echo "not formatted; run make fmt:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	CGO_ENABLED=1 $(GO) vet -race ./...
+	@echo staticcheck ./...; CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race" "$$($(GO) tool -n staticcheck)" ./...
 
 bench: build ## measure the gateway beside a bare loop, and keep the tables in docs/performance.md
 	@$(GO) build -o bin/cases ./cmd/seagate/bench/cases
