@@ -198,11 +198,11 @@ func (n *namesakes) tokenRefusal(err error, candidates bool) *Refusal {
 		}
 		return invalid(ReasonNoKey, nil)
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return invalid(ReasonTokenSignature, err)
+		return invalid(ReasonTokenSignature, nil)
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return &Refusal{Err: ErrTokenExpired, Reason: ReasonTokenExpired, Cause: err, signed: true}
+		return &Refusal{Err: ErrTokenExpired, Reason: ReasonTokenExpired, signed: true}
 	case errors.Is(err, jwt.ErrTokenInvalidClaims): // the library checks them after the signature
-		return invalidSigned(ReasonTokenTime, err)
+		return invalidSigned(ReasonTokenTime, nil)
 	}
 	return invalid(ReasonTokenMalformed, err)
 }

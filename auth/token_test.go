@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"seagate/auth"
 )
 
@@ -166,6 +168,11 @@ func TestTokensThatAreRefused(t *testing.T) {
 			wantRefusal(t, p, err, want, c.reason)
 			if err.Error() != want.Error() {
 				t.Fatalf("the peer reads %q", err)
+			}
+			// Neither the log nor whoever tries a token reads what the library calls it.
+			if refusal, _ := errors.AsType[*auth.Refusal](err); refusal.Cause != nil &&
+				(errors.Is(refusal.Cause, jwt.ErrTokenInvalidClaims) || errors.Is(refusal.Cause, jwt.ErrTokenSignatureInvalid)) {
+				t.Errorf("the cause is the library's: %v", refusal.Cause)
 			}
 		})
 	}
