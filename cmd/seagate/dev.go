@@ -33,11 +33,10 @@ func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error
 	if err := errors.Join(c.RequireLoopback()...); err != nil {
 		return err
 	}
-	a, err := app.New(ctx, c, log.Logger, version)
+	a, err := newApp(ctx, c, log)
 	if err != nil {
 		return err
 	}
-	a.ShowLog(log.recent)
 	credentials, err := devCredentials(ctx, a, c)
 	if err == nil {
 		err = welcome(console, credentials, c.DataDir)
@@ -46,7 +45,7 @@ func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error
 		a.Close()
 		return err
 	}
-	return a.Run(ctx)
+	return run(ctx, a)
 }
 
 // devCredentials returns the root client's credentials. They come from the

@@ -51,16 +51,11 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 	if err != nil {
 		return err
 	}
-	processors.Spare()
-	limitMemory(log.Logger)
-	a, err := app.New(ctx, c, log.Logger, version, sockets...)
+	a, err := newApp(ctx, c, log, sockets...)
 	if err != nil {
 		return err
 	}
-	a.ShowLog(log.recent)
-	running, ended := context.WithCancel(context.Background())
-	var beside sync.WaitGroup
-	beside.Go(func() {
+	return run(ctx, a, func(running context.Context) {
 		for {
 			select {
 			case <-running.Done():
@@ -70,10 +65,30 @@ func serve(ctx context.Context, console *cli.Console, loader *config.Loader) err
 			}
 		}
 	})
-	beside.Go(func() { collector.Tune(running) })
-	err = a.Run(ctx)
+}
+
+// newApp makes a gateway, and prepares the process for one.
+func newApp(ctx context.Context, c *config.Config, log *logger, sockets ...systemd.Socket) (*app.App, error) {
+	processors.Spare()
+	limitMemory(log.Logger)
+	a, err := app.New(ctx, c, log.Logger, version, sockets...)
+	if err != nil {
+		return nil, err
+	}
+	a.ShowLog(log.recent)
+	return a, nil
+}
+
+// run runs a gateway, and until it has ended what is to go on beside it.
+func run(ctx context.Context, a *app.App, beside ...func(running context.Context)) error {
+	running, ended := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for _, f := range append(beside, collector.Tune) {
+		all.Go(func() { f(running) })
+	}
+	err := a.Run(ctx)
 	ended()
-	beside.Wait()
+	all.Wait()
 	return err
 }
 
