@@ -113,6 +113,7 @@ func TestTheConnectionOfASlowGroupMemberEnds(t *testing.T) {
 				if test.explicit {
 					ack = `,"ack":"explicit"`
 				}
+				ponged := false
 				f := newFake(t, func(p *peer) {
 					p.subscribeAs(`{"id":2,"action":"subscribe","payload":"boiler_data","groupId":"g"`+ack+`}`, subscribed)
 					p.send(delivery(`1`))
@@ -123,9 +124,7 @@ func TestTheConnectionOfASlowGroupMemberEnds(t *testing.T) {
 					var got bytes.Buffer
 					got.ReadFrom(p.raw)
 					for frame := got.Bytes(); len(frame) >= 6; frame = frame[6+frame[1]&0x7f:] {
-						if frame[0] == 0x8a {
-							t.Error("a pong was sent")
-						}
+						ponged = ponged || frame[0] == 0x8a
 					}
 				})
 				conn := f.dialed(queueOf(1))
@@ -137,8 +136,14 @@ func TestTheConnectionOfASlowGroupMemberEnds(t *testing.T) {
 				test.end(t, conn, sub)
 				<-conn.Done()
 				wantNext(t, sub, `1`)
-				for err == nil {
+				got := 0
+				for ; err == nil; got++ {
 					_, err = sub.Next(t.Context())
+				}
+				synctest.Wait()
+				// Unsubscribe takes what was on its way until the context ends.
+				if ponged && got < 2 {
+					t.Error("a pong was sent, and the message before it dropped")
 				}
 				if !errors.Is(conn.Err(), test.why) {
 					t.Errorf("the connection ended with %v, want %v", conn.Err(), test.why)
