@@ -164,12 +164,17 @@ func (b *bench) subscribe(c *wstest.Conn, id int, stream, extra string) {
 
 // settle returns when the server has handled the pongs that were sent before. It
 // uses the request id 3.
-func settle(t *testing.T, c *wstest.Conn) {
-	t.Helper()
+func (b *bench) settle(c *wstest.Conn) {
+	b.t.Helper()
 	c.Send(`{"id":3,"action":"describe","payload":"boiler"}`)
 	if m, closed := c.Next(); closed != nil || !strings.HasPrefix(m, `{"id":3`) {
-		t.Fatalf("got %s, %v", m, closed)
+		b.t.Fatalf("got %s, %v", m, closed)
 	}
+	// The worker may still be on its way back from the delivery that was acknowledged.
+	b.await("nothing is in flight", func() bool {
+		page, _, err := b.gateway.ListGroups(b.t.Context(), b.root, "boiler", "", 1)
+		return err == nil && len(page) == 1 && page[0].InFlight == 0
+	})
 }
 
 // authenticateApp authenticates the connection as a new client, app.

@@ -84,7 +84,7 @@ func TestHeartbeatPongsDoNotAnswerPings(t *testing.T) {
 	}
 	first.SendRaw(wstest.Frame(true, wstest.Pong, nil))
 	first.SendRaw(wstest.Frame(true, wstest.Pong, ping))
-	settle(t, first)
+	b.settle(first)
 	b.subscribe(second, 2, "boiler", inGroup)
 	first.Net.Close()
 	b.await("the first member is gone", func() bool { return b.open() == 1 })

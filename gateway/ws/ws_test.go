@@ -125,7 +125,7 @@ func TestGroupSharesAndRedelivers(t *testing.T) {
 	// A message that a pong acknowledged is not delivered again.
 	third := b.login()
 	b.subscribe(third, 2, "boiler", inGroup)
-	settle(t, other)
+	b.settle(other)
 	other.Net.Close()
 	b.publish("boiler", `{"n":77}`)
 	third.Want(delivery(2, "boiler", `{"n":77}`))
@@ -162,7 +162,7 @@ func TestAGroupIsToldOfItsGaps(t *testing.T) {
 	if m, closed := heard.Next(); closed != nil || !strings.Contains(m, `"seq":3`) {
 		t.Fatalf("got %s, %v", m, closed)
 	}
-	settle(t, heard)
+	b.settle(heard)
 	heard.Net.Close()
 	b.await("it is gone", func() bool { return b.open() == 0 })
 	last := join(true)
