@@ -7,15 +7,11 @@ import "bytes"
 // at that bracket. For a text that is not JSON it is right up to the first
 // wrong byte, which is as far as a decoder reads.
 func Measure(text []byte, depth int) (spaces, deep int) {
-	quoted, level := false, 0
+	level := 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"':
-			quoted = !quoted
-		case quoted:
-			if c == '\\' {
-				i++
-			}
+			i = endOfString(text, i)
 		case c == '{' || c == '[':
 			if level++; level > depth {
 				return spaces, i
@@ -48,22 +44,29 @@ func MoreValuesThan(text []byte, limit int) bool {
 	if marks <= limit {
 		return false // nearly every message, whatever is in its strings
 	}
-	quoted, values := false, 1
+	values := 1
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-			if c == '\\' {
-				i++
-			}
-		case c == ',' || c == '{' || c == '[':
+		switch text[i] {
+		case '"':
+			i = endOfString(text, i)
+		case ',', '{', '[':
 			if values++; values > limit {
 				return true
 			}
 		}
 	}
 	return values > limit
+}
+
+// endOfString returns the index of the quote that ends the string which begins at i. Without one, it
+// is at least len(text).
+func endOfString(text []byte, i int) int {
+	for i++; i < len(text) && text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i
 }
 
 // Compact returns a copy of text without its white space outside of strings.
