@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 // Support for tests is imported by tests alone, and only they may break the
 // rules.
 var testSupport = []string{"storage/storagetest", "streams/streamstest", "streams/peer/peertest", "groups/groupstest", "gateway/ws/wstest", "gateway/gatewaytest", "gateway/standin", "auth/authtest",
-	"gateway/httpapi/describedtest", "internal/sockets/socketstest"}
+	"gateway/httpapi/describedtest", "internal/sockets/socketstest", "internal/panics/panicstest"}
 
 // oneFile says in how many files a library may be imported, where replacing it
 // is to be a change of those alone.

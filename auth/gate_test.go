@@ -5,20 +5,18 @@ import (
 	"testing/synctest"
 	"time"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // A timer of the gate that panics holds no lock.
 func TestAGateWhoseTimerPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{closed: true, waiting: []*ticket{nil}}
-		before := panics.Counts()["timer"]
+		contained := panicstest.Begin(t, "timer")
 		g.leave(time.Second)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if n := panics.Counts()["timer"] - before; n != 1 {
-			t.Errorf("%d panics were counted", n)
-		}
+		contained.Want(1)
 		if !g.mu.TryLock() {
 			t.Error("the gate is locked")
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"seagate/auth"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // Two secrets are valid at a time, and the old one ends when it was said.
@@ -113,7 +113,7 @@ func TestAnEndOfASecretThatPanics(t *testing.T) {
 		if _, _, err := d.RotateSecretKeeping(t.Context(), a.UID, "c", time.Hour); err != nil {
 			t.Fatal(err)
 		}
-		before := panics.Counts()["timer"]
+		contained := panicstest.Begin(t, "timer")
 		panicked := false
 		d.OnRevoke(func(auth.Revocation) {
 			if !panicked {
@@ -123,9 +123,7 @@ func TestAnEndOfASecretThatPanics(t *testing.T) {
 		})
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := panics.Counts()["timer"] - before; n != 1 {
-			t.Errorf("%d panics were counted", n)
-		}
+		contained.Want(1)
 		if _, err := d.Basic("c", first, home); err == nil {
 			t.Error("the old secret is valid")
 		}

@@ -9,20 +9,11 @@ import (
 
 	"seagate/gateway"
 	"seagate/groups"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/protocol"
 	"seagate/storage/memory"
 	"seagate/streams"
 )
-
-func wantPanics(t *testing.T, where string, do func()) {
-	t.Helper()
-	before := panics.Counts()[where]
-	do()
-	if got := panics.Counts()[where] - before; got != 1 {
-		t.Errorf("%d panics counted of %s", got, where)
-	}
-}
 
 // A subscription that panics when it begins ends alone, and gives its place back.
 func TestAWaitingSubscriptionThatPanics(t *testing.T) {
@@ -34,7 +25,7 @@ func TestAWaitingSubscriptionThatPanics(t *testing.T) {
 		g.ok(err)
 		bad.Start()
 		_, healthy := g.awaiting(root, gateway.Request{Stream: "s"}, &begun)
-		wantPanics(t, "delivery", func() {
+		panicstest.Want(t, "delivery", 1, func() {
 			g.define(root, "s")
 			synctest.Wait()
 		})
@@ -60,7 +51,7 @@ func TestADeadLetterThatPanics(t *testing.T) {
 	var answers []error
 	streamsOf := g.Catalog
 	g.Catalog = nil
-	wantPanics(t, "dead letters", func() {
+	panicstest.Want(t, "dead letters", 1, func() {
 		g.DeadLetter(groups.DeadLetter{Key: key, Message: &streams.Message{Seq: 1, Payload: []byte(`{}`)}}, func(err error) { answers = append(answers, err) })
 	})
 	g.Catalog = streamsOf
@@ -74,7 +65,7 @@ func TestAProbeThatPanics(t *testing.T) {
 	g := build(t, memory.New(), nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	wantPanics(t, "probe", func() {
+	panicstest.Want(t, "probe", 1, func() {
 		if err := gateway.SendProbe(ctx, nil); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("it ended with %v", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"seagate/auth"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/protocol"
 )
 
@@ -17,12 +17,10 @@ func (badConnection) End(*protocol.Error) { panic("injected") }
 
 // A timer that panics ends nothing else.
 func TestATimerThatPanicsIsContained(t *testing.T) {
-	before := panics.Counts()["timer"]
+	contained := panicstest.Begin(t, "timer")
 	l := &Login{gateway: &Gateway{}, principal: &auth.Principal{Expires: time.Now()}, connection: badConnection{}}
 	l.expire()
-	if panics.Counts()["timer"] != before+1 {
-		t.Errorf("%v", panics.Counts())
-	}
+	contained.Want(1)
 }
 
 // A toldConnection notes when it was ended.

@@ -8,25 +8,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/streams"
 )
-
-func wantPanics(t *testing.T, where string, do func()) {
-	t.Helper()
-	before := panics.Counts()[where]
-	do()
-	if got := panics.Counts()[where] - before; got != 1 {
-		t.Errorf("%d panics counted of %s", got, where)
-	}
-}
 
 func TestARecordWhoseWritePanicsFailsAlone(t *testing.T) {
 	var failed []Key
 	r := &Registry{opts: Options{OnError: func(k Key, _ error) { failed = append(failed, k) }}}
 	bad, good := &group{key: Key{Group: "bad"}}, &group{key: Key{Group: "good"}}
 	wrote := 0
-	wantPanics(t, "alarms", func() {
+	panicstest.Want(t, "alarms", 1, func() {
 		err := r.each([]*group{bad, good}, func(g *group) error {
 			if g == bad {
 				panic("injected")
@@ -47,7 +38,7 @@ func TestADeadLetterThatPanicsEndsNoOther(t *testing.T) {
 	var d deadLetters
 	var running sync.WaitGroup
 	sent := make(chan struct{})
-	wantPanics(t, "dead letters", func() {
+	panicstest.Want(t, "dead letters", 1, func() {
 		d.add(&running, func() { panic("injected") })
 		d.add(&running, func() { d.settled(); close(sent) })
 		<-sent
@@ -63,7 +54,7 @@ func TestATimerThatPanicsComesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &group{registry: &Registry{began: time.Now()}, in: &streams.InTopic{}, members: []*Membership{nil}}
 		for range 2 {
-			wantPanics(t, "timer", g.onTime)
+			panicstest.Want(t, "timer", 1, g.onTime)
 			if !g.mu.TryLock() {
 				t.Fatal("the lock is held")
 			}
@@ -84,7 +75,7 @@ func TestAKeeperThatPanicsGoesOn(t *testing.T) {
 			began:  time.Now(),
 			topics: map[streams.ID]*Topic{{}: nil}, // sweeping and sampling meet it
 		}
-		before := panics.Counts()["alarms"]
+		contained := panicstest.Begin(t, "alarms")
 		life, end := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { r.keep(life); close(ended) }()
@@ -92,8 +83,6 @@ func TestAKeeperThatPanicsGoesOn(t *testing.T) {
 		end()
 		<-ended
 		want := uint64(3 + (3*sweepInterval+time.Second)/TrendInterval)
-		if n := panics.Counts()["alarms"] - before; n != want {
-			t.Errorf("%d panics were counted, want %d", n, want)
-		}
+		contained.Want(want)
 	})
 }

@@ -6,16 +6,8 @@ import (
 	"testing"
 
 	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
-
-func wantPanics(t *testing.T, where string, do func()) {
-	t.Helper()
-	before := panics.Counts()[where]
-	do()
-	if got := panics.Counts()[where] - before; got != 1 {
-		t.Errorf("%d panics counted of %s", got, where)
-	}
-}
 
 // A panicking job is run by a worker like any other.
 type panickingJob struct{ place *lane }
@@ -33,7 +25,7 @@ func (j doneJob) run() (int, bool) { close(j.ran); return 0, false }
 func (j doneJob) lane() *lane      { return j.place }
 
 func TestAWorkerOutlivesAPanic(t *testing.T) {
-	wantPanics(t, "delivery", func() {
+	panicstest.Want(t, "delivery", 1, func() {
 		w, ran, ended := newWorker(), make(chan struct{}), make(chan struct{})
 		w.enqueue(panickingJob{w.join("a")})
 		w.enqueue(doneJob{w.join("a"), ran})
@@ -70,19 +62,19 @@ func TestAPassThatPanicsEndsItsInTopics(t *testing.T) {
 }
 
 func TestARetentionThatPanicsEndsNothing(t *testing.T) {
-	wantPanics(t, "retention", func() { (*Topic)(nil).trimOrLog(context.Background()) })
+	panicstest.Want(t, "retention", 1, func() { (*Topic)(nil).trimOrLog(context.Background()) })
 }
 
 func TestAFetcherThatPanicsEndsItsReaders(t *testing.T) {
 	r := &logRead{shard: &shard{}} // without a topic
-	wantPanics(t, "fetcher", func() { r.read(context.Background()) })
+	panicstest.Want(t, "fetcher", 1, func() { r.read(context.Background()) })
 	if r.segment.kind != end || !errors.Is(r.segment.err, errPanicked) {
 		t.Errorf("%+v", r.segment)
 	}
 }
 
 func TestAReliefThatPanicsEndsNothing(t *testing.T) {
-	wantPanics(t, "relief", func() { (&relief{}).relieve() })
+	panicstest.Want(t, "relief", 1, func() { (&relief{}).relieve() })
 }
 
 // A task that panics is told of with its consumer, and runs again when it is posted again.

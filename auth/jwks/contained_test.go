@@ -4,19 +4,17 @@ import (
 	"testing"
 	"time"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // A round that panics holds no lock, and another one follows.
 func TestARoundThatPanics(t *testing.T) {
 	r := &Refresher{options: Options{Cooldown: time.Second}} // without a directory
-	before := panics.Counts()["jwks"]
+	contained := panicstest.Begin(t, "jwks")
 	for range 2 {
 		if wait := r.roundContained(t.Context()); wait != time.Second {
 			t.Errorf("the next one is in %v", wait)
 		}
 	}
-	if n := panics.Counts()["jwks"] - before; n != 2 {
-		t.Errorf("%d panics were counted", n)
-	}
+	contained.Want(2)
 }

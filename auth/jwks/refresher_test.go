@@ -26,7 +26,7 @@ import (
 	"seagate/auth/authtest"
 	"seagate/auth/jwks"
 	"seagate/internal/origin"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/storage/memory"
 )
 
@@ -370,16 +370,14 @@ func TestAFetchThatPanics(t *testing.T) {
 			panic("injected")
 		}
 	}
-	before := panics.Counts()["jwks"]
+	contained := panicstest.Begin(t, "jwks")
 	r := start(t, o)
 	if _, err := d.SetKeysURL(t.Context(), a.UID, "c", h.URL, 0); err != nil {
 		t.Fatal(err)
 	}
 	r.Look()
 	await(t, "a fetch that succeeds", func() bool { return !r.State(h.URL).FetchedAt.IsZero() })
-	if n := panics.Counts()["jwks"] - before; n != 1 {
-		t.Errorf("%d panics were counted", n)
-	}
+	contained.Want(1)
 	if !accepts(t, d, tokenOf(t, key, "1")) {
 		t.Error("the key does not verify")
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"seagate/gateway"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // A badConn panics when it is written to.
@@ -18,7 +18,7 @@ func (badConn) Write([]byte) (int, error) { panic("injected") }
 
 // A flusher that panics ends its connection, and nothing else.
 func TestAFlusherThatPanicsEndsItsConnection(t *testing.T) {
-	before := panics.Counts()["flusher"]
+	contained := panicstest.Begin(t, "flusher")
 	nc, peer := net.Pipe()
 	defer peer.Close()
 	o := New(badConn{nc}, Options{
@@ -35,7 +35,8 @@ func TestAFlusherThatPanicsEndsItsConnection(t *testing.T) {
 		t.Error("the connection is open")
 	}
 	o.Close(time.Minute, true) // it does not wait for the flusher
-	if !o.Ended() || panics.Counts()["flusher"] != before+1 {
-		t.Errorf("ended %t, %v", o.Ended(), panics.Counts())
+	contained.Want(1)
+	if !o.Ended() {
+		t.Error("it has not ended")
 	}
 }

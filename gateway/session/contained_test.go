@@ -3,7 +3,7 @@ package session
 import (
 	"testing"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // The end of a session goes on after one of its parts has panicked.
@@ -12,11 +12,9 @@ func TestTheEndOfASessionGoesOn(t *testing.T) {
 	s.provisions = map[int64]*provision{2: nil}
 	s.subs = map[int64]*subscription{3: nil}
 	s.merges = map[int64]*merged{4: nil}
-	before := panics.Counts()["connection"]
+	contained := panicstest.Begin(t, "connection")
 	s.Close()
-	if n := panics.Counts()["connection"] - before; n != 3 {
-		t.Errorf("%d panics were counted", n)
-	}
+	contained.Want(3)
 	if !s.mu.TryLock() {
 		t.Error("the session is locked")
 	}

@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // A keep-alive that panics ends its connection, and nothing else.
 func TestAKeepAliveThatPanicsEndsItsConnection(t *testing.T) {
-	before := panics.Counts()["keep-alive"]
+	contained := panicstest.Begin(t, "keep-alive")
 	nc, peer := net.Pipe()
 	defer peer.Close()
 	c := &conn{server: &Server{opts: OptionsForTest()}, nc: nc} // without an outbox
@@ -19,7 +19,5 @@ func TestAKeepAliveThatPanicsEndsItsConnection(t *testing.T) {
 	if _, err := peer.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is open")
 	}
-	if panics.Counts()["keep-alive"] != before+1 {
-		t.Errorf("%v", panics.Counts())
-	}
+	contained.Want(1)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
 
 // spoil lets the pool panic about each connection that comes and goes, until mend is called.
@@ -35,7 +36,7 @@ func wantClosed(t *testing.T, c net.Conn) {
 func TestAPanicAboutAConnection(t *testing.T) {
 	p := NewPool(10, 10, loopback(t))
 	address, accepted := open(t, p)
-	before := panics.Counts()["connection"]
+	contained := panicstest.Begin(t, "connection")
 	mend := p.spoil()
 	if c, err := tryDial(t, address, "127.0.0.2"); err == nil {
 		defer c.Close()
@@ -44,8 +45,9 @@ func TestAPanicAboutAConnection(t *testing.T) {
 	mend()
 	dial(t, address, "127.0.0.2")
 	(<-accepted).Close()
-	if n := panics.Counts()["connection"] - before; n != 1 || p.Stats().Open != 0 {
-		t.Errorf("%d panics were counted; %+v", n, p.Stats())
+	contained.Want(1)
+	if p.Stats().Open != 0 {
+		t.Errorf("%+v", p.Stats())
 	}
 }
 

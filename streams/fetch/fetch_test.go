@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/streams/fetch"
 	"seagate/streams/peer"
 )
@@ -330,7 +330,7 @@ func TestAnAnswerThatPanics(t *testing.T) {
 		"p": func(context.Context, *fetch.Call) ([]byte, error) { return []byte("1"), nil },
 	}, fetch.Options{AtOnce: 1})
 	l := join(t, h)
-	before, ended := panics.Counts()["calls"], make(chan struct{})
+	contained, ended := panicstest.Begin(t, "calls"), make(chan struct{})
 	if _, err := l.Fetch(t.Context(), peer.Request{Service: "test", Procedure: "p"}, panickingReplies{ended}); err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,5 @@ func TestAnAnswerThatPanics(t *testing.T) {
 	if err := s.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := panics.Counts()["calls"] - before; n != 1 {
-		t.Errorf("%d panics were counted", n)
-	}
+	contained.Want(1)
 }

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/streams"
 	"seagate/streams/merge"
 )
@@ -18,13 +18,11 @@ func TestATimerThatPanicsIsContained(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := panics.Counts()["timer"]
+		contained := panicstest.Begin(t, "timer")
 		m.SpoilTimer()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got := panics.Counts()["timer"] - before; got != 1 {
-			t.Errorf("%d panics were counted", got)
-		}
+		contained.Want(1)
 		m.Close()
 		n.Close()
 	})

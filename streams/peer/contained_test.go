@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/streams/peer"
 )
 
@@ -34,15 +34,13 @@ func TestACallerThatPanicsEndsAlone(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				before := panics.Counts()["timer"]
+				contained := panicstest.Begin(t, "timer")
 				if _, err := l.Fetch(t.Context(), peer.Request{Service: "s", Procedure: "p", Timeout: time.Minute}, panickingReplies{}); err != nil {
 					t.Fatal(err)
 				}
 				end(r)
 				synctest.Wait()
-				if n := panics.Counts()["timer"] - before; n != 1 {
-					t.Errorf("%d panics were counted", n)
-				}
+				contained.Want(1)
 				if totals := h.Totals(); totals.UnderWay != 0 || totals.Bytes != 0 {
 					t.Errorf("there is %+v", totals)
 				}

@@ -8,36 +8,27 @@ import (
 
 	"seagate/gateway/lines"
 	"seagate/gateway/ws"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 )
-
-func wantPanics(t *testing.T, where string, do func()) {
-	t.Helper()
-	before := panics.Counts()[where]
-	do()
-	if got := panics.Counts()[where] - before; got != 1 {
-		t.Errorf("%d panics counted of %s", got, where)
-	}
-}
 
 // What an App does beside its listeners contains its panics. This App has no parts, so all of it
 // panics.
 func TestPanicsOfAnAppAreContained(t *testing.T) {
 	a := &App{}
 	for _, was := range []bool{false, true} {
-		wantPanics(t, "quotas", func() {
+		panicstest.Want(t, "quotas", 1, func() {
 			if short := a.noteSpace(1, was); short != was {
 				t.Error("whether space is short has changed")
 			}
 		})
 	}
-	wantPanics(t, "watchdog", func() {
+	panicstest.Want(t, "watchdog", 1, func() {
 		if a.isAlive(t.Context(), time.Minute) {
 			t.Error("it is alive")
 		}
 	})
 	a.lines = &lines.Server{}
-	wantPanics(t, "shutdown", func() {
+	panicstest.Want(t, "shutdown", 1, func() {
 		if a.endLines(t.Context(), ws.Pace{PerSecond: 1}) == nil {
 			t.Error("the lines listener has ended well")
 		}
@@ -62,7 +53,7 @@ func TestAHandlerThatPanics(t *testing.T) {
 		}
 		return err
 	}
-	wantPanics(t, "request", func() {
+	panicstest.Want(t, "request", 1, func() {
 		if err := get("/bad"); err == nil {
 			t.Error("a panic is answered")
 		}

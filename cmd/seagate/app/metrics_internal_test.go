@@ -11,7 +11,7 @@ import (
 	"seagate/auth/authtest"
 	"seagate/groups"
 	"seagate/groups/groupstest"
-	"seagate/internal/panics"
+	"seagate/internal/panics/panicstest"
 	"seagate/storage/memory"
 	"seagate/streams"
 	"seagate/streams/streamstest"
@@ -92,7 +92,7 @@ func TestAPanickingCollectorFailsAlone(t *testing.T) {
 	a.gauge("broken", "Broken.", func() float64 { panic("broken") })
 	a.gauge("whole", "Whole.", func() float64 { return 7 })
 	a.metrics.MustRegister(containedCollector{&groupMetrics{}})
-	before := panics.Counts()["metrics"]
+	contained := panicstest.Begin(t, "metrics")
 	families, err := a.metrics.Gather()
 	if err == nil || len(families) != 2 {
 		t.Fatalf("%v %v, want an error of the groups and two gauges", families, err)
@@ -103,7 +103,5 @@ func TestAPanickingCollectorFailsAlone(t *testing.T) {
 			t.Errorf("%v", f)
 		}
 	}
-	if n := panics.Counts()["metrics"] - before; n != 2 {
-		t.Errorf("%d panics were counted", n)
-	}
+	contained.Want(2)
 }
