@@ -13,6 +13,7 @@ import (
 	"seagate/groups"
 	"seagate/internal/quota"
 	"seagate/internal/sorted"
+	"seagate/internal/turns"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -55,7 +56,8 @@ type Catalog struct {
 	opts  Options
 	table *table
 
-	streams sync.Map // streams.ID to *Stream
+	streams sync.Map            // streams.ID to *Stream
+	turns   turns.Each[*Stream] // held by whoever writes a stream's record or deletes the stream
 	made    func(streams.ID)
 
 	transientEnded func(streams.ID)

@@ -10,6 +10,7 @@ import (
 
 	"seagate/internal/quota"
 	"seagate/internal/sorted"
+	"seagate/internal/turns"
 	"seagate/schema"
 	"seagate/storage"
 	"seagate/streams"
@@ -26,14 +27,14 @@ var ErrTooManyServices = errors.New("catalog: the jail has too many definitions 
 // They are kept as those of streams are. Writers of one jail take turns.
 type Services struct {
 	table    *table
-	services sync.Map // streams.ID to *Service
+	services sync.Map           // streams.ID to *Service
+	turns    turns.Each[string] // of the jails whose services are changed
 
 	mu    sync.Mutex // guards jails, and is held where services is changed
 	jails map[string]*serviceJail
 }
 
 type serviceJail struct {
-	turn  turn
 	names sorted.Names // of its defined services
 }
 
@@ -124,7 +125,7 @@ func (s *Services) Define(ctx context.Context, id streams.ID, def *schema.Defini
 	if err := schema.NewService(def, s.table.opts.Rules).Compile(); err != nil {
 		return schema.Outcome{}, err
 	}
-	endTurn, err := s.jail(id.Space).turn.take(ctx)
+	endTurn, err := s.turns.Take(ctx, id.Space)
 	if err != nil {
 		return schema.Outcome{}, err
 	}
@@ -140,7 +141,7 @@ func (s *Services) Delete(ctx context.Context, id streams.ID) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	endTurn, err := s.jail(id.Space).turn.take(ctx)
+	endTurn, err := s.turns.Take(ctx, id.Space)
 	if err != nil {
 		return err
 	}
@@ -172,12 +173,6 @@ func (s *Services) List(space, after string, limit int) (list []*Service) {
 		list = append(list, s.Lookup(streams.ID{Space: space, Name: name}))
 	}
 	return list
-}
-
-func (s *Services) jail(space string) *serviceJail {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.jailLocked(space)
 }
 
 func (s *Services) jailLocked(space string) *serviceJail {

@@ -16,8 +16,6 @@ type Stream struct {
 	record  record
 	topic   atomic.Pointer[streams.Topic] // nil: not opened yet
 
-	turn turn // taken by whoever writes the record or deletes the stream
-
 	mu      sync.Mutex // guards what follows, and the opening of topic
 	deleted bool       // its deletion has begun; no topic is made any more
 	removed bool       // it is not in the catalog any more
@@ -108,9 +106,11 @@ func (s *Stream) Info() streams.Info {
 	}
 }
 
-// takeTurn is turn.take. A caller that added the stream to the catalog may return when it
+// takeTurn waits for the right to change the stream. A caller that added the stream to the catalog may return when it
 // fails: whoever has the turn removes an unused stream.
-func (s *Stream) takeTurn(ctx context.Context) (endTurn func(), err error) { return s.turn.take(ctx) }
+func (s *Stream) takeTurn(ctx context.Context) (endTurn func(), err error) {
+	return s.catalog.turns.Take(ctx, s)
+}
 
 func (s *Stream) isRemoved() bool {
 	s.mu.Lock()
@@ -137,8 +137,8 @@ func (s *Stream) removeLocked() {
 // tryRemoveUnused calls removeUnused, unless somebody has the turn. Whoever has it
 // removes an unused stream itself.
 func (s *Stream) tryRemoveUnused() {
-	if s.turn.try() {
-		defer s.turn.end()
+	if endTurn := s.catalog.turns.Try(s); endTurn != nil {
+		defer endTurn()
 		s.removeUnused()
 	}
 }
