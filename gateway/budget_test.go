@@ -146,8 +146,7 @@ func TestChangesPerSecondAreBounded(t *testing.T) {
 		root, _ := p.Root("root")
 		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
 		p.ok(err)
-		other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
-		p.ok(err)
+		other := p.login("c", made)
 		define := func(who *auth.Principal, version int) protocol.Code {
 			_, err := p.Define(t.Context(), who, "a", fmt.Appendf(nil, `{"version":%d,"fields":[]}`, version))
 			return code(err)
@@ -199,8 +198,7 @@ func TestReadsPerSecondAreBounded(t *testing.T) {
 		root, _ := p.Root("root")
 		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
 		p.ok(err)
-		other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
-		p.ok(err)
+		other := p.login("c", made)
 		p.defineAs(root, "a", `{"version":1,"fields":[]}`)
 		streams := func(who *auth.Principal) error { _, _, err := p.Streams(who, "", 1); return err }
 		reads := map[string]func() error{
@@ -250,8 +248,7 @@ func TestCompilingForWrongMessagesIsRationed(t *testing.T) {
 	root, _ := p.Root("root")
 	_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
 	p.ok(err)
-	other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
-	p.ok(err)
+	other := p.login("c", made)
 	fields := make([]string, 600)
 	for i := range fields {
 		fields[i] = fmt.Sprintf(`{"name":"f%d","type":"date","optional":true}`, i)
@@ -305,8 +302,7 @@ func TestSharesOfAJail(t *testing.T) {
 	root, _ := p.Root("root")
 	_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
 	p.ok(err)
-	other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: "c", Secret: made}, home)
-	p.ok(err)
+	other := p.login("c", made)
 	for _, who := range []*auth.Principal{root, other} {
 		p.defineAs(who, "a", `{"version":1,"fields":[]}`)
 		p.defineAs(who, "b", `{"version":1,"fields":[]}`)
@@ -375,8 +371,7 @@ func TestConnectionsPerJailAreBounded(t *testing.T) {
 	root, _ := p.Root("root")
 	second, made, err := p.CreateClient(t.Context(), root, "second", "", nil)
 	p.ok(err)
-	other, err := p.Authenticate(protocol.Credentials{Type: protocol.BasicCredentials, ClientID: second.ID, Secret: made}, home)
-	p.ok(err)
+	other := p.login(second.ID, made)
 	first, err := p.LogIn(root, &idle{})
 	p.ok(err)
 	_, err = p.LogIn(other, &idle{})

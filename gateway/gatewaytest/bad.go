@@ -4,8 +4,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-
-	"seagate/internal/panics"
 )
 
 // A BadListener accepts connections that panic once they are told to.
@@ -64,12 +62,4 @@ func (c *BadConn) Close() error {
 		panic("injected into Close")
 	}
 	return err
-}
-
-// Panics returns how many panics were contained, of any kind.
-func Panics() (n uint64) {
-	for _, of := range panics.Counts() {
-		n += of
-	}
-	return n
 }

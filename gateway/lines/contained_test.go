@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"seagate/gateway/gatewaytest"
+	"seagate/internal/panics/panicstest"
 )
 
 // A panic in a goroutine of a connection ends that connection. It leaves nothing behind, and
@@ -32,12 +33,10 @@ func TestAPanicEndsItsConnectionAlone(t *testing.T) {
 			}
 			healthy := listening()
 			bad := listening()
-			before := gatewaytest.Panics()
+			contained := panicstest.Begin(t, panicstest.Anywhere)
 			spoil(b, l.Latest(), bad)
 			awaitOpen(t, b, 1)
-			if n := gatewaytest.Panics() - before; n != 1 {
-				t.Errorf("%d panics were counted", n)
-			}
+			contained.Want(1)
 			again := listening() // its place among those of the client is free
 			b.publish("boiler", `{"n":2}`)
 			if name == "write a delivery" {

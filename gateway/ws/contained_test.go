@@ -8,6 +8,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/gatewaytest"
 	"seagate/gateway/ws/wstest"
+	"seagate/internal/panics/panicstest"
 )
 
 // A panic in a goroutine of a connection ends that connection. It leaves nothing behind, and
@@ -32,12 +33,10 @@ func TestAPanicEndsItsConnectionAlone(t *testing.T) {
 			b.subscribe(healthy, 2, "boiler", "")
 			bad := b.login()
 			b.subscribe(bad, 2, "boiler", inGroup)
-			before := gatewaytest.Panics()
+			contained := panicstest.Begin(t, panicstest.Anywhere)
 			spoil(b, l.Latest(), bad)
 			waitFor(t, "the end of the connection", func() bool { return b.server.Open() == 1 })
-			if n := gatewaytest.Panics() - before; n != 1 {
-				t.Errorf("%d panics were counted", n)
-			}
+			contained.Want(1)
 			if strings.HasPrefix(name, "write a delivery") {
 				healthy.Want(delivery(2, "boiler", `{"n":1}`))
 			}
@@ -66,11 +65,11 @@ func TestAPanicAtAShutdown(t *testing.T) {
 	b := newBench(t, setup{listener: l})
 	bad := b.login()
 	l.Latest().Writing.Store(true)
-	before := gatewaytest.Panics()
+	contained := panicstest.Begin(t, panicstest.Anywhere)
 	if err := b.server.Shutdown(t.Context(), atOnce); err != nil {
 		t.Error(err)
 	}
-	if gatewaytest.Panics() == before {
+	if contained.Count() == 0 {
 		t.Error("no panic was counted")
 	}
 	bad.Net.Close()

@@ -7,7 +7,10 @@ import (
 	"seagate/internal/panics"
 )
 
-// A Watch counts the panics that are contained in one place.
+// Anywhere stands for all places in which panics are contained.
+const Anywhere = ""
+
+// A Watch counts the panics that are contained in one place, or Anywhere.
 type Watch struct {
 	t      testing.TB
 	where  string
@@ -16,14 +19,26 @@ type Watch struct {
 
 // Begin begins to count.
 func Begin(t testing.TB, where string) Watch {
-	return Watch{t, where, panics.Counts()[where]}
+	return Watch{t, where, contained(where)}
 }
+
+func contained(where string) (n uint64) {
+	for at, of := range panics.Counts() {
+		if where == Anywhere || at == where {
+			n += of
+		}
+	}
+	return n
+}
+
+// Count returns how many panics were contained since Begin.
+func (w Watch) Count() uint64 { return contained(w.where) - w.before }
 
 // Want fails the test unless so many panics were contained since Begin.
 func (w Watch) Want(n uint64) {
 	w.t.Helper()
-	if got := panics.Counts()[w.where] - w.before; got != n {
-		w.t.Errorf("%d panics were contained in %s, want %d", got, w.where, n)
+	if got := w.Count(); got != n {
+		w.t.Errorf("%d panics were contained in %q, want %d", got, w.where, n)
 	}
 }
 
