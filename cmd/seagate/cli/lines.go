@@ -114,7 +114,9 @@ func (t *lineTalk) dial(ctx context.Context, to target, options client.RemoteOpt
 	}
 	defer cancel()
 	conn, err := client.DialLines(dialing, to.url, options)
-	if err != nil && ctx.Err() == nil && dialing.Err() != nil {
+	// The deadline of the connection may pass a moment before that of the context, which it is.
+	isOver := dialing.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded)
+	if err != nil && to.silence > 0 && ctx.Err() == nil && isOver {
 		// The connection itself takes no time where there is one.
 		err = fmt.Errorf("%w: %w", client.ErrConnection, &client.SilenceError{Waited: to.silence, Connected: true})
 	}
