@@ -76,7 +76,7 @@ func (f *manyFollower) streams(ctx context.Context) (followed []client.Followed,
 			if isPattern(argument) {
 				continue
 			}
-			from, err := f.locateMatching(ctx, argument, f.start, f.printer)
+			from, err := f.locate(ctx, argument, f.start, f.printer)
 			if err != nil {
 				return nil, err
 			}

@@ -54,20 +54,12 @@ func (t *task) position(ctx context.Context, flag, text string) (client.Position
 	if err != nil {
 		return client.Position{}, err
 	}
-	return t.locate(ctx, t.Args[0], s)
+	return t.locate(ctx, t.Args[0], s, nil)
 }
 
-// locate returns where in a stream to begin. It asks the gateway only for the last messages.
-func (t *task) locate(ctx context.Context, stream string, s start) (client.Position, error) {
-	if s.last == 0 {
-		return s.position, nil
-	}
-	info, err := t.Stream(ctx, stream)
-	return s.in(info), err
-}
-
-// locateMatching is locate, where the last messages are the last ones that are printed.
-func (t *task) locateMatching(ctx context.Context, stream string, s start, p *printer) (client.Position, error) {
+// locate returns where in a stream to begin. It asks the gateway only for the last messages, which
+// are the last ones that p prints, if it is not nil.
+func (t *task) locate(ctx context.Context, stream string, s start, p *printer) (client.Position, error) {
 	if s.last == 0 {
 		return s.position, nil
 	}
@@ -81,10 +73,10 @@ func (t *task) locateMatching(ctx context.Context, stream string, s start, p *pr
 // firstLook is how many messages are looked at first for the last ones that match.
 const firstLook = 1000
 
-// locateIn is locateMatching in a stream with that state. It looks for the last messages from
+// locateIn is locate in a stream with that state. It looks for the last messages from
 // the end backwards, at a part of the stream that is each time four times as large.
 func (t *task) locateIn(ctx context.Context, info client.StreamInfo, s start, p *printer) (client.Position, error) {
-	if s.last == 0 || len(p.filter) == 0 {
+	if s.last == 0 || p == nil || len(p.filter) == 0 {
 		return s.in(info), nil
 	}
 	found := uint64(0)

@@ -147,7 +147,7 @@ func (f *follower) read(ctx context.Context, cmd *cobra.Command, from start, gro
 		f.acknowledgeEach()
 	}
 	f.options.Filter = f.printer.whole
-	f.options.From, err = f.locateMatching(ctx, f.Args[0], from, f.printer)
+	f.options.From, err = f.locate(ctx, f.Args[0], from, f.printer)
 	return err
 }
 
