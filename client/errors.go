@@ -98,8 +98,9 @@ func CodeOf(err error) protocol.Code {
 	return ""
 }
 
-// problemError reads the answer to an HTTP request that failed.
-func problemError(status int, body []byte) *Error {
+// ResponseError reads the answer to an HTTP request that failed. It is for programs that make
+// requests of their own, such as a handshake.
+func ResponseError(status int, body []byte) *Error {
 	problem, err := protocol.DecodeProblem(body)
 	if err != nil || problem.Code == "" && problem.Message == "" {
 		return &Error{Status: status, Message: fmt.Sprintf(

@@ -62,7 +62,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, problemError(resp.StatusCode, body)
+	return nil, ResponseError(resp.StatusCode, body)
 }
 
 func readAnswer(ctx context.Context, resp *http.Response, answer any) error {

@@ -81,7 +81,7 @@ func dialSocket(ctx context.Context, url string, c *http.Client, limit int) (*so
 		return s, nil
 	case resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
 		body, _ := io.ReadAll(resp.Body) // the library has shortened it
-		return nil, problemError(resp.StatusCode, body)
+		return nil, ResponseError(resp.StatusCode, body)
 	case resp != nil:
 		return nil, errRefused
 	default:

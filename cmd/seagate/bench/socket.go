@@ -147,11 +147,7 @@ func connectionError(err error) error { return fmt.Errorf("%w: %w", client.ErrCo
 func refusedHandshake(response *http.Response) error {
 	const most = 64 << 10
 	body, _ := io.ReadAll(io.LimitReader(response.Body, most))
-	problem, err := protocol.DecodeProblem(body)
-	if err != nil {
-		return &client.Error{Status: response.StatusCode, Message: "this is not the answer of a gateway: " + response.Status}
-	}
-	return &client.Error{Code: problem.Code, Status: response.StatusCode, Message: problem.Message, Errors: problem.Errors}
+	return client.ResponseError(response.StatusCode, body)
 }
 
 func (s *socket) authenticate(c client.Credentials) error {
