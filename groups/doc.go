@@ -32,6 +32,10 @@
 // the next member. This does not count as a failure. A group may have members
 // of both kinds.
 //
+// A member that calls Membership.Drain is leaving: it is handed nothing more, keeps
+// what it has in flight, with the same deadlines, and leaves when it has settled that.
+// So nothing is handed to others that it is done with soon.
+//
 // Share.Attempt is the number of earlier deliveries of a message.
 //
 // A message that failed Options.MaxDeliveries times is passed to

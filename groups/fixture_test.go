@@ -78,6 +78,8 @@ func (m *member) End(err error) {
 		m.note("end")
 	case groups.ErrNotFound:
 		m.note("deleted")
+	case groups.ErrDrained:
+		m.note("drained")
 	default:
 		m.note("failed: %v", err)
 	}

@@ -32,8 +32,9 @@ type Member interface {
 	Gap(first, last uint64) (tag uint64, told bool)
 
 	// End tells that the membership has ended. err is streams.ErrDeleted if the
-	// topic was deleted, ErrNotFound if the group was, or the error with which
-	// the topic cannot be read. A call of Visible, Deliver or Gap that began
-	// before may return after End.
+	// topic was deleted, ErrNotFound if the group was, ErrDrained after
+	// Membership.Drain, or the error with which the topic cannot be read. A call of
+	// Visible, Deliver or Gap that began before may return after End, but not after
+	// ErrDrained.
 	End(err error)
 }

@@ -55,6 +55,7 @@ const (
 	starting                    // nothing until the worker has told it of gaps and the topic's state
 	ready                       // messages, if it has credit
 	full                        // nothing until Resume: it took fewer than it was handed
+	leaving                     // nothing any more: Drain was called, and something is still in flight
 	dead                        // nothing any more: it panicked
 	left                        // nothing any more: it left, or the group ended its membership
 )
@@ -123,6 +124,7 @@ func (ms *Membership) Ack(tag uint64) {
 func (ms *Membership) ackLocked(tag uint64) {
 	ms.heardLocked(tag)
 	if ms.inFlight.explicit {
+		ms.wakeIfDrainedLocked()
 		return
 	}
 	had, acked := ms.hasCreditLocked(), 0
@@ -222,6 +224,35 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 	return nacked, nil
 }
 
+// Drain lets the member leave without a repetition for the others. The member is handed
+// nothing more, but for what a call of Member.Deliver under way brings. Once nothing that
+// it was handed is unacknowledged, or at once if nothing is, it leaves, and Member.End is
+// called with ErrDrained. Until then its messages stay with it, as if it had not called
+// Drain: it acknowledges or returns them, or they time out. What it accepts is not skipped
+// meanwhile, and waits if there is no other member. Leave cuts this short. Drain is safe
+// to call twice, and after the end.
+func (ms *Membership) Drain() {
+	ms.group.mu.Lock()
+	defer ms.group.mu.Unlock()
+	if ms.state == dead || ms.state == left {
+		return
+	}
+	ms.state = leaving
+	ms.wakeIfDrainedLocked()
+}
+
+// wakeIfDrainedLocked lets the worker end a leaving member that has nothing in flight.
+func (ms *Membership) wakeIfDrainedLocked() {
+	if ms.isDrainedLocked() {
+		ms.group.wakeLocked()
+	}
+}
+
+// isDrainedLocked reports whether a leaving member has acknowledged everything, gaps included.
+func (ms *Membership) isDrainedLocked() bool {
+	return ms.state == leaving && ms.inFlight.live == 0 && len(ms.told) == 0
+}
+
 // Leave ends the membership. Its unacknowledged messages go to the other members, or
 // wait for the next one. A call of the Member that began before may return after
 // Leave; messages that it takes count as not taken. Leave is safe to call twice.
@@ -239,6 +270,7 @@ func (ms *Membership) doneLocked(h handOut) {
 // settledLocked wakes the worker if acknowledged messages made a delivery possible.
 // had is whether the member had credit before, acked the number of messages.
 func (ms *Membership) settledLocked(had bool, acked int) {
+	ms.wakeIfDrainedLocked()
 	if acked == 0 {
 		return
 	}

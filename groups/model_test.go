@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type model struct {
 	lives   int // of the process
 	members []*actor
 	begun   bool // the group was made
+	untold  bool // gaps may wait for a member that does not leave
 	crashed bool // since the beginning
 
 	done      map[uint64]bool // acknowledged, lost, or a dead letter, ever
@@ -50,9 +52,15 @@ type actor struct {
 	tag      uint64
 	holds    []holding
 	gaps     []holding
+	drains   bool // it leaves: nothing may come
+	ended    bool // by ErrDrained
 }
 
-type holding struct{ seq, tag uint64 }
+type holding struct {
+	seq, tag uint64
+	at       time.Time // when it was delivered
+	returned bool      // by Nack
+}
 
 func (a *actor) Visible(b *streams.Batch) []int {
 	if !a.blind {
@@ -66,13 +74,16 @@ func (a *actor) Deliver(b *streams.Batch, share []groups.Share) (int, uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := min(len(share), a.room)
+	if a.drains {
+		m.Errorf("a member that leaves was handed %d messages", len(share))
+	}
 	for _, s := range share[:n] {
 		a.tag++
 		a.room--
 		m.deliveredLocked(b.Messages[s.Index].Seq, s.Attempt)
 	}
 	for _, s := range share[:n] { // all of a share carry the last tag
-		a.holds = append(a.holds, holding{b.Messages[s.Index].Seq, a.tag})
+		a.holds = append(a.holds, holding{seq: b.Messages[s.Index].Seq, tag: a.tag, at: time.Now()})
 	}
 	return n, a.tag
 }
@@ -94,7 +105,7 @@ func (a *actor) Gap(first, last uint64) (tag uint64, told bool) {
 	for seq := first; seq <= last; seq++ {
 		a.model.doneLocked(seq)
 		a.model.told[seq] = true
-		a.gaps = append(a.gaps, holding{seq, a.tag})
+		a.gaps = append(a.gaps, holding{seq: seq, tag: a.tag})
 	}
 	return a.tag, true
 }
@@ -109,7 +120,22 @@ func (a *actor) hear(tag uint64) {
 	a.ms.Ack(tag)
 }
 
-func (a *actor) End(err error) { a.model.Errorf("the end: %v", err) }
+// End checks that a member that leaves has settled everything that it was handed.
+func (a *actor) End(err error) {
+	m := a.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != groups.ErrDrained || !a.drains || a.ended {
+		m.Errorf("the end: %v", err)
+	}
+	a.ended = true
+	for _, h := range a.holds {
+		late := a.explicit && time.Since(h.at) >= 30*time.Second
+		if !m.done[h.seq] && !h.returned && !late {
+			m.Errorf("a member has left with %d in flight", h.seq)
+		}
+	}
+}
 
 func (m *model) doneLocked(seq uint64) { m.done[seq], m.now[seq] = true, true }
 
@@ -149,10 +175,13 @@ func newModel(t *testing.T, seed uint64) *model {
 }
 
 func (m *model) step() {
-	ops := []func(){m.publish, m.publish, m.enter, m.leave, m.ack, m.ack, m.ack, m.nack, m.makeRoom, m.wait, m.lose, m.die}
+	ops := []func(){m.publish, m.publish, m.enter, m.leave, m.drain, m.ack, m.ack, m.ack, m.nack, m.makeRoom, m.wait, m.lose, m.die}
 	ops[m.rng.IntN(len(ops))]()
 	synctest.Wait()
 	m.checkPosition()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.members = slices.DeleteFunc(m.members, func(a *actor) bool { return a.ended })
 }
 
 func (m *model) publish() {
@@ -206,6 +235,18 @@ func (m *model) leave() {
 	m.members = append(m.members[:i], m.members[i+1:]...)
 }
 
+// drain lets a member leave once nothing is in flight to it.
+func (m *model) drain() {
+	a := m.someone()
+	if a == nil || m.rng.IntN(2) == 0 {
+		return
+	}
+	m.mu.Lock()
+	a.drains = true // nothing is being delivered
+	m.mu.Unlock()
+	a.ms.Drain()
+}
+
 func (m *model) ack() {
 	a := m.someone()
 	if a == nil || len(a.holds) == 0 {
@@ -251,6 +292,11 @@ func (m *model) nack() {
 		return
 	}
 	h := a.holds[m.rng.IntN(len(a.holds))]
+	m.mu.Lock()
+	for i := range a.holds { // it may have come twice
+		a.holds[i].returned = a.holds[i].returned || a.holds[i].seq == h.seq
+	}
+	m.mu.Unlock()
 	delay := time.Duration(m.rng.IntN(3)) * 700 * time.Millisecond
 	if _, err := a.ms.Nack([]uint64{h.seq}, "no", delay); err != nil {
 		m.Error(err)
@@ -343,7 +389,17 @@ func (m *model) checkPosition() {
 	m.checkDoneLocked("the position", 1, s.Position-1)
 }
 
+// checkDoneLocked passes over what is lost and not told yet, since all members leave: finish
+// finds that somebody is told.
 func (m *model) checkDoneLocked(who string, first, last uint64) {
+	if slices.ContainsFunc(m.members, func(a *actor) bool { return !a.drains }) {
+		m.untold = false
+	} else if len(m.members) > 0 {
+		m.untold = true
+	}
+	if m.untold {
+		first = max(first, m.out.Topic().Bounds().First)
+	}
 	for seq := first; seq <= last; seq++ {
 		if !m.done[seq] && !m.optional[seq] {
 			m.Fatalf("%s says that %d is done, and it is not", who, seq)
@@ -384,6 +440,7 @@ func (m *model) checkRecord() {
 
 // finish makes one member take and acknowledge everything.
 func (m *model) finish() {
+	m.finishDraining()
 	for _, a := range m.members {
 		a.ms.Leave()
 	}
@@ -414,6 +471,30 @@ func (m *model) finish() {
 	for seq := range m.told {
 		if !m.heard[seq] {
 			m.Errorf("nobody heard that %d is lost", seq)
+		}
+	}
+}
+
+// finishDraining lets those that leave settle what they hold: they have left then.
+func (m *model) finishDraining() {
+	for _, a := range m.members {
+		if !a.drains || a.ended {
+			continue
+		}
+		if !a.explicit { // an explicit one lets its messages time out
+			m.mu.Lock()
+			for _, h := range a.holds {
+				m.doneLocked(h.seq)
+			}
+			m.mu.Unlock()
+		}
+		a.hear(a.tag)
+	}
+	time.Sleep(31 * time.Second)
+	synctest.Wait()
+	for _, a := range m.members {
+		if a.drains && !a.ended {
+			m.Error("a member that leaves has nothing in flight, and has not left")
 		}
 	}
 }

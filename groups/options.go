@@ -21,6 +21,8 @@ var (
 	// ErrNotExplicit reports that the member acknowledges tags, not sequence
 	// numbers.
 	ErrNotExplicit = errors.New("groups: the member does not acknowledge explicitly")
+	// ErrDrained is why a membership ends after Membership.Drain.
+	ErrDrained = errors.New("groups: the member has left, and everything that it was handed is settled")
 	// ErrClosed reports that the registry was closed before the call.
 	ErrClosed = errors.New("groups: closed")
 )

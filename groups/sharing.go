@@ -35,10 +35,31 @@ func (rd *reader) Deliver(b *streams.Batch) int {
 // While messages wait to be handed out again, nothing is taken from the topic, so
 // the group has no room then.
 func (rd *reader) Resumed() (hasRoom bool) {
+	rd.endDrained()
 	rd.tellLosses()
 	rd.tellState()
 	rd.retry()
 	return !rd.hasRetries()
+}
+
+// endDrained ends the memberships of leaving members that have nothing in flight. Only
+// the worker hands messages out, so nothing follows the end.
+func (rd *reader) endDrained() { endAll(rd.removeDrained(), ErrDrained) }
+
+func (rd *reader) removeDrained() (drained []*Membership) {
+	g := rd.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reader != rd {
+		return nil
+	}
+	for _, ms := range g.members { // each removal makes a new slice
+		if ms.isDrainedLocked() {
+			g.removeMemberLocked(ms)
+			drained = append(drained, ms)
+		}
+	}
+	return drained
 }
 
 func (rd *reader) hasRetries() bool {
@@ -316,6 +337,7 @@ func (g *group) settleLocked(ms *Membership) {
 	if ms.ackedUpTo > 0 && ms.inFlight.explicit {
 		ms.ackUpToLocked(ms.ackedUpTo)
 	}
+	ms.wakeIfDrainedLocked()
 }
 
 // deadlineLocked returns the deadline for the messages that a member just took, and

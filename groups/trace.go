@@ -47,6 +47,7 @@ type Trace struct {
 	CreatedAt time.Time
 	Members   int
 	Able      int  // of the members: they have room and credit
+	Leaving   int  // of the members: they are handed nothing more (Membership.Drain)
 	IsFull    bool // the window of the group ends before the message, too much is set aside, or its space holds or stores too much
 }
 
@@ -72,6 +73,9 @@ func (t *Topic) Trace(ctx context.Context, name Name, seq uint64) (Trace, error)
 	for _, ms := range g.members {
 		if ms.hasCreditLocked() {
 			trace.Able++
+		}
+		if ms.state == leaving {
+			trace.Leaving++
 		}
 	}
 	trace.IsFull = !g.hasRoomLocked(seq)
