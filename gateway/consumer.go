@@ -108,7 +108,14 @@ func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag 
 }
 
 func (m member) Gap(first, last uint64) (tag uint64, told bool) { return m.gap(first, last) }
-func (m member) End(err error)                                  { m.end(err) }
+
+func (m member) End(err error) {
+	if err == groups.ErrDrained {
+		m.request.Drained()
+		return
+	}
+	m.end(err)
+}
 
 // Panicked ends the connection of a subscription or provider that panicked while
 // it was called. It is for streams.Options.OnPanic and groups.Options.OnPanic,

@@ -296,6 +296,8 @@ func (t *traced) obstacle() string {
 		return "the group has no members"
 	case t.IsFull:
 		return fmt.Sprintf("the group stands at message %d, and goes no further before that is acknowledged", t.Position)
+	case t.Leaving == t.Members:
+		return "its members leave, and take nothing new"
 	case t.Able == 0:
 		return "no member has room: they have to acknowledge, or to read, what they were handed"
 	}

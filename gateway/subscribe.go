@@ -74,6 +74,10 @@ type Request struct {
 	// If the subscription cannot join the stream then, Sink.End is called instead.
 	Begun func()
 
+	// Drained, if it is not nil, is called when the subscription has left its group after
+	// Subscription.Drain. Nothing is delivered afterwards.
+	Drained func()
+
 	// Resumed, if it is not nil, answers Subscription.Resume, for a subscription in no
 	// group: see streams.Consumer.
 	Resumed func() (hasRoom bool)
@@ -433,6 +437,16 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
 		err = change(s.principal, func() error { return tell(m) })
 	}
 	return attempted("acknowledge", err)
+}
+
+// Drain lets a member of a group leave without a repetition for the others: see
+// groups.Membership.Drain. Request.Drained is called at the end, unless Sink.End or Close
+// is first. Until then the subscription goes on, and can acknowledge. It is for
+// subscriptions that are Shared.
+func (s *Subscription) Drain() {
+	if m := s.current().membership; m != nil {
+		m.Drain()
+	}
 }
 
 // Close ends the subscription. What was not acknowledged goes to the other

@@ -76,6 +76,23 @@ func AppendSuccess(dst []byte, id int64, action string, payload []byte) []byte {
 	return append(dst, '}')
 }
 
+// AppendDraining appends the answer to an unsubscribe after which the member of a group
+// goes on, without new messages, until AppendDrained.
+//
+//	{"id":5,"action":"unsubscribe","success":true,"draining":true}
+func AppendDraining(dst []byte, id int64) []byte {
+	return append(appendAnswer(dst, id, ActionUnsubscribe, true), `,"draining":true}`...)
+}
+
+// AppendDrained appends the last message of a member of a group that drains.
+//
+//	{"id":2,"action":"subscription","streamName":"boiler_data","drained":true}
+func AppendDrained(dst []byte, id int64, action, stream string) []byte {
+	dst = appendText(AppendDeliveryHead(dst, id), `,"action":`, action)
+	dst = appendText(dst, `,"streamName":`, stream)
+	return append(dst, `,"drained":true}`...)
+}
+
 // Published is where the messages of one publish stand in their stream.
 type Published struct {
 	Seq     uint64    `json:"seq"`     // number of the message, or of the first of a batch

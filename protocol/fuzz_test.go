@@ -285,6 +285,7 @@ func FuzzAppend(f *testing.F) {
 		}
 		same(strictly(t, protocol.AppendHeaderMeta(protocol.AppendDeliveryHead(nil, id), action, stream, payload, first)).Epoch, first)
 		same(strictly(t, protocol.AppendGap(nil, id, action, stream, 1, 2)).StreamName, stream)
+		same(strictly(t, protocol.AppendDrained(nil, id, action, stream)).StreamName, stream)
 		same(strictly(t, protocol.AppendSuccess(nil, id, action, payload)).Action, action)
 		same(strictly(t, protocol.AppendStreamEnded(nil, id, stream, e)).StreamName, stream)
 		same(strictly(t, protocol.AppendProvideEnded(nil, id, stream, e)).StreamName, stream)

@@ -63,6 +63,9 @@ type serverMessage struct {
 		To   uint64 `json:"to"`
 	} `json:"gap"`
 
+	Draining bool `json:"draining"`
+	Drained  bool `json:"drained"`
+
 	Requested   bool            `json:"requested"`
 	Subscribers int             `json:"subscribers"`
 	Groups      int             `json:"groups"`

@@ -62,6 +62,7 @@ type members struct {
 	from, epoch, meta, ack, credit, state, sync jsontext.Value // of subscribe
 	filter                                      jsontext.Value // of subscribe
 	messageID, header, batch, traceparent       jsontext.Value // of publish
+	drain                                       jsontext.Value // of unsubscribe
 }
 
 // DecodeRequest reads one text message. It returns a *Violation if the message
@@ -166,6 +167,8 @@ func (m *members) named(quoted jsontext.Value) *jsontext.Value {
 		return &m.batch
 	case "traceparent":
 		return &m.traceparent
+	case "drain":
+		return &m.drain
 	}
 	return nil
 }

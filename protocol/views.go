@@ -118,16 +118,23 @@ func (r Request) Subscribe() (Subscribe, error) {
 	return orZero(sub, c.errOrBadStream(sub.Stream))
 }
 
-// Unsubscribe reads an unsubscribe request (an extension). It returns the id of
-// the subscribe or provide request whose effect shall end.
+// An Unsubscribe ends what a request has begun.
+type Unsubscribe struct {
+	ID int64 // of the subscribe or provide request, or another that goes on
+	// Drain lets a member of a group leave only once it has settled what it was handed.
+	Drain bool
+}
+
+// Unsubscribe reads an unsubscribe request (an extension). drain may be absent or null.
 //
-//	{"id":5,"action":"unsubscribe","payload":2}
+//	{"id":5,"action":"unsubscribe","payload":2,"drain":true}
 //
 // The error is an *Error: invalid_request.
-func (r Request) Unsubscribe() (int64, error) {
+func (r Request) Unsubscribe() (Unsubscribe, error) {
 	c := checker{refusal: r.refusal}
-	id := c.subscription("payload", r.payload)
-	return orZero(id, c.err())
+	u := Unsubscribe{ID: c.subscription("payload", r.payload)}
+	u.Drain = !absent(r.drain) && c.boolean("drain", r.drain)
+	return orZero(u, c.err())
 }
 
 // A Publish is a message for a stream, or several. Payload is raw JSON of any

@@ -218,13 +218,21 @@ func TestSubscribeRefusals(t *testing.T) {
 }
 
 func TestUnsubscribe(t *testing.T) {
-	for payload, want := range map[string]int64{`2`: 2, `2.0`: 2, `9007199254740992`: 1 << 53} {
-		if id, err := decode(t, `{"id":5,"action":"unsubscribe","payload":`+payload+`}`).Unsubscribe(); err != nil || id != want {
-			t.Errorf("payload %s: got %d, %v", payload, id, err)
+	for members, want := range map[string]protocol.Unsubscribe{
+		`"payload":2`: {ID: 2}, `"payload":2.0`: {ID: 2}, `"payload":9007199254740992`: {ID: 1 << 53},
+		`"payload":2,"drain":true`: {ID: 2, Drain: true}, `"drain":false,"payload":2`: {ID: 2}, `"payload":2,"drain":null`: {ID: 2},
+	} {
+		if u, err := decode(t, `{"id":5,"action":"unsubscribe",`+members+`}`).Unsubscribe(); err != nil || u != want {
+			t.Errorf("%s: got %+v, %v", members, u, err)
 		}
 	}
+	const noID = "payload: must be an integer: the id of a subscribe request"
 	for _, members := range []string{``, `,"payload":null`, `,"payload":"2"`, `,"payload":2.5`, `,"payload":1e400`, `,"payload":[2]`} {
-		test := refused{"payload" + members, members, protocol.CodeInvalidRequest, []string{"payload: must be an integer: the id of a subscribe request"}}
+		test := refused{"payload" + members, members, protocol.CodeInvalidRequest, []string{noID}}
+		test.run(t, func(r protocol.Request) (any, error) { return r.Unsubscribe() })
+	}
+	for _, drain := range []string{`1`, `"true"`, `{}`} {
+		test := refused{"drain " + drain, `,"drain":` + drain, protocol.CodeInvalidRequest, []string{noID, "drain: must be true or false"}}
 		test.run(t, func(r protocol.Request) (any, error) { return r.Unsubscribe() })
 	}
 }

@@ -86,27 +86,56 @@ func (s *Session) describe(r protocol.Request) {
 }
 
 func (s *Session) unsubscribe(r protocol.Request) {
-	id, err := r.Unsubscribe()
-	if err == nil && (s.endService(id) || s.endWatch(id) || s.withdrawID(id) || s.endMerged(id)) {
+	u, err := r.Unsubscribe()
+	if err == nil && (s.endService(u.ID) || s.endWatch(u.ID) || s.withdrawID(u.ID) || s.endMerged(u.ID)) {
 		s.answer(r, nil, nil)
 		return
 	}
-	s.onSubscription(r, id, err, func(sub *subscription) error {
+	if err == nil && u.Drain && s.drain(r, u.ID) {
+		return
+	}
+	s.onSubscription(r, u.ID, err, func(sub *subscription) error {
 		s.forget(sub)
 		return nil
 	})
 }
 
+// drain lets a subscription leave its group, and answers the request. It returns false if
+// there is no such subscription in a group: what is in none has nothing to settle.
+func (s *Session) drain(r protocol.Request, id int64) bool {
+	sub, err := s.subscription(id)
+	if err != nil || !sub.inner.Shared() {
+		return false
+	}
+	s.send(func(b []byte) []byte { return protocol.AppendDraining(b, r.ID) })
+	sub.inner.Drain() // after the answer, so that the end comes behind it
+	return true
+}
+
 // ack confirms messages that were processed.
 func (s *Session) ack(r protocol.Request) {
 	a, err := r.Ack()
-	s.onSubscription(r, a.Subscription, err, func(sub *subscription) error { return sub.inner.Acknowledge(a) })
+	s.settle(r, a.Subscription, err, func(sub *subscription) error { return sub.inner.Acknowledge(a) })
 }
 
 // nack gives messages back that could not be processed.
 func (s *Session) nack(r protocol.Request) {
 	n, err := r.Nack()
-	s.onSubscription(r, n.Subscription, err, func(sub *subscription) error { return sub.inner.Reject(n) })
+	s.settle(r, n.Subscription, err, func(sub *subscription) error { return sub.inner.Reject(n) })
+}
+
+// settle is onSubscription for a request that may be the last one of a subscription that
+// drains: its client gets the answer first, and then the end.
+func (s *Session) settle(r protocol.Request, id int64, err error, do func(*subscription) error) {
+	var settled *subscription
+	s.onSubscription(r, id, err, func(sub *subscription) error {
+		settled = sub
+		sub.holdEnd()
+		return do(sub)
+	})
+	if settled != nil {
+		settled.releaseEnd()
+	}
 }
 
 // onSubscription answers a request about the subscription with that id, unless

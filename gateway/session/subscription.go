@@ -25,6 +25,8 @@ type subscription struct {
 	kind   string     // under which the metric counts it
 	ended  bool
 	behind bool // it took fewer messages than it was offered
+	held   bool // the end of draining has to wait for an answer
+	over   bool // it has drained while held was set
 }
 
 func (s *Session) subscribe(r protocol.Request) {
@@ -84,6 +86,7 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 		TellGaps: r.Meta,
 		State:    onState,
 		Begun:    sub.begun,
+		Drained:  sub.drained,
 	}, sub)
 	if err != nil {
 		return err
@@ -313,20 +316,53 @@ func (sub *subscription) End(reason *protocol.Error) (told bool) {
 		defer sub.mu.Unlock()
 		return !sub.ended && sub.session.link.End(reason)
 	}
-	if told = sub.endWith(reason); told {
+	return sub.endWith(func(b []byte) []byte { return protocol.AppendStreamEnded(b, sub.id, sub.stream, reason) })
+}
+
+// holdEnd keeps the end of draining back until releaseEnd.
+func (sub *subscription) holdEnd() {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.held = true
+}
+
+func (sub *subscription) releaseEnd() {
+	sub.mu.Lock()
+	over := sub.over
+	sub.held, sub.over = false, false
+	sub.mu.Unlock()
+	if over {
+		sub.drained()
+	}
+}
+
+// drained is for gateway.Request.Drained.
+func (sub *subscription) drained() {
+	sub.mu.Lock()
+	held := sub.held
+	sub.over = held
+	sub.mu.Unlock()
+	if held {
+		return
+	}
+	sub.endWith(func(b []byte) []byte { return protocol.AppendDrained(b, sub.id, sub.session.opts.Action, sub.stream) })
+}
+
+// endWith ends the subscription with a last message, unless it has ended before.
+func (sub *subscription) endWith(last func([]byte) []byte) (told bool) {
+	if told = sub.sendLast(last); told {
 		sub.session.forget(sub)
 	}
 	return told
 }
 
-// endWith tells the client of the end, unless the subscription has ended before.
-func (sub *subscription) endWith(reason *protocol.Error) bool {
+func (sub *subscription) sendLast(last func([]byte) []byte) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if sub.ended {
 		return false
 	}
 	sub.ended = true
-	sub.session.send(func(b []byte) []byte { return protocol.AppendStreamEnded(b, sub.id, sub.stream, reason) })
+	sub.session.send(last)
 	return true
 }
