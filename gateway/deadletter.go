@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -148,17 +149,28 @@ func (g *Gateway) deadLetters(id streams.ID) (*streams.Topic, error) {
 }
 
 func (g *Gateway) defineDeadLetters(id streams.ID) error {
-	def, err := schema.ParseDefinition([]byte(deadLetterDefinition), id.Name, schema.DefaultLimits())
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), defineTimeout)
 	defer cancel()
-	_, err = g.Catalog.Define(ctx, id, def)
+	_, err := g.Catalog.Define(ctx, id, lettersOf(id.Name))
 	return err
 }
 
 const defineTimeout = 30 * time.Second
+
+// lettersOf returns the definition of the dead-letter stream with the name.
+func lettersOf(name string) *schema.Definition {
+	def := *parsedLetters()
+	def.Name = name
+	return &def
+}
+
+var parsedLetters = sync.OnceValue(func() *schema.Definition {
+	def, err := schema.ParseDefinition([]byte(deadLetterDefinition), "letters", schema.DefaultLimits())
+	if err != nil {
+		panic(err) // deadLetterDefinition is wrong
+	}
+	return def
+})
 
 // holdsDeadLetters recognizes a dead-letter stream by its name, or by its first
 // version if it is from a time when another suffix was set.
@@ -167,11 +179,9 @@ func (g *Gateway) holdsDeadLetters(id streams.ID) bool {
 		return true
 	}
 	versions := g.Catalog.Lookup(id).History().Versions()
-	if len(versions) == 0 {
-		return false
-	}
-	letters, err := schema.ParseDefinition([]byte(deadLetterDefinition), id.Name, schema.DefaultLimits())
-	return err != nil || bytes.Equal(versions[0].AppendJSON(nil), letters.AppendJSON(nil))
+	letters := lettersOf(id.Name)
+	return len(versions) > 0 && len(versions[0].Fields) == len(letters.Fields) &&
+		bytes.Equal(versions[0].AppendJSON(nil), letters.AppendJSON(nil))
 }
 
 // readable returns the topic of a stream that the principal may read. A principal

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -62,8 +63,18 @@ func newConn(s *Server, nc net.Conn, early []byte, from netip.Addr) *conn {
 
 // start reads from a new connection.
 func (c *conn) start() {
+	growStack()
 	c.setReadDeadline(c.server.opts.AuthenticationTimeout)
 	c.run()
+}
+
+// growStack grows the stack of the goroutine to what a request needs. Otherwise it would grow
+// in steps, and be copied each time with all the calls that are on it by then.
+//
+//go:noinline
+func growStack() {
+	var stack [6 << 10]byte
+	runtime.KeepAlive(&stack)
 }
 
 // run reads until the connection rests or ends. When it ends, run cleans up, and goes on with
