@@ -99,6 +99,7 @@ var cases = []comparison{
 	alone("9. group of 8, on disk", "µs CPU per message", "≤ 20", "--subscribers 8 --groups 1 --window 64 --messages 50000 --durability disk", perPublish),
 	alone("10. replay", "messages/s", "≥ 1,000,000", "--replay --window 512 --publishers 4 --messages 300000 --duration 30s --durability disk", (*bench.Report).DeliveryRate),
 	both("12. connect, authenticate, subscribe", "µs CPU", "≤ 150", "--publishers 0 --subscribers 3000 --duration 1s", perConnection),
+	alone("12. the same, each with a token and a filter of its own", "µs CPU", "≤ 250", "--publishers 0 --subscribers 3000 --filters 3000 --duration 1s", perConnection),
 	both("13. delivery behind a pipelined publisher, in memory", "ms p50", "≤ 3", "--subscribers 1 --window 128 --duration 2s --durability memory", p50),
 	{"14. defined stream at rest, of 10,000", "KiB", "≤ 2", nil, atRest(10000)},
 }
