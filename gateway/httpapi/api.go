@@ -83,6 +83,7 @@ func New(g *gateway.Gateway, opts Options) API {
 		log:     g.Log,
 		mux:     http.NewServeMux(),
 	}
+	a.bodies.timeout = opts.BodyTimeout
 	a.origins.Store(&opts.Origins)
 	a.removeOldCopies()
 	a.unknown = a.endpoint("/", route{})
@@ -93,7 +94,7 @@ func New(g *gateway.Gateway, opts Options) API {
 		pattern := base + r.path
 		var h http.Handler = a.endpoint(pattern, r)
 		if r.path == webSocketPath && opts.WebSocket != nil {
-			h = upgradeTo(opts.WebSocket, h)
+			h = a.upgradeTo(opts.WebSocket, h)
 		}
 		a.mux.Handle(pattern, h)
 	}
@@ -102,12 +103,6 @@ func New(g *gateway.Gateway, opts Options) API {
 
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Body != nil && r.Body != http.NoBody {
-		// The deadline is also for bodies that no operation reads: net/http reads
-		// them to the end after the handler, and would wait for a peer that sends
-		// a byte now and then. A writer that has no deadlines has no such peer.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.opts.BodyTimeout))
-	}
 	if !isCanonicalPath(r.URL) {
 		a.unknown.ServeHTTP(w, r)
 		return
@@ -140,9 +135,12 @@ const webSocketPath = "/streams"
 // upgradeTo hands WebSocket handshakes to the one handler and other requests to
 // the other. Requests for another upgrade are common and are answered as if they
 // asked for none: curl asks for h2c by itself.
-func upgradeTo(webSocket, otherwise http.Handler) http.Handler {
+func (a *api) upgradeTo(webSocket, otherwise http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") {
+			if hasBody(r) { // which net/http reads, if the handshake is refused: see bodies.end
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.opts.BodyTimeout))
+			}
 			webSocket.ServeHTTP(w, r)
 			return
 		}

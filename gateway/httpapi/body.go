@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"seagate/gateway"
 	"seagate/protocol"
@@ -19,7 +18,7 @@ import (
 // body reads and decompresses the body. A body that is missing, empty, or over
 // a limit is an error. Nothing else uses the memory of the result.
 func (q *request) body() ([]byte, error) {
-	if q.r.Body == nil || q.r.Body == http.NoBody {
+	if !hasBody(q.r) {
 		return nil, noBody()
 	}
 	if err := checkMediaType(q.r.Header); err != nil {
@@ -85,17 +84,11 @@ func isZipped(h http.Header) (bool, error) {
 // receive reads the body as the client sent it, within BodyTimeout or what LimitBodies
 // leaves.
 func (q *request) receive() ([]byte, error) {
-	control := http.NewResponseController(q.w)
-	q.bodies.begin(control)
 	body, err := q.readBody()
-	limited := q.bodies.end(control)
 	if err != nil {
-		return nil, q.notReceived(err, limited)
+		return nil, q.notReceived(err)
 	}
-	// The deadline was for the body alone. net/http watches the connection
-	// during the operation, and would take it for broken past the deadline and
-	// cancel the request.
-	_ = control.SetReadDeadline(time.Time{})
+	q.bodies.received(&q.arrival)
 	return body, nil
 }
 
@@ -121,9 +114,8 @@ func (q *request) readBody() ([]byte, error) {
 	return readExactly(q.r.Body, length)
 }
 
-// notReceived returns the refusal of a body that could not be read. limited says
-// whether LimitBodies was called.
-func (q *request) notReceived(err error, limited bool) error {
+// notReceived returns the refusal of a body that could not be read.
+func (q *request) notReceived(err error) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return tooLarge("the body", int64(q.opts.MessageBytes))
 	}
@@ -132,7 +124,7 @@ func (q *request) notReceived(err error, limited bool) error {
 	}
 	q.w.Header().Set("Connection", "close")
 	late := errors.Is(err, os.ErrDeadlineExceeded)
-	if late && limited {
+	if late && q.bodies.areLimited() {
 		return protocol.Errorf(protocol.CodeShuttingDown,
 			"the server shuts down, and the body did not arrive before; nothing was done: send the request again in a moment")
 	}

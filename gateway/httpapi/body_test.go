@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -288,6 +289,51 @@ func TestSlowBody(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each body has BodyTimeout from its own begin, also one that comes while another one is late.
+func TestSlowBodiesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		start := time.Now()
+		var answered sync.WaitGroup
+		for i, after := range []time.Duration{0, 10 * time.Second, 25 * time.Second, 70 * time.Second} {
+			answered.Go(func() {
+				<-time.After(after)
+				sent := "{" // of 100 bytes
+				if i == 0 {
+					sent = strings.Repeat(" ", 100)
+				}
+				c := s.send(t, "POST /api/v1/streams/a/publish HTTP/1.1\r\nHost: a\r\n"+s.root.authorization()+"Content-Length: 100\r\n\r\n"+sent)
+				response, err := http.ReadResponse(bufio.NewReader(c), nil)
+				check(t, err)
+				want := after + 30*time.Second
+				if i == 0 {
+					want = 0
+				}
+				if took := time.Since(start); response.StatusCode != 400 || took != want {
+					t.Errorf("body %d: %d after %v, want 400 after %v", i, response.StatusCode, took, want)
+				}
+			})
+		}
+		answered.Wait()
+	})
+}
+
+// A handshake with a body that does not come is not waited for.
+func TestSlowBodyOfAHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t, func(s *setup) {
+			s.options.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		})
+		start := time.Now()
+		c := s.send(t, "GET /api/v1/streams HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 100\r\n\r\n{")
+		response, err := http.ReadResponse(bufio.NewReader(c), nil)
+		check(t, err)
+		if took := time.Since(start); response.StatusCode != http.StatusTeapot || !response.Close || took != 30*time.Second {
+			t.Errorf("%d after %v", response.StatusCode, took)
+		}
+	})
 }
 
 // A server that stops gives bodies less time, and says that nothing was done.

@@ -26,6 +26,7 @@ type request struct {
 	w         http.ResponseWriter // for headers, and for the body of an operation that is streaming
 	r         *http.Request
 	principal *auth.Principal // nil at a public route
+	arrival   arrival         // the body, while it is being received
 	streaming bool            // the operation has begun to write the answer itself
 	receipt   *receipt        // the answer of a publish, to be reused once it is written
 	written   func()          // called when the answer is written, or when there is none; may be nil
@@ -59,6 +60,9 @@ func (a *api) endpoint(pattern string, r route) *endpoint {
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{api: p.api, w: w, r: r}
 	start := time.Now()
+	if hasBody(r) {
+		p.bodies.begin(&q.arrival, w, start)
+	}
 	status, code := p.serve(q)
 	took := time.Since(start)
 	p.histogram(r.Method).Observe(took)
@@ -79,6 +83,7 @@ func (p *endpoint) histogram(method string) *histogram.Histogram {
 // serve writes the response. It returns the status, and the code of a refusal.
 func (p *endpoint) serve(q *request) (status int, code protocol.Code) {
 	defer func() {
+		p.bodies.end(&q.arrival)
 		if q.written != nil {
 			q.written()
 		}
