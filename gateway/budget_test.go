@@ -130,9 +130,9 @@ func TestCheckEndsWithTheSender(t *testing.T) {
 	p := build(t, memory.New(), nil)
 	root, _ := p.Root("root")
 	p.defineAs(root, "wide", wideDefinition(1000))
-	gone := make(chan struct{})
-	close(gone)
-	refusal := p.refusalOf(root, gateway.Publication{Stream: "wide", Payloads: repeated("{}", 10), Batch: true, Gone: gone})
+	sender, leave := context.WithCancel(t.Context())
+	leave()
+	refusal := p.refusalOf(root, gateway.Publication{Stream: "wide", Payloads: repeated("{}", 10), Batch: true, Sender: sender})
 	if refusal == nil || refusal.Code != protocol.CodeStorageUnavailable {
 		t.Errorf("got %v", refusal)
 	}

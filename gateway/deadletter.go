@@ -204,7 +204,7 @@ func (g *Gateway) PublishAgain(ctx context.Context, p *auth.Principal, letters s
 		done(protocol.Published{}, err)
 		return ""
 	}
-	g.Publish(p, Publication{Stream: letter.Stream, Payloads: []jsontext.Value{letter.Payload}, ID: id, Gone: ctx.Done()}, done)
+	g.Publish(p, Publication{Stream: letter.Stream, Payloads: []jsontext.Value{letter.Payload}, ID: id, Sender: ctx}, done)
 	return letter.Stream
 }
 

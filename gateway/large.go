@@ -19,11 +19,15 @@ const (
 // inTurn calls do. If its input is large, it is one of few such calls at a time, of those that
 // share the turns: messages, or definitions, whose turns last until they are on disk. They leave
 // a processor for small input, if there are more than one. Jails take turns, so that each waits
-// for one call of every other. inTurn gives up if gone is closed before it is the call's turn;
-// gone may be nil. doing is for that error.
-func inTurn(turns *turns.Turns, doing string, gone <-chan struct{}, p *auth.Principal, large bool, do func() error) error {
+// for one call of every other. inTurn gives up if ctx ends before it is the call's turn. ctx is not
+// looked at otherwise, and may be nil. doing is for that error.
+func inTurn(turns *turns.Turns, doing string, ctx context.Context, p *auth.Principal, large bool, do func() error) error {
 	if !large {
 		return do()
+	}
+	var gone <-chan struct{}
+	if ctx != nil {
+		gone = ctx.Done()
 	}
 	if !turns.TakeUnless(gone, p.JailUID) {
 		return attempted(doing, context.Canceled)
@@ -35,12 +39,12 @@ func inTurn(turns *turns.Turns, doing string, gone <-chan struct{}, p *auth.Prin
 // computing calls do, which is as much work as large messages are: it evaluates filters, or checks
 // messages against definitions, that are not looked at for a delivery.
 func (g *Gateway) computing(ctx context.Context, doing string, p *auth.Principal, do func() error) error {
-	return inTurn(&g.large, doing, ctx.Done(), p, true, do)
+	return inTurn(&g.large, doing, ctx, p, true, do)
 }
 
 // compiling calls do, which compiles a definition, and may write it.
 func (g *Gateway) compiling(ctx context.Context, doing string, p *auth.Principal, definition []byte, do func() error) error {
-	return inTurn(&g.defining, doing, ctx.Done(), p, len(definition) >= largeBytes, do)
+	return inTurn(&g.defining, doing, ctx, p, len(definition) >= largeBytes, do)
 }
 
 func isLarge(payloads []jsontext.Value) bool {

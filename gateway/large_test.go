@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -82,14 +83,14 @@ func TestLargeInputTakesTurns(t *testing.T) {
 		}
 		waits("a search of much", func() error { return search("much") })
 		p.ok(search("a")) // of little, which does not wait
-		gone := make(chan struct{})
+		sender, leave := context.WithCancel(t.Context())
 		left := make(chan *protocol.Error)
 		go func() {
-			left <- p.refusalOf(root, gateway.Publication{Stream: "a", Payloads: repeated(large, 1), Gone: gone})
+			left <- p.refusalOf(root, gateway.Publication{Stream: "a", Payloads: repeated(large, 1), Sender: sender})
 		}()
 		synctest.Wait()
 		p.ok(p.publish(root, "a", `{"small":1}`))
-		close(gone)
+		leave()
 		if refusal := <-left; refusal == nil || refusal.Code != protocol.CodeStorageUnavailable {
 			t.Errorf("who has gone: %v", refusal)
 		}

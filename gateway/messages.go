@@ -101,7 +101,7 @@ func (g *Gateway) Search(ctx context.Context, p *auth.Principal, stream string, 
 	}
 	if filter != nil {
 		filter = filter.For(stream)
-		err = inTurn(&g.large, "search the messages", ctx.Done(), p, isLargeSearch(page.Messages, filter), func() error {
+		err = inTurn(&g.large, "search the messages", ctx, p, isLargeSearch(page.Messages, filter), func() error {
 			g.search(&page, filter, stream, limit)
 			return nil
 		})

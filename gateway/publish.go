@@ -41,9 +41,9 @@ type Publication struct {
 	// Trace is the span of the sender, which is traced here if it is sampled there.
 	Trace tracing.Context
 
-	// Gone, if it is not nil, is closed when the sender has given up. A publication
+	// Sender, if it is not nil, ends when the sender has given up. A publication
 	// whose messages are still being checked is refused then.
-	Gone <-chan struct{}
+	Sender context.Context
 }
 
 // Publish checks the payloads against the stream's schema and appends all of
@@ -152,7 +152,7 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 	if err := g.checkSizes(p, pub.Payloads); err != nil {
 		return a, err
 	}
-	err = inTurn(&g.large, "publish", pub.Gone, p, isLarge(pub.Payloads), func() (err error) {
+	err = inTurn(&g.large, "publish", pub.Sender, p, isLarge(pub.Payloads), func() (err error) {
 		a.messages, err = g.check(p.JailUID, a.stream.Schema(), pub)
 		return err
 	})
@@ -261,12 +261,8 @@ func (g *Gateway) budget(jail string) schema.Budget {
 
 // isGone reports whether the sender has given up.
 func (p *Publication) isGone() bool {
-	select {
-	case <-p.Gone:
-		return true
-	default:
-		return false
-	}
+	// Context.Done would make a channel for each HTTP request.
+	return p.Sender != nil && p.Sender.Err() != nil
 }
 
 // batchProblems is what is wrong with the messages of a batch.

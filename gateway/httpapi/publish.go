@@ -34,7 +34,7 @@ func (q *request) publish() (any, error) {
 	if pub.ID, err = q.idempotencyKey(); err != nil {
 		return nil, err
 	}
-	pub.Gone = q.r.Context().Done()
+	pub.Sender = q.r.Context()
 	if dryRun {
 		return q.planPublish(pub)
 	}
@@ -250,14 +250,23 @@ var receipts = sync.Pool{New: func() any {
 // wait returns the outcome. After an error the receipt must not be used again.
 func (t *receipt) wait(ctx context.Context) (protocol.Published, error) {
 	select {
+	case o := <-t.outcome: // in memory, before Publish returns
+		return t.settled(o)
+	default:
+	}
+	select {
 	case o := <-t.outcome:
-		if o.err != nil {
-			receipts.Put(t)
-		}
-		return o.at, o.err
+		return t.settled(o)
 	case <-ctx.Done():
 		// The outcome may still come, so the receipt cannot be reused.
 		return protocol.Published{}, protocol.Errorf(protocol.CodeStorageUnavailable,
 			"the request ended before its messages were accepted; they may be yet")
 	}
+}
+
+func (t *receipt) settled(o outcome) (protocol.Published, error) {
+	if o.err != nil {
+		receipts.Put(t)
+	}
+	return o.at, o.err
 }
