@@ -44,6 +44,9 @@ func TestObject(t *testing.T) {
 		{"empty", `{}`, nil, false},
 		{"values of every kind", `{"a":1,"b":"x","c":[1,2],"d":{"e":null},"f":true}`, []string{`"a":1`, `"b":"x"`, `"c":[1,2]`, `"d":{"e":null}`, `"f":true`}, false},
 		{"white space", " {\t\"a\" :\r\n[ 1 ] , \"b\": 2 } ", []string{`"a":[ 1 ]`, `"b":2`}, false},
+		{"numbers", `{"a":-0,"b":0.5e+10,"c":12E3}`, []string{`"a":-0`, `"b":0.5e+10`, `"c":12E3`}, false},
+		{"many members", `{"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9}`, []string{`"1":1`, `"2":2`, `"3":3`, `"4":4`, `"5":5`, `"6":6`, `"7":7`, `"8":8`, `"9":9`}, false},
+		{"escapes", `{"a\"":"\\","b":"\u00e9"}`, []string{`"a\"":"\\"`, `"b":"\u00e9"`}, false},
 		{"a repeated name", `{"a":1,"\u0061":2}`, []string{`"a":1`, `"\u0061":2`}, false},
 		{"unpaired surrogates", `{"\ud800":"\udfff"}`, []string{`"\ud800":"\udfff"`}, false},
 		{"invalid UTF-8", "{\"\xff\":\"\xfe\"}", []string{"\"\xff\":\"\xfe\""}, false},
@@ -106,6 +109,15 @@ func TestErrors(t *testing.T) {
 		{members, `{"a":1,}`, "','"},
 		{members, `{1:1}`, "name must be a string"},
 		{members, `{"a":"\x"}`, "escape"},
+		{members, "{\"a\":\"12345678\n\"}", "invalid character"},
+		{members, `{"a":01}`, "'1'"},
+		{members, `{"a":1.}`, "'}'"},
+		{members, `{"a":-}`, "'}'"},
+		{members, `{"a":1e}`, "'}'"},
+		{members, `{"a":tru}`, "'}'"},
+		{members, `{"a":[1,]}`, "']'"},
+		{members, `{"a":{"b"}}`, "'}'"},
+		{members, `{"a" 1}`, "'1'"},
 		{members, `{"a":` + deeper(20_000) + `}`, "depth"},
 		{items, `{}`, "not an array"},
 		{items, `[1,]`, "','"},
@@ -182,7 +194,25 @@ func TestMoreValuesThan(t *testing.T) {
 	}
 }
 
-// FuzzSplit holds both ways of splitting, for shallow and for deep texts, to
+func TestEndOfASCII(t *testing.T) {
+	for _, stop := range []string{"", `"`, `\`, "\x00", "\x1f", "\x80", "\xff", "é"} {
+		for before := range 20 {
+			text := []byte("|" + strings.Repeat("~", before) + stop + ` !}"`)
+			want := 1 + before
+			if stop == "" {
+				want += 3 // at the quote
+			}
+			if got := jsonscan.EndOfASCII(text, 1); got != want {
+				t.Errorf("EndOfASCII(%q) = %d, want %d", text, got, want)
+			}
+		}
+	}
+	if got := jsonscan.EndOfASCII([]byte("no end at all\x7f"), 2); got != 14 {
+		t.Errorf("without an end: %d", got)
+	}
+}
+
+// FuzzSplit holds the ways of splitting, for plain, for other and for deep texts, to
 // each other and to the JSON library reading the whole text at once.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{

@@ -27,6 +27,13 @@ var (
 // what makes the text no JSON. Members before the error have been passed on.
 // Beyond 10,000 levels every text counts as no JSON.
 func Object(text []byte, depth int, member func(name, value jsontext.Value)) (deep bool, err error) {
+	var members [plainMembers]plainMember
+	if n, ok := plainObject(text, depth, &members); ok {
+		for i := range n {
+			member(members[i].of(text))
+		}
+		return false, nil
+	}
 	s, deep := newScanner(text, depth)
 	defer s.release()
 	if err := s.open('{', ErrNotObject); err != nil {
