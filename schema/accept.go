@@ -290,24 +290,13 @@ func (w *walker) stringOf(s *shape) bool {
 // maxDate is the length of the longest date: nine digits of fraction and +00:00.
 const maxDate = len(datePlaces) + len(".123456789+00:00")
 
-// ordinary has the bytes that stand for themselves in a JSON string.
-var ordinary = func() (t [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		t[c] = c != '"' && c != '\\'
-	}
-	return t
-}()
-
 // string reads a string and returns what is between its quotes. It is plain if it
 // has no escapes.
 func (w *walker) string() (text []byte, plain, ok bool) {
 	start, ascii := w.at+1, true
 	plain = true
-	for i := start; i < len(w.text); {
-		c := w.text[i]
-		switch {
-		case ordinary[c]:
-			i++
+	for i := jsonscan.EndOfASCII(w.text, start); i < len(w.text); i = jsonscan.EndOfASCII(w.text, i) {
+		switch c := w.text[i]; {
 		case c == '"':
 			w.at = i + 1
 			text = w.text[start:i]
@@ -321,7 +310,8 @@ func (w *walker) string() (text []byte, plain, ok bool) {
 		case c < utf8.RuneSelf: // a control character
 			return nil, false, false
 		default:
-			i, ascii = i+1, false
+			for ascii = false; i < len(w.text) && w.text[i] >= utf8.RuneSelf; i++ {
+			}
 		}
 	}
 	return nil, false, false
