@@ -91,6 +91,24 @@ clocked("waits are random, and double up to the most", async (chance) => {
   await end(client);
 });
 
+clocked("a connection that fails is over, also for a WebSocket that does not say that it is closed", async () => {
+  const client = connect("ws://gateway.example", basic);
+  const errors = [];
+  client.on("disconnect", ({ error }) => errors.push(error.message));
+  await settle();
+  last().onerror();
+  last().fail(4011, "connection_ended: somebody ended it"); // as a browser does, at once
+  await tick(0);
+  await tick(1e3);
+  last().onerror(); // as Node 20 does
+  await tick(0);
+  assert.deepEqual(errors, ["somebody ended it", "the connection ended with 1006"]);
+  await tick(2e3);
+  await last().accept();
+  assert.equal(client.status, "connected");
+  await end(client);
+});
+
 clocked("what trying again does not change ends the client", async () => {
   for (const [code, reason, ends] of [[1008, "invalid_credentials: no", true], [1008, "token_expired: no", true], [1002, "protocol_violation: no", true],
     [1008, "credentials_revoked: no", false], [1011, "internal: no", false], [1008, "a proxy's own", false], [4008, "messages_lost: no", false]]) {

@@ -31,7 +31,7 @@ function newClient(t, url, options) {
 // publisher publishes 1, 2, 3, ... one every few ms until it is stopped, and returns how many.
 function publisher(client, stream) {
   const answers = [];
-  const timer = setInterval(() => answers.push(client.publish(stream, { n: answers.length + 1 })), 5);
+  const timer = setInterval(() => answers.push(client.publish(stream, { n: answers.length + 1 })), 10);
   const next = () => eventually("more publishes", ((at) => () => answers.length > at + 20)(answers.length));
   const stop = async () => {
     clearInterval(timer);
@@ -66,7 +66,7 @@ async function inPage(page, { url, options, stream, subscribe }) {
   };
 }
 
-const quick = { retryFirst: 100 };
+const quick = { retryFirst: 100, retryMost: 500 };
 const noConnection = /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/;
 
 browserTest("restart: the gateway is stopped, and killed", async ({ open, t }) => {
@@ -82,12 +82,14 @@ browserTest("restart: the gateway is stopped, and killed", async ({ open, t }) =
   await sub.ready;
 
   const publishing = publisher(client, "restart");
-  for (const signal of ["SIGTERM", "SIGKILL", "SIGKILL"]) {
+  const connections = async () => (await reader.events()).filter((e) => e === "connected").length;
+  for (const [i, signal] of ["SIGTERM", "SIGKILL", "SIGKILL"].entries()) {
     await publishing.next();
     await g.stop(signal);
     await publishing.next(); // these wait in the client
     await g.start();
     await client.ready;
+    await eventually("the page is back", async () => (await connections()) === i + 2);
   }
   await publishing.next();
   const published = await publishing.stop();
@@ -95,8 +97,6 @@ browserTest("restart: the gateway is stopped, and killed", async ({ open, t }) =
   await eventually("the last message in Node", () => inNode.includes(published));
   count(await reader.got(), published, t);
   count(inNode, published, t);
-  const events = await reader.events();
-  assert.ok(events.filter((e) => e === "connected").length >= 4, `events: ${events}`);
 });
 
 browserTest("token: it is renewed before it expires, and replaced after it has", async ({ open, t }) => {

@@ -88,7 +88,8 @@ class Connection {
     this.#socket.onopen = () => onOpen();
     this.#socket.onmessage = ({ data }) => this.#receive(data);
     this.#socket.onclose = (event) => this.end(closeError(event));
-    this.#socket.onerror = () => {}; // onclose follows
+    // onclose follows at once, but in Node 20 never if there was no connection.
+    this.#socket.onerror = () => setTimeout(() => this.end(closeError({ code: 1006 })), 0);
   }
 
   send(request) {
