@@ -12,6 +12,7 @@ import (
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
+	"seagate/internal/jsonpath"
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
@@ -62,11 +63,13 @@ func (g *Gateway) evaluate(filter jsontext.Value, q FilterQuestion) (*protocol.F
 	if err != nil || q.Message == nil {
 		return nil, filterRefusal(err)
 	}
-	var document any
-	if err := json.Unmarshal(q.Message, &document); err != nil {
+	var document jsonpath.Document
+	if !jsonpath.SetOf(tree.Paths()).Read(q.Message, &document) {
+		var whole any
+		err := json.Unmarshal(q.Message, &whole) // which can say why
 		return nil, protocol.Errorf(protocol.CodeMalformedJSON, "the message cannot be read as JSON: %v", err)
 	}
-	return filterView(tree.Explain(document, q.Stream, cmp.Or(g.settings.FilterSteps, evaluatedSteps))), nil
+	return filterView(tree.Explain(document.Value, q.Stream, cmp.Or(g.settings.FilterSteps, evaluatedSteps))), nil
 }
 
 // filterRefusal returns the refusal of a tree that is not a filter, and other errors as they are.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/catalog"
+	"seagate/internal/jsonpath"
 	"seagate/internal/secret"
 	"seagate/protocol"
 	"seagate/schema"
@@ -391,19 +393,18 @@ func (e *explaining) evaluate(payload []byte) {
 
 // explainFilter asks the evaluator. tree is what the filter was compiled from, or nil.
 func explainFilter(g *Gateway, tree *fdsl.Tree, filter *fdsl.Filter, payload []byte, stream string) (x fdsl.Explanation, ok bool) {
-	doc, steps, err := g.filters.decode(payload)
-	if err != nil {
+	var asked interface {
+		Paths() iter.Seq[jsonpath.Path]
+		Explain(doc any, streamName string, steps int) fdsl.Explanation
+	} = filter
+	if tree != nil {
+		asked = tree
+	}
+	var document jsonpath.Document
+	if !jsonpath.SetOf(asked.Paths()).Read(payload, &document) {
 		return x, false
 	}
-	if tree != nil {
-		x = tree.Explain(doc, stream, steps)
-	} else {
-		x = filter.Explain(doc, stream, steps)
-	}
-	if x.TooCostly && doc == oversized {
-		x.Root.Reason = fmt.Sprintf("the message has more than %d values, so it is hidden", g.filters.maxValues())
-	}
-	return x, true
+	return asked.Explain(document.Value, stream, g.filters.steps), true
 }
 
 func filterVerdict(x fdsl.Explanation) (v protocol.Verdict, code, text string) {

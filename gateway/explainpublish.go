@@ -259,8 +259,8 @@ type filterUse struct {
 // of returns the filters of a stream, those with the most subscriptions first.
 func (t *filterTable) of(id streams.ID) (all []filterUse) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	s := t.streams[id]
+	t.mu.Unlock()
 	if s == nil {
 		return nil
 	}

@@ -2,17 +2,14 @@ package gateway
 
 import (
 	"iter"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/go-json-experiment/json"
-
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/groups"
-	"seagate/internal/jsonscan"
+	"seagate/internal/jsonpath"
 	"seagate/streams"
 )
 
@@ -34,10 +31,12 @@ const maxIndexedPaths = 16
 type streamFilters struct {
 	id    streams.ID
 	table *filterTable
+	uses  int // guarded by filterTable.mu
 
 	mu      sync.RWMutex             // guards what follows
+	paths   jsonpath.Set             // where the filters look
 	entries map[string]*sharedFilter // by canonical form
-	born    uint64                   // the number of the newest entry that there ever was
+	changes uint64                   // how often an entry was added or removed
 	index   map[string]*pathIndex    // by the path in canonical form
 }
 
@@ -53,8 +52,9 @@ type pathIndex struct {
 type sharedFilter struct {
 	filter *fdsl.Filter
 	of     *streamFilters
-	born   uint64 // its number among all entries of the stream that there ever were
 	uses   int
+	added  uint64        // streamFilters.changes with it
+	gone   atomic.Uint64 // streamFilters.changes without it; 0 as long as it is used
 	jail   string
 	client string // the id of a client that brought it
 
@@ -72,6 +72,17 @@ func (t *filterTable) take(f *fdsl.Filter, p *auth.Principal, stream string) (*s
 	if passes, constant := f.Constant(); constant && passes {
 		return nil, func() {}
 	}
+	of := t.use(id)
+	e := of.take(f, p)
+	return e, func() {
+		of.release(e)
+		t.endUse(of)
+	}
+}
+
+// use returns the filters of a stream. The lock of the table is held for a moment, whatever is
+// done with the filters of one stream.
+func (t *filterTable) use(id streams.ID) *streamFilters {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	of := t.streams[id]
@@ -82,19 +93,18 @@ func (t *filterTable) take(f *fdsl.Filter, p *auth.Principal, stream string) (*s
 		}
 		t.streams[id] = of
 	}
-	e := of.take(f, p)
-	return e, func() { t.release(e) }
+	of.uses++
+	return of
 }
 
-func (t *filterTable) release(e *sharedFilter) {
+func (t *filterTable) endUse(of *streamFilters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e.of.release(e); len(e.of.entries) == 0 {
-		delete(t.streams, e.of.id)
+	if of.uses--; of.uses == 0 {
+		delete(t.streams, of.id)
 	}
 }
 
-// take is filterTable.take. The table is locked.
 func (s *streamFilters) take(f *fdsl.Filter, p *auth.Principal) *sharedFilter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,9 +113,12 @@ func (s *streamFilters) take(f *fdsl.Filter, p *auth.Principal) *sharedFilter {
 		e.uses++
 		return e
 	}
-	s.born++
-	e := &sharedFilter{filter: f, of: s, born: s.born, uses: 1, jail: p.JailID, client: p.ClientID}
+	s.changes++
+	e := &sharedFilter{filter: f, of: s, added: s.changes, uses: 1, jail: p.JailID, client: p.ClientID}
 	s.entries[key] = e
+	for path := range f.Paths() {
+		s.paths.Add(path)
+	}
 	s.indexLocked(e)
 	return e
 }
@@ -136,7 +149,12 @@ func (s *streamFilters) release(e *sharedFilter) {
 	if e.uses--; e.uses > 0 {
 		return
 	}
+	s.changes++
+	e.gone.Store(s.changes)
 	delete(s.entries, e.filter.Key())
+	for path := range e.filter.Paths() {
+		s.paths.Remove(path)
+	}
 	if e.isIndexed {
 		s.unindexLocked(e)
 	}
@@ -155,12 +173,12 @@ func (s *streamFilters) unindexLocked(e *sharedFilter) {
 }
 
 // batchVerdicts is what the filtered subscriptions of a batch share: each
-// message is decoded once, and each filter evaluated once. Filters that need a value
+// message is read once, and each filter evaluated once. Filters that need a value
 // which no message has are not evaluated at all.
 type batchVerdicts struct {
-	documents []any
-	all       []int  // the indexes of all documents
-	indexed   uint64 // the index was asked for the filters born up to this one
+	documents []*jsonpath.Document // nil: not JSON
+	all       []int                // the indexes of all documents
+	asOf      uint64               // streamFilters.changes when they were read, and the index was asked
 
 	// about has the filters that were evaluated, and those that the index has found.
 	about map[*sharedFilter]*verdict
@@ -190,18 +208,29 @@ var nothingPasses = &passing{index: []int{}}
 // with the work.
 func visible(b *streams.Batch, e *sharedFilter) *passing {
 	shared := e.of.verdicts(b)
-	v := shared.about[e]
+	v, known := shared.about[e], shared.knew(e)
 	switch {
 	case v != nil && v.passes != nil:
 		return v.passes
-	case v == nil && e.isIndexed && e.born <= shared.indexed:
+	case v == nil && e.isIndexed && known:
 		return nothingPasses
 	case v == nil:
 		v = &verdict{candidates: shared.all}
 		shared.about[e] = v
 	}
-	v.passes = shared.evaluate(b, e, v.candidates)
+	documents := shared.documents
+	if !known {
+		documents = read(b, jsonpath.SetOf(e.filter.Paths()))
+	}
+	v.passes = evaluate(b, e, documents, v.candidates)
 	return v.passes
+}
+
+// knew reports whether the filter was there when the messages were read. If not, they may lack
+// what it asks for, and the index did not look for it.
+func (v *batchVerdicts) knew(e *sharedFilter) bool {
+	gone := e.gone.Load()
+	return e.added <= v.asOf && (gone == 0 || gone > v.asOf)
 }
 
 // Passes implements streams.Filter.
@@ -236,19 +265,17 @@ func (s *streamFilters) verdicts(b *streams.Batch) *batchVerdicts {
 }
 
 // evaluate asks the filter about the messages with those indexes.
-func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []int) *passing {
+func evaluate(b *streams.Batch, e *sharedFilter, documents []*jsonpath.Document, indexes []int) *passing {
 	p := &passing{index: []int{}}
 	tooCostly, work := 0, 0
 	for _, i := range indexes {
-		if v.documents[i] == undecodable {
+		d := documents[i]
+		if d == nil {
 			continue
 		}
-		steps := e.of.table.steps
-		if v.documents[i] == oversized {
-			steps = 0
-		}
-		passes, took, ok := e.filter.MatchWithin(v.documents[i], e.of.id.Name, steps)
-		work += took
+		decoded := d.Decoded()
+		passes, took, ok := e.filter.MatchWithin(d.Value, e.of.id.Name, e.of.table.steps)
+		work += took + (d.Decoded()-decoded)*decodeWork
 		if !ok {
 			tooCostly++
 		}
@@ -267,75 +294,52 @@ func (v *batchVerdicts) evaluate(b *streams.Batch, e *sharedFilter, indexes []in
 	return p
 }
 
-// valuesPerStep times filterTable.steps is how many values a message may have that filters are asked
-// about. To decode a value takes as long as some 20 steps, and no run of a worker can be shorter than
-// that of one message.
-const valuesPerStep = 5
+// What messages cost, in the unit of Batch.Spend: bytes that are read in the time of one, and what
+// a value takes that a filter asks for.
+const (
+	readPerStep = 2
+	decodeWork  = 20
+)
 
-// maxValues returns how many values a message may have that filters are asked about. More hide it
-// from all filters that look into messages.
-func (t *filterTable) maxValues() int {
-	if t.steps > math.MaxInt/valuesPerStep {
-		return math.MaxInt
-	}
-	return valuesPerStep * t.steps
-}
-
-// oversized stands for a payload that has more values than that.
-var oversized any = &struct{ _ byte }{}
-
-// decode returns the document of a payload for filters, and the steps that one of them may take.
-// They are 0 for a payload that is oversized.
-func (t *filterTable) decode(payload []byte) (document any, steps int, err error) {
-	if jsonscan.MoreValuesThan(payload, t.maxValues()) {
-		return oversized, 0, nil
-	}
-	err = json.Unmarshal(payload, &document)
-	return document, t.steps, err
-}
-
-// undecodable stands for a payload that is not JSON. Nothing that was published
-// is; if something were, no filter would pass it.
-var undecodable any = &struct{ _ byte }{}
-
-// decodedPerStep is how many bytes are decoded in the time of a step of a filter.
-const decodedPerStep = 2
-
-func (s *streamFilters) newBatchVerdicts(b *streams.Batch) *batchVerdicts {
-	v := &batchVerdicts{
-		documents: make([]any, len(b.Messages)),
-		all:       make([]int, len(b.Messages)),
-		about:     map[*sharedFilter]*verdict{},
-	}
+// read returns what is at the paths in each message of the batch, nil for a payload that is not
+// JSON. Nothing that was published is; if something were, no filter would pass it. read charges
+// the batch with the work.
+func read(b *streams.Batch, paths *jsonpath.Set) []*jsonpath.Document {
+	documents := make([]*jsonpath.Document, len(b.Messages))
+	all := make([]jsonpath.Document, len(b.Messages))
 	for i, m := range b.Messages {
-		v.all[i] = i
-		b.Spend(len(m.Payload) / decodedPerStep)
-		document, _, err := s.table.decode(m.Payload)
-		if err != nil {
-			document = undecodable
+		b.Spend(len(m.Payload) / readPerStep)
+		if paths.Read(m.Payload, &all[i]) {
+			documents[i] = &all[i]
 		}
-		v.documents[i] = document
 	}
-	s.findCandidates(b, v)
+	return documents
+}
+
+// newBatchVerdicts reads the messages. As long as that takes, nobody adds or removes filters of the
+// stream: some milliseconds for the largest messages.
+func (s *streamFilters) newBatchVerdicts(b *streams.Batch) *batchVerdicts {
+	v := &batchVerdicts{all: make([]int, len(b.Messages)), about: map[*sharedFilter]*verdict{}}
+	for i := range v.all {
+		v.all[i] = i
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	v.asOf = s.changes
+	v.documents = read(b, &s.paths)
+	s.findCandidatesLocked(b, v)
 	return v
 }
 
-// findCandidates notes in v which indexed filters may pass messages, and which messages, and
-// for which filters the index was asked.
-func (s *streamFilters) findCandidates(b *streams.Batch, v *batchVerdicts) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	v.indexed = s.born
+// findCandidatesLocked notes in v which indexed filters may pass messages, and which messages.
+func (s *streamFilters) findCandidatesLocked(b *streams.Batch, v *batchVerdicts) {
 	for _, at := range s.index {
 		b.Spend(len(v.documents) * at.condition.Path.Len())
-		for i, document := range v.documents {
-			if document == oversized { // each filter is to say that it takes too much
-				for _, found := range at.byValue {
-					v.consider(b, found, i)
-				}
+		for i, d := range v.documents {
+			if d == nil {
 				continue
 			}
-			if value, ok := at.condition.Path.Resolve(document); ok && isScalar(value) {
+			if value, ok := at.condition.Path.Resolve(d.Value); ok && isScalar(value) {
 				v.consider(b, at.byValue[value], i)
 			}
 		}

@@ -206,39 +206,73 @@ func BenchmarkDistinctFilters(b *testing.B) {
 	}
 }
 
-// A message with more values than a filter may look at is hidden from each filter, whether the index
-// finds that or not, and each of them is told of. One with as many passes.
-func TestMessagesOfTooManyValuesAreHidden(t *testing.T) {
+// A message has as many values as it likes. A filter that looks at few of them passes it, and it is
+// hidden from those alone that compare many. Each of these is told of once.
+func TestMessagesOfManyValuesAreHiddenFromFiltersThatCompareThem(t *testing.T) {
 	const steps = 100
-	most := valuesPerStep * steps
 	told := map[*sharedFilter]int{}
 	table := filterTable{steps: steps, onTooCostly: func(e *sharedFilter, hidden int) { told[e] += hidden }}
-	list := func(values int) string { // so many values in all
-		return `{"n":1,"s":[` + strings.Repeat("0,", values-4) + `0]}`
-	}
-	b := batchOf(list(most), list(most+1), `{"n":1}`)
-	for name, tree := range map[string]string{
-		"indexed":   eqTree("$.n", `{"t":"number","e":1}`),
-		"evaluated": `{"t":"not","e":` + eqTree("$.n", `{"t":"number","e":2}`) + `}`,
+	list := `[` + strings.Repeat("0,", 10*steps) + `0]`
+	long := `{"n":1,"s":` + list + `,"same":` + list + `}`
+	b := batchOf(long, `{"n":1,"s":[0],"same":[0]}`, `{"n":1}`)
+	compares := `{"t":"eq","e":[{"t":"path","e":"$.s"},{"t":"path","e":"$.same"}]}`
+	for _, test := range []struct {
+		name, tree string
+		want       []int
+		told       int
+	}{
+		{"indexed", eqTree("$.n", `{"t":"number","e":1}`), []int{0, 1, 2}, 0},
+		{"evaluated", `{"t":"not","e":` + eqTree("$.n", `{"t":"number","e":2}`) + `}`, []int{0, 1, 2}, 0},
+		{"the last element", eqTree("$.s[-1]", `{"t":"number","e":0}`), []int{0, 1}, 0},
+		{"whether there is a list", `{"t":"path","e":"$.s"}`, []int{0, 1}, 0},
+		{"compares lists", compares, []int{1}, 1},
+		{"does not find them the same", `{"t":"not","e":` + compares + `}`, []int{}, 1},
 	} {
-		e, release := table.take(compileFilter(t, tree), bearer(t, tree), "s")
+		e, release := table.take(compileFilter(t, test.tree), bearer(t, test.tree), "s")
 		defer release()
-		if got := visible(b, e).index; !slices.Equal(got, []int{0, 2}) || told[e] != 1 {
-			t.Errorf("%s: it passes %v, and hid %d for their cost", name, got, told[e])
+		if got := visible(b, e).index; !slices.Equal(got, test.want) || told[e] != test.told {
+			t.Errorf("%s: it passes %v, and hid %d for their cost", test.name, got, told[e])
 		}
 	}
-	if e, _ := table.take(compileFilter(t, `{"t":"bool","e":true}`), bearer(t, `{"t":"bool","e":true}`), "s"); e != nil {
-		t.Error("a filter that passes everything is asked")
-	}
-	if doc, got, err := table.decode([]byte(list(most + 1))); doc != oversized || got != 0 || err != nil {
-		t.Errorf("decoded to %v, with %d steps, %v", doc, got, err)
-	}
-	x, ok := explainFilter(&Gateway{filters: filterTable{steps: steps}}, nil, compileFilter(t, eqTree("$.n", `{"t":"number","e":1}`)), []byte(list(most+1)), "s")
-	if !ok || x.Passes || !x.TooCostly || !strings.Contains(x.Root.Reason, "more than 500 values") {
+	x, ok := explainFilter(&Gateway{filters: filterTable{steps: steps}}, nil, compileFilter(t, compares), []byte(long), "s")
+	if !ok || x.Passes || !x.TooCostly || x.Root.Reason != "takes more than 100 steps, so the message is hidden" {
 		t.Errorf("explained as %+v", x)
 	}
-	unbounded := filterTable{steps: math.MaxInt}
-	if doc, got, _ := unbounded.decode([]byte(list(most + 1))); doc == oversized || got != math.MaxInt {
-		t.Error("without a bound it is oversized")
+}
+
+// A filter that was not there when the messages of a batch were read passes what it would have
+// passed: one that came later, and one that was released before, while a group still asks it.
+func TestFiltersThatWereNotThereWhenABatchWasRead(t *testing.T) {
+	table := &filterTable{steps: math.MaxInt}
+	other, _ := take(table, bearer(t, eqTree("$.a", `{"t":"number","e":1}`)))
+	gone, release := take(table, bearer(t, eqTree("$.b", `{"t":"number","e":2}`)))
+	goneToo, releaseToo := take(table, bearer(t, `{"t":"path","e":"$.c[-1]"}`))
+	release()
+	releaseToo()
+	b := batchOf(`{"a":1,"b":2,"c":[3]}`, `{"a":2,"b":1,"c":[]}`)
+	if got := visible(b, other).index; !slices.Equal(got, []int{0}) {
+		t.Errorf("the one that is there passes %v", got)
+	}
+	later, _ := take(table, bearer(t, eqTree("$.b", `{"t":"number","e":2}`)))
+	laterToo, _ := take(table, bearer(t, `{"t":"path","e":"$.c[0]"}`))
+	for name, e := range map[string]*sharedFilter{"gone": gone, "goneToo": goneToo, "later": later, "laterToo": laterToo} {
+		if got := visible(b, e).index; !slices.Equal(got, []int{0}) {
+			t.Errorf("%s passes %v", name, got)
+		}
+	}
+}
+
+// A small message allocates little, whatever else it has.
+func TestFiltersAllocateLittle(t *testing.T) {
+	table := &filterTable{steps: math.MaxInt}
+	f, _ := take(table, bearer(t, `{"t":"not","e":`+eqTree("$.destination.port", text("DEHAM"))+`}`))
+	b := batchOf(tenFields)
+	allocs := testing.AllocsPerRun(100, func() {
+		if b := (&streams.Batch{Messages: b.Messages}); len(visible(b, f).index) != 1 {
+			t.Error("it does not pass")
+		}
+	})
+	if allocs > 20 {
+		t.Errorf("a message with ten fields takes %v allocations", allocs)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"seagate/auth"
 	"seagate/auth/fdsl"
+	"seagate/internal/jsonpath"
 	"seagate/protocol"
 	"seagate/storage"
 	"seagate/streams"
@@ -126,17 +127,17 @@ func isLargeSearch(messages []*streams.Message, filter *fdsl.Filter) bool {
 // search keeps the messages that a filter passes, at most limit, and ends the page where it stops.
 func (g *Gateway) search(page *Page, filter *fdsl.Filter, stream string, limit int) {
 	var passed []*streams.Message
-	steps := 0
+	paths, steps := jsonpath.SetOf(filter.Paths()), 0
 	for _, m := range page.Messages {
 		if len(passed) == limit || steps > searchedSteps {
 			page.Next, page.More = m.Seq, true
 			break
 		}
-		document, most, err := g.filters.decode(m.Payload)
-		if err != nil {
+		var document jsonpath.Document
+		if !paths.Read(m.Payload, &document) {
 			continue // nothing passes that no filter can read
 		}
-		passes, took, _ := filter.MatchWithin(document, stream, most)
+		passes, took, _ := filter.MatchWithin(document.Value, stream, g.filters.steps)
 		steps += took
 		if passes {
 			passed = append(passed, m)

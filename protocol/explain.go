@@ -150,7 +150,7 @@ var ExplainCodes = []ExplainCode{
 	{"no_filter", StepFilter, VerdictYes, "the recipient has no filter"},
 	{"filter_passes", StepFilter, VerdictYes, "the filter of the token passes the message"},
 	{"filter_hides", StepFilter, VerdictNo, "the filter of the token hides the message"},
-	{"filter_too_costly", StepFilter, VerdictNo, "the filter needs more steps than limits.filter_steps, or the message has more than 5 times as many values, which hides the message"},
+	{"filter_too_costly", StepFilter, VerdictNo, "the filter needs more steps than limits.filter_steps, which hides the message"},
 	{"filter_unknown", StepFilter, VerdictUnknown, "the message is gone, or nobody is there whose filter could be asked"},
 	{"no_subscription", StepSubscription, VerdictWaiting, "no connection of the recipient reads the stream now"},
 	{"subscription_past", StepSubscription, VerdictYes, "the subscription is behind the message: the message was sent to its connection"},

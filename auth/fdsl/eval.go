@@ -60,7 +60,8 @@ type message struct {
 	steps  int // that are left; below 0 no outcome means anything
 }
 
-// comparedPerStep is how many bytes of strings are compared in a step.
+// comparedPerStep is how many bytes of strings are compared in a step, and how many bytes of an
+// object or list are decoded in one to compare it.
 const comparedPerStep = 256
 
 // passes reports whether a node is truthy. That needs no difference between an error and falsy, so
@@ -231,6 +232,9 @@ func (m *message) equal(a, b any) bool {
 	case map[string]any:
 		b, ok := b.(map[string]any)
 		return ok && m.equalObjects(a, b)
+	case *jsonpath.Part:
+		b, ok := b.(*jsonpath.Part)
+		return ok && m.equalParts(a, b)
 	default:
 		return false
 	}
@@ -260,6 +264,39 @@ func (m *message) equalObjects(a, b map[string]any) bool {
 		}
 	}
 	return true
+}
+
+func (m *message) equalParts(a, b *jsonpath.Part) bool {
+	if a.IsArray() != b.IsArray() || a.Len() != b.Len() {
+		return false
+	}
+	if a.Len() == 0 {
+		return true
+	}
+	left, ok := m.whole(a)
+	if !ok {
+		return false
+	}
+	right, ok := m.whole(b)
+	if !ok {
+		return false
+	}
+	if a.IsArray() {
+		return m.equalArrays(left.([]any), right.([]any))
+	}
+	return m.equalObjects(left.(map[string]any), right.(map[string]any))
+}
+
+// whole decodes a part. It takes as many steps each time, so that they do not depend on who has
+// asked for the part before.
+func (m *message) whole(p *jsonpath.Part) (value any, ok bool) {
+	if m.steps -= p.Bytes() / comparedPerStep; m.steps < 0 {
+		return nil, false
+	}
+	if m.steps -= p.Values(); m.steps < 0 {
+		return nil, false
+	}
+	return p.Whole(), true
 }
 
 // equal compares two literals.

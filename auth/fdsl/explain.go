@@ -1,6 +1,7 @@
 package fdsl
 
 import (
+	"iter"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -26,6 +27,9 @@ func Parse(tree []byte, limits Limits) (*Tree, error) {
 
 // Filter returns the compiled filter.
 func (t *Tree) Filter() *Filter { return t.filter }
+
+// Paths is Filter.Paths for the nodes that the author wrote.
+func (t *Tree) Paths() iter.Seq[jsonpath.Path] { return t.root.paths }
 
 // An Outcome is what a node is for one message. Its text is part of the API.
 type Outcome string
@@ -205,17 +209,15 @@ func missing(path jsonpath.Path, doc any) string {
 	n := path.Found(doc)
 	found, _ := path.First(n).Resolve(doc)
 	reason := "the message has no " + string(path.First(n+1).Append(nil))
-	switch found.(type) {
-	case map[string]any:
+	if describe(found) == anObject {
 		return reason
-	default:
-		return reason + ": " + string(path.First(n).Append(nil)) + " is " + show(found)
 	}
+	return reason + ": " + string(path.First(n).Append(nil)) + " is " + show(found)
 }
 
 func isScalar(value any) bool {
 	switch value.(type) {
-	case []any, map[string]any:
+	case []any, map[string]any, *jsonpath.Part:
 		return false
 	}
 	return true
@@ -228,6 +230,11 @@ func show(value any) string {
 		return counted("a list of", len(v), "element")
 	case map[string]any:
 		return counted("an object of", len(v), "member")
+	case *jsonpath.Part:
+		if v.IsArray() {
+			return counted("a list of", v.Len(), "element")
+		}
+		return counted("an object of", v.Len(), "member")
 	case string:
 		value = clip(v)
 	}

@@ -1,6 +1,7 @@
 package fdsl
 
 import (
+	"iter"
 	"math"
 
 	"seagate/internal/jsonpath"
@@ -35,16 +36,19 @@ func newFilter(root node) *Filter {
 
 // Match reports whether a message of the stream passes, which means that the filter is truthy for
 // it. doc is the message as json v2 decodes it into an any: map[string]any, []any, float64, string,
-// bool and nil, and nothing else. Match does not change doc and does not allocate.
+// bool and nil, and nothing else. Or it is the Value of a jsonpath.Document that was read with
+// Paths, which costs much less than a message of many values. Match does not change doc and does
+// not allocate, except for what such a document decodes when it is asked for the first time.
 func (f *Filter) Match(doc any, streamName string) bool {
 	passes, _, _ := f.MatchWithin(doc, streamName, math.MaxInt)
 	return passes
 }
 
 // MatchWithin is Match in at most that many steps. A step is a node that is visited, a name or
-// index of a path, or a value that eq compares; a long string takes more than one. MatchWithin
-// returns how many steps it took. If they did not suffice, the message does not pass, and ok is
-// false.
+// index of a path, or a value that eq compares; a long string takes more than one. In a
+// jsonpath.Document each value within two objects or lists that eq compares takes a step more,
+// since it is decoded for that. MatchWithin returns how many steps it took. If they did not
+// suffice, the message does not pass, and ok is false.
 func (f *Filter) MatchWithin(doc any, streamName string, steps int) (passes bool, took int, ok bool) {
 	m := message{doc: doc, stream: streamName, steps: steps}
 	passes = m.passes(&f.root)
@@ -53,6 +57,25 @@ func (f *Filter) MatchWithin(doc any, streamName string, steps int) (passes bool
 	}
 	return passes, steps - m.steps, true
 }
+
+// Paths returns the places at which the filter looks, some of them perhaps more than once. A message
+// of which jsonpath.Set has read those passes the filter as the whole message does.
+func (f *Filter) Paths() iter.Seq[jsonpath.Path] { return f.root.paths }
+
+// eachPath calls yield for each path, until it returns false, and returns what yield returned last.
+func (n *node) eachPath(yield func(jsonpath.Path) bool) bool {
+	if n.op == opPath && !yield(n.path) {
+		return false
+	}
+	for i := range n.operands {
+		if !n.operands[i].eachPath(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *node) paths(yield func(jsonpath.Path) bool) { n.eachPath(yield) }
 
 // Nodes returns how many nodes the filter has: a message takes about as many steps, and more for
 // long paths and strings.

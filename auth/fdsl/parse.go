@@ -233,7 +233,7 @@ func (p *parser) list(op op, operand any, pointer string, depth int) node {
 
 // describe returns the type of a decoded value in words.
 func describe(decoded any) string {
-	switch decoded.(type) {
+	switch v := decoded.(type) {
 	case nil:
 		return "null"
 	case bool:
@@ -243,8 +243,16 @@ func describe(decoded any) string {
 	case string:
 		return "a string"
 	case []any:
-		return "a list"
-	default:
-		return "an object"
+		return aList
+	case *jsonpath.Part:
+		if v.IsArray() {
+			return aList
+		}
 	}
+	return anObject
 }
+
+const (
+	aList    = "a list"
+	anObject = "an object"
+)

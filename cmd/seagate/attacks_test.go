@@ -187,17 +187,21 @@ func longLogLines(ctx context.Context, a *attacker) {
 	}
 }
 
-// heavyFilters are those of 40 bearers. Each of them compares all of each message, many times. A
-// message has about as many values as filters are asked about.
+// heavyFilters are those of 40 bearers. A message has 400,000 values. Each of the filters compares
+// two lists in it with each other, of about as many values as a filter may compare, many times.
 func heavyFilters(ctx context.Context, a *attacker) {
 	a.call(ctx, a.as, "POST", "/streams/filtered/define", plainDefinition)
 	as := a.newSigner(ctx, a.as.id+"-filters")
-	list := "[" + strings.Repeat("1,", 24_000) + "1]"
-	body := `{"payload":{"s":` + list + `,"t":` + list + `}}`
+	list := func(n int) string { return "[" + strings.Repeat("1,", n-1) + "1]" }
+	body := `{"payload":{"rest":` + list(160_000)
+	for i := range 40 {
+		body += fmt.Sprintf(`,"s%d":%s,"t%[1]d":%[2]s`, i, list(3_000))
+	}
+	body += "}}"
 	open := held{most: 40}
 	defer open.close()
 	for i := 0; ctx.Err() == nil; i++ {
-		same := `{"t":"eq","e":[{"t":"path","e":"s"},{"t":"path","e":"t"}]}`
+		same := fmt.Sprintf(`{"t":"eq","e":[{"t":"path","e":"s%d"},{"t":"path","e":"t%[1]d"}]}`, i%40)
 		filter := fmt.Sprintf(`{"t":"and","e":[%s{"t":"number","e":%d}]}`, strings.Repeat(same+",", 7<<10/len(same)), i%40+1)
 		if c := a.logInWith(ctx, as, `"mustFanout":true,"filter":`+filter); c != nil {
 			writeText(c, `{"id":2,"action":"subscribe","payload":"filtered"}`)

@@ -24,8 +24,8 @@ type segment struct {
 // A Path names at most one place in a JSON value. The zero value is the whole.
 type Path struct{ steps []segment }
 
-// Resolve returns the value at the path in doc, which was decoded into any. ok
-// is false if there is none.
+// Resolve returns the value at the path in doc, which was decoded into any, or is the
+// Value of a Document whose Set has the path. ok is false if there is none.
 func (p Path) Resolve(doc any) (value any, ok bool) {
 	for i := range p.steps {
 		step := &p.steps[i]
@@ -39,6 +39,10 @@ func (p Path) Resolve(doc any) (value any, ok bool) {
 			}
 		case []any:
 			if doc, ok = step.element(place); !ok {
+				return nil, false
+			}
+		case *Part:
+			if doc, ok = place.at(step); !ok {
 				return nil, false
 			}
 		default:

@@ -2,7 +2,8 @@
 // them.
 //
 // Object and Array split one level of a text and return its parts as slices of
-// it. Measure, DeeperThan and Compact look at brackets and white space alone.
+// it. Measure, DeeperThan, Values and Compact look at brackets and white space
+// alone. A Cursor reads a text strictly, value by value, on all levels.
 //
 // Splitting is lenient on purpose. A part may repeat keys and may contain
 // invalid UTF-8 and unpaired surrogates, so that one bad payload costs its
@@ -10,6 +11,6 @@
 // well-formed JSON, from the first byte of the text to the last. Whoever
 // forwards a part must decode it strictly first.
 //
-// All functions take time linear in the length of the text, whatever it
-// contains, and are safe for concurrent use.
+// All functions and cursors take time linear in the length of the text, whatever
+// it contains. The functions are safe for concurrent use.
 package jsonscan

@@ -37,25 +37,23 @@ func DeeperThan(text []byte, limit int) bool {
 	return deep >= 0
 }
 
-// MoreValuesThan reports whether text has more than limit values, the members and items of all levels
-// counted. An empty object or list counts as two. A text that is not JSON is treated as in Measure.
-func MoreValuesThan(text []byte, limit int) bool {
-	marks := 1 + bytes.Count(text, []byte{','}) + bytes.Count(text, []byte{'{'}) + bytes.Count(text, []byte{'['})
-	if marks <= limit {
-		return false // nearly every message, whatever is in its strings
-	}
-	values := 1
+// Values returns how many values are in text, the members and items of all levels counted, and the
+// text itself not. The text must be valid JSON.
+func Values(text []byte) (values int) {
+	empty := false // what follows is the first in an object or array, if there is something
 	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
+		c := text[i]
+		if isSpace(c) {
+			continue
+		}
+		if c == ',' || empty && c != '}' && c != ']' {
+			values++
+		}
+		if empty = c == '{' || c == '['; c == '"' {
 			i = endOfString(text, i)
-		case ',', '{', '[':
-			if values++; values > limit {
-				return true
-			}
 		}
 	}
-	return values > limit
+	return values
 }
 
 // endOfString returns the index of the quote that ends the string which begins at i. Without one, it

@@ -372,7 +372,7 @@ func (l *Limits) ofMessages() []setting {
 		count("filter_depth", &l.FilterDepth, 32, 1, 1_000,
 			`Depth of nested nodes in a filter.`),
 		count("filter_steps", &l.FilterSteps, 10_000, 100, 100_000_000,
-			`Steps that one filter may take for one message, of some 10 ns each: one for a node, a name or index of a path, and a value that eq compares. A filter that takes more hides the message; so does every filter if the message has more than 5 times as many values.`),
+			`Steps that one filter may take for one message, of some 10 ns each: one for a node, a name or index of a path, and a value that eq compares, and one more for each value in objects or lists that it compares with each other. A filter that takes more hides the message.`),
 	}
 }
 
