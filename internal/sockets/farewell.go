@@ -3,9 +3,11 @@ package sockets
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
+	"seagate/internal/forwarded"
 	"seagate/internal/panics"
 )
 
@@ -14,6 +16,9 @@ const (
 	// keeps a descriptor beyond the bound of the pool meanwhile. More are closed without a
 	// word, so that a flood costs no more than that.
 	MaxFarewells = 32
+	// farewellShare is how many of them one address may have, so that a flood from one
+	// does not leave others without a word. The addresses of proxies have no share.
+	farewellShare = MaxFarewells / 8
 	// farewellTime bounds how long a refused connection stays.
 	farewellTime = time.Second
 )
@@ -29,8 +34,8 @@ type Farewell struct {
 
 // A parting tells connections of a listener that find no place why.
 type parting struct {
-	words   *Farewell     // nil for none
-	places  chan struct{} // of the pool; each connection that is told has one
+	words   *Farewell // nil for none
+	places  *places   // of the pool
 	waiting sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows
@@ -38,9 +43,47 @@ type parting struct {
 	told   map[*net.TCPConn]struct{}
 }
 
+// places are those of connections that are told why they are refused. Safe for concurrent
+// use.
+type places struct {
+	proxies forwarded.Proxies
+
+	mu    sync.Mutex // guards what follows
+	taken int
+	by    map[netip.Prefix]int // address, if that has a share
+}
+
+// take takes a place for a connection from an address until giveBack. giveBack is nil if
+// there is none.
+func (p *places) take(addr netip.Addr) (giveBack func()) {
+	from, shared := prefixOf(addr), !p.proxies.Contain(addr)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken >= MaxFarewells || shared && p.by[from] >= farewellShare {
+		return nil
+	}
+	p.countLocked(from, shared, 1)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.countLocked(from, shared, -1)
+	}
+}
+
+func (p *places) countLocked(from netip.Prefix, shared bool, n int) {
+	p.taken += n
+	if !shared {
+		return
+	}
+	if p.by[from] += n; p.by[from] == 0 {
+		delete(p.by, from)
+	}
+}
+
 // refuse closes a connection that finds no place, for a reason. It does not wait.
 func (p *parting) refuse(tcp *net.TCPConn, why refusal) {
-	if p.words == nil || !p.begin(tcp) {
+	giveBack := p.begin(tcp)
+	if giveBack == nil {
 		cut(tcp)
 		return
 	}
@@ -50,7 +93,7 @@ func (p *parting) refuse(tcp *net.TCPConn, why refusal) {
 	}
 	go func() {
 		defer panics.Contain("connection")
-		defer p.end(tcp)
+		defer p.end(tcp, giveBack)
 		tcp.SetDeadline(time.Now().Add(farewellTime))
 		tell(tcp, text, p.words.Asked)
 	}()
@@ -76,30 +119,27 @@ func tell(tcp *net.TCPConn, text []byte, asked bool) {
 	}
 }
 
-// begin reports whether the connection can be told.
-func (p *parting) begin(tcp *net.TCPConn) bool {
+// begin returns what gives the place of the connection back, or nil if it cannot be told.
+func (p *parting) begin(tcp *net.TCPConn) (giveBack func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return false
+	if p.words == nil || p.closed {
+		return nil
 	}
-	select {
-	case p.places <- struct{}{}:
-	default:
-		return false
+	if giveBack = p.places.take(addressOf(tcp.RemoteAddr())); giveBack != nil {
+		p.told[tcp] = struct{}{}
+		p.waiting.Add(1)
 	}
-	p.told[tcp] = struct{}{}
-	p.waiting.Add(1)
-	return true
+	return giveBack
 }
 
-func (p *parting) end(tcp *net.TCPConn) {
+func (p *parting) end(tcp *net.TCPConn, giveBack func()) {
+	defer p.waiting.Done()
 	cut(tcp)
 	p.mu.Lock()
 	delete(p.told, tcp)
 	p.mu.Unlock()
-	<-p.places
-	p.waiting.Done()
+	giveBack()
 }
 
 // close ends the connections that are being told, and waits for that.

@@ -29,7 +29,7 @@ import (
 type Pool struct {
 	max, share, maxStrangers int
 	proxies                  forwarded.Proxies
-	farewells                chan struct{} // holds one for each refused connection that is told why
+	farewells                places
 
 	mu       sync.Mutex // guards what follows, and the state and address of connections
 	open     int
@@ -69,7 +69,7 @@ type Stats struct {
 // are those of strangers. The share of an address that is no proxy's is an eighth of max.
 func NewPool(max, maxStrangers int, proxies forwarded.Proxies) *Pool {
 	return &Pool{max: max, share: (max + 7) / 8, maxStrangers: maxStrangers, proxies: proxies,
-		farewells: make(chan struct{}, MaxFarewells), peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
+		farewells: places{proxies: proxies, by: map[netip.Prefix]int{}}, peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
 }
 
 func (p *Pool) strangersLocked() int { return p.queues[stranger].Len() + p.queues[guest].Len() }
@@ -86,7 +86,7 @@ func (p *Pool) Stats() Stats {
 // Listener returns l with its connections in the pool. l must accept *net.TCPConn. Those
 // that find no place are told words, or, if that is nil, nothing.
 func (p *Pool) Listener(l net.Listener, words *Farewell) net.Listener {
-	return &listener{Listener: l, pool: p, parting: parting{words: words, places: p.farewells, told: map[*net.TCPConn]struct{}{}}}
+	return &listener{Listener: l, pool: p, parting: parting{words: words, places: &p.farewells, told: map[*net.TCPConn]struct{}{}}}
 }
 
 type listener struct {

@@ -7,12 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"seagate/internal/forwarded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -277,24 +281,48 @@ func TestARefusedConnectionIsToldWhy(t *testing.T) {
 	}
 }
 
-// A flood costs MaxFarewells descriptors, and the listener waits for nobody.
+// A flood costs MaxFarewells descriptors, of which one address has a share, and the listener
+// waits for nobody.
 func TestFarewellsAreBounded(t *testing.T) {
-	p := NewPool(1, 1, nil)
+	p := NewPool(1, 1, forwarded.Proxies{netip.MustParsePrefix("127.0.0.9/32")})
 	address, accepted := listenTelling(t, p, &Farewell{Full: []byte("full\n")})
 	dial(t, address, "127.0.0.1")
 	Keep(<-accepted)
-	for range MaxFarewells { // others are being told
-		p.farewells <- struct{}{}
-	}
-	if c, err := tryDial(t, address, "127.0.0.1"); err == nil { // the reset may be that quick
+	wantTold := func(from, want string) {
+		t.Helper()
+		c, err := tryDial(t, address, from)
+		if err != nil { // the reset may be that quick
+			if want != "" {
+				t.Error(err)
+			}
+			return
+		}
 		defer c.Close()
-		if got := told(t, c); got != "" {
-			t.Errorf("told %q", got)
+		if got := told(t, c); got != want {
+			t.Errorf("from %s: told %q, want %q", from, got, want)
 		}
 	}
-	<-p.farewells // one of them has ended
-	if got := told(t, dial(t, address, "127.0.0.1")); got != "full\n" {
-		t.Errorf("told %q", got)
+	hold := func(from string, n int) (giveBack []func()) { // others are being told
+		for range n {
+			var end func()
+			for deadline := time.Now().Add(10 * time.Second); end == nil; runtime.Gosched() {
+				// Those that were told give their places back a little later.
+				if end = p.farewells.take(netip.MustParseAddr(from)); time.Now().After(deadline) {
+					t.Fatalf("%s has no place", from)
+				}
+			}
+			giveBack = append(giveBack, end)
+		}
+		return giveBack
 	}
-	wantStats(t, p, Stats{Open: 1, Refused: 2})
+	ended := hold("127.0.0.1", farewellShare)
+	wantTold("127.0.0.1", "")
+	wantTold("127.0.0.2", "full\n")
+	ended[0]()
+	wantTold("127.0.0.1", "full\n")
+	ended = hold("127.0.0.9", MaxFarewells-farewellShare+1) // a proxy has no share
+	wantTold("127.0.0.2", "")
+	ended[0]()
+	wantTold("127.0.0.2", "full\n")
+	wantStats(t, p, Stats{Open: 1, Refused: 5})
 }
