@@ -366,6 +366,39 @@ func TestSharesOfAJail(t *testing.T) {
 	}
 }
 
+// Many clients of a jail let no more subscriptions wait together than its share.
+func TestSubscriptionsThatWaitHaveAShare(t *testing.T) {
+	p := build(t, memory.New(), func(s *gateway.Settings) {
+		s.AwaitUndefined, s.WaitingPerClient, s.WaitingPerJail = true, 2, 3
+	})
+	root, _ := p.Root("root")
+	_, made, err := p.CreateClient(t.Context(), root, "second", "", nil)
+	p.ok(err)
+	_, stranger, err := p.CreateJail(t.Context(), root, "other", "", "c")
+	p.ok(err)
+	wait := func(who *auth.Principal) (*gateway.Subscription, error) {
+		return p.Subscribe(t.Context(), who, gateway.Request{Stream: "undefined", Begun: func() {}}, &sink{})
+	}
+	second := p.login("second", made)
+	var first *gateway.Subscription
+	for _, who := range []*auth.Principal{root, root, second} {
+		first, err = wait(who)
+		p.ok(err)
+	}
+	if _, err = wait(second); code(err) != protocol.CodeTooManySubscriptions || !strings.Contains(err.Error(), "waiting_per_jail") {
+		t.Errorf("beyond the share: %v", err)
+	}
+	_, err = wait(p.login("c", stranger))
+	p.ok(err)
+	first.Close()
+	first.Close()
+	_, err = wait(second)
+	p.ok(err)
+	if _, err = wait(second); code(err) != protocol.CodeTooManySubscriptions {
+		t.Errorf("after a place was given back twice: %v", err)
+	}
+}
+
 func TestConnectionsPerJailAreBounded(t *testing.T) {
 	p := build(t, memory.New(), func(s *gateway.Settings) { s.ConnectionsPerJail = 2 })
 	root, _ := p.Root("root")

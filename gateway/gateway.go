@@ -38,6 +38,7 @@ type Settings struct {
 	// the first definition: see Request.Begun. Publishing is refused.
 	AwaitUndefined   bool
 	WaitingPerClient int // subscriptions of one client that wait
+	WaitingPerJail   int // of all clients of a jail; 0 is no bound
 
 	JSONDepth                  int // levels of objects and arrays in a message
 	HeaderBytes                int // of the header of a stream
@@ -51,6 +52,11 @@ type Settings struct {
 	SubscriptionsPerJail int
 	MergedStreamsPerJail int
 	ProvidedPerJail      int
+
+	// QueuedBytesPerJail bounds the bytes queued for all connections of a jail together, and
+	// QueuedBytesInAll for those of all jails. 0 is no bound.
+	QueuedBytesPerJail int
+	QueuedBytesInAll   int
 
 	// StrangerBytes and UnfinishedBytes bound the memory of messages that have not come
 	// whole: of all who have not authenticated, of which one address may have an eighth,

@@ -24,6 +24,7 @@ type Metrics struct {
 	Closed            *prometheus.CounterVec // connections that the server ended, by code
 	Credentials       *prometheus.CounterVec // credentials refused, by auth.Reason
 	QueueBytes        prometheus.Gauge       // waiting to be written, over all connections
+	QueueShareWaits   prometheus.Counter     // deliveries that waited for others of the jail, or of all jails, to read
 	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
 	MessagesLost      prometheus.Counter     // dropped by retention before a subscription of its own read them
 	MergeDropped      *prometheus.CounterVec // messages that merged subscriptions dropped, by merge.Reason
@@ -59,6 +60,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Refusals:          counters("refusals_total", "Requests refused, by transport and error code.", "transport", "code"),
 		Closed:            counters("connections_ended_total", "Connections that the server ended, by error code.", "code"),
 		Credentials:       counters("authentications_refused_total", "Credentials refused, over all transports, by reason.", "reason"),
+		QueueShareWaits:   counter("queue_share_waits_total", "Deliveries that waited because connections of their jail, or of all jails, had as many bytes queued as they may."),
 		QueueBytes:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "queue_bytes", Help: "Bytes waiting to be written to connections."}),
 		SlowSubscribers:   counter("slow_subscribers_total", "Times that a full connection queue left a subscription behind."),
 		MessagesLost:      counter("messages_lost_total", "Messages that retention dropped before a subscription had read them, counted for each subscription that is in no group."),
@@ -83,7 +85,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.Provided = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seagate", Name: "provided_streams", Help: "Streams that connections provide, counted once for each connection."})
 	r.MustRegister(m.Provided, m.Connections, m.ConnectionsMade, m.Subscriptions, m.MessagesIn, m.BytesIn, m.MessagesOut,
-		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.CompilingRationed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped,
+		m.BytesOut, m.Refusals, m.Closed, m.Credentials, m.QueueBytes, m.QueueShareWaits, m.SlowSubscribers, m.FiltersTooCostly, m.MessagesLost, m.MergeDropped, m.DeadLetters, m.DeadLettersFailed, m.JWKSFetches, m.AuditLost, m.AuditSuppressed, m.CompilingRationed, m.JobStreamsMade, m.JobStreamsIdle, m.Calls, m.CallSeconds, m.Signals, m.ResultsDropped,
 		m.Publish, m.Delivery, m.Requests)
 	return m
 }

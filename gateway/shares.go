@@ -16,6 +16,8 @@ type shares struct {
 	subscriptions share // with watches
 	merged        share // streams of merged subscriptions, each of which may have a queue
 	provided      share
+	waiting       share          // subscriptions that wait for a definition
+	queues        *budget.Shared // bytes queued for connections, by the uid of the jail
 }
 
 func newShares(s *Settings) shares {
@@ -30,8 +32,13 @@ func newShares(s *Settings) shares {
 		subscriptions: of(s.SubscriptionsPerJail, protocol.CodeTooManySubscriptions, "subscriptions and watches", "limits.subscriptions_per_jail"),
 		merged:        of(s.MergedStreamsPerJail, protocol.CodeTooManySubscriptions, "merged subscriptions to streams", "limits.merged_streams_per_jail"),
 		provided:      of(s.ProvidedPerJail, protocol.CodeTooManyProvided, "provided streams", "limits.provided_per_jail"),
+		waiting:       of(s.WaitingPerJail, protocol.CodeTooManySubscriptions, "subscriptions that wait for a definition", "limits.waiting_per_jail"),
+		queues:        budget.NewShared(int64(cmp.Or(s.QueuedBytesPerJail, math.MaxInt)), int64(cmp.Or(s.QueuedBytesInAll, math.MaxInt))),
 	}
 }
+
+// QueueShare returns what the connections of the principal's jail may have queued together.
+func (g *Gateway) QueueShare(p *auth.Principal) *budget.Part { return g.shares.queues.Part(p.JailUID) }
 
 // A share is how many of something each jail may have.
 type share struct {

@@ -100,7 +100,8 @@ type Subscription struct {
 	filter    *sharedFilter // nil: everything is visible
 	release   func()        // releases the filter and the place in the share of the jail
 	after     uint64        // of one that waits: the number of the stream's next message
-	admitted  bool          // it has a place among those that wait; guarded by waiting.mu
+
+	giveUpWaiting func() // gives back the place among those that wait; nil if it has none; guarded by waiting.mu
 
 	place atomic.Pointer[place] // nil while it waits; left once it is closed
 }

@@ -24,7 +24,7 @@ type waiting struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows; nothing else is locked while it is held
+	mu      sync.Mutex // guards what follows; of others only the jail's share is locked while it is held
 	streams map[streams.ID]map[*Subscription]struct{}
 	clients map[string]int // subscriptions that have a place here, by the client's uid
 	made    []streams.ID   // streams whose subscriptions are to begin
@@ -61,15 +61,20 @@ func (w *waiting) admit(s *Subscription) error {
 			"the stream %s is not defined, so it has no such position; begin with earliest", s.stream)
 	}
 	s.after = s.gateway.nextOf(streamID(s.principal, s.stream))
+	leave, err := s.gateway.shares.waiting.take(s.principal, 1)
+	if err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	client := s.principal.Budget()
 	if w.clients[client] >= w.most {
+		leave()
 		return protocol.Errorf(protocol.CodeTooManySubscriptions,
 			"the client has %d subscriptions that wait for a definition, as many as it may have", w.most)
 	}
 	w.clients[client]++
-	s.admitted = true
+	s.giveUpWaiting = leave
 	return nil
 }
 
@@ -88,7 +93,7 @@ func (g *Gateway) nextOf(id streams.ID) uint64 {
 func (w *waiting) add(s *Subscription) {
 	id := streamID(s.principal, s.stream)
 	w.mu.Lock()
-	if s.admitted {
+	if s.giveUpWaiting != nil {
 		if w.streams[id] == nil {
 			w.streams[id] = map[*Subscription]struct{}{}
 		}
@@ -106,10 +111,11 @@ func (w *waiting) remove(s *Subscription) {
 	id := streamID(s.principal, s.stream)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !s.admitted {
+	if s.giveUpWaiting == nil {
 		return
 	}
-	s.admitted = false
+	s.giveUpWaiting()
+	s.giveUpWaiting = nil
 	if w.clients[s.principal.Budget()]--; w.clients[s.principal.Budget()] == 0 {
 		delete(w.clients, s.principal.Budget())
 	}

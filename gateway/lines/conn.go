@@ -160,6 +160,7 @@ func (c *conn) logIn(p *auth.Principal) (err error) {
 	}
 	if c.login, err = c.server.gateway.LogIn(p, c); err == nil {
 		sockets.Keep(c.nc)
+		c.out.SetShare(c.server.gateway.QueueShare(p))
 		c.client.Store(p)
 	}
 	return err

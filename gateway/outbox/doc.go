@@ -24,6 +24,10 @@
 // answers is not served further. A peer that reads nothing for
 // Options.StallTimeout is given up.
 //
+// The queues of a jail have a share together, see SetShare: each takes what it holds beyond
+// some KiB of that. If there is no room, Offer turns deliveries away. Options.Drained is
+// called when the queue has drained, or, if it is empty, when the share has room.
+//
 // # Probes
 //
 // A probe is a frame that the peer has to answer, a WebSocket ping for

@@ -157,6 +157,7 @@ func (o *Outbox) breakLocked() {
 	o.opts.Metrics.QueueBytes.Sub(float64(len(o.queue)))
 	o.queue, o.ended = nil, true
 	o.releaseLocked()
+	o.leaveShareLocked()
 	o.shorter.Broadcast()
 	o.conn.SetReadDeadline(time.Unix(1, 0))
 }

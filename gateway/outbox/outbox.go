@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seagate/gateway"
+	"seagate/internal/budget"
 )
 
 // Options of an Outbox. All fields must be set.
@@ -55,6 +56,9 @@ type Outbox struct {
 	shorter   sync.Cond     // the queue got shorter, or the outbox ended
 	account   Account       // of SendHeld; nil before its first frame
 	held      int           // bytes that account counts, at most those that are queued
+	share     *budget.Part  // of the jail; nil before SetShare
+	charged   int           // bytes that were taken of it
+	unawait   func()        // ends the wait for room in it; nil if there is none
 
 	ending atomic.Bool  // End was called; set with mu held
 	busy   atomic.Bool  // see SetBusy
@@ -211,6 +215,7 @@ func (o *Outbox) SendHeld(budget int, frame []byte, a Account) (sent bool) {
 // releaseLocked tells the account of what is not queued any more. It need not know which
 // frames those were: the bytes that it counts are never more than all that are queued.
 func (o *Outbox) releaseLocked() {
+	o.settleLocked()
 	if over := o.held - o.queuedLocked(); over > 0 {
 		o.held -= over
 		o.account.Release(over)
@@ -220,7 +225,8 @@ func (o *Outbox) releaseLocked() {
 // Offer takes whole frames of a delivery, from the first, as long as the kernel
 // takes them or they fit into the budget, and returns how many. frames is the
 // frames one behind the other, ends is where each ends. An empty queue takes
-// one frame of any size. An outbox that has ended takes all and drops them.
+// one frame of any size, if the jail's share has room: see SetShare. An outbox that has ended
+// takes all and drops them.
 func (o *Outbox) Offer(frames []byte, ends []int) (taken int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -251,7 +257,7 @@ func (o *Outbox) HasRoom() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	queued := o.queuedLocked()
-	if o.ended || queued == 0 || !o.full && queued < o.opts.Budget {
+	if o.ended || o.unawait == nil && (queued == 0 || !o.full && queued < o.opts.Budget) {
 		return true
 	}
 	if !o.full {
@@ -281,14 +287,22 @@ func (o *Outbox) offerLocked(frames []byte, ends []int) int {
 
 func (o *Outbox) takeLocked(frames []byte, ends []int) int {
 	o.writeHeldLocked() // only a queue that a flusher empties calls Drained
-	written := o.writeNowLocked(frames)
-	n := o.fitLocked(ends, written)
-	if n > 0 {
-		o.queueLocked(frames[written:ends[n-1]])
+	n, written := 0, 0
+	if o.mayBeginLocked(ends[0]) {
+		written = o.writeNowLocked(frames)
+		n = o.fitLocked(ends, written)
+		if n > 0 && !o.reserveLocked(ends[n-1]-written) {
+			n = begun(ends, written) // a frame that has begun must be sent whole
+		}
+		if n > 0 {
+			o.queueLocked(frames[written:ends[n-1]])
+		}
+		o.settleLocked()
 	}
 	if n < len(ends) {
 		o.full = true
 		o.opts.Metrics.SlowSubscribers.Inc()
+		o.awaitShareLocked(ends[n] - written)
 	}
 	return n
 }
@@ -338,6 +352,7 @@ func (o *Outbox) appendLocked(b []byte) {
 
 // flushLocked starts a flusher unless there is one.
 func (o *Outbox) flushLocked() {
+	o.chargeLocked()
 	if !o.flushing {
 		o.flushing = true
 		go o.flush()

@@ -211,6 +211,7 @@ func (s *Session) logIn(r protocol.Request) error {
 	if err := s.link.Enter(); err != nil {
 		return err
 	}
+	s.out.SetShare(s.gateway.QueueShare(p))
 	s.client.Store(p)
 	s.principal = p
 	s.login, err = s.gateway.LogIn(p, s)

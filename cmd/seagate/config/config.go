@@ -194,6 +194,7 @@ type Limits struct {
 	ProvidedPerConnection      int
 	ProvidedPerJail            int
 	WaitingSubscriptions       int
+	WaitingPerJail             int
 	ConnectionsPerClient       int
 	ConnectionsPerJail         int
 	ChangesPerSecond           int // of one jail; 0: no limit
@@ -208,6 +209,8 @@ type Limits struct {
 	JailSeries                 int
 	PublishesPerSecond         int // 0: no limit
 	QueuedBytes                Size
+	QueuedBytesPerJail         Size
+	QueuedBytesInAll           Size
 	RevokedTokensPerClient     int
 	FilterBytes                Size
 	FilterDepth                int

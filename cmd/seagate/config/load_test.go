@@ -314,7 +314,10 @@ reads_per_second = 723
 calls_per_jail = 724
 call_bytes_per_jail = "725MiB"
 waiting_subscriptions = 86
+waiting_per_jail = 87
 queued_bytes = "4MiB"
+queued_bytes_per_jail = "8MiB"
+queued_bytes_in_all = "9MiB"
 frames_per_second = 73
 stranger_bytes = "66MiB"
 unfinished_bytes = "67MiB"
@@ -406,7 +409,10 @@ func want() *config.Config {
 			CallBytesPerJail:           725 * config.MiB,
 			ProvidedPerConnection:      81,
 			WaitingSubscriptions:       86,
+			WaitingPerJail:             87,
 			QueuedBytes:                4 * config.MiB,
+			QueuedBytesPerJail:         8 * config.MiB,
+			QueuedBytesInAll:           9 * config.MiB,
 			FramesPerSecond:            73,
 			GroupsPerClient:            78,
 			MessageIDs:                 79,
