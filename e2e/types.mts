@@ -26,6 +26,7 @@ sub.on("gap", ({ from, to }) => to - from);
 sub.on("message", (m: Message<Boiler>) => m.payload);
 client.subscribe("later", sub.position);
 await sub.ready.then((s) => s.close());
+await sub.drain();
 
 for await (const m of client.subscribe<Boiler>("boiler_data", { group: "g", ack: "explicit", credit: 1 })) {
   await m.ack();

@@ -199,7 +199,8 @@ export interface SubscriptionEvents<T = any> extends LastingEvents {
  *
  * When the connection ends, it goes on with the next one, behind the last message that has
  * arrived: nothing that the stream keeps is missed, and nothing comes twice. A group delivers
- * at least once instead.
+ * at least once instead: what is not acknowledged when a connection breaks comes again. When a new
+ * token takes the place of an old one, nothing does.
  *
  * While the buffer of the iterator is full, the subscription leaves the stream and comes back
  * later. So a slow reader misses nothing that the stream keeps.
@@ -211,8 +212,14 @@ export interface Subscription<T = any, M extends Message<T> = Message<T>> extend
   /** What to give to `subscribe` later to go on behind the last message that was taken. */
   readonly position?: { from: number; epoch?: string } | { from: { [stream: string]: number }; epoch: { [stream: string]: string } };
   next(): Promise<IteratorResult<M, undefined>>;
-  /** Ends it. The iterator still gives what has arrived. */
+  /** Ends it. The iterator still gives what has arrived. A group hands what is not acknowledged to other members. */
   close(): Promise<void>;
+  /**
+   * Ends it without a repetition for the other members of its group: nothing new comes, and it
+   * ends once everything that has come is acknowledged, given back or too late, or its connection
+   * breaks. Meanwhile the iterator goes on. `close` cuts this short. Without a group it is `close`.
+   */
+  drain(): Promise<void>;
 }
 
 export interface Call {

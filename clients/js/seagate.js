@@ -1,5 +1,5 @@
-// The Seagate client for browsers and Node. seagate.d.ts documents what it exports;
-// docs/protocol.md in the sources of the gateway is what it speaks.
+// The Seagate client for browsers and Node. seagate.d.ts documents what it exports, and
+// docs/protocol.md of the gateway what it speaks.
 
 const defaults = {
   connectTimeout: 15e3, // ms to connect and authenticate
@@ -40,11 +40,8 @@ function closeError({ code, reason }) {
 }
 
 // crypto.randomUUID exists in secure contexts alone.
-function uuid() {
-  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b, i) =>
-    (i === 6 ? (b & 15) | 64 : i === 8 ? (b & 63) | 128 : b).toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
+const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
+  (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
 
 // The expiry of a token in ms, or undefined.
 function expiryOf(token) {
@@ -56,11 +53,8 @@ function expiryOf(token) {
 function socketURL(url) {
   const from = import.meta.url;
   const base = globalThis.location?.href ?? (/^http/.test(from) ? from : undefined);
-  const u = new URL(url ?? (/^http/.test(from) ? new URL(".", from) : base), base);
-  u.protocol = u.protocol.replace("http", "ws");
-  u.search = u.hash = u.username = u.password = "";
-  u.pathname = u.pathname.replace(/(\/api\/v1(\/streams)?)?\/*$/, "/api/v1/streams");
-  return u.href;
+  const { protocol, host, pathname } = new URL(url ?? (/^http/.test(from) ? new URL(".", from) : base), base);
+  return protocol.replace("http", "ws") + "//" + host + pathname.replace(/(\/api\/v1(\/streams)?)?\/*$/, "/api/v1/streams");
 }
 
 class Emitter extends EventTarget {
@@ -102,7 +96,7 @@ class Connection {
     return id;
   }
 
-  // ask sends a request and calls done with its outcome, whatever it is.
+  // ask sends a request and calls done with its outcome.
   ask(body, done) {
     return this.send({ text: JSON.stringify(body), resolve: done, reject: done });
   }
@@ -297,7 +291,7 @@ export class Client extends Emitter {
     if (!(error instanceof SeagateError) || (fatal.test(error.code) && !renews)) return this.#end(error);
     const { retryFirst, retryMost } = this.#options;
     const first = error.code === "server_shutdown" ? 3 * retryFirst : retryFirst; // it takes a while to come back
-    let wait = Math.random() * Math.min(retryMost, first * 2 ** Math.min(this.#failures, 20));
+    let wait = Math.random() * Math.min(retryMost, first * 2 ** this.#failures);
     if (renews && !this.#failures) wait = 0;
     if (error.code === "too_many_attempts") wait += 60e3;
     this.#failures++;
@@ -478,7 +472,7 @@ export class Client extends Emitter {
   #begin(lasting) {
     if (this.status === "closed" || this.#closing) throw closed();
     this._lasting.add(lasting);
-    if (this._conn) lasting._attach(this._conn);
+    lasting._attach();
     return lasting;
   }
 
@@ -541,38 +535,48 @@ class Lasting extends Emitter {
     this.ready.catch(() => {}); // whoever does not ask for it learns it by the event "end"
   }
 
-  _attach(conn) {
+  _attach(conn = this._client._conn) {
+    if (!conn || this._old || this._closes) return;
     this._conn = conn;
-    const mine = (id, f) => (this._conn === conn && this._id === id ? f() : undefined);
-    this._id = conn.send({
+    const mine = (f) => this._conn === conn && this._id === id && f();
+    const id = (this._id = conn.send({
       text: JSON.stringify(this._body()),
-      resolve: (m) => mine(m.id, () => {
+      resolve: (m) => mine(() => {
         this._began(m);
         this.#begin.resolve(this);
       }),
-      reject: (error) => mine(this._id, () => this._refused(error)),
+      reject: (error) => mine(() => this._refused(error)),
       route: (m, size) => {
-        if (m.success !== false) return this._take(m, size, conn);
-        conn.drop(m.id);
-        mine(m.id, () => this._refused(errorOf(m.error)));
+        if (!(m.drained || m.done || m.success === false)) return this._take(m, size, conn);
+        this._left(conn, id);
+        mine(() => this._refused(errorOf(m.error)));
       },
-    });
+    }));
   }
 
   // _detach leaves a connection that is lost or, if it is given, is replaced.
   _detach(old) {
-    if (old && this._conn === old) this._leave(old);
-    else this._conn?.routes.delete(this._id);
+    if (old && this._conn === old) return this._leave(true);
+    this._conn?.routes.delete(this._id);
     this._conn = undefined;
   }
 
-  _leave(conn, done) {
+  // With drain, a member of a group joins elsewhere once nothing is in flight to it.
+  _leave(drain) {
+    const conn = this._conn ?? this._old;
     const id = this._id;
-    if (!this._shares) conn.routes.delete(id);
-    conn.ask({ action: "unsubscribe", payload: id }, () => {
-      conn.drop(id);
-      done?.();
-    });
+    if (!conn) return this._end();
+    this._conn = undefined;
+    if (this._shares) this._old = conn;
+    else conn.routes.delete(id);
+    conn.ask({ action: "unsubscribe", payload: id, drain }, (m) => m.draining || this._left(conn, id));
+  }
+
+  _left(conn, id) {
+    conn.drop(id);
+    if (this._old === conn) this._old = undefined;
+    if (this._closes) this._end();
+    else if (this._shares && !this._conn) this._attach();
   }
 
   _refused(error) {
@@ -593,10 +597,12 @@ class Lasting extends Emitter {
     this._emit("end", { error });
   }
 
-  async close() {
+  async close(drain) {
     if (this.over) return;
-    if (this._conn) await new Promise((resolve) => this._leave(this._conn, resolve));
-    this._end();
+    this._closes = true;
+    const end = new Promise((resolve) => this.on("end", resolve));
+    this._leave(drain);
+    await end;
   }
 }
 
@@ -689,7 +695,7 @@ class Subscription extends Lasting {
     this.#headers.clear();
     this.#options.from = "earliest";
     this.#restarted = true;
-    this._attach(this._conn);
+    this._attach();
   }
 
   _take(m, size, conn) {
@@ -778,8 +784,7 @@ class Subscription extends Lasting {
   #holdIfFull() {
     if (this.#bytes <= this.#options.bufferBytes || !this._conn || this.#held || this.#options.ack === "explicit") return;
     this.#held = true;
-    this._leave(this._conn);
-    this._conn = undefined;
+    this._leave(true);
     this._emit("full", {});
   }
 
@@ -789,7 +794,7 @@ class Subscription extends Lasting {
       this.#bytes -= item.size;
       if (this.#held && this.#bytes <= this.#options.bufferBytes / 2) {
         this.#held = false;
-        if (this._client._conn && !this.over) this._attach(this._client._conn);
+        this._attach();
       }
       const { message, type, detail } = item;
       if (!message) {
@@ -833,6 +838,10 @@ class Subscription extends Lasting {
       const other = this.#wake;
       await new Promise((resolve) => (this.#wake = () => (other?.(), resolve())));
     }
+  }
+
+  drain() {
+    return this.close(true);
   }
 
   async return() {
