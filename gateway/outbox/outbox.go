@@ -256,6 +256,10 @@ func (o *Outbox) OfferConfirmed(frames []byte, ends []int) (taken int, tag uint6
 func (o *Outbox) HasRoom() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.hasRoomLocked()
+}
+
+func (o *Outbox) hasRoomLocked() bool {
 	queued := o.queuedLocked()
 	if o.ended || o.unawait == nil && (queued == 0 || !o.full && queued < o.opts.Budget) {
 		return true
@@ -277,7 +281,7 @@ func (o *Outbox) OfferNotice(frame []byte) (taken bool) {
 }
 
 func (o *Outbox) offerLocked(frames []byte, ends []int) int {
-	if len(ends) == 0 {
+	if len(ends) == 0 || !o.hasRoomLocked() {
 		return 0
 	}
 	n := o.takeLocked(frames, ends)

@@ -12,6 +12,7 @@ import (
 // equal. Each frame is encoded when it is first needed. Only the goroutine that
 // delivers the batch uses it.
 type frames struct {
+	look  appearance
 	bytes []byte
 	of    []frame // by message
 	ends  []int   // ends of the first frames, as far as they lie in message order
@@ -40,15 +41,23 @@ func (sub *subscription) framesOf(b *streams.Batch) *frames {
 	if b.Alone {
 		return nil
 	}
-	shared := b.Memo(framesKey{}, func() any { return map[appearance]*frames{} }).(map[appearance]*frames)
+	shared := b.Memo(framesKey{}, func() any { return new([]*frames) }).(*[]*frames)
 	look := appearance{sub.id, sub.meta}
-	f := shared[look]
-	if f == nil && len(shared) < maxShared {
-		f = &frames{of: make([]frame, len(b.Messages))}
-		shared[look] = f
+	for _, f := range *shared {
+		if f.look == look {
+			return f
+		}
 	}
+	if len(*shared) == maxShared {
+		return nil
+	}
+	f := &frames{look: look, of: make([]frame, len(b.Messages))}
+	*shared = append(*shared, f)
 	return f
 }
+
+// made reports whether all frames are encoded, and lie one after the other in message order.
+func (f *frames) made() bool { return len(f.ends) == len(f.of) && f.of[0].start == 0 }
 
 // frame returns the frame of the i-th message.
 func (f *frames) frame(sub *subscription, b *streams.Batch, i int) []byte {
@@ -65,13 +74,12 @@ func (f *frames) frame(sub *subscription, b *streams.Batch, i int) []byte {
 	return f.bytes[at.start:at.end]
 }
 
-// all encodes the frames that are not encoded yet, and reports whether all frames lie
-// one after the other in message order.
-func (f *frames) all(sub *subscription, b *streams.Batch) (inOrder bool) {
+// make encodes the frames that are not encoded yet, and returns made.
+func (f *frames) make(sub *subscription, b *streams.Batch) bool {
 	for i := len(f.ends); i < len(b.Messages); i++ {
 		f.frame(sub, b, i)
 	}
-	return len(f.ends) == len(b.Messages) && f.of[0].start == 0
+	return f.made()
 }
 
 // picked are frames in the order in which a subscription is sent them.
@@ -97,10 +105,10 @@ func (p *picked) release() {
 const offeredAtOnce = 32 << 10
 
 // offerTo calls offer with the frames of the messages that share names, or of
-// all if it is nil, until it returns false since it did not take all.
-func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, offer func(bytes []byte, ends []int) bool) {
-	shared := sub.framesOf(b)
-	if shared != nil && sub.isWhole(b, share) && shared.all(sub, b) {
+// all if it is nil, until it returns false since it did not take all. shared are
+// the frames of the batch that the subscription shares with others.
+func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, shared *frames, offer func(bytes []byte, ends []int) bool) {
+	if shared != nil && sub.isWhole(b, share) && shared.make(sub, b) {
 		offer(shared.bytes, shared.ends)
 		return
 	}

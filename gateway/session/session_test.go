@@ -84,7 +84,7 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 			if share == "second" {
 				only = []groups.Share{{Index: 1}}
 			}
-			sub.offerTo(b, only, func(got []byte, ends []int) bool {
+			sub.offerTo(b, only, sub.framesOf(b), func(got []byte, ends []int) bool {
 				if !bytes.Equal(got, want) || ends[len(ends)-1] != len(want) {
 					t.Errorf("id %d: %s: frames %q, ends %v; want %q", id, share, got, ends, want)
 				}
@@ -92,8 +92,8 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 			})
 		}
 	}
-	if kept := b.Memo(framesKey{}, nil).(map[appearance]*frames); len(kept) != maxShared {
-		t.Errorf("the batch keeps %d encodings, want %d", len(kept), maxShared)
+	if kept := b.Memo(framesKey{}, nil).(*[]*frames); len(*kept) != maxShared {
+		t.Errorf("the batch keeps %d encodings, want %d", len(*kept), maxShared)
 	}
 }
 
@@ -114,11 +114,11 @@ func TestABatchForOneSubscriptionKeepsNoFrames(t *testing.T) {
 		offered += len(ends)
 		return true
 	}
-	sub.offerTo(b, nil, offer)
+	sub.offerTo(b, nil, sub.framesOf(b), offer)
 	if kept := b.Memo(framesKey{}, nil); kept != nil || offered != len(b.Messages) {
 		t.Errorf("%d frames were offered, and %v kept", offered, kept)
 	}
-	if n := testing.AllocsPerRun(20, func() { sub.offerTo(b, nil, offer) }); n > 64 { // the race detector lets a pool lose a quarter
+	if n := testing.AllocsPerRun(20, func() { sub.offerTo(b, nil, sub.framesOf(b), offer) }); n > 64 { // the race detector lets a pool lose a quarter
 		t.Errorf("256 frames take %v allocations", n)
 	}
 }
@@ -146,7 +146,7 @@ func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {
 			for _, m := range listed {
 				want = sub.appendDelivery(want, b.Messages[m.Index], m.Attempt)
 			}
-			sub.offerTo(b, share, func(got []byte, ends []int) bool {
+			sub.offerTo(b, share, sub.framesOf(b), func(got []byte, ends []int) bool {
 				if !bytes.Equal(got, want) || len(ends) != len(listed) {
 					t.Errorf("meta %t, share %v: frames %q, want %q", meta, share, got, want)
 				}
@@ -204,17 +204,21 @@ func TestFramesAreEncodedAsTheyAreTaken(t *testing.T) {
 		b.Messages = append(b.Messages, &streams.Message{Seq: uint64(i + 1), Payload: bytes.Repeat([]byte("1"), 1000)})
 	}
 	s, link := overPipe(t, bareGateway())
+	offerAll := func(id int64, offer func([]byte, []int) bool) {
+		sub := &subscription{session: s, id: id, stream: "x"}
+		sub.offerTo(b, nil, sub.framesOf(b), offer)
+	}
 	for id := range int64(maxShared) { // use up the frames that are shared
-		(&subscription{session: s, id: id, stream: "x"}).offerTo(b, nil, func([]byte, []int) bool { return true })
+		offerAll(id, func([]byte, []int) bool { return true })
 	}
 	link.encoded.Store(0)
 	offered := 0
-	(&subscription{session: s, id: 99, stream: "x"}).offerTo(b, nil, func(_ []byte, ends []int) bool { offered += len(ends); return false })
+	offerAll(99, func(_ []byte, ends []int) bool { offered += len(ends); return false })
 	if int(link.encoded.Load()) != offered || offered > 40 {
 		t.Errorf("%d frames were encoded and %d offered", link.encoded.Load(), offered)
 	}
 	offered = 0
-	(&subscription{session: s, id: 100, stream: "x"}).offerTo(b, nil, func(_ []byte, ends []int) bool { offered += len(ends); return true })
+	offerAll(100, func(_ []byte, ends []int) bool { offered += len(ends); return true })
 	if offered != len(b.Messages) {
 		t.Errorf("%d of %d frames were offered", offered, len(b.Messages))
 	}

@@ -249,11 +249,13 @@ func (sub *subscription) Deliver(b *streams.Batch, share []groups.Share) (taken 
 	case sub.ended:
 		return len(share), 0
 	}
-	if !sub.session.out.HasRoom() { // nothing is encoded that is not taken
+	shared := sub.framesOf(b)
+	made := shared != nil && shared.made()
+	if !made && !sub.session.out.HasRoom() { // nothing is encoded that is not taken
 		sub.behind = true
 		return 0, 0
 	}
-	sub.offerTo(b, share, func(bytes []byte, ends []int) bool {
+	sub.offerTo(b, share, shared, func(bytes []byte, ends []int) bool {
 		n := 0
 		if inGroup {
 			n, tag = sub.session.out.OfferConfirmed(bytes, ends)
