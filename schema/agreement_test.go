@@ -349,4 +349,7 @@ func TestPanicOfTheJudgeIsAnError(t *testing.T) {
 	if err := v.Validate(doc); !errors.Is(err, errJudgeFailed) {
 		t.Errorf("got %v", err)
 	}
+	if _, err := v.judge.compile(); err == nil {
+		t.Error("compiled")
+	}
 }

@@ -1,7 +1,9 @@
 package lines_test
 
 import (
+	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -48,6 +50,43 @@ func TestAPanicEndsItsConnectionAlone(t *testing.T) {
 		})
 	}
 }
+
+// The first connection of a listener, which panics before it has a reader, is closed; the next
+// ones are accepted.
+func TestAPanicWhileAConnectionIsAccepted(t *testing.T) {
+	b := newBench(t, setup{listen: func(inner net.Listener) net.Listener { return &badFirst{Listener: inner} }})
+	panicstest.Want(t, "connection", 1, func() {
+		if _, err := b.dial().nc.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the connection is open: %v", err)
+		}
+	})
+	b.define("boiler")
+	p := b.dial()
+	p.send(`{"action":"listen","id":1,"stream":"boiler"}`)
+	p.want(`{"action":"listen","id":1,"stream":"boiler"}`)
+	if n := b.server.Open(); n != 1 {
+		t.Errorf("%d connections are open", n)
+	}
+}
+
+// badFirst accepts a connection that panics when it is set up, and then good ones.
+type badFirst struct {
+	net.Listener
+	accepted bool
+}
+
+func (l *badFirst) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil || l.accepted {
+		return nc, err
+	}
+	l.accepted = true
+	return badSetup{nc}, nil
+}
+
+type badSetup struct{ net.Conn }
+
+func (badSetup) SetKeepAliveConfig(net.KeepAliveConfig) error { panic("injected") }
 
 // awaitOpen waits until so many connections are open.
 func awaitOpen(t *testing.T, b *bench, n int) {

@@ -1,8 +1,11 @@
 package sockets
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -49,6 +52,49 @@ func TestAPanicAboutAConnection(t *testing.T) {
 	if p.Stats().Open != 0 {
 		t.Errorf("%+v", p.Stats())
 	}
+}
+
+// A panic about a connection that is refused closes it, before it is told why or afterwards. The
+// listener accepts others, and ends.
+func TestAPanicAboutAFarewell(t *testing.T) {
+	p := NewPool(1, 1, nil)
+	address, accepted := listenTelling(t, p, &Farewell{Full: []byte("full\n"), Asked: true})
+	dial(t, address, "127.0.0.1")
+	first := <-accepted
+	Keep(first)
+	spoil := func(by map[netip.Prefix]int) {
+		p.farewells.mu.Lock()
+		defer p.farewells.mu.Unlock()
+		p.farewells.by = by
+	}
+	panicstest.Want(t, "connection", 1, func() {
+		spoil(nil)
+		if c, err := tryDial(t, address, "127.0.0.1"); err == nil {
+			defer c.Close()
+			wantClosed(t, c)
+		}
+	})
+	contained := panicstest.Begin(t, "connection")
+	spoil(map[netip.Prefix]int{})
+	c := dial(t, address, "127.0.0.1")
+	for begun := false; !begun; runtime.Gosched() {
+		p.farewells.mu.Lock()
+		begun = len(p.farewells.by) > 0
+		p.farewells.mu.Unlock()
+	}
+	spoil(nil)
+	fmt.Fprint(c, "GET")
+	if got := told(t, c); got != "full\n" {
+		t.Errorf("told %q", got)
+	}
+	c.Close()
+	for contained.Count() == 0 {
+		runtime.Gosched()
+	}
+	first.Close()
+	dial(t, address, "127.0.0.1")
+	(<-accepted).Close()
+	contained.Want(1)
 }
 
 // The same about a connection whose PROXY header comes.

@@ -82,6 +82,7 @@ func (p *places) countLocked(from netip.Prefix, shared bool, n int) {
 
 // refuse closes a connection that finds no place, for a reason. It does not wait.
 func (p *parting) refuse(tcp *net.TCPConn, why refusal) {
+	defer panics.Contain("connection", func() { cut(tcp) })
 	giveBack := p.begin(tcp)
 	if giveBack == nil {
 		cut(tcp)

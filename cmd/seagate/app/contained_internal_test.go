@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"seagate/gateway/lines"
@@ -32,6 +33,18 @@ func TestPanicsOfAnAppAreContained(t *testing.T) {
 		if a.endLines(t.Context(), ws.Pace{PerSecond: 1}) == nil {
 			t.Error("the lines listener has ended well")
 		}
+	})
+}
+
+// The log of what a shutdown waits for ends with a panic, and the shutdown does not.
+func TestThePanicOfALogOfAShutdownIsContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := (&App{}).logProgress(t.Context())
+		panicstest.Want(t, "shutdown", 1, func() {
+			time.Sleep(2 * progressInterval)
+			synctest.Wait()
+		})
+		stop()
 	})
 }
 
