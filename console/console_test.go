@@ -201,3 +201,38 @@ func TestBothDarkPalettesAreTheSame(t *testing.T) {
 		t.Errorf("chosen:\n%s\nsystem:\n%s", chosen, system)
 	}
 }
+
+// The themes differ in custom properties alone, which hold colours and shadows. So the browser
+// tests look at what is independent of colours in one theme.
+func TestThemesAreColours(t *testing.T) {
+	themed := regexp.MustCompile(`(?:\[data-theme|@media[^{]*prefers-color-scheme)[^{]*\{(?:\s*:root[^{]*\{)?([^{}]*)\}`)
+	mentions := regexp.MustCompile(`data-theme="dark"|prefers-color-scheme`)
+	property := regexp.MustCompile(`(?:^|;)\s*([\w-]+)\s*:`)
+	files := assets(t)
+	example, err := os.ReadFile("../examples/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["examples/style.css"] = string(example)
+	found := 0
+	for name, text := range files {
+		if path.Ext(name) != ".css" {
+			continue
+		}
+		blocks := themed.FindAllStringSubmatch(text, -1)
+		if n := len(mentions.FindAllString(text, -1)); n != len(blocks) {
+			t.Errorf("%s: %d themes, and %d of them are blocks of properties", name, n, len(blocks))
+		}
+		for _, block := range blocks {
+			found++
+			for _, declaration := range property.FindAllStringSubmatch(block[1], -1) {
+				if p := declaration[1]; !strings.HasPrefix(p, "--") && p != "color-scheme" {
+					t.Errorf("%s: a theme sets %s", name, p)
+				}
+			}
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d blocks of a dark theme, want 3", found)
+	}
+}

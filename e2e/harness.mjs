@@ -8,23 +8,23 @@
 //	SEAGATE_URL, SEAGATE_ADMIN_URL             the two listeners
 //	SEAGATE_CLIENT_ID, SEAGATE_CLIENT_SECRET   a client of the root jail that may do everything
 //	SEAGATE_PROGRAM                            the binary, for tests that start a gateway themselves
+//	SEAGATE_BROWSER                            the Chromium that all scripts share
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { createServer } from "node:http";
 import { connect as connectTCP, createServer as createTCPServer } from "node:net";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { executable } from "./chromium.mjs";
+import { launch } from "./chromium.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url)); // of the sources
-const axeScript = join(root, "e2e/node_modules/axe-core/axe.min.js");
 const failures = join(root, "e2e/failures");
 
 // The gateway that runs beside the script.
@@ -121,31 +121,30 @@ export async function serveFiles() {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-let server; // of the browser
+let own; // the browser of this script alone, if it has one
 let browser;
 let shared; // the context of all pages but those that have one of their own
+const kept = new Map(); // pages that the next test may have, by the name under which they are kept
 
-// Pages of one site run in one process, and nothing is drawn by a process of its own: to start
-// one for each page took more than half of the time of the tests.
-const flags = ["--process-per-site", "--disable-gpu", "--in-process-gpu", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
-
-// useBrowser starts Chromium for the tests of a script. Call it at the top.
-export function useBrowser() {
+// useBrowser connects to the browser that the scripts share, or starts one if there is none, or
+// if the script is to have it alone. Call it at the top.
+export function useBrowser({ alone = false } = {}) {
   before(async () => {
     const { chromium } = await import("playwright-core");
-    server = await chromium.launchServer({ executablePath: executable(), headless: true, args: flags });
-    browser = await chromium.connect(server.wsEndpoint());
+    if (alone || !process.env.SEAGATE_BROWSER) own = await launch();
+    browser = await chromium.connect(own?.wsEndpoint() ?? process.env.SEAGATE_BROWSER);
     shared = await newContext();
     await (await shared.newPage()).goto(`${gateway.url}/api/v1`); // it keeps the process of the site
   });
   after(async () => {
     await browser?.close();
-    await server?.close();
+    await own?.close();
   });
 }
 
-// browserProcess is the first process of Chromium. It leads the group of the others.
-export const browserProcess = () => server.process();
+// browserProcess is the first process of Chromium, if the script has it alone. It leads the
+// group of the others.
+export const browserProcess = () => own.process();
 
 // browserTest is a test that gets open: it opens a page at a URL. Options of open:
 //
@@ -154,6 +153,8 @@ export const browserProcess = () => server.process();
 //	theme      "light" or "dark"
 //	width      of the window in pixels, 1440 if it is left out
 //	own        true: the page shares no storage, clock and network with other pages
+//	keep       a name: the page stays open after the test if that succeeds, at "#/kept", and
+//	           the next test that gives the name gets it as it is
 //
 // The page has page.problems: what is wrong with it so far.
 export function browserTest(name, f) {
@@ -169,6 +170,7 @@ export function browserTest(name, f) {
       for (const page of pages) assert.deepEqual(page.problems, [], `${page.url()} has problems`);
     } catch (error) {
       await Promise.all(pages.map((page, i) => photograph(page, `${name} ${i + 1}`)));
+      for (const page of pages) page.keep = undefined;
       throw error;
     } finally {
       await Promise.all(pages.map(leave));
@@ -179,42 +181,45 @@ export function browserTest(name, f) {
 async function newContext() {
   const context = await browser.newContext({ reducedMotion: "reduce", locale: "en-GB", timezoneId: "UTC" });
   context.setDefaultTimeout(20e3);
-  await context.addInitScript({ path: axeScript });
   return context;
 }
 
-// leave closes a page, and what it has stored is gone.
+// leave closes a page that is not kept, and what it has stored is gone.
 async function leave(page) {
   if (page.context() !== shared) return page.context().close().catch(() => {});
   await page.evaluate(() => [localStorage, sessionStorage].forEach((s) => s.clear())).catch(() => {}); // a file has none
-  await page.close().catch(() => {});
+  if (!page.keep || kept.has(page.keep)) return page.close().catch(() => {});
+  kept.set(page.keep, page);
+  await page.unrouteAll();
+  await page.evaluate(() => (location.hash = "#/kept"));
 }
 
-async function openPage(url, { allow = [], expect = [], theme = "light", width = 1440, height = 900, own = false }) {
-  const page = await (own ? await newContext() : shared).newPage();
+async function openPage(url, { allow = [], expect = [], theme = "light", width = 1440, height = 900, own = false, keep }) {
+  const old = kept.get(keep);
+  kept.delete(keep); // it is this test's
+  const page = old ?? (await (own ? await newContext() : shared).newPage());
+  if (!old) watch(page);
+  Object.assign(page, { keep, problems: [], origins: new Set([new URL(url).origin, ...allow]), expected: expect });
   await page.setViewportSize({ width, height });
   await page.emulateMedia({ colorScheme: theme });
-  page.problems = watch(page, new Set([new URL(url).origin, ...allow]), expect);
-  await page.goto(url);
+  if (!old) await page.goto(url);
   return page;
 }
 
-// watch returns a list that grows with each problem of the page.
-function watch(page, origins, expect) {
-  const problems = [];
-  const note = (text) => expect.some((pattern) => pattern.test(text)) || problems.push(text);
+// watch adds each problem of the page to page.problems.
+function watch(page) {
+  const note = (text) => page.expected.some((pattern) => pattern.test(text)) || page.problems.push(text);
   const ask = (url) => {
     const u = new URL(url);
     if (/^(data|blob|about):/.test(u.protocol)) return;
     const origin = u.origin.replace(/^ws/, "http");
-    if (!origins.has(origin)) problems.push(`asks another origin: ${url}`);
+    if (!page.origins.has(origin)) page.problems.push(`asks another origin: ${url}`);
   };
   page.on("console", (message) => message.type() === "error" && note(`console: ${message.text()}`));
   page.on("pageerror", (error) => note(`error: ${error.stack ?? error}`));
-  page.on("crash", () => problems.push("the page crashed"));
+  page.on("crash", () => page.problems.push("the page crashed"));
   page.on("request", (request) => ask(request.url()));
   page.on("websocket", (socket) => ask(socket.url().replace(/^ws/, "http")));
-  return problems;
 }
 
 async function photograph(page, name) {
@@ -223,15 +228,21 @@ async function photograph(page, name) {
   await page.screenshot({ path, fullPage: true, timeout: 5e3 }).then(() => console.log(`picture: ${path}`), () => {});
 }
 
-// accessible fails if axe finds anything in the page, in either theme.
+const axeSource = readFileSync(join(root, "e2e/node_modules/axe-core/axe.min.js"), "utf8");
+
+const coloured = ["color-contrast", "link-in-text-block"]; // all rules of WCAG AA that look at colours
+
+// accessible fails if axe finds anything in the page, in either theme. What is the same in both
+// is looked at once: a theme is colours alone, to which TestThemesAreColours in console holds it.
 export async function accessible(page, what = "the page") {
-  for (const colorScheme of ["light", "dark"]) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(`${axeSource};0`);
+  for (const [colorScheme, rules] of [["light", {}], ["dark", { runOnly: coloured }]]) {
     await page.emulateMedia({ colorScheme });
     await page.evaluate(async () => { // the colours change with the next frames, and some fade
       for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
       await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})));
     });
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+    const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { resultTypes: ["violations"], ...rules }), rules);
     const found = violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.target.join(" ")}: ${n.failureSummary.replace(/\s+/g, " ")}`).join("\n")}`);
     assert.deepEqual(found, [], `axe in ${what}, ${colorScheme}:\n${found.join("\n")}`);
   }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { connect } from "../clients/js/seagate.js";
 import { api, browserProcess, browserTest, eventually, newSigner, serveFiles, startGateway, startProxy, useBrowser } from "./harness.mjs";
 
-useBrowser();
+useBrowser({ alone: true }); // one test puts it to sleep
 const files = await serveFiles();
 
 const definition = { version: 1, fields: [{ name: "n", type: "integer" }] };
