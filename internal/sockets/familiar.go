@@ -14,13 +14,29 @@ const maxFamiliar = 1 << 15
 type familiar struct {
 	at    map[netip.Prefix]*list.Element
 	order list.List // of netip.Prefix, the longest unused first
+	uses  use       // calls of add so far
 }
 
+// A use is when an address was added, counted in calls of add. 0 is never.
+type use uint64
+
 func newFamiliar() familiar { return familiar{at: map[netip.Prefix]*list.Element{}} }
+
+// keep is add for an address that an open connection has added before, last being what keep then
+// returned, or 0. It does nothing until there have been a quarter of the uses that it takes to
+// forget the address, so almost all requests on the connection cost nothing.
+func (f *familiar) keep(from netip.Prefix, last use) use {
+	if last == 0 || f.uses-last >= maxFamiliar/4 {
+		f.add(from)
+		return f.uses
+	}
+	return last
+}
 
 // add remembers an address, and forgets the one that is unused for the longest if there
 // are too many.
 func (f *familiar) add(from netip.Prefix) {
+	f.uses++
 	if e, known := f.at[from]; known {
 		f.order.MoveToBack(e)
 		return

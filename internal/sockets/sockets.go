@@ -7,7 +7,6 @@
 package sockets
 
 import (
-	"container/list"
 	"context"
 	"net"
 	"net/http"
@@ -46,7 +45,7 @@ type peer struct {
 }
 
 // queues has the connections that may give way, by state, the longest waiting first.
-type queues [inUse]list.List // of *Conn
+type queues [inUse]queue
 
 // A state says whether a connection may give way. Lower states do so first.
 type state int
@@ -72,14 +71,14 @@ func NewPool(max, maxStrangers int, proxies forwarded.Proxies) *Pool {
 		farewells: places{proxies: proxies, by: map[netip.Prefix]int{}}, peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
 }
 
-func (p *Pool) strangersLocked() int { return p.queues[stranger].Len() + p.queues[guest].Len() }
+func (p *Pool) strangersLocked() int { return p.queues[stranger].len + p.queues[guest].len }
 
 // Stats returns the present counts.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.counts
-	s.Open, s.Strangers, s.Idle = p.open, p.strangersLocked(), p.queues[idle].Len()
+	s.Open, s.Strangers, s.Idle = p.open, p.strangersLocked(), p.queues[idle].len
 	return s
 }
 
@@ -128,11 +127,13 @@ type Conn struct {
 	client net.Addr // that the PROXY header names, or nil; set before anybody else has the Conn
 
 	// Guarded by Pool.mu.
-	from           netip.Prefix
-	shared         bool // from counts against a share
-	state          state
-	inPool, inPeer *list.Element // in the queues of state; nil if that is inUse
-	closed         bool          // it has no place any more
+	from   netip.Prefix
+	peer   *peer // of from
+	shared bool  // from counts against a share
+	kept   use   // when from became familiar through this connection
+	state  state
+	links  [2]links // in the queues of state, if that is not inUse: see inPool and inPeer
+	closed bool     // it has no place any more
 }
 
 // A refusal says what there are too many of.
@@ -174,22 +175,20 @@ func (p *Pool) admit(tcp *net.TCPConn) (*Conn, refusal) {
 
 // locateLocked sets the address that the connection is counted by, before it joins.
 func (c *Conn) locateLocked(addr netip.Addr) {
-	c.from, c.shared = prefixOf(addr), !c.pool.proxies.Contain(addr)
+	c.from, c.shared, c.kept = prefixOf(addr), !c.pool.proxies.Contain(addr), 0
 }
 
 // joinLocked counts the connection among those of its address.
 func (c *Conn) joinLocked() {
-	own := c.pool.peers[c.from]
-	if own == nil {
-		own = &peer{}
-		c.pool.peers[c.from] = own
+	if c.peer = c.pool.peers[c.from]; c.peer == nil {
+		c.peer = &peer{}
+		c.pool.peers[c.from] = c.peer
 	}
-	own.open++
+	c.peer.open++
 }
 
 func (c *Conn) partLocked() {
-	own := c.pool.peers[c.from]
-	if own.open--; own.open == 0 {
+	if c.peer.open--; c.peer.open == 0 {
 		delete(c.pool.peers, c.from)
 	}
 }
@@ -249,8 +248,8 @@ func (p *Pool) victimLocked(c *Conn) *Conn {
 // first returns the connection that gives way first, or nil.
 func (q *queues) first() *Conn {
 	for s := range q {
-		if first := q[s].Front(); first != nil {
-			return first.Value.(*Conn)
+		if first := q[s].front; first != nil {
+			return first
 		}
 	}
 	return nil
@@ -286,14 +285,14 @@ func (c *Conn) becomeLocked(s state) {
 	if c.closed || s == c.state {
 		return
 	}
-	all, own := &c.pool.queues, &c.pool.peers[c.from].queues
+	all, own := &c.pool.queues, &c.peer.queues
 	if c.state != inUse {
-		all[c.state].Remove(c.inPool)
-		own[c.state].Remove(c.inPeer)
-		c.inPool, c.inPeer = nil, nil
+		all[c.state].remove(c, inPool)
+		own[c.state].remove(c, inPeer)
 	}
 	if c.state = s; s != inUse {
-		c.inPool, c.inPeer = all[s].PushBack(c), own[s].PushBack(c)
+		all[s].push(c, inPool)
+		own[s].push(c, inPeer)
 	}
 }
 
@@ -304,7 +303,7 @@ func Keep(nc net.Conn) {
 		c.pool.mu.Lock()
 		defer c.pool.mu.Unlock()
 		if c.shared {
-			c.pool.familiar.add(c.from)
+			c.kept = c.pool.familiar.keep(c.from, c.kept)
 		}
 		c.becomeLocked(inUse)
 	}
