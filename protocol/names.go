@@ -188,6 +188,9 @@ func (r nameRule) problem(name string) string {
 }
 
 func (r nameRule) allows(char rune) bool {
+	if 'a' <= char|0x20 && char|0x20 <= 'z' || '0' <= char && char <= '9' {
+		return true // nearly every one
+	}
 	return unicode.IsLetter(char) || unicode.IsDigit(char) || unicode.IsMark(char) ||
 		strings.ContainsRune(r.punctuation, char)
 }

@@ -56,6 +56,7 @@ type api struct {
 	mux     *http.ServeMux
 	unknown *endpoint // refuses the paths that do not exist
 	front   *endpoint // the page for browsers
+	publish *endpoint // of POST publishPath
 
 	backingUp sync.Mutex // held while a backup is made and sent
 	bodies    bodies
@@ -92,7 +93,11 @@ func New(g *gateway.Gateway, opts Options) API {
 	a.handleModules()
 	for _, r := range routes {
 		pattern := base + r.path
-		var h http.Handler = a.endpoint(pattern, r)
+		e := a.endpoint(pattern, r)
+		if r.path == publishPath {
+			a.publish = e
+		}
+		var h http.Handler = e
 		if r.path == webSocketPath && opts.WebSocket != nil {
 			h = a.upgradeTo(opts.WebSocket, h)
 		}
@@ -103,6 +108,10 @@ func New(g *gateway.Gateway, opts Options) API {
 
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if stream := publishesTo(r); stream != "" {
+		a.publish.answerTo(&request{api: a, w: w, r: r, published: stream})
+		return
+	}
 	if !isCanonicalPath(r.URL) {
 		a.unknown.ServeHTTP(w, r)
 		return
@@ -112,6 +121,18 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// publishesTo returns the name of the stream in the path of an ordinary publish, as the ServeMux
+// would, or "". Finding its way otherwise would take as long as to check a message.
+func publishesTo(r *http.Request) string {
+	rest, found := strings.CutPrefix(r.URL.Path, base+"/streams/")
+	stream, toPublish := strings.CutSuffix(rest, "/publish")
+	if !found || !toPublish || r.Method != http.MethodPost || r.URL.RawPath != "" ||
+		stream == "." || stream == ".." || strings.IndexByte(stream, '/') >= 0 {
+		return ""
+	}
+	return stream
 }
 
 // isCanonicalPath reports whether http.ServeMux takes the path as it is. The

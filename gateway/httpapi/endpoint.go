@@ -26,6 +26,7 @@ type request struct {
 	w         http.ResponseWriter // for headers, and for the body of an operation that is streaming
 	r         *http.Request
 	principal *auth.Principal // nil at a public route
+	published string          // the stream, if publishesTo has found it in the path
 	arrival   arrival         // the body, while it is being received
 	streaming bool            // the operation has begun to write the answer itself
 	receipt   *receipt        // the answer of a publish, to be reused once it is written
@@ -58,15 +59,18 @@ func (a *api) endpoint(pattern string, r route) *endpoint {
 
 // ServeHTTP implements http.Handler.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := &request{api: p.api, w: w, r: r}
+	p.answerTo(&request{api: p.api, w: w, r: r})
+}
+
+func (p *endpoint) answerTo(q *request) {
 	start := time.Now()
-	if hasBody(r) {
-		p.bodies.begin(&q.arrival, w, start)
+	if hasBody(q.r) {
+		p.bodies.begin(&q.arrival, q.w, start)
 	}
 	status, code := p.serve(q)
 	took := time.Since(start)
-	p.histogram(r.Method).Observe(took)
-	if p.log.Enabled(r.Context(), slog.LevelDebug) {
+	p.histogram(q.r.Method).Observe(took)
+	if p.log.Enabled(q.r.Context(), slog.LevelDebug) {
 		p.logAccess(q, status, code, took)
 	}
 }
@@ -188,7 +192,7 @@ func (p *endpoint) answer(q *request) (answer any, err error) {
 		sockets.KeepRequest(q.r.Context())
 	}
 	for _, name := range p.names {
-		if err := name.check(q.r.PathValue(name.wildcard)); err != nil {
+		if err := name.check(q.pathValue(name.wildcard)); err != nil {
 			return nil, err
 		}
 	}

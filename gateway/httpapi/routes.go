@@ -42,7 +42,7 @@ var routes = []route{
 		"GET":    (*request).getStream,
 		"DELETE": (*request).deleteStream,
 	}},
-	{path: "/streams/{stream}/publish", methods: methods{"POST": (*request).publish}},
+	{path: publishPath, methods: methods{"POST": (*request).publish}},
 	{path: "/streams/{stream}/messages", methods: methods{"GET": (*request).readMessages}},
 	{path: "/streams/{stream}/messages/{seq}/publish", methods: methods{"POST": (*request).publishAgain}},
 	{path: "/streams/{stream}/messages/{seq}/explain", methods: methods{
@@ -170,8 +170,19 @@ func checkGroup(text string) error {
 	return nil
 }
 
+// pathValue returns the part of the path at a wildcard of the pattern, or "".
+func (q *request) pathValue(wildcard string) string {
+	if q.published != "" && wildcard == "stream" {
+		return q.published
+	}
+	return q.r.PathValue(wildcard)
+}
+
+// publishPath is the path below base of a publish.
+const publishPath = "/streams/{stream}/publish"
+
 // The names in the path. Those that the pattern does not have are "".
-func (q *request) stream() string { return q.r.PathValue("stream") }
+func (q *request) stream() string { return q.pathValue("stream") }
 func (q *request) client() string { return q.r.PathValue("client") }
 func (q *request) jail() string   { return q.r.PathValue("jail") }
 
