@@ -2,10 +2,15 @@ package httpapi
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"net/http"
 	"strings"
 
+	"seagate/auth"
+	"seagate/gateway"
 	"seagate/internal/secret"
+	"seagate/internal/sockets"
 	"seagate/protocol"
 )
 
@@ -15,6 +20,59 @@ const challenge = `Basic realm="seagate", charset="UTF-8"`
 // challengeBrowser is challenge for browsers. A response with 401 must have one (RFC 9110
 // §11.6.1), and they know no such scheme.
 const challengeBrowser = `xBasic realm="seagate"`
+
+// A login is who has authenticated last on a connection, and with what. Most clients send the same
+// header with each request. A digest of it suffices to know it again, and is no secret.
+type login struct {
+	digest    [sha256.Size]byte // of the Authorization header
+	address   string            // http.Request.RemoteAddr
+	principal *auth.Principal
+}
+
+// longestKnown is the size of the longest Authorization header that is known again.
+const longestKnown = 512
+
+// authenticate sets the principal.
+func (q *request) authenticate() error {
+	carrier := sockets.CarrierOf(q.r.Context())
+	digest, canKnow := digestOf(q.r.Header["Authorization"])
+	if canKnow = canKnow && carrier != nil; canKnow {
+		if last, _ := carrier.Note.Load().(*login); last != nil && last.admits(digest, q.r.RemoteAddr) {
+			q.principal = last.principal
+			carrier.Keep()
+			return nil
+		}
+	}
+	credentials, err := readCredentials(q.r)
+	if err != nil {
+		return err
+	}
+	if q.principal, err = q.gateway.Authenticate(credentials, gateway.PeerAddress(q.r)); err != nil {
+		return err
+	}
+	if canKnow {
+		carrier.Note.Store(&login{digest, q.r.RemoteAddr, q.principal})
+	}
+	if carrier != nil {
+		carrier.Keep()
+	}
+	return nil
+}
+
+// digestOf returns the digest of an Authorization header, unless it is there more than once or long.
+func digestOf(values []string) (digest [sha256.Size]byte, ok bool) {
+	var text [longestKnown]byte
+	if len(values) != 1 || len(values[0]) > len(text) {
+		return digest, false
+	}
+	return sha256.Sum256(text[:copy(text[:], values[0])]), true
+}
+
+// admits reports whether a request authenticates as the last one did, whose credentials have not been
+// revoked since.
+func (l *login) admits(digest [sha256.Size]byte, address string) bool {
+	return subtle.ConstantTimeCompare(l.digest[:], digest[:]) == 1 && l.address == address && l.principal.Current()
+}
 
 func readCredentials(r *http.Request) (protocol.Credentials, error) {
 	values := r.Header["Authorization"]

@@ -11,7 +11,6 @@ import (
 	"seagate/gateway"
 	"seagate/internal/histogram"
 	"seagate/internal/panics"
-	"seagate/internal/sockets"
 	"seagate/protocol"
 )
 
@@ -182,14 +181,9 @@ func (p *endpoint) answer(q *request) (answer any, err error) {
 		return nil, err
 	}
 	if !p.public {
-		credentials, err := readCredentials(q.r)
-		if err != nil {
+		if err := q.authenticate(); err != nil {
 			return nil, err
 		}
-		if q.principal, err = p.gateway.Authenticate(credentials, gateway.PeerAddress(q.r)); err != nil {
-			return nil, err
-		}
-		sockets.KeepRequest(q.r.Context())
 	}
 	for _, name := range p.names {
 		if err := name.check(q.pathValue(name.wildcard)); err != nil {

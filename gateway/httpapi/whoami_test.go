@@ -1,9 +1,11 @@
 package httpapi_test
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"seagate/internal/sockets"
 	"seagate/protocol"
 )
 
@@ -51,4 +53,42 @@ func TestStreamsAreFoundByPartOfTheName(t *testing.T) {
 	if got := s.ok("GET", "/api/v1/streams?contains=boiler&limit=3", ""); !strings.HasSuffix(got, `"next":null}`) {
 		t.Errorf("a page with all of them has a next one: %s", got)
 	}
+}
+
+// Each request on a connection is answered for whoever sends its credentials, also if an earlier
+// one had others, and if they have been revoked since.
+func TestCredentialsOfEachRequest(t *testing.T) {
+	s := newServer(t)
+	connection := sockets.Context(t.Context(), nil)
+	who := func(as credentials, address string) (status int, body string) {
+		t.Helper()
+		r := httptest.NewRequestWithContext(connection, "GET", "/api/v1/whoami", nil)
+		r.SetBasicAuth(as.id, as.secret)
+		r.RemoteAddr = address
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	admits := func(as credentials, address string, want int) {
+		t.Helper()
+		status, body := who(as, address)
+		if status != want || want == 200 && !strings.Contains(body, `"clientId":"`+as.id+`"`) {
+			t.Errorf("%s from %s: %d %s, want %d", as.id, address, status, body, want)
+		}
+	}
+	const here, there = "192.0.2.1:1", "192.0.2.2:1"
+	viewer := credentials{"viewer", secretIn(t, s.ok("POST", "/api/v1/client", `{"clientId":"viewer"}`))}
+	for range 2 {
+		admits(viewer, here, 200)
+		admits(viewer, there, 200)
+		admits(s.root, here, 200)
+		admits(credentials{"viewer", s.root.secret}, here, 401)
+		admits(credentials{"admin", viewer.secret}, here, 401)
+		admits(viewer, here, 200)
+		admits(viewer, here, 200)
+	}
+	s.ok("DELETE", "/api/v1/client/viewer", "")
+	admits(viewer, here, 401)
+	admits(viewer, here, 401)
+	admits(s.root, here, 200)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"seagate/internal/forwarded"
 	"seagate/internal/panics"
@@ -300,39 +301,57 @@ func (c *Conn) becomeLocked(s state) {
 // its address as familiar. It does nothing if nc is not of a pool.
 func Keep(nc net.Conn) {
 	if c := of(nc); c != nil {
-		c.pool.mu.Lock()
-		defer c.pool.mu.Unlock()
-		if c.shared {
-			c.kept = c.pool.familiar.keep(c.from, c.kept)
-		}
-		c.becomeLocked(inUse)
+		c.keep()
 	}
+}
+
+func (c *Conn) keep() {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if c.shared {
+		c.kept = c.pool.familiar.keep(c.from, c.kept)
+	}
+	c.becomeLocked(inUse)
 }
 
 // Attribute counts the connection of an HTTP request, whose context ctx is, by the address
 // of the client that a proxy speaks for. It is for connections that no other client uses.
 // It returns false if there is no place for it; then the connection is closed.
 func Attribute(ctx context.Context, client netip.Addr) bool {
-	if nc, ok := ctx.Value(contextKey{}).(net.Conn); ok {
-		if c := of(nc); c != nil {
-			return c.attribute(client)
-		}
+	if carrier := CarrierOf(ctx); carrier != nil && carrier.conn != nil {
+		return carrier.conn.attribute(client)
 	}
 	return true
 }
 
-// KeepRequest is Keep for the connection of an HTTP request, whose context ctx is.
-func KeepRequest(ctx context.Context) {
-	if nc, ok := ctx.Value(contextKey{}).(net.Conn); ok {
-		Keep(nc)
+// A Carrier is a connection that carries HTTP requests.
+type Carrier struct {
+	// Note is whatever the handler of the requests notes about the connection. They may come from
+	// several clients, and over HTTP/2 at the same time.
+	Note atomic.Value
+
+	conn *Conn // nil if it is not of a pool
+}
+
+// Keep is the function Keep for the connection.
+func (c *Carrier) Keep() {
+	if c.conn != nil {
+		c.conn.keep()
 	}
+}
+
+// CarrierOf returns the connection of the HTTP request whose context ctx is, or nil if its
+// server does not use Context.
+func CarrierOf(ctx context.Context) *Carrier {
+	carrier, _ := ctx.Value(contextKey{}).(*Carrier)
+	return carrier
 }
 
 type contextKey struct{}
 
-// Context is for http.Server.ConnContext. KeepRequest needs it.
+// Context is for http.Server.ConnContext. CarrierOf needs it.
 func Context(ctx context.Context, nc net.Conn) context.Context {
-	return context.WithValue(ctx, contextKey{}, nc)
+	return context.WithValue(ctx, contextKey{}, &Carrier{conn: of(nc)})
 }
 
 // Changed is for http.Server.ConnState. A connection that was in use becomes idle.

@@ -189,7 +189,7 @@ func TestHTTPConnectionsAreIdleBetweenRequests(t *testing.T) {
 			during := make(chan Stats, 1)
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/known" {
-					KeepRequest(r.Context())
+					CarrierOf(r.Context()).Keep()
 				}
 				during <- p.Stats()
 			}))
