@@ -148,24 +148,25 @@ type Parts struct {
 // A Gateway is the operations on one set of parts. Safe for concurrent use.
 type Gateway struct {
 	Parts
-	settings Settings
-	logins   *logins // connections
-	requests *logins // HTTP requests that last; what they ask for has bounds of its own
-	filters  filterTable
-	rates    rates // of publishing
-	changes  rates // of management
-	reads    rates // of lists
-	compiled rates // of fields of definitions, which wrong messages make the gateway compile
-	jobs     *jobs
-	services *peer.Hub
-	shards   atomic.Uint32
-	waiting  *waiting
-	shares   shares
-	auditor  *auditor
-	rationed *rationed.Log
-	large    turns.Turns // held while large messages are checked; see inTurn
-	defining turns.Turns // held while a large definition is made; one at a time
-	quotasMu sync.Mutex  // held by SetQuotas
+	settings   Settings
+	logins     *logins // connections
+	requests   *logins // HTTP requests that last; what they ask for has bounds of its own
+	filters    filterTable
+	rates      rates                              // of publishing
+	changes    rates                              // of management
+	reads      rates                              // of lists
+	compiled   rates                              // of fields of definitions, which wrong messages make the gateway compile
+	mayCompile func(jail string, fields int) bool // allowCompiling, made once
+	jobs       *jobs
+	services   *peer.Hub
+	shards     atomic.Uint32
+	waiting    *waiting
+	shares     shares
+	auditor    *auditor
+	rationed   *rationed.Log
+	large      turns.Turns // held while large messages are checked; see inTurn
+	defining   turns.Turns // held while a large definition is made; one at a time
+	quotasMu   sync.Mutex  // held by SetQuotas
 
 	unfinished unfinished
 }
@@ -188,6 +189,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	g.rates.burst, g.changes.burst, g.reads.burst = 1, changeBurst, changeBurst
 	g.changes.set(settings.ChangesPerSecond)
 	g.reads.set(settings.ReadsPerSecond)
+	g.mayCompile = g.allowCompiling
 	g.compiled.burst = compiledBurst
 	g.compiled.set(settings.CompiledFieldsPerSecond)
 	g.rates.set(settings.PublishesPerSecond)

@@ -53,7 +53,10 @@ type Publication struct {
 // accepted. A repeat gets where the first ones stand. done must not block.
 func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol.Published, error)) {
 	span := g.Tracer.Start(pub.Trace, "publish", pub.Stream)
-	g.publish(p, pub, span, g.traced(span, p, pub, done))
+	if span != nil {
+		done = g.traced(span, p, pub, done)
+	}
+	g.publish(p, pub, span, done)
 }
 
 func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span, done func(protocol.Published, error)) {
@@ -249,14 +252,17 @@ func (g *Gateway) check(jail string, v *schema.Schema, pub Publication) ([][]byt
 // budget returns what one request of a jail may spend on checks.
 func (g *Gateway) budget(jail string) schema.Budget {
 	b := schema.NewBudget(g.settings.ValidationSteps)
-	b.RationCompiling(func(fields int) bool {
-		may := g.compiled.allow(rateKey{jail: jail}, fields)
-		if !may {
-			g.Metrics.CompilingRationed.Inc()
-		}
-		return may
-	})
+	b.RationCompiling(jail, g.mayCompile)
 	return b
+}
+
+// allowCompiling takes the fields of a definition from what a jail may have compiled in a second.
+func (g *Gateway) allowCompiling(jail string, fields int) bool {
+	may := g.compiled.allow(rateKey{jail: jail}, fields)
+	if !may {
+		g.Metrics.CompilingRationed.Inc()
+	}
+	return may
 }
 
 // isGone reports whether the sender has given up.

@@ -8,11 +8,8 @@ import (
 	"seagate/streams"
 )
 
-// traced returns done, or for a publish that is traced one that ends the span too.
+// traced returns done for a publish that is traced, which ends the span too.
 func (g *Gateway) traced(span *tracing.Span, p *auth.Principal, pub Publication, done func(protocol.Published, error)) func(protocol.Published, error) {
-	if span == nil {
-		return done
-	}
 	return func(at protocol.Published, err error) {
 		failure := ""
 		if refusal := g.Refusal(err); refusal != nil {

@@ -21,7 +21,8 @@ type Budget struct {
 	problems int // that may be listed
 	bytes    int // of the texts of the problems
 
-	mayCompile func(fields int) bool // see RationCompiling; nil: always
+	mayCompile func(tenant string, fields int) bool // see RationCompiling; nil: always
+	tenant     string
 }
 
 // NewBudget returns a budget of as many steps as the checks may take, without a bound
@@ -34,12 +35,14 @@ func NewBudget(steps int) Budget {
 	return Budget{steps: steps, judge: maxJudgeWork, compared: maxSuggestions, problems: problems.DefaultMax, bytes: problems.DefaultMaxBytes}
 }
 
-// RationCompiling makes the checks ask before they compile a definition with so many fields as a JSON
-// Schema, which takes some 50 µs for each. It happens once for a definition, and again for each that
-// has given way to others: whoever sends wrong messages to many large definitions in turn would have
-// them compiled for each message. If may returns false, a message is refused for the problems that are
-// found without it, or with ErrTooCostly if none are.
-func (b *Budget) RationCompiling(may func(fields int) bool) { b.mayCompile = may }
+// RationCompiling makes the checks ask, for a tenant, before they compile a definition with so many
+// fields as a JSON Schema, which takes some 50 µs for each. It happens once for a definition, and again
+// for each that has given way to others: whoever sends wrong messages to many large definitions in turn
+// would have them compiled for each message. If may returns false, a message is refused for the problems
+// that are found without it, or with ErrTooCostly if none are.
+func (b *Budget) RationCompiling(tenant string, may func(tenant string, fields int) bool) {
+	b.tenant, b.mayCompile = tenant, may
+}
 
 // compileSteps is what compiling a definition takes for each of its fields.
 const compileSteps = 1000
@@ -51,7 +54,7 @@ func (b *Budget) compiles(fields int) (bool, error) {
 	switch {
 	case b.steps < fields*compileSteps:
 		return false, nil
-	case b.mayCompile != nil && !b.mayCompile(fields):
+	case b.mayCompile != nil && !b.mayCompile(b.tenant, fields):
 		return false, ErrTooCostly
 	}
 	b.steps -= fields * compileSteps

@@ -81,7 +81,7 @@ func TestCompilingIsRationed(t *testing.T) {
 	}
 	check := func(s *Schema, budget int, may bool, payload string) (asked int, err error) {
 		b := NewBudget(budget)
-		b.RationCompiling(func(fields int) bool { asked += fields; return may })
+		b.RationCompiling("a", func(_ string, fields int) bool { asked += fields; return may })
 		_, err = s.CheckWithin(&b, []byte(payload), 5)
 		return asked, err
 	}
