@@ -24,6 +24,7 @@ type call struct {
 	published Published // of a publish
 	reached   int       // of a signal request
 	address   string    // of an address request
+	draining  bool      // of an unsubscribe request: the subscription goes on
 	err       error
 }
 
@@ -39,7 +40,7 @@ func (r *call) message(id int64) []byte {
 // finish records the answer.
 func (r *call) finish(m message) {
 	if *m.Success {
-		r.answer, r.reached, r.address = m.Payload, m.Reached, m.Address
+		r.answer, r.reached, r.address, r.draining = m.Payload, m.Reached, m.Address, m.Draining
 		r.published = Published{Seq: m.Seq, LastSeq: max(m.Seq, m.LastSeq), Time: m.Time, Epoch: m.Epoch}
 		if r.sub != nil {
 			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq, Waiting: m.Waiting}

@@ -291,6 +291,9 @@ type message struct {
 	Dropped *Dropped      `json:"dropped"` // this and ended are of merged subscriptions
 	Ended   protocol.Code `json:"ended"`
 
+	Draining bool `json:"draining"` // in the answer to Drain
+	Drained  bool `json:"drained"`  // the last message after it
+
 	Requested   bool `json:"requested"` // this and what follows is what a provider is told
 	Subscribers int  `json:"subscribers"`
 	Groups      int  `json:"groups"`
@@ -326,7 +329,7 @@ func (c *Conn) handle(m message) {
 	c.mu.Lock()
 	waiting, sub, provider := c.calls[m.ID], c.subs[m.ID], c.providers[m.ID]
 	serv, out, watch := c.servs[m.ID], c.outs[m.ID], c.watches[m.ID]
-	ended := m.Success != nil && !*m.Success
+	ended := m.Success != nil && !*m.Success || m.Drained
 	if m.Success != nil {
 		delete(c.calls, m.ID)
 	}
@@ -340,6 +343,8 @@ func (c *Conn) handle(m message) {
 	c.mu.Unlock()
 
 	switch {
+	case m.Drained && sub != nil:
+		sub.end(ErrUnsubscribed)
 	case m.Success == nil && sub != nil:
 		c.deliver(sub, m)
 	case m.Success == nil && serv != nil:

@@ -42,7 +42,8 @@
 // A member of a group acknowledges a message by reading it from the connection,
 // before Next returns it. An Explicit subscription acknowledges messages with Ack,
 // or gives them back with Nack. A message with neither is delivered again after
-// some time.
+// some time. Subscription.Drain lets a member leave once it has done what it was handed,
+// so that the others do not get that again; FollowOptions.Drain does so for Follow.
 //
 // # Back-pressure
 //

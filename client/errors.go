@@ -22,7 +22,7 @@ var (
 	// ErrSlow reports that nobody read from a Subscription for too long while its
 	// queue was full. Messages are lost. Read faster, or subscribe again.
 	ErrSlow = errors.New("the subscription was not read in time")
-	// ErrUnsubscribed reports that Unsubscribe has ended the Subscription.
+	// ErrUnsubscribed reports that Unsubscribe or Drain has ended the Subscription.
 	ErrUnsubscribed = errors.New("unsubscribed")
 	// ErrWithdrawn reports that Withdraw has ended the Provider.
 	ErrWithdrawn = errors.New("withdrawn")

@@ -54,6 +54,11 @@ type FollowOptions struct {
 	// Credit and Filter are as in SubscribeOptions.
 	Credit int
 	Filter jsontext.Value
+	// Drain is how long a member of a group may go on when the context has ended: it gets
+	// nothing new, handle is called for what it was handed, and the other members get none
+	// of that again. See Subscription.Drain. What is left after this time goes to the others.
+	// 0: it leaves at once; what it has read and not handled is lost if it is not Explicit.
+	Drain time.Duration
 	// OnSubscribed is called whenever a subscription has begun, before its first
 	// message. The first Gap is zero.
 	OnSubscribed func(Gap)
@@ -84,7 +89,7 @@ type FollowOptions struct {
 // In a Group, the gateway keeps the position, and messages may come twice.
 //
 // Follow returns the cause of the context when that ends, up to 3 s later if the
-// gateway does not answer. It returns an error of handle. It returns an *Error if
+// gateway does not answer, and after FollowOptions.Drain. It returns an error of handle. It returns an *Error if
 // trying again does not help: wrong credentials, an expired token without Options.Token,
 // no such stream, a
 // deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
@@ -156,11 +161,23 @@ func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription) er
 		f.options.OnState(sub.State())
 	}
 	err := f.handleAll(ctx, sub)
+	if ctx.Err() != nil && f.handlerErr == nil && f.options.Group != "" && f.options.Drain > 0 {
+		f.drain(sub)
+	}
 	f.gap = Gap{From: sub.endedAt(), Cause: err, Resumed: f.resumes}
 	if errors.Is(err, ErrConnection) { // it is noticed late
 		f.gap.From = conn.socket.heard()
 	}
 	return err
+}
+
+// drain handles what the member was handed before the context ended.
+func (f *follower) drain(sub *Subscription) {
+	ctx, cancel := context.WithTimeout(context.Background(), f.options.Drain)
+	defer cancel()
+	if sub.Drain(ctx) == nil {
+		_ = f.handleAll(ctx, sub) // what handle returns is in handlerErr
+	}
 }
 
 // restart reports whether the subscription is to begin anew because the stream, in

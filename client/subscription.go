@@ -125,6 +125,7 @@ type Subscription struct {
 	queue   []Message
 	bytes   int
 	leaving bool // it is being unsubscribed: the queue has no limit
+	drains  bool // Drain was called: the queue has no limit, but the gateway sends no more than the credit
 	err     error
 	over    time.Time // when err was set
 }
@@ -344,7 +345,7 @@ func (s *Subscription) offer(m Message) (taken bool) {
 	if s.err != nil {
 		return true
 	}
-	if len(s.queue) > 0 && s.bytes+m.size() > s.limit && !s.leaving {
+	if len(s.queue) > 0 && s.bytes+m.size() > s.limit && !s.leaving && !s.drains {
 		return false
 	}
 	s.queue = append(s.queue, m)

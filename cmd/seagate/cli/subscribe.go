@@ -113,7 +113,9 @@ which the gateway accepted them. It says which messages it drops since they come
 have no timestamp.
 
 An interrupt ends it with exit status 0, or with 1 if it has not printed --count
-messages.`
+messages. A member of a group gets nothing new then, and prints first what it was handed,
+for at most 5 s, so that nothing is lost and the other members print nothing again; a second
+interrupt ends it at once.`
 
 // singleOnly refuses the flags that are for a single stream. More says what else to do.
 func singleOnly(cmd *cobra.Command, more string) error {
@@ -177,6 +179,11 @@ func groupID(text string) (string, error) {
 	return text, nil
 }
 
+// drainTime is how long a member of a group goes on printing what it was handed when it is
+// interrupted. The others get none of that again. With --count it prints no more than it is asked
+// for, and has acknowledged each message.
+const drainTime = 5 * time.Second
+
 // A follower is one run of "seagate subscribe" for a single stream.
 type follower struct {
 	*task
@@ -198,6 +205,9 @@ func (f *follower) follow(interrupt context.Context) error {
 	f.options.OnSubscribed, f.options.OnLost, f.options.OnMissing = f.subscribed, f.lost, f.missing
 	if f.state {
 		f.options.OnState = f.stateChanged
+	}
+	if f.printer.count == 0 {
+		f.options.Drain = drainTime
 	}
 	err := f.Follow(ctx, f.Args[0], f.options, f.printer.print)
 	return f.printer.end(interrupt.Err() != nil, f.refused, err)
