@@ -2,7 +2,6 @@ package schema
 
 import (
 	"bytes"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"seagate/internal/jsonscan"
@@ -302,7 +301,7 @@ func (w *walker) string() (text []byte, plain, ok bool) {
 			text = w.text[start:i]
 			return text, plain, ascii || utf8.Valid(text)
 		case c == '\\':
-			n := escape(w.text[i:])
+			n := jsonscan.Escape(w.text[i:])
 			if n == 0 {
 				return nil, false, false
 			}
@@ -315,48 +314,6 @@ func (w *walker) string() (text []byte, plain, ok bool) {
 		}
 	}
 	return nil, false, false
-}
-
-// escape returns the length of the escape at the start of text, 0 if it is wrong.
-// Two surrogates that make a pair are one escape.
-func escape(text []byte) int {
-	if len(text) < 2 {
-		return 0
-	}
-	switch text[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	}
-	first, ok := unicodeEscape(text)
-	switch {
-	case !ok:
-		return 0
-	case !utf16.IsSurrogate(first):
-		return 6
-	}
-	second, ok := unicodeEscape(text[6:])
-	if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
-		return 0
-	}
-	return 12
-}
-
-// unicodeEscape returns the code of the \uXXXX at the start of text.
-func unicodeEscape(text []byte) (code rune, ok bool) {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return 0, false
-	}
-	for _, c := range text[2:6] {
-		switch {
-		case '0' <= c && c <= '9':
-			code = code<<4 | rune(c-'0')
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			code = code<<4 | rune(c|0x20-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return code, true
 }
 
 // maxPlainNumber and maxPlainExponent bound the numbers that are accepted without

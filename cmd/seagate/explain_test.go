@@ -190,6 +190,34 @@ func TestExplainToBearers(t *testing.T) {
 	}
 }
 
+// However many values a message has, a filter that looks at one of them passes it. It is hidden from
+// a filter that compares more of them than it may, and the explanation says so.
+func TestFiltersOfAMessageOfManyValues(t *testing.T) {
+	t.Parallel()
+	j := newExplainedJail(t, sharedGateway(t), "many-values")
+	j.ok(j.boss, "POST", "/streams/large/define", `{"version":1,"fields":[],"unknownFields":"accept"}`)
+	one := j.token(t, time.Hour, `"filter":{"t":"eq","e":[{"t":"path","e":"n"},{"t":"number","e":1}]}`)
+	all := j.token(t, time.Hour, `"filter":{"t":"eq","e":[{"t":"path","e":"s"},{"t":"path","e":"same"}]}`)
+	p, q := j.bearer(t, one), j.bearer(t, all)
+	p.subscribe(2, "large", "")
+	q.subscribe(2, "large", "")
+	list := "[" + strings.Repeat("0,", 200_000) + "0]"
+	j.publish(j.boss, "large", `{"s":`+list+`,"same":`+list+`,"n":1}`)
+	j.publish(j.boss, "large", `{"s":[0],"same":[0]}`)
+	if got := p.next().message; !strings.Contains(got, `0],"n":1}`) || len(got) < 800_000 {
+		t.Errorf("the first bearer got %.200s", got)
+	}
+	if got := q.next().message; !strings.Contains(got, `{"s":[0],"same":[0]}`) {
+		t.Errorf("the second bearer got %.200s", got)
+	}
+	for token, want := range map[string]string{one: "filter_passes", all: "filter_too_costly"} {
+		x := explanation(t, j.ok(j.boss, "POST", "/streams/large/messages/1/explain", fmt.Sprintf(`{"clientId":"viewer","token":%q}`, token)))
+		if !strings.Contains(codes(x), want) {
+			t.Errorf("explained as %s, want %s", codes(x), want)
+		}
+	}
+}
+
 func TestExplainGroups(t *testing.T) {
 	t.Parallel()
 	j := newExplainedJail(t, sharedGateway(t), "explain-groups")

@@ -17,7 +17,7 @@ func stringEnd(text []byte, start int) (end int, plain bool) {
 		case '"':
 			return i + 1, plain
 		case '\\':
-			n := escape(text[i:])
+			n := Escape(text[i:])
 			if n == 0 {
 				return -1, false
 			}
@@ -53,9 +53,9 @@ func ordinary(text []byte, i int) int {
 	return i
 }
 
-// escape returns the length of the escape at the start of text, 0 if it is wrong.
+// Escape returns the length of the escape at the start of text, 0 if it is wrong.
 // Two surrogates that make a pair are one escape.
-func escape(text []byte) int {
+func Escape(text []byte) int {
 	if len(text) < 2 {
 		return 0
 	}
