@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,6 +90,11 @@ func TestHTTPCalls(t *testing.T) {
 				raw, err := c.SchemaVersion(ctx, "s", "1.0.0")
 				return fmt.Sprint(raw, err)
 			}, `{"version":1} <nil>`},
+		{"changes", `GET /streams/s/schemas/2.0/changes?since=1 `, `{"since":1,"version":"2.0","compatible":false,"differences":["a: gone"],"breaking":["a: gone"]}`,
+			func(ctx context.Context, c *client.Client) string {
+				changes, err := c.SchemaChanges(ctx, "s", "1", "2.0")
+				return fmt.Sprint(changes, err)
+			}, `{1 "2.0" false [a: gone] [a: gone]} <nil>`},
 		{"versions vector", `POST /schema-versions-vector {"schemaNames":["a","b","c"]}`, `{"versionsVector":[3,null,"1.0.0"]}`,
 			func(ctx context.Context, c *client.Client) string {
 				vector, err := c.VersionsVector(ctx, []string{"a", "b", "c"})
@@ -379,6 +385,10 @@ func TestBadNamesAreNotSent(t *testing.T) {
 	}
 	for _, version := range []string{"", ".", "..", "1/../..", "x"} {
 		_, err := c.SchemaVersion(ctx, "s", version)
+		wantRefusal(t, err, protocol.CodeVersionNotFound)
+		_, err = c.SchemaChanges(ctx, "s", version, "")
+		wantRefusal(t, err, protocol.CodeVersionNotFound)
+		_, err = c.SchemaChanges(ctx, "s", "1", cmp.Or(version, "current"))
 		wantRefusal(t, err, protocol.CodeVersionNotFound)
 	}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -198,6 +199,34 @@ func (c *Client) SchemaVersion(ctx context.Context, stream, version string) (jso
 	var definition jsontext.Value
 	err = c.do(ctx, r, &definition)
 	return definition, err
+}
+
+// SchemaChanges is what differs between two versions of a definition.
+type SchemaChanges struct {
+	Since       jsontext.Value `json:"since"`
+	Version     jsontext.Value `json:"version"`
+	Compatible  bool           `json:"compatible"` // messages that match Since match Version too
+	Differences []string       `json:"differences"`
+	Breaking    []string       `json:"breaking"` // those of Differences that make it incompatible
+}
+
+// SchemaChanges compares two versions that the stream has had. An empty version is the
+// current one; since may be the higher of the two.
+func (c *Client) SchemaChanges(ctx context.Context, stream, since, version string) (SchemaChanges, error) {
+	r, err := streamCall("compare versions of", http.MethodGet, stream, "schemas", cmp.Or(version, "current"), "changes")
+	if err == nil && version != "" {
+		err = checkVersion(r, version)
+	}
+	if err == nil {
+		err = checkVersion(r, since)
+	}
+	if err != nil {
+		return SchemaChanges{}, err
+	}
+	r.query = url.Values{"since": {since}}
+	var changes SchemaChanges
+	err = c.do(ctx, r, &changes)
+	return changes, err
 }
 
 // checkVersion refuses what is no version. It also keeps ".." out of the request's path.

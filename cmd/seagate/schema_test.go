@@ -180,7 +180,7 @@ func (w *schemaWorld) runs() []jsonRun {
 	return []jsonRun{
 		{args: "define s --version 1 --field n:integer --dry-run"},
 		{args: "define s --version 1 --field n:integer"},
-		{args: "describe s"}, {args: "describe s --all"},
+		{args: "describe s"}, {args: "describe s --all"}, {args: "describe s --since 1"},
 		{args: `publish s {"n":1}`}, {args: "publish s {}/lines", code: 1}, {args: "publish nosuch {}", code: 1},
 		{args: "messages s"}, {args: "explain s 1"}, {args: `explain s --publish {"n":1}`}, {args: "streams"}, {args: "stream state s"}, {args: "stream settings s --retention-age 48h"},
 		{args: `stream header s {"n":1}`}, {args: "stream header s"}, {args: "stream pause s"}, {args: "stream resume s"},

@@ -89,6 +89,25 @@ func streamNames(ctx context.Context, c *client.Client, _ []string) iter.Seq2[st
 	return namesOf(c.Streams(ctx), func(s client.StreamInfo) string { return s.Name + "\tversion " + versionText(s.Version) })
 }
 
+// versionNames are those of the stream that is the first argument.
+func versionNames(ctx context.Context, c *client.Client, args []string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if len(args) == 0 {
+			return
+		}
+		versions, err := c.SchemaVersions(ctx, args[0])
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for d, err := range readable(versions) {
+			if !yield(versionText(d.Version), err) {
+				return
+			}
+		}
+	}
+}
+
 func clientNames(ctx context.Context, c *client.Client, _ []string) iter.Seq2[string, error] {
 	return namesOf(c.Clients(ctx), func(i client.ClientInfo) string { return i.ID + "\t" + i.Description })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -38,14 +39,16 @@ func readDefinition(raw jsontext.Value) (definition, error) {
 
 func describeCommand() *cobra.Command {
 	var (
-		version string
-		all     bool
+		version, since string
+		all            bool
 	)
 	cmd := onStream("describe STREAM", "Show the definition of a stream", cobra.ExactArgs(1),
 		func(ctx context.Context, t *task) error {
 			switch {
-			case all && version != "":
-				return usagef("give --version or --all, not both")
+			case all && (version != "" || since != ""):
+				return usagef("give --version, --since or --all, not --all and another")
+			case since != "":
+				return showChanges(ctx, t, since, version)
 			case all:
 				return describeAll(ctx, t)
 			case version != "":
@@ -57,9 +60,16 @@ func describeCommand() *cobra.Command {
 			}
 		})
 	cmd.Example = `  seagate describe boiler
-  seagate describe boiler --json > boiler.json`
+  seagate describe boiler --json > boiler.json
+  seagate describe boiler --since 1 --version 2`
 	cmd.Flags().StringVar(&version, "version", "", "show this `VERSION` instead of the current one")
+	cmd.Flags().StringVar(&since, "since", "", "show what changed since `VERSION`, up to the current version or that of --version, and what of it breaks")
 	cmd.Flags().BoolVar(&all, "all", false, "list all versions, lowest first")
+	for _, flag := range []string{"version", "since"} {
+		cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return completeFrom(cmd, versionNames, args)
+		})
+	}
 	return cmd
 }
 
@@ -79,6 +89,34 @@ func show(t *task, raw jsontext.Value, err error) error {
 	return list(t.Console, flatten("", d.Fields), []string{"FIELD", "TYPE", "DETAIL"}, func(f field) []string {
 		return []string{f.Name, f.Type, f.detail()}
 	})
+}
+
+// showChanges prints the differences of two versions, and which of them break.
+func showChanges(ctx context.Context, t *task, since, version string) error {
+	changes, err := t.SchemaChanges(ctx, t.Args[0], since, version)
+	if err != nil {
+		return err
+	}
+	if t.JSON {
+		return t.value(changes)
+	}
+	from, to := versionText(changes.Since), versionText(changes.Version)
+	switch {
+	case len(changes.Differences) == 0:
+		t.Note("%s: version %s and %s are the same", t.Args[0], from, to)
+		return nil
+	case changes.Compatible:
+		t.Note("%s: messages that match version %s match version %s too", t.Args[0], from, to)
+	default:
+		t.Note("%s: messages that match version %s may not match version %s", t.Args[0], from, to)
+	}
+	effect := func(difference string) []string {
+		if slices.Contains(changes.Breaking, difference) {
+			return []string{"breaks", difference}
+		}
+		return []string{"compatible", difference}
+	}
+	return list(t.Console, each(changes.Differences), []string{"EFFECT", "DIFFERENCE"}, effect)
 }
 
 // unknown says what happens to unknown fields, if the definition does.

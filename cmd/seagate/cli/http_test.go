@@ -33,6 +33,7 @@ func TestCommands(t *testing.T) {
 		empty = `{"name":"new","version":null,"registered":true,"paused":true,"providers":1,"subscribers":0,"firstSeq":1,"lastSeq":0,"bytes":0,"hasHeader":false}`
 	)
 	nested := `{"name":"port","version":"1.0.0","fields":[{"name":"moves","type":"array<object>","fields":[{"name":"load","type":"enum","enum":["a","b"],"optional":true}]},{"name":"ship","type":"object","fields":[{"name":"id","type":"string"}]}]}`
+	changed := `{"since":1,"version":"2.0","compatible":false,"differences":["a: gone","b: added, optional"],"breaking":["a: gone"]}`
 	file := write(t, "boiler.json", boiler+"\n")
 	key := write(t, "key.pem", "-----BEGIN\n")
 	tests := []struct {
@@ -76,6 +77,14 @@ func TestCommands(t *testing.T) {
 			out: "1\ttemperature\n1.0.0\tmoves, ship\n"},
 		{args: "describe port --all --json", route: "GET /streams/port/schemas", answer: `{"schemas":[` + boiler + `,` + nested + `]}`,
 			out: boiler + "\n" + nested + "\n"},
+		{args: "describe port --since 1 --version 2", route: "GET /streams/port/schemas/2/changes?since=1", answer: changed,
+			out: "breaks\ta: gone\ncompatible\tb: added, optional\n", notes: "port: messages that match version 1 may not match version 2.0\n"},
+		{args: "describe port --since 1 --json", route: "GET /streams/port/schemas/current/changes?since=1", answer: changed, out: changed + "\n"},
+		{args: "describe port --since 1", route: "GET /streams/port/schemas/current/changes?since=1",
+			answer: `{"since":1,"version":2,"compatible":true,"differences":["a: now optional"],"breaking":[]}`,
+			out:    "compatible\ta: now optional\n", notes: "port: messages that match version 1 match version 2 too\n"},
+		{args: "describe port --since 2", route: "GET /streams/port/schemas/current/changes?since=2",
+			answer: `{"since":2,"version":2,"compatible":true,"differences":[],"breaking":[]}`, notes: "port: version 2 and 2 are the same\n"},
 
 		{args: `publish boiler {"t":1.50}`, route: "POST /streams/boiler/publish", answer: `{}`,
 			request: ` {"payload":{"t":1.50}}`, notes: "published to boiler\n"},
@@ -219,7 +228,8 @@ func TestUsage(t *testing.T) {
 		{"define boiler --version 1 --field c:float=1", "only an enum has values"},
 		{"define boiler --version 1 --field d:array<object>", "needs a definition in a file"},
 		{"define boiler --nope", "there is no flag --nope; see seagate define --help"},
-		{"describe boiler --version 1 --all", "not both"},
+		{"describe boiler --version 1 --all", "not --all and another"},
+		{"describe boiler --since 1 --all", "not --all and another"},
 		{"publish", "STREAM is missing; the usage is: seagate publish STREAM [MESSAGE | FILE | -]"},
 		{"publish boiler {a:1}", "the message is not JSON"},
 		{`publish boiler {"a":1,"a":2}`, "the message is not JSON"},

@@ -123,6 +123,7 @@ func TestCompletionOfNames(t *testing.T) {
 		"GET /jails?limit=100":                 `{"jails":[{"id":"acme","name":"A","createdAt":"2026-01-02T03:04:05Z"}],"next":null}`,
 		"GET /services?limit=100":              `{"services":[` + service + `],"next":null}`,
 		"GET /services/shop":                   service,
+		"GET /streams/boiler/schemas":          `{"schemas":[{"version":1,"fields":[]},{"version":"1.10","fields":[]}]}`,
 	})
 	for args, want := range map[string]string{
 		"describe":                  "boiler\tversion 1\npump\tversion 2\n:4\n",
@@ -136,6 +137,8 @@ func TestCompletionOfNames(t *testing.T) {
 		"fetch shop":                "quote\nreload\n:4\n",
 		"service show":              "shop\t2 procedures\n:4\n",
 		"errors":                    "malformed_json\t",
+		"describe boiler --since":   "1\n1.10\n:4\n",
+		"describe boiler --version": "1\n1.10\n:4\n",
 		"streams":                   ":4\n",
 	} {
 		r := run(t, append(append([]string{"__complete"}, strings.Fields(args)...), "")...)
