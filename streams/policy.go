@@ -167,7 +167,7 @@ func (t *Topic) setDurabilityLocked(d Durability) error {
 	if err != nil {
 		return err
 	}
-	t.log, t.durability = log, d
+	t.log, t.epoch, t.durability = log, log.Bounds().Epoch, d
 	return nil
 }
 

@@ -59,12 +59,11 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracin
 	for _, payload := range payloads {
 		bytes += len(payload)
 	}
-	log, refusal := t.begin(key != "", len(payloads), bytes)
+	log, epoch, refusal := t.begin(key != "", len(payloads), bytes)
 	if log == nil {
 		done(Sent{}, refusal)
 		return
 	}
-	epoch := log.Bounds().Epoch // now, since a deleted log has none
 	log.Append(storage.Append{
 		Payloads: payloads,
 		Key:      key,
@@ -84,16 +83,16 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracin
 	})
 }
 
-// begin returns the log to append to, or nil and why nothing can be appended.
-// While the topic is held, or the jail's quota is used up, it returns both if the
+// begin returns the log to append to and its epoch, or nil and why nothing can be appended.
+// While the topic is held, or the jail's quota is used up, it returns all if the
 // messages may be a repeat, which only the log knows.
-func (t *Topic) begin(keyed bool, messages, bytes int) (log storage.Log, refusal error) {
+func (t *Topic) begin(keyed bool, messages, bytes int) (log storage.Log, epoch string, refusal error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.awaitRoomLocked()
 	switch {
 	case t.deleted:
-		return nil, ErrDeleted
+		return nil, "", ErrDeleted
 	case t.held:
 		refusal = ErrHeld
 	default:
@@ -102,11 +101,11 @@ func (t *Topic) begin(keyed bool, messages, bytes int) (log storage.Log, refusal
 	switch {
 	case refusal == nil:
 		t.begun++
-		return t.log, nil
+		return t.log, t.epoch, nil
 	case keyed:
-		return t.log, refusal
+		return t.log, t.epoch, refusal
 	}
-	return nil, refusal
+	return nil, "", refusal
 }
 
 // MaySend returns why Send would refuse so many messages at this moment, or nil. keyed is for

@@ -39,6 +39,7 @@ type Topic struct {
 
 	mu         sync.RWMutex // guards what follows
 	log        storage.Log
+	epoch      string     // of log
 	durability Durability // of log
 	overrides  Overrides
 	set        setHeader         // by SetHeader
@@ -78,7 +79,8 @@ func newTopic(net *Network, id ID, d Durability) (*Topic, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open topic %q: read its header: %w", id.Name, err)
 	}
-	t := &Topic{id: id, net: net, log: log, durability: d, next: log.Bounds().Next, sent: sent}
+	bounds := log.Bounds()
+	t := &Topic{id: id, net: net, log: log, epoch: bounds.Epoch, durability: d, next: bounds.Next, sent: sent}
 	t.room = sync.NewCond(&t.mu)
 	t.charge.account = net.opts.Quotas.Account(id.Space)
 	t.shards = make([]*shard, len(net.workers))
