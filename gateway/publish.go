@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"seagate/auth"
 	"seagate/catalog"
+	"seagate/internal/monotonic"
 	"seagate/internal/problems"
 	"seagate/internal/quota"
 	"seagate/internal/tracing"
@@ -60,7 +60,7 @@ func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol
 }
 
 func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span, done func(protocol.Published, error)) {
-	start := time.Now()
+	start := monotonic.Now()
 	check := span.Child("check")
 	a, err := g.admit(p, pub)
 	check.End("")
@@ -82,7 +82,7 @@ func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span
 			done(protocol.Published{}, attempted("publish", err))
 			return
 		}
-		g.Metrics.published(len(messages), bytes, time.Since(start))
+		g.Metrics.published(len(messages), bytes, monotonic.Now()-start)
 		done(protocol.Published{
 			Seq:     sent.First,
 			LastSeq: sent.First + uint64(len(messages)) - 1,

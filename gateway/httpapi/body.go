@@ -44,7 +44,7 @@ func noBody() error {
 
 // checkMediaType accepts JSON, and a body without a Content-Type.
 func checkMediaType(h http.Header) error {
-	value := h.Get("Content-Type")
+	value := firstOf(h["Content-Type"])
 	if value == "" || value == "application/json" {
 		return nil
 	}

@@ -24,7 +24,7 @@ func (q *request) admitOrigin() error {
 	if !origins.AllowsAny() {
 		h.Add("Vary", "Origin")
 	}
-	origin := q.r.Header.Get("Origin")
+	origin := firstOf(q.r.Header["Origin"])
 	if origin == "" {
 		return nil
 	}
@@ -40,11 +40,20 @@ func (q *request) admitOrigin() error {
 	return nil
 }
 
+// firstOf returns the value of a header as http.Header.Get does, which would make the name canonical
+// each time.
+func firstOf(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
 // admitChange refuses a request of a page that changes something and says nothing of
 // application/json. A page of another host can send such a request without a preflight,
 // and a browser adds the credentials that it remembers for this host.
 func (q *request) admitChange(method string) error {
-	if q.r.Header.Get("Origin") == "" || method == http.MethodGet {
+	if firstOf(q.r.Header["Origin"]) == "" || method == http.MethodGet {
 		return nil
 	}
 	if value := q.r.Header.Get("Content-Type"); value == "" {

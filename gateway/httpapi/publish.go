@@ -38,7 +38,7 @@ func (q *request) publish() (any, error) {
 	if dryRun {
 		return q.planPublish(pub)
 	}
-	pub.Trace = tracing.Parse(q.r.Header.Get("Traceparent"))
+	pub.Trace = tracing.Parse(firstOf(q.r.Header["Traceparent"]))
 	t := receipts.Get().(*receipt)
 	q.gateway.Publish(q.principal, pub, t.done)
 	at, err := t.wait(q.r.Context())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"seagate/cmd/seagate/config"
+	"seagate/internal/monotonic"
 	"seagate/internal/panics"
 	"seagate/internal/sockets"
 )
@@ -32,7 +33,7 @@ type webServer struct {
 type webConn struct {
 	made    time.Time
 	running atomic.Int32 // requests that are not answered yet
-	used    atomic.Int64 // when the last request was answered, in Unix nanoseconds
+	used    atomic.Int64 // when the last request was answered, by monotonic.Now
 }
 
 // newWebServer returns a server with the handler and the limits of server.
@@ -50,7 +51,7 @@ type webConnKey struct{}
 func (s *webServer) connected(ctx context.Context, nc net.Conn) context.Context {
 	now := time.Now()
 	c := &webConn{made: now}
-	c.used.Store(now.UnixNano())
+	c.used.Store(int64(monotonic.Now()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[nc] = c
@@ -92,7 +93,7 @@ func (s *webServer) count(h http.Handler) http.Handler {
 		c := r.Context().Value(webConnKey{}).(*webConn)
 		c.running.Add(1)
 		defer func() {
-			c.used.Store(time.Now().UnixNano())
+			c.used.Store(int64(monotonic.Now()))
 			c.running.Add(-1)
 		}()
 		if s.closing.Load() || r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
@@ -165,7 +166,7 @@ func (s *webServer) await(ctx context.Context, meant func(*webConn) bool) {
 // inUse reports whether a connection has requests to answer, or may be about to get
 // one. A client that was silent for long is not expected to send a request right now.
 func (s *webServer) inUse(meant func(*webConn) bool) bool {
-	quiet := time.Now().Add(-config.RequestPause).UnixNano()
+	quiet := int64(monotonic.Now() - config.RequestPause)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
