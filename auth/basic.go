@@ -76,7 +76,9 @@ func (d *Directory) findChosen(clientID, text string, from netip.Addr) (*secretC
 	if d.chosen.Load() == 0 {
 		return nil, nil // the same for every client id, so the time tells nothing
 	}
-	if !d.slow.enter(d.suspicionOf(clientID, from)) {
+	suspicion := d.suspicionOf(from)
+	d.tries.charge(d.tries.ofAddress(from))
+	if !d.slow.enter(suspicion) {
 		return nil, tooMany(ReasonBusy, nil)
 	}
 	var rest time.Duration
@@ -110,11 +112,12 @@ func (d *Directory) mayGuess(clientID string, from netip.Addr) *Refusal {
 	return nil
 }
 
-// suspicionOf returns what the failures of the last hour say about an attempt.
-func (d *Directory) suspicionOf(clientID string, from netip.Addr) suspicion {
+// suspicionOf returns what the failures and tries of the last hour say about an attempt from an
+// address.
+func (d *Directory) suspicionOf(from netip.Addr) suspicion {
 	return suspicion{
 		address: d.suspects.count(d.suspects.ofAddress(from)),
-		client:  d.clientFailures.count(d.clientFailures.ofClient(clientID)),
+		tries:   d.tries.count(d.tries.ofAddress(from)),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -238,6 +239,40 @@ func testManyChosenSecretsAtOnce(t *testing.T) {
 		t.Fatalf("%d guesses were verified, and 3 are allowed", got)
 	}
 	mustBasic(t, d, "ops", chosen)
+	time.Sleep(time.Minute) // the gate's last rest
+}
+
+// The operator logs in for the first time since the start while many addresses guess, each from
+// several connections. The secret has its turn at once, whenever the flood began.
+func TestAFirstLoginDuringAFlood(t *testing.T) { synctest.Test(t, testAFirstLoginDuringAFlood) }
+
+func testAFirstLoginDuringAFlood(t *testing.T) {
+	engine := newEngine()
+	if _, err := open(t, engine, unlimited).EnsureRoot(t.Context(), "ops", chosen); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, engine, unlimited)
+	auth.SlowStretching(d, 30*time.Millisecond, chosen)
+	ctx, stop := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	for i := range 2 * 180 {
+		flood.Go(func() {
+			for ctx.Err() == nil {
+				d.Basic("ops", "some other words here", netip.AddrFrom4([4]byte{198, 51, 100, byte(i % 180)}))
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+	}
+	time.Sleep(3 * time.Second)
+	begun := time.Now()
+	if _, err := d.Basic("ops", chosen, home); err != nil {
+		t.Errorf("the right secret: %v, %v", err, reasonOf(err))
+	}
+	if took := time.Since(begun); took > 200*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+	stop()
+	flood.Wait()
 	time.Sleep(time.Minute) // the gate's last rest
 }
 

@@ -116,6 +116,7 @@ type directory struct {
 	addressFailures *attempts
 	clientFailures  *attempts
 	suspects        *attempts // failures of addresses, remembered for an hour
+	tries           *attempts // of addresses to have a secret stretched, likewise; they refuse nobody
 	limited         atomic.Uint64
 	slow            gate
 
@@ -144,6 +145,7 @@ func Open(ctx context.Context, records storage.Records, opts Options) (*Director
 		addressFailures: newAttempts(time.Minute/time.Duration(opts.AddressAttempts), opts.AddressAttempts),
 		clientFailures:  newAttempts(time.Minute/time.Duration(opts.ClientAttempts), opts.ClientAttempts),
 		suspects:        newAttempts(time.Minute, suspectFailures),
+		tries:           newAttempts(10*time.Second, 6*suspectFailures),
 		stretch:         stretch,
 		iterations:      stretchIterations,
 		decoyKey:        newDecoyKey(),

@@ -20,11 +20,13 @@ const (
 
 // A gate lets one attempt at a time stretch a secret. Attempts that wait pass in the order of
 // their suspicion, and the least suspicious displaces the most if too many wait: whoever has never
-// failed does not wait behind those who guess.
+// failed does not wait behind those who guess. Of equals the newest passes first: addresses that
+// have tried nothing before this attempt fill the gate at the begin of a flood, and whoever came
+// later would wait for all of them.
 type gate struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool       // an attempt is inside, or the gate rests
-	waiting []*ticket  // least suspicious first, and the oldest first among equals
+	waiting []*ticket  // least suspicious first, and the newest first among equals
 }
 
 // A ticket is an attempt that waits.
@@ -33,18 +35,19 @@ type ticket struct {
 	turn      chan bool // receives whether the attempt may pass; has room for it
 }
 
-// A suspicion is the failures that an attempt has behind it.
+// A suspicion is what is held against an attempt. What others did with the same client id is not:
+// the operator's is the one that is guessed at.
 type suspicion struct {
 	address int // failures of its address
-	client  int // failures of its client id; they count among equal addresses
+	tries   int // attempts of its address that came here, whatever became of them
 }
 
 func (s suspicion) compare(other suspicion) int {
-	return cmp.Or(cmp.Compare(s.address, other.address), cmp.Compare(s.client, other.client))
+	return cmp.Or(cmp.Compare(s.address, other.address), cmp.Compare(s.tries, other.tries))
 }
 
 // enter waits for its turn. It returns false if too many wait that are less suspicious, or as
-// much and came earlier.
+// much and came later.
 func (g *gate) enter(s suspicion) bool {
 	g.mu.Lock()
 	if !g.closed {
@@ -54,7 +57,7 @@ func (g *gate) enter(s suspicion) bool {
 	}
 	t := &ticket{suspicion: s, turn: make(chan bool, 1)}
 	at, _ := slices.BinarySearchFunc(g.waiting, t, func(before, t *ticket) int {
-		return cmp.Or(before.suspicion.compare(t.suspicion), -1) // behind its equals
+		return before.suspicion.compare(t.suspicion)
 	})
 	g.waiting = slices.Insert(g.waiting, at, t)
 	if len(g.waiting) > maxWaiting {

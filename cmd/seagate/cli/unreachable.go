@@ -116,10 +116,16 @@ func explainTLS(err error, address string) (message, hint string) {
 	if record || errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Sprintf("%s answers without TLS, and was called with it", address), hintNoTLS
 	}
+	for _, alert := range []string{"certificate required", "bad certificate", "unknown certificate authority", "expired certificate"} {
+		if strings.Contains(err.Error(), "remote error: tls: "+alert) {
+			return fmt.Sprintf("%s lets in only who presents a certificate that it accepts (%s)", address, alert),
+				"present one that an authority of its tls.client_ca has signed: --client-cert FILE --client-key FILE"
+		}
+	}
 	_, alert := errors.AsType[tls.AlertError](err)
 	if text := err.Error(); alert || strings.Contains(text, "tls: ") && !strings.Contains(text, "timeout") {
 		return fmt.Sprintf("%s and this command found no encryption that both accept", address),
-			"look at what is in front of the gateway: it must offer TLS 1.2 or 1.3 and ask for no certificate of clients"
+			"look at what is in front of the gateway: it must offer TLS 1.2 or 1.3"
 	}
 	return "", ""
 }

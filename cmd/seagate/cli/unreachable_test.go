@@ -155,6 +155,8 @@ func TestReasonsForNoConnection(t *testing.T) {
 		{verification(x509.CertificateInvalidError{Cert: later, Reason: x509.Expired}), "the certificate of this address is valid from 3000-01-01T00:00:00Z on only", "clock"},
 		{verification(x509.CertificateInvalidError{Cert: certificate, Reason: x509.IncompatibleUsage}), "the certificate of this address is not one for a server", "another certificate"},
 		{fmt.Errorf("readLoopPeekFailLocked: %w", error(nil)), "what answers at this address is not a gateway", "look at the address"},
+		{&net.OpError{Op: "remote error", Err: fmt.Errorf("tls: certificate required")}, "this address lets in only who presents a certificate that it accepts (certificate required)", "--client-cert"},
+		{&net.OpError{Op: "remote error", Err: fmt.Errorf("tls: unknown certificate authority")}, "this address lets in only who presents a certificate that it accepts (unknown certificate authority)", "--client-cert"},
 		{&net.OpError{Op: "remote error", Err: fmt.Errorf("tls: handshake failure")}, "this address and this command found no encryption that both accept", "TLS 1.2"},
 		{fmt.Errorf("the gateway was silent for 70s"), "there is no connection to this address: the gateway was silent for 70s", "try again"},
 	} {
