@@ -41,6 +41,21 @@ browserTest("the gateway's screens are accessible, and fit each width", async ({
   c.socket.close();
 });
 
+browserTest("a log without lines of a level says so in words", async ({ open }) => {
+  const page = await enter(open, "#/logs");
+  const log = page.getByRole("log");
+  await log.getByText("serving").first().waitFor();
+  await page.route(/\/logs\?level=error/, (route) => route.fulfill({ json: { lines: [], next: "0", missed: 0 } }));
+  await page.getByRole("button", { name: "Error", exact: true }).click();
+  await page.getByRole("heading", { name: "The log has no errors." }).waitFor();
+  await page.getByText("New lines appear here.").waitFor();
+  assert.equal(await log.count(), 0, "an empty log is not shown");
+  await accessible(page, "a log without lines");
+  await page.getByRole("button", { name: "Info", exact: true }).click();
+  await log.getByText("serving").first().waitFor();
+  assert.equal(await page.getByText("New lines appear here.").isVisible(), false);
+});
+
 browserTest("a connection is looked at and ended", async ({ open }) => {
   await api("POST", "/streams/watched/define", { version: 1, fields: [{ name: "n", type: "integer" }] });
   await api("POST", "/streams/watched/publish", { payload: { n: 1 } });

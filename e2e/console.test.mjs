@@ -348,6 +348,11 @@ browserTest("the playground shows what the gateway says about a filter and a tok
   await result.getByText("The message is kept back.").waitFor();
   assert.equal(await result.locator(".node-error").count() > 0, true);
   await accessible(page, "the tree of a filter");
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.getByRole("button", { name: "Evaluate" }).last().click();
+  await page.waitForFunction(() => document.querySelector('[aria-label="What the gateway says"] .notice').getBoundingClientRect().top < innerHeight / 2);
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.getByRole("textbox", { name: /^Filter/ }).fill('{"t": "xor", "e": []}');
   await page.getByRole("button", { name: "Evaluate" }).last().click();
   await result.getByText("unknown type").waitFor();

@@ -1,17 +1,25 @@
 // The newest lines of the gateway's log, as they come.
 import { h, fill } from "../dom.js";
 import { get } from "../api.js";
-import { announce, badge, button, relabel, segments } from "../ui.js";
+import { announce, badge, button, empty, relabel, segments } from "../ui.js";
 import { plural, time, clock } from "../format.js";
 
 /** Lines that stay on the page. */
 const kept = 500;
+/** What an empty log means at each level. */
+const nothing = {
+  debug: "The log has no lines.",
+  info: "The log has no lines of the level info or above.",
+  warn: "The log has no warnings and no errors.",
+  error: "The log has no errors.",
+};
 const severity = { DEBUG: "", INFO: "", WARN: "warning", ERROR: "danger" };
 
 /** @param {import("../app.js").View} view */
 export default async function logs(view) {
   let next = null, paused = false, dropped = 0, level = view.query.get("level") ?? "info", turn = 0;
   const lines = h("div", { class: "log log-lines", role: "log", "aria-label": "Log of the gateway", "aria-live": "off", tabindex: "0" });
+  const none = h("div", { hidden: true });
   const state = h("span", { class: "muted small", role: "status" });
   const pause = button("Pause", { icon: "pause", small: true, click: () => {
     paused = !paused;
@@ -19,7 +27,12 @@ export default async function logs(view) {
     say();
     if (!paused) return load();
   } });
-  const say = () => fill(state, paused ? "Paused. " : "", `${plural(lines.childElementCount, "line")} here`, dropped > 0 && `, ${plural(dropped, "older line")} dropped by this view`);
+  const say = () => {
+    none.hidden = lines.childElementCount > 0;
+    lines.hidden = !none.hidden;
+    if (!none.hidden) fill(none, empty("logs", nothing[level] ?? nothing.debug, paused ? "Continue to see new lines." : "New lines appear here."));
+    fill(state, paused ? "Paused. " : "", `${plural(lines.childElementCount, "line")} here`, dropped > 0 && `, ${plural(dropped, "older line")} dropped by this view`);
+  };
   const load = async () => {
     if (paused) return;
     const mine = turn;
@@ -48,7 +61,7 @@ export default async function logs(view) {
   };
   fill(view.root, view.head("Log", { lead: "The newest lines of the gateway's log. They are kept in memory, and a restart forgets them." }),
     h("section", { class: "card card-flush", "aria-label": "Lines" },
-      h("div", { class: "card-head" }, h("div", { class: "row" }, h("div", { class: "segments-line" }, segments("Least severe level", [["debug", "Debug"], ["info", "Info"], ["warn", "Warn"], ["error", "Error"]], level, choose)), pause), state), lines));
+      h("div", { class: "card-head" }, h("div", { class: "row" }, h("div", { class: "segments-line" }, segments("Least severe level", [["debug", "Debug"], ["info", "Info"], ["warn", "Warn"], ["error", "Error"]], level, choose)), pause), state), lines, none));
   view.every(2, load);
 }
 

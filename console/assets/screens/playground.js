@@ -38,6 +38,7 @@ export default function playground(view) {
       if (isAbort(error)) throw error;
       fill(result, heading, problemNotice(error));
     }
+    result.scrollIntoView({ block: "nearest" }); // on a narrow screen it is below the form
   };
   fill(view.root,
     view.head("Playground", { lead: "What a token or a filter means for a message, as the gateway itself evaluates it. Nothing is published." }),
