@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"seagate/internal/jsonscan"
@@ -129,12 +128,8 @@ func (w *walker) any(c byte) bool {
 		return w.object(nil)
 	case '[':
 		return w.array(nil)
-	case 't':
-		return w.word("true")
-	case 'f':
-		return w.word("false")
-	case 'n':
-		return w.word("null")
+	case 't', 'f', 'n':
+		return w.word()
 	default:
 		_, ok := w.number()
 		return ok
@@ -142,14 +137,10 @@ func (w *walker) any(c byte) bool {
 }
 
 func (w *walker) space() {
-	for w.at < len(w.text) && w.text[w.at] <= ' ' {
-		switch w.text[w.at] {
-		case ' ', '\n', '\r', '\t':
-			w.at++
-			w.spaces++
-		default:
-			return
-		}
+	if w.at < len(w.text) && w.text[w.at] <= ' ' {
+		from := w.at
+		w.at = jsonscan.SpaceEnd(w.text, from)
+		w.spaces += w.at - from
 	}
 }
 
@@ -160,14 +151,6 @@ func (w *walker) sign(c byte) bool {
 		return false
 	}
 	w.at++
-	return true
-}
-
-func (w *walker) word(word string) bool {
-	if !bytes.HasPrefix(w.text[w.at:], []byte(word)) {
-		return false
-	}
-	w.at += len(word)
 	return true
 }
 
@@ -292,69 +275,28 @@ const maxDate = len(datePlaces) + len(".123456789+00:00")
 // string reads a string and returns what is between its quotes. It is plain if it
 // has no escapes.
 func (w *walker) string() (text []byte, plain, ok bool) {
-	start, ascii := w.at+1, true
-	plain = true
-	for i := jsonscan.EndOfASCII(w.text, start); i < len(w.text); i = jsonscan.EndOfASCII(w.text, i) {
-		switch c := w.text[i]; {
-		case c == '"':
-			w.at = i + 1
-			text = w.text[start:i]
-			return text, plain, ascii || utf8.Valid(text)
-		case c == '\\':
-			n := jsonscan.Escape(w.text[i:])
-			if n == 0 {
-				return nil, false, false
-			}
-			i, plain = i+n, false
-		case c < utf8.RuneSelf: // a control character
-			return nil, false, false
-		default:
-			for ascii = false; i < len(w.text) && w.text[i] >= utf8.RuneSelf; i++ {
-			}
-		}
+	end, plain, ascii := jsonscan.StringEnd(w.text, w.at)
+	if end < 0 {
+		return nil, false, false
 	}
-	return nil, false, false
+	text = w.text[w.at+1 : end-1]
+	w.at = end
+	return text, plain, ascii || utf8.Valid(text)
 }
 
-// maxPlainNumber and maxPlainExponent bound the numbers that are accepted without
-// asking whether a double can hold them.
-const (
-	maxPlainNumber   = 200 // bytes
-	maxPlainExponent = 2   // digits
-)
-
+// number reads a number that a double certainly can hold.
 func (w *walker) number() (token []byte, ok bool) {
-	start := w.at
-	if w.at < len(w.text) && w.text[w.at] == '-' {
-		w.at++
-	}
-	zero := w.at < len(w.text) && w.text[w.at] == '0'
-	if n := w.digits(); n == 0 || zero && n > 1 {
+	end, small := jsonscan.NumberEnd(w.text, w.at)
+	if !small {
 		return nil, false
 	}
-	if w.at < len(w.text) && w.text[w.at] == '.' {
-		w.at++
-		if w.digits() == 0 {
-			return nil, false
-		}
-	}
-	if w.at < len(w.text) && w.text[w.at]|0x20 == 'e' {
-		w.at++
-		if w.at < len(w.text) && (w.text[w.at] == '+' || w.text[w.at] == '-') {
-			w.at++
-		}
-		if n := w.digits(); n == 0 || n > maxPlainExponent {
-			return nil, false
-		}
-	}
-	return w.text[start:w.at], w.at-start <= maxPlainNumber
+	token = w.text[w.at:end]
+	w.at = end
+	return token, true
 }
 
-// digits reads digits and returns how many there are.
-func (w *walker) digits() int {
-	start := w.at
-	for w.at < len(w.text) && '0' <= w.text[w.at] && w.text[w.at] <= '9' {
-		w.at++
-	}
-	return w.at - start
+func (w *walker) word() bool {
+	end := jsonscan.WordEnd(w.text, w.at)
+	w.at = max(w.at, end)
+	return end >= 0
 }

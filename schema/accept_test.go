@@ -68,7 +68,7 @@ func TestBoundsOfTheWalk(t *testing.T) {
 	}{
 		{"depth", `[[[[1]]]]`, `[[[[[1]]]]]`, false},
 		{"unknown names", names(maxUnknownNames), names(maxUnknownNames + 1), true},
-		{"digits", strings.Repeat("1", maxPlainNumber), strings.Repeat("1", maxPlainNumber+1), true},
+		{"digits", strings.Repeat("1", 200), strings.Repeat("1", 200+1), true},
 		{"exponent", `1e99`, `1e100`, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

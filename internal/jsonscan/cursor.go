@@ -1,7 +1,6 @@
 package jsonscan
 
 import (
-	"bytes"
 	"strconv"
 	"sync"
 	"unicode/utf8"
@@ -125,12 +124,8 @@ func (c *Cursor) pass() {
 		c.quoted()
 	case '{', '[':
 		c.Enter()
-	case 't':
-		c.word("true")
-	case 'f':
-		c.word("false")
-	case 'n':
-		c.word("null")
+	case 't', 'f', 'n':
+		c.to(WordEnd(c.text, c.at))
 	default:
 		c.number()
 	}
@@ -243,10 +238,8 @@ func (c *Cursor) peek() byte {
 }
 
 func (c *Cursor) space() byte {
-	for ; c.at < len(c.text); c.at++ {
-		if b := c.text[c.at]; !isSpace(b) {
-			return b
-		}
+	if c.at = SpaceEnd(c.text, c.at); c.at < len(c.text) {
+		return c.text[c.at]
 	}
 	return 0
 }
@@ -257,72 +250,28 @@ func (c *Cursor) fail() {
 	c.text, c.at = nil, 0
 }
 
-func (c *Cursor) word(word string) {
-	if !bytes.HasPrefix(c.text[c.at:], []byte(word)) {
+// to goes on at the end of what was read. The text is wrong if that is -1.
+func (c *Cursor) to(end int) {
+	if end < 0 {
 		c.fail()
 		return
 	}
-	c.at += len(word)
+	c.at = end
 }
 
 // quoted passes a string. It is plain if it has no escapes.
 func (c *Cursor) quoted() (plain bool) {
-	if c.at == len(c.text) || c.text[c.at] != '"' {
-		c.fail()
-		return false
-	}
-	end, plain := stringEnd(c.text, c.at)
-	if end < 0 {
-		c.fail()
-		return false
-	}
-	c.at = end
+	end, plain, _ := StringEnd(c.text, c.at)
+	c.to(end)
 	return plain
 }
 
-// maxPlainNumber and maxPlainExponent bound the numbers that a float64 certainly
-// can hold.
-const (
-	maxPlainNumber   = 200 // bytes
-	maxPlainExponent = 2   // digits
-)
-
 func (c *Cursor) number() {
-	text, start := c.text, c.at
-	if start < len(text) && text[start] == '-' {
-		start++
-	}
-	end := digits(text, start)
-	right := end > start && (text[start] != '0' || end == start+1)
-	if end < len(text) && text[end] == '.' {
-		fraction := end + 1
-		end = digits(text, fraction)
-		right = right && end > fraction
-	}
-	exponent := 0
-	if end < len(text) && text[end]|0x20 == 'e' {
-		end++
-		if end < len(text) && (text[end] == '+' || text[end] == '-') {
-			end++
+	end, small := NumberEnd(c.text, c.at)
+	if end >= 0 && !small {
+		if _, err := strconv.ParseFloat(string(c.text[c.at:end]), 64); err != nil {
+			end = -1
 		}
-		from := end
-		end = digits(text, from)
-		exponent = end - from
-		right = right && exponent > 0
 	}
-	if right && (exponent > maxPlainExponent || end-start > maxPlainNumber) {
-		_, err := strconv.ParseFloat(string(text[c.at:end]), 64)
-		right = err == nil
-	}
-	if c.at = end; !right {
-		c.fail()
-	}
-}
-
-// digits returns the offset behind the digits that begin at i.
-func digits(text []byte, i int) int {
-	for i < len(text) && '0' <= text[i] && text[i] <= '9' {
-		i++
-	}
-	return i
+	c.to(end)
 }

@@ -195,21 +195,43 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func TestEndOfASCII(t *testing.T) {
-	for _, stop := range []string{"", `"`, `\`, "\x00", "\x1f", "\x80", "\xff", "é"} {
+func TestStringEnd(t *testing.T) {
+	for _, part := range []string{"", "é", `\\`, `\u00e9`, `\ud83d\ude00`} {
 		for before := range 20 {
-			text := []byte("|" + strings.Repeat("~", before) + stop + ` !}"`)
-			want := 1 + before
-			if stop == "" {
-				want += 3 // at the quote
-			}
-			if got := jsonscan.EndOfASCII(text, 1); got != want {
-				t.Errorf("EndOfASCII(%q) = %d, want %d", text, got, want)
+			text := "|" + `"` + strings.Repeat("~", before) + part + `!"` + "é" // what follows is not ASCII
+			end, plain, ascii := jsonscan.StringEnd([]byte(text), 1)
+			if end != len(text)-len("é") || plain == strings.Contains(part, `\`) || ascii == (part == "é") {
+				t.Errorf("StringEnd(%q) = %d, %t, %t", text, end, plain, ascii)
 			}
 		}
 	}
-	if got := jsonscan.EndOfASCII([]byte("no end at all\x7f"), 2); got != 14 {
-		t.Errorf("without an end: %d", got)
+	for _, wrong := range []string{"\x00", "\x1f", "\n", `\`, `\x`, `\u00e`, `\u00eg`, `\ud800`, `\ud800\u0061`} {
+		for before := range 20 {
+			text := `"` + strings.Repeat("~", before) + wrong + `"`
+			if end, _, _ := jsonscan.StringEnd([]byte(text), 0); end != -1 {
+				t.Errorf("StringEnd(%q) = %d", text, end)
+			}
+		}
+	}
+	for _, none := range []string{"", "a", `"`, `"no end at all` + "\x7f"} {
+		if end, _, _ := jsonscan.StringEnd([]byte(none), 0); end != -1 {
+			t.Errorf("StringEnd(%q) = %d", none, end)
+		}
+	}
+}
+
+func TestNumberEnd(t *testing.T) {
+	for text, want := range map[string]int{
+		"0": 1, "-0": 2, "10": 2, "1.50": 4, "1e5": 3, "1E+05": 5, "-2.5e-300": 9, "7,": 1, "7]": 1, "1-": 1,
+		"": -1, "-": -1, "00": -1, "-01": -1, ".5": -1, "1.": -1, "1.e5": -1, "1e": -1, "1e+": -1, "+1": -1, "x": -1,
+	} {
+		end, small := jsonscan.NumberEnd([]byte(text), 0)
+		if end != want || small != (want > 0 && !strings.Contains(text, "300")) {
+			t.Errorf("NumberEnd(%q) = %d, %t; want %d", text, end, small, want)
+		}
+	}
+	if _, small := jsonscan.NumberEnd([]byte(strings.Repeat("1", 201)), 0); small {
+		t.Error("a number of 201 digits is small")
 	}
 }
 

@@ -1,12 +1,6 @@
 package jsonscan
 
-import (
-	"bytes"
-	"encoding/binary"
-	"math/bits"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "github.com/go-json-experiment/json/jsontext"
 
 // Almost every text is well formed and shallow, and is split by what follows, in one pass without
 // a decoder. Whatever is wrong, deep or rare is left to the decoder, which words it.
@@ -72,11 +66,7 @@ func (p *plain) deeper() bool {
 	return p.levels >= 0
 }
 
-func (p *plain) space() {
-	for p.at < len(p.text) && isSpace(p.text[p.at]) {
-		p.at++
-	}
-}
+func (p *plain) space() { p.at = SpaceEnd(p.text, p.at) }
 
 // next returns the next byte behind white space, without reading it, or 0.
 func (p *plain) next() byte {
@@ -101,14 +91,11 @@ func (p *plain) value() bool {
 		return p.string()
 	case '{', '[':
 		return p.nested()
-	case 't':
-		return p.word("true")
-	case 'f':
-		return p.word("false")
-	case 'n':
-		return p.word("null")
+	case 't', 'f', 'n':
+		return p.to(WordEnd(p.text, p.at))
 	}
-	return p.number()
+	end, _ := NumberEnd(p.text, p.at)
+	return p.to(end)
 }
 
 // nested reads an object or an array.
@@ -137,87 +124,13 @@ func (p *plain) nested() bool {
 	return true
 }
 
-func (p *plain) word(word string) bool {
-	if !bytes.HasPrefix(p.text[p.at:], []byte(word)) {
-		return false
-	}
-	p.at += len(word)
-	return true
-}
-
 func (p *plain) string() bool {
-	if p.at >= len(p.text) || p.text[p.at] != '"' {
-		return false
-	}
-	for i := p.at + 1; ; i++ {
-		i = EndOfASCII(p.text, i)
-		switch {
-		case i == len(p.text):
-			return false
-		case p.text[i] == '"':
-			p.at = i + 1
-			return true
-		case p.text[i] < 0x80: // an escape, which is rare, or a control character
-			return false
-		}
-	}
+	end, _, _ := StringEnd(p.text, p.at)
+	return p.to(end)
 }
 
-func (p *plain) number() bool {
-	if p.at < len(p.text) && p.text[p.at] == '-' {
-		p.at++
-	}
-	zero := p.at < len(p.text) && p.text[p.at] == '0'
-	if n := p.digits(); n == 0 || zero && n > 1 {
-		return false
-	}
-	if p.at < len(p.text) && p.text[p.at] == '.' {
-		p.at++
-		if p.digits() == 0 {
-			return false
-		}
-	}
-	if p.at < len(p.text) && p.text[p.at]|0x20 == 'e' {
-		p.at++
-		if p.at < len(p.text) && (p.text[p.at] == '+' || p.text[p.at] == '-') {
-			p.at++
-		}
-		return p.digits() > 0
-	}
-	return true
-}
-
-// digits reads digits and returns how many there are.
-func (p *plain) digits() int {
-	start := p.at
-	for p.at < len(p.text) && '0' <= p.text[p.at] && p.text[p.at] <= '9' {
-		p.at++
-	}
-	return p.at - start
-}
-
-// EndOfASCII returns the index, from i on, of the first byte of text that cannot stand for itself in
-// a string or is not ASCII: a quote, a backslash, a control character, or part of another
-// character. It is len(text) if there is none.
-func EndOfASCII(text []byte, i int) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x80 * ones
-	)
-	for ; i+8 <= len(text); i += 8 {
-		// Of each byte, the high bit tells. Subtractions borrow only from bytes behind one that
-		// is found, so the first that is found is right.
-		x := binary.LittleEndian.Uint64(text[i:])
-		quote, backslash := x^'"'*ones, x^'\\'*ones
-		found := (x | (x-' '*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)/8
-		}
-	}
-	for ; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
-			break
-		}
-	}
-	return i
+// to goes on at the end of what was read, if it is not -1.
+func (p *plain) to(end int) bool {
+	p.at = max(p.at, end)
+	return end >= 0
 }
