@@ -44,7 +44,8 @@ type Options struct {
 	TLS *tls.Config
 	// Token gives a fresh token to each connection that is made, as the credentials JWT
 	// have; their own token may be "". If the gateway says that the token has expired,
-	// Token is called once more. With it, Follow goes on after the expiry of a token.
+	// Token is called once more. With it, Follow moves to another connection before a
+	// token expires, as far as it can read when that is, and goes on after the expiry.
 	// Several connections may call Token at a time. After an error of Token, Follow tries
 	// again later.
 	Token func(context.Context) (string, error)

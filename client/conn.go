@@ -29,6 +29,7 @@ type Conn struct {
 	socket     *socket
 	queueBytes int
 	jail       string
+	expires    time.Time // when its token does; zero if that is unknown, or it has none
 
 	requests chan *call    // to the writer, in the order in which they are sent
 	slots    chan struct{} // each call holds one until it is answered
@@ -51,20 +52,18 @@ type Conn struct {
 // Dial connects and authenticates. The caller must Close the Conn. If the
 // credentials are wrong, the code is invalid_credentials; if only their token has expired,
 // it is token_expired.
-func (c *Client) Dial(ctx context.Context) (*Conn, error) {
-	conn, err := c.dial(ctx)
+func (c *Client) Dial(ctx context.Context) (*Conn, error) { return c.dialWith(ctx, nil) }
+
+// dialWith is Dial with credentials that were just fetched. nil: it fetches them.
+func (c *Client) dialWith(ctx context.Context, fresh *Credentials) (*Conn, error) {
+	conn, err := c.dialOnce(ctx, fresh)
+	if c.renews(err) {
+		conn, err = c.dialOnce(ctx, nil)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("client: connect: %w", err)
 	}
 	return conn, nil
-}
-
-func (c *Client) dial(ctx context.Context) (*Conn, error) {
-	conn, err := c.dialOnce(ctx)
-	if c.renews(err) {
-		return c.dialOnce(ctx)
-	}
-	return conn, err
 }
 
 // renews reports whether err is the expiry of a token that Options.Token replaces.
@@ -88,11 +87,15 @@ func freshCredentials(ctx context.Context, credentials Credentials, fresh func(c
 	return credentials, nil
 }
 
-func (c *Client) dialOnce(ctx context.Context) (*Conn, error) {
-	credentials, err := freshCredentials(ctx, c.credentials, c.options.Token)
-	if err != nil {
-		return nil, err
+func (c *Client) dialOnce(ctx context.Context, fresh *Credentials) (*Conn, error) {
+	if fresh == nil {
+		credentials, err := freshCredentials(ctx, c.credentials, c.options.Token)
+		if err != nil {
+			return nil, err
+		}
+		fresh = &credentials
 	}
+	credentials := *fresh
 	s, err := dialSocket(ctx, c.url([]string{"streams"}, nil), c.http, c.options.MessageBytes)
 	if err != nil {
 		if _, refused := errors.AsType[*Error](err); refused {
@@ -101,6 +104,9 @@ func (c *Client) dialOnce(ctx context.Context) (*Conn, error) {
 		return nil, connectionError(ctx, err)
 	}
 	conn := newConn(c, s)
+	if c.options.Token != nil {
+		conn.expires = expiryOf(credentials.Secret.Reveal())
+	}
 	if err := conn.authenticate(ctx, credentials); err != nil {
 		if ctx.Err() != nil {
 			conn.fail(err) // not ErrClosed, which would wait for a close frame

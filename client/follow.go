@@ -27,7 +27,7 @@ const (
 type Gap struct {
 	From  time.Time // when the gateway last sent something, or the subscription ended
 	To    time.Time // when the subscription began again
-	Cause error     // why the connection or the subscription ended
+	Cause error     // why the connection or the subscription ended; ErrRenewed for a fresh token
 	// Resumed says that the subscription continues with the message after the last
 	// one that was handled. OnMissing reports messages that the stream no longer
 	// keeps.
@@ -86,7 +86,11 @@ type FollowOptions struct {
 // Meta has. To continue after Follow has returned, keep the Seq and the Epoch of the last
 // message.
 //
-// In a Group, the gateway keeps the position, and messages may come twice.
+// In a Group, the gateway keeps the position, and messages may come twice when a connection breaks.
+//
+// With Options.Token, Follow gets a fresh token some time before that of the connection expires,
+// and goes on with another connection, at once. A member of a group drains before: nothing comes
+// twice then.
 //
 // Follow returns the cause of the context when that ends, up to 3 s later if the
 // gateway does not answer, and after FollowOptions.Drain. It returns an error of handle. It returns an *Error if
@@ -103,7 +107,7 @@ func (c *Client) Follow(ctx context.Context, stream string, options FollowOption
 			return f.handlerErr
 		case ctx.Err() != nil:
 			return contextError(ctx)
-		case f.restart(cause):
+		case f.restart(cause), cause == ErrRenewed:
 			continue
 		case !mayPass(cause) && !c.renews(cause):
 			return fmt.Errorf("client: follow %q: %w", stream, cause)
@@ -125,6 +129,7 @@ type follower struct {
 	failures   int // failed attempts to subscribe, in a row
 	gap        Gap // begins when a subscription ends
 
+	fresh    *Credentials     // of the next connection; nil: not fetched yet
 	position SubscribeOptions // of the next subscription
 	resumes  bool             // position is that of the next message
 }
@@ -160,9 +165,9 @@ func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription) er
 	if f.options.OnState != nil {
 		f.options.OnState(sub.State())
 	}
-	err := f.handleAll(ctx, sub)
+	err := f.handleUntilExpiry(ctx, conn, sub)
 	if ctx.Err() != nil && f.handlerErr == nil && f.options.Group != "" && f.options.Drain > 0 {
-		f.drain(sub)
+		f.drain(context.Background(), sub, f.options.Drain)
 	}
 	f.gap = Gap{From: sub.endedAt(), Cause: err, Resumed: f.resumes}
 	if errors.Is(err, ErrConnection) { // it is noticed late
@@ -171,9 +176,9 @@ func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription) er
 	return err
 }
 
-// drain handles what the member was handed before the context ended.
-func (f *follower) drain(sub *Subscription) {
-	ctx, cancel := context.WithTimeout(context.Background(), f.options.Drain)
+// drain handles what the member was handed before, for at most so long.
+func (f *follower) drain(ctx context.Context, sub *Subscription, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	if sub.Drain(ctx) == nil {
 		_ = f.handleAll(ctx, sub) // what handle returns is in handlerErr
@@ -195,7 +200,9 @@ func (f *follower) restart(cause error) bool {
 func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errConnectTimeout)
 	defer cancel()
-	conn, err := f.client.Dial(ctx)
+	fresh := f.fresh
+	f.fresh = nil
+	conn, err := f.client.dialWith(ctx, fresh)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,7 +6,6 @@ import { describe, test } from "node:test";
 import { connect } from "../clients/js/seagate.js";
 import { api, eventually, gateway, newSigner } from "./harness.mjs";
 
-const renewals = 2;
 const upTo = (n) => Array.from({ length: n }, (_, i) => i + 1);
 
 // setUp returns what the tests of a stream need.
@@ -68,7 +67,7 @@ const explicit = { ack: "explicit", credit: 10 };
 describe("members of groups", { concurrency: true }, () => {
   test("a renewal loses nothing and repeats nothing, alone and beside a member that stays", async (t) => {
     const { stream, sign, newClient } = await setUp(t, "renewal");
-    const renews = newClient({ token: () => sign(3, { groups: true }) });
+    const renews = newClient({ token: () => sign(5, { groups: true }) });
     const stays = newClient({ token: sign(600, { groups: true }) });
     let renewed = 0;
     renews.on("connect", (event) => (renewed += event.renewed));
@@ -86,7 +85,7 @@ describe("members of groups", { concurrency: true }, () => {
     await Promise.all(cases.flatMap(({ members }) => members.map(({ sub }) => sub.ready)));
 
     const publishing = publisher(t, stream);
-    await eventually("renewals", () => renewed >= renewals);
+    await eventually("a renewal", () => renewed >= 1);
     const published = await publishing.stop();
     await eventually("the last message", () => cases.every((c) => c.got.length >= published));
     for (const { what, got, members } of cases) {
