@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -231,7 +232,9 @@ func detach(messages []jsontext.Value, body []byte) []jsontext.Value {
 
 // A receipt receives the outcome of a publish, and is its answer. It is reused.
 type receipt struct {
-	outcome chan outcome
+	outcome outcome
+	state   atomic.Int32  // pending, awaited or settled
+	ready   chan struct{} // gets a value when a receipt that is awaited is settled
 	done    func(protocol.Published, error)
 	body    []byte
 }
@@ -241,30 +244,39 @@ type outcome struct {
 	err error
 }
 
+// The states of a receipt. In memory, and when a publish is refused, it is settled before anybody
+// waits for it, and no goroutine has to be woken.
+const (
+	pending = iota
+	awaited
+	settled // outcome is set
+)
+
 var receipts = sync.Pool{New: func() any {
-	t := &receipt{outcome: make(chan outcome, 1)}
-	t.done = func(at protocol.Published, err error) { t.outcome <- outcome{at, err} }
+	t := &receipt{ready: make(chan struct{}, 1)}
+	t.done = func(at protocol.Published, err error) {
+		t.outcome = outcome{at, err}
+		if t.state.Swap(settled) == awaited {
+			t.ready <- struct{}{}
+		}
+	}
 	return t
 }}
 
 // wait returns the outcome. After an error the receipt must not be used again.
 func (t *receipt) wait(ctx context.Context) (protocol.Published, error) {
-	select {
-	case o := <-t.outcome: // in memory, before Publish returns
-		return t.settled(o)
-	default:
+	if t.state.Swap(awaited) != settled {
+		select {
+		case <-t.ready:
+		case <-ctx.Done():
+			// The outcome may still come, so the receipt cannot be reused.
+			return protocol.Published{}, protocol.Errorf(protocol.CodeStorageUnavailable,
+				"the request ended before its messages were accepted; they may be yet")
+		}
 	}
-	select {
-	case o := <-t.outcome:
-		return t.settled(o)
-	case <-ctx.Done():
-		// The outcome may still come, so the receipt cannot be reused.
-		return protocol.Published{}, protocol.Errorf(protocol.CodeStorageUnavailable,
-			"the request ended before its messages were accepted; they may be yet")
-	}
-}
-
-func (t *receipt) settled(o outcome) (protocol.Published, error) {
+	o := t.outcome
+	t.outcome = outcome{}
+	t.state.Store(pending)
 	if o.err != nil {
 		receipts.Put(t)
 	}
