@@ -195,13 +195,18 @@ func (o *Oracle) isFinal() bool {
 	}
 }
 
-// leave ends a session. It unsubscribes or cuts the connection.
+// leave ends a session. It unsubscribes, drains or cuts the connection. An explicit member that
+// drained would wait for its messages to time out, since it does not acknowledge them any more.
 func (c *consumer) leave(l *listening, r role) {
 	l.End, c.leaving = Left, true
+	leave := l.sub.Unsubscribe
+	if !l.Explicit && c.random.IntN(2) == 0 {
+		leave = l.sub.Drain
+	}
 	if c.random.IntN(2) == 0 {
 		l.End, c.cut = Broken, true
 		c.link.cut()
-	} else if err := l.sub.Unsubscribe(c.consuming); err != nil {
+	} else if err := leave(c.consuming); err != nil {
 		l.End = c.endOf(err)
 	}
 	c.readOut(l, r)
