@@ -3,8 +3,11 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { accessible, api, browserTest, eventually, gateway, newSigner, startGateway, startProxy, useBrowser } from "./harness.mjs";
-import { consoleURL, define, enter, group, heading, leaveGroupBehind, publish } from "./console.mjs";
+import { consoleURL, define, enter, fields, group, heading, leaveGroupBehind, publish } from "./console.mjs";
 
 useBrowser();
 
@@ -150,6 +153,30 @@ browserTest("the snippet in Python runs as it is", async ({ open }) => {
   const program = await page.getByRole("region", { name: "the Python snippet" }).textContent();
   const output = execFileSync("python3", ["-c", program], { encoding: "utf8", timeout: 30e3, env: { ...process.env, SEAGATE_CLIENT_SECRET: gateway.clientSecret } });
   assert.match(output, /^1 .*'pressure': 3001/);
+});
+
+browserTest("what the snippets for shells publish matches the schema", async ({ open }) => {
+  const inner = [{ name: "load", type: "enum", enum: ["a", "b"] }, { name: "at", type: "array<date>" }];
+  await api("POST", "/streams/copied/define", { version: 1, fields: [...fields, { name: "name", type: "string" }, { name: "moves", type: "array<object>", fields: inner }] });
+  const page = await enter(open);
+  const bin = mkdtempSync(join(tmpdir(), "seagate-bin-"));
+  try {
+    symlinkSync(resolve(process.env.SEAGATE_PROGRAM), join(bin, "seagate"));
+    const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, SEAGATE_URL: gateway.url, SEAGATE_CLIENT_ID: gateway.clientId, SEAGATE_CLIENT_SECRET: gateway.clientSecret };
+    await page.getByLabel("Stream", { exact: true }).selectOption("copied");
+    await page.getByRole("tab", { name: "Command line" }).click();
+    const text = await eventually("an example", async () => (await page.getByRole("region", { name: "the Command line snippet" }).textContent()).match(/seagate publish .*load.*/)?.[0]);
+    execFileSync("sh", ["-c", text], { env, timeout: 30e3, stdio: "pipe" });
+    await page.getByRole("tab", { name: "curl" }).click();
+    const [, body] = (await page.getByRole("region", { name: "the curl snippet" }).textContent()).match(/-d '(.*)'$/m);
+    await api("POST", "/streams/copied/publish", JSON.parse(body));
+    await page.getByRole("tab", { name: "Python" }).click();
+    const [, argument] = (await page.getByRole("region", { name: "the Python snippet" }).textContent()).match(/json\.loads\((".*")\)\)/);
+    await api("POST", "/streams/copied/publish", JSON.parse(JSON.parse(argument)));
+  } finally {
+    rmSync(bin, { recursive: true });
+  }
+  assert.equal((await api("GET", "/streams/copied")).lastSeq, 3);
 });
 
 browserTest("a paused tail is bounded, and says what it leaves out", async ({ open }) => {

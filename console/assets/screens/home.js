@@ -6,7 +6,7 @@ import { get, probe, gatewayUrl } from "../api.js";
 import { count, rate, bytes, plural } from "../format.js";
 import { badge, buttonLink, codeBlock, field, input, notice, select, sparkline, tabs, tiles } from "../ui.js";
 import { newStream } from "./newstream.js";
-import { snippets } from "./snippets.js";
+import { exampleOf, snippets } from "./snippets.js";
 
 /** What somebody has done in this session, beside what the gateway can tell. */
 export const done = { copied: false, subscribed: false };
@@ -92,16 +92,26 @@ function drawExample(view, root, streams, integrity) {
   const url = input({ class: "code", value: gatewayUrl, inputmode: "url" });
   const code = h("div", {});
   let language = "Web page";
+  const messages = new Map(); // an example for each stream that was chosen
   const draw = () => {
-    const text = snippets[language]({ url: url.value.replace(/\/+$/, ""), stream: stream.value, client: view.session.clientId, integrity });
+    const text = snippets[language]({ url: url.value.replace(/\/+$/, ""), stream: stream.value, client: view.session.clientId, integrity, message: messages.get(stream.value) });
     fill(code, codeBlock(text, `the ${language} snippet`, { title: { "Command line": "Shell", "Web page": "HTML" }[language] ?? language, copied: () => (done.copied = true) }));
   };
-  stream.addEventListener("change", draw);
+  const choose = async () => {
+    draw();
+    const name = stream.value;
+    if (messages.has(name) || !streams.some((s) => s.name === name && s.version !== null)) return;
+    const definition = await get(`/streams/${encodeURIComponent(name)}/schemas/current`, {}, view.signal).catch(() => null); // it may not be allowed to see it
+    if (!definition) return;
+    messages.set(name, exampleOf(definition.fields));
+    if (name === stream.value) draw();
+  };
+  stream.addEventListener("change", choose);
   url.addEventListener("input", draw);
   fill(root, h("div", { class: "stack" }, h("h2", { id: "snippet-title" }, "In your program"),
     h("div", { class: "row-end" }, h("div", { class: "grow" }, field("Stream", stream)), h("div", { class: "grow" }, field("URL of the gateway", url))),
     tabs("Language", Object.keys(snippets), language, (next) => ((language = next), draw()), code)));
-  draw();
+  choose();
 }
 
 /** What the bearer of a token finds: the WebSocket is all that it has. */

@@ -1,7 +1,20 @@
 // Programs to copy, with the URL of this gateway. Secrets are never in them.
 import { shell } from "../format.js";
 
-/** @typedef {{url: string, stream: string, client: string, integrity?: string}} Target integrity is that of /seagate.js */
+/** @typedef {{url: string, stream: string, client: string, integrity?: string, message?: any}} Target integrity is that of /seagate.js, message one that the stream accepts */
+
+/** The value that a field of a type has in an example. */
+const values = { string: "text", float: 1.5, integer: 1, date: "2026-01-31T12:00:00Z" };
+
+/** A message that matches the fields of a definition. */
+export const exampleOf = (fields) => Object.fromEntries(fields.filter((f) => !f.optional).map((f) => [f.name, exampleField(f)]));
+
+function exampleField({ type, enum: options, fields }) {
+  const inner = /^array<(.*)>$/.exec(type)?.[1];
+  if (inner) return [exampleField({ type: inner, enum: options, fields })];
+  if (type === "enum") return options[0];
+  return type === "object" ? exampleOf(fields) : values[type] ?? null;
+}
 
 const quoted = (text) => JSON.stringify(text);
 
@@ -47,7 +60,7 @@ socket.onmessage = (event) => {
 };
 socket.onclose = (event) => console.log("closed:", event.reason);`,
 
-  Python: ({ url, stream, client }) => `# Python 3, without further packages
+  Python: ({ url, stream, client, message = {} }) => `# Python 3, without further packages
 import base64, json, os, urllib.request
 
 URL = ${quoted(url + "/api/v1/streams/" + encodeURIComponent(stream))}
@@ -63,22 +76,22 @@ def call(path, body=None):
 
 for message in call("/messages?from=earliest&limit=10")["messages"]:
     print(message["seq"], message["time"], message["payload"])
-# call("/publish", {"payload": {...}}) publishes a message`,
+# call("/publish", json.loads(${quoted(JSON.stringify({ payload: message }))})) publishes a message`,
 
-  curl: ({ url, stream, client }) => {
+  curl: ({ url, stream, client, message = {} }) => {
     const path = `${url}/api/v1/streams/${encodeURIComponent(stream)}`;
     return `# curl asks for the secret
 curl -u ${shell(client)} ${shell(path)}
 curl -u ${shell(client)} ${shell(path + "/messages?from=earliest&limit=10")}
 curl -u ${shell(client)} ${shell(path + "/publish")} \\
-  -H 'Content-Type: application/json' -d '{"payload": {}}'`;
+  -H 'Content-Type: application/json' -d ${shell(JSON.stringify({ payload: message }))}`;
   },
 
-  "Command line": ({ url, stream, client }) => `export SEAGATE_URL=${shell(url)}
+  "Command line": ({ url, stream, client, message = {} }) => `export SEAGATE_URL=${shell(url)}
 export SEAGATE_CLIENT_ID=${shell(client)}
 read -rs SEAGATE_CLIENT_SECRET; export SEAGATE_CLIENT_SECRET
 
 seagate describe ${shell(stream)}
 seagate subscribe ${shell(stream)} --from latest --meta
-seagate publish ${shell(stream)} '{}'`,
+seagate publish ${shell(stream)} ${shell(JSON.stringify(message))}`,
 };
