@@ -20,7 +20,17 @@ import (
 )
 
 func devCommand() *cobra.Command {
-	return serverCommand("dev", "Run a gateway to try out, on this machine only", config.Development, dev)
+	cmd := serverCommand("dev", "Run a gateway to try out, on this machine only", config.Development, dev)
+	cmd.Long = `Run a gateway to try out, on this machine only, until an interrupt. It prints its
+URL, which has the console, the id and secret of a client that may do
+everything, and commands to paste.
+
+The first start makes the secret and leaves it in the data folder. Commands in
+the same working folder find it there, so they need no flags and no variables.
+The next start continues with the same data.`
+	cmd.Example = `  seagate dev
+  seagate dev --listen 127.0.0.1:4104 --admin-listen 127.0.0.1:4105`
+	return cmd
 }
 
 func dev(ctx context.Context, console *cli.Console, loader *config.Loader) error {

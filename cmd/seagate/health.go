@@ -49,6 +49,12 @@ func healthCommand() *cobra.Command {
 			}
 		})
 	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers, as a liveness probe does")
+	cmd.Long = `Ask a gateway on this machine whether it is ready: its stores are open, and it
+delivers. It asks the admin listener of the configuration, which it reads as
+"seagate serve" does. The exit status is 0 if the gateway is ready, and 1 if it
+is not.`
+	cmd.Example = `  seagate health --config /etc/seagate/seagate.toml
+  seagate health --wait 30s`
 	cmd.Flags().DurationVar(&wait, "wait", 0, "keep asking for up to `DURATION` until it is ready")
 	return cmd
 }

@@ -36,7 +36,16 @@ func serverCommand(use, short string, defaults func() *config.Config, do func(co
 }
 
 func serveCommand() *cobra.Command {
-	return serverCommand("serve", "Run a gateway", config.Default, serve)
+	cmd := serverCommand("serve", "Run a gateway", config.Default, serve)
+	cmd.Long = `Run a gateway until it gets SIGTERM or an interrupt. Then it closes the
+connections, and exits with 0. SIGHUP reads the configuration again.
+
+A setting comes from a flag, or else from a variable of the environment, or else
+from the file. "seagate config --defaults" prints all settings, as a file to
+start from. The log goes to standard error.`
+	cmd.Example = `  seagate serve --config /etc/seagate/seagate.toml
+  SEAGATE_LIMITS_SOCKETS=20000 seagate serve --listen :8080`
+	return cmd
 }
 
 func serve(ctx context.Context, console *cli.Console, loader *config.Loader) error {
@@ -184,7 +193,7 @@ func newLogger(c config.Log) *logger {
 }
 
 func checkCommand() *cobra.Command {
-	return serverCommand("check", "Check whether a configuration is valid", config.Default,
+	cmd := serverCommand("check", "Check whether a configuration is valid", config.Default,
 		func(_ context.Context, console *cli.Console, loader *config.Loader) error {
 			c, warnings, err := load(loader)
 			for _, warning := range warnings {
@@ -202,6 +211,11 @@ func checkCommand() *cobra.Command {
 				Valid bool `json:"valid"`
 			}{true}, "The configuration is valid.")
 		})
+	cmd.Long = `Check whether a configuration is valid: the flags, the variables and the file
+together, as "seagate serve" would read them, and its certificate. All problems
+are reported at once. The command starts no gateway.`
+	cmd.Example = `  seagate check --config /etc/seagate/seagate.toml`
+	return cmd
 }
 
 func configCommand() *cobra.Command {
@@ -231,6 +245,12 @@ func configCommand() *cobra.Command {
 				return c.Explain(console, console.Style())
 			}
 		})
+	cmd.Long = `Show the configuration in force, and the source of each value: a default, a line
+of the file, a variable or a flag. It is what "seagate serve" would read with
+the same flags and variables. With --running it is that of a running gateway.`
+	cmd.Example = `  seagate config --config /etc/seagate/seagate.toml
+  seagate config --defaults > seagate.toml
+  seagate config --running --server https://seagate.example.com`
 	where.Register(cmd)
 	cmd.Flags().BoolVar(&running, "running", false, "show that of the gateway of --server, as an administrator of its root jail")
 	cmd.Flags().BoolVar(&defaults, "defaults", false, "print every setting with its documentation and default, as a file to start from")

@@ -73,7 +73,7 @@ esac`
 		{[]string{"fetch", "none", "double"}, "", "hint: `seagate services` lists what there is", 1},
 		{[]string{"fetch", "shop", "double", "x y"}, "", "is not JSON", 2},
 		{[]string{"fetch", "shop", "double", "1", "--timeout", "6m"}, "", "--timeout must be", 2},
-		{[]string{"signal", "shop", "nothing", "--all"}, "", "nothing of shop reached 1 servers\n", 0},
+		{[]string{"signal", "shop", "nothing", "--all"}, "", "nothing of shop reached 1 server\n", 0},
 		{[]string{"signal", "shop", "nothing", "--json"}, `{"service":"shop","procedure":"nothing","reached":1}` + "\n", "", 0},
 		{[]string{"services"}, "shop\t-\tdouble,fail,garbage,nothing,sleep,who\t1\t6\t3\t0\n", "", 0},
 		{[]string{"service", "show", "shop"}, "root\tdouble,fail,garbage,nothing,sleep,who\t6\t3\t0\t", "", 0},

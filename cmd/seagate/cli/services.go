@@ -137,11 +137,13 @@ func signalCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return t.Done(signalled{t.Args[0], t.Args[1], reached}, "%s of %s reached %d servers", t.Args[1], t.Args[0], reached)
+			return t.Done(signalled{t.Args[0], t.Args[1], reached}, "%s of %s reached %s", t.Args[1], t.Args[0], counted(reached, "server"))
 		})
 	completes(cmd, serviceNames, procedureNames)
 	cmd.Long = `Send a message to one server of a service, or with --all to each of them. The gateway
 says how many it reached. The body is null if it is left out.`
+	cmd.Example = `  seagate signal pricing reload
+  seagate signal pricing reload '{"sku": 7}' --all`
 	cmd.Flags().BoolVar(&all, "all", false, "send it to each server of the service that has the procedure")
 	return cmd
 }

@@ -109,6 +109,9 @@ func streamHeaderCommand() *cobra.Command {
 		})
 	cmd.Long = `Show, set or clear the header of a stream: the message that a new subscription
 without a group receives first. It must match the stream's definition.`
+	cmd.Example = `  seagate stream header boiler
+  seagate stream header boiler '{"temperature": 91.5}'
+  seagate stream header boiler --clear`
 	cmd.Flags().BoolVar(&clear, "clear", false, "remove the header")
 	return cmd
 }

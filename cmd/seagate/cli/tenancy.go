@@ -92,6 +92,8 @@ func clientsRotateCommand() *cobra.Command {
 	})
 	completes(cmd, clientNames)
 	cmd.Flags().DurationVar(&keep, "keep-old", 0, "let the old secret be valid for `DURATION`, so that programs can change to the new one")
+	cmd.Example = `  seagate clients rotate sensors > sensors.secret
+  seagate clients rotate sensors --keep-old 1h > sensors.secret`
 	return cmd
 }
 
@@ -141,6 +143,7 @@ func clientsDeleteCommand() *cobra.Command {
 	completes(cmd, clientNames)
 	AddYes(cmd, &yes)
 	cmd.Flags().BoolVar(&self, "self", false, "with --yes, delete even the client that the command uses")
+	cmd.Example = `  seagate clients delete sensors`
 	return cmd
 }
 
@@ -176,6 +179,7 @@ func jailsCreateCommand() *cobra.Command {
 			return t.secret(made, "jail %s and its client %s are created; this is the client's secret, which is not shown again:", made.JailID, made.ClientID)
 		})
 	cmd.Flags().StringVar(&name, "name", "", "name the jail in `WORDS`")
+	cmd.Example = `  seagate jails create acme boss --name "Acme Inc." > boss.secret`
 	return cmd
 }
 
@@ -193,5 +197,6 @@ func jailsDeleteCommand() *cobra.Command {
 	})
 	completes(cmd, jailNames)
 	AddYes(cmd, &yes)
+	cmd.Example = `  seagate jails delete acme`
 	return cmd
 }

@@ -198,6 +198,7 @@ public key, in PEM or a JWK set, and what the token allows. It asks no gateway: 
 the key that is registered. What the gateway or the client asks of aud, iss and the
 lifetime, and whether the token is revoked, is not checked. The token comes from a file,
 from SEAGATE_TOKEN, or from standard input.`
+	cmd.Example = `  seagate token check floor floor.pub floor.jwt`
 	cmd.Flags().StringVar(&kid, "kid", "", "the key is registered under the name `KID`")
 	return cmd
 }
