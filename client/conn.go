@@ -403,9 +403,7 @@ func (c *Conn) deliver(sub *Subscription, m message) {
 		return
 	}
 	if sub.merged--; sub.merged == 0 { // the gateway has ended it with its last stream
-		c.mu.Lock()
-		delete(c.subs, m.ID)
-		c.mu.Unlock()
+		c.forget(sub)
 		sub.end(&Error{Code: m.Ended, Message: "all streams of the subscription have ended"})
 	}
 }

@@ -26,6 +26,7 @@ func (s *Subscription) Drain(ctx context.Context) error {
 	switch {
 	case err == nil && !r.draining, CodeOf(err) == protocol.CodeSubscriptionNotFound:
 		s.end(ErrUnsubscribed)
+		s.conn.forget(s)
 	case err != nil:
 		return fmt.Errorf("client: drain %q: %w", s.stream, err)
 	}

@@ -215,12 +215,17 @@ func (c *Conn) abandon(sub *Subscription, reason error) {
 	r := sub.unsubscribe()
 	body := r.body
 	r.body = func(dst []byte) []byte {
-		c.mu.Lock()
-		delete(c.subs, sub.id) // what still comes is dropped
-		c.mu.Unlock()
+		c.forget(sub) // what still comes is dropped
 		return body(dst)
 	}
 	c.startLater(r)
+}
+
+// forget drops a subscription that has ended.
+func (c *Conn) forget(sub *Subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.subs, sub.id)
 }
 
 // {"id":5,"action":"unsubscribe","payload":2}
@@ -388,6 +393,7 @@ func (s *Subscription) Unsubscribe(ctx context.Context) error {
 		s.conn.abandon(s, ErrUnsubscribed)
 	}
 	s.end(ErrUnsubscribed)
+	s.conn.forget(s)
 	// The gateway may have ended it at the same moment.
 	if err != nil && CodeOf(err) != protocol.CodeSubscriptionNotFound {
 		return fmt.Errorf("client: unsubscribe from %q: %w", s.stream, err)

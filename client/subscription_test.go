@@ -319,7 +319,8 @@ func TestUnsubscribe(t *testing.T) {
 			p.send(delivery(`2`), `{"id":3,"action":"unsubscribe","success":true}`)
 			p.expectEnd()
 		})
-		sub := mustSubscribe(t, f.dialed(client.Options{}))
+		conn := f.dialed(client.Options{})
+		sub := mustSubscribe(t, conn)
 		synctest.Wait()
 		for range 2 {
 			if err := sub.Unsubscribe(t.Context()); err != nil {
@@ -330,6 +331,9 @@ func TestUnsubscribe(t *testing.T) {
 		wantNext(t, sub, `2`) // on its way when the gateway was asked
 		if _, err := sub.Next(t.Context()); !errors.Is(err, client.ErrUnsubscribed) {
 			t.Errorf("got %v, want ErrUnsubscribed", err)
+		}
+		if n := conn.Subscriptions(); n > 0 {
+			t.Errorf("the connection still knows %d subscriptions", n)
 		}
 	})
 }
