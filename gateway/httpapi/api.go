@@ -59,7 +59,7 @@ type api struct {
 	publish *endpoint // of POST publishPath
 
 	backingUp sync.Mutex // held while a backup is made and sent
-	bodies    bodies
+	bodies    *bodies
 	origins   atomic.Pointer[origin.Set]
 }
 
@@ -83,8 +83,8 @@ func New(g *gateway.Gateway, opts Options) API {
 		depth:   g.Settings().JSONDepth,
 		log:     g.Log,
 		mux:     http.NewServeMux(),
+		bodies:  &bodies{timeout: opts.BodyTimeout}, // by itself, since its timer outlives an API
 	}
-	a.bodies.timeout = opts.BodyTimeout
 	a.origins.Store(&opts.Origins)
 	a.removeOldCopies()
 	a.unknown = a.endpoint("/", route{})
