@@ -23,6 +23,8 @@ func TestHelp(t *testing.T) {
 		"clients rotate": {"clients rotate CLIENT", cli.ExitOK},
 		"nosuch":         {`there is no command "nosuch": see seagate --help`, cli.ExitUsage},
 		"pubish":         {"did you mean seagate publish?", cli.ExitUsage},
+		"sreams":         {"did you mean seagate streams?", cli.ExitUsage},
+		"sub":            {"did you mean seagate subscribe?", cli.ExitUsage},
 		"clients nosuch": {`there is no command "nosuch": see seagate clients --help`, cli.ExitUsage},
 	} {
 		var printed bytes.Buffer

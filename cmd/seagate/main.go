@@ -64,8 +64,8 @@ func unknownCommand(root *cobra.Command, args []string) error {
 		return root.Help()
 	}
 	text := fmt.Sprintf("there is no command %q", args[0])
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-		text += fmt.Sprintf("; did you mean %q?", near[0])
+	if near := cli.NearestCommand(root, args[0]); near != "" {
+		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return cli.Usage(errors.New(text))
 }

@@ -114,8 +114,8 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	// Cobra sets this only when it suggests by itself, and 0 is no suggestions.
 	cmd.SuggestionsMinimumDistance = max(cmd.SuggestionsMinimumDistance, 2)
 	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
-	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
-		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), similar[0])
+	if near := NearestCommand(cmd, name); near != "" {
+		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), near)
 	}
 	return fmt.Errorf("there is no command %q: %s", name, hint)
 }

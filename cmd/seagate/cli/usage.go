@@ -95,9 +95,29 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			known = append(known, flag.Name)
 		}
 	})
-	slips := func(name string) int { return max(1, min(3, len(name)/3)) }
 	if near, ok := spelling.Nearest(unknown.GetSpecifiedName(), known, slips); ok {
 		return fmt.Errorf("there is no flag --%s; did you mean --%s?", unknown.GetSpecifiedName(), near)
 	}
 	return fmt.Errorf("there is no flag --%s; see %s --help", unknown.GetSpecifiedName(), cmd.CommandPath())
+}
+
+// slips is how many edits a misspelled name may be away from one that is meant.
+func slips(name string) int { return max(1, min(3, len(name)/3)) }
+
+// NearestCommand returns the command below parent that somebody may have meant who typed name,
+// or "".
+func NearestCommand(parent *cobra.Command, name string) string {
+	var known []string
+	for _, cmd := range parent.Commands() {
+		if cmd.IsAvailableCommand() {
+			known = append(known, cmd.Name())
+		}
+	}
+	if near, ok := spelling.Nearest(name, known, slips); ok {
+		return near
+	}
+	if similar := parent.SuggestionsFor(name); len(similar) > 0 { // what begins like it
+		return similar[0]
+	}
+	return ""
 }
