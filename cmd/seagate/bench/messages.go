@@ -4,12 +4,35 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"time"
 )
 
-// definition is the definition of the streams that a run makes.
-const definition = `{"version":1,"fields":[{"name":"sent","type":"integer"},{"name":"key","type":"integer"},{"name":"pad","type":"string"}]}`
+// minFields is how many fields the bench itself needs: sent, key and pad.
+const minFields = 3
+
+// others are the types of the fields beyond those, in turn, with a value.
+var others = [...]struct{ kind, value string }{
+	{"integer", "9811000"}, {"float", "51.9496"}, {"string", `"berthed"`}, {"date", `"2026-11-20T10:00:00Z"`},
+}
+
+// definition returns the definition of the streams that a run makes.
+func definition(fields int) []byte {
+	b := []byte(`{"version":1,"fields":[{"name":"sent","type":"integer"},{"name":"key","type":"integer"},`)
+	for i := range fields - minFields {
+		b = fmt.Appendf(b, `{"name":"f%d","type":%q},`, i, others[i%len(others)].kind)
+	}
+	return append(b, `{"name":"pad","type":"string"}]}`...)
+}
+
+// appendOthers appends the fields beyond those that the bench needs.
+func appendOthers(b []byte, fields int) []byte {
+	for i := range max(fields-minFields, 0) {
+		b = fmt.Appendf(b, `"f%d":%s,`, i, others[i%len(others)].value)
+	}
+	return b
+}
 
 var (
 	sentMark    = []byte(`"sent":`)
@@ -26,9 +49,10 @@ const envelopeBytes = 512
 
 // A composer makes messages of one size. Owned by one goroutine.
 type composer struct {
-	size int
-	pad  string // longer than a message by padTurns bytes
-	n    int    // messages so far
+	size   int
+	others []byte // fields
+	pad    string // longer than a message by padTurns bytes
+	n      int    // messages so far
 }
 
 // padTurns is at how many places in the text a message's pad begins, in turn.
@@ -36,10 +60,10 @@ const padTurns = 32 << 10
 
 // newComposer returns a composer whose messages a gateway cannot make smaller: what is written
 // and read counts as that of real messages.
-func newComposer(size int) *composer {
-	random := make([]byte, (size+padTurns)*3/4+3)
+func newComposer(o Options) *composer {
+	random := make([]byte, (o.Size+padTurns)*3/4+3)
 	_, _ = rand.Read(random) // never fails
-	return &composer{size: size, pad: base64.RawURLEncoding.EncodeToString(random)}
+	return &composer{size: o.Size, others: appendOthers(nil, o.Fields), pad: base64.RawURLEncoding.EncodeToString(random)}
 }
 
 // appendMessage appends a message that was due at a time since the beginning of the run.
@@ -49,7 +73,7 @@ func (c *composer) appendMessage(dst []byte, due time.Duration, key int) []byte 
 	dst = strconv.AppendInt(dst, int64(due), 10)
 	dst = append(dst, `,"key":`...)
 	dst = strconv.AppendInt(dst, int64(key), 10)
-	dst = append(dst, `,"pad":"`...)
+	dst = append(append(append(dst, ','), c.others...), `"pad":"`...)
 	c.n++
 	from := c.n * 257 % padTurns
 	dst = append(dst, c.pad[from:from+max(c.size-(len(dst)-start)-2, 0)]...)

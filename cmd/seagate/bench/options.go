@@ -16,7 +16,8 @@ const (
 	maxStreams     = 100_000
 	maxMessages    = 1_000_000_000
 	maxSize        = 16 << 20
-	minSize        = 64
+	minSize        = 64 // with the fewest fields
+	maxFields      = 1000
 	maxDuration    = 24 * time.Hour
 	// maxWindow bounds the answers that a publisher leaves unread while it writes:
 	// those of a whole window fit into the buffers of a socket.
@@ -35,6 +36,7 @@ type Options struct {
 	Rate     float64       // messages a second of all publishers; 0 is as fast as they are answered
 	Window   int           // unanswered requests of a publisher
 	Size     int           // of a message, in bytes
+	Fields   int           // of a message; the gateway checks each
 
 	// Durability of the streams: disk or memory. "" is the gateway's default.
 	Durability string
@@ -65,6 +67,7 @@ func DefaultOptions() Options {
 		Patience:    10 * time.Second,
 		Window:      1,
 		Size:        256,
+		Fields:      minFields,
 	}
 }
 
@@ -86,7 +89,8 @@ func (o Options) check() error {
 	bound("streams", o.Streams, 1, maxStreams)
 	bound("messages", o.Messages, 0, maxMessages)
 	bound("window", o.Window, 1, maxWindow)
-	bound("size", o.Size, minSize, maxSize)
+	bound("fields", o.Fields, minFields, maxFields)
+	bound("size", o.Size, minSize+len(appendOthers(nil, min(o.Fields, maxFields))), maxSize)
 	bound("groups", o.Groups, 0, maxSubscribers)
 	bound("filters", o.Filters, 0, maxSubscribers)
 	bound("pid", o.PID, 0, 1<<31-1)

@@ -38,7 +38,7 @@ func (r *Run) newPoster(ctx context.Context) (source, error) {
 		of:       r,
 		conn:     conn,
 		answers:  bufio.NewReaderSize(conn, smallBuffer),
-		composer: newComposer(r.options.Size),
+		composer: newComposer(r.options),
 		head:     "POST " + strings.TrimSuffix(r.url.EscapedPath(), "/") + "/api/v1/streams/" + r.name + "-",
 		headers: "/publish HTTP/1.1\r\nHost: " + r.url.Host + "\r\nAuthorization: Basic " + basic +
 			"\r\nContent-Type: application/json\r\nContent-Length: ",

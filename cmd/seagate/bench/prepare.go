@@ -26,7 +26,7 @@ func (r *Run) prepare(ctx context.Context) (made int, err error) {
 	}
 	made = o.Streams // those that were not made are not found when they are removed
 	err = concurrently(ctx, o.Streams, func(ctx context.Context, i int) error {
-		if _, err := r.client.Define(ctx, r.streamName(i), jsontext.Value(definition)); err != nil {
+		if _, err := r.client.Define(ctx, r.streamName(i), jsontext.Value(definition(o.Fields))); err != nil {
 			return err
 		}
 		if o.Durability == "" {

@@ -50,7 +50,7 @@ func (r *Run) makePublisher(ctx context.Context) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &publisher{of: r, socket: s, composer: newComposer(r.options.Size)}, nil
+	return &publisher{of: r, socket: s, composer: newComposer(r.options)}, nil
 }
 
 // A publisher sends requests over a WebSocket, and counts their answers.
