@@ -96,7 +96,6 @@ class Connection {
     return id;
   }
 
-  // ask sends a request and calls done with its outcome.
   ask(body, done) {
     return this.send({ text: JSON.stringify(body), resolve: done, reject: done });
   }
@@ -177,8 +176,6 @@ export class Client extends Emitter {
     for (const type of ["online", "pageshow"]) globalThis[method]?.(type, this.#wakes);
     for (const type of ["visibilitychange", "resume"]) globalThis.document?.[method](type, this.#wakes);
   }
-
-  // ---- the connection
 
   async #credentials() {
     const { token, clientId, clientSecret, jailId } = this.#options;
@@ -326,7 +323,7 @@ export class Client extends Emitter {
     if (this._conn === before) this.#planRenewal(expiry);
   }
 
-  // ---- liveness. A page cannot see the gateway's pings.
+  // A page cannot see the gateway's pings.
 
   #beat(tooLong) {
     const now = Date.now();
@@ -355,9 +352,6 @@ export class Client extends Emitter {
     });
   }
 
-  // ---- requests
-
-  // _enqueue queues a request and returns its answer.
   _enqueue(request) {
     return new Promise((resolve, reject) => {
       if (this.status === "closed" || this.#closing) throw closed();
@@ -451,8 +445,6 @@ export class Client extends Emitter {
     });
   }
 
-  // ---- what lasts over connections
-
   subscribe(stream, options = {}) {
     return this.#begin(new Subscription(this, stream, { ...this.#options, ...options }));
   }
@@ -475,8 +467,6 @@ export class Client extends Emitter {
     lasting._attach();
     return lasting;
   }
-
-  // ---- the end
 
   #closing; // resolves once nothing waits for an answer
   #closes;

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -53,8 +52,7 @@ func resetRoot(ctx context.Context, console *cli.Console, loader *config.Loader,
 	if err := console.Ask(yes, id, question, "nothing was changed, since the answer was not "+id); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	created, err := app.ResetRoot(ctx, c, log)
+	created, err := app.ResetRoot(ctx, c, console.Warnings())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -233,7 +232,7 @@ func place(root *os.Root, name string, content io.Reader) error {
 // checkAndRenew checks the store and gives the streams new epochs.
 func checkAndRenew(c *cli.Console, store string) (integrity.Report, error) {
 	options := pebble.Options{
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: c.Warnings(),
 		OnFatal: func(error) { // the log has the error
 			os.RemoveAll(store)
 			os.Exit(cli.ExitFailed)
