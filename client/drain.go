@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"seagate/protocol"
 )
@@ -21,7 +20,7 @@ func (s *Subscription) Drain(ctx context.Context) error {
 	if !s.drain() {
 		return nil
 	}
-	r := s.drainCall()
+	r := s.unsubscribe(true)
 	_, err := s.conn.roundTrip(ctx, r)
 	switch {
 	case err == nil && !r.draining, CodeOf(err) == protocol.CodeSubscriptionNotFound:
@@ -42,13 +41,4 @@ func (s *Subscription) drain() bool {
 	s.drains = true
 	signal(s.room) // there is room for whoever waits in push
 	return begins
-}
-
-// {"id":5,"action":"unsubscribe","payload":2,"drain":true}
-func (s *Subscription) drainCall() *call {
-	return newCall(func(dst []byte) []byte {
-		dst = appendMember(dst, "action", protocol.ActionUnsubscribe)
-		dst = strconv.AppendInt(append(dst, `,"payload":`...), s.id, 10)
-		return append(dst, `,"drain":true}`...)
-	})
 }

@@ -93,10 +93,9 @@ type FollowOptions struct {
 // twice then.
 //
 // Follow returns the cause of the context when that ends, up to 3 s later if the
-// gateway does not answer, and after FollowOptions.Drain. It returns an error of handle. It returns an *Error if
-// trying again does not help: wrong credentials, an expired token without Options.Token,
-// no such stream, a
-// deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
+// gateway does not answer, and after FollowOptions.Drain. It returns an error of handle.
+// It returns an *Error if trying again does not help: wrong credentials, an expired token
+// without Options.Token, no such stream, a deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
 // Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
 	f := newFollower(c, stream, options, handle)

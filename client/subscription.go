@@ -212,7 +212,7 @@ func (c *Conn) abandon(sub *Subscription, reason error) {
 		return
 	}
 	sub.end(reason)
-	r := sub.unsubscribe()
+	r := sub.unsubscribe(false)
 	body := r.body
 	r.body = func(dst []byte) []byte {
 		c.forget(sub) // what still comes is dropped
@@ -228,11 +228,14 @@ func (c *Conn) forget(sub *Subscription) {
 	delete(c.subs, sub.id)
 }
 
-// {"id":5,"action":"unsubscribe","payload":2}
-func (s *Subscription) unsubscribe() *call {
+// {"id":5,"action":"unsubscribe","payload":2,"drain":true}, or without drain.
+func (s *Subscription) unsubscribe(drain bool) *call {
 	return newCall(func(dst []byte) []byte {
 		dst = appendMember(dst, "action", protocol.ActionUnsubscribe)
 		dst = strconv.AppendInt(append(dst, `,"payload":`...), s.id, 10)
+		if drain {
+			dst = append(dst, `,"drain":true`...)
+		}
 		return append(dst, '}')
 	})
 }
@@ -388,7 +391,7 @@ func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	if !s.leave() {
 		return nil
 	}
-	_, err := s.conn.roundTrip(ctx, s.unsubscribe())
+	_, err := s.conn.roundTrip(ctx, s.unsubscribe(false))
 	if err != nil && ctx.Err() != nil { // it may still run
 		s.conn.abandon(s, ErrUnsubscribed)
 	}
