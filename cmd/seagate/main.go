@@ -44,7 +44,6 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.SetHelpCommand(cli.HelpCommand())
-	root.SuggestionsMinimumDistance = 2
 	root.AddGroup(
 		&cobra.Group{ID: "server", Title: "Run a gateway:"},
 		&cobra.Group{ID: "client", Title: "Use a gateway:"},

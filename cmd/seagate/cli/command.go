@@ -111,8 +111,6 @@ func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
-	// Cobra sets this only when it suggests by itself, and 0 is no suggestions.
-	cmd.SuggestionsMinimumDistance = max(cmd.SuggestionsMinimumDistance, 2)
 	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
 	if near := NearestCommand(cmd, name); near != "" {
 		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), near)

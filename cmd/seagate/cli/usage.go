@@ -116,6 +116,8 @@ func NearestCommand(parent *cobra.Command, name string) string {
 	if near, ok := spelling.Nearest(name, known, slips); ok {
 		return near
 	}
+	// Cobra sets this only when it suggests by itself, and 0 is no suggestions.
+	parent.SuggestionsMinimumDistance = max(parent.SuggestionsMinimumDistance, 2)
 	if similar := parent.SuggestionsFor(name); len(similar) > 0 { // what begins like it
 		return similar[0]
 	}
