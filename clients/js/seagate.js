@@ -40,8 +40,11 @@ function closeError({ code, reason }) {
 }
 
 // crypto.randomUUID exists in secure contexts alone.
-const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
-  (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
+const uuid = () => {
+  const random = crypto.getRandomValues(new Uint8Array(31));
+  let i = 0;
+  return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) => (c ^ (random[i++] & (15 >> (c / 4)))).toString(16));
+};
 
 // The expiry of a token in ms, or undefined.
 function expiryOf(token) {
