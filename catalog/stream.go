@@ -106,8 +106,8 @@ func (s *Stream) Info() streams.Info {
 	}
 }
 
-// takeTurn waits for the right to change the stream. A caller that added the stream to the catalog may return when it
-// fails: whoever has the turn removes an unused stream.
+// takeTurn waits for the right to change the stream. A caller that added the stream to the
+// catalog may return when it fails: whoever has the turn removes an unused stream.
 func (s *Stream) takeTurn(ctx context.Context) (endTurn func(), err error) {
 	return s.catalog.turns.Take(ctx, s)
 }

@@ -225,8 +225,8 @@ func (o *Outbox) releaseLocked() {
 // Offer takes whole frames of a delivery, from the first, as long as the kernel
 // takes them or they fit into the budget, and returns how many. frames is the
 // frames one behind the other, ends is where each ends. An empty queue takes
-// one frame of any size, if the jail's share has room: see SetShare. An outbox that has ended
-// takes all and drops them.
+// one frame of any size, if the jail's share has room: see SetShare. While somebody waits for
+// Drained, it takes nothing. An outbox that has ended takes all and drops them.
 func (o *Outbox) Offer(frames []byte, ends []int) (taken int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

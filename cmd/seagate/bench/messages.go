@@ -28,7 +28,7 @@ func definition(fields int) []byte {
 
 // appendOthers appends the fields beyond those that the bench needs.
 func appendOthers(b []byte, fields int) []byte {
-	for i := range max(fields-minFields, 0) {
+	for i := range fields - minFields {
 		b = fmt.Appendf(b, `"f%d":%s,`, i, others[i%len(others)].value)
 	}
 	return b
