@@ -276,10 +276,8 @@ func TestRemoteCredentials(t *testing.T) {
 	must(t, r.Put(t.Context(), "job", 1))
 
 	wrong := b.remote(func(o *client.RemoteOptions) { o.Credentials = client.Basic("root", "wrong-wrong-wrong-wrong") })
-	c := newCollector()
-	wrong.Listen("job", c)
-	if m := c.next(t); !m.Closed || client.CodeOf(m.Err) != "invalid_credentials" {
-		t.Errorf("told %+v", m)
+	if err := refusal(t, wrong); client.CodeOf(err) != "invalid_credentials" {
+		t.Errorf("told %v", err)
 	}
 	<-wrong.Done()
 	if err := wrong.Put(t.Context(), "job", 1); client.CodeOf(err) != "invalid_credentials" || client.CodeOf(wrong.Err()) != "invalid_credentials" {
@@ -287,10 +285,23 @@ func TestRemoteCredentials(t *testing.T) {
 	}
 
 	none := b.remote()
-	must(t, none.Listen("job", c))
-	if m := c.next(t); !m.Closed || client.CodeOf(m.Err) != "credentials_required" {
+	if err := refusal(t, none); client.CodeOf(err) != "credentials_required" {
+		t.Errorf("told %v", err)
+	}
+}
+
+// refusal returns what a listener is told at the end, or Listen if the stream has ended before.
+func refusal(t *testing.T, r *client.RemoteStream) error {
+	t.Helper()
+	c := newCollector()
+	if err := r.Listen("job", c); err != nil {
+		return err
+	}
+	m := c.next(t)
+	if !m.Closed {
 		t.Errorf("told %+v", m)
 	}
+	return m.Err
 }
 
 // A message that the codec refuses is told as it came, and the next ones follow.
