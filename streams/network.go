@@ -30,6 +30,7 @@ type Network struct {
 
 	observations observations
 	retention    *retention
+	doubt        doubt
 	relief       *relief
 	stop         context.CancelFunc
 	running      sync.WaitGroup
@@ -59,7 +60,11 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 		stop()
 		return nil, err
 	}
-	opts.Clock.StartAt(n.newest())
+	n.doubt = doubt{records: stores.Records, clock: opts.Clock}
+	if err := n.doubt.start(ctx, n.newest()); err != nil {
+		stop()
+		return nil, err
+	}
 	n.running.Go(func() { n.retention.run(life) })
 	n.running.Go(func() { n.relief.run(life) })
 	for _, w := range n.workers {
@@ -73,7 +78,7 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 // Messages already accepted still become durable and are acknowledged, if the
 // stores stay open. It is safe to call twice.
 func (n *Network) Close() {
-	n.closed.Store(true)
+	before := n.closed.Swap(true)
 	n.stop()
 	for _, t := range n.topics() {
 		t.wakeSenders()
@@ -84,6 +89,9 @@ func (n *Network) Close() {
 		w.close()
 	}
 	n.running.Wait()
+	if !before {
+		n.doubt.note(context.Background())
+	}
 }
 
 // SkippedChanges counts the changes of state that consumers were not told of, since they

@@ -2,6 +2,7 @@ package streams_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -247,6 +248,59 @@ func TestRetentionByAgeDoesNotBelieveAStartFarBehindTheNewestMessage(t *testing.
 		time.Sleep(time.Hour)
 		if b := topic.Bounds(); b.First != 4 {
 			t.Errorf("message %d is the first after an hour and a half, want 4", b.First)
+		}
+		n.Close()
+	})
+}
+
+// A message that was accepted by a wrong clock does not make the next start believe that clock.
+// It is believed after it has been right for as long in one run.
+func TestAClockThatIsNotBelievedIsNotBelievedAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const jump = 8 * 24 * time.Hour
+		week := streams.Policy{Retention: storage.Retention{Age: 7 * 24 * time.Hour}}
+		disk := memory.New()
+		var n *streams.Network
+		var out *streams.OutTopic
+		var machine *clock.Clock
+		var stopped atomic.Int64 // how long the monotonic clock of this run has stood still
+		restart := func(interval time.Duration) {
+			if n != nil {
+				n.Close()
+			}
+			stopped.Store(0)
+			o, began := clocktest.Options(), time.Now()
+			o.Read = func() (wall, monotonic time.Duration) {
+				wall = time.Since(began)
+				return wall, wall - time.Duration(stopped.Load())
+			}
+			machine = clock.New(o)
+			n = openOn(t, disk, streams.Options{Clock: machine, RetentionInterval: interval, Policy: week})
+			out = provide(t, n)
+		}
+		want := func(first uint64, when string) {
+			t.Helper()
+			synctest.Wait()
+			if b := out.Topic().Bounds(); b.First != first {
+				t.Errorf("message %d is the first %s, want %d", b.First, when, first)
+			}
+		}
+		restart(1000 * time.Hour)
+		sendNumbers(t, out, 1, 3)
+		time.Sleep(jump)
+		stopped.Store(int64(jump))
+		sendNumbers(t, out, 4, 4)
+		for i := range 3 { // the first time only Close has seen that the clock has jumped
+			restart(10 * time.Second)
+			sendNumbers(t, out, 5+i, 5+i)
+			time.Sleep(50 * time.Minute)
+			want(1, fmt.Sprintf("after restart %d", i+1))
+		}
+		time.Sleep(20 * time.Minute)
+		want(4, "when the clock is believed")
+		restart(10 * time.Second)
+		if machine.Jumps() != 0 {
+			t.Error("the clock is not believed after an ordinary restart")
 		}
 		n.Close()
 	})

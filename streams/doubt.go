@@ -1,0 +1,88 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"seagate/internal/clock"
+	"seagate/storage"
+)
+
+// A doubt says in storage whether the clock of the machine is believed. Without it, a message
+// that was accepted while the clock was ahead would make the next start believe that clock,
+// and everything that looks old by it would be deleted.
+type doubt struct {
+	records storage.Records
+	clock   *clock.Clock
+	noted   bool // there is a record; owned by Open, then by retention.run, then by Close
+}
+
+// The table has one record, while the clock is ahead and not believed.
+const (
+	clockTable = "clock"
+	doubtKey   = "doubted"
+)
+
+// A doubtRecord is what is stored.
+type doubtRecord struct {
+	Since time.Time `json:"since"` // by the clock that is believed
+}
+
+// noteTimeout bounds the write of the record.
+const noteTimeout = 10 * time.Second
+
+// start tells the clock where time stood, which is that of the newest message, or before it
+// that at which an earlier process began to doubt the clock.
+func (d *doubt) start(ctx context.Context, newest time.Time) error {
+	stored, err := d.records.Get(ctx, clockTable, doubtKey)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("load what is known of the clock: %w", err)
+	}
+	if d.noted = err == nil; d.noted {
+		var r doubtRecord
+		if err := json.Unmarshal(stored.Value, &r); err != nil {
+			return fmt.Errorf("load what is known of the clock: %w", err)
+		}
+		if newest.IsZero() || r.Since.Before(newest) {
+			newest = r.Since
+		}
+	}
+	d.clock.StartAt(newest)
+	d.note(ctx)
+	return nil
+}
+
+// note stores whether the clock is believed, if that has changed. It tries again at its next
+// call if it cannot.
+func (d *doubt) note(ctx context.Context) {
+	now := d.clock.Now() // looks at the clock of the machine
+	doubted := d.clock.Ahead() > 0
+	if doubted == d.noted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
+	defer cancel()
+	if err := d.write(ctx, doubted, now); err != nil {
+		if ctx.Err() == nil {
+			slog.Error("it cannot be noted whether the clock is believed; a restart may believe it", "error", err)
+		}
+		return
+	}
+	d.noted = doubted
+}
+
+func (d *doubt) write(ctx context.Context, doubted bool, now time.Time) error {
+	if !doubted {
+		return d.records.Delete(ctx, clockTable, doubtKey, storage.Always())
+	}
+	value, err := json.Marshal(doubtRecord{now.UTC()})
+	if err == nil {
+		_, err = d.records.Put(ctx, clockTable, doubtKey, value, storage.Always())
+	}
+	return err
+}
