@@ -46,6 +46,7 @@ func (r *call) finish(m message) {
 			r.sub.joined = Joined{Epoch: m.Epoch, First: m.FirstSeq, Next: m.NextSeq, Waiting: m.Waiting}
 			r.sub.state = State{Registered: m.Registered, Paused: m.Paused}
 			r.sub.header = m.Header
+			r.sub.positions = m.Positions
 		}
 		if r.watch != nil {
 			r.watch.told(m.Servers)

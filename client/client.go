@@ -44,10 +44,10 @@ type Options struct {
 	TLS *tls.Config
 	// Token gives a fresh token to each connection that is made, as the credentials JWT
 	// have; their own token may be "". If the gateway says that the token has expired,
-	// Token is called once more. With it, Follow moves to another connection before a
-	// token expires, as far as it can read when that is, and goes on after the expiry.
-	// Several connections may call Token at a time. After an error of Token, Follow tries
-	// again later.
+	// Token is called once more. With it, Follow, FollowMany and FollowMerged move to
+	// another connection before a token expires, as far as they can read when that is, and
+	// go on after the expiry. Several connections may call Token at a time. After an error
+	// of Token, they try again later.
 	Token func(context.Context) (string, error)
 	// MessageBytes is the size of the largest WebSocket message that the client
 	// accepts; 0 is 16 MiB. A larger one ends the connection.

@@ -274,6 +274,12 @@ func broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrConnection, err)
 }
 
+// A beginning is where a merged subscription begins in one of its streams.
+type beginning struct {
+	Epoch   string `json:"epoch"`
+	NextSeq uint64 `json:"nextSeq"`
+}
+
 // A message is what the gateway sends: an answer if it has success, otherwise a
 // delivery or the notice of a gap.
 type message struct {
@@ -294,8 +300,9 @@ type message struct {
 	Paused     bool   `json:"paused"`
 	State      *State `json:"state"` // of a subscription with state
 
-	Dropped *Dropped      `json:"dropped"` // this and ended are of merged subscriptions
-	Ended   protocol.Code `json:"ended"`
+	Dropped   *Dropped             `json:"dropped"` // this and what follows is of merged subscriptions
+	Ended     protocol.Code        `json:"ended"`
+	Positions map[string]beginning `json:"positions"`
 
 	Draining bool `json:"draining"` // in the answer to Drain
 	Drained  bool `json:"drained"`  // the last message after it

@@ -154,17 +154,17 @@ func (f *follower) session(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	return f.follow(ctx, conn, sub)
+	return f.follow(ctx, conn, sub, f.handleUntilExpiry)
 }
 
-// follow handles the messages of a subscription. It returns why that ended.
-func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription) error {
+// follow lets handle take the messages of a subscription. It returns why that ended.
+func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription, handle func(context.Context, *Conn, *Subscription) error) error {
 	f.failures = 0
 	f.subscribed(sub.Joined())
 	if f.options.OnState != nil {
 		f.options.OnState(sub.State())
 	}
-	err := f.handleUntilExpiry(ctx, conn, sub)
+	err := handle(ctx, conn, sub)
 	if ctx.Err() != nil && f.handlerErr == nil && f.options.Group != "" && f.options.Drain > 0 {
 		f.drain(context.Background(), sub, f.options.Drain)
 	}
@@ -199,9 +199,7 @@ func (f *follower) restart(cause error) bool {
 func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errConnectTimeout)
 	defer cancel()
-	fresh := f.fresh
-	f.fresh = nil
-	conn, err := f.client.dialWith(ctx, fresh)
+	conn, err := f.dial(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -211,6 +209,13 @@ func (f *follower) connect(ctx context.Context) (*Conn, *Subscription, error) {
 		return nil, nil, err
 	}
 	return conn, sub, nil
+}
+
+// dial connects, with the token that was fetched for that if there is one.
+func (f *follower) dial(ctx context.Context) (*Conn, error) {
+	fresh := f.fresh
+	f.fresh = nil
+	return f.client.dialWith(ctx, fresh)
 }
 
 var errConnectTimeout = fmt.Errorf("%w: it did not answer for %v", ErrConnection, connectTimeout)
@@ -290,9 +295,6 @@ func (f *follower) goOn(seq uint64, epoch string) {
 
 // mayPass reports whether trying again may help.
 func mayPass(err error) bool {
-	if errors.Is(err, ErrTokenReads) {
-		return false
-	}
 	e, said := errors.AsType[*Error](err)
 	return !said || e.Temporary()
 }

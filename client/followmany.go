@@ -42,12 +42,18 @@ type FollowManyOptions struct {
 
 // FollowMany is Follow for several streams over one connection. Each stream's messages
 // are in order, and nothing that a stream keeps is missed or comes twice. Messages of
-// different streams are in no order: see FollowMerged. It returns nil when all streams
-// have ended and Every is 0.
+// different streams are in no order: see FollowMerged. With Options.Token it moves to
+// another connection before a token expires, as Follow does. It returns nil when all
+// streams have ended and Every is 0.
 func (c *Client) FollowMany(ctx context.Context, options FollowManyOptions, handle func(Message) error) error {
 	f := &manyFollower{client: c, options: options, handle: handle, streams: map[string]*follower{}}
 	if err := f.look(ctx); err != nil {
 		return err
+	}
+	if options.Every > 0 { // it goes on over all connections
+		ticker := time.NewTicker(options.Every)
+		defer ticker.Stop()
+		f.again = ticker.C
 	}
 	retry := follower{client: c, options: FollowOptions{OnLost: options.OnLost}}
 	for {
@@ -59,6 +65,8 @@ func (c *Client) FollowMany(ctx context.Context, options FollowManyOptions, hand
 			return contextError(ctx)
 		case cause == nil:
 			return nil
+		case cause == ErrRenewed:
+			continue
 		case !mayPass(cause) && !c.renews(cause):
 			return fmt.Errorf("client: follow %d streams: %w", len(f.streams), cause)
 		}
@@ -73,6 +81,7 @@ type manyFollower struct {
 	client  *Client
 	options FollowManyOptions
 	handle  func(Message) error
+	again   <-chan time.Time // when to look for streams; nil if Every is 0
 
 	mu      sync.Mutex           // held while a function of the caller is called; guards what follows
 	streams map[string]*follower // that have not ended
@@ -136,17 +145,28 @@ func (f *manyFollower) locked(do func()) {
 func (f *manyFollower) session(ctx context.Context, retry *follower) error {
 	retry.failures++
 	dialing, cancel := context.WithTimeoutCause(ctx, connectTimeout, errConnectTimeout)
-	conn, err := f.client.Dial(dialing)
+	conn, err := retry.dial(dialing)
 	cancel()
 	if err != nil {
 		return err
 	}
 	retry.failures = 0
+	look := func() error { return f.look(ctx) } // which a renewal does not cut short
+	retry.fresh, err = conn.whileGood(ctx, func(ctx context.Context) error { return f.followAll(ctx, conn, look) })
+	if retry.fresh != nil && err != nil && ctx.Err() == nil && !f.hasFailed() {
+		return ErrRenewed
+	}
+	return err
+}
+
+// followAll follows the streams over a connection until that or ctx ends, and closes it. It
+// returns why it ended, or nil if no stream is left.
+func (f *manyFollower) followAll(ctx context.Context, conn *Conn, look func() error) error {
 	ctx, end := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer end()
-	defer conn.Close()
+	defer conn.Close()              // first, so that the followers know why their subscriptions ended
 	started := map[*follower]bool{} // owned by this goroutine
 	ended := make(chan struct{}, 1)
 	start := func() (left int) {
@@ -165,16 +185,10 @@ func (f *manyFollower) session(ctx context.Context, retry *follower) error {
 		})
 		return left
 	}
-	var again <-chan time.Time
-	if f.options.Every > 0 {
-		ticker := time.NewTicker(f.options.Every)
-		defer ticker.Stop()
-		again = ticker.C
-	}
-	for start() > 0 || again != nil {
+	for start() > 0 || f.again != nil {
 		select {
-		case <-again:
-			if err := f.look(ctx); err != nil && ctx.Err() == nil && f.options.OnLost != nil {
+		case <-f.again:
+			if err := look(); err != nil && ctx.Err() == nil && f.options.OnLost != nil {
 				f.locked(func() { f.options.OnLost(err, f.options.Every) })
 			}
 		case <-ended:
@@ -236,5 +250,11 @@ func (f *follower) over(ctx context.Context, conn *Conn) error {
 	if err != nil {
 		return err
 	}
-	return f.follow(ctx, conn, sub)
+	return f.follow(ctx, conn, sub, func(ctx context.Context, _ *Conn, sub *Subscription) error {
+		err := f.handleAll(ctx, sub)
+		if context.Cause(ctx) == ErrRenewed && f.handlerErr == nil {
+			return ErrRenewed // the connection is to be another one
+		}
+		return err
+	})
 }

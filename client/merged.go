@@ -145,7 +145,7 @@ type FollowMergedOptions struct {
 	From Position // of all streams: Latest, Earliest or Since
 
 	// OnSubscribed is called after each time it has subscribed, with why the
-	// subscription before it ended, or nil.
+	// subscription before it ended, or nil. The reason is ErrRenewed for a fresh token.
 	OnSubscribed func(cause error)
 	// OnLost is as in FollowOptions.
 	OnLost func(cause error, wait time.Duration)
@@ -155,9 +155,9 @@ type FollowMergedOptions struct {
 // timestamps, and what else SubscribeMerged has. When the connection is lost it
 // connects again and continues behind the last message of each stream that was handled.
 // Across such a reconnect, a message that was still to come may be earlier than one that
-// was handled. It asks the gateway over HTTP where the streams are. It returns as Follow
-// does, also when all streams are deleted, and with position_lost if a stream is not what
-// it was.
+// was handled. With Options.Token it moves to another connection before a token expires, in
+// the same way. It returns as Follow does, also when all streams are deleted, and with
+// position_lost if a stream is not what it was.
 func (c *Client) FollowMerged(ctx context.Context, streams []string, options FollowMergedOptions, handle func(Message) error) error {
 	for name := range options.Sync.Priority {
 		if !slices.Contains(streams, name) {
@@ -176,7 +176,9 @@ func (c *Client) FollowMerged(ctx context.Context, streams []string, options Fol
 		case f.over, !mayPass(cause) && !c.renews(cause):
 			return fmt.Errorf("client: follow %q: %w", strings.Join(streams, ", "), cause)
 		}
-		f.cause = cause
+		if f.cause = cause; cause == ErrRenewed {
+			continue
+		}
 		if err := retry.pause(ctx, cause); err != nil {
 			return err
 		}
@@ -196,7 +198,7 @@ type mergedFollower struct {
 
 func (f *mergedFollower) session(ctx context.Context, streams []string, retry *follower) error {
 	retry.failures++
-	conn, sub, err := f.connect(ctx, streams)
+	conn, sub, err := f.connect(ctx, streams, retry)
 	if err != nil {
 		return err
 	}
@@ -205,6 +207,15 @@ func (f *mergedFollower) session(ctx context.Context, streams []string, retry *f
 	if f.options.OnSubscribed != nil {
 		f.options.OnSubscribed(f.cause)
 	}
+	retry.fresh, err = conn.whileGood(ctx, func(ctx context.Context) error { return f.handleAll(ctx, sub) })
+	if retry.fresh != nil && f.handlerErr == nil && ctx.Err() == nil && !f.over {
+		return ErrRenewed
+	}
+	return err
+}
+
+// handleAll hands messages over until the subscription or ctx ends. It returns why.
+func (f *mergedFollower) handleAll(ctx context.Context, sub *Subscription) error {
 	for {
 		m, err := sub.Next(ctx)
 		if err != nil {
@@ -218,36 +229,49 @@ func (f *mergedFollower) session(ctx context.Context, streams []string, retry *f
 	}
 }
 
-func (f *mergedFollower) connect(ctx context.Context, streams []string) (*Conn, *Subscription, error) {
+func (f *mergedFollower) connect(ctx context.Context, streams []string, retry *follower) (*Conn, *Subscription, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errConnectTimeout)
 	defer cancel()
-	if f.positions == nil {
-		positions, err := f.locate(ctx, streams)
-		if err != nil {
-			return nil, nil, err
-		}
-		f.positions = positions
-	}
-	conn, err := f.client.Dial(ctx)
+	conn, err := retry.dial(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	var sub *Subscription
-	if len(f.positions) == 1 { // the others are deleted
-		last := f.positions[0]
-		sub, err = conn.Subscribe(ctx, last.Stream, SubscribeOptions{From: AtSeq(last.Seq), Epoch: last.Epoch, Meta: true})
-	} else {
-		var names []string
-		for _, p := range f.positions {
-			names = append(names, p.Stream)
-		}
-		sub, err = conn.SubscribeMerged(ctx, names, MergedOptions{Sync: f.syncOf(names), Positions: f.positions})
-	}
+	sub, err := f.subscribe(ctx, conn, streams)
 	if err != nil {
 		conn.Close()
 		return nil, nil, err
 	}
 	return conn, sub, nil
+}
+
+// subscribe subscribes where the subscription before has ended, or else where the options say.
+func (f *mergedFollower) subscribe(ctx context.Context, conn *Conn, streams []string) (*Subscription, error) {
+	if f.positions == nil {
+		sub, err := conn.SubscribeMerged(ctx, streams, MergedOptions{Sync: f.options.Sync, From: f.options.From})
+		if err != nil {
+			return nil, err
+		}
+		// A connection that is lost before a stream's first message loses nothing.
+		var positions []StreamPosition
+		for _, name := range streams {
+			at, told := sub.positions[name]
+			if !told {
+				return nil, fmt.Errorf("%w: the gateway does not say where the subscription to %q begins", ErrConnection, name)
+			}
+			positions = append(positions, StreamPosition{name, at.NextSeq, at.Epoch})
+		}
+		f.positions = positions
+		return sub, nil
+	}
+	if len(f.positions) == 1 { // the others are deleted
+		last := f.positions[0]
+		return conn.Subscribe(ctx, last.Stream, SubscribeOptions{From: AtSeq(last.Seq), Epoch: last.Epoch, Meta: true})
+	}
+	var names []string
+	for _, p := range f.positions {
+		names = append(names, p.Stream)
+	}
+	return conn.SubscribeMerged(ctx, names, MergedOptions{Sync: f.syncOf(names), Positions: f.positions})
 }
 
 // syncOf is Sync without the priorities of streams that were deleted.
@@ -260,26 +284,6 @@ func (f *mergedFollower) syncOf(names []string) Sync {
 		}
 	}
 	return s
-}
-
-// locate asks where in each stream the start is, so that a connection that is lost
-// before a stream's first message loses nothing.
-func (f *mergedFollower) locate(ctx context.Context, streams []string) ([]StreamPosition, error) {
-	var positions []StreamPosition
-	for _, name := range streams {
-		page, err := f.client.Messages(ctx, name, f.options.From, 1, "")
-		if err != nil {
-			return nil, err
-		}
-		seq := page.NextSeq
-		if len(page.Messages) > 0 {
-			seq = page.Messages[0].Seq
-		} else if !page.AtEnd { // the filter of a token hides what was looked at
-			seq = page.Next.Seq
-		}
-		positions = append(positions, StreamPosition{name, seq, page.Epoch})
-	}
-	return positions, nil
 }
 
 // note keeps where to continue behind a message.

@@ -24,6 +24,8 @@ type ProvideOptions struct {
 // and pauses again if the last Provider was paused. While there is no connection, nothing
 // is known, and nothing is told: changed is called for what is different afterwards.
 //
+// The bearer of a token may not provide: the credentials must be Basic.
+//
 // Provide returns the cause of ctx when that ends, an error of changed or OnProviding,
 // ErrWithdrawn after Provider.Withdraw, or an *Error if trying again does not help.
 func (c *Client) Provide(ctx context.Context, stream string, options ProvideOptions, changed func(Interest) error) error {
@@ -38,7 +40,7 @@ func (c *Client) Provide(ctx context.Context, stream string, options ProvideOpti
 			return contextError(ctx)
 		case errors.Is(cause, ErrWithdrawn):
 			return cause
-		case !mayPass(cause) && !c.renews(cause):
+		case !mayPass(cause):
 			return fmt.Errorf("client: provide %q: %w", stream, cause)
 		}
 		if err := retry.pause(ctx, cause); err != nil {

@@ -12,33 +12,45 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ErrRenewed is the Cause of a Gap in which Follow has moved to a connection with a fresh token.
+// ErrRenewed is the Cause of a Gap in which Follow or FollowMany has moved to a connection with a
+// fresh token. FollowMergedOptions.OnSubscribed has it too.
 var ErrRenewed = errors.New("a fresh token takes the place of one that is about to expire")
 
 // handleUntilExpiry is handleAll as long as the token of the connection is good. If
 // Options.Token gives another in time, it leaves the gateway in order and returns
 // ErrRenewed.
 func (f *follower) handleUntilExpiry(ctx context.Context, conn *Conn, sub *Subscription) error {
-	if conn.expires.IsZero() || f.options.Group == "" && !f.resumes {
+	if f.options.Group == "" && !f.resumes {
 		return f.handleAll(ctx, sub)
 	}
-	renewing, stop := context.WithCancelCause(ctx)
-	var work sync.WaitGroup
-	work.Go(func() {
-		if f.fresh = conn.awaitFresh(renewing); f.fresh != nil {
-			stop(ErrRenewed)
-		}
-	})
-	err := f.handleAll(renewing, sub)
-	stop(nil)
-	work.Wait()
-	if f.fresh == nil || f.handlerErr != nil || ctx.Err() != nil {
+	fresh, err := conn.whileGood(ctx, func(ctx context.Context) error { return f.handleAll(ctx, sub) })
+	f.fresh = fresh
+	if fresh == nil || f.handlerErr != nil || ctx.Err() != nil {
 		return err
 	}
 	if f.options.Group != "" {
 		f.drain(ctx, sub, time.Until(conn.expires))
 	}
 	return ErrRenewed
+}
+
+// whileGood calls use. If Options.Token gives another token before that of the connection
+// expires, the context of use ends with the cause ErrRenewed, and that token is returned too.
+func (c *Conn) whileGood(ctx context.Context, use func(context.Context) error) (fresh *Credentials, err error) {
+	if c.expires.IsZero() {
+		return nil, use(ctx)
+	}
+	renewing, stop := context.WithCancelCause(ctx)
+	var work sync.WaitGroup
+	work.Go(func() {
+		if fresh = c.awaitFresh(renewing); fresh != nil {
+			stop(ErrRenewed)
+		}
+	})
+	err = use(renewing)
+	stop(nil)
+	work.Wait()
+	return fresh, err
 }
 
 // awaitFresh waits until the token should be replaced, and fetches another. It tries again

@@ -94,7 +94,8 @@ func (h Handler) answer(ctx context.Context, c *fetch.Call) ([]byte, error) {
 }
 
 // Serve is Conn.Serve on a connection of its own. When the connection ends, it
-// connects and serves again, as Follow does.
+// connects and serves again, as Follow does. The bearer of a token may not serve: the
+// credentials must be Basic.
 //
 // When ctx ends, Serve takes no more calls, lets the handlers that run finish within
 // 30 s, and returns the cause of ctx. So a server can be replaced without a call

@@ -116,6 +116,8 @@ type Subscription struct {
 	joined Joined // set before Subscribe returns
 	state  State  // set before Subscribe returns
 	header bool   // the first message is the header; set before Subscribe returns
+	// positions is where each stream of a merged subscription begins; set before SubscribeMerged returns.
+	positions map[string]beginning
 
 	some  chan struct{} // has a token if the queue may have a message
 	room  chan struct{} // has a token if a message was taken

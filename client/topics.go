@@ -435,7 +435,8 @@ func (ms *membership) Nack(reason string, delay time.Duration, seqs ...uint64) e
 	return ms.network.refused(ms.sub.Nack(context.Background(), NackOptions{Reason: reason, Delay: delay}, seqs...))
 }
 
-// Close implements peer.Membership.
+// Close implements peer.Membership. As inside the gateway's process, the member leaves at once,
+// and what it has not acknowledged goes to the others.
 func (ms *membership) Close() {
 	ms.cancel()
 	ms.network.whileOpen(func() { ms.sub.Unsubscribe(context.Background()) })
