@@ -43,21 +43,22 @@ type auditor struct {
 }
 
 // An auditBudget bounds the entries of one jail, so that nobody can push those of others out
-// of the stream. Refusals have less, since they cost who causes them nothing.
+// of the stream. Refusals have a smaller bound, since causing them costs a client nothing.
 type auditBudget struct {
 	changes, refusals *rate.Limiter
 	suppressed        int
 }
 
-// auditBurst is for how many minutes a jail may save its entries up.
+// auditBurst is the number of minutes for which a jail may save up entries that
+// it did not use.
 const auditBurst = 10
 
 func newAuditor(g *Gateway, policy AuditPolicy) *auditor {
 	return &auditor{gateway: g, policy: policy, jails: map[string]*auditBudget{}}
 }
 
-// admit returns how many entries were left out since the last one, and whether another may
-// be written.
+// admit reports whether an entry may be written, and how many were left out since the last
+// one.
 func (a *auditor) admit(p *auth.Principal, refusal bool) (suppressed int, ok bool) {
 	if p.Root && !refusal {
 		return 0, true
@@ -91,8 +92,8 @@ func (a *auditor) forget(jailUID string) {
 	delete(a.jails, jailUID)
 }
 
-// open returns the topic of the audit stream, which it makes if need be, with the retention
-// of the policy. There is none before there is a root jail.
+// open returns the topic of the audit stream with the retention of the policy. It makes the
+// stream if it does not exist. It fails before there is a root jail.
 func (a *auditor) open(ctx context.Context) (*streams.Topic, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -140,7 +141,8 @@ func equalOverrides(a, b streams.Overrides) bool {
 
 func equalTo[T comparable](a, b *T) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
-// auditTimeout bounds how long a change that is done waits for its entry.
+// auditTimeout bounds how long a completed change waits until its entry is
+// durable.
 const auditTimeout = 10 * time.Second
 
 // write appends an entry, and returns once it is durable. If it cannot be written, the change
@@ -179,7 +181,8 @@ func (a *auditor) append(ctx context.Context, e protocol.AuditEntry) error {
 	}
 }
 
-// An auditDetail is what held before a change and what holds now, as far as its entry tells.
+// An auditDetail is the value before a change and the value after it, as the entry shows
+// them.
 type auditDetail struct{ before, after any }
 
 // audit logs a change that p made, and notes it in the audit stream durably.
@@ -188,7 +191,7 @@ func (g *Gateway) audit(p *auth.Principal, what, subject string, more ...auditDe
 	g.noteChange(p, what, subject, more...)
 }
 
-// noteChange is audit for a change that is logged otherwise.
+// noteChange is audit for a change that has a log line of its own.
 func (g *Gateway) noteChange(p *auth.Principal, what, subject string, more ...auditDetail) {
 	if !g.settings.Audit.Enabled {
 		return
@@ -219,7 +222,8 @@ func (g *Gateway) logChange(p *auth.Principal, what, subject string) {
 	g.Log.Info(what, "jail", p.JailID, "client", p.ClientID, "address", p.Address, "subject", subject)
 }
 
-// auditRefusal notes in the audit stream that p may not do something. Nobody waits for it.
+// auditRefusal notes in the audit stream that p may not do something. It does not wait for
+// storage.
 func (g *Gateway) auditRefusal(p *auth.Principal, action auth.Action, name string, refusal error) {
 	if !g.settings.Audit.Enabled || !action.Administers() {
 		return
@@ -235,8 +239,7 @@ func (g *Gateway) auditRefusal(p *auth.Principal, action auth.Action, name strin
 }
 
 // AuditStart notes the start of the gateway in the audit stream, with the epoch of the
-// stream: another epoch than before tells of a restored backup, or of a folder that has lost
-// something.
+// stream. A new epoch shows that a backup was restored, or that the folder has lost data.
 func (g *Gateway) AuditStart(version string) {
 	if !g.settings.Audit.Enabled {
 		return
@@ -250,8 +253,8 @@ func (g *Gateway) AuditStart(version string) {
 	g.auditor.write(e)
 }
 
-// AuditEarlier writes entries of before the start into the audit stream, and logs them. It returns the
-// error of one that could not be written.
+// AuditEarlier writes entries from before the start into the audit stream, and logs them. It
+// returns an error if one of them could not be written.
 func (g *Gateway) AuditEarlier(entries []protocol.AuditEntry) error {
 	for _, e := range entries {
 		g.Log.Info("noted before the start", "action", e.Action, "subject", e.Subject, "at", e.Time)
@@ -269,7 +272,7 @@ func (g *Gateway) AuditEarlier(entries []protocol.AuditEntry) error {
 }
 
 // AuditSettings notes in the audit stream that the gateway has read its configuration again.
-// changed are the keys whose values are others now.
+// changed are the keys whose values have changed.
 func (g *Gateway) AuditSettings(changed []string) {
 	g.noteOwn("configuration read", "", auditDetail{after: changed})
 }

@@ -7,8 +7,8 @@ import (
 	"seagate/protocol"
 )
 
-// authorize decides whether a principal may do what it asks with the stream or service of that
-// name, and nothing else does. name is "" for actions that are about none. Every operation calls
+// authorize is the only place that decides whether a principal may perform an action on the
+// stream or service with the name. name is "" for actions on neither. Every operation calls
 // authorize before it looks at anything, so a refusal tells nothing about what exists.
 func (g *Gateway) authorize(p *auth.Principal, action auth.Action, name string) error {
 	err := decide(p, action, name)
@@ -18,7 +18,8 @@ func (g *Gateway) authorize(p *auth.Principal, action auth.Action, name string) 
 	return err
 }
 
-// decide is authorize for a principal that does not ask by itself: somebody asks what it may do.
+// decide is authorize for a question about the principal that somebody else asks. A refusal is
+// not audited.
 func decide(p *auth.Principal, action auth.Action, name string) error {
 	if err := p.InForce(); err != nil {
 		return err
@@ -26,8 +27,9 @@ func decide(p *auth.Principal, action auth.Action, name string) error {
 	return p.May(action, name)
 }
 
-// manage is authorize for an operation that changes what is stored about streams, groups, clients or
-// jails. Each makes everybody's wait a little longer, so a jail may have so many a second.
+// manage is authorize for an operation that changes what is stored about streams, groups, clients
+// or jails. Each of these makes all jails wait a little longer, so the changes of one jail in a
+// second are bounded.
 func (g *Gateway) manage(p *auth.Principal, action auth.Action, name string) error {
 	if err := g.authorize(p, action, name); err != nil {
 		return err
@@ -45,8 +47,8 @@ func (g *Gateway) spendChange(p *auth.Principal) error {
 }
 
 // look is authorize for an operation that reads much: a list, a history, the connections. It takes
-// one read from the budget of the principal's jail, so that a jail does not keep the processors busy
-// with lists that nobody reads.
+// one read from the budget of the principal's jail, so that no jail keeps the processors busy with
+// lists.
 func (g *Gateway) look(p *auth.Principal, action auth.Action, name string) error {
 	if err := g.authorize(p, action, name); err != nil {
 		return err
@@ -71,9 +73,9 @@ func (g *Gateway) authorizeFetch(p *auth.Principal, service, procedure string) e
 	return p.MayFetch(service, procedure)
 }
 
-// change makes a change for a principal that authorize has let pass. Meanwhile the credential may
-// have been revoked; then change calls nothing. A revocation that comes later is answered after make
-// has returned. make must not change the Directory: see auth.Principal.Begin.
+// change calls make for a principal that authorize has let pass. If the credential has been revoked
+// meanwhile, it does not call make. A revocation that comes later waits until make has returned.
+// make must not change the Directory: see auth.Principal.Begin.
 func change(p *auth.Principal, make func() error) error {
 	begun, err := p.Begin()
 	if err != nil {

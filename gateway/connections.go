@@ -16,22 +16,23 @@ import (
 	"seagate/streams"
 )
 
-// An Inspectable is a Connection that can say what it does. Others are requests that last.
+// An Inspectable is a Connection that can say what it does. A Connection that is none is
+// an HTTP request that lasts.
 type Inspectable interface {
 	Connection
 
-	// Inspect says what the connection does at this moment. It must not block, and costs the
-	// delivery of messages nothing.
+	// Inspect says what the connection does at this moment. It must neither block nor slow
+	// the delivery of messages down.
 	Inspect() Inspection
 }
 
-// An Inspection is what a connection does at one moment. Its lists are in the order in which the
-// client made the requests, if it says so.
+// An Inspection is what a connection does at one moment. Its lists are in the order of the
+// client's requests if the transport numbers them.
 type Inspection struct {
 	Transport     string     // its name in the metrics
 	Address       netip.Addr // of the peer; the zero Addr if there is none
 	Trusted       bool       // whoever connects is this client: see Gateway.Trust
-	QueuedBytes   int        // that the peer has not read
+	QueuedBytes   int        // not yet read by the peer
 	Slow          bool       // the peer reads more slowly than messages come
 	LastRefusal   *Refused   // nil for none
 	Subscriptions []Held
@@ -45,7 +46,8 @@ type Refused struct {
 	Refusal *protocol.Error
 }
 
-// A Held is a subscription of a connection. One of the two is not nil.
+// A Held is a subscription of a connection. Exactly one of One and Merged is
+// not nil.
 type Held struct {
 	ID     int64 // of the request; 0 if the transport has none
 	One    *Subscription
@@ -78,7 +80,7 @@ type ReadInfo struct {
 	Behind   uint64 // messages of the stream from there on
 	InFlight int    // of a member of a group: messages that it has not acknowledged
 
-	// What says where it stands: at most one of them.
+	// At most one of these is not nil. It says where the subscription stands.
 	in     *streams.InTopic
 	member *groups.Membership
 }
@@ -92,12 +94,14 @@ type ConnectionsQuery struct {
 	Reads    int // subscriptions to show of each connection
 }
 
-// newConnectionID returns an id that nobody can guess, and that tells nothing about other jails.
+// newConnectionID returns a random id. It cannot be guessed, and tells nothing about other
+// jails.
 func newConnectionID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
-// Connections returns connections and requests that last, the oldest first: all of the principal's
-// jail if it may manage clients, or else its client's own. next is "" after the last one. It takes
-// one read from the budget of the jail, since it looks at all connections.
+// Connections returns connections and requests that last, the oldest first. If the principal may
+// manage clients, these are all of its jail, otherwise those of its own client. next is "" after
+// the last one. Connections takes one read from the budget of the jail, since it looks at all
+// connections.
 func (g *Gateway) Connections(ctx context.Context, p *auth.Principal, q ConnectionsQuery) (list []ConnectionInfo, next string, err error) {
 	sees, err := g.looksAtConnections(p, q.AllJails)
 	if err != nil {
@@ -162,7 +166,7 @@ func (g *Gateway) EndConnection(p *auth.Principal, id string) error {
 	return err
 }
 
-// looksAtConnections is seesConnections for a call that looks at all connections, which takes one
+// looksAtConnections is seesConnections for a call that looks at all connections. It takes one
 // read from the budget of the principal's jail.
 func (g *Gateway) looksAtConnections(p *auth.Principal, allJails bool) (func(of *auth.Principal) bool, error) {
 	sees, err := g.seesConnections(p, allJails)
@@ -200,7 +204,7 @@ func (g *Gateway) connection(id string, sees func(*auth.Principal) bool) (*Login
 	return found[0], nil
 }
 
-// clipped bounds a text of a client that an error repeats.
+// clipped shortens a client's text that an error repeats.
 func clipped(text string) string {
 	const most = 64
 	if len(text) <= most {
@@ -209,7 +213,7 @@ func clipped(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// position orders logins by their age. It is the cursor of a list.
+// position is the cursor of a list. It orders logins by age.
 func (l *Login) position() string {
 	return fmt.Sprintf("%020d/%s", l.since.UnixNano(), l.id)
 }

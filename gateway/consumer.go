@@ -20,7 +20,8 @@ func (c consumer) Deliver(b *streams.Batch) int {
 	return taken
 }
 
-// passed tells that the subscriber is behind the message with that number.
+// passed tells Request.Passed that the subscriber has had the messages up to
+// seq.
 func (c consumer) passed(seq uint64) {
 	if c.request.Passed != nil {
 		c.request.Passed(seq + 1)
@@ -52,7 +53,8 @@ func (c consumer) Resumed() bool              { return c.request.Resumed == nil 
 func (c consumer) Owner() *streams.Owner      { return c.request.Owner }
 func (c consumer) End(err error)              { c.end(err) }
 
-// Filter implements streams.Filtered. Who is told of progress is offered everything.
+// Filter implements streams.Filtered. A subscriber that is told of progress is
+// offered everything.
 func (c consumer) Filter() streams.Filter {
 	if c.filter == nil || c.request.Passed != nil {
 		return nil
@@ -60,8 +62,8 @@ func (c consumer) Filter() streams.Filter {
 	return c.filter
 }
 
-// What a delivery costs, in the unit of streams.Batch.Spend: above all a write to a socket,
-// and the bytes that are encoded and copied.
+// The cost of a delivery, in the unit of streams.Batch.Spend. Most of it is the write to a
+// socket, and the bytes that are encoded and copied.
 const (
 	deliveryWork  = 500
 	copiedPerStep = 64

@@ -23,7 +23,7 @@ import (
 )
 
 // deadLetterDefinition is the schema of dead-letter streams. The payload is
-// whatever the message was.
+// that of the message, whatever it is.
 const deadLetterDefinition = `{"version":1,"unknownFields":"accept","fields":[
 	{"name":"streamName","type":"string"},
 	{"name":"seq","type":"integer"},
@@ -46,12 +46,12 @@ type deadLetter struct {
 	Payload    jsontext.Value `json:"payload"`
 }
 
-// DeadLetter publishes a message that a group gave up to the dead-letter stream
-// of its stream, and defines that stream if need be. It is for
-// groups.Options.DeadLetter. done is called once: with nil when the message is
-// as safe there as the stream's durability says. A message of a dead-letter stream
-// stays where it is, and is there for whoever looks: a stream of dead dead letters would
-// nest without end.
+// DeadLetter publishes a message that a group gave up to the dead-letter stream of its
+// stream, and defines that stream if need be. It is for groups.Options.DeadLetter. done
+// is called once: with nil when the message is as safe there as the stream's durability
+// says. A message that is itself in a dead-letter stream is not published again, because
+// dead letters of dead letters would nest without end. It stays in its stream, where it
+// can be read.
 func (g *Gateway) DeadLetter(d groups.DeadLetter, done func(error)) {
 	name := g.deadLetterStream(d.Key.Topic.Name)
 	_, client := g.Directory.Names(d.Key.Topic.Space, d.Key.Client)
@@ -194,10 +194,10 @@ func (g *Gateway) readable(p *auth.Principal, stream string) (*streams.Topic, er
 	return g.topic(p, stream)
 }
 
-// PublishAgain publishes the message of a dead letter to its stream again, as Publish does for the
-// principal, who must be allowed to read the dead letter and to publish the message. seq is the
-// number of the letter in the stream of dead letters. The letter stays where it is. published is
-// the name of the stream of the message.
+// PublishAgain publishes the message of a dead letter to its stream again, as Publish does. The
+// principal must be allowed to read the dead letter and to publish the message. seq is the number
+// of the letter in the dead-letter stream, where it stays. published is the name of the stream of
+// the message.
 func (g *Gateway) PublishAgain(ctx context.Context, p *auth.Principal, letters string, seq uint64, id string, done func(protocol.Published, error)) (published string) {
 	letter, err := g.letter(ctx, p, letters, seq)
 	if err != nil {

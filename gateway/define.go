@@ -25,7 +25,7 @@ func (g *Gateway) Define(ctx context.Context, p *auth.Principal, stream string, 
 	return outcome, err
 }
 
-// definitions are those of streams, or those of services.
+// definitions are the definitions of all streams, or of all services.
 type definitions interface {
 	Plan(streams.ID, *schema.Definition) (schema.Outcome, error)
 	Define(context.Context, streams.ID, *schema.Definition) (schema.Outcome, error)
@@ -35,7 +35,7 @@ type definitions interface {
 type definitionOf struct {
 	definitions
 	what  string // stream or service
-	done  string // in the log and the audit stream, whole, so that it can be searched for
+	done  string // in the log and the audit stream; written out, so that it can be searched for
 	doing string // in errors
 }
 
@@ -63,8 +63,8 @@ func (g *Gateway) define(ctx context.Context, p *auth.Principal, of definitionOf
 	return outcome, nil
 }
 
-// PlanDefine says what Define would do, and changes nothing. It counts as a change, since it is as
-// much work.
+// PlanDefine says what Define would do, and changes nothing. It takes as much work as a change,
+// and counts as one.
 func (g *Gateway) PlanDefine(ctx context.Context, p *auth.Principal, stream string, definition []byte) (outcome schema.Outcome, err error) {
 	err = g.compiling(ctx, "define", p, definition, func() error {
 		def, err := g.readDefinition(p, stream, definition)
@@ -186,8 +186,8 @@ type Comparison struct {
 	Differences []schema.Difference // from Old to New
 }
 
-// Compare compares two definitions that the stream has had, by the rules in force. The old one may
-// be the higher version: that says what going back breaks.
+// Compare compares two definitions that the stream has had, by the rules in force. If old is the
+// higher version, the result says what going back would break.
 func (g *Gateway) Compare(ctx context.Context, p *auth.Principal, stream, old, new string) (c Comparison, err error) {
 	if err := g.look(p, auth.Describe, stream); err != nil {
 		return c, err

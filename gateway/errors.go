@@ -20,8 +20,9 @@ import (
 	"seagate/streams/peer"
 )
 
-// errorTable has the code on the wire of each error of the packages below. Their
-// own text is shown, which is safe, unless the row has another.
+// errorTable has the code on the wire of each error of the packages below. The
+// client is shown the error's own text, which is safe, unless the row has
+// another one.
 var errorTable = []struct {
 	err     error
 	code    protocol.Code
@@ -96,7 +97,7 @@ var errorTable = []struct {
 	{storage.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},
 }
 
-// attempted says of an error what was attempted. It returns nil for nil.
+// attempted adds to an error what was attempted. It returns nil for nil.
 func attempted(what string, err error) error {
 	if err == nil {
 		return nil
@@ -114,8 +115,8 @@ func (e *attemptError) Unwrap() error { return e.cause }
 
 // Refusal returns what a client is told of an error of a Gateway's method, or
 // nil for nil. Transports call it where they encode an answer. An error that is
-// not in the table is a failure of the server: the client learns that much, and
-// the log the rest.
+// not in the table is a failure of the server: the client is told only that,
+// and the log has the rest.
 func (g *Gateway) Refusal(err error) *protocol.Error {
 	if err == nil {
 		return nil
@@ -189,7 +190,8 @@ func plain(err error) string {
 	return text
 }
 
-// refuseCredentials logs who was refused and why, and returns what may be told.
+// refuseCredentials logs who was refused and why, and returns the error that
+// the client may see.
 func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err error) error {
 	reason := "another jail was named"
 	if refused := (*auth.Refusal)(nil); errors.As(err, &refused) {
@@ -203,19 +205,19 @@ func (g *Gateway) refuseCredentials(c protocol.Credentials, from netip.Addr, err
 	return auth.ErrInvalidCredentials
 }
 
-// Refused counts a refusal. If p has not the right to do what it asked for, it logs that. p is nil before
+// Refused counts a refusal, and logs it if p has no right to do what it asked for. p is nil before
 // authentication, and for public routes.
 func (g *Gateway) Refused(transport string, p *auth.Principal, e *protocol.Error) {
 	g.Metrics.Refused(transport, e)
 	if e.Code == protocol.CodeForbidden && p != nil {
-		g.rationed.Log(slog.LevelWarn, "forbidden "+p.JailID, "request forbidden", // one jail does not hide the lines of another
+		g.rationed.Log(slog.LevelWarn, "forbidden "+p.JailID, "request forbidden", // a budget for each jail
 			"jail", p.JailID, "client", p.ClientID, "address", p.Address, "transport", transport, "why", e.Message)
 	}
 }
 
 // RefuseOrigin logs the handshake or request of a page that may not use the gateway.
 func (g *Gateway) RefuseOrigin(origin string, from netip.Addr) {
-	const most = 64 // of a header that whoever connects can make long
+	const most = 64 // bytes of the header, which strangers can make long
 	if len(origin) > most {
 		origin = strings.ToValidUTF8(origin[:most], "") + "…"
 	}

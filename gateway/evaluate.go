@@ -28,13 +28,14 @@ type FilterQuestion struct {
 	Token    secret.Text
 }
 
-// evaluatedSteps bounds a verdict if Settings.FilterSteps does not.
+// evaluatedSteps bounds an evaluation if Settings.FilterSteps is 0.
 const evaluatedSteps = 1_000_000
 
-// EvaluateFilter says what a filter is for a message, node by node, by the evaluator that decides
-// about deliveries. Of a token it also says whether it would be accepted now, and why not. A client
-// may ask about tokens of its own, and who manages clients about those of all clients of the jail.
-// It counts as a change, since somebody could ask much.
+// EvaluateFilter says what a filter yields for a message, node by node. It uses the evaluator that
+// decides about deliveries. If the question has a token, it also says whether the token would be
+// accepted now, and why not. A client may ask about its own tokens; a principal that manages
+// clients may ask about those of all clients of the jail. The call counts as a change, since it can
+// be much work.
 func (g *Gateway) EvaluateFilter(ctx context.Context, p *auth.Principal, q FilterQuestion) (trial protocol.FilterTrial, err error) {
 	action := auth.EvaluateFilters
 	if q.Filter == nil && q.ClientID != p.ClientID {

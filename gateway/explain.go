@@ -27,7 +27,7 @@ type ExplainQuery struct {
 
 	Client   string      // the recipient; "" for the client that asks
 	Token    secret.Text // of the recipient, which is its bearer then; zero for none
-	Group    string      // the one that the question is about
+	Group    string      // "" or the group that the question is about
 	HasGroup bool        // false: all groups of the recipient
 }
 
@@ -35,9 +35,9 @@ type ExplainQuery struct {
 func (q *ExplainQuery) isOwn(p *auth.Principal) bool { return q.Client == "" || q.Client == p.ClientID }
 
 // Explain says what happened to a message on its way to a recipient: each step with its verdict. A
-// client may ask about itself. Who administers the jail, and may read the stream, may ask about
-// all of its clients. Explain looks at what is there, and changes nothing. It counts as a change,
-// since it is as much work.
+// client may ask about itself. An administrator of the jail who may read the stream may ask about
+// all of its clients. Explain changes nothing. It takes as much work as a change, and counts as
+// one.
 func (g *Gateway) Explain(ctx context.Context, p *auth.Principal, q ExplainQuery) (protocol.Explanation, error) {
 	if err := g.mayExplain(p, &q); err != nil {
 		return protocol.Explanation{}, err
@@ -83,7 +83,7 @@ func (g *Gateway) mayExplain(p *auth.Principal, q *ExplainQuery) error {
 	return g.spendChange(p)
 }
 
-// explaining is an explanation that is being made.
+// explaining is the state of an explanation while it is made.
 type explaining struct {
 	*Gateway
 	asks *auth.Principal
@@ -98,7 +98,7 @@ type explaining struct {
 	topic   *streams.Topic // nil if there is none
 	bounds  storage.Bounds
 	message *streams.Message // nil if it is not kept
-	hidden  bool             // the recipient does not get it, whatever its subscriptions do
+	hidden  bool             // a step before delivery hides the message from the recipient
 }
 
 func newExplaining(g *Gateway, p *auth.Principal, q ExplainQuery) *explaining {
@@ -303,7 +303,8 @@ func removedBy(t streams.Trim) (by []string) {
 // explainedVersions bounds the versions that a message is checked against. Each is compiled.
 const explainedVersions = 5
 
-// schema says under which version the message was accepted, and which versions accept it.
+// schema says under which version the message was accepted, and which versions would
+// accept it now.
 func (e *explaining) schema() {
 	history := e.defined.History()
 	detail := &protocol.ExplainedSchema{Versions: len(history.Versions()), Accepts: []string{}, Refuses: []string{}}
@@ -332,7 +333,8 @@ func (e *explaining) schema() {
 	e.say(protocol.StepSchema, v, code, "%s", text).Schema = detail
 }
 
-// tryVersions checks the message against the newest versions, and the one of then.
+// tryVersions checks the message against the newest versions, and against then,
+// under which it was accepted.
 func (e *explaining) tryVersions(detail *protocol.ExplainedSchema, history *schema.History, then *schema.Definition) {
 	versions := history.Versions()
 	newest := max(0, len(versions)-explainedVersions)
@@ -419,19 +421,19 @@ func filterVerdict(x fdsl.Explanation) (v protocol.Verdict, code, text string) {
 	return protocol.VerdictNo, "filter_hides", "the filter hides the message"
 }
 
-// conclude sums the steps up.
+// conclude sets the verdict of all steps together.
 func (e *explaining) conclude() {
 	e.x.Verdict, e.x.Summary = conclusion(e.x.Steps, summaries)
 }
 
-// isDelivery reports whether a step says what became of the message. Those before only say whether
-// it could arrive.
+// isDelivery reports whether a step says what a subscription or group did with the message.
+// Earlier steps only say whether it could arrive.
 func isDelivery(step string) bool {
 	return step == protocol.StepSubscription || step == protocol.StepGroup || step == protocol.StepRecipients
 }
 
-// conclusion returns the verdict of all steps with the reason. What a delivery knows counts most:
-// a message that was acknowledged was delivered, although it is removed since.
+// conclusion returns the verdict of all steps with the reason. The steps about deliveries count
+// most: a message that was acknowledged was delivered, even if it was removed afterwards.
 func conclusion(steps []protocol.ExplainStep, summaries map[protocol.Verdict]string) (protocol.Verdict, string) {
 	for _, v := range []protocol.Verdict{protocol.VerdictYes, protocol.VerdictWaiting, protocol.VerdictUnknown} {
 		for _, s := range steps {

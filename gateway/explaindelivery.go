@@ -13,8 +13,8 @@ import (
 	"seagate/streams"
 )
 
-// Bounds of an explanation: connections and groups of the recipient that it lists, members of a
-// group that it looks at, and dead letters that it looks through.
+// Bounds of an explanation: how many connections and groups of the recipient it lists, how many
+// members of a group it asks, and how many dead letters it searches.
 const (
 	explainedConnections = 20
 	explainedGroups      = 20
@@ -43,8 +43,8 @@ func (e *explaining) deliveries(ctx context.Context) error {
 	return nil
 }
 
-// A readOf is a subscription of the recipient to the stream, or that of another principal of its
-// client in a group.
+// A readOf is a subscription of the recipient to the stream. In a group it may also be a
+// subscription of another principal of the same client.
 type readOf struct {
 	login *Login
 	slow  bool
@@ -73,7 +73,8 @@ func (e *explaining) reads() (all []readOf) {
 	return all
 }
 
-// isOf reports whether a principal is the recipient: the client itself, or who has the token.
+// isOf reports whether a principal is the recipient: the client itself, or the bearer of the
+// token.
 func (e *explaining) isOf(p *auth.Principal) bool {
 	if p.ClientUID != e.who.ClientUID || p.Method != e.who.Method {
 		return false
@@ -81,7 +82,8 @@ func (e *explaining) isOf(p *auth.Principal) bool {
 	return p.Method != auth.MethodToken || p.FilterID == e.who.FilterID && p.Expires.Equal(e.who.Expires)
 }
 
-// beganAt returns the first message that a subscription was to have of its i-th stream.
+// beganAt returns the number of the first message of the i-th stream that the
+// subscription covers.
 func beganAt(held Held, i int) uint64 {
 	if held.Merged != nil {
 		return held.Merged.Joined(i).Next
@@ -190,7 +192,7 @@ func (e *explaining) groupsOf(reads []readOf) (names []namedGroup, more bool) {
 		}
 		return names, others
 	}
-	for _, r := range reads { // the names of bearers' groups do not tell the ids that bearers gave
+	for _, r := range reads { // the name of a bearers' group does not contain the id that the bearer gave
 		if r.info.Kind == protocol.SubscriptionGroup {
 			add(r.held.One.groupName(), groupText(r.held.One.request.Group))
 		}
@@ -278,7 +280,7 @@ func (t *traced) verdict(ctx context.Context) (v protocol.Verdict, code, text st
 	return protocol.VerdictWaiting, "group_not_reached", "not handed out yet; " + t.obstacle()
 }
 
-// who names the member that has, or had, the message.
+// who returns text that names the member which has, or had, the message.
 func (t *traced) who() string {
 	if m, ok := t.Member.(member); ok {
 		if at := m.principal.Address; at.IsValid() {
@@ -343,7 +345,8 @@ type foundLetter struct {
 	at uint64
 }
 
-// letter looks for the dead letter of the message, if who asks may read it. The search is bounded.
+// letter looks for the dead letter of the message, if whoever asks may read it. The search is
+// bounded.
 func (t *traced) letter(ctx context.Context, stream string) (found foundLetter, ok bool) {
 	if t.isDeadLetterStream(t.q.Stream) || decide(t.asks, auth.Subscribe, stream) != nil {
 		return found, false

@@ -21,8 +21,8 @@ import (
 const explainedFilters = 200
 
 // ExplainPublish says what would happen if the principal published a message: to one recipient, or
-// to all who read the stream, of which it lists at most limit. It stores nothing. Who may not ask
-// about others is told how many they are.
+// to all who read the stream, of which it lists at most limit. It stores nothing. A principal that
+// may not ask about others is told only their number.
 func (g *Gateway) ExplainPublish(ctx context.Context, p *auth.Principal, q ExplainQuery, payload jsontext.Value, limit int) (protocol.Explanation, error) {
 	if err := g.mayExplain(p, &q); err != nil {
 		return protocol.Explanation{}, err
@@ -222,7 +222,8 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// filtersSteps asks the filters of the stream, those that most share first.
+// filtersSteps asks the filters of the stream, beginning with those that most
+// subscriptions share.
 func (e *explaining) filtersSteps(payload []byte, counts *protocol.ExplainedCounts) (list []protocol.ExplainStep) {
 	all := e.filters.of(streamID(e.asks, e.q.Stream))
 	counts.Filters = len(all)
@@ -306,7 +307,8 @@ func (e *explaining) groupSteps(ctx context.Context, payload []byte) (list []pro
 	return list, nil
 }
 
-// anyPasses reports whether a member of a group would see the message, of those that are looked at.
+// anyPasses reports whether a member of a group would see the message. It asks a bounded number of
+// members.
 func (e *explaining) anyPasses(of *groups.Topic, name groups.Name, payload []byte) bool {
 	members, _ := of.Members(name, explainedMembers)
 	for _, m := range members {

@@ -16,8 +16,8 @@ import (
 // filterTable shares equal filters, so that one verdict per message serves all
 // subscriptions of a stream that have the same one.
 type filterTable struct {
-	steps       int                               // that one filter may take for one message
-	onTooCostly func(e *sharedFilter, hidden int) // messages were hidden since a filter took too many
+	steps       int                               // that one filter may spend on one message; 0 is no bound
+	onTooCostly func(e *sharedFilter, hidden int) // called when messages are hidden because a filter took too many steps
 
 	mu      sync.Mutex // guards what follows
 	streams map[streams.ID]*streamFilters
@@ -48,13 +48,13 @@ type pathIndex struct {
 }
 
 // A sharedFilter is a filter as it applies to one stream. Subscriptions that have equal
-// ones share it.
+// filters share one.
 type sharedFilter struct {
 	filter *fdsl.Filter
 	of     *streamFilters
 	uses   int
-	added  uint64        // streamFilters.changes with it
-	gone   atomic.Uint64 // streamFilters.changes without it; 0 as long as it is used
+	added  uint64        // streamFilters.changes after it was added
+	gone   atomic.Uint64 // streamFilters.changes after it was removed; 0 while it is used
 	jail   string
 	client string // the id of a client that brought it
 
@@ -62,11 +62,11 @@ type sharedFilter struct {
 	needs     fdsl.Condition // if isIndexed: of every message that passes
 	path      string         // of needs, in canonical form
 
-	reported atomic.Bool // the log says that it hid messages
+	reported atomic.Bool // the log has a line that says so
 }
 
 // take returns a filter as it applies to one stream, or nil if everything passes it, and a
-// function that releases it. The principal is who brought it.
+// function that releases it. p is the principal that the filter belongs to.
 func (t *filterTable) take(f *fdsl.Filter, p *auth.Principal, stream string) (*sharedFilter, func()) {
 	f, id := f.For(stream), streamID(p, stream)
 	if passes, constant := f.Constant(); constant && passes {
@@ -80,8 +80,8 @@ func (t *filterTable) take(f *fdsl.Filter, p *auth.Principal, stream string) (*s
 	}
 }
 
-// use returns the filters of a stream. The lock of the table is held for a moment, whatever is
-// done with the filters of one stream.
+// use returns the filters of a stream. It holds the lock of the table only for a moment, so
+// work on the filters of one stream does not delay other streams.
 func (t *filterTable) use(id streams.ID) *streamFilters {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -180,15 +180,15 @@ type batchVerdicts struct {
 	all       []int                // the indexes of all documents
 	asOf      uint64               // streamFilters.changes when they were read, and the index was asked
 
-	// about has the filters that were evaluated, and those that the index has found.
+	// about has the filters that were evaluated, and those that the index found.
 	about map[*sharedFilter]*verdict
 }
 
-// batchVerdictsKey is the memo of a batch's verdicts. A batch may outlive the filters of its
-// stream, and then meet later ones.
+// batchVerdictsKey is the memo of a batch's verdicts. A batch may outlive the streamFilters
+// of its stream, and then be offered to subscriptions of a later one.
 type batchVerdictsKey struct{ of *streamFilters }
 
-// A verdict is what a filter is to a batch.
+// A verdict is the result of a filter for a batch.
 type verdict struct {
 	candidates []int    // the messages that it may pass
 	passes     *passing // nil: it was not evaluated yet
@@ -226,8 +226,8 @@ func visible(b *streams.Batch, e *sharedFilter) *passing {
 	return v.passes
 }
 
-// knew reports whether the filter was there when the messages were read. If not, they may lack
-// what it asks for, and the index did not look for it.
+// knew reports whether the filter was there when the messages were read. If not, the documents
+// may lack values that it needs, and the index did not consider it.
 func (v *batchVerdicts) knew(e *sharedFilter) bool {
 	gone := e.gone.Load()
 	return e.added <= v.asOf && (gone == 0 || gone > v.asOf)
@@ -294,16 +294,16 @@ func evaluate(b *streams.Batch, e *sharedFilter, documents []*jsonpath.Document,
 	return p
 }
 
-// What messages cost, in the unit of Batch.Spend: bytes that are read in the time of one, and what
-// a value takes that a filter asks for.
+// The cost of reading messages, in the unit of Batch.Spend: how many bytes are read per unit, and
+// the units for each value that a filter asks for.
 const (
 	readPerStep = 2
 	decodeWork  = 20
 )
 
 // read returns what is at the paths in each message of the batch, nil for a payload that is not
-// JSON. Nothing that was published is; if something were, no filter would pass it. read charges
-// the batch with the work.
+// JSON. Published messages are always JSON; no filter would pass another one. read charges the
+// batch with the work.
 func read(b *streams.Batch, paths *jsonpath.Set) []*jsonpath.Document {
 	documents := make([]*jsonpath.Document, len(b.Messages))
 	all := make([]jsonpath.Document, len(b.Messages))
@@ -316,8 +316,8 @@ func read(b *streams.Batch, paths *jsonpath.Set) []*jsonpath.Document {
 	return documents
 }
 
-// newBatchVerdicts reads the messages. As long as that takes, nobody adds or removes filters of the
-// stream: some milliseconds for the largest messages.
+// newBatchVerdicts reads the messages. Meanwhile the lock keeps filters of the stream from being
+// added or removed. That takes some milliseconds for the largest messages.
 func (s *streamFilters) newBatchVerdicts(b *streams.Batch) *batchVerdicts {
 	v := &batchVerdicts{all: make([]int, len(b.Messages)), about: map[*sharedFilter]*verdict{}}
 	for i := range v.all {
@@ -367,8 +367,8 @@ func isScalar(value any) bool {
 	}
 }
 
-// filterTooCostly counts messages that were hidden since their filter took too many steps.
-// The log has one line for each filter.
+// filterTooCostly counts messages that were hidden because their filter took too many
+// steps. The log has one line for each filter.
 func (g *Gateway) filterTooCostly(e *sharedFilter, hidden int) {
 	g.Metrics.FiltersTooCostly.Add(float64(hidden))
 	if e.reported.CompareAndSwap(false, true) {

@@ -58,14 +58,14 @@ type Settings struct {
 	QueuedBytesPerJail int
 	QueuedBytesInAll   int
 
-	// StrangerBytes and UnfinishedBytes bound the memory of messages that have not come
-	// whole: of all who have not authenticated, of which one address may have an eighth,
-	// and of one jail.
+	// StrangerBytes and UnfinishedBytes bound the memory of messages that have arrived
+	// in part. StrangerBytes is for all peers that have not authenticated together, of
+	// which one address may have an eighth; UnfinishedBytes is for one jail.
 	StrangerBytes   int
 	UnfinishedBytes int
 
-	// RefusalLines is how many log lines of each kind clients and strangers may cause at
-	// once. One more of the kind may follow each second.
+	// RefusalLines is the burst of log lines of each kind that clients and strangers may
+	// cause. After it, one line of the kind may follow each second.
 	RefusalLines int
 
 	// ConnectionsPerJail bounds the connections of all clients of a jail. 0 is no bound.
@@ -83,9 +83,10 @@ type Settings struct {
 	// second's worth. 0 is no bound.
 	PublishesPerSecond int
 
-	// SkipGaps lets a subscription that did not ask to be told go on behind
-	// messages that retention dropped before it read them. Otherwise its
-	// connection is ended, so that the client notices.
+	// SkipGaps decides what happens when retention drops messages before a
+	// subscription has read them, if the subscription did not ask to be told.
+	// With SkipGaps it continues after the gap. Otherwise its connection is
+	// ended, so that the client notices.
 	SkipGaps bool
 
 	// DeadLetterSuffix follows a stream's name in the name of the stream that
@@ -155,7 +156,7 @@ type Gateway struct {
 	rates      rates                              // of publishing
 	changes    rates                              // of management
 	reads      rates                              // of lists
-	compiled   rates                              // of fields of definitions, which wrong messages make the gateway compile
+	compiled   rates                              // of fields of definitions, which invalid messages make the gateway compile
 	mayCompile func(jail string, fields int) bool // allowCompiling, made once
 	jobs       *jobs
 	services   *peer.Hub
@@ -207,8 +208,9 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	return g, nil
 }
 
-// sweep removes the streams of jails that are gone, and the groups of clients that are:
-// a crash may have come between the deletion of a jail or client and that of what it had.
+// sweep removes the streams of jails that are gone, and the groups of clients that are
+// gone. They are left over if the process crashed after it deleted a jail or client, and
+// before it deleted what belonged to it.
 func (g *Gateway) sweep(ctx context.Context) error {
 	for _, jail := range g.Catalog.Jails() {
 		if jail == probeTopic.Space || g.Directory.HasJail(jail) {

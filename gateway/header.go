@@ -34,7 +34,7 @@ func (g *Gateway) SetHeader(ctx context.Context, p *auth.Principal, stream strin
 		return err
 	}
 	return g.store(p, stream, func(t *streams.Topic) error { return t.SetHeader(ctx, checked) },
-		func() { g.logChange(p, "header set", stream) }) // data, and not for the audit stream
+		func() { g.logChange(p, "header set", stream) }) // a header is data, so it is not in the audit stream
 }
 
 // ClearHeader removes the stream's header, durably. It counts as SetHeader does.

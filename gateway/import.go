@@ -25,16 +25,16 @@ type ImportedStream struct {
 	Definition []byte
 }
 
-// An imported is a stream that is checked and has to be defined.
+// An imported is a stream that has passed the checks and must be defined.
 type imported struct {
 	jailID     string
 	definition *schema.Definition
 	created    bool
 }
 
-// Import makes jails, clients and streams as they are given, durably. It checks everything first,
-// and refuses all of it with all problems, or begins. After an error or a crash a part is made, and
-// the same import makes the rest. Jails and clients come first, and then streams.
+// Import makes the given jails, clients and streams, durably. It first checks everything. If there
+// are problems, it makes nothing and returns all of them. After an error or a crash only a part may
+// exist; the same import, repeated, makes the rest. Jails and clients come first, and then streams.
 func (g *Gateway) Import(
 	ctx context.Context, p *auth.Principal, jails []ImportedJail, o auth.ImportOptions,
 ) (protocol.Imported, error) {

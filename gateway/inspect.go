@@ -25,12 +25,12 @@ func (g *Gateway) Configuration(p *auth.Principal) ([]protocol.SettingInfo, erro
 // A LogPage is lines of the gateway's log, the oldest first.
 type LogPage struct {
 	Lines  []recentlog.Line
-	Next   uint64 // to go on with
+	Next   uint64 // where the next page begins
 	Missed uint64 // lines that are not kept any more
 }
 
-// RecentLog returns at most limit lines of at least the level: the newest if after is nil, or else
-// those behind it.
+// RecentLog returns at most limit lines of at least the level: the newest if after is nil,
+// otherwise those that follow it.
 func (g *Gateway) RecentLog(p *auth.Principal, after *uint64, level slog.Level, limit int) (page LogPage, err error) {
 	if err := g.look(p, auth.InspectServer, ""); err != nil {
 		return page, err
@@ -66,9 +66,9 @@ type NetworkClient struct {
 // maxNetworkClients bounds the clients that are named for each stream.
 const maxNetworkClients = 100
 
-// StreamUsers returns at most limit streams with those who provide and read them, of the streams that
-// the principal may describe, and of the connections that it may list. It is as Streams, and takes
-// one read, as Connections does.
+// StreamUsers lists streams as Streams does, with the clients that provide and read them. It shows
+// the streams that the principal may describe, and the connections that it may list. Like
+// Connections, it takes one read from the budget of the jail.
 func (g *Gateway) StreamUsers(p *auth.Principal, after string, limit int) (list []NetworkInfo, more bool, err error) {
 	sees, err := g.looksAtConnections(p, false)
 	if err != nil {
@@ -100,7 +100,8 @@ type networkRoles struct {
 	providers, subscribers map[networkRole]*NetworkClient
 }
 
-// A networkRole is what the connections of a client have in common to be counted as one.
+// A networkRole is what connections of a client have in common if they are counted
+// together.
 type networkRole struct{ client, kind, group string }
 
 // noteRoles notes what a connection provides and reads of the streams.

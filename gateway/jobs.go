@@ -15,16 +15,17 @@ import (
 	"seagate/streams"
 )
 
-// A JobPolicy is how job streams are kept: streams that nobody defined, made by the mere
-// use of a transport that is for jobs. They are in memory alone and take any JSON value.
+// A JobPolicy is how job streams are kept. A job stream is one that nobody defined, and
+// that a transport for jobs makes when a client first uses it. Job streams are in memory
+// only, and take any JSON value.
 type JobPolicy struct {
 	Streams     int           // of one jail, at most
 	Bytes       int64         // of the messages of one stream; the oldest are dropped
-	IdleTimeout time.Duration // a stream ends that nobody has used or read for this long
+	IdleTimeout time.Duration // after this time without use or readers, a stream is deleted
 }
 
-// jobs is the job streams that there are. Jails share few locks, and none is held while the
-// catalog is called, so a jail that is busy, or at its bound, does not hold up the others.
+// jobs is the existing job streams. They are spread over several locks, and none is held
+// during a call of the catalog. So a busy jail, or one at its bound, does not delay others.
 type jobs struct {
 	policy JobPolicy
 	seed   maphash.Seed
@@ -54,10 +55,10 @@ func (t *jobs) shard(jail string) *jobShard {
 	return &t.shards[maphash.String(t.seed, jail)%uint64(len(t.shards))]
 }
 
-// OpenJob makes the stream a job stream if nobody has defined it or used it, so that the
-// operations that follow find it. Streams that are there stay what they are. It needs the
-// right to publish: whoever only reads makes no streams. The making, or a refusal of it,
-// counts as a message against the client's rate.
+// OpenJob makes a job stream of that name if there is no stream of the name, so that the
+// operations that follow find it. An existing stream stays as it is. OpenJob needs the
+// right to publish, so a client that may only read makes no streams. Making a stream, or
+// being refused one, counts as a message against the client's rate.
 func (g *Gateway) OpenJob(p *auth.Principal, stream string) error {
 	if err := g.authorize(p, auth.Publish, stream); err != nil {
 		return err
@@ -129,9 +130,9 @@ func (t *jobs) reserve(id streams.ID) error {
 	return nil
 }
 
-// settle makes the entry of a stream, if it has one, say what there is now: after reserve,
-// with reserved 1, and after a deletion. It reports whether there is another job stream
-// than before.
+// settle brings the entry of a stream, if it has one, up to date with the catalog. It is
+// called after reserve, with reserved 1, and after a deletion. It reports whether the
+// stream is a new job stream.
 func (t *jobs) settle(c *catalog.Catalog, id streams.ID, reserved int) (made bool) {
 	sh := t.shard(id.Space)
 	sh.mu.Lock()
@@ -203,8 +204,8 @@ func (j *job) use(next uint64) {
 	j.next.Store(next)
 }
 
-// idle reports whether nobody wants the job stream, and nobody has used it for the timeout.
-// It notes the use that info shows.
+// idle reports whether the job stream has no readers, and was not used for the timeout. It
+// notes the use that info shows.
 func (j *job) idle(info streams.Info, timeout time.Duration) bool {
 	wanted := info.Readers > 0 || info.Providers > 0 || info.Interest.Groups > 0
 	if wanted || info.Next != j.next.Load() {
@@ -216,8 +217,8 @@ func (j *job) idle(info streams.Info, timeout time.Duration) bool {
 // JobStreams returns how many job streams there are.
 func (g *Gateway) JobStreams() int { return g.jobs.count() }
 
-// EndIdleJobs deletes the job streams that nobody wants, and that nobody has used for
-// JobPolicy.IdleTimeout. The transport that makes them calls it again and again.
+// EndIdleJobs deletes the job streams that have no readers, and were not used for
+// JobPolicy.IdleTimeout. The transport that makes job streams calls it regularly.
 func (g *Gateway) EndIdleJobs(ctx context.Context) {
 	for _, j := range g.jobs.all() {
 		idle := func(info streams.Info) bool { return j.idle(info, g.jobs.policy.IdleTimeout) }
@@ -236,11 +237,11 @@ func (g *Gateway) EndIdleJobs(ctx context.Context) {
 	}
 }
 
-// EndStream ends a stream for those who listen to it. A job stream is deleted, so that
-// all of its subscriptions end, and EndStream returns true. Of any other stream only the
-// header is removed, since its log belongs to its administrator; the caller lets its
-// listeners go when they have had the messages before next. A stream that does not exist
-// is no error.
+// EndStream ends a stream for those who listen to it. If it is a job stream, EndStream
+// deletes it, which ends all of its subscriptions, and returns true. Otherwise EndStream
+// removes only the header, since the log belongs to the stream's administrator; the
+// caller ends its listeners when they have had the messages before next. A stream that
+// does not exist is no error.
 func (g *Gateway) EndStream(ctx context.Context, p *auth.Principal, stream string) (deleted bool, next uint64, err error) {
 	if err := g.authorize(p, auth.AdministerStreams, stream); err != nil {
 		return false, 0, err

@@ -24,7 +24,7 @@ func (g *Gateway) changeKeys(p *auth.Principal, what, id string, make func(*auth
 	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
-	last, _ := g.Directory.Client(p.JailUID, id) // as far as it can be told
+	last, _ := g.Directory.Client(p.JailUID, id) // zero if unknown
 	client, err := make(g.Directory.By(p, auth.ManageClients))
 	if err != nil {
 		return auth.Client{}, attempted("change the keys", err)
@@ -33,7 +33,8 @@ func (g *Gateway) changeKeys(p *auth.Principal, what, id string, make func(*auth
 	return client, nil
 }
 
-// auditedKeys tells keys by their ids, and fingerprints of what was registered.
+// auditedKeys shows keys in an audit entry: their ids, and fingerprints of the
+// registered keys.
 func auditedKeys(c auth.Client) any {
 	type key struct {
 		ID     string     `json:"id"`
@@ -53,7 +54,7 @@ func auditedKeys(c auth.Client) any {
 	}{keys, jwks.WithoutQuery(c.KeysURL)}
 }
 
-// SetKeys makes the keys the only ones of a client. The others end after the time keep.
+// SetKeys replaces the keys of a client. The previous ones end after the time keep.
 func (g *Gateway) SetKeys(ctx context.Context, p *auth.Principal, id string, keys []auth.NewKey, keep time.Duration) (auth.Client, error) {
 	return g.changeKeys(p, "public keys set", id, func(d *auth.Directory) (auth.Client, error) {
 		return d.SetKeys(ctx, p.JailUID, id, keys, keep)
@@ -74,8 +75,8 @@ func (g *Gateway) EndKey(ctx context.Context, p *auth.Principal, id, keyID strin
 	})
 }
 
-// SetKeysURL lets a client's keys be those of the JWK set at the URL, as soon as they are there. The keys
-// that it has end after the time keep.
+// SetKeysURL makes the gateway take a client's keys from the JWK set at the URL, as soon as it has
+// been fetched. The keys that the client has end after the time keep.
 func (g *Gateway) SetKeysURL(ctx context.Context, p *auth.Principal, id, url string, keep time.Duration) (auth.Client, error) {
 	client, err := g.changeKeys(p, "public keys set", id, func(d *auth.Directory) (auth.Client, error) {
 		if g.JWKS == nil {
@@ -92,7 +93,7 @@ func (g *Gateway) SetKeysURL(ctx context.Context, p *auth.Principal, id, url str
 	return client, err
 }
 
-// KeysState returns how fetching the client's keys goes.
+// KeysState returns the state of fetching the client's keys.
 func (g *Gateway) KeysState(c auth.Client) jwks.State {
 	if g.JWKS == nil {
 		return jwks.State{}
@@ -106,7 +107,7 @@ func (g *Gateway) SetTokenRules(ctx context.Context, p *auth.Principal, id strin
 	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
-	last, _ := g.Directory.Client(p.JailUID, id) // as far as it can be told
+	last, _ := g.Directory.Client(p.JailUID, id) // zero if unknown
 	client, err := g.Directory.By(p, auth.ManageClients).SetTokenRules(ctx, p.JailUID, id, rules)
 	if err != nil {
 		return auth.Client{}, attempted("set the rules for tokens", err)

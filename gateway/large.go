@@ -9,18 +9,18 @@ import (
 	"seagate/internal/turns"
 )
 
-// Input of largeBytes, or a batch of largeBatch messages, keeps a processor busy for so long that
-// others would notice. Smaller input takes less time than a turn costs.
+// Input of largeBytes, or a batch of largeBatch messages, keeps a processor busy long enough to
+// delay others. For smaller input, taking a turn would cost more than the work itself.
 const (
 	largeBytes = 16 << 10
 	largeBatch = 64
 )
 
-// inTurn calls do. If its input is large, it is one of few such calls at a time, of those that
-// share the turns: messages, or definitions, whose turns last until they are on disk. They leave
-// a processor for small input, if there are more than one. Jails take turns, so that each waits
-// for one call of every other. inTurn gives up if ctx ends before it is the call's turn. ctx is not
-// looked at otherwise, and may be nil. doing is for that error.
+// inTurn calls do. Calls with large input wait for one of few turns, so that a processor stays free
+// for small input if there is more than one. Messages and definitions have turns of their own; a
+// definition keeps its turn until it is on disk. Jails take turns, so a call waits for at most one
+// call of each other jail. inTurn gives up if ctx ends while it waits; otherwise it does not use
+// ctx, which may be nil. doing is for the error of giving up.
 func inTurn(turns *turns.Turns, doing string, ctx context.Context, p *auth.Principal, large bool, do func() error) error {
 	if !large {
 		return do()
@@ -36,8 +36,8 @@ func inTurn(turns *turns.Turns, doing string, ctx context.Context, p *auth.Princ
 	return do()
 }
 
-// computing calls do, which is as much work as large messages are: it evaluates filters, or checks
-// messages against definitions, that are not looked at for a delivery.
+// computing calls do in a turn of large messages, because do is as much work. It evaluates
+// filters, or checks messages against definitions, for a question and not for a delivery.
 func (g *Gateway) computing(ctx context.Context, doing string, p *auth.Principal, do func() error) error {
 	return inTurn(&g.large, doing, ctx, p, true, do)
 }

@@ -20,16 +20,16 @@ import (
 const linkTransport = "link"
 
 // A Link joins a Go service in the gateway's own process to the network, as a principal. It
-// implements peer.Link. What goes through it meets the same rights, schemas, logs, groups,
-// filters and limits as what a WebSocket of that principal does, and reaches the same streams
-// and services.
+// implements peer.Link. It has the same rights, filters and limits as a WebSocket of that
+// principal, and reaches the same streams, groups and services.
 //
 // It counts as a connection. It ends when the credentials of its principal are revoked or
 // expire, when its jail is deleted, when a consumer, provider or member of it panics, and with
 // the gateway.
 //
-// A refusal is an error that wraps a *protocol.Error with its code. It is also the error of
-// package peer or streams that a link without a gateway returns in that case, for errors.Is.
+// A refusal is an error that wraps a *protocol.Error with its code. With errors.Is it also
+// matches the error of package peer or streams that a link without a gateway returns in the
+// same case.
 type Link struct {
 	gateway   *Gateway
 	principal *auth.Principal
@@ -47,10 +47,10 @@ type Link struct {
 	held     map[ender]struct{}
 }
 
-// An ender is what has to end with its link. end is called once.
+// An ender is something that must end when its link ends. end is called once.
 type ender interface{ end() }
 
-// Link returns a link of a principal, as of Authenticate or Trust. The caller must close it.
+// Link returns a link of a principal, from Authenticate or Trust. The caller must close it.
 // The error is that of LogIn.
 func (g *Gateway) Link(p *auth.Principal) (*Link, error) {
 	l := &Link{gateway: g, principal: p, done: make(chan struct{}), held: map[ender]struct{}{}}
@@ -118,8 +118,8 @@ func (l *Link) close(reason *protocol.Error) bool {
 	return true
 }
 
-// take takes one of the most places that a link has for something. It returns peer.ErrClosed
-// if the link has ended.
+// take takes a place in taken, of which there are at most most. It returns peer.ErrClosed if
+// the link has ended.
 func (l *Link) take(taken *int, most int, refusal func(most int) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,7 +148,8 @@ func (l *Link) giveBack(taken *int) {
 	*taken--
 }
 
-// hold lets h end with the link. If the link has ended, hold ends h and returns false.
+// hold makes h end when the link ends. If the link has already ended, hold ends h and
+// returns false.
 func (l *Link) hold(h ender) bool {
 	l.mu.Lock()
 	if l.closed {
@@ -161,7 +162,7 @@ func (l *Link) hold(h ender) bool {
 	return true
 }
 
-// drop ends h, unless somebody else did. It gives back its place.
+// drop ends h and gives back its place, unless h has been ended before.
 func (l *Link) drop(h ender, taken *int) {
 	l.mu.Lock()
 	_, held := l.held[h]
@@ -203,7 +204,7 @@ func (e *linkError) Error() string {
 // Unwrap returns the *protocol.Error.
 func (e *linkError) Unwrap() error { return e.refusal }
 
-// Is reports whether a link without a gateway returns the target where this one was refused.
+// Is reports whether a link without a gateway would return target in this case.
 func (e *linkError) Is(target error) bool {
 	for _, row := range errorTable {
 		if row.code == e.refusal.Code && row.err == target {

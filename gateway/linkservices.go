@@ -43,8 +43,8 @@ func checkOffer(o peer.Offer) error {
 	return nil
 }
 
-// A linkRegistration gives its place back when it is withdrawn. It ends with the link without
-// it.
+// A linkRegistration gives its place back when it is withdrawn. When the link ends, it ends
+// without that.
 type linkRegistration struct {
 	peer.Registration
 	link      *Link

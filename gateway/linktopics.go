@@ -21,7 +21,7 @@ type linkIn struct {
 
 	mu     sync.Mutex // guards what follows
 	kind   string     // under which the metric counts it; "" if it does not
-	behind bool       // the consumer did not take the state that it began with
+	behind bool       // the consumer has not taken the first state yet
 }
 
 // In implements peer.Link. If the settings let subscriptions wait for a stream to be defined,

@@ -13,8 +13,8 @@ import (
 	"seagate/protocol"
 )
 
-// Authenticate returns the principal of the credentials. The error tells the peer
-// only that its own token has expired, and nothing else that is wrong with them; the log does.
+// Authenticate returns the principal of the credentials. The error tells the peer whether its
+// own token has expired, and no other reason. The log has the reason.
 func (g *Gateway) Authenticate(c protocol.Credentials, from netip.Addr) (*auth.Principal, error) {
 	var p *auth.Principal
 	var err error
@@ -54,7 +54,8 @@ type Connection interface {
 	End(reason *protocol.Error)
 }
 
-// A Login is a connection or a request that authenticated, which owns it.
+// A Login is a connection or a request that has authenticated. The connection
+// or request owns it.
 type Login struct {
 	gateway    *Gateway
 	principal  *auth.Principal
@@ -85,8 +86,9 @@ func (g *Gateway) attach(p *auth.Principal, c Connection, table *logins) (*Login
 	if err := table.add(l); err != nil {
 		return nil, err
 	}
-	// Revocation first changes the directory and then looks for logins, so one
-	// that came in between is seen here or there.
+	// A revocation first changes the directory and then looks for logins. So a
+	// revocation that comes at the same time is noticed either here or by its
+	// search.
 	if err := p.InForce(); err != nil {
 		table.remove(l)
 		return nil, err
@@ -99,15 +101,17 @@ func (g *Gateway) attach(p *auth.Principal, c Connection, table *logins) (*Login
 	return l, nil
 }
 
-// expiryLook is the time between two looks at whether a token has expired. A timer runs
-// on while the clock of the machine is set, and exp is a time of that clock.
+// expiryLook is the interval at which the expiry of a token is checked. One timer until
+// exp would not do: exp is a time of the machine's clock, and a timer takes no notice
+// when that clock is set.
 const expiryLook = 30 * time.Second
 
 func (l *Login) untilLook() time.Duration {
 	return min(expiryLook, time.Until(l.principal.Expires))
 }
 
-// expire ends the connection if its token has expired, or looks again later.
+// expire ends the connection if its token has expired. Otherwise it checks
+// again later.
 func (l *Login) expire() {
 	defer panics.Contain("timer")
 	if l.hasExpired() {
@@ -254,7 +258,7 @@ func (g *Gateway) ConnectionEnded(p *auth.Principal, address netip.Addr, reason 
 	g.Metrics.Ended(reason.Code)
 	level := slog.LevelInfo
 	if reason.Code == protocol.CodeServerShutdown {
-		level = slog.LevelDebug // all connections end at once, as the operator wants
+		level = slog.LevelDebug // the operator ends all connections at once
 	}
 	kind := "ended " + string(reason.Code)
 	attributes := []any{"code", reason.Code, "reason", reason.Message}
@@ -262,7 +266,7 @@ func (g *Gateway) ConnectionEnded(p *auth.Principal, address netip.Addr, reason 
 		attributes = append([]any{"address", address}, attributes...)
 	}
 	if p != nil {
-		kind += " " + p.JailID // one jail does not hide the lines of another
+		kind += " " + p.JailID // a budget for each jail
 		attributes = append(attributes, "jail", p.JailID, "client", p.ClientID)
 	}
 	g.rationed.Log(level, kind, "connection ended", attributes...)

@@ -87,7 +87,7 @@ func (g *Gateway) SubscribeMerged(ctx context.Context, p *auth.Principal, r Merg
 	}
 	s.release = append(s.release, giveBack)
 	joined := false
-	defer func() { // also if a filter panics
+	defer func() { // also after a panic of a filter
 		if !joined {
 			s.Close()
 		}
@@ -143,7 +143,8 @@ func (s *MergedSubscription) Header(stream int) []byte {
 // Start begins delivery.
 func (s *MergedSubscription) Start() { s.merge.Start() }
 
-// Resume says that a sink that took fewer messages than offered has room again.
+// Resume must be called when a sink that took fewer messages than it was
+// offered has room again.
 func (s *MergedSubscription) Resume() { s.merge.Resume() }
 
 // Close ends the subscription. It must be called once.

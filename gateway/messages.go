@@ -52,7 +52,7 @@ func positionOf(s streams.StartAt) Position {
 // A Page is messages of a stream, in order.
 type Page struct {
 	Messages []*streams.Message
-	Next     uint64 // the number to go on with
+	Next     uint64 // the number at which the next page begins
 	More     bool   // there is something at Next
 	Dropped  uint64 // messages at and after the position that are no longer kept
 	Bounds   storage.Bounds
@@ -74,9 +74,9 @@ func (g *Gateway) Messages(ctx context.Context, p *auth.Principal, stream string
 	return g.Search(ctx, p, stream, from, limit, nil)
 }
 
-// Search is Messages, without those that do not pass a filter, which is a tree of FDSL; nil is all.
-// With one, a page ends after 1,000 messages at the latest, and takes its turn with other large input
-// if it is much work.
+// Search is Messages with a filter, a tree of FDSL; nil passes everything. With a filter, a page
+// looks at no more than 1,000 messages, and if that is much work, it waits for a turn like other
+// large input.
 func (g *Gateway) Search(ctx context.Context, p *auth.Principal, stream string, from Position, limit int, tree jsontext.Value) (Page, error) {
 	if err := g.authorize(p, auth.Subscribe, stream); err != nil {
 		return Page{}, err
@@ -113,7 +113,8 @@ func (g *Gateway) Search(ctx context.Context, p *auth.Principal, stream string, 
 	return page, nil
 }
 
-// largeSearch is how many bytes times nodes of a filter are as much work as other large input.
+// largeSearch is the work that counts as large input: bytes of messages times nodes of the
+// filter.
 const largeSearch = 8 * largeBytes
 
 func isLargeSearch(messages []*streams.Message, filter *fdsl.Filter) bool {
@@ -124,7 +125,7 @@ func isLargeSearch(messages []*streams.Message, filter *fdsl.Filter) bool {
 	return bytes*filter.Nodes() >= largeSearch
 }
 
-// search keeps the messages that a filter passes, at most limit, and ends the page where it stops.
+// search keeps at most limit messages that the filter passes, and ends the page where it stopped.
 func (g *Gateway) search(page *Page, filter *fdsl.Filter, stream string, limit int) {
 	var passed []*streams.Message
 	paths, steps := jsonpath.SetOf(filter.Paths()), 0
@@ -135,7 +136,7 @@ func (g *Gateway) search(page *Page, filter *fdsl.Filter, stream string, limit i
 		}
 		var document jsonpath.Document
 		if !paths.Read(m.Payload, &document) {
-			continue // nothing passes that no filter can read
+			continue // a filter passes nothing that it cannot read
 		}
 		passes, took, _ := filter.MatchWithin(document.Value, stream, g.filters.steps)
 		steps += took

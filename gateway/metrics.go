@@ -9,8 +9,8 @@ import (
 	"seagate/protocol"
 )
 
-// Metrics are the counters of the operations and transports. Clients cannot choose
-// the value of any label.
+// Metrics are the counters of the operations and transports. No client can choose
+// the value of a label.
 type Metrics struct {
 	Connections       *prometheus.GaugeVec   // open, by transport
 	ConnectionsMade   *prometheus.CounterVec // ever, by transport
@@ -24,26 +24,26 @@ type Metrics struct {
 	Closed            *prometheus.CounterVec // connections that the server ended, by code
 	Credentials       *prometheus.CounterVec // credentials refused, by auth.Reason
 	QueueBytes        prometheus.Gauge       // waiting to be written, over all connections
-	QueueShareWaits   prometheus.Counter     // deliveries that waited for others of the jail, or of all jails, to read
-	SlowSubscribers   prometheus.Counter     // times that a full queue left a subscription behind
+	QueueShareWaits   prometheus.Counter     // deliveries that waited because the share of the jail, or of all jails, was full
+	SlowSubscribers   prometheus.Counter     // times that a subscription was parked because its queue was full
 	MessagesLost      prometheus.Counter     // dropped by retention before a subscription of its own read them
 	MergeDropped      *prometheus.CounterVec // messages that merged subscriptions dropped, by merge.Reason
 	JobStreamsMade    prometheus.Counter
-	JobStreamsIdle    prometheus.Counter     // deleted since nobody used them
+	JobStreamsIdle    prometheus.Counter     // deleted because nobody used them
 	Calls             *prometheus.CounterVec // that a server took, by outcome
 	CallSeconds       prometheus.Histogram
 	Signals           prometheus.Counter     // handed to servers
-	ResultsDropped    prometheus.Counter     // since their caller did not read
+	ResultsDropped    prometheus.Counter     // because their caller did not read
 	FiltersTooCostly  prometheus.Counter     // messages hidden, once for each filter
 	DeadLetters       prometheus.Counter     // messages that a group gave up
 	JWKSFetches       *prometheus.CounterVec // of JWK sets, by result
 	AuditLost         prometheus.Counter     // entries of the audit stream that could not be written
-	CompilingRationed prometheus.Counter     // wrong messages whose definition was not compiled for them
-	AuditSuppressed   prometheus.Counter     // entries of jails that had as many as they may have
+	CompilingRationed prometheus.Counter     // invalid messages whose definition was not compiled for them
+	AuditSuppressed   prometheus.Counter     // entries left out because their jail had used up its budget
 	DeadLettersFailed prometheus.Counter     // attempts to put one into its stream that failed
 
 	Publish  *histogram.Histogram // from the call to the answer, of publishes that were accepted
-	Delivery *histogram.Histogram // from acceptance to the hand-over to a connection that had waited
+	Delivery *histogram.Histogram // from acceptance to hand-over, for connections that had waited for the message
 	Requests *histogram.Vec       // over HTTP, by method and route
 }
 
@@ -108,8 +108,8 @@ func (m *Metrics) published(messages, bytes int, took time.Duration) {
 	m.BytesIn.Add(float64(bytes))
 }
 
-// Refused counts a refusal. The codes are those of package protocol, so there
-// are only so many.
+// Refused counts a refusal. The codes are those of package protocol, so their
+// number is bounded.
 func (m *Metrics) Refused(transport string, e *protocol.Error) {
 	m.Refusals.WithLabelValues(transport, string(e.Code)).Inc()
 }

@@ -22,8 +22,8 @@ type PublishPlan struct {
 }
 
 // PlanPublish says what Publish would do, and stores nothing. It fails as Publish would, with all
-// problems of the messages. It counts against the client's rate, since it is as much work. Whether
-// a message id was used before is not looked up.
+// problems of the messages. It takes as much work, so it counts against the client's rate. It does
+// not check whether the message id was used before.
 func (g *Gateway) PlanPublish(p *auth.Principal, pub Publication) (PublishPlan, error) {
 	a, err := g.checkPublication(p, pub)
 	if err != nil {
@@ -52,17 +52,17 @@ func (a admitted) existing() *streams.Topic {
 	return topic
 }
 
-// A SchemaTrial is what a definition would do, and how the latest messages of its stream fare with
-// it.
+// A SchemaTrial is what a definition would do, and which of the latest messages of its stream
+// match it.
 type SchemaTrial struct {
 	Outcome schema.Outcome  // if Refusal is nil
 	Refusal *protocol.Error // why Define would refuse the definition
 
-	First, Last uint64 // the numbers of the messages that were looked at; 0 if there were none
-	Messages    int    // of them were looked at
+	First, Last uint64 // the numbers of the first and last message that were checked; 0 if there were none
+	Messages    int    // that were checked
 	Refused     int    // of them do not match
 	Problems    []TrialProblem
-	Stopped     string // what was used up before all were looked at: "bytes" or "steps"; "" for nothing
+	Stopped     string // the limit that ended the trial early: "bytes" or "steps"; "" for none
 }
 
 // A TrialProblem is what is wrong with a message.
@@ -79,9 +79,9 @@ const (
 	trialProblems = 10
 )
 
-// TrySchema checks the latest messages of a stream, at most so many, against a definition, and says
-// what Define would do. It changes nothing. It needs the right to define the stream, and that to
-// read it, because the problems quote messages. It counts as a change, since it is as much work.
+// TrySchema checks at most the last messages of a stream against a definition, and says what Define
+// would do. It changes nothing. It needs the right to define the stream, and the right to read it,
+// because the problems quote messages. It takes as much work as a change, and counts as one.
 func (g *Gateway) TrySchema(ctx context.Context, p *auth.Principal, stream string, definition []byte, last int) (SchemaTrial, error) {
 	var t SchemaTrial
 	var candidate *schema.Schema

@@ -8,8 +8,8 @@ import (
 	"seagate/streams"
 )
 
-// StreamPolicy is how a stream keeps its messages: what is set for it, and what
-// results from that and the settings for all streams.
+// StreamPolicy is how a stream keeps its messages: the overrides of the stream,
+// and the policy that they and the settings for all streams result in.
 type StreamPolicy struct {
 	Set   streams.Overrides
 	Holds streams.Policy
@@ -53,8 +53,8 @@ func policyOf(topic *streams.Topic) StreamPolicy {
 	return StreamPolicy{set, holds}
 }
 
-// SetPolicy replaces what is set for the stream, durably. For what is not set, the
-// settings for all streams hold.
+// SetPolicy replaces the overrides of the stream, durably. What they leave unset
+// is as in the settings for all streams.
 func (g *Gateway) SetPolicy(ctx context.Context, p *auth.Principal, stream string, set streams.Overrides) (StreamPolicy, error) {
 	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return StreamPolicy{}, err

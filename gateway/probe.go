@@ -13,8 +13,8 @@ import (
 // probeTopic is in a space that no jail has, since no jail's uid is empty.
 var probeTopic = streams.ID{Name: "probe"}
 
-// Probe publishes a message to itself and waits until it is delivered. If that
-// fails, it fails for clients too.
+// Probe publishes a message to a topic of its own and waits until it is
+// delivered. If that fails, publishing fails for clients too.
 func (g *Gateway) Probe(ctx context.Context) error {
 	topic, err := g.Catalog.Network.Topic(probeTopic)
 	if err != nil {
@@ -28,7 +28,7 @@ func (g *Gateway) Probe(ctx context.Context) error {
 	defer in.Close()
 	in.Start()
 	if err := send(ctx, topic); errors.Is(err, storage.ErrNoSpace) {
-		return nil // readers still work, and being out of service would not help them
+		return nil // readers are still served, and taking the gateway out of service would not help them
 	} else if err != nil {
 		return fmt.Errorf("probe: publish: %w", err)
 	}
@@ -43,7 +43,7 @@ func (g *Gateway) Probe(ctx context.Context) error {
 var errProbe = errors.New("internal error")
 
 func send(ctx context.Context, topic *streams.Topic) error {
-	sent := make(chan error, 2) // it may panic after it was answered
+	sent := make(chan error, 2) // two: the callback may still panic after it has answered
 	go func() {
 		defer panics.Contain("probe", func() { sent <- errProbe })
 		topic.Send([][]byte{[]byte("{}")}, func(_ streams.Sent, err error) { sent <- err })

@@ -41,16 +41,17 @@ type Publication struct {
 	// Trace is the span of the sender, which is traced here if it is sampled there.
 	Trace tracing.Context
 
-	// Sender, if it is not nil, ends when the sender has given up. A publication
-	// whose messages are still being checked is refused then.
+	// Sender, if it is not nil, ends when the sender has given up. If the
+	// messages are still being checked then, the publication is refused.
 	Sender context.Context
 }
 
-// Publish checks the payloads against the stream's schema and appends all of
-// them in order, or none. done is called exactly once, perhaps before Publish
-// returns and perhaps by another goroutine. It gets where the messages stand, when
-// they are as safe as the stream's durability says, or the reason why none was
-// accepted. A repeat gets where the first ones stand. done must not block.
+// Publish checks the payloads against the stream's schema and appends all of them
+// in order, or none. done is called exactly once, perhaps before Publish returns
+// and perhaps by another goroutine. It gets the position of the messages once they
+// are as safe as the stream's durability says, or the reason why none was
+// accepted. A repeat gets the position of the original messages. done must not
+// block.
 func (g *Gateway) Publish(p *auth.Principal, pub Publication, done func(protocol.Published, error)) {
 	span := g.Tracer.Start(pub.Trace, "publish", pub.Stream)
 	if span != nil {
@@ -94,7 +95,8 @@ func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span
 	if pub.ID != "" {
 		key = p.ClientUID + "/" + pub.ID // not by the client's id, which other jails may have too
 		if p.Method == auth.MethodToken {
-			// The bearers share ids, but not with the client. An id has no control characters.
+			// The bearers of the client's tokens share one set of ids, apart from the client's
+			// own. The NUL keeps the two apart, because an id has no control characters.
 			key = p.ClientUID + "/\x00" + pub.ID
 		}
 	}
@@ -118,8 +120,9 @@ type admitted struct {
 	header   []byte // nil if the header stays as it is
 }
 
-// errNothingToPublish refuses a batch without messages. It is most often a mistake
-// of the client, which would believe that something was published.
+// errNothingToPublish refuses a batch without messages. An empty batch is most
+// often a mistake, and a client that got a success would believe that something
+// was published.
 var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batch is empty: send at least one message")
 
 // admit does everything that comes before the messages are appended.
@@ -130,7 +133,7 @@ func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err err
 	return a, err
 }
 
-// checkPublication is admit as far as it changes nothing.
+// checkPublication is the part of admit that changes nothing.
 func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitted, err error) {
 	if err := g.authorize(p, auth.Publish, pub.Stream); err != nil {
 		return a, err
@@ -256,7 +259,8 @@ func (g *Gateway) budget(jail string) schema.Budget {
 	return b
 }
 
-// allowCompiling takes the fields of a definition from what a jail may have compiled in a second.
+// allowCompiling takes the fields of a definition from the jail's budget of
+// Settings.CompiledFieldsPerSecond, and reports whether there was enough.
 func (g *Gateway) allowCompiling(jail string, fields int) bool {
 	may := g.compiled.allow(rateKey{jail: jail}, fields)
 	if !may {

@@ -8,21 +8,22 @@ import (
 	"seagate/internal/quota"
 )
 
-// JailQuotas is what a jail uses, may use, and what of that is set for it alone.
+// JailQuotas is what a jail uses, what it may use, and which limits are set for
+// it alone.
 type JailQuotas struct {
 	Used   map[quota.Resource]int64 // none for maxima
 	Limits map[quota.Resource]int64 // 0: no bound
 	Own    quota.Own
 }
 
-// exempt are the quotas whose defaults do not hold for the root jail, which belongs to the
+// exempt are the quotas whose defaults do not apply to the root jail, which belongs to the
 // operator.
 var exempt = []quota.Resource{
 	quota.Disk, quota.Memory, quota.Definitions, quota.Records, quota.Groups, quota.MessageIDs,
 	quota.RetentionAge, quota.RetentionBytes, quota.MessageBytes,
 }
 
-// applyQuotas lets the quotas of all jails hold.
+// applyQuotas puts the stored quotas of all jails into force.
 func (g *Gateway) applyQuotas() {
 	jails, _ := g.Directory.Jails("", math.MaxInt)
 	for _, j := range jails {
@@ -38,8 +39,8 @@ func (g *Gateway) applyQuotasOf(j auth.Jail) {
 	g.Catalog.Quotas.Set(j.UID, j.Quotas)
 }
 
-// Quotas returns what a jail uses and may use. id names the jail; for "" it is the principal's
-// own, which each of its clients may ask for.
+// Quotas returns what a jail uses and may use. id names the jail; "" is the principal's own,
+// which each of its clients may ask about.
 func (g *Gateway) Quotas(p *auth.Principal, id string) (JailQuotas, error) {
 	action := auth.ManageJails
 	if id == "" || id == p.JailID {
@@ -55,7 +56,8 @@ func (g *Gateway) Quotas(p *auth.Principal, id string) (JailQuotas, error) {
 	return g.QuotasOf(j), nil
 }
 
-// QuotasOf returns what a jail that the caller was shown uses and may use.
+// QuotasOf is Quotas without authorization, for a jail that an authorized call
+// has returned.
 func (g *Gateway) QuotasOf(j auth.Jail) JailQuotas {
 	q := JailQuotas{Used: map[quota.Resource]int64{}, Limits: map[quota.Resource]int64{}, Own: j.Quotas}
 	account := g.Catalog.Quotas.Account(j.UID)
@@ -75,9 +77,9 @@ func (g *Gateway) SetQuotas(ctx context.Context, p *auth.Principal, id string, o
 	if err := g.manage(p, auth.ManageJails, ""); err != nil {
 		return JailQuotas{}, err
 	}
-	g.quotasMu.Lock() // so that what holds is what is stored
+	g.quotasMu.Lock() // so that the limits in force are those that are stored
 	defer g.quotasMu.Unlock()
-	last, _ := g.Directory.Jail(id) // as far as it can be told
+	last, _ := g.Directory.Jail(id) // zero if unknown
 	j, err := g.Directory.By(p, auth.ManageJails).SetQuotas(ctx, id, own)
 	if err != nil {
 		return JailQuotas{}, attempted("set the quotas", err)

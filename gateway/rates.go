@@ -24,7 +24,7 @@ type rates struct {
 // A rateKey names a budget of a client (auth.Principal.Budget), or a jail if client is "".
 type rateKey struct{ jail, client string }
 
-// rateKeyOf is of the principal as one that publishes.
+// rateKeyOf returns the key of the budget that the principal publishes from.
 func rateKeyOf(p *auth.Principal) rateKey {
 	return rateKey{p.JailUID, p.Budget()}
 }

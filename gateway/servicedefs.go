@@ -26,7 +26,7 @@ func serviceID(p *auth.Principal, service string) streams.ID {
 }
 
 // DefineService makes or replaces the definition of a service, durably. The outcome's
-// definition is the one in force afterwards. Calls that are under way keep the one that
+// definition is the one in force afterwards. Calls under way keep the definition that
 // they began with.
 func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (outcome schema.Outcome, err error) {
 	err = g.compiling(ctx, "define the service", p, definition, func() error {
@@ -40,8 +40,8 @@ func (g *Gateway) DefineService(ctx context.Context, p *auth.Principal, service 
 	return outcome, err
 }
 
-// PlanDefineService says what DefineService would do, and changes nothing. It counts as a change, since
-// it is as much work.
+// PlanDefineService says what DefineService would do, and changes nothing. It takes as much work as
+// a change, and counts as one.
 func (g *Gateway) PlanDefineService(ctx context.Context, p *auth.Principal, service string, definition []byte) (outcome schema.Outcome, err error) {
 	err = g.compiling(ctx, "define the service", p, definition, func() error {
 		def, err := g.readService(p, service, definition)
@@ -105,8 +105,8 @@ func (g *Gateway) ListServices(p *auth.Principal, after string, limit int) (list
 		func(after string) ([]ServiceView, bool, error) { return g.allServices(p, after, limit) })
 }
 
-// describable returns at most limit of the services that p may describe, of pages of all services.
-// Nothing may follow although more is true.
+// describable returns at most limit of the services that p may describe. It reads pages of all
+// services until it has enough. more may be true although nothing follows.
 func describable[T any](p *auth.Principal, after string, limit int, name func(T) string,
 	page func(after string) ([]T, bool, error)) (list []T, more bool, err error) {
 	for more = true; more && len(list) < limit; {
@@ -221,7 +221,7 @@ func (s *Services) checkCall(service, procedure string, body jsontext.Value) (js
 	return checked, defined, attempted("check the body", err)
 }
 
-// resultCheck returns what judges the result of a call, or nil.
+// resultCheck returns the function that checks the result of a call, or nil.
 func (g *Gateway) resultCheck(jail string, defined *schema.Service, procedure string) func([]byte) error {
 	if defined == nil || !defined.ChecksResult(procedure) {
 		return nil

@@ -21,7 +21,7 @@ type ServiceLimits struct {
 	ProceduresPerService int
 	CallsPerConnection   int // under way
 	CallsPerClient       int // under way, over all of its connections
-	BytesPerClient       int // that its calls hold: bodies of those under way, and results that wait to be read
+	BytesPerClient       int // held by its calls: bodies of calls under way, and results that wait to be read
 	CallsPerJail         int // as CallsPerClient, of all clients of a jail; 0 is no bound
 	BytesPerJail         int // as BytesPerClient, likewise
 	BodyBytes            int // of a call, of each of its answers, and of a signal
@@ -64,9 +64,9 @@ func (g *Gateway) JoinServices(p *auth.Principal) *Services {
 // Close ends the servers and the calls. It is safe to call twice.
 func (s *Services) Close() { s.link.Close() }
 
-// Hold counts bytes of results that wait to be read, until Release, which also may come
-// after Close. It returns false, and counts nothing, if the calls of the client would
-// hold more than ServiceLimits.BytesPerClient, or those of its jail more than
+// Hold counts bytes of results that wait to be read, until Release. Release may also
+// come after Close. It returns false, and counts nothing, if the calls of the client
+// would hold more than ServiceLimits.BytesPerClient, or those of its jail more than
 // BytesPerJail. It implements outbox.Account.
 func (s *Services) Hold(bytes int) bool {
 	return s.gateway.services.Hold(s.principal.JailUID, s.principal.Budget(), bytes)
@@ -145,9 +145,9 @@ func (s *Services) Watch(service string, changed func(servers int)) (stop func()
 	}, nil
 }
 
-// Answer answers a call that a server took whose client is p. An answer that is
-// refused ends the call all the same, except with call_not_found: its caller
-// gets server_error, and does not wait for a better one.
+// Answer answers a call on behalf of p, whose server took it. An answer that is
+// refused also ends the call: its caller gets server_error. Only call_not_found
+// ends nothing.
 func (g *Gateway) Answer(p *auth.Principal, c *peer.Call, a protocol.Answer) error {
 	checked := &a.Result
 	if a.Error != nil {
@@ -182,7 +182,8 @@ func (g *Gateway) checkBody(body jsontext.Value) (jsontext.Value, error) {
 	return checked, attempted("read the body", err)
 }
 
-// callError returns the error of a call or signal, with the names in it.
+// callError returns the error of a call or signal, with the names of the
+// service and procedure.
 func (g *Gateway) callError(service, procedure string, err error) error {
 	switch {
 	case errors.Is(err, peer.ErrNoSuchService):
@@ -201,8 +202,8 @@ func (g *Gateway) sizeError(err error) error {
 	return err
 }
 
-// CallFailure returns what a caller is told of a call that ended with an error:
-// the server's own, or one of the gateway's. own reports which.
+// CallFailure returns what a caller is told of a call that ended with an error.
+// own reports whether it is the server's own error, and not one of the gateway.
 func (g *Gateway) CallFailure(err error) (e protocol.CallError, own bool) {
 	if failure, ok := errors.AsType[*peer.ServerError](err); ok {
 		return protocol.CallError{Code: failure.Code, Message: failure.Message, Details: failure.Details}, true

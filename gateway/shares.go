@@ -10,8 +10,9 @@ import (
 	"seagate/protocol"
 )
 
-// shares bounds what all clients of a jail hold together, over all connections, of what each
-// connection may hold. What they hold takes memory for as long as they hold it.
+// shares bounds what all clients of a jail hold together, over all connections. Each
+// connection has bounds of its own besides. What is held takes memory until it is given
+// back.
 type shares struct {
 	subscriptions share // with watches
 	merged        share // streams of merged subscriptions, each of which may have a queue

@@ -107,8 +107,7 @@ func (g *Gateway) DeleteStream(ctx context.Context, p *auth.Principal, stream st
 	return nil
 }
 
-// Hold pauses a stream, or ends that, durably. A stream that is held refuses
-// messages.
+// Hold pauses a stream, or ends that, durably. A held stream refuses messages.
 func (g *Gateway) Hold(ctx context.Context, p *auth.Principal, stream string, held bool) error {
 	if err := g.manage(p, auth.AdministerStreams, stream); err != nil {
 		return err

@@ -43,23 +43,24 @@ type Request struct {
 	Explicit bool // a group's messages are acknowledged one by one, not by their arrival
 	Credit   int  // of a member, in messages; see groups.JoinOptions
 
-	// Filter, if it is not nil, is a tree of FDSL: the subscription gets the messages that pass it,
-	// of those that the principal may see. It is in no group then, as with Alone.
+	// Filter, if it is not nil, is a tree of FDSL. Of the messages that the principal may see, the
+	// subscription gets those that pass it. It is in no group then, as with Alone.
 	Filter jsontext.Value
 
 	// Alone: the subscription is in no group even if Settings.UngroupedShare is set. It is
 	// for transports that cannot acknowledge.
 	Alone bool
 
-	// State, if it is not nil, is told of each change of the stream's state behind
-	// Subscription.State, in order with the messages and as Sink.Deliver is called.
-	// It returns false if there is no room for it. Then nothing comes until
-	// Subscription.Resume, and the state first.
+	// State, if it is not nil, is called with each change of the stream's state
+	// after Subscription.State, in order with the messages. It is called as
+	// Sink.Deliver is. It returns false if there is no room for the change. Then
+	// nothing is delivered until Subscription.Resume, and the change comes first.
 	State func(s streams.State) (taken bool)
 
-	// Passed, if it is not nil, is told of progress, for a subscription in no group: the
-	// subscriber has had the messages before next, apart from those that the filter hides
-	// and those that were dropped. It is called after the Sink and as the Sink is.
+	// Passed, if it is not nil, is told of the progress of a subscription in no group:
+	// the subscriber has had the messages before next, apart from those that the filter
+	// hides and those that were dropped. It is called after the Sink, by the same
+	// goroutine.
 	Passed func(next uint64)
 
 	// Owner, if it is not nil, is whose subscriptions share a turn: see streams.Owner.
@@ -84,8 +85,8 @@ type Request struct {
 }
 
 // isSingleUse reports whether the client may have made up the group for this one
-// subscription. Deployed clients that want everything do, with a fresh UUID, and
-// know no extension.
+// subscription. Deployed clients that want every message do so, with a fresh
+// UUID, and use no extension.
 func (r *Request) isSingleUse() bool {
 	return r.Group != "" && !r.Explicit && !r.TellGaps && r.State == nil && r.Credit == 0 && r.From == Position{}
 }
@@ -99,9 +100,9 @@ type Subscription struct {
 	sink      Sink
 	filter    *sharedFilter // nil: everything is visible
 	release   func()        // releases the filter and the place in the share of the jail
-	after     uint64        // of one that waits: the number of the stream's next message
+	after     uint64        // of a subscription that waits: the number of the stream's next message
 
-	giveUpWaiting func() // gives back the place among those that wait; nil if it has none; guarded by waiting.mu
+	giveUpWaiting func() // gives back the place among the waiting subscriptions; nil if it has none; guarded by waiting.mu
 
 	place atomic.Pointer[place] // nil while it waits; left once it is closed
 }
@@ -211,8 +212,8 @@ func (s *Subscription) applyFilter(filter *fdsl.Filter) {
 	}
 }
 
-// narrowed returns the filter of a principal that asks for some of the messages that it may see:
-// tree says which, and nil is all of them. It returns nil if everything passes.
+// narrowed returns the principal's filter combined with a tree of the request, which may be nil.
+// It returns nil if everything passes.
 func (g *Gateway) narrowed(p *auth.Principal, tree jsontext.Value) (*fdsl.Filter, error) {
 	if tree == nil {
 		return p.Filter, nil
@@ -242,9 +243,9 @@ func (s *Subscription) shares() bool {
 	return p.MayJoin(r.Group)
 }
 
-// groupName returns the name of the subscription's group. Bearers share groups with bearers that have
-// the same filter, and with nobody else: none takes a message away from the client itself, and
-// what the members that are there may not see, none that is away may see either.
+// groupName returns the name of the subscription's group. A bearer shares a group only with bearers
+// that have the same filter. So it takes no message away from the client itself, and a message that
+// the present members may not see is one that absent members may not see either.
 func (s *Subscription) groupName() groups.Name { return groupName(s.principal, s.request.Group) }
 
 func groupName(p *auth.Principal, group string) groups.Name {
@@ -254,7 +255,8 @@ func groupName(p *auth.Principal, group string) groups.Name {
 	return groups.Name{Client: p.ClientUID, Group: group}
 }
 
-// check refuses what is for members of groups alone.
+// check refuses options that only members of groups have, on other
+// subscriptions.
 func (s *Subscription) check() error {
 	r := &s.request
 	switch {
@@ -332,7 +334,7 @@ func (s *Subscription) joinGroup(ctx context.Context, topic *streams.Topic, r Re
 		return err
 	}
 	options := groups.JoinOptions{From: r.From.from(), Explicit: r.Explicit, Credit: r.Credit, State: r.State,
-		SingleUse: s.request.isSingleUse()} // as it was asked for: r.From may be another
+		SingleUse: s.request.isSingleUse()} // of the original request: r.From may have changed
 	if at.membership, err = s.gateway.Catalog.Groups.Topic(topic.ID()).Join(ctx, topic, s.groupName(), options, member{s}); err != nil {
 		return err
 	}
@@ -393,7 +395,8 @@ func (s *Subscription) Start() {
 	s.gateway.waiting.add(s)
 }
 
-// Resume says that a sink that took fewer messages than offered has room again.
+// Resume must be called when a sink that took fewer messages than it was
+// offered has room again.
 func (s *Subscription) Resume() { s.current().resume() }
 
 // Shared reports whether the subscription is in a group, which needs
@@ -440,10 +443,10 @@ func (s *Subscription) tellGroup(tell func(*groups.Membership) error) error {
 	return attempted("acknowledge", err)
 }
 
-// Drain lets a member of a group leave without a repetition for the others: see
+// Drain lets a member of a group leave without redelivering its messages to others: see
 // groups.Membership.Drain. Request.Drained is called at the end, unless Sink.End or Close
-// is first. Until then the subscription goes on, and can acknowledge. It is for
-// subscriptions that are Shared.
+// comes first. Until then the subscription can acknowledge. Drain is only for a
+// subscription that is Shared.
 func (s *Subscription) Drain() {
 	if m := s.current().membership; m != nil {
 		m.Drain()
@@ -460,9 +463,9 @@ func (s *Subscription) Close() {
 	s.release()
 }
 
-// gap tells of messages that were dropped: the sink, if it asked to be told.
-// For others the connection ends, so that the client notices, unless the
-// operator lets it go on.
+// gap handles messages that were dropped before the subscription read them. It
+// tells a sink that asked to be told. For others it ends the connection, so
+// that the client notices, unless Settings.SkipGaps is set.
 func (s *Subscription) gap(first, last uint64) (tag uint64, told bool) {
 	if s.request.TellGaps {
 		return s.sink.Gap(first, last)
@@ -478,10 +481,12 @@ func lost(stream string, first, last uint64) *protocol.Error {
 		"messages %d to %d of %s were dropped before this connection read them", first, last, stream)
 }
 
-// end ends the subscription for the reason that its topic or group has.
+// end tells the sink that the subscription has ended because of err, an error
+// of its topic or group.
 func (s *Subscription) end(err error) { s.sink.End(s.gateway.endReason(s.stream, err)) }
 
-// endReason returns what a client is told of the end of a stream or group.
+// endReason returns the refusal that tells a client of the end of a stream or
+// group.
 func (g *Gateway) endReason(stream string, err error) *protocol.Error {
 	switch err {
 	case streams.ErrDeleted:

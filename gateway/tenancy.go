@@ -83,7 +83,7 @@ func (g *Gateway) SetRights(ctx context.Context, p *auth.Principal, id string, r
 	if err := g.manage(p, auth.ManageClients, ""); err != nil {
 		return auth.Client{}, err
 	}
-	last, _ := g.Directory.Client(p.JailUID, id) // as far as it can be told
+	last, _ := g.Directory.Client(p.JailUID, id) // zero if unknown
 	client, err := g.Directory.By(p, auth.ManageClients).SetRights(ctx, p.JailUID, id, rights)
 	if err != nil {
 		return auth.Client{}, attempted("set the rights", err)
@@ -125,7 +125,7 @@ func (g *Gateway) keyDisplaced(lost auth.Displacement) {
 	g.noteChange(lost.By, what, subject, before)
 }
 
-// fingerprint tells keys apart, "" for none.
+// fingerprint returns a short text that differs between keys, or "" for no key.
 func fingerprint(pem string) string {
 	if pem == "" {
 		return ""

@@ -8,7 +8,8 @@ import (
 	"seagate/streams"
 )
 
-// traced returns done for a publish that is traced, which ends the span too.
+// traced wraps done for a publish that is traced, so that it also ends the
+// span.
 func (g *Gateway) traced(span *tracing.Span, p *auth.Principal, pub Publication, done func(protocol.Published, error)) func(protocol.Published, error) {
 	return func(at protocol.Published, err error) {
 		failure := ""
@@ -28,8 +29,8 @@ func (g *Gateway) traced(span *tracing.Span, p *auth.Principal, pub Publication,
 	}
 }
 
-// traceDeliveries adds a span for each message that a sink took and whose publish is traced: those of the
-// share, or all if it is nil, up to taken.
+// traceDeliveries adds a span for each message that a sink took and whose publish is traced: the
+// first taken of the share, or of all if share is nil.
 func (s *Subscription) traceDeliveries(b *streams.Batch, share []groups.Share, taken int) {
 	for i := range taken {
 		at := i

@@ -9,14 +9,14 @@ import (
 	"seagate/protocol"
 )
 
-// unfinished bounds the memory of messages that have not come whole. Anybody can begin a
-// message and never end it.
+// unfinished bounds the memory of messages that have arrived in part. Anybody can begin
+// a message and never end it.
 type unfinished struct {
 	strangers *budget.Budget[netip.Prefix]
 	jails     *budget.Budget[string]
 }
 
-// strangerShare is the part of the bytes of all strangers that one address may have.
+// One address may have a strangerShare-th of the bytes of all strangers.
 const strangerShare = 8
 
 func newUnfinished(s *Settings) unfinished {
@@ -26,8 +26,8 @@ func newUnfinished(s *Settings) unfinished {
 	}
 }
 
-// Reserve takes memory for a message that has not come whole, of a client or, if p is nil,
-// of a stranger at an address. release gives it back.
+// Reserve takes memory for a message that has arrived in part, from a client or, if p is
+// nil, from a stranger at an address. release gives it back.
 func (g *Gateway) Reserve(p *auth.Principal, from netip.Addr, bytes int) (release func(), err error) {
 	if p != nil {
 		if !g.unfinished.jails.Take(p.JailUID, bytes) {
@@ -44,12 +44,13 @@ func (g *Gateway) Reserve(p *auth.Principal, from netip.Addr, bytes int) (releas
 	return func() { g.unfinished.strangers.Give(at, bytes) }, nil
 }
 
-// UnfinishedBytes returns the memory of messages that have not come whole.
+// UnfinishedBytes returns the memory of messages that have arrived in part.
 func (g *Gateway) UnfinishedBytes() int64 {
 	return g.unfinished.strangers.Held() + g.unfinished.jails.Held()
 }
 
-// network returns what counts as one address: for IPv6 the /64, which one subscriber has.
+// network returns the prefix that counts as one address: for IPv6 the /64, because one
+// customer of a provider has a whole /64.
 func network(addr netip.Addr) netip.Prefix {
 	bits := addr.BitLen()
 	if addr.Is6() {

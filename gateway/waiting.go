@@ -24,7 +24,7 @@ type waiting struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows; of others only the jail's share is locked while it is held
+	mu      sync.Mutex // guards what follows; while it is held, only the lock of the jail's share is taken
 	streams map[streams.ID]map[*Subscription]struct{}
 	clients map[string]int // subscriptions that have a place here, by the client's uid
 	made    []streams.ID   // streams whose subscriptions are to begin
@@ -48,7 +48,8 @@ func (g *Gateway) mayWait(r Request, err error) bool {
 	return g.settings.AwaitUndefined && r.Begun != nil && isAway(err)
 }
 
-// isAway reports whether an error means that the stream is not there, or is being deleted.
+// isAway reports whether an error means that the stream does not exist, or is being
+// deleted.
 func isAway(err error) bool {
 	e := (*protocol.Error)(nil)
 	return errors.As(err, &e) && e.Code == protocol.CodeStreamNotFound || errors.Is(err, streams.ErrDeleted)
@@ -124,7 +125,7 @@ func (w *waiting) remove(s *Subscription) {
 	}
 }
 
-// begin begins the subscriptions that wait for a stream that is there now. It does not
+// begin begins the subscriptions that wait for a stream which now exists. It does not
 // block.
 func (w *waiting) begin(id streams.ID) {
 	w.mu.Lock()
@@ -139,8 +140,8 @@ func (w *waiting) begin(id streams.ID) {
 	}
 }
 
-// joinsAtOnce bounds the subscriptions that begin at the same time. Each group writes its
-// position, and many at a time share a sync.
+// joinsAtOnce bounds the subscriptions that begin at the same time. It is high because
+// each group writes its position, and concurrent writes share a sync.
 const joinsAtOnce = 32
 
 func (w *waiting) run() {
@@ -185,7 +186,7 @@ func (w *waiting) close() {
 	w.work.Wait()
 }
 
-// joinTimeout bounds the wait of a subscription that begins for storage.
+// joinTimeout bounds how long a subscription that begins waits for storage.
 const joinTimeout = 30 * time.Second
 
 // begin lets a subscription that waited join its stream. If the stream is gone again, it
@@ -207,7 +208,7 @@ func (s *Subscription) begin(ctx context.Context) {
 		return
 	case err != nil:
 		g.waiting.remove(s)
-		if ctx.Err() != context.Canceled { // the server stops
+		if ctx.Err() != context.Canceled { // otherwise the server is stopping
 			s.sink.End(g.Refusal(attempted("subscribe", err)))
 		}
 		return
@@ -233,7 +234,8 @@ func (s *Subscription) joinNew(ctx context.Context) (*place, error) {
 	}
 	r := s.request
 	if r.From.Kind == protocol.PositionLatest {
-		// Not later, since messages may have been published since the definition.
+		// Not at the end of the topic: messages may have been published since the
+		// definition.
 		r.From.Kind, r.From.Seq = protocol.PositionSeq, min(s.after, topic.Bounds().Next)
 	}
 	var at *place
