@@ -36,13 +36,13 @@ const (
 	endOfActions
 )
 
-// A rule is the name of an action, and what it needs. needs is "" for an action that needs any
-// right for its name, or, if it has no name, none.
+// A rule is the name of an action, and the right that it needs. If needs is "", the action
+// needs any right for the name that it is about, or no right if it is about none.
 type rule struct {
 	text     string // completes the sentence "not allowed to"
 	needs    Right
-	nameless bool // needs is wanted for all names
-	root     bool // for clients of the root jail alone
+	nameless bool // the right must be for all names
+	root     bool // only for clients of the root jail
 	all      bool // needs all rights
 }
 
@@ -72,8 +72,8 @@ var rules = [endOfActions]rule{
 	ExplainOthers:     {text: "ask what happened to messages for other clients", needs: RightAdminister, nameless: true},
 }
 
-// Administers reports whether the action changes what an administrator answers for, or shows
-// all of it.
+// Administers reports whether the action is one of an administrator: it changes what
+// administrators are responsible for, or shows all of that.
 func (a Action) Administers() bool {
 	switch a {
 	case Define, AdministerStreams, DefineServices, ManageClients, ManageJails, BackUp, ImportAll, EndConnections, InspectServer:
@@ -93,8 +93,8 @@ func (a Action) String() string {
 }
 
 // May returns nil if p may take the action on the stream or service of that name, and a
-// *ForbiddenError otherwise. name is not looked at for actions that have none. May does not check
-// whether the credential is in force: InForce does.
+// *ForbiddenError otherwise. It ignores name for actions that are about no name. May does not
+// check whether the credential is in force: InForce does.
 func (p *Principal) May(action Action, name string) error {
 	if !action.known() {
 		return &ForbiddenError{action, "no such action"}
@@ -126,7 +126,7 @@ func (p *Principal) May(action Action, name string) error {
 	return nil
 }
 
-// mayAny returns nil if one of the rights is for the name, whatever it allows.
+// mayAny returns nil if p has any right for the name.
 func (p *Principal) mayAny(action Action, name string, rights *Rights) error {
 	of := []Right{RightPublish, RightSubscribe, RightDefine, RightAdminister}
 	if action == DescribeService {
@@ -154,7 +154,7 @@ func (p *Principal) claimed(action Action, name string) error {
 	case action == Subscribe && p.Streams == nil,
 		action == Subscribe && matches(p.Streams, name),
 		action == Publish && matches(p.Publishes, name),
-		action == Fetch && len(p.Fetches) > 0: // MayFetch looks closer
+		action == Fetch && len(p.Fetches) > 0: // MayFetch checks the procedure
 		return nil
 	case action == Subscribe:
 		return &ForbiddenError{action, fmt.Sprintf("the streams claim of the token does not list %q", name)}

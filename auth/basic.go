@@ -12,8 +12,8 @@ import (
 
 // Basic authenticates a client by its id and secret. from is the address of the peer. It fails
 // with a *Refusal. For correct credentials it takes no lock and some microseconds, whatever others
-// at the address do, except for the first presentation of a chosen secret: that takes some 30 ms,
-// may wait for others, and is refused to an address over its limit.
+// at the address do. The exception is the first use of a chosen secret: it takes some 30 ms, may
+// wait for others, and is refused if the address is over its limit.
 func (d *Directory) Basic(clientID, secret string, from netip.Addr) (*Principal, error) {
 	begun := time.Now()
 	p, refusal := d.basic(clientID, secret, from)
@@ -112,8 +112,8 @@ func (d *Directory) mayGuess(clientID string, from netip.Addr) *Refusal {
 	return nil
 }
 
-// suspicionOf returns what the failures and tries of the last hour say about an attempt from an
-// address.
+// suspicionOf returns the suspicion of an attempt from an address, by the failures and tries of
+// the last hour.
 func (d *Directory) suspicionOf(from netip.Addr) suspicion {
 	return suspicion{
 		address: d.suspects.count(d.suspects.ofAddress(from)),
@@ -121,9 +121,10 @@ func (d *Directory) suspicionOf(from netip.Addr) suspicion {
 	}
 }
 
-// verify returns the secret of the list that text is, and remembers the mac of text; otherwise
-// nil. It stretches text even if the list is empty, so that the time does not tell which client ids
-// have a chosen secret. It stretches once for each salt: Import gives the clients of one id the same.
+// verify returns the secret of the list that equals text, or nil. If there is one, it remembers the
+// mac of text. It stretches text even if the list is empty, so that the time does not tell which
+// client ids have a chosen secret. It stretches once for each salt: Import gives the clients of one
+// id the same.
 func (d *Directory) verify(list []*secretCredential, text string, mac digest) *secretCredential {
 	if len(list) == 0 {
 		d.isSecret(d.decoySecret, text)
@@ -139,10 +140,11 @@ func (d *Directory) verify(list []*secretCredential, text string, mac digest) *s
 	return nil
 }
 
-// stretched is one text, stretched, by salt and iterations.
+// stretched is the results of stretching one text, by salt and iterations.
 type stretched map[string]digest
 
-// isSecret reports whether text is the chosen secret of the record.
+// isSecret reports whether the stretched text is the chosen secret of the
+// record.
 func (d *Directory) isSecret(record secretRecord, text string) bool {
 	return d.isStretched(stretched{}, record, text)
 }
@@ -160,8 +162,8 @@ func (d *Directory) isStretched(tried stretched, record secretRecord, text strin
 	return subtle.ConstantTimeCompare(sum[:], record.Digest) == 1
 }
 
-// macOf returns what a verified secret is recognized by. It costs 1/200,000 of stretching, and is
-// useless without a key that never leaves the process.
+// macOf returns the HMAC by which a verified secret is recognized. It costs 1/200,000 of
+// stretching, and is useless without a key that never leaves the process.
 func (d *Directory) macOf(text string) (mac digest) {
 	h := hmac.New(sha256.New, d.macKey[:])
 	h.Write([]byte(text))
@@ -169,7 +171,7 @@ func (d *Directory) macOf(text string) (mac digest) {
 	return mac
 }
 
-// verifiedAs returns the secret of the list whose text mac is of, if that was verified, or nil.
+// verifiedAs returns the secret of the list that was verified with a text of this mac, or nil.
 func verifiedAs(list []*secretCredential, mac digest) *secretCredential {
 	for _, s := range list {
 		if verified := s.verified.Load(); verified != nil && subtle.ConstantTimeCompare(verified[:], mac[:]) == 1 {
@@ -187,9 +189,8 @@ func (d *Directory) whyNot(clientID string) Reason {
 	return ReasonWrongSecret
 }
 
-// failed counts a failed attempt that begun at a time, and returns the error for it, once the
-// attempt has taken Options.RefusalTime. An attempt that was no guess, or was not verified, does
-// not count.
+// failed counts a failed attempt, and returns its error once Options.RefusalTime has passed
+// since it began. An attempt that was no guess, or was not verified, does not count.
 func (d *Directory) failed(clientID string, from netip.Addr, r *Refusal, begun time.Time) error {
 	if !r.signed && r.Err != ErrTooManyAttempts {
 		d.suspects.charge(d.suspects.ofAddress(from))

@@ -25,7 +25,7 @@ type Client struct {
 	Tokens      *TokenRules
 	Revoked     map[string]time.Time // ids of tokens that are revoked, and when each expires
 	Rights      *Rights              // nil for all
-	OldUntil    time.Time            // the secret before the last rotation is valid until then; zero if it is not
+	OldUntil    time.Time            // until when the secret before the last rotation is valid; zero if it is not
 	CreatedAt   time.Time
 }
 
@@ -47,9 +47,9 @@ func (c *client) view() Client {
 	return v
 }
 
-// The methods below act in the jail with the given uid, which is that of the principal that
-// asks. The caller has checked what the principal may do. All fail with ErrJailNotFound if the
-// jail does not exist.
+// The methods below act in the jail with the given uid: the jail of the principal that asks.
+// The caller has checked what the principal may do. All fail with ErrJailNotFound if the jail
+// does not exist.
 
 // CreateClient creates a client with the rights, nil for all, and returns its secret, which is not
 // kept. It fails with ErrClientExists, ErrTooManyClients, ErrInvalidName, ErrInvalidDescription or
@@ -100,9 +100,9 @@ func newClientRecord(stored secretRecord, description string) clientRecord {
 	}
 }
 
-// SetRights replaces the rights of a client; nil is all. What it is allowed more holds at once. If it
-// is allowed less, its secret and key stay valid, but what is open with them is revoked. It fails
-// with ErrClientNotFound, ErrInvalidRights or ErrLastClient.
+// SetRights replaces the rights of a client; nil is all. Additional rights take effect at once. If
+// the client loses a right, its secret and keys stay valid, but what is open with them is revoked.
+// It fails with ErrClientNotFound, ErrInvalidRights or ErrLastClient.
 func (d *Directory) SetRights(ctx context.Context, jailUID, id string, rights *Rights) (Client, error) {
 	if err := checkRights(rights); err != nil {
 		return Client{}, err
@@ -148,7 +148,8 @@ func (d *Directory) DeleteClient(ctx context.Context, jailUID, id string) (Clien
 		if d.isLastRoot(jailUID, id) {
 			return ErrLastClient
 		}
-		// Always, because the record must go even if it is not the one that we know.
+		// Always, because the record must be deleted even if it has changed since we
+		// read it.
 		if err := d.records.Delete(ctx, clientTable, clientKey(jailUID, id), storage.Always()); err != nil {
 			return fmt.Errorf("deleting client %q: %w", id, err)
 		}
@@ -171,8 +172,8 @@ func (d *Directory) RotateSecret(ctx context.Context, jailUID, id string) (Clien
 const MaxKeep = 30 * 24 * time.Hour
 
 // RotateSecretKeeping is RotateSecret, except that the old secret, and what is open with it, is
-// revoked after the time keep, at most MaxKeep. There is one old secret: one that an earlier rotation
-// has kept is revoked at once.
+// revoked after the time keep, at most MaxKeep. There is at most one old secret: if an earlier
+// rotation has kept one, that is revoked at once.
 func (d *Directory) RotateSecretKeeping(ctx context.Context, jailUID, id string, keep time.Duration) (Client, secret.Text, error) {
 	text, stored, err := d.generateSecret()
 	if err != nil {
@@ -266,9 +267,9 @@ func (d *Directory) Clients(jailUID, after string, limit int) (clients []Client,
 	return clients, more, nil
 }
 
-// writeAttempts bounds how often a conflicting write is repeated. An earlier write that failed
-// and was stored all the same causes one conflict. More mean that something else writes to the
-// tables.
+// writeAttempts bounds how often a conflicting write is repeated. One conflict is possible if
+// an earlier write was stored although it failed. More conflicts mean that something else
+// writes to the tables.
 const writeAttempts = 3
 
 // rewrite edits a client's record.
@@ -293,8 +294,9 @@ func (d *Directory) rewrite(ctx context.Context, jailUID, id string, edit func(*
 	return c.view(), nil
 }
 
-// update edits the record of a client, of which last is the present state, again after each conflict.
-// It fails with ErrJailNotFound, ErrClientNotFound or the error of edit. Only a change calls it.
+// update edits the record of a client, whose present state is last. After a conflict it edits what
+// is stored instead. It fails with ErrJailNotFound, ErrClientNotFound or the error of edit. Only a
+// change calls it.
 func (d *Directory) update(ctx context.Context, jailUID, id string, edit func(last *client, r *clientRecord) error) (*client, error) {
 	for attempt := 1; ; attempt++ {
 		last, err := d.client(jailUID, id)
@@ -329,7 +331,8 @@ func (d *Directory) save(ctx context.Context, j *jail, id string, r clientRecord
 	return next, nil
 }
 
-// putClient writes a client's record, if the jail may store so much, and returns what it is to adopt.
+// putClient writes a client's record, if the quota of the jail allows it, and returns the client to
+// adopt.
 func (d *Directory) putClient(ctx context.Context, j *jail, id string, r clientRecord, cond storage.Condition) (*client, error) {
 	key := clientKey(j.record.UID, id)
 	value, err := encode(clientTable, key, r)

@@ -34,18 +34,20 @@ type Options struct {
 
 	FilterLimits fdsl.Limits // of the filters in tokens
 
-	// MaxRevokedTokens bounds the single tokens of one client that are revoked.
+	// MaxRevokedTokens bounds how many single tokens of one client are revoked
+	// at a time.
 	MaxRevokedTokens int
 
-	// Tokens are rules for the tokens of all clients, beside those of a client's own.
+	// Tokens are rules for the tokens of all clients, in addition to the client's own
+	// rules.
 	Tokens TokenRules
 
 	// Quotas counts and bounds what is stored of the clients of each jail. It may be nil.
 	Quotas *quota.Book
 }
 
-// check refuses zeros: no attempts would be a division by zero, and the others would refuse
-// everything.
+// check refuses zeros: zero attempts would be a division by zero, and any other zero would
+// refuse everything.
 func (o Options) check() error {
 	const maxAttempts = 1e9
 	for _, attempts := range []int{o.AddressAttempts, o.ClientAttempts} {
@@ -73,10 +75,10 @@ type Directory struct {
 	action Action     // that it takes
 }
 
-// By returns the directory for changes that p makes. Each of them first checks, while no other
-// change runs, that p is in force and may take the action, and fails otherwise. So p changes nothing
-// any more after the answer to its revocation. p cannot give a client rights that it does not have
-// itself, nor change a client that has such rights: that is a *ForbiddenError.
+// By returns the directory for changes that p makes. Each change first checks, while no other
+// change runs, that p is in force and may take the action, and fails otherwise. So once a
+// revocation of p has been answered, p changes nothing. p can neither give a client rights that it
+// does not have itself, nor change a client that has such rights: that is a *ForbiddenError.
 func (d *Directory) By(p *Principal, action Action) *Directory {
 	return &Directory{d.directory, p, action}
 }
@@ -125,8 +127,8 @@ type directory struct {
 	iterations int // stretchIterations; tests that are not about stretching set fewer
 	macKey     [sha256.Size]byte
 
-	// Decoys are compared with where there is no credential to compare with, so that the time
-	// does not tell.
+	// Decoys are used for the comparison where there is no credential, so that the time does
+	// not tell that there is none.
 	decoyDigest digest
 	decoySecret secretRecord
 	decoyKey    *rsa.PublicKey
@@ -197,9 +199,9 @@ func (d *Directory) OnRevoke(f func(Revocation)) {
 	d.listeners = append(d.listeners, f)
 }
 
-// OnMissingKey registers f, which is called when a token names a key that its client has not, once for
-// each client of that id whose keys come from a URL. Strangers can cause that, at any rate; f must not
-// wait.
+// OnMissingKey registers f, which is called when a token names a key that its client does not have:
+// once for each client of that id whose keys come from a URL. Strangers can cause calls at any
+// rate. f must not block.
 func (d *Directory) OnMissingKey(f func(JWKSource)) { d.missing.Store(&f) }
 
 // OnDisplaced registers f, which is called for each Displacement once it is durable, before the
@@ -216,8 +218,9 @@ func (d *Directory) missKey(of *namesakes) {
 	}
 }
 
-// change calls do while no other change runs, then announces what do revoked, and waits for what
-// is being made with that. It gives up if ctx ends before the other change does.
+// change calls do while no other change runs. Then it announces what do revoked, and waits for
+// changes that are under way with a revoked credential. It gives up if ctx ends while it waits
+// for its turn.
 func (d *Directory) change(ctx context.Context, do func() error) error {
 	did, err := d.changeAlone(ctx, do)
 	d.mu.RLock()
@@ -241,7 +244,8 @@ func (d *Directory) change(ctx context.Context, do func() error) error {
 	return err
 }
 
-// A consequence is what a change has done to others, also if it failed in the end.
+// A consequence is what a change has done to others. There may be one although the
+// change failed in the end.
 type consequence struct {
 	revoked   []Revocation
 	ended     []*credential
@@ -280,8 +284,8 @@ func (d *Directory) adoptClient(j *jail, id string, next *client) {
 	}
 }
 
-// revokesTokens reports whether next has revoked single tokens that last has not. If so, it notes that
-// the change waits for what is being made with them. Only a change calls it.
+// revokesTokens reports whether next revokes single tokens that last does not. If so, it notes that
+// the change has to wait for what is being made with them. Only a change calls it.
 func (d *Directory) revokesTokens(last, next *client) bool {
 	if last == nil || next == nil || !next.record.Revoked.hasMoreThan(last.record.Revoked) {
 		return false
@@ -292,8 +296,8 @@ func (d *Directory) revokesTokens(last, next *client) bool {
 	return true
 }
 
-// endLater revokes the old secret of a client and its keys when their times are over. It needs no
-// store: after a restart they are past their times as well.
+// endLater revokes the old secret of a client, and its keys, when their times are over. Nothing
+// needs to be stored for that: after a restart their times are over too.
 func (d *Directory) endLater(c *client) {
 	if c == nil {
 		return
@@ -302,7 +306,7 @@ func (d *Directory) endLater(c *client) {
 	if first.IsZero() {
 		return
 	}
-	// Not By whoever made the change, who may have nothing but this secret.
+	// Not By whoever made the change: its only credential may be this secret.
 	d = &Directory{directory: d.directory}
 	c.ending = time.AfterFunc(time.Until(first), func() {
 		defer panics.Contain("timer")

@@ -9,10 +9,10 @@ import (
 // Errors of authentication and authorization.
 var (
 	// ErrInvalidCredentials covers an unknown client, a wrong secret and an unusable token. The
-	// peer is never told which.
+	// peer is not told which of them it is.
 	ErrInvalidCredentials = errors.New("auth: the credentials are not valid")
-	// ErrTokenExpired reports a token that the client has signed and that has expired. Only whoever
-	// holds such a token gets it, so it tells a stranger nothing.
+	// ErrTokenExpired reports an expired token with a valid signature. Only a holder of such a
+	// token gets this error, so it tells a stranger nothing.
 	ErrTokenExpired = errors.New("auth: the token has expired; connect with a new one")
 	// ErrTooManyAttempts reports too many failures from the address or for the client id.
 	ErrTooManyAttempts = errors.New("auth: too many failed attempts, try again in a minute")

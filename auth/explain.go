@@ -13,8 +13,8 @@ func (d *Directory) ParseFilter(tree []byte) (*fdsl.Tree, error) {
 	return fdsl.Parse(tree, d.opts.FilterLimits)
 }
 
-// ExplainToken is InspectToken with the filter as it was signed, nil if there is none. The Refusal is to
-// be shown.
+// ExplainToken is InspectToken that also returns the filter as it was signed, or nil if there is
+// none. The Refusal may be shown.
 func (d *Directory) ExplainToken(clientID, token, jailID string) (p *Principal, tree *fdsl.Tree, refusal *Refusal) {
 	if p, refusal = d.InspectToken(clientID, token, jailID); refusal != nil || p.Filter == nil {
 		return p, nil, refusal

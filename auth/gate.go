@@ -12,17 +12,17 @@ import (
 const (
 	// maxWaiting bounds how many attempts wait at a gate.
 	maxWaiting = 128
-	// restFactor is how much longer than a stretched secret that was wrong the gate then rests.
-	// So wrong secrets keep a core busy for a third of the time at most, and a right one, which
-	// comes first, waits for a tenth of a second.
+	// After a wrong secret the gate rests for restFactor times the time that stretching took.
+	// So wrong secrets keep a core busy for a third of the time at most. An attempt without
+	// suspicion comes first, and waits for a tenth of a second at most.
 	restFactor = 2
 )
 
-// A gate lets one attempt at a time stretch a secret. Attempts that wait pass in the order of
-// their suspicion, and the least suspicious displaces the most if too many wait: whoever has never
-// failed does not wait behind those who guess. Of equals the newest passes first: addresses that
-// have tried nothing before this attempt fill the gate at the begin of a flood, and whoever came
-// later would wait for all of them.
+// A gate lets one attempt at a time stretch a secret. Waiting attempts pass in the order of their
+// suspicion, the least suspicious first, so a client that has never failed does not wait behind
+// those who guess. If too many wait, the most suspicious is refused. Among equals the newest
+// passes first: when a flood begins, addresses without any earlier attempt fill the gate, and a
+// later client would have to wait for all of them.
 type gate struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool       // an attempt is inside, or the gate rests
@@ -35,19 +35,18 @@ type ticket struct {
 	turn      chan bool // receives whether the attempt may pass; has room for it
 }
 
-// A suspicion is what is held against an attempt. What others did with the same client id is not:
-// the operator's is the one that is guessed at.
+// A suspicion is how suspicious an attempt is. What others tried with the same client id does not
+// count, because the id that attackers guess at is the operator's.
 type suspicion struct {
 	address int // failures of its address
-	tries   int // attempts of its address that came here, whatever became of them
+	tries   int // attempts of its address that came here, successful or not
 }
 
 func (s suspicion) compare(other suspicion) int {
 	return cmp.Or(cmp.Compare(s.address, other.address), cmp.Compare(s.tries, other.tries))
 }
 
-// enter waits for its turn. It returns false if too many wait that are less suspicious, or as
-// much and came later.
+// enter waits for its turn. It returns false if too many others wait that pass first.
 func (g *gate) enter(s suspicion) bool {
 	g.mu.Lock()
 	if !g.closed {

@@ -17,8 +17,8 @@ type GroupGrant struct {
 	Any bool
 	IDs []string // in lower case; if Any is not set
 
-	// Acknowledge lets it acknowledge message by message, and return messages. What is returned
-	// often becomes a dead letter.
+	// Acknowledge allows it to acknowledge message by message, and to return messages. It is a
+	// permission of its own, because a message that is returned often becomes a dead letter.
 	Acknowledge bool
 }
 
@@ -34,8 +34,8 @@ func (p *Principal) MayAcknowledge() bool { return p.Method != MethodToken || p.
 // maxGroups bounds the groups claim.
 const maxGroups = 100
 
-// readGroups reads a groups claim: true, or a list of the ids of groups. Without it, a token that says
-// "mustFanout":false may join groups, because that is what it meant before there was this claim.
+// readGroups reads a groups claim: true, or a list of the ids of groups. Without the claim, a token
+// that says "mustFanout":false may join groups, which is what that meant before this claim existed.
 func readGroups(raw, mustFanout jsontext.Value) (GroupGrant, error) {
 	switch string(raw) {
 	case "":

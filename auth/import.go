@@ -19,22 +19,23 @@ const (
 	// MaxImportedClients bounds the clients of one import.
 	MaxImportedClients = 500
 	// MaxChosenPerID bounds how many clients with the same id, over all jails, may have a chosen
-	// secret. Without the jail an attempt is compared with each of them.
+	// secret. An attempt does not name its jail, so it is compared with each of them.
 	MaxChosenPerID = 4
 )
 
 // An ImportedJail is a jail that should exist, with clients.
 type ImportedJail struct {
 	ID      string
-	Name    string // of a new jail; the name of a jail that exists stays
+	Name    string // of a new jail; an existing jail keeps its name
 	Clients []ImportedClient
 }
 
-// An ImportedClient is a client as it should be. What is "" stays as it is.
+// An ImportedClient is a client as it should be. A field that is "" is left as
+// it is.
 type ImportedClient struct {
 	ID          string
 	Description string
-	Secret      secret.Text // of a new client it must be set
+	Secret      secret.Text // required for a new client
 	PublicKey   string      // PEM
 }
 
@@ -58,10 +59,10 @@ type Imported struct {
 	Warnings  []problems.Problem
 }
 
-// Import makes jails and clients as they are given. It first checks everything and adds what is
-// wrong to wrong, with its place, and calls check, which may add more. If anything is wrong it
-// changes nothing. Otherwise it makes one change after the other. After an error, or a crash, some
-// are made; Import with the same jails then makes the others. Other changes wait meanwhile.
+// Import makes the given jails and clients. It first checks everything, adds each problem with its
+// place to wrong, and calls check, which may add more. If there are problems, it changes nothing.
+// Otherwise it makes one change after the other. After an error or a crash only some of them may
+// be made; the same Import, repeated, makes the rest. Other changes wait meanwhile.
 func (d *Directory) Import(
 	ctx context.Context, jails []ImportedJail, o ImportOptions, wrong *problems.List, check func(),
 ) (Imported, error) {
@@ -96,13 +97,14 @@ type importPlan struct {
 	steps     []func(context.Context) error
 
 	newJails int
-	claimed  map[string]string       // what may be there once, and the place that has it
+	claimed  map[string]string       // values that may occur once, and the place of each
 	salts    map[string]secretRecord // by client id: the salt of a chosen secret
 	chosen   map[string]int          // by client id: chosen secrets that are new
 	keys     map[string]int          // by client id: keys that are new
 }
 
-// claim reports whether what is in the import for the first time, and otherwise adds a problem.
+// claim reports whether what occurs in the import for the first time. Otherwise it adds a
+// problem.
 func (p *importPlan) claim(place, what, message string) bool {
 	if other, taken := p.claimed[what]; taken {
 		p.wrong.Addf(place, "%s: see %s", message, other)
@@ -157,7 +159,7 @@ func (p *importPlan) planJail(ctx context.Context, place string, given ImportedJ
 	}
 	created := 0
 	for i, c := range given.Clients {
-		if err := ctx.Err(); err != nil { // the caller waits no more
+		if err := ctx.Err(); err != nil { // the caller has given up
 			return err
 		}
 		at := fmt.Sprintf("%s.clients[%d]", place, i)
@@ -239,8 +241,8 @@ func (p *importPlan) differences(at, jailID string, given ImportedClient, last *
 	}
 	if given.PublicKey != "" && p.checkKey(at+".jwtPublicKey", given, last) {
 		differs("jwtPublicKey", func(r *clientRecord) error {
-			// Who imports answers for all jails, so the key counts as proven. There is no jail yet
-			// to name, and nothing that a proof would add.
+			// Whoever imports is responsible for all jails, so the key counts as proven. A proof
+			// would have to name the jail, which does not exist yet.
 			key := NewKey{PEM: given.PublicKey, proven: true}
 			return d.setKeys(r, owner{clientID: given.ID}, []NewKey{key}, 0)
 		})
@@ -326,7 +328,7 @@ func (p *importPlan) recordSecret(place, id, revealed string, last *client) secr
 	return secretRecord{Salt: salted.Salt, Iterations: salted.Iterations, Digest: sum[:]}
 }
 
-// checkKey reports whether the client has to get the key.
+// checkKey reports whether the key has to be given to the client.
 func (p *importPlan) checkKey(place string, given ImportedClient, last *client) bool {
 	public, err := parsePublicKey(given.PublicKey)
 	if err != nil {

@@ -5,24 +5,25 @@ import (
 	"sync/atomic"
 )
 
-// inFlight counts the changes that are being made for a credential. settle waits for those that
-// began before it was called, and holds up none that begin later: one of two counters counts what
-// begins, and settle makes the other one count before it waits. The zero value is not ready: see
-// newInFlight.
+// inFlight counts the changes that are under way for a credential. settle waits for those that
+// began before it was called, and does not delay later ones. There are two counters: one counts
+// the changes that begin, and settle switches to the other one before it waits. The zero value is
+// not usable: see newInFlight.
 type inFlight struct {
 	turn     atomic.Uint32 // the lowest bit says which counter counts
 	counters [2]atomic.Int64
 
 	settling chan struct{} // holds a value while a call of settle runs
 	waiting  atomic.Bool   // set while a call of settle waits
-	idle     chan struct{} // gets a value when a counter is 0 again meanwhile
+	idle     chan struct{} // gets a value when a counter drops to 0 meanwhile
 }
 
 func newInFlight() inFlight {
 	return inFlight{settling: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 }
 
-// A Change is one that Principal.Begin has let begin. The zero value is none.
+// A Change is a change that Principal.Begin has allowed. The zero value is
+// none.
 type Change struct {
 	of      *inFlight
 	counter uint32
@@ -45,8 +46,9 @@ func (c Change) End() {
 	}
 }
 
-// settle waits until the changes that have begun have ended. Whatever forbids new ones must be done
-// before: a change that begins at the same time may not be waited for, but finds it done.
+// settle waits until the changes that have begun have ended. The caller must forbid new changes
+// before it calls settle: a change that begins at the same time may not be waited for, but is then
+// refused.
 func (f *inFlight) settle(ctx context.Context) error {
 	select {
 	case f.settling <- struct{}{}:

@@ -24,7 +24,7 @@ type Jail struct {
 	Name      string
 	CreatedAt time.Time
 	Clients   int       // how many it has
-	Quotas    quota.Own // what is set for it alone
+	Quotas    quota.Own // limits that are set for this jail only
 }
 
 // view describes the jail. registry.mu is held, or a change runs.
@@ -70,8 +70,8 @@ func checkRoot(clientID, text string) error {
 	return checkChosen(text)
 }
 
-// IsRoot reports whether a client of the root jail has this id and this secret, which EnsureRoot
-// was called with. It counts no failure.
+// IsRoot reports whether a client of the root jail has this id and this secret, the one that
+// EnsureRoot was called with. It counts no failure.
 func (d *Directory) IsRoot(clientID, text string) bool {
 	if raw, generated := parseGenerated(text); generated {
 		s := d.findGenerated(clientID, raw)
@@ -82,7 +82,7 @@ func (d *Directory) IsRoot(clientID, text string) bool {
 }
 
 // ResetRoot gives a client of the root jail the secret text, and creates the client if it does
-// not exist, and all rights. The old secret is revoked. What text may be is as in EnsureRoot.
+// not exist, and all rights. The old secret is revoked. text must be as for EnsureRoot.
 func (d *Directory) ResetRoot(ctx context.Context, clientID, text string) (created bool, err error) {
 	if err := checkRoot(clientID, text); err != nil {
 		return false, err
@@ -154,8 +154,7 @@ func (d *Directory) CreateJail(ctx context.Context, id, name, firstClientID stri
 	return made, text, nil
 }
 
-// createJail writes the client first: as long as the jail's record does not exist, the client
-// does not count.
+// createJail writes the client first. A client whose jail has no record does not exist.
 func (d *Directory) createJail(ctx context.Context, id, name, clientID string, first clientRecord) (*jail, error) {
 	j := newJail(id, jailRecord{UID: uuid.NewString(), Name: name, CreatedAt: time.Now().UTC()})
 	made, err := d.putClient(ctx, j, clientID, first, storage.IfAbsent())
@@ -186,7 +185,7 @@ func (d *Directory) DeleteJail(ctx context.Context, id string) (Jail, error) {
 		if j = d.jails[id]; j == nil {
 			return ErrJailNotFound
 		}
-		// Without the jail's record its clients do not count.
+		// Clients whose jail has no record do not exist.
 		if err := d.records.Delete(ctx, jailTable, id, storage.Always()); err != nil {
 			return fmt.Errorf("deleting jail %q: %w", id, err)
 		}
@@ -208,7 +207,7 @@ const removeTime = 2 * time.Second
 func (d *Directory) removeClients(ctx context.Context, j *jail) {
 	ctx, cancel := context.WithTimeout(ctx, removeTime)
 	defer cancel()
-	for id := range j.clients { // nothing changes the clients of a deleted jail
+	for id := range j.clients { // no lock: nothing changes the clients of a deleted jail
 		if d.records.Delete(ctx, clientTable, clientKey(j.record.UID, id), storage.Always()) != nil {
 			return
 		}

@@ -39,9 +39,10 @@ type jwk struct {
 	Proof jsontext.Value `json:"proof"` // ours: see NewKey.Proof
 }
 
-// ParseJWKS reads a JWK set (RFC 7517 §5): the RSA keys that verify RS512 signatures. It skips keys of
-// other kinds, as it must, and says of each why. A key may have a member proof: see NewKey.Proof. Errors
-// wrap ErrInvalidKey: no key is usable, one that should be is not, or one is private.
+// ParseJWKS reads a JWK set (RFC 7517 §5): the RSA keys that verify RS512 signatures. It skips keys
+// of other kinds, as the RFC demands, and says why for each. A key may have a member proof: see
+// NewKey.Proof. Errors wrap ErrInvalidKey: no key is usable, a key of the right kind is not usable,
+// or a key is private.
 func ParseJWKS(text []byte) (keys []NewKey, skipped []string, err error) {
 	if len(text) > MaxJWKS {
 		return nil, nil, fmt.Errorf("%w: the JWK set is longer than %d bytes", ErrInvalidKey, MaxJWKS)
@@ -139,9 +140,9 @@ type JWKSource struct {
 	URL                string
 }
 
-// SetKeysURL makes the keys of the JWK set at the URL those of the client, once they are there: see
-// AdoptKeys. The keys that it has, and what is open with their tokens, end after the time keep, at most
-// MaxKeep. The caller checks the URL. It fails with ErrClientNotFound.
+// SetKeysURL makes the client take its keys from the JWK set at the URL: see AdoptKeys. The keys
+// that it has, and what is open with their tokens, end after the time keep, at most MaxKeep. The
+// caller checks the URL. It fails with ErrClientNotFound.
 func (d *Directory) SetKeysURL(ctx context.Context, jailUID, id, url string, keep time.Duration) (Client, error) {
 	return d.rewrite(ctx, jailUID, id, func(r *clientRecord) error {
 		if r.JWKS != nil && r.JWKS.URL == url {
@@ -158,15 +159,15 @@ func (d *Directory) SetKeysURL(ctx context.Context, jailUID, id, url string, kee
 	})
 }
 
-// Adopted counts the keys of a set that do not verify all tokens.
+// Adopted counts the keys of a set that verify not all tokens, or none.
 type Adopted struct {
 	Inert   int // another jail has the key: see Key.NeedsJailID
 	Refused int // there are MaxKeysPerID keys of the client id
 }
 
-// AdoptKeys makes the keys, which came from the source, those of its client, and revokes the tokens of
-// those that are not there any more. It does nothing if the client has got its keys from elsewhere
-// meanwhile. Proofs in the set are ignored, because they would get old there.
+// AdoptKeys makes the keys, which came from the source, those of its client, and revokes the tokens
+// of those that are not there any more. It does nothing if the client has got its keys from
+// elsewhere meanwhile. Proofs in the set are ignored, because they would be out of date.
 func (d *Directory) AdoptKeys(ctx context.Context, source JWKSource, keys []NewKey) (adopted Adopted, err error) {
 	_, err = d.rewrite(ctx, source.JailUID, source.ClientID, func(r *clientRecord) error {
 		if r.UID != source.ClientUID || r.JWKS == nil || r.JWKS.URL != source.URL {

@@ -19,8 +19,8 @@ type NewKey struct {
 	// client of the same id in another jail holds the key.
 	Proof string
 
-	proven  bool // whatever Proof is
-	fetched bool // it came from a URL: it waits as an inert key while another jail has it
+	proven  bool // Proof need not be checked
+	fetched bool // it came from a URL: it is inert while another jail has the key
 }
 
 // A Key describes a public key of a client.
@@ -33,8 +33,8 @@ type Key struct {
 	// Proven is true if who registered the key has proven to have its private half.
 	Proven bool
 	// NeedsJailID is true if a client of the same id in another jail holds the key too, and had it
-	// first. The key then verifies only tokens whose claim jailId names its jail. One that came from
-	// a URL loses that once the other client has the key no longer.
+	// first. The key then verifies only tokens whose claim jailId names its jail. A key that came
+	// from a URL no longer needs the claim once the other client has lost the key.
 	NeedsJailID bool
 }
 
@@ -88,8 +88,8 @@ func (d *Directory) SetPublicKey(ctx context.Context, jailUID, id, pem string) (
 // with their tokens, end after the time keep, at most MaxKeep. A key that is registered already
 // stays. It fails like SetPublicKey, or with ErrInvalidProof.
 //
-// A client of the same id in another jail that holds one of the keys without having proven it loses it
-// to one who proves it. Two who have proven it share it: see Key.NeedsJailID.
+// A client of the same id in another jail that holds one of the keys, and has not proven it, loses
+// it to a client that proves it. Two that have proven it share it: see Key.NeedsJailID.
 func (d *Directory) SetKeys(ctx context.Context, jailUID, id string, keys []NewKey, keep time.Duration) (Client, error) {
 	if err := checkNewKeys(keys); err != nil {
 		return Client{}, err
@@ -99,7 +99,8 @@ func (d *Directory) SetKeys(ctx context.Context, jailUID, id string, keys []NewK
 	})
 }
 
-// setKeys makes the keys those of the record. The others end after the time keep.
+// setKeys replaces the keys of the record. The previous ones end after the time
+// keep.
 func (d *Directory) setKeys(r *clientRecord, of owner, keys []NewKey, keep time.Duration) error {
 	r.JWKS = nil
 	var next, kept []keyRecord
@@ -211,9 +212,9 @@ func checkKeyCount(keys []keyRecord) error {
 // An owner is the client that is to have a key. Its jail need not exist yet.
 type owner struct{ jailUID, clientID string }
 
-// newKeyRecord returns the record of a key that a client, whose record r is, is to have; more are those
-// that it is to have besides. It depends on the keys of the other clients with the id. Those who hold
-// the key without having proven it, if this one has, are added to displacing. Only a change calls it.
+// newKeyRecord returns the record of a new key of the client with the record r; more are its other
+// new keys. It depends on the keys of the other clients with the id. If this client has proven the
+// key, those that hold it without a proof are added to displacing. Only a change calls it.
 func (d *Directory) newKeyRecord(r *clientRecord, of owner, key NewKey, more []keyRecord) (keyRecord, error) {
 	public, err := parsePublicKey(key.PEM)
 	if err != nil {
@@ -248,7 +249,7 @@ func (d *Directory) newKeyRecord(r *clientRecord, of owner, key NewKey, more []k
 			record.Inert = true
 		}
 	}
-	if registered && known.Proven { // an attempt before may have displaced nobody
+	if registered && known.Proven { // an earlier attempt may have failed before it displaced others
 		record = *known
 	} else if others-len(displaced) >= MaxKeysPerID && !record.Inert {
 		return keyRecord{}, ErrTooManyKeys
@@ -274,19 +275,19 @@ func (r *clientRecord) hasProven(public *rsa.PublicKey) bool {
 	})
 }
 
-// A Displacement is the loss of a key that a client had not proven, to a client of the same id in
-// another jail that has.
+// A Displacement is the loss of a key: a client that had not proven it loses it to a client of
+// the same id in another jail that has.
 type Displacement struct {
 	JailID, ClientID string // who has lost it
 	KeyID            string
 	PEM              string
-	By               *Principal // who has registered it; nil for the process itself
+	By               *Principal // that registered it; nil for the process itself
 }
 
-// displace takes the keys of displacing from their clients. The caller has made the change durable that
-// gives them to somebody who has proven them; so a change that is refused displaces nobody. If displace
-// fails, tokens enter the jail of who has proven the key all the same (see mayVerify), and who
-// registers it again displaces the others.
+// displace takes the keys of displacing from their clients. The change that gives a key to a client
+// that has proven it must be durable before, so a refused change displaces nobody. If displace
+// fails, tokens still enter the jail of the client that has proven the key (see mayVerify), and
+// registering the key again displaces the others.
 func (d *Directory) displace(ctx context.Context) error {
 	keys := d.displacing
 	d.displacing = nil
@@ -318,7 +319,7 @@ func (d *Directory) displaceKey(ctx context.Context, key *keyCredential) error {
 	switch err {
 	case nil:
 		d.displaced = append(d.displaced, lost)
-	case ErrKeyNotFound, ErrClientNotFound, ErrJailNotFound: // a conflict has shown that it is gone
+	case ErrKeyNotFound, ErrClientNotFound, ErrJailNotFound: // already gone, as a conflict has shown
 		return nil
 	}
 	return err
