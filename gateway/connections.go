@@ -220,7 +220,7 @@ func (l *Login) position() string {
 
 func (g *Gateway) connectionInfo(l *Login, reads int) ConnectionInfo {
 	info := ConnectionInfo{ID: l.id, Principal: l.principal, Since: l.since}
-	info.Transport, info.Address = requestTransport, l.principal.Address
+	info.Transport, info.Address = protocol.ConnectionHTTP, l.principal.Address
 	if c, ok := l.connection.(Inspectable); ok {
 		info.Inspection = c.Inspect()
 	}
@@ -242,9 +242,6 @@ func (g *Gateway) connectionInfo(l *Login, reads int) ConnectionInfo {
 	}
 	return info
 }
-
-// requestTransport is the name of requests that last.
-const requestTransport = "http"
 
 // roles returns one entry for each stream that a subscription reads, without positions.
 func (h Held) roles() []ReadInfo {
@@ -295,7 +292,7 @@ func locate(ctx context.Context, list []ConnectionInfo) {
 func (l *Link) Inspect() Inspection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in := Inspection{Transport: linkTransport, LastRefusal: l.lastRefusal.Load()}
+	in := Inspection{Transport: protocol.ConnectionLink, LastRefusal: l.lastRefusal.Load()}
 	for h := range l.held {
 		switch h := h.(type) {
 		case *linkIn:

@@ -3,6 +3,24 @@
 // asks Gateway.authorize whether the principal may do it. The packages below
 // only decode requests and encode answers.
 //
+// # Files
+//
+//	publish, header, messages, plan        messages: publish, read, try out
+//	subscribe, subscription, consumer,
+//	merged, waiting, provide               those who read and provide streams
+//	define, stream, policy, groups,
+//	deadletter, jobs                       streams and their groups
+//	services, servicedefs                  services and their definitions
+//	tenancy, keys, quotas, import, backup  jails and clients
+//	login, connections, inspect            who is connected, and what the gateway does
+//	explain..., evaluate, filterview       what happened to a message, and why
+//	link...                                services in the gateway's own process
+//	authorize, audit                       who may do what, and who did
+//	filters, large, rates, shares,
+//	unfinished                             what keeps one client from harming others
+//	errors, problem, metrics, tracing,
+//	probe                                  what clients and operators are told
+//
 // # Errors
 //
 // Methods return the errors of the packages that do the work, or a

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"testing"
 
+	"seagate/auth"
 	"seagate/gateway"
 	"seagate/groups"
 	"seagate/protocol"
@@ -13,32 +14,27 @@ import (
 // A client that subscribed while it was deleted left a group behind for ever, and the
 // metrics of such groups failed for everybody.
 func TestASubscriptionDuringTheDeletionOfItsClientLeavesNoGroup(t *testing.T) {
-	g := build(t, memory.New(), nil)
-	root := g.root()
-	_, s, err := g.CreateClient(t.Context(), root, "c", "", nil)
-	g.ok(err)
-	client := g.login("c", s)
-	g.define(root, "s")
-	g.ok(g.DeleteClient(t.Context(), root, "c"))
-	_, err = gateway.SubscribeAuthorized(t.Context(), g.Gateway.Gateway, client, gateway.Request{Stream: "s", Group: groupA}, &sink{})
-	if code(err) != protocol.CodeInvalidCredentials {
-		t.Errorf("a deleted client subscribed: %v", err)
-	}
-	if o := g.Catalog.Groups.Overview(10); o.Groups != 0 || o.Members != 0 {
-		t.Errorf("it left %d groups with %d members", o.Groups, o.Members)
-	}
+	wantNoGroupAfter(t, func(g *parts, root *auth.Principal) error { return g.DeleteClient(t.Context(), root, "c") })
 }
 
 // A rotated secret makes no group any more.
 func TestASubscriptionDuringARotationMakesNoGroup(t *testing.T) {
+	wantNoGroupAfter(t, func(g *parts, root *auth.Principal) error {
+		_, _, err := g.RotateSecret(t.Context(), root, "c", 0)
+		return err
+	})
+}
+
+// wantNoGroupAfter lets a client subscribe that was authorized before revoke ended its credential.
+func wantNoGroupAfter(t *testing.T, revoke func(g *parts, root *auth.Principal) error) {
+	t.Helper()
 	g := build(t, memory.New(), nil)
 	root := g.root()
 	_, s, err := g.CreateClient(t.Context(), root, "c", "", nil)
 	g.ok(err)
 	client := g.login("c", s)
 	g.define(root, "s")
-	_, _, err = g.RotateSecret(t.Context(), root, "c", 0)
-	g.ok(err)
+	g.ok(revoke(g, root))
 	_, err = gateway.SubscribeAuthorized(t.Context(), g.Gateway.Gateway, client, gateway.Request{Stream: "s", Group: groupA}, &sink{})
 	if code(err) != protocol.CodeInvalidCredentials {
 		t.Errorf("a revoked credential subscribed: %v", err)

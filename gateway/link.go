@@ -16,9 +16,6 @@ import (
 	"seagate/streams/peer"
 )
 
-// linkTransport is the name of links in the metrics.
-const linkTransport = "link"
-
 // A Link joins a Go service in the gateway's own process to the network, as a principal. It
 // implements peer.Link. It has the same rights, filters and limits as a WebSocket of that
 // principal, and reaches the same streams, groups and services.
@@ -62,8 +59,8 @@ func (g *Gateway) Link(p *auth.Principal) (*Link, error) {
 		l.services.Close()
 		return nil, l.refused(err)
 	}
-	g.Metrics.Connections.WithLabelValues(linkTransport).Inc()
-	g.Metrics.ConnectionsMade.WithLabelValues(linkTransport).Inc()
+	g.Metrics.Connections.WithLabelValues(protocol.ConnectionLink).Inc()
+	g.Metrics.ConnectionsMade.WithLabelValues(protocol.ConnectionLink).Inc()
 	return l, nil
 }
 
@@ -113,7 +110,7 @@ func (l *Link) close(reason *protocol.Error) bool {
 	}
 	l.services.Close()
 	l.login.LogOut()
-	l.gateway.Metrics.Connections.WithLabelValues(linkTransport).Dec()
+	l.gateway.Metrics.Connections.WithLabelValues(protocol.ConnectionLink).Dec()
 	close(l.done)
 	return true
 }
@@ -182,7 +179,7 @@ func (l *Link) refused(err error) error {
 		return err
 	}
 	e := l.gateway.Refusal(err)
-	l.gateway.Refused(linkTransport, l.principal, e)
+	l.gateway.Refused(protocol.ConnectionLink, l.principal, e)
 	l.lastRefusal.Store(&Refused{time.Now(), e})
 	return l.wrap(e)
 }

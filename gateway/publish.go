@@ -100,16 +100,7 @@ func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span
 			key = p.ClientUID + "/\x00" + pub.ID
 		}
 	}
-	switch {
-	case span != nil:
-		a.topic.SendTraced(span, key, messages, a.header, answer)
-	case a.header != nil:
-		a.topic.SendWithHeader(key, messages, a.header, answer)
-	case key != "":
-		a.topic.SendOnce(key, messages, answer)
-	default:
-		a.topic.Send(messages, answer)
-	}
+	a.topic.SendTraced(span, key, messages, a.header, answer)
 }
 
 // admitted is a publication that may be appended.

@@ -48,8 +48,8 @@ func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, don
 	t.send(key, payloads, header, nil, done)
 }
 
-// SendTraced is SendWithHeader, or without a header Send or SendOnce, in a trace: the first message
-// names the span.
+// SendTraced is SendWithHeader in a trace: the first message names the span. Each of trace, key and
+// header may be missing.
 func (t *Topic) SendTraced(trace *tracing.Span, key string, payloads [][]byte, header []byte, done func(Sent, error)) {
 	t.send(key, payloads, header, trace, done)
 }

@@ -21,15 +21,17 @@ const challenge = `Basic realm="seagate", charset="UTF-8"`
 // §11.6.1), and they know no such scheme.
 const challengeBrowser = `xBasic realm="seagate"`
 
-// A login is who has authenticated last on a connection, and with what. Most clients send the same
-// header with each request. A digest of it suffices to know it again, and is no secret.
+// A login is the principal that authenticated last on a connection, and a digest of its header.
+// Most clients send the same header with each request. The digest suffices to recognize it, and is
+// no secret.
 type login struct {
 	digest    [sha256.Size]byte // of the Authorization header
 	address   string            // http.Request.RemoteAddr
 	principal *auth.Principal
 }
 
-// longestKnown is the size of the longest Authorization header that is known again.
+// longestKnown is the size of the longest Authorization header that is recognized
+// by its digest.
 const longestKnown = 512
 
 // authenticate sets the principal.
@@ -59,7 +61,8 @@ func (q *request) authenticate() error {
 	return nil
 }
 
-// digestOf returns the digest of an Authorization header, unless it is there more than once or long.
+// digestOf returns the digest of the Authorization header, unless the header is long or occurs more
+// than once.
 func digestOf(values []string) (digest [sha256.Size]byte, ok bool) {
 	var text [longestKnown]byte
 	if len(values) != 1 || len(values[0]) > len(text) {
@@ -93,8 +96,8 @@ func readCredentials(r *http.Request) (protocol.Credentials, error) {
 }
 
 // attend returns the context of the request, which also ends when the principal's
-// credentials expire or are revoked. What lasts longer than a moment uses it. The caller
-// must call stop.
+// credentials expire or are revoked. It is for operations that may last. The caller must
+// call stop.
 func (q *request) attend() (ctx context.Context, stop func(), err error) {
 	ctx, cancel := context.WithCancel(q.r.Context())
 	login, err := q.gateway.Attend(q.principal, ending(cancel))

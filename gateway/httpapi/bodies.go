@@ -24,7 +24,8 @@ type bodies struct {
 	limited bool
 }
 
-// An arrival is a body that is being received. Its zero value is none. Guarded by bodies.mu.
+// An arrival is a body that is being received. The zero value stands for no body. Guarded by
+// bodies.mu.
 type arrival struct {
 	w          http.ResponseWriter
 	deadline   time.Time

@@ -60,7 +60,7 @@ func (q *request) explainTo() (any, error) {
 	return q.gateway.Explain(q.r.Context(), q.principal, about)
 }
 
-// recipient returns who the members say that the question is about.
+// recipient returns the recipient that the members of the body name.
 func (f *form) recipient() (about gateway.ExplainQuery) {
 	about.Client = f.optionalText("clientId")
 	if about.Client != "" && protocol.CheckClientID(about.Client) != nil {
@@ -108,8 +108,8 @@ func (q *request) explainPublish() (any, error) {
 	return q.gateway.ExplainPublish(q.r.Context(), q.principal, about, payload, limit)
 }
 
-// splitPayload returns the payload of an object as it is, since what is wrong with it is a part of
-// the answer, and the other members decoded.
+// splitPayload returns the other members of an object decoded, and its payload as it is, since
+// problems of the payload are a part of the answer.
 func (q *request) splitPayload(body []byte) (payload jsontext.Value, rest map[string]any, err error) {
 	others := []byte{'{'}
 	_, err = jsonscan.Object(body, q.bodyDepth(), func(quoted, value jsontext.Value) {

@@ -76,7 +76,7 @@ func (q *request) readForm(read func(*form)) error {
 	return f.err()
 }
 
-// readForm returns the members of a body of at most so many levels, which must be an object.
+// readForm returns the members of a body, which must be an object of at most depth levels.
 func readForm(body []byte, depth int) (*form, error) {
 	value, err := readJSON(body, depth)
 	if err != nil {

@@ -29,8 +29,9 @@ var pagePolicy = func() string {
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// WantsPage reports whether a request is somebody's who opened the gateway's URL in a
-// browser. To programs nothing is at "/": they do not ask for HTML by name.
+// WantsPage reports whether a request comes from a browser in which somebody opened
+// the gateway's URL. Programs, which do not ask for HTML by name, find nothing at
+// "/".
 func WantsPage(r *http.Request) bool {
 	if r.URL.Path != "/" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
@@ -51,7 +52,8 @@ func acceptsHTML(r *http.Request) bool {
 	return false
 }
 
-// frontPage writes what this is and how to use it, with the URL of this gateway.
+// frontPage writes the page that says what Seagate is and how to use it, with
+// the URL of this gateway.
 func (q *request) frontPage() (any, error) {
 	host, scheme := q.host(), "http"
 	if q.r.TLS != nil || q.r.Header.Get("X-Forwarded-Proto") == "https" {

@@ -244,8 +244,8 @@ type outcome struct {
 	err error
 }
 
-// The states of a receipt. In memory, and when a publish is refused, it is settled before anybody
-// waits for it, and no goroutine has to be woken.
+// The states of a receipt. If a stream is in memory, or a publish is refused, the receipt is
+// settled before anybody waits for it, and no goroutine has to be woken.
 const (
 	pending = iota
 	awaited

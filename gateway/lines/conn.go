@@ -46,7 +46,7 @@ type conn struct {
 	admitted time.Time // until when a stranger may stay
 	deadline time.Time // of reads; zero is none
 	login    *gateway.Login
-	jail     string // whose place it has: see Server.share; "" for none
+	jail     string // the jail whose place the connection takes: see Server.share; "" for none
 	burst    outbox.Burst
 
 	mu        sync.Mutex // guards what follows
@@ -62,7 +62,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.out = outbox.New(nc, outbox.Options{
 		Budget:       s.opts.QueuedBytes,
 		StallTimeout: s.opts.StallTimeout,
-		Probe:        func(dst []byte, _ uint64) []byte { return dst }, // nothing here is confirmed
+		Probe:        func(dst []byte, _ uint64) []byte { return dst }, // no frame here is confirmed
 		Drained:      c.resume,
 		Broken:       c.writeFailed,
 		Metrics:      s.gateway.Metrics,
@@ -79,8 +79,8 @@ func addressOf(nc net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// run reads until the connection ends, and then cleans up. It goes on with that if one step
-// panics.
+// run reads until the connection ends, and then cleans up. It cleans up completely even if
+// one step panics.
 func (c *conn) run() {
 	defer c.server.remove(c)
 	defer panics.Contain("connection", func() { c.nc.Close() })
@@ -180,7 +180,7 @@ func (c *conn) readOne() error {
 	defer c.handling.Unlock()
 	if c.retired || c.out.Ending() {
 		c.burst.Release()
-		return nil // the read deadline ends this, once the last line is on its way
+		return nil // the read deadline ends the connection, once the last line is on its way
 	}
 	return c.handle(line)
 }
@@ -226,7 +226,8 @@ func (c *conn) End(reason *protocol.Error) {
 	c.end(msgstream.Event{Error: reason})
 }
 
-// end is End with what the last line says besides. It returns whether the peer is told.
+// end is End with the other members of the last line. It returns whether the peer is
+// told.
 func (c *conn) end(e msgstream.Event) (told bool) {
 	e.Action = msgstream.ActionError
 	first, told := c.out.End(c.line(e))

@@ -27,7 +27,7 @@ type listening struct {
 	ended  bool
 	behind bool   // it took fewer messages than it was offered
 	next   uint64 // the number of the message that comes next, whether the filter passes it or not
-	leaves uint64 // it is let go before the message with this number; 0 is never
+	leaves uint64 // it ends before the message with this number; 0 is never
 }
 
 func (c *conn) listener(stream string) *listening {
@@ -54,8 +54,8 @@ func (c *conn) hangUpAll() {
 	}
 }
 
-// forget ends a listening, unless somebody else did meanwhile. Nothing of the stream is
-// sent afterwards.
+// forget ends a listening, unless it has ended already. Afterwards nothing of the
+// stream is sent.
 func (c *conn) forget(l *listening) {
 	c.mu.Lock()
 	held := c.listening[l.stream] == l
@@ -74,8 +74,8 @@ func (c *conn) forget(l *listening) {
 	c.server.gateway.Metrics.Subscriptions.WithLabelValues("own").Dec()
 }
 
-// resume lets the listeners go on that a full queue left behind. The outbox calls it when
-// it has drained.
+// resume wakes the listeners that were parked because the queue was full. The outbox
+// calls it when it has drained.
 func (c *conn) resume() {
 	for _, l := range c.listeners() {
 		l.mu.Lock()
@@ -109,8 +109,8 @@ func (s *Server) removeListening(l *listening) {
 	}
 }
 
-// letGo ends the stream for all that listen to it here, each when it has had the messages
-// before next.
+// letGo ends the listeners of the stream on this server, each when it has had the
+// messages before next.
 func (s *Server) letGo(key streamKey, next uint64) {
 	s.mu.Lock()
 	all := slices.Collect(maps.Keys(s.listening[key]))
@@ -226,7 +226,8 @@ func (l *listening) Deliver(b *streams.Batch, share []groups.Share) (taken int, 
 }
 
 // passed notes that the listener has had the messages before next, apart from those that
-// its filter hides. It lets the listener go if these are all that it is to have.
+// its filter hides. It ends the listener if these are all the messages that it is to
+// have.
 func (l *listening) passed(next uint64) {
 	l.mu.Lock()
 	l.next = next

@@ -22,7 +22,7 @@ func requestContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), requestTimeout)
 }
 
-// handle does what a line asks for. An error ends the connection.
+// handle executes a line. An error ends the connection.
 func (c *conn) handle(line []byte) error {
 	r, err := c.server.opts.Wire.Requests.Decode(line)
 	if err == nil && c.client.Load() != nil && r.Action == msgstream.ActionPut {
@@ -147,7 +147,7 @@ func (c *conn) setHeader(r msgstream.Request) error {
 	if r.Message.Kind() == 'n' {
 		err := g.ClearHeader(ctx, p, r.Stream)
 		if e := g.Refusal(err); e != nil && e.Code == protocol.CodeStreamNotFound {
-			return nil // what is not there is no error
+			return nil // a header that does not exist is no error
 		}
 		return err
 	}
@@ -211,7 +211,8 @@ func (c *conn) join(l *listening, r msgstream.Request) error {
 	if most := g.Settings().SubscriptionsPerConnection; c.countListening() >= most {
 		return protocol.Errorf(protocol.CodeTooManySubscriptions, "the connection listens to %d streams, as many as it may", most)
 	}
-	// A job is often listened to before it begins. Whoever may only read makes no streams.
+	// Clients often listen to a job before it begins. A client that may only read makes no
+	// streams.
 	if err := g.OpenJob(p, r.Stream); err != nil && !errors.Is(err, auth.ErrForbidden) {
 		return err
 	}

@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // transport is the name of this transport in metrics.
-const transport = "lines"
+const transport = protocol.ConnectionLines
 
 // A Server is the connections of one listener. It is safe for concurrent use.
 type Server struct {
@@ -159,8 +159,8 @@ func (s *Server) isDraining() bool {
 	return s.draining
 }
 
-// keepAlive finds peers that are gone without a word, since lines have no pings. It takes
-// about 50 s.
+// keepAlive makes the kernel find peers that are gone without a word, since lines have no
+// pings. That takes about 50 s.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 3}
 
 func (s *Server) accept(nc net.Conn) {

@@ -114,7 +114,7 @@ func (s *Session) endMerged(id int64) bool {
 	return m != nil
 }
 
-// close ends the subscription. It must be called once, and nothing is sent
+// close ends the subscription. It must be called once. Nothing is sent
 // afterwards.
 func (m *merged) close() {
 	m.mu.Lock()
@@ -124,7 +124,7 @@ func (m *merged) close() {
 	m.session.gateway.Metrics.Subscriptions.WithLabelValues("merged").Dec()
 }
 
-// resume lets the subscription go on if a full queue left it behind.
+// resume wakes the subscription if it was parked because the queue was full.
 func (m *merged) resume() {
 	m.mu.Lock()
 	behind := m.behind

@@ -69,8 +69,9 @@ func (s *Session) provision(id int64) *provision {
 	return s.provisions[id]
 }
 
-// pause says that a provider pauses. It comes in order with the publishes of the
-// connection, which have been handed to their topics before.
+// pause tells the stream that a provider pauses. It is in order with the
+// publishes of the connection, because those before it have been handed to their
+// topics already.
 func (s *Session) pause(r protocol.Request) {
 	pause, err := r.Pause()
 	if err == nil {
@@ -93,7 +94,7 @@ func (s *Session) withdrawID(id int64) bool {
 	return p != nil
 }
 
-// withdraw ends a provision, unless somebody else did meanwhile.
+// withdraw ends a provision, unless it has ended already.
 func (s *Session) withdraw(p *provision) {
 	if take(s, &s.provisions, p.id, p) {
 		p.close()
@@ -128,7 +129,7 @@ func (p *provision) resume() {
 }
 
 // tellLocked tells the client of a change. A client that does not read is told
-// what is true when it reads again: it must not be others who fill its queue.
+// the latest state when it reads again, so that others cannot fill its queue.
 func (p *provision) tellLocked(i streams.Interest) {
 	if p.ended || i.Requested() == p.told {
 		return

@@ -101,7 +101,7 @@ func (s *Session) unsubscribe(r protocol.Request) {
 }
 
 // drain lets a subscription leave its group, and answers the request. It returns false if
-// there is no such subscription in a group: what is in none has nothing to settle.
+// there is no such subscription, or if it is in no group: then it has nothing to settle.
 func (s *Session) drain(r protocol.Request, id int64) bool {
 	sub, err := s.subscription(id)
 	if err != nil || !sub.inner.Shared() {
@@ -124,8 +124,8 @@ func (s *Session) nack(r protocol.Request) {
 	s.settle(r, n.Subscription, err, func(sub *subscription) error { return sub.inner.Reject(n) })
 }
 
-// settle is onSubscription for a request that may be the last one of a subscription that
-// drains: its client gets the answer first, and then the end.
+// settle is onSubscription for a request that may end a subscription that drains. The
+// client gets the answer first, and then the end.
 func (s *Session) settle(r protocol.Request, id int64, err error, do func(*subscription) error) {
 	var settled *subscription
 	s.onSubscription(r, id, err, func(sub *subscription) error {

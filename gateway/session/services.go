@@ -9,7 +9,7 @@ import (
 	"seagate/streams/peer"
 )
 
-// joined returns the session's hold on services. It is made when it is first
+// joined returns the session's gateway.Services. It is made when it is first
 // needed, since most connections never need it. Only for the reader.
 func (s *Session) joined() *gateway.Services {
 	if s.services == nil {
@@ -68,7 +68,7 @@ func (s *Session) beginServing(id int64, r protocol.Serve) (err error) {
 	return nil
 }
 
-// begin answers the serve request, and sends the calls that were faster than the
+// begin answers the serve request, and sends the calls that came before the
 // answer.
 func (to *served) begin() {
 	to.mu.Lock()
@@ -177,8 +177,8 @@ func (s *Session) dropCall(number int64) (held bool) {
 	return held
 }
 
-// answerCall is the answer of a server to a call. Only the connection that got
-// the call has its number.
+// answerCall passes on a server's answer to a call. Only the connection that
+// got the call knows its number.
 func (s *Session) answerCall(r protocol.Request) {
 	a, err := r.Answer()
 	if err == nil {
@@ -259,8 +259,8 @@ func (f *fetching) Part(body []byte) bool {
 	return f.offer(func(b []byte) []byte { return protocol.AppendResult(b, f.id, body, false) })
 }
 
-// Done implements peer.Replies. A caller that reads nothing gets an error in the
-// place of a result, since that is small.
+// Done implements peer.Replies. A caller that does not read gets an error
+// instead of the result, because an error is small.
 func (f *fetching) Done(result []byte, err error) {
 	f.forget()
 	if err == nil && f.offer(func(b []byte) []byte { return protocol.AppendResult(b, f.id, result, true) }) {
@@ -280,8 +280,8 @@ func (f *fetching) Done(result []byte, err error) {
 	f.session.send(failed)
 }
 
-// offer sends a result if not too much waits on the connection, and on all of the
-// caller's client.
+// offer sends a result, unless too much is queued on the connection, or on all
+// connections of the caller's client.
 func (f *fetching) offer(build func([]byte) []byte) (sent bool) {
 	g := f.session.gateway
 	if sent = f.session.out.SendHeld(g.Settings().Services.QueuedBytes, f.session.frame(build), f.services); !sent {

@@ -99,9 +99,9 @@ func (s *Session) Refusal() *protocol.Error { return s.refusal }
 // Client returns who authenticated, or nil for a stranger.
 func (s *Session) Client() *auth.Principal { return s.client.Load() }
 
-// Handle does what one message asks for. The message is only read until Handle
-// returns. more says that the next message is there already: the answer may wait, to be
-// sent with the next one. An error ends the session.
+// Handle executes one message. It does not use the message after it has returned. more
+// says that the next message is there already, so the answer may wait and be sent with
+// the next one. An error ends the session.
 func (s *Session) Handle(message []byte, more bool) error {
 	if more && s.state == Authenticated {
 		s.burst.Hold(s.out)
@@ -113,8 +113,8 @@ func (s *Session) Handle(message []byte, more bool) error {
 	return err
 }
 
-// Flush sends the answers that wait for a message that is not handled after all. Only
-// for the reader.
+// Flush sends the answers that wait for the next message. It is for a reader that
+// handles no next message after all.
 func (s *Session) Flush() { s.burst.Release() }
 
 func (s *Session) handle(message []byte) error {
@@ -175,8 +175,8 @@ func (s *Session) handle(message []byte) error {
 	return nil
 }
 
-// isQuick reports whether a request waits for nothing, so that the answers before it may
-// wait for its own.
+// isQuick reports whether a request is answered without waiting, so that earlier answers
+// may wait for its answer.
 func isQuick(action string) bool {
 	return action == protocol.ActionAnswer || action == protocol.ActionFetch || action == protocol.ActionSignal
 }
@@ -222,7 +222,7 @@ func (s *Session) logIn(r protocol.Request) error {
 // gateway.Connection.
 func (s *Session) End(reason *protocol.Error) { s.link.End(reason) }
 
-// Settle waits until every publish so far is answered.
+// Settle waits until every earlier publish is answered.
 func (s *Session) Settle() { s.answers.Settle() }
 
 // Close ends all subscriptions, withdraws what the session provides, and gives
@@ -251,7 +251,8 @@ func (s *Session) Close() {
 	}
 }
 
-// contained lets what follows f end too, if f panics.
+// contained calls f and contains a panic, so that the steps after f are done
+// too.
 func contained(f func()) {
 	defer panics.Contain("connection")
 	f()

@@ -105,7 +105,7 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	return nil
 }
 
-// owner returns whose the subscriptions of this connection are.
+// owner returns the streams.Owner of this connection's subscriptions.
 func (s *Session) owner() *streams.Owner {
 	if s.ownerOf == nil {
 		s.ownerOf = s.gateway.NewOwner()
@@ -113,7 +113,7 @@ func (s *Session) owner() *streams.Owner {
 	return s.ownerOf
 }
 
-// begun is called when the stream is there that the subscription has waited for.
+// begun is called when the stream that the subscription has waited for exists.
 func (sub *subscription) begun() {
 	_, bounds := sub.inner.Joined()
 	header, state := sub.inner.Header(), sub.inner.State()
@@ -124,7 +124,7 @@ func (sub *subscription) begun() {
 	}
 	sub.epoch = bounds.Epoch
 	sub.countLocked()
-	if sub.states && state != (streams.State{}) { // which the answer has said
+	if sub.states && state != (streams.State{}) { // as the answer has said
 		sub.session.send(func(b []byte) []byte {
 			return protocol.AppendState(b, sub.id, sub.session.opts.Action, sub.stream, protocol.State(state))
 		})
@@ -168,8 +168,8 @@ func all[T any](s *Session, held *map[int64]T) []T {
 	return slices.Collect(maps.Values(*held))
 }
 
-// take removes one from a map of the session, and reports whether it was there. Who
-// takes it closes it, so that it is closed once.
+// take removes an entry from a map of the session, and reports whether it was
+// there. Only the caller that took the entry closes it, so it is closed once.
 func take[T comparable](s *Session, held *map[int64]T, id int64, one T) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +186,7 @@ func (s *Session) countSubscriptions() int {
 	return len(s.subs) + len(s.merges) + len(s.serving) + len(s.watches)
 }
 
-// forget ends a subscription, unless somebody else did meanwhile.
+// forget ends a subscription, unless it has ended already.
 func (s *Session) forget(sub *subscription) {
 	if take(s, &s.subs, sub.id, sub) {
 		sub.close()
@@ -204,8 +204,8 @@ func (sub *subscription) close() {
 	sub.session.gateway.Metrics.Subscriptions.WithLabelValues(kind).Dec()
 }
 
-// Resume lets the subscriptions and provisions go on that a full queue left behind.
-// The outbox calls it when it has drained.
+// Resume wakes the subscriptions and provisions that were parked because the queue
+// was full. The outbox calls it when it has drained.
 func (s *Session) Resume() {
 	for _, p := range all(s, &s.provisions) {
 		p.resume()

@@ -77,8 +77,8 @@ func growStack() {
 	runtime.KeepAlive(&stack)
 }
 
-// run reads until the connection rests or ends. When it ends, run cleans up, and goes on with
-// that if one step panics.
+// run reads until the connection rests or ends. When it ends, run cleans up, completely even
+// if one step panics.
 func (c *conn) run() {
 	defer panics.Contain("connection", func() { c.nc.Close() })
 	peerDone, atRest := c.read()
@@ -171,7 +171,7 @@ func (c *conn) handleFrame(f frame, now time.Time) error {
 
 func (c *conn) handleMessage(message []byte) error {
 	if !c.out.Ending() && c.session.State() != session.Refused && c.out.IsBehind() {
-		c.session.Flush() // what is kept back for other connections does not wait for this client
+		c.session.Flush() // frames that are held back for other connections must not wait for this client
 		c.out.AwaitRoom()
 	}
 	if c.out.Ending() {
@@ -322,7 +322,7 @@ func (c *conn) end(code int, reason *protocol.Error) (told bool) {
 		return false
 	}
 	c.nc.SetReadDeadline(time.Now().Add(c.server.opts.LingerTimeout))
-	c.wake() // somebody has to wait for the peer's close frame
+	c.wake() // a goroutine has to wait for the peer's close frame
 	c.noteEnd(reason)
 	return told
 }

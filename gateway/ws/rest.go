@@ -58,7 +58,7 @@ func (r *resting) put(c *conn) bool {
 	c.rest.watched = true
 	c.rest.asleep.Store(true)
 	err := r.sockets().Watch(c.source.raw, c.id, first)
-	// Whoever has ended the connection before it was asleep has woken nobody.
+	// If the connection was ended before it was asleep, nobody has woken it.
 	if err == nil && !c.out.Ending() && !c.out.Ended() {
 		return true
 	}
@@ -66,7 +66,7 @@ func (r *resting) put(c *conn) bool {
 		return true // it is awake, and has a goroutine already
 	}
 	if err != nil {
-		c.rest.never.Store(true) // or it would try again at once, and keep a core busy
+		c.rest.never.Store(true) // otherwise it would try again at once, and keep a core busy
 	}
 	return false
 }

@@ -131,7 +131,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // transport is the name of this transport in metrics.
-const transport = "websocket"
+const transport = protocol.ConnectionWebSocket
 
 // refuse answers a handshake that is not accepted.
 func (s *Server) refuse(w http.ResponseWriter, err error) {

@@ -157,28 +157,25 @@ func (s *socket) authenticate(c client.Credentials) error {
 	} else {
 		payload["clientSecret"] = c.Secret.Reveal()
 	}
-	_, err := s.request("authenticate", map[string]any{"payload": payload})
-	return err
+	return s.request("authenticate", map[string]any{"payload": payload})
 }
 
 // request sends a request and waits for its answer, which nothing comes before.
-func (s *socket) request(action string, members map[string]any) (answer []byte, err error) {
+func (s *socket) request(action string, members map[string]any) error {
 	s.id++
 	members["id"], members["action"] = s.id, action
 	text, err := json.Marshal(members)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := s.Write(appendFrame(nil, opText, text)); err != nil {
-		return nil, connectionError(err)
+		return connectionError(err)
 	}
-	if answer, err = s.next(); err != nil {
-		return nil, err
+	answer, err := s.next()
+	if err == nil && !isSuccess(answer) {
+		err = refusalOf(answer)
 	}
-	if !isSuccess(answer) {
-		return nil, refusalOf(answer)
-	}
-	return answer, nil
+	return err
 }
 
 // next waits for a message. It stays valid until the next call. It answers pings.

@@ -36,7 +36,7 @@ func (r *Run) subscribe(ctx context.Context, i int) (*socket, error) {
 	case r.options.Replay:
 		members["from"] = "earliest"
 	}
-	if _, err := s.request(action, members); err != nil {
+	if err := s.request(action, members); err != nil {
 		s.Close()
 		return nil, err
 	}

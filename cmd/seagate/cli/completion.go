@@ -38,12 +38,11 @@ func completes(cmd *cobra.Command, completers ...completer) *cobra.Command {
 }
 
 // completesAll is completes for a command that takes any number of the same argument.
-func completesAll(cmd *cobra.Command, one completer) *cobra.Command {
+func completesAll(cmd *cobra.Command, one completer) {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		names, directive := completeFrom(cmd, one, args)
 		return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, strings.Split(name, "\t")[0]) }), directive
 	}
-	return cmd
 }
 
 // completeFrom asks the gateway. If that fails, there is nothing to complete with.

@@ -7,52 +7,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"seagate/client"
 	"seagate/protocol"
 )
 
+// A subscribing is the flags of "seagate subscribe".
+type subscribing struct {
+	where  startFlags
+	group  string
+	shown  printer
+	one    follower // for a single stream
+	merged merger   // with --sync
+}
+
 func subscribeCommand() *cobra.Command {
-	var (
-		cmd    *cobra.Command
-		where  startFlags
-		group  string
-		shown  printer
-		one    follower
-		merged merger
-	)
+	var s subscribing
+	var cmd *cobra.Command
 	cmd = gatewayCommand("subscribe STREAM...", "Print the messages of streams as they arrive", cobra.MinimumNArgs(1),
-		func(ctx context.Context, t *task) error {
-			p := shown
-			p.Console, p.live, p.several = t.Console, true, len(t.Args) > 1 || isPattern(t.Args[0])
-			if err := p.prepare(cmd.Flags()); err != nil {
-				return err
-			}
-			from, err := where.read(cmd.Flags().Changed)
-			switch {
-			case err != nil:
-				return err
-			case merged.sync:
-				m := merged
-				m.task, m.printer = t, &p
-				return m.run(ctx, cmd, from)
-			}
-			if err := merged.refuse(cmd); err != nil {
-				return err
-			}
-			if p.several {
-				if err := singleOnly(cmd, ""); err != nil {
-					return err
-				}
-				return (&manyFollower{task: t, printer: &p, start: from}).follow(ctx)
-			}
-			f := one
-			f.task, f.printer = t, &p
-			if err := f.read(ctx, cmd, from, group); err != nil {
-				return err
-			}
-			return f.follow(ctx)
-		})
+		func(ctx context.Context, t *task) error { return s.run(ctx, cmd, t) })
 	completesAll(cmd, streamNames)
 	cmd.Long = subscribeHelp
 	cmd.Example = `  seagate subscribe boiler
@@ -64,17 +38,54 @@ func subscribeCommand() *cobra.Command {
   seagate subscribe inlet outlet --sync --by '$.at' --priority outlet=1 --from earliest --meta
   seagate subscribe boiler --from 2026-11-21T10:00:00Z --meta
   seagate subscribe boiler --group 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10 --explicit`
-	flags := cmd.Flags()
-	merged.flags(flags)
-	shown.flags(flags)
-	where.flags(flags)
-	flags.IntVar(&shown.count, "count", 0, "end after `N` messages")
-	flags.StringVar(&group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
+	s.flags(cmd.Flags())
+	return cmd
+}
+
+func (s *subscribing) flags(flags *pflag.FlagSet) {
+	s.merged.flags(flags)
+	s.shown.flags(flags)
+	s.where.flags(flags)
+	one := &s.one
+	flags.IntVar(&s.shown.count, "count", 0, "end after `N` messages")
+	flags.StringVar(&s.group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")
 	flags.StringVar(&one.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&one.state, "state", false, "say whether the stream is registered and paused, and each change")
 	flags.BoolVar(&one.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
 	flags.IntVar(&one.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with\n--explicit, or fewer with --count); needs --group")
-	return cmd
+}
+
+// run prints the messages of one stream, or of several, in their own order or merged.
+func (s *subscribing) run(ctx context.Context, cmd *cobra.Command, t *task) error {
+	p := s.shown
+	p.Console, p.live, p.several = t.Console, true, len(t.Args) > 1 || isPattern(t.Args[0])
+	if err := p.prepare(cmd.Flags()); err != nil {
+		return err
+	}
+	from, err := s.where.read(cmd.Flags().Changed)
+	switch {
+	case err != nil:
+		return err
+	case s.merged.sync:
+		m := s.merged
+		m.task, m.printer = t, &p
+		return m.run(ctx, cmd, from)
+	}
+	if err := s.merged.refuse(cmd); err != nil {
+		return err
+	}
+	if p.several {
+		if err := singleOnly(cmd, ""); err != nil {
+			return err
+		}
+		return (&manyFollower{task: t, printer: &p, start: from}).follow(ctx)
+	}
+	f := s.one
+	f.task, f.printer = t, &p
+	if err := f.read(ctx, cmd, from, s.group); err != nil {
+		return err
+	}
+	return f.follow(ctx)
 }
 
 const subscribeHelp = `Print the messages of streams as they arrive, one JSON value a line, until it is
@@ -86,7 +97,7 @@ with --epoch it ends.
 
 Several streams, and those that match a pattern such as 'boiler.*', are printed as their
 messages come, each in its own order. Streams that appear later and match are picked up
-within seconds, from their first message on. At most ` + "500" + ` streams are followed.
+within seconds, from their first message on. At most 500 streams are followed.
 
 With --meta each line is an object: {"seq", "time", "epoch", "payload"},
 with "redelivered" if the message was delivered before, and "stream" if there are
