@@ -24,10 +24,7 @@ func (s *Schema) Check(payload []byte, depth int) ([]byte, error) {
 func (s *Schema) CheckWithin(b *Budget, payload []byte, depth int) ([]byte, error) {
 	var v *Validator
 	if s != nil {
-		var err error
-		if v, err = s.validator(); err != nil {
-			return nil, err
-		}
+		v = s.validator()
 	}
 	if spaces, ok := accepts(v, payload, depth); ok {
 		if spaces == 0 {

@@ -22,10 +22,7 @@ import (
 // what the judge cannot see.
 func checkAgreement(t *testing.T, def *Definition, rules Rules, doc Document) {
 	t.Helper()
-	v, err := Compile(def, rules)
-	if err != nil {
-		t.Fatalf("%s: %v", def.AppendJSON(nil), err)
-	}
+	v := Compile(def, rules)
 	budget := NewBudget(0)
 	found, err := explain(v, doc.Raw, &budget)
 	if err != nil {
@@ -76,11 +73,7 @@ func FuzzValidate(f *testing.F) {
 		if err == nil {
 			checkAgreement(t, def, rulesOf(bits), doc)
 		}
-		v, failed := Compile(def, rulesOf(bits))
-		if failed != nil {
-			t.Fatal(failed)
-		}
-		checkWalk(t, v, payload, doc, err)
+		checkWalk(t, Compile(def, rulesOf(bits)), payload, doc, err)
 	})
 }
 
@@ -252,11 +245,7 @@ func halves(t *testing.T, judged, explained Field) *Validator {
 	t.Helper()
 	compile := func(f Field) *Validator {
 		f.Name = "n"
-		v, err := Compile(&Definition{Name: "s", Version: Version{text: "1"}, Fields: []Field{f}}, Rules{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
+		return Compile(&Definition{Name: "s", Version: Version{text: "1"}, Fields: []Field{f}}, Rules{})
 	}
 	v := compile(explained)
 	v.judge = compile(judged).judge
@@ -318,10 +307,7 @@ func TestWorkOfTheJudgeGrowsWithTheDefinition(t *testing.T) {
 		for i := range nested {
 			nested[i] = Field{Name: strconv.Itoa(i) + name, Type: StringArray, Optional: true}
 		}
-		v, err := Compile(&Definition{Fields: []Field{{Name: "m", Type: ObjectArray, Fields: nested}}}, Rules{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		v := Compile(&Definition{Fields: []Field{{Name: "m", Type: ObjectArray, Fields: nested}}}, Rules{})
 		budget := NewBudget(0)
 		found, err := explain(v, []byte(payload), &budget)
 		if err != nil || found.Count() > 0 {

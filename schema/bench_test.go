@@ -82,7 +82,7 @@ func BenchmarkCompile(b *testing.B) {
 	def := define(b, benchDefinition)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := schema.Compile(def, schema.Rules{}); err != nil {
+		if err := schema.NewSchema(def, schema.Rules{}).Compile(); err != nil {
 			b.Fatal(err)
 		}
 	}

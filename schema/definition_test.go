@@ -281,7 +281,7 @@ func FuzzParseDefinition(f *testing.F) {
 		if d := schema.Diff(def, again, schema.Rules{}); len(d) > 0 || def.Version.Compare(again.Version) != 0 {
 			t.Fatalf("reading it back changed it: %v", d)
 		}
-		if _, err := schema.Compile(def, schema.Rules{}); err != nil {
+		if err := schema.NewSchema(def, schema.Rules{}).Compile(); err != nil {
 			t.Fatalf("%s does not compile: %v", text, err)
 		}
 	})

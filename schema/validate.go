@@ -33,24 +33,18 @@ func NewSchema(def *Definition, rules Rules) *Schema { return &Schema{Definition
 
 // Compile reports whether messages can be checked. It keeps nothing that it compiles.
 func (s *Schema) Compile() error {
-	v, err := Compile(s.Definition, s.rules)
-	if err != nil {
-		return err
-	}
-	_, err = v.judge.compile()
+	_, err := Compile(s.Definition, s.rules).judge.compile()
 	return err
 }
 
 // validator returns the validator, which is kept from the first call on.
-func (s *Schema) validator() (*Validator, error) {
-	if v := s.compiled.Load(); v != nil {
-		return v, nil
-	}
-	v, err := Compile(s.Definition, s.rules)
-	if err == nil {
+func (s *Schema) validator() *Validator {
+	v := s.compiled.Load()
+	if v == nil {
+		v = Compile(s.Definition, s.rules)
 		s.compiled.Store(v)
 	}
-	return v, err
+	return v
 }
 
 // A Validator checks messages against one definition. It is safe for concurrent
@@ -66,7 +60,7 @@ type Validator struct {
 
 // Compile returns the validator of a definition. DefaultLimits says what it can cost. The
 // judge is compiled when it is first asked.
-func Compile(def *Definition, rules Rules) (*Validator, error) {
+func Compile(def *Definition, rules Rules) *Validator {
 	return &Validator{
 		def:          def,
 		rules:        rules,
@@ -74,7 +68,7 @@ func Compile(def *Definition, rules Rules) (*Validator, error) {
 		top:          shaper{rules}.object(def.Fields, 0),
 		takesUnknown: acceptsUnknown(def, rules),
 		title:        fmt.Sprintf("%s version %s", def.Name, def.Version),
-	}, nil
+	}
 }
 
 // Validate returns nil if the message matches the definition, and otherwise a
