@@ -68,15 +68,16 @@ NFPM       = $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 HELM       = $(GO) run helm.sh/helm/v3/cmd/helm@v3.22.0
 GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 CYCLONEDX  = $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
-# A version as packages have it: 1.2.3, or 0.0.0~abc1234 without a tag.
-RELEASE    = $(shell echo '$(VERSION)' | sed -n 's/^v\([0-9].*\)/\1/p; t; s/^/0.0.0~/p' | tr - '~')
+# A version as packages sort it: 1.2.3, before it 1.2.3~rc.1, after it 1.2.3+4.gabc1234, and 0.0.0~abc1234 without a tag.
+RELEASE    = $(shell echo '$(VERSION)' | sed -e 's/^v\([0-9]\)/\1/; t tagged' -e 's/^/0.0.0~/; :tagged' \
+	-e 's/-dirty$$/+dirty/; s/-\([0-9]*\)-\(g[0-9a-f]*\)\(+dirty\)\{0,1\}$$/+\1.\2\3/' | tr - '~')
 ARCH      ?= $(shell $(GO) env GOARCH)
 
 dist-files: build # what the packages have beside the binary
-	@mkdir -p dist/man dist/completion
-	@bin/seagate config --defaults > dist/seagate.toml
+	@rm -rf dist/man && mkdir -p dist/man dist/completion
+	@bin/seagate config --defaults | packaging/settings.sh > dist/seagate.toml
 	@for shell in bash zsh fish; do bin/seagate completion $$shell > dist/completion/$$shell; done
-	@bin/seagate man --dir dist/man >/dev/null
+	@bin/seagate man --dir dist/man >/dev/null && gzip -9n dist/man/*
 
 packages: dist-files ## make a deb and an rpm in dist/
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/seagate ./cmd/seagate

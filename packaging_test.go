@@ -120,6 +120,70 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// An upgrade restarts a gateway that runs, and leaves it alone if this release refuses its configuration.
+func TestUpgradeKeepsWhatRuns(t *testing.T) {
+	script, err := filepath.Abs("packaging/scripts/postinstall.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := readText(t, script)
+	for _, valid := range []bool{true, false} {
+		folder := t.TempDir()
+		here := filepath.Join(folder, "postinstall.sh")
+		// There may be no systemd here, and there is a folder.
+		files := map[string]string{
+			here:                               strings.ReplaceAll(text, "/run/systemd/system", folder),
+			filepath.Join(folder, "systemctl"): "#!/bin/sh\necho \"$@\" >> " + filepath.Join(folder, "called") + "\n",
+			filepath.Join(folder, "seagate"):   "#!/bin/sh\n" + map[bool]string{true: "exit 0", false: "exit 1"}[valid] + "\n",
+		}
+		for name, content := range files {
+			if err := os.WriteFile(name, []byte(content), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command("sh", here, "configure", "1.0.0")
+		cmd.Env = []string{"PATH=" + folder + ":/usr/bin:/bin"}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		restarted := strings.Contains(readText(t, filepath.Join(folder, "called")), "restart seagate.service")
+		if restarted != valid || strings.Contains(string(out), "was not restarted") == valid {
+			t.Errorf("with a configuration that is valid (%v) it was restarted (%v): %s", valid, restarted, out)
+		}
+	}
+}
+
+// Packages sort releases, what comes before one, and what is made after one.
+func TestVersionsOfPackages(t *testing.T) {
+	for version, want := range map[string]string{
+		"v1.2.3": "1.2.3", "v1.2.3-rc.1": "1.2.3~rc.1", "v1.2.3-4-gabc1234": "1.2.3+4.gabc1234",
+		"v1.2.3-rc.1-4-gabc1234-dirty": "1.2.3~rc.1+4.gabc1234+dirty", "abc1234": "0.0.0~abc1234", "v1.2.3-dirty": "1.2.3+dirty",
+	} {
+		cmd := exec.Command("make", "-s", "-f", "-", "print")
+		cmd.Stdin = strings.NewReader("include Makefile\nprint:; @echo '$(RELEASE)'\n")
+		cmd.Env = append(os.Environ(), "MAKEFLAGS=VERSION="+version)
+		if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != want {
+			t.Errorf("%s becomes %s, want %s (%v)", version, out, want, err)
+		}
+	}
+}
+
+// The file of the packages has each default as a comment, and the data folder of the unit.
+func TestSettingsOfPackages(t *testing.T) {
+	cmd := exec.Command("packaging/settings.sh")
+	cmd.Stdin = strings.NewReader("# Your own file needs only the keys that differ.\nlisten = \":3104\"\ndata_dir = \"data\"\n[tls]\ncert_file = \"\"\n")
+	out, err := cmd.Output()
+	const want = "# Take the # away in front of what you change.\n#listen = \":3104\"\n" +
+		"data_dir = \"/var/lib/seagate\" # the unit sets it, too\n[tls]\n#cert_file = \"\"\n"
+	if err != nil || string(out) != want {
+		t.Errorf("%v: %s", err, out)
+	}
+	if unit := readText(t, "packaging/systemd/seagate.service"); !strings.Contains(unit, "\nEnvironment=SEAGATE_DATA_DIR=/var/lib/seagate\n") {
+		t.Error("the unit has another data folder")
+	}
+}
+
 // make module gives a copy another path, and everything in it is found under that path.
 func TestModulePathCanChange(t *testing.T) {
 	t.Parallel()

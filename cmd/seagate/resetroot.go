@@ -53,10 +53,10 @@ func resetRoot(ctx context.Context, console *cli.Console, loader *config.Loader,
 		return err
 	}
 	created, err := app.ResetRoot(ctx, c, console.Warnings())
-	if err != nil {
-		return err
+	if err == nil {
+		err = refreshDev(c)
 	}
-	if err := refreshDev(c); err != nil {
+	if err := errors.Join(err, giveToOwner(c.DataDir)); err != nil {
 		return err
 	}
 	return console.Done(struct {

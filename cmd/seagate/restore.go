@@ -96,6 +96,9 @@ func restore(ctx context.Context, c *cli.Console, dir string, decryption cli.Dec
 	if err := app.AuditLater(dir, "backup restored", filepath.Base(c.Args[0]), nil, noted); err != nil {
 		return err
 	}
+	if err := giveToOwner(dir); err != nil {
+		return err
+	}
 	if err := moveIn(dir, partial); err != nil {
 		return err
 	}

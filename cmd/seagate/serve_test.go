@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -134,6 +136,55 @@ func TestRootClientIsMadeOnce(t *testing.T) {
 			if strings.Contains(line, "words of the operator") {
 				t.Errorf("the log has a secret: %s", line)
 			}
+		}
+	}
+}
+
+// Root works on the folder of another user, as that of the systemd unit, and leaves nothing in it that the user
+// cannot open.
+func TestRootGivesToOwner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file to somebody")
+	}
+	const user = 64123
+	g, file := backedUp(t)
+	g.stopped()
+	restored := t.TempDir()
+	for _, folder := range []string{g.folder, restored} {
+		err := filepath.WalkDir(folder, func(name string, _ fs.DirEntry, err error) error {
+			return errors.Join(err, os.Lchown(name, user, user))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink(outside, filepath.Join(g.folder, "symlink")), os.Link(outside, filepath.Join(g.folder, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, environment(g.folder, "SEAGATE_ROOT_CLIENT_ID=another", "SEAGATE_ROOT_CLIENT_SECRET=words of the operator's own"), "reset-root", "--yes")
+	ok(t, nil, "restore", file, "--data", restored)
+	for _, folder := range []string{g.folder, restored} {
+		err := filepath.WalkDir(folder, func(name string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := os.Lstat(name)
+			if err != nil {
+				return err
+			}
+			theirs := info.Sys().(*syscall.Stat_t).Uid == user
+			if linked := strings.HasSuffix(name, "link"); theirs == linked {
+				t.Errorf("%s belongs to the user: %v", name, theirs)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
@@ -21,7 +22,7 @@ const acmeFolder = "acme"
 // prepareACME makes what gets and renews the certificate. It asks nobody yet.
 func (a *App) prepareACME() error {
 	settings := a.config.TLS
-	directory := cmp.Or(settings.ACMEDirectory, certmagic.LetsEncryptProductionCA)
+	directory := a.acmeDirectory()
 	var roots *x509.CertPool // those of the system
 	if settings.ACMECA != "" {
 		var err error
@@ -62,6 +63,11 @@ func (a *App) prepareACME() error {
 	return nil
 }
 
+// acmeDirectory returns the URL at which the authority says what it offers.
+func (a *App) acmeDirectory() string {
+	return cmp.Or(a.config.TLS.ACMEDirectory, certmagic.LetsEncryptProductionCA)
+}
+
 // beginACME gets the certificate, unless it is kept, and keeps it fresh. It does not wait: until then
 // handshakes fail.
 func (a *App) beginACME() {
@@ -86,7 +92,8 @@ func (a *App) acmeEvent(_ context.Context, event string, data map[string]any) er
 		a.log.Info("certificate issued", "domain", data["identifier"], "renewal", data["renewal"])
 	case "cert_failed":
 		a.log.Error("the certificate could not be issued; it is tried again", "domain", data["identifier"], "renewal", data["renewal"],
-			"error", fmt.Sprint(data["error"]), "advice", "port 443 of the domain must lead to this gateway; see docs/troubleshooting.md")
+			"authority", a.acmeDirectory(), "error", strings.TrimSpace(fmt.Sprint(data["error"])), "advice",
+			"the authority (tls.acme_directory) must be reachable, and port 443 of the domain must lead to this gateway; see docs/troubleshooting.md")
 	}
 	return nil
 }

@@ -249,3 +249,35 @@ func TestCertificateByACME(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What the authority says is logged with its URL, since a wrong one is answered by a word like "not found".
+func TestFailureOfACMENamesTheAuthority(t *testing.T) {
+	ca := newAuthority(t)
+	c := testConfig(t)
+	c.TLS.ACMEDomains, c.TLS.ACMEDirectory, c.TLS.ACMECA = []string{acmeName}, ca.server.URL+"/nothing", ca.file()
+	failed := make(chan string, 1)
+	_, stop := startLogging(t, c, writerFunc(func(line []byte) (int, error) {
+		if bytes.Contains(line, []byte("could not be issued")) {
+			select {
+			case failed <- string(line):
+			default:
+			}
+		}
+		return len(line), nil
+	}))
+	select {
+	case line := <-failed:
+		if !strings.Contains(line, ca.server.URL+"/nothing") || !strings.Contains(line, "tls.acme_directory") {
+			t.Errorf("the log says %s", line)
+		}
+	case <-time.After(patience):
+		t.Error("the log says nothing")
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,5 +28,21 @@ func TestDescriptorsAreDivided(t *testing.T) {
 	}
 	if _, err := divide(255, limits); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("too few: %v", err)
+	}
+}
+
+// The unit of systemd leaves room for as many connections as there may be by default.
+func TestUnitAllowsEnoughDescriptors(t *testing.T) {
+	unit, err := os.ReadFile("../../../packaging/systemd/seagate.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^LimitNOFILE=(\d+)$`).FindSubmatch(unit)
+	if found == nil {
+		t.Fatal("the unit has no LimitNOFILE")
+	}
+	limit, _ := strconv.ParseUint(string(found[1]), 10, 64)
+	if d, err := divide(limit, config.Default().Limits); err != nil || !d.enough {
+		t.Errorf("with %d open files there are %d connections: %v", limit, d.sockets, err)
 	}
 }
