@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"console":         {"internal", "protocol"},
 
 	"cmd/seagate": {"internal", "protocol", "storage", "auth", "schema", "streams", "groups", "catalog", "client",
-		"gateway", "gateway/ws", "gateway/lines", "gateway/httpapi", "gateway/admin", "console"},
+		"gateway", "gateway/outbox", "gateway/ws", "gateway/lines", "gateway/httpapi", "gateway/admin", "console"},
 }
 
 // Support for tests is imported by tests alone, and only they may break the

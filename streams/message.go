@@ -27,6 +27,9 @@ type Batch struct {
 	// where it stands, and they may be old.
 	Live bool
 
+	// Writer is that of the worker that offers the batch, or nil: see Options.NewWriter.
+	Writer Writer
+
 	// Alone reports that one consumer is offered the batch and no other. It need not keep what
 	// it encodes for others.
 	Alone bool
@@ -34,6 +37,17 @@ type Batch struct {
 	memos map[any]any
 	work  int // see Spend
 	size  int // of the payloads, in bytes; 0 if it was not asked for
+}
+
+// A Writer gathers what consumers write to their clients, so that it goes to many of them at
+// once. Only its worker uses it.
+type Writer interface {
+	// Flush writes what was gathered. It is called after each run of the worker, and
+	// contains its own panics.
+	Flush()
+
+	// Close is called once, when the network is closed.
+	Close()
 }
 
 // Bytes returns the length of the payloads.

@@ -68,6 +68,9 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	n.running.Go(func() { n.retention.run(life) })
 	n.running.Go(func() { n.relief.run(life) })
 	for _, w := range n.workers {
+		if opts.NewWriter != nil {
+			w.writer = opts.NewWriter()
+		}
 		n.running.Go(w.run)
 	}
 	return n, nil

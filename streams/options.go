@@ -16,6 +16,9 @@ type Options struct {
 	// processor is right.
 	Workers int
 
+	// NewWriter makes the Writer of a worker, or returns nil. Nil if there are none.
+	NewWriter func() Writer
+
 	// TailMessages and TailBytes bound the newest messages that each topic
 	// keeps in memory: their number, and the bytes of their payloads. Both are
 	// at least 1. The newest message is kept however large it is, and so are

@@ -60,7 +60,7 @@ func (s *shard) beginPass() bool {
 		s.demote()
 		return false
 	}
-	b := &Batch{Messages: seg.messages, Live: true}
+	b := &Batch{Messages: seg.messages, Live: true, Writer: s.worker.writer}
 	s.pass = livePass{batch: b, seg: seg, groups: s.live.concerned(seg.kind, b, s.pass.groups[:0])}
 	s.work += b.work
 	s.chooseBatch(b.work)

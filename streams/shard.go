@@ -316,7 +316,7 @@ type sharedSegment struct {
 func (s *shard) offerTail(in *InTopic, last *sharedSegment) {
 	if last.batch == nil || last.at != in.at {
 		seg := s.cut(s.topic.peek(in.at, s.at.seq, catchUpBytes), in.at)
-		*last = sharedSegment{in.at, seg, &Batch{Messages: seg.messages}}
+		*last = sharedSegment{in.at, seg, &Batch{Messages: seg.messages, Writer: s.worker.writer}}
 	}
 	if last.seg.kind == inLog {
 		s.readLog(in, last.seg.limit)
@@ -362,7 +362,11 @@ func (s *shard) beginOffer(r *logRead) {
 	}
 	seg := s.cut(s.topic.upToChange(r.at, r.segment), r.at)
 	s.readAhead(r, seg)
-	s.offering = append(s.offering, &readOffer{read: r, seg: seg, batch: &Batch{Messages: seg.messages, Alone: len(r.readers) == 1}})
+	s.offering = append(s.offering, &readOffer{read: r, seg: seg, batch: &Batch{
+		Messages: seg.messages,
+		Alone:    len(r.readers) == 1,
+		Writer:   s.worker.writer,
+	}})
 }
 
 // offerReads offers what was read until the work of the run is as much as limit, and

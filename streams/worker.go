@@ -23,6 +23,8 @@ type job interface {
 // It serves spaces fairly, by the work that their jobs turn out to be: see package fair. The
 // jobs of one space run in the order in which they asked for it.
 type worker struct {
+	writer Writer // of Batch.Writer; nil if there is none; set before run
+
 	mu     sync.Mutex // guards what follows
 	ready  sync.Cond  // jobs or closed changed
 	jobs   fair.Queue[job]
@@ -71,6 +73,9 @@ func (w *worker) close() {
 
 // run runs jobs until close.
 func (w *worker) run() {
+	if w.writer != nil {
+		defer w.writer.Close()
+	}
 	var last done
 	for {
 		j, ok := w.next(last)
@@ -84,6 +89,9 @@ func (w *worker) run() {
 		runtime.Gosched()
 		last.job = j
 		last.work, last.more = runContained(j)
+		if w.writer != nil {
+			w.writer.Flush()
+		}
 	}
 }
 

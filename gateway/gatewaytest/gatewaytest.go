@@ -14,6 +14,7 @@ import (
 	"seagate/auth/authtest"
 	"seagate/catalog"
 	"seagate/gateway"
+	"seagate/gateway/outbox"
 	"seagate/groups"
 	"seagate/groups/groupstest"
 	"seagate/internal/quota"
@@ -71,6 +72,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	o.Network.OnPanic = func(who, _ any) { gateway.Panicked(who) }
 	o.Groups.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
 	o.Groups.DeadLetter = func(d groups.DeadLetter, done func(error)) { g.DeadLetter(d, done) }
+	o.Network.NewWriter = newWriter
 	stores := streams.Stores{Records: o.Records, Disk: memory.New(), Memory: memory.New()}
 	g.Network = must(streams.Open(t.Context(), stores, streamstest.Options(o.Network)))(t)
 	t.Cleanup(g.Network.Close)
@@ -88,6 +90,14 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	}, o.Settings))(t)
 	t.Cleanup(g.Gateway.Close)
 	return g
+}
+
+// newWriter returns what the gateway that people run has, where the kernel lets it.
+func newWriter() streams.Writer {
+	if fan, err := outbox.NewFanout(func(error) {}); err == nil {
+		return fan
+	}
+	return nil
 }
 
 // Settings returns settings with bounds that a test does not reach by accident.

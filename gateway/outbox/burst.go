@@ -73,7 +73,7 @@ const maxHeldBytes = 16 << 10
 // did. What is over the bound, or has begun to queue for the flusher, is not kept back.
 func (o *Outbox) holdLocked(frame []byte) bool {
 	most := min(maxHeldBytes, o.opts.Budget/2)
-	if o.holders == 0 || o.flushing || len(frame) > most {
+	if o.holders == 0 || o.flushing || o.gathered > 0 || len(frame) > most {
 		return false
 	}
 	if len(o.queue)+len(frame) > most {
@@ -88,7 +88,7 @@ func (o *Outbox) holdLocked(frame []byte) bool {
 // writeHeldLocked writes what was kept back. What the kernel does not take is left to
 // the flusher.
 func (o *Outbox) writeHeldLocked() {
-	if len(o.queue) == 0 || o.flushing {
+	if len(o.queue) == 0 || o.flushing || o.gathered > 0 {
 		return
 	}
 	written := o.writeNowLocked(o.queue)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	"seagate/internal/sockets/socketstest"
@@ -48,11 +49,21 @@ func wantRead(t *testing.T, peer net.Conn, want string) {
 
 func queueBytes(t *testing.T, o *Outbox) float64 {
 	t.Helper()
+	return measured(t, o.opts.Metrics.QueueBytes).GetGauge().GetValue()
+}
+
+func counter(t *testing.T, c prometheus.Counter) float64 {
+	t.Helper()
+	return measured(t, c).GetCounter().GetValue()
+}
+
+func measured(t *testing.T, metric prometheus.Metric) *dto.Metric {
+	t.Helper()
 	var m dto.Metric
-	if err := o.opts.Metrics.QueueBytes.Write(&m); err != nil {
+	if err := metric.Write(&m); err != nil {
 		t.Fatal(err)
 	}
-	return m.GetGauge().GetValue()
+	return &m
 }
 
 func TestABurstIsOneWrite(t *testing.T) {

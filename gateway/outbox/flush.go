@@ -11,9 +11,9 @@ import (
 )
 
 // writeNowLocked hands bytes to the kernel without blocking, unless a flusher
-// is at work, and returns how many the kernel took.
+// is at work or a Fanout has gathered some, and returns how many the kernel took.
 func (o *Outbox) writeNowLocked(b []byte) (written int) {
-	if o.raw == nil || o.flushing {
+	if o.raw == nil || o.flushing || o.gathered > 0 {
 		return 0
 	}
 	o.now.bytes, o.now.written, o.now.failed = b, 0, nil
@@ -73,15 +73,12 @@ func (o *Outbox) flush() {
 	}
 }
 
-// giveUp ends the connection after a panic of the flusher.
+// giveUp ends the connection after a panic of the flusher, or of a Fanout.
 func (o *Outbox) giveUp() {
 	o.mu.Lock()
 	o.opts.Metrics.QueueBytes.Sub(float64(o.writing))
-	o.writing, o.flushing = 0, false
-	if o.flushed != nil {
-		close(o.flushed)
-		o.flushed = nil
-	}
+	o.writing, o.gathered, o.flushing = 0, 0, false
+	o.flushedLocked()
 	o.breakLocked()
 	o.mu.Unlock()
 	o.conn.Close()
@@ -95,10 +92,7 @@ func (o *Outbox) nextBatch() ([]byte, bool) {
 		o.flushing = false
 		// An expired deadline would also fail the writes that need no flusher.
 		o.conn.SetWriteDeadline(time.Time{})
-		if o.flushed != nil {
-			close(o.flushed)
-			o.flushed = nil
-		}
+		o.flushedLocked()
 		return nil, false
 	}
 	b := o.queue
@@ -117,13 +111,27 @@ func (o *Outbox) batchDone(n int, err error) {
 	} else {
 		o.opts.Metrics.BytesOut.Add(float64(n))
 	}
-	o.releaseLocked()
-	o.shorter.Broadcast()
-	resume := o.full && len(o.queue) <= o.opts.Budget/2
-	o.full = o.full && !resume
+	resume := o.shortenedLocked()
 	o.mu.Unlock()
 	if resume {
 		o.opts.Drained()
+	}
+}
+
+// shortenedLocked notes that less is queued, and reports whether Drained is to be called.
+func (o *Outbox) shortenedLocked() (resume bool) {
+	o.releaseLocked()
+	o.shorter.Broadcast()
+	resume = o.full && len(o.queue) <= o.opts.Budget/2
+	o.full = o.full && !resume
+	return resume
+}
+
+// flushedLocked tells who waits for it that nothing is being written any more.
+func (o *Outbox) flushedLocked() {
+	if o.flushed != nil {
+		close(o.flushed)
+		o.flushed = nil
 	}
 }
 
@@ -187,7 +195,7 @@ func (o *Outbox) awaitFlush(d time.Duration) bool {
 	o.mu.Lock()
 	o.writeHeldLocked()
 	o.ended = true
-	if !o.flushing {
+	if !o.flushing && o.gathered == 0 {
 		o.mu.Unlock()
 		return true
 	}

@@ -44,6 +44,7 @@ type Outbox struct {
 	mu        sync.Mutex // guards what follows
 	queue     []byte     // frames that wait for the flusher, or for the end of a burst
 	writing   int        // bytes that the flusher is writing
+	gathered  int        // bytes that a Fanout has gathered, which go before the queue
 	now       writeNow
 	holders   int           // bursts that hold the outbox, see Burst
 	flushing  bool          // a flusher is at work
@@ -354,16 +355,16 @@ func (o *Outbox) appendLocked(b []byte) {
 	o.opts.Metrics.QueueBytes.Add(float64(len(b)))
 }
 
-// flushLocked starts a flusher unless there is one.
+// flushLocked starts a flusher unless there is one, or a Fanout will write first.
 func (o *Outbox) flushLocked() {
 	o.chargeLocked()
-	if !o.flushing {
+	if !o.flushing && o.gathered == 0 {
 		o.flushing = true
 		go o.flush()
 	}
 }
 
-func (o *Outbox) queuedLocked() int { return len(o.queue) + o.writing }
+func (o *Outbox) queuedLocked() int { return len(o.queue) + o.writing + o.gathered }
 
 // Ended reports whether nothing can be sent any more.
 func (o *Outbox) Ended() bool {

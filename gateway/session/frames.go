@@ -105,11 +105,12 @@ func (p *picked) release() {
 const offeredAtOnce = 32 << 10
 
 // offerTo calls offer with the frames of the messages that share names, or of
-// all if it is nil, until it returns false since it did not take all. shared are
-// the frames of the batch that the subscription shares with others.
-func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, shared *frames, offer func(bytes []byte, ends []int) bool) {
+// all if it is nil, until it returns false since it did not take all. Lasting bytes are not
+// changed afterwards. shared are the frames of the batch that the subscription shares with
+// others.
+func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, shared *frames, offer func(bytes []byte, ends []int, lasting bool) bool) {
 	if shared != nil && sub.isWhole(b, share) && shared.make(sub, b) {
-		offer(shared.bytes, shared.ends)
+		offer(shared.bytes, shared.ends, true)
 		return
 	}
 	p := pickedPool.Get().(*picked)
@@ -124,7 +125,7 @@ func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, shared 
 		if len(p.bytes) < offeredAtOnce {
 			return true
 		}
-		more = offer(p.bytes, p.ends)
+		more = offer(p.bytes, p.ends, false)
 		p.bytes, p.ends = p.bytes[:0], p.ends[:0]
 		return more
 	}
@@ -141,7 +142,7 @@ func (sub *subscription) offerTo(b *streams.Batch, share []groups.Share, shared 
 		}
 	}
 	if len(p.ends) > 0 {
-		offer(p.bytes, p.ends)
+		offer(p.bytes, p.ends, false)
 	}
 }
 

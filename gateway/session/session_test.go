@@ -84,7 +84,7 @@ func TestABatchKeepsFramesForFewSubscriptionIDs(t *testing.T) {
 			if share == "second" {
 				only = []groups.Share{{Index: 1}}
 			}
-			sub.offerTo(b, only, sub.framesOf(b), func(got []byte, ends []int) bool {
+			sub.offerTo(b, only, sub.framesOf(b), func(got []byte, ends []int, _ bool) bool {
 				if !bytes.Equal(got, want) || ends[len(ends)-1] != len(want) {
 					t.Errorf("id %d: %s: frames %q, ends %v; want %q", id, share, got, ends, want)
 				}
@@ -107,7 +107,7 @@ func TestABatchForOneSubscriptionKeepsNoFrames(t *testing.T) {
 	sub := &subscription{session: s, id: 2, stream: "boiler"}
 	want := sub.appendDelivery(nil, b.Messages[0], 0)
 	offered := 0
-	offer := func(got []byte, ends []int) bool {
+	offer := func(got []byte, ends []int, _ bool) bool {
 		if !bytes.HasPrefix(got, want) || ends[0] != len(want) {
 			t.Errorf("frames %.100q, want %.100q", got, want)
 		}
@@ -146,7 +146,7 @@ func TestSharesOfABatchHaveTheirOwnFrames(t *testing.T) {
 			for _, m := range listed {
 				want = sub.appendDelivery(want, b.Messages[m.Index], m.Attempt)
 			}
-			sub.offerTo(b, share, sub.framesOf(b), func(got []byte, ends []int) bool {
+			sub.offerTo(b, share, sub.framesOf(b), func(got []byte, ends []int, _ bool) bool {
 				if !bytes.Equal(got, want) || len(ends) != len(listed) {
 					t.Errorf("meta %t, share %v: frames %q, want %q", meta, share, got, want)
 				}
@@ -204,21 +204,21 @@ func TestFramesAreEncodedAsTheyAreTaken(t *testing.T) {
 		b.Messages = append(b.Messages, &streams.Message{Seq: uint64(i + 1), Payload: bytes.Repeat([]byte("1"), 1000)})
 	}
 	s, link := overPipe(t, bareGateway())
-	offerAll := func(id int64, offer func([]byte, []int) bool) {
+	offerAll := func(id int64, offer func([]byte, []int, bool) bool) {
 		sub := &subscription{session: s, id: id, stream: "x"}
 		sub.offerTo(b, nil, sub.framesOf(b), offer)
 	}
 	for id := range int64(maxShared) { // use up the frames that are shared
-		offerAll(id, func([]byte, []int) bool { return true })
+		offerAll(id, func([]byte, []int, bool) bool { return true })
 	}
 	link.encoded.Store(0)
 	offered := 0
-	offerAll(99, func(_ []byte, ends []int) bool { offered += len(ends); return false })
+	offerAll(99, func(_ []byte, ends []int, _ bool) bool { offered += len(ends); return false })
 	if int(link.encoded.Load()) != offered || offered > 40 {
 		t.Errorf("%d frames were encoded and %d offered", link.encoded.Load(), offered)
 	}
 	offered = 0
-	offerAll(100, func(_ []byte, ends []int) bool { offered += len(ends); return true })
+	offerAll(100, func(_ []byte, ends []int, _ bool) bool { offered += len(ends); return true })
 	if offered != len(b.Messages) {
 		t.Errorf("%d of %d frames were offered", offered, len(b.Messages))
 	}

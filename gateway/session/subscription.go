@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"seagate/gateway"
+	"seagate/gateway/outbox"
 	"seagate/groups"
 	"seagate/protocol"
 	"seagate/streams"
@@ -255,11 +256,15 @@ func (sub *subscription) Deliver(b *streams.Batch, share []groups.Share) (taken 
 		sub.behind = true
 		return 0, 0
 	}
-	sub.offerTo(b, share, shared, func(bytes []byte, ends []int) bool {
+	fan, _ := b.Writer.(*outbox.Fanout)
+	sub.offerTo(b, share, shared, func(bytes []byte, ends []int, lasting bool) bool {
 		n := 0
-		if inGroup {
+		switch {
+		case inGroup:
 			n, tag = sub.session.out.OfferConfirmed(bytes, ends)
-		} else {
+		case lasting:
+			n = sub.session.out.OfferIn(fan, bytes, ends)
+		default:
 			n = sub.session.out.Offer(bytes, ends)
 		}
 		taken += n

@@ -28,6 +28,7 @@ import (
 	"seagate/gateway/admin"
 	"seagate/gateway/httpapi"
 	"seagate/gateway/lines"
+	"seagate/gateway/outbox"
 	"seagate/gateway/ws"
 	"seagate/groups"
 	"seagate/internal/clock"
@@ -264,6 +265,19 @@ func (a *App) checkpoint(ctx context.Context, dir string) error {
 	return err
 }
 
+// newWriter returns what writes for a worker of the network, or nil if the kernel cannot write to
+// many sockets at once.
+func (a *App) newWriter() streams.Writer {
+	fan, err := outbox.NewFanout(func(err error) {
+		a.log.Warn("io_uring has failed; each delivery is a system call now", "error", err)
+	})
+	if err != nil {
+		a.log.Debug("no io_uring; each delivery is a system call", "error", err)
+		return nil
+	}
+	return fan
+}
+
 func (a *App) openStreams(ctx context.Context) (err error) {
 	a.clock = newClock(a.log)
 	a.rationed = rationed.New(a.log, config.RefusalLines, time.Second)
@@ -271,6 +285,9 @@ func (a *App) openStreams(ctx context.Context) (err error) {
 	options.Clock = a.clock
 	options.Quotas = a.quotas
 	options.OnPanic = a.panicked
+	if a.config.Streams.IOURing {
+		options.NewWriter = a.newWriter
+	}
 	stores := streams.Stores{Records: a.engine, Disk: a.engine, Memory: memory.NewWith(memory.Options{AppendKeys: a.config.Limits.MessageIDs})}
 	if a.network, err = streams.Open(ctx, stores, options); err != nil {
 		return err

@@ -120,6 +120,7 @@ type Streams struct {
 	MessageIDWindow time.Duration
 	TailMessages    int
 	TailBytes       Size
+	IOURing         bool
 }
 
 // Retention is how much streams keep.

@@ -223,6 +223,7 @@ unknown_fields = "accept"
 dates = "lenient"
 tail_messages = 100
 tail_bytes = "8MiB"
+io_uring = false
 durability = "memory"
 in_memory = "refuse"
 gaps = "skip"

@@ -26,6 +26,17 @@ func Pair(t testing.TB) (nc, peer net.Conn) {
 	return nc, peer
 }
 
+// Descriptor returns that of a socket, which has to stay open as long as it is used.
+func Descriptor(t testing.TB, nc net.Conn) (fd int) {
+	t.Helper()
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(f uintptr) { fd = int(f) })
+	return fd
+}
+
 // A CountingListener counts the writes to the TCP connections that it accepts, also those
 // through syscall.RawConn.
 type CountingListener struct {
