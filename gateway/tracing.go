@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+
 	"seagate/auth"
 	"seagate/groups"
 	"seagate/internal/tracing"
@@ -16,15 +18,12 @@ func (g *Gateway) traced(span *tracing.Span, p *auth.Principal, pub Publication,
 		if refusal := g.Refusal(err); refusal != nil {
 			failure, err = string(refusal.Code), refusal
 		}
-		span.End(failure,
-			tracing.Attribute{Key: "messaging.system", Value: "seagate"},
-			tracing.Attribute{Key: "messaging.operation.type", Value: "send"},
-			tracing.Attribute{Key: "messaging.destination.name", Value: pub.Stream},
-			tracing.Attribute{Key: "messaging.batch.message_count", Value: int64(len(pub.Payloads))},
-			tracing.Attribute{Key: "messaging.client.id", Value: p.ClientID},
-			tracing.Attribute{Key: "seagate.jail", Value: p.JailID},
-			tracing.Attribute{Key: "seagate.seq", Value: int64(at.Seq)},
-		)
+		attributes := append(messaging("send", "publish", pub.Stream, p),
+			tracing.Attribute{Key: "messaging.batch.message_count", Value: int64(len(pub.Payloads))})
+		if err == nil {
+			attributes = append(attributes, tracing.Attribute{Key: "seagate.seq", Value: int64(at.Seq)})
+		}
+		span.End(failure, attributes...)
 		done(at, err)
 	}
 }
@@ -41,17 +40,23 @@ func (s *Subscription) traceDeliveries(b *streams.Batch, share []groups.Share, t
 		if m.Trace == nil {
 			continue
 		}
-		kind := "own"
+		attributes := append(messaging("process", "deliver", s.stream, s.principal),
+			tracing.Attribute{Key: "seagate.seq", Value: int64(m.Seq)})
 		if s.Shared() {
-			kind = "group"
+			attributes = append(attributes, tracing.Attribute{Key: "messaging.consumer.group.name", Value: cmp.Or(s.groupName().Group, protocol.Ungrouped)})
 		}
-		m.Trace.Delivered("deliver "+s.stream, m.Time,
-			tracing.Attribute{Key: "messaging.system", Value: "seagate"},
-			tracing.Attribute{Key: "messaging.operation.type", Value: "process"},
-			tracing.Attribute{Key: "messaging.destination.name", Value: s.stream},
-			tracing.Attribute{Key: "messaging.client.id", Value: s.principal.ClientID},
-			tracing.Attribute{Key: "seagate.subscription", Value: kind},
-			tracing.Attribute{Key: "seagate.seq", Value: int64(m.Seq)},
-		)
+		m.Trace.Delivered("deliver "+s.stream, m.Time, attributes...)
+	}
+}
+
+// messaging returns what the spans of publishes and deliveries have in common, as OpenTelemetry names it.
+func messaging(kind, operation, stream string, p *auth.Principal) []tracing.Attribute {
+	return []tracing.Attribute{
+		{Key: "messaging.system", Value: "seagate"},
+		{Key: "messaging.operation.type", Value: kind},
+		{Key: "messaging.operation.name", Value: operation},
+		{Key: "messaging.destination.name", Value: stream},
+		{Key: "messaging.client.id", Value: p.ClientID},
+		{Key: "seagate.jail", Value: p.JailID},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +21,14 @@ type span struct {
 	Status   struct {
 		Message string `json:"message"`
 	} `json:"status"`
-	Attributes []struct {
-		Key   string `json:"key"`
-		Value struct {
-			String string `json:"stringValue"`
-		} `json:"value"`
-	} `json:"attributes"`
+	Attributes []attribute `json:"attributes"`
+}
+
+type attribute struct {
+	Key   string `json:"key"`
+	Value struct {
+		String string `json:"stringValue"`
+	} `json:"value"`
 }
 
 // collectSpans starts a collector. The spans are complete once the gateway has stopped.
@@ -88,14 +91,19 @@ func TestAPublishCanBeFollowedToItsDeliveries(t *testing.T) {
 		byTrace[s.TraceID] = append(byTrace[s.TraceID], s)
 	}
 	for _, id := range traces {
-		publish, names := "", map[string]int{}
+		publish, names, shared := "", map[string]int{}, 0
 		for _, s := range byTrace[id] {
 			names[s.Name]++
+			for _, a := range s.Attributes {
+				if a.Key == "messaging.consumer.group.name" && a.Value.String == groupID && s.Name == "deliver boiler" {
+					shared++
+				}
+			}
 			if s.Name == "publish boiler" && s.ParentID == "00f067aa0ba902b7" {
 				publish = s.SpanID
 			}
 		}
-		if publish == "" || names["check"] != 1 || names["append"] != 1 || names["deliver boiler"] != 2 || len(byTrace[id]) != 5 {
+		if publish == "" || names["check"] != 1 || names["append"] != 1 || names["deliver boiler"] != 2 || shared != 1 || len(byTrace[id]) != 5 {
 			t.Errorf("the trace %s has %v: %+v", id, names, byTrace[id])
 		}
 		for _, s := range byTrace[id] {
@@ -105,7 +113,8 @@ func TestAPublishCanBeFollowedToItsDeliveries(t *testing.T) {
 		}
 	}
 	refused := byTrace["6bf92f3577b34da6a3ce929d0e0e4736"]
-	if len(refused) != 2 || refused[1].Status.Message != "invalid_payload" {
+	if len(refused) != 2 || refused[1].Status.Message != "invalid_payload" ||
+		slices.ContainsFunc(refused[1].Attributes, func(a attribute) bool { return a.Key == "seagate.seq" }) {
 		t.Errorf("the refused publish has %+v", refused)
 	}
 	if len(byTrace) != 3 {

@@ -36,7 +36,7 @@ func (t *Tracer) export() {
 		if len(batch) == 0 {
 			return
 		}
-		err := t.send(batch)
+		taken, err := t.send(batch)
 		switch {
 		case err != nil && !wasFailing:
 			t.opts.Log.Warn("spans cannot be exported; they are dropped until the collector takes them", "endpoint", t.opts.Endpoint, "error", err)
@@ -44,11 +44,8 @@ func (t *Tracer) export() {
 			t.opts.Log.Info("spans are exported again", "endpoint", t.opts.Endpoint)
 		}
 		wasFailing = err != nil
-		if wasFailing {
-			t.failed.Add(uint64(len(batch)))
-		} else {
-			t.exported.Add(uint64(len(batch)))
-		}
+		t.exported.Add(uint64(taken))
+		t.failed.Add(uint64(len(batch) - taken))
 		batch = batch[:0]
 	}
 	for {
@@ -72,19 +69,19 @@ func (t *Tracer) export() {
 // errPanicked reports a panic while spans were exported.
 var errPanicked = errors.New("internal error")
 
-// send returns an error unless the collector has taken the spans.
-func (t *Tracer) send(batch []*Span) (err error) {
+// send returns how many spans the collector has taken, and an error unless these are all.
+func (t *Tracer) send(batch []*Span) (taken int, err error) {
 	defer panics.Contain("tracing", func() { err = errPanicked })
 	body, err := json.Marshal(t.request(batch))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), exportTimeout)
 	defer cancel()
 	url := strings.TrimSuffix(strings.TrimSuffix(t.opts.Endpoint, "/"), tracesPath) + tracesPath
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "seagate/"+t.opts.Version)
@@ -93,14 +90,39 @@ func (t *Tracer) send(batch []*Span) (err error) {
 	}
 	response, err := t.client.Do(r)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector answered %s", response.Status)
+		return 0, fmt.Errorf("the collector answered %s", response.Status)
 	}
-	return nil
+	return accepted(answer, len(batch))
+}
+
+// accepted returns how many of the spans the collector has taken. It may answer 200, and say in
+// ExportTraceServiceResponse that it has rejected some. An answer that is not JSON says nothing of it.
+func accepted(answer []byte, spans int) (int, error) {
+	var response struct {
+		PartialSuccess struct {
+			RejectedSpans integer `json:"rejectedSpans"`
+			ErrorMessage  string  `json:"errorMessage"`
+		} `json:"partialSuccess"`
+	}
+	if json.Unmarshal(answer, &response) != nil || response.PartialSuccess.RejectedSpans <= 0 {
+		return spans, nil
+	}
+	rejected := min(int(response.PartialSuccess.RejectedSpans), spans)
+	return spans - rejected, fmt.Errorf("the collector rejected %d of %d spans: %q", rejected, spans, response.PartialSuccess.ErrorMessage)
+}
+
+// An integer is one of 64 bits in the JSON of protobuf: readers take a string as well as a number.
+type integer int64
+
+func (n *integer) UnmarshalJSON(text []byte) error {
+	value, err := strconv.ParseInt(strings.Trim(string(text), `"`), 10, 64)
+	*n = integer(value)
+	return err
 }
 
 // What follows is ExportTraceServiceRequest in the JSON of OTLP: ids are in hexadecimal digits, and

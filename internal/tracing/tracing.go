@@ -181,10 +181,13 @@ func (s *Span) Delivered(name string, accepted time.Time, attributes ...Attribut
 	s.child(name, kindConsumer, accepted).End("", attributes...)
 }
 
-// End ends the span. A failure is an error code, and "" is success.
+// End ends the span. A failure is an error code, which becomes the attribute error.type too, and "" is success.
 func (s *Span) End(failure string, attributes ...Attribute) {
 	if s == nil {
 		return
+	}
+	if failure != "" {
+		attributes = append(attributes, Attribute{"error.type", failure})
 	}
 	s.end, s.failure, s.attributes = time.Now(), failure, attributes
 	select {

@@ -26,6 +26,7 @@ type collector struct {
 	header   http.Header
 	path     string
 	status   int
+	answer   string
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +42,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(c.status)
 		return
 	}
-	io.WriteString(w, "{}")
+	io.WriteString(w, c.answer)
 }
 
 func (c *collector) spans() (all []spanView) {
@@ -92,7 +93,8 @@ func TestExport(t *testing.T) {
 			t.Errorf("%+v", span)
 		}
 	}
-	if len(publish.Attributes) != 2 || *publish.Attributes[0].Value.String != "seagate" || *publish.Attributes[1].Value.Int != "9007199254740992" {
+	if len(publish.Attributes) != 3 || *publish.Attributes[0].Value.String != "seagate" || *publish.Attributes[1].Value.Int != "9007199254740992" ||
+		publish.Attributes[2].Key != "error.type" || *publish.Attributes[2].Value.String != "stream_paused" {
 		t.Errorf("attributes: %+v", publish.Attributes)
 	}
 	if exported, failed, dropped := tr.Counts(); exported != 3 || failed != 0 || dropped != 0 {
@@ -201,6 +203,30 @@ func TestOff(t *testing.T) {
 	}
 }
 
+// A collector that answers 200 may have rejected some of the spans.
+func TestACollectorRejectsSome(t *testing.T) {
+	for answer, want := range map[string]int{
+		``:       3,
+		`{}`:     3,
+		`thanks`: 3,
+		`{"partialSuccess":{}}`:                                              3,
+		`{"partialSuccess":{"rejectedSpans":"0","errorMessage":"slow down"}}`: 3,
+		`{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old"}}`:   1,
+		`{"partialSuccess":{"rejectedSpans":2}}`:                              1,
+		`{"partialSuccess":{"rejectedSpans":"70"}}`:                           0,
+		`{"partialSuccess":{"rejectedSpans":"-1"}}`:                           3,
+	} {
+		tr := open(t, &collector{answer: answer})
+		for range 3 {
+			tr.Start(Context{}, "publish", "boiler").End("")
+		}
+		tr.Close()
+		if exported, failed, _ := tr.Counts(); exported != uint64(want) || failed != uint64(3-want) {
+			t.Errorf("%s: %d are exported and %d failed, want %d", answer, exported, failed, want)
+		}
+	}
+}
+
 // A panickingTransport panics with its first request.
 type panickingTransport struct{ asked int }
 
@@ -218,10 +244,10 @@ func TestAnExportThatPanics(t *testing.T) {
 	tr.client.Transport = &panickingTransport{}
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	contained := panicstest.Begin(t, "tracing")
-	if err := tr.send([]*Span{tr.Start(Context{}, "publish", "a")}); !errors.Is(err, errPanicked) {
+	if _, err := tr.send([]*Span{tr.Start(Context{}, "publish", "a")}); !errors.Is(err, errPanicked) {
 		t.Errorf("it ended with %v", err)
 	}
-	if err := tr.send([]*Span{tr.Start(Context{}, "publish", "b")}); err != nil {
+	if _, err := tr.send([]*Span{tr.Start(Context{}, "publish", "b")}); err != nil {
 		t.Error(err)
 	}
 	contained.Want(1)

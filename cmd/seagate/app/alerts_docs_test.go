@@ -29,6 +29,7 @@ func TestDocumentedAlerts(t *testing.T) {
 				t.Errorf("%s: %s uses %s, which does not exist", file, name, metric)
 			}
 		}
+		wantNative(t, name, rule["expr"])
 		for _, key := range []string{"severity", "summary", "description"} {
 			if rule[key] == "" {
 				t.Errorf("%s: %s has no %s", file, name, key)
@@ -50,6 +51,18 @@ func TestDocumentedAlerts(t *testing.T) {
 	}
 	if !maps.Equal(rows, want) {
 		t.Errorf("%s explains\n%q, want\n%q", explained, rows, want)
+	}
+}
+
+// wantNative fails if an expression asks for the series of a classic histogram alone: a Prometheus that takes native
+// histograms has none of them, and the alert would never fire.
+func wantNative(t *testing.T, name, expression string) {
+	t.Helper()
+	for _, series := range metricName.FindAllString(quoted.ReplaceAllString(expression, ""), -1) {
+		native := base(series)
+		if native != series && !regexp.MustCompile(`\b`+native+`[{\[]`).MatchString(expression) {
+			t.Errorf("%s uses %s, and does not ask for the native histogram %s", name, series, native)
+		}
 	}
 }
 

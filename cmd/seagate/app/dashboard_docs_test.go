@@ -48,6 +48,7 @@ func TestDashboard(t *testing.T) {
 			if len(names) == 0 || target.Datasource.UID != "${datasource}" {
 				t.Errorf("%s: %s uses no metric, or a data source of its own", panel.Title, target.Expr)
 			}
+			wantNative(t, panel.Title, target.Expr)
 			for _, name := range names {
 				used[name] = true
 				if !slices.Contains(known, name) {
