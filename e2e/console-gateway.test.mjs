@@ -105,6 +105,7 @@ browserTest("a client is made, its secret is shown once, and it is rotated and d
   await api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: second });
   await assert.rejects(api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: first }));
   await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.activeElement.getAttribute("aria-label") === "Rotate the secret of passing"); // the list was drawn again
   await page.getByRole("button", { name: "Delete passing" }).click();
   await dialog.getByLabel(/^Type/).fill("passing");
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
@@ -124,6 +125,13 @@ browserTest("who rotates the secret of the own client sees the new one, and goes
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await page.getByRole("link", { name: "Configuration" }).click();
   await page.getByText("allowed_origins").first().waitFor();
+});
+
+browserTest("a client sees its own connections, and is not asked whose", async ({ open }) => {
+  const { secret } = await api("POST", "/client", { clientId: "onlooker", description: "", rights: { subscribe: ["*"] } });
+  const page = await enter(open, "#/connections", { id: "onlooker", secret });
+  await page.getByText("This client has none.").waitFor();
+  assert.equal(await page.getByLabel("Client id").count(), 0);
 });
 
 browserTest("a screen that asks again and again says what it is refused for", async ({ open }) => {

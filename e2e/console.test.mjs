@@ -6,10 +6,17 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { accessible, api, browserTest, eventually, gateway, newSigner, startGateway, startProxy, useBrowser } from "./harness.mjs";
+import { test } from "node:test";
+import { accessible, api, browserTest, eventually, gateway, newSigner, serveFiles, startGateway, startProxy, useBrowser } from "./harness.mjs";
+import { duration } from "../console/assets/format.js";
 import { consoleURL, define, enter, fields, group, heading, leaveGroupBehind, publish } from "./console.mjs";
 
 useBrowser();
+
+test("lengths of time are rounded once, and have a unit that fits", () => {
+  const texts = [0, .0004, .2, .9996, 59.7, 3599.6, 4 * 3600 - 1, 2 * 86400 - 1].map(duration);
+  assert.deepEqual(texts, ["0 s", "< 1 ms", "200 ms", "1 s", "1 min 0 s", "1 h 0 min", "3 h 59 min", "1 d 23 h"]);
+});
 
 browserTest("what a login is refused for is said", async ({ open }) => {
   const page = await open(consoleURL(gateway), { expect: [/401/] });
@@ -55,8 +62,7 @@ browserTest("with a keyboard alone: log in, define, publish what is wrong and th
   await tabTo(page, "button", "Define a stream");
   await page.keyboard.press("Enter");
   await page.getByRole("dialog").waitFor();
-  await tabTo(page, "textbox", "Name");
-  await page.keyboard.type("typed");
+  await page.keyboard.type("typed"); // the first field has the focus
   await accessible(page, "the dialog that defines a stream");
   await page.keyboard.press("Enter");
   await heading(page, "typed");
@@ -85,6 +91,11 @@ browserTest("with a keyboard alone: log in, define, publish what is wrong and th
   await page.getByText("Live", { exact: true }).waitFor();
   await publish("typed", { temperature: 1, pressure: 2 });
   await page.getByRole("log").getByText("#2", { exact: true }).waitFor();
+  await tabTo(page, "button", "Hold");
+  await page.keyboard.press("Enter");
+  await page.getByText("Held", { exact: true }).waitFor();
+  await page.keyboard.press("Enter"); // the button is another one, and still has the focus
+  await page.getByText("Held", { exact: true }).waitFor({ state: "detached" });
 });
 
 browserTest("a live tail goes on where it was when the gateway restarts", async ({ open }) => {
@@ -142,6 +153,24 @@ browserTest("a live tail is one subscription, however fast its page is hidden an
   await publish("blinked", { temperature: 1, pressure: 1 });
   await page.getByRole("log").getByText("#1", { exact: true }).waitFor();
   await eventually("one subscription", async () => (await api("GET", "/streams/blinked")).subscribers === 1, 5e3);
+});
+
+browserTest("the snippet for a web page runs as it is, in a page of another origin", async ({ open }) => {
+  const sign = await newSigner("page-of-a-shop");
+  await define("shown-in-a-shop");
+  await publish("shown-in-a-shop", { temperature: 91.5, pressure: 3001 });
+  const page = await enter(open, "#/", { id: "page-of-a-shop", secret: (await api("PUT", "/client/page-of-a-shop")).secret });
+  await page.getByLabel("Stream", { exact: true }).selectOption("shown-in-a-shop");
+  const snippet = await eventually("the digest", async () => (await page.getByRole("region", { name: "the Web page snippet" }).textContent()).match(/[^]*"sha384-[\w+/=]{64}"[^]*/)?.[0]);
+  let token; // the server of the shop has none at first
+  const files = await serveFiles({ "/shop": () => `<!DOCTYPE html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">${snippet}`, "/seagate-token": () => token });
+  const shop = await open(files, { allow: [new URL(page.url()).origin], expect: [/503/] });
+  const said = [];
+  shop.on("console", (m) => said.push(m.text()));
+  await shop.goto(`${files}/shop`);
+  await eventually("why there is nothing", () => said.some((text) => /the function that gives the token failed: token: 503/.test(text)));
+  token = sign(600, { mustFanout: true });
+  await eventually("the message", () => said.some((text) => /^1 {temperature: 91.5/.test(text)));
 });
 
 browserTest("the snippet in Python runs as it is", async ({ open }) => {
@@ -272,9 +301,21 @@ browserTest("a group is moved after a preview and a typed confirmation, and a de
   await leaveGroupBehind("moved");
   await api("POST", "/streams/moved.dead/define", { version: 1, fields: [], unknownFields: "accept" });
   await publish("moved.dead", { streamName: "moved", seq: 2, time: "2026-11-21T10:00:00Z", clientId: "root", groupId: group, deliveries: 5, reason: "away", payload: { temperature: 2, pressure: 2 } });
-  const page = await enter(open, "#/streams/moved/groups");
+  const page = await enter(open, "#/streams/moved/groups", { expect: [/4(00|10)/] });
   await page.getByRole("button", { name: `Move group ${group}` }).click();
   const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Go on from").selectOption("time");
+  await dialog.getByLabel("Time (RFC 3339)").fill("tomorrow");
+  await page.keyboard.press("Enter");
+  await dialog.getByText("This is no time.").waitFor();
+  await dialog.getByLabel("Go on from").selectOption("number");
+  const number = dialog.getByLabel("Number");
+  await number.fill("77");
+  await page.keyboard.press("Enter");
+  await dialog.getByText("there is no message 77").waitFor();
+  assert.equal(await number.getAttribute("aria-invalid"), "true");
+  assert.equal(await number.evaluate((e) => e === document.activeElement), true);
+  assert.equal(await dialog.getByRole("alert").count(), 0);
   await dialog.getByLabel("Go on from").selectOption("latest");
   assert.equal(await dialog.getByRole("button", { name: "Move", exact: true }).isDisabled(), true);
   await dialog.getByRole("button", { name: "Preview" }).click();
@@ -380,7 +421,15 @@ browserTest("the playground shows what the gateway says about a filter and a tok
   await page.getByRole("button", { name: "Evaluate" }).last().click();
   await page.waitForFunction(() => document.querySelector('[aria-label="What the gateway says"] .notice').getBoundingClientRect().top < innerHeight / 2);
   await page.setViewportSize({ width: 1440, height: 900 });
-  await page.getByRole("textbox", { name: /^Filter/ }).fill('{"t": "xor", "e": []}');
+  const filter = page.getByRole("textbox", { name: /^Filter/ });
+  await filter.fill('{"t": "eq"}, "payload": 1');
+  await page.getByLabel("Message").fill("{");
+  await page.getByRole("button", { name: "Evaluate" }).last().click();
+  assert.equal(await page.getByText("This is no JSON: ").count(), 2);
+  assert.equal(await filter.evaluate((e) => e === document.activeElement), true);
+  assert.equal(await result.locator(".node").count(), 0, "what was said before is gone");
+  await page.getByLabel("Message").fill('{"pressure": 3002}');
+  await filter.fill('{"t": "xor", "e": []}');
   await page.getByRole("button", { name: "Evaluate" }).last().click();
   await result.getByText("unknown type").waitFor();
   await page.getByRole("button", { name: "Token" }).click();

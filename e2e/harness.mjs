@@ -100,13 +100,19 @@ export async function startGateway(settings = {}) {
 
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml" };
 
-// serveFiles serves the sources to pages, and an empty page at "/", until the tests are done.
-export async function serveFiles() {
+// serveFiles serves the sources to pages, and an empty page at "/", until the tests are done. Under
+// the paths of more it answers what their functions return: a body, or nothing if there is none yet.
+export async function serveFiles(more = {}) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
     if (path === "/") {
       response.setHeader("Content-Type", "text/html; charset=utf-8");
       return response.end('<!DOCTYPE html><html lang="en"><title>Test</title><link rel="icon" href="data:,"><main><h1>Test</h1></main>');
+    }
+    if (more[path]) {
+      const body = more[path]();
+      response.writeHead(body ? 200 : 503, { "Content-Type": "text/html; charset=utf-8" });
+      return response.end(body);
     }
     try {
       const body = await readFile(join(root, path.endsWith("/") ? `${path}index.html` : path));

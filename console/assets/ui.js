@@ -82,6 +82,19 @@ export const select = (choices, props) => {
   return element;
 };
 
+/** Reports whether the text of a control is JSON. What is wrong is shown at its field. @param {any} element of field @param {any} control */
+export function holdsJSON(element, control) {
+  element.setError("");
+  try {
+    JSON.parse(control.value);
+    return true;
+  } catch (error) {
+    element.setError(`This is no JSON: ${error.message}`);
+    control.focus();
+    return false;
+  }
+}
+
 /** A checkbox with its text. @param {string} text @param {Object<string, any>} [props] */
 export function checkbox(text, props) {
   const box = h("input", { type: "checkbox", ...props });
@@ -179,14 +192,14 @@ export const empty = (name, title, text, ...actions) =>
 export const loading = (text = "Loading…") => h("p", { class: "loading", role: "status" }, text);
 
 /**
- * A table. Each column has a heading, cell(row), and maybe numeric or name, which is the
- * heading of the row.
+ * A table. Each column has a heading, cell(row), and maybe numeric, text, which is words that may take several
+ * lines, or name, which is the heading of the row.
  * @param {string} caption read out, not shown
- * @param {{heading: string, cell: (row: any) => any, numeric?: boolean, name?: boolean, hidden?: boolean}[]} columns
+ * @param {{heading: string, cell: (row: any) => any, numeric?: boolean, text?: boolean, name?: boolean, hidden?: boolean}[]} columns
  * @param {any[]} rows
  */
 export function table(caption, columns, rows) {
-  const css = (c) => [c.numeric && "numeric", c.name && "name"].filter(Boolean).join(" ") || null;
+  const css = (c) => [c.numeric && "numeric", c.text && "text", c.name && "name"].filter(Boolean).join(" ") || null;
   return h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
     h("table", {},
       h("caption", { class: "visually-hidden" }, caption),
@@ -249,9 +262,19 @@ export function toastProblem(error) {
 /** Says something aloud without showing it. @param {string} text */
 export const announce = (text) => void (document.getElementById("announcer").textContent = text);
 
+const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent;
+
+/** Gives the focus back after a dialog: to what opened it, or to what has its name since the screen was drawn again. */
+function refocus(opener) {
+  if (document.activeElement !== document.body || document.querySelector("dialog[open]")) return;
+  const main = document.querySelector("main");
+  const again = [...main.querySelectorAll("button")].find((b) => nameOf(b) === nameOf(opener));
+  (opener.isConnected ? opener : again ?? main).focus({ preventScroll: true });
+}
+
 /**
  * Shows a dialog with a form, and closes it when submit has succeeded. What submit throws is
- * shown in the dialog.
+ * shown in the dialog. The focus goes to its first field, and afterwards to where it was.
  * @param {string} title
  * @param {{body: any, submit?: () => any, action?: string, kind?: string, ready?: () => boolean}} options
  */
@@ -280,13 +303,16 @@ export function dialog(title, options) {
   h("div", { class: "dialog-head" }, h("h2", { id }, title), iconButton("close", "Close", close)),
   options.body, wrong,
   h("div", { class: "dialog-foot" }, button(options.submit ? "Cancel" : "Close", { click: close }), confirm));
-  const element = h("dialog", { "aria-labelledby": id, on: { close: () => element.remove() } }, form);
+  const opener = document.activeElement.closest("dialog")?.opener ?? document.activeElement;
+  const element = h("dialog", { "aria-labelledby": id, on: { close: () => (element.remove(), refocus(opener)) } }, form);
+  element.opener = opener;
   const refresh = () => {
     if (confirm && options.ready) confirm.disabled = !options.ready();
   };
   refresh();
   document.body.append(element);
   element.showModal();
+  element.querySelector("input, select, textarea")?.focus();
   return { element, close, refresh };
 }
 

@@ -132,7 +132,7 @@ function jails(view, panel) {
         { heading: "Memory", numeric: true, cell: (j) => use(j.quotas, "memory", bytes) },
         { heading: "Streams", numeric: true, cell: (j) => use(j.quotas, "streams", count) },
         { heading: "Clients", numeric: true, cell: (j) => use(j.quotas, "clients", count) },
-        { heading: "Actions", hidden: true, cell: (j) => h("div", { class: "row actions" }, button("Quotas", { small: true, label: `Quotas of ${j.id}`, click: () => quotas(view, panel, j.id) }), button("Delete", { small: true, kind: "quiet danger", label: `Delete jail ${j.id}`, click: () => removeJail(j, load) })) },
+        { heading: "Actions", hidden: true, cell: (j) => h("div", { class: "row actions" }, button("Quotas", { small: true, label: `Quotas of ${j.id}`, click: () => quotas(view, panel, j.id) }), j.id !== view.session.jailId && button("Delete", { small: true, kind: "quiet danger", label: `Delete jail ${j.id}`, click: () => removeJail(j, load) })) },
       ], page.jails), pages.foot(page.jails.length, page.next)));
   };
   const pages = pager("jail", load);
@@ -188,7 +188,7 @@ async function quotas(view, panel, jail) {
 const meter = (name, part) => h("meter", { min: "0", max: "1", high: "0.9", value: String(Math.min(1, part)), "aria-label": `${name}: ${Math.round(part * 100)}% used`, title: `${Math.round(part * 100)}%` });
 
 function setQuotas(view, panel, jail, q) {
-  const fields = resources.map(([key]) => input({ class: "code", inputmode: "numeric", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: q.limits[key] ? `${q.limits[key]} for all jails` : "no bound for all jails" }));
+  const fields = resources.map(([key, , unit]) => input({ class: "code", inputmode: "numeric", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: q.limits[key] ? `${amount(q.limits[key], unit)} for all jails` : "no bound for all jails" }));
   dialog(`Quotas of ${jail}`, {
     body: [h("p", { class: "muted" }, "Empty follows the operator's setting for all jails, and 0 is no bound."), h("div", { class: "stack-s" }, resources.map(([, name, unit], i) => field(name, fields[i], { kind: unit })))],
     action: "Save", ready: () => fields.every((f) => /^\d*$/.test(f.value.trim())),

@@ -21,7 +21,7 @@ export default function connections(view) {
   const draw = (page) => {
     if (list.contains(document.activeElement) && document.activeElement !== list) return; // somebody is about to press something
     const wide = query.get("allJails") === "true";
-    if (page.connections.length === 0) return fill(list, empty("connections", "No connections", query.get("client") ? "This client has none." : "Nobody is connected now."));
+    if (page.connections.length === 0) return fill(list, empty("connections", "No connections", query.get("client") || !mayEnd ? "This client has none." : "Nobody is connected now."));
     redraw(list, table("Connections", [
       { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.clientId), h("div", { class: "muted small" }, wide && `jail ${c.jailId} · `, c.address ?? "no address")) },
       { heading: "Kind", cell: (c) => h("span", { class: "badges" }, badge(kinds[c.kind] ?? c.kind), c.authenticated !== "secret" && badge(c.authenticated === "token" ? "Token" : "Listener", "info")) },
@@ -48,7 +48,7 @@ export default function connections(view) {
   all && all.box.addEventListener("change", find);
   fill(view.root,
     view.head("Connections", { lead: mayEnd ? "Who is connected, what each connection reads, and how far behind it is." : "The connections of this client. Those of others need the right to administer the jail." }),
-    h("div", { class: "row-l" }, h("div", { class: "narrow-search" }, search), all), list);
+    mayEnd && h("div", { class: "row-l" }, h("div", { class: "narrow-search" }, search), all), list);
   view.every(5, load);
 }
 
@@ -84,7 +84,7 @@ function details(id) {
       h("h3", {}, `Reads (${count(c.subscriptionCount)})`),
       c.subscriptions.length === 0 ? h("p", { class: "muted" }, "Nothing.") : table("Subscriptions", [
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.streamName]) }, s.streamName) },
-        { heading: "Kind", cell: (s) => h("div", {}, badge(s.kind), s.groupId && h("div", { class: "muted small" }, h("code", {}, s.groupId))) },
+        { heading: "Kind", text: true, cell: (s) => h("div", {}, badge(s.kind), s.groupId && h("div", { class: "muted small" }, h("code", {}, s.groupId))) },
         { heading: "Position", numeric: true, cell: (s) => (s.position === null ? "–" : count(s.position)) },
         { heading: "Behind", numeric: true, cell: (s) => (s.behind === null ? "–" : count(s.behind)) },
         { heading: "In flight", numeric: true, cell: (s) => count(s.inFlight) },

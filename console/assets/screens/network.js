@@ -42,8 +42,8 @@ function streams(view, panel) {
       h("div", { class: "card card-flush" }, table("Streams with those who provide and read them", [
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
         { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Paused", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
-        { heading: "Provided by", cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
-        { heading: "Read by", cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : p.kind === "group" ? ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})` : ` (${p.kind})`))) },
+        { heading: "Provided by", text: true, cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
+        { heading: "Read by", text: true, cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : p.kind === "group" ? ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})` : ` (${p.kind})`))) },
         { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },
       ], page.streams), pages.foot(page.streams.length, page.next)));
     const picture = panel.querySelector(".graph-box");
@@ -108,7 +108,7 @@ function services(view, panel) {
         { heading: "Failed", numeric: true, cell: (x) => (x.failed ? h("span", { class: "danger strong" }, count(x.failed)) : "0") },
         { heading: "Under way", numeric: true, cell: (x) => count(x.underWay) },
         { heading: "Median", numeric: true, cell: (x) => (x.calls ? duration(x.medianSeconds) : "–") },
-        { heading: "Last error", cell: (x) => x.lastError ?? "–" },
+        { heading: "Last error", text: true, cell: (x) => x.lastError ?? "–" },
       ], s.servers))), pages.foot(page.services.length, page.next));
   };
   const pages = pager("service", load);

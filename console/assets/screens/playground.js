@@ -3,7 +3,7 @@
 import { h, fill } from "../dom.js";
 import { call, isAbort } from "../api.js";
 import { count, json, plural } from "../format.js";
-import { busy, button, field, input, notice, problemNotice, segments } from "../ui.js";
+import { busy, button, field, holdsJSON, input, notice, problemNotice, segments } from "../ui.js";
 import { filterTree } from "./filtertree.js";
 
 const exampleFilter = `{"t": "and", "e": [
@@ -23,13 +23,17 @@ export default function playground(view) {
   const message = area({ rows: 8, value: exampleMessage });
   const filterField = field("Filter", filter, { kind: "JSON", hint: "A tree of nodes, as the claim “filter” of a token has it." });
   const tokenField = h("div", { class: "stack", hidden: true }, field("Token", token, { hint: "It goes to this gateway only." }), field("Client id", client, { hint: "Of the client that signed it." }));
+  const messageField = field("Message", message, { kind: "JSON" });
   const result = h("section", { class: "card", "aria-label": "What the gateway says", "aria-live": "polite" });
   const submit = button("Evaluate", { kind: "primary", icon: "play", type: "submit" });
   const idle = () => fill(result, h("h2", {}, "What the gateway says"), h("p", { class: "muted" }, "Evaluate a filter or a token for a message, and each node is shown with what it is for that message."));
 
   const evaluate = async () => {
+    messageField.setError("");
+    const correct = [!message.value.trim() || holdsJSON(messageField, message), kind === "token" || holdsJSON(filterField, filter)]; // the upper one has the focus
+    if (correct.includes(false)) return idle();
     const heading = h("h2", {}, "What the gateway says");
-    const about = kind === "filter" ? `"filter":${filter.value.trim() || "null"}` : `"token":${JSON.stringify(token.value.trim())},"clientId":${JSON.stringify(client.value.trim())}`;
+    const about = kind === "filter" ? `"filter":${filter.value.trim()}` : `"token":${JSON.stringify(token.value.trim())},"clientId":${JSON.stringify(client.value.trim())}`;
     try {
       const answer = await call("POST", "/filters/evaluate", { raw: `{"streamName":${JSON.stringify(stream.value.trim())},${about},"payload":${message.value.trim() || "null"}}`, signal: view.signal });
       fill(result, heading, answer.token && tokenVerdict(answer.token, stream.value.trim()), answer.filter ? verdict(answer.filter)
@@ -50,7 +54,7 @@ export default function playground(view) {
           tokenField.hidden = kind === "filter";
           idle();
         })),
-        filterField, tokenField, field("Stream", stream), field("Message", message, { kind: "JSON" }), h("div", {}, submit)),
+        filterField, tokenField, field("Stream", stream), messageField, h("div", {}, submit)),
       result));
   idle();
 }

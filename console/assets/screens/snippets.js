@@ -20,7 +20,8 @@ const quoted = (text) => JSON.stringify(text);
 
 /** @type {Object<string, (target: Target) => string>} */
 export const snippets = {
-  "Web page": ({ url, stream, client, integrity }) => `<!-- The token comes from your own server, which signs it with the key of the client. -->
+  "Web page": ({ url, stream, client, integrity }) => `<!-- A page has a token and never a secret. Your own server signs it with the key of the client. To try this
+     page before there is a server, put what "seagate token mint" prints in the place of the function. -->
 <script type="importmap">
 {
   "imports": { "seagate-client": ${quoted(url + "/seagate.js")} },
@@ -38,6 +39,8 @@ export const snippets = {
       return answer.text();
     },
   });
+  // If it says 1006 at once: is the origin of this page among allowed_origins of the gateway?
+  client.on("disconnect", ({ error }) => console.warn(error.message));
   for await (const { seq, payload } of client.subscribe(${quoted(stream)}, { from: "earliest" })) {
     console.log(seq, payload); // over reconnects too, nothing missed and nothing twice
   }
@@ -89,7 +92,7 @@ curl -u ${shell(client)} ${shell(path + "/publish")} \\
 
   "Command line": ({ url, stream, client, message = {} }) => `export SEAGATE_URL=${shell(url)}
 export SEAGATE_CLIENT_ID=${shell(client)}
-read -rs SEAGATE_CLIENT_SECRET; export SEAGATE_CLIENT_SECRET
+printf 'Secret: '; read -rs SEAGATE_CLIENT_SECRET; export SEAGATE_CLIENT_SECRET
 
 seagate describe ${shell(stream)}
 seagate subscribe ${shell(stream)} --from latest --meta

@@ -2,7 +2,7 @@
 import { h, fill } from "../dom.js";
 import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
-import { count, bytes, short } from "../format.js";
+import { count, bytes, plural, short } from "../format.js";
 import { button, confirmTyped, dialog, tiles, toast, problemNotice } from "../ui.js";
 import { streamBadges } from "./streams.js";
 
@@ -44,7 +44,7 @@ export default async function stream(view) {
 /** @param {import("../app.js").View} view @param {any} head @param {StreamView} part */
 function drawHead(view, head, part, crumbs) {
   const s = part.state;
-  const busyHere = head.contains(document.activeElement) ? document.activeElement.textContent : null;
+  const focused = [...head.querySelectorAll("button")].indexOf(document.activeElement);
   const actions = view.session.may("administer", part.name) ? [
     s.held ? button("Resume", { icon: "play", small: true, click: () => pause(part, false) }) : button("Hold", { icon: "pause", small: true, title: "Refuse messages until it is resumed", click: () => pause(part, true) }),
     button("Retention", { icon: "settings", small: true, click: () => retention(part) }),
@@ -58,7 +58,7 @@ function drawHead(view, head, part, crumbs) {
       ["Groups", count(s.groups)],
       ["Schema", s.version === null ? "none" : `version ${s.version}`],
     ], true)));
-  if (busyHere) [...head.querySelectorAll("button")].find((b) => b.textContent === busyHere)?.focus();
+  head.querySelectorAll("button")[focused]?.focus();
 }
 
 async function pause(part, on) {
@@ -68,7 +68,7 @@ async function pause(part, on) {
 }
 
 function remove(part) {
-  confirmTyped("Delete the stream", `This ends the subscriptions of ${part.name}, and forgets its ${count(Math.max(0, part.state.lastSeq - part.state.firstSeq + 1))} messages, its groups and all versions of its schema. It cannot be undone.`,
+  confirmTyped("Delete the stream", `This ends the subscriptions of ${part.name}, and forgets its ${plural(Math.max(0, part.state.lastSeq - part.state.firstSeq + 1), "message")}, its groups and all versions of its schema. It cannot be undone.`,
     part.name, "Delete", async () => {
       await call("DELETE", streamPath(part.name));
       toast(`Deleted ${part.name}`);

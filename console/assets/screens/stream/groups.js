@@ -4,6 +4,7 @@ import { call, exchange, get, isAbort, streamPath, withTexts } from "../../api.j
 import { ago, count, duration, json, plural, short, time } from "../../format.js";
 import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, notice, problemNotice, redraw, select, sparkline, table, toast } from "../../ui.js";
 import { link } from "../../app.js";
+import { noNumber, noTime } from "./where.js";
 
 /** Groups on a page. */
 const pageSize = 50;
@@ -75,6 +76,7 @@ function move(g, reload) {
   const to = select([["earliest", "The oldest message"], ["latest", "The end: skip everything"], ["number", "A message number"], ["time", "A time"]]);
   const value = input({ class: "code" });
   const valueField = h("div", { hidden: true });
+  let place = null; // the field of the value
   const preview = h("div", { "aria-live": "polite" });
   const typed = input({ class: "code" });
   const confirmation = h("div", { hidden: true }, field(["Type ", h("code", {}, g.streamName), " to confirm"], typed));
@@ -82,13 +84,14 @@ function move(g, reload) {
   const target = () => (to.value === "number" ? Number(value.value) : to.value === "time" ? value.value.trim() : to.value);
   const changed = () => {
     previewed = null;
+    place?.setError("");
     confirmation.hidden = true;
     fill(preview);
   };
   to.addEventListener("change", () => {
     valueField.hidden = to.value !== "number" && to.value !== "time";
     value.placeholder = to.value === "time" ? new Date().toISOString().slice(0, 19) + "Z" : String(g.position);
-    fill(valueField, field(to.value === "time" ? "Time (RFC 3339)" : "Number", value));
+    fill(valueField, (place = field(to.value === "time" ? "Time (RFC 3339)" : "Number", value)));
     changed();
   });
   value.addEventListener("input", changed);
@@ -106,12 +109,20 @@ function move(g, reload) {
       typed.focus();
     } catch (error) {
       if (isAbort(error)) throw error;
-      fill(preview, problemNotice(error));
+      if (valueField.hidden || !["invalid_request", "position_lost"].includes(error.code)) return fill(preview, problemNotice(error));
+      place.setError(error.code === "position_lost" ? error.message : to.value === "time" ? noTime : noNumber);
+      value.focus();
     }
   };
+  value.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    show.click();
+  });
+  const show = button("Preview", { click: look });
   const d = dialog("Move the group", {
     body: [h("p", { class: "muted" }, `Group ${nameOf(g)} of client ${g.clientId} goes on from another message. What is in flight is forgotten.`),
-      field("Go on from", to), valueField, h("div", {}, button("Preview", { click: look })), preview, confirmation],
+      field("Go on from", to), valueField, h("div", {}, show), preview, confirmation],
     action: "Move", kind: "danger", ready: () => previewed !== null && typed.value === g.streamName,
     submit: async () => {
       await call("POST", groupPath(g, "move"), { body: { to: previewed } });
@@ -153,7 +164,7 @@ async function deadLetters(view, root) {
     table("Dead letters", [
       { heading: "Message", cell: (m) => h("a", { href: link(["streams", view.name, "messages"], { from: m.payload.seq }) }, `#${count(m.payload.seq)}`) },
       { heading: "Given up", cell: (m) => h("span", { class: "muted small" }, time(m.time, ago)) },
-      { heading: "Group", cell: (m) => h("div", { class: "small" }, h("code", {}, m.payload.groupId ?? "ungrouped"), h("div", { class: "muted" }, `client ${m.payload.clientId}`)) },
+      { heading: "Group", text: true, cell: (m) => h("div", { class: "small" }, h("code", {}, m.payload.groupId ?? "ungrouped"), h("div", { class: "muted" }, `client ${m.payload.clientId}`)) },
       { heading: "Why", name: true, cell: (m) => h("div", {}, m.payload.reason || h("span", { class: "muted" }, "no reason"), h("details", {}, h("summary", { class: "small" }, "Payload"), json(inner(m.text)))) },
       { heading: "Deliveries", numeric: true, cell: (m) => count(m.payload.deliveries) },
       ...(mayPublish ? [{ heading: "Actions", hidden: true, cell: (m) => button("Publish again", { small: true, label: `Publish message ${m.payload.seq} again`, click: (event) => again(view, m, event.currentTarget) }) }] : []),

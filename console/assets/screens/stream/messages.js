@@ -8,7 +8,7 @@ import { announce, badge, button, field, input, problemNotice, relabel, select }
 import { payloadText, Socket } from "../../socket.js";
 import { done } from "../home.js";
 import { MessageList, most } from "./list.js";
-import { filterOf } from "./where.js";
+import { filterOf, noNumber, noTime } from "./where.js";
 
 const pageSize = 50;
 /** Messages that the gateway looks at for one page with a filter. */
@@ -166,8 +166,9 @@ class Viewer {
     const about = (start) => (error.errors ?? []).filter((e) => e.startsWith(start));
     const filter = about("filter"), from = this.valueField.hidden ? [] : [...about("query: from"), ...about("from")];
     if (filter.length + from.length === 0) return fill(this.wrong, problemNotice(error));
+    this.list.says(["Nothing is shown", "Messages appear here once what is marked is correct."]);
     if (filter.length > 0) this.whereField.setError(filter.join("; "));
-    if (from.length > 0) this.startField.setError(this.kind.value === "time" ? "This is no time. Write it as 2026-01-31T12:00:00Z." : "This is no number of a message. The first one is 1.");
+    if (from.length > 0) this.startField.setError(this.kind.value === "time" ? noTime : noNumber);
     (from.length > 0 ? this.value : this.where).focus();
   }
 

@@ -2,7 +2,7 @@
 import { h, fill } from "../../dom.js";
 import { call, exchange, gatewayUrl, get, isAbort, Problem, streamPath, withTexts } from "../../api.js";
 import { count, bytes, indented, plural, shell } from "../../format.js";
-import { busy, button, copy, field, notice, problemNotice, segments, toast } from "../../ui.js";
+import { busy, button, copy, field, holdsJSON, notice, problemNotice, segments, toast } from "../../ui.js";
 import { Socket } from "../../socket.js";
 import { link } from "../../app.js";
 import { explanation } from "./explain.js";
@@ -47,24 +47,11 @@ export default async function publish(view) {
   };
   const clean = () => {
     form.show([]);
-    textField.setError("");
     fill(result);
-  };
-  /** The text as JSON, or what is wrong with it at its field, in the places of the text. */
-  const isJSON = () => {
-    if (mode === "form") return true;
-    try {
-      JSON.parse(text.value);
-      return true;
-    } catch (error) {
-      textField.setError(`This is no JSON: ${error.message}`);
-      text.focus();
-      return false;
-    }
   };
   const attempt = async (work) => {
     clean();
-    if (!isJSON()) return;
+    if (mode === "json" && !holdsJSON(textField, text)) return;
     try {
       await work(message());
     } catch (error) {

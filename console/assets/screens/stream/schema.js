@@ -23,7 +23,7 @@ function changeTable(caption, differences, breaking) {
   const breaks = new Set(breaking);
   return h("div", { class: "card card-flush" }, table(caption, [
     { heading: "Field", name: true, cell: (d) => h("code", {}, d.slice(0, d.indexOf(": "))) },
-    { heading: "Change", cell: (d) => d.slice(d.indexOf(": ") + 2) },
+    { heading: "Change", text: true, cell: (d) => d.slice(d.indexOf(": ") + 2) },
     { heading: "For publishers", cell: (d) => (breaks.has(d) ? badge("Breaks", "danger") : badge("Compatible", "good")) },
   ], differences));
 }
@@ -83,7 +83,7 @@ export default async function schema(view) {
         { heading: "Field", name: true, cell: (r) => h("code", {}, r.path) },
         { heading: "Type", cell: (r) => h("code", {}, r.type) },
         { heading: "Required", cell: (r) => (r.optional ? h("span", { class: "muted" }, "optional") : "required") },
-        { heading: "Values", cell: (r) => (r.values ? r.values.join(", ") : h("span", { class: "muted" }, "–")) },
+        { heading: "Values", text: true, cell: (r) => (r.values ? r.values.join(", ") : h("span", { class: "muted" }, "–")) },
       ], rows(definition.fields)),
       definition.unknownFields && h("p", { class: "muted small inset" }, `Fields that are not defined: ${definition.unknownFields}.`),
       compares && h("div", { class: "stack inset" }, h("h3", {}, `What changed from version ${older} to ${newer}`), comparison),
@@ -153,7 +153,7 @@ async function trial(view, raw) {
   return h("div", { class: "stack" }, notice("warning", h("p", {}, h("strong", {}, `${count(t.refused)} of ${range} would be refused. `), "Those that are there stay; the same again would not be accepted.")),
     h("div", { class: "card card-flush" }, table("Messages that do not fit", [
       { heading: "Message", cell: (p) => h("a", { href: link(["streams", view.name, "messages"], { from: p.seq }) }, `#${count(p.seq)}`) },
-      { heading: "What is wrong", cell: (p) => h("ul", { class: "mono small" }, (p.errors ?? [p.message]).map((e) => h("li", {}, e))) },
+      { heading: "What is wrong", text: true, cell: (p) => h("ul", { class: "mono small" }, (p.errors ?? [p.message]).map((e) => h("li", {}, e))) },
     ], t.problems)));
 }
 

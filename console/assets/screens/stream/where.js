@@ -1,6 +1,9 @@
 // What one types to see some of the messages only: PATH=VALUE, PATH!=VALUE, or a filter as JSON. It is
 // turned into a filter here; the gateway checks and applies it.
 
+/** What is said of a place in a stream that is none. */
+export const noTime = "This is no time. Write it as 2026-01-31T12:00:00Z.", noNumber = "This is no number of a message. The first one is 1.";
+
 /** The most parts that may be joined with "and". */
 const parts = 20;
 
