@@ -274,7 +274,8 @@ export interface Watch extends Lasting<WatchEvents> {
 /**
  * A client of a gateway. It connects at once, and again whenever the connection ends, until it is
  * closed or its credentials are refused. Requests may be made at any time: they wait for a
- * connection. They are sent in their order, without waiting for answers.
+ * connection. They are sent in their order, without waiting for answers. Once it has ended, requests reject with
+ * `closed`, and `subscribe`, `serve`, `provide` and `watch` throw that.
  */
 export interface Client extends Omit<EventTarget, "addEventListener" | "removeEventListener">, Events<ClientEvents> {}
 export class Client {
