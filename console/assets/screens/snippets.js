@@ -20,8 +20,9 @@ const quoted = (text) => JSON.stringify(text);
 
 /** @type {Object<string, (target: Target) => string>} */
 export const snippets = {
-  "Web page": ({ url, stream, client, integrity }) => `<!-- A page has a token and never a secret. Your own server signs it with the key of the client. To try this
-     page before there is a server, put what "seagate token mint" prints in the place of the function. -->
+  "Web page": ({ url, stream, client, integrity }) => `<!-- A page has a token, never a secret: your server signs it with the key
+     of the client. To try the page before there is a server, put what
+     "seagate token mint" prints in the place of the function. -->
 <script type="importmap">
 {
   "imports": { "seagate-client": ${quoted(url + "/seagate.js")} },
@@ -39,7 +40,7 @@ export const snippets = {
       return answer.text();
     },
   });
-  // If it says 1006 at once: is the origin of this page among allowed_origins of the gateway?
+  // 1006 at once: is the origin of this page in the gateway's allowed_origins?
   client.on("disconnect", ({ error }) => console.warn(error.message));
   for await (const { seq, payload } of client.subscribe(${quoted(stream)}, { from: "earliest" })) {
     console.log(seq, payload); // over reconnects too, nothing missed and nothing twice
