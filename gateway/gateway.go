@@ -200,7 +200,7 @@ func New(ctx context.Context, parts Parts, settings Settings) (*Gateway, error) 
 	if err := g.sweep(ctx); err != nil {
 		return nil, err
 	}
-	g.applyQuotas()
+	g.ApplyQuotas()
 	parts.Directory.OnRevoke(g.revoked)
 	parts.Directory.OnDisplaced(g.keyDisplaced)
 	parts.Catalog.OnMade(g.waiting.begin)

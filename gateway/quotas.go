@@ -23,8 +23,9 @@ var exempt = []quota.Resource{
 	quota.RetentionAge, quota.RetentionBytes, quota.MessageBytes,
 }
 
-// applyQuotas puts the stored quotas of all jails into force.
-func (g *Gateway) applyQuotas() {
+// ApplyQuotas puts the stored quotas of all jails into force. Those of a jail that is made later are in force from then
+// on, except for the root jail, which the Directory makes alone.
+func (g *Gateway) ApplyQuotas() {
 	jails, _ := g.Directory.Jails("", math.MaxInt)
 	for _, j := range jails {
 		g.applyQuotasOf(j)

@@ -74,7 +74,7 @@ func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Cred
 			return credentials, err
 		}
 	}
-	if _, err := a.Directory().EnsureRoot(ctx, credentials.ClientID, credentials.ClientSecret); err != nil {
+	if err := a.EnsureRoot(ctx, credentials.ClientID, credentials.ClientSecret); err != nil {
 		return credentials, err
 	}
 	if !a.Directory().IsRoot(credentials.ClientID, credentials.ClientSecret) {

@@ -248,6 +248,20 @@ func TestDevKeepsItsCredentials(t *testing.T) {
 	w.dev("").ok(as, "GET", "/streams", "") // after a kill -9, too; on another port
 }
 
+// TestDevQuotasOfTheFirstStart: the root jail, which the first start makes, has the same quotas then as later.
+func TestDevQuotasOfTheFirstStart(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "seagate")
+	first := w.dev("")
+	as := credentials{first.fact("client id"), first.fact("client secret")}
+	_, limits, _ := strings.Cut(first.ok(as, "GET", "/quotas", ""), `"limits"`)
+	first.stopped()
+	_, later, _ := strings.Cut(w.dev("").ok(as, "GET", "/quotas", ""), `"limits"`)
+	if limits == "" || limits != later {
+		t.Errorf("limits %s at the first start, and %s later", limits, later)
+	}
+}
+
 // TestDevAfterItsSecretIsRotated: the commands and the next start use the new one. Of
 // a client that is deleted, nothing is left.
 func TestDevAfterItsSecretIsRotated(t *testing.T) {

@@ -148,6 +148,16 @@ func (a *App) openDirectory(ctx context.Context) (err error) {
 	return nil
 }
 
+// EnsureRoot makes the root client if the data folder has no client. What App.New does with a root client of the
+// configuration happens before the quotas hold; this is for one that is known later.
+func (a *App) EnsureRoot(ctx context.Context, id, secret string) error {
+	created, err := a.directory.EnsureRoot(ctx, id, secret)
+	if created {
+		a.gateway.ApplyQuotas()
+	}
+	return err
+}
+
 // ResetRoot gives the root client of the configuration its secret, in a data folder
 // that no gateway uses, and creates the client if it does not exist.
 func ResetRoot(ctx context.Context, c *config.Config, log *slog.Logger) (created bool, err error) {
