@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -83,11 +82,9 @@ func (r *benchRun) run(ctx context.Context, c *cli.Console) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	if terminal.Is(os.Stderr) && !c.JSON {
-		stop := showProgress(os.Stderr, run)
-		defer stop()
-	}
+	stop := showProgress(terminal.NewProgress(os.Stderr, !c.JSON, "", nil), run)
 	report, err := run.Run(ctx)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -107,8 +104,8 @@ func (r *benchRun) run(ctx context.Context, c *cli.Console) error {
 	return nil
 }
 
-// showProgress writes a line each second until stop is called, which removes it.
-func showProgress(w io.Writer, run *bench.Run) (stop func()) {
+// showProgress shows a line each second until stop is called, which removes it.
+func showProgress(progress *terminal.Progress, run *bench.Run) (stop func()) {
 	ended, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -118,7 +115,7 @@ func showProgress(w io.Writer, run *bench.Run) (stop func()) {
 		for {
 			select {
 			case <-ended:
-				io.WriteString(w, "\r\x1b[K")
+				progress.Done()
 				return
 			case <-tick.C:
 			}
@@ -129,10 +126,7 @@ func showProgress(w io.Writer, run *bench.Run) (stop func()) {
 			} else if p.Publish != nil {
 				line += ", publish " + p.Publish.String()
 			}
-			if most := terminal.Width(w) - 1; len(line) > most {
-				line = line[:most]
-			}
-			io.WriteString(w, "\r\x1b[K"+line)
+			progress.Line(line)
 			before = p
 		}
 	}()

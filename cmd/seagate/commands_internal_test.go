@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,5 +94,72 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 	walk(rootCommand())
 	if pages < 80 {
 		t.Errorf("%d commands have help", pages)
+	}
+}
+
+// TestEveryCommandHasAnExample that the command line accepts: the command, its flags and the number of its arguments.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	tried := 0
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		lines := strings.ReplaceAll(cmd.Example, "\\\n", " ")
+		if !strings.Contains(lines, cmd.CommandPath()) {
+			t.Errorf("%s has no example of itself: %q", cmd.CommandPath(), lines)
+		}
+		for line := range strings.Lines(lines) {
+			if args := argumentsOf(line); args != nil {
+				tried++
+				tryArguments(t, line, args)
+			}
+		}
+		for _, below := range cmd.Commands() {
+			walk(below)
+		}
+	}
+	walk(rootCommand())
+	if tried < 150 {
+		t.Errorf("%d examples were tried", tried)
+	}
+}
+
+// shellWord is a word of a shell's command line: what is quoted is one with what is beside it.
+var shellWord = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|\$\([^)]*\)|[^\s'"])+`)
+
+// argumentsOf returns the arguments that a line gives to seagate, up to a pipe, a redirection or a comment; nil if it
+// runs something else.
+func argumentsOf(line string) []string {
+	words := shellWord.FindAllString(line, -1)
+	at := slices.Index(words, "seagate")
+	if at < 0 {
+		return nil
+	}
+	args := []string{}
+	for _, word := range words[at+1:] {
+		if slices.Contains([]string{"|", "||", "&&", ">", "<", "2>", "#", "&"}, word) {
+			break
+		}
+		if strings.HasPrefix(word, "$(") {
+			word = "1" // a number, such as that of a process
+		}
+		args = append(args, strings.NewReplacer("'", "", `"`, "").Replace(word))
+	}
+	return args
+}
+
+// tryArguments fails the test if a command line is wrong. It runs nothing.
+func tryArguments(t *testing.T, line string, args []string) {
+	t.Helper()
+	cmd, rest, err := rootCommand().Find(args)
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err == nil {
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err == nil && cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		err = fmt.Errorf("%s has no command %s", cmd.CommandPath(), cmd.Flags().Arg(0))
+	}
+	if err != nil {
+		t.Errorf("%s: %v", strings.TrimSpace(line), err)
 	}
 }

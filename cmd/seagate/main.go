@@ -36,6 +36,10 @@ func rootCommand() *cobra.Command {
 		Long: "Seagate is a gateway that stream-sea clients, browsers and services connect to over\n" +
 			"WebSocket and HTTP to define typed, versioned streams, publish to them and receive them.\n\n" +
 			"To try it out: seagate dev",
+		Example: `  seagate dev
+  seagate define boiler --version 1 --field temperature:float
+  seagate publish boiler '{"temperature": 91.5}'
+  seagate subscribe boiler --last 1`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

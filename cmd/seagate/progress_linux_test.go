@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -75,6 +76,15 @@ func TestProgressOnATerminal(t *testing.T) {
 		wantProgress(t, seen, `oracle: [\d,]+ messages, [\d,]+ messages/s, \ds`)
 		o.stopped()
 	})
+	t.Run("bench", func(t *testing.T) {
+		t.Parallel()
+		b := start(t)
+		seen := watched(t, b.asRoot(), nil, nil, "bench", "--duration", "2500ms", "--publishers", "1", "--subscribers", "1")
+		wantProgress(t, seen, `published \d+/s, delivered \d+/s`)
+		if !strings.Contains(seen, "\x1b[Kconnected") {
+			t.Errorf("the report does not begin on a line of its own: %q", seen)
+		}
+	})
 }
 
 // slowBackup runs a backup that takes longer than a second, without a terminal.
@@ -100,7 +110,8 @@ func slowBackup(t *testing.T, g *gateway) (notes string, written int) {
 	return said.String(), len(first) + len(rest)
 }
 
-// watched runs the program with standard error on a terminal, and returns what is seen there.
+// watched runs the program with standard error on a terminal, and standard output too if out is nil. It returns what
+// is seen there.
 func watched(t *testing.T, settings []string, in io.Reader, out io.Writer, args ...string) string {
 	t.Helper()
 	person, command := terminaltest.Open(t)
@@ -108,7 +119,7 @@ func watched(t *testing.T, settings []string, in io.Reader, out io.Writer, args 
 	everything := terminaltest.ReadAll(person)
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(append(bare(t.TempDir()), "TERM=xterm", "NO_COLOR=1"), settings...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, command
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, cmp.Or[io.Writer](out, command), command
 	stuck := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 	defer stuck.Stop()
 	err := cmd.Run()

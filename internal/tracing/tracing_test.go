@@ -206,10 +206,10 @@ func TestOff(t *testing.T) {
 // A collector that answers 200 may have rejected some of the spans.
 func TestACollectorRejectsSome(t *testing.T) {
 	for answer, want := range map[string]int{
-		``:       3,
-		`{}`:     3,
-		`thanks`: 3,
-		`{"partialSuccess":{}}`:                                              3,
+		``:                      3,
+		`{}`:                    3,
+		`thanks`:                3,
+		`{"partialSuccess":{}}`: 3,
 		`{"partialSuccess":{"rejectedSpans":"0","errorMessage":"slow down"}}`: 3,
 		`{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old"}}`:   1,
 		`{"partialSuccess":{"rejectedSpans":2}}`:                              1,

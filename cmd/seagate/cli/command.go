@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -90,7 +92,7 @@ func onGateway(ctx context.Context, c *Console, where Connection, do func(contex
 	return do(ctx, &task{gateway, c, target})
 }
 
-// NewGroup returns a command that only has other commands below it.
+// NewGroup returns a command that only has other commands below it. Its examples are the first of each of these.
 func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{
 		Use:           use,
@@ -107,8 +109,16 @@ func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 	}
 	group.SetFlagErrorFunc(FlagError)
 	group.AddCommand(commands...)
+	var examples []string
+	for _, command := range commands {
+		examples = append(examples, firstExample.FindString(command.Example))
+	}
+	group.Example = strings.Join(examples, "\n")
 	return group
 }
+
+// firstExample is the first example that is a command of ours, with the lines on which it goes on.
+var firstExample = regexp.MustCompile(`(?m)^  seagate (?:.*\\\n)*.*$`)
 
 func unknownCommand(cmd *cobra.Command, name string) error {
 	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
@@ -121,9 +131,10 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 // HelpCommand returns the command that prints the help of another command.
 func HelpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Print the help of a command",
-		Args:  cobra.ArbitraryArgs,
+		Use:     "help [COMMAND]",
+		Short:   "Print the help of a command",
+		Example: "  seagate help clients rotate",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
@@ -153,5 +164,6 @@ func VersionCommand() *cobra.Command {
 			Version string `json:"version"`
 		}{version}, version)
 	})
+	cmd.Example = `  seagate version`
 	return cmd
 }

@@ -77,7 +77,7 @@ clients of its jail gets its own. On a terminal the list has some of the columns
 var readingHeading = []string{"ID", "STREAM", "KIND", "GROUP", "POSITION", "BEHIND", "IN FLIGHT"}
 
 func connectionsShowCommand() *cobra.Command {
-	return gatewayCommand("show CONNECTION", "Show a connection with its subscriptions", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+	cmd := gatewayCommand("show CONNECTION", "Show a connection with its subscriptions", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		info, err := t.Connection(ctx, t.Args[0])
 		if err != nil {
 			return err
@@ -90,6 +90,8 @@ func connectionsShowCommand() *cobra.Command {
 		}
 		return t.connectionDetails(info)
 	})
+	cmd.Example = `  seagate connections show 8f1c2b7e-41`
+	return cmd
 }
 
 // connectionDetails prints what a connection reads, provides and serves.
@@ -154,5 +156,6 @@ func connectionsEndCommand() *cobra.Command {
 	cmd.Long = `End a connection. Its client is told that an administrator has ended it (connection_ended),
 and may connect again: most clients do so by themselves. To keep a client out, rotate its
 secret or delete it.`
+	cmd.Example = `  seagate connections end 8f1c2b7e-41`
 	return cmd
 }

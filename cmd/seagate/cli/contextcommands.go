@@ -184,6 +184,8 @@ func contextUseCommand() *cobra.Command {
 	cmd.Long = `Choose the context that the commands use, where neither flags nor variables say
 otherwise. "dev" is what ` + "`seagate dev`" + ` has left in its data folder, which they use
 as long as no context is chosen.`
+	cmd.Example = `  seagate context use plant
+  seagate context use dev    # what seagate dev has left`
 	return cmd
 }
 
@@ -212,6 +214,7 @@ func contextListCommand() *cobra.Command {
 		})
 	})
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	cmd.Example = `  seagate context list`
 	return cmd
 }
 
@@ -248,6 +251,8 @@ where each was found: in a flag, a variable, a context, or in what ` + "`seagate
 left. It does not ask the gateway, and does not show the secret.`
 	cmd.ValidArgsFunction = completeContexts
 	where.Register(cmd)
+	cmd.Example = `  seagate context show
+  seagate context show plant`
 	return cmd
 }
 
@@ -272,5 +277,6 @@ func contextRemoveCommand() *cobra.Command {
 		return c.Done(describeContext(name, entry, all.Current), "context %s is removed", name)
 	})
 	AddYes(cmd, &yes)
+	cmd.Example = `  seagate context remove plant`
 	return cmd
 }

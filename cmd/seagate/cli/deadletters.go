@@ -62,6 +62,7 @@ stream of dead letters, such as boiler.dead. On a terminal the list leaves out t
 Elsewhere the columns are
 ` + strings.ToLower(strings.Join(letterHeading, ", ")) + `.`
 	cmd.Flags().StringVar(&from, "from", "earliest", "begin at `POSITION`: "+positions)
+	cmd.Example = `  seagate dead-letters list boiler.dead`
 	return cmd
 }
 

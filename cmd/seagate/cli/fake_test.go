@@ -72,6 +72,7 @@ func (r result) want(t *testing.T, out, notes string, code int) {
 
 // A fake is a gateway that gives prepared answers.
 type fake struct {
+	stop    func() // nothing listens from then on
 	t       *testing.T
 	routes  map[string]string // method and path with query, below /api/v1, to the body of the answer
 	script  func(*peer)       // of each WebSocket
@@ -86,7 +87,8 @@ type fake struct {
 func newFake(t *testing.T, routes map[string]string) *fake {
 	f := &fake{t: t, routes: routes}
 	server := httptest.NewServer(f)
-	t.Cleanup(func() { server.Close(); f.scripts.Wait() })
+	f.stop = server.Close
+	t.Cleanup(func() { f.stop(); f.scripts.Wait() })
 	t.Setenv("SEAGATE_URL", server.URL)
 	t.Setenv("SEAGATE_CLIENT_ID", "abc")
 	t.Setenv("SEAGATE_CLIENT_SECRET", "def123")

@@ -66,6 +66,19 @@ func readAll(r io.Reader, name string, most int64) ([]byte, error) {
 	return data, nil
 }
 
+// validArgument returns an error if an argument, which is no file, is not JSON. What does not begin as an object, a list
+// or a text was meant as the name of a file.
+func validArgument(name, argument string) error {
+	err := validJSON(name, jsontext.Value(argument))
+	if err == nil {
+		return nil
+	}
+	if text := strings.TrimSpace(argument); text == "" || !strings.Contains(`{["`, text[:1]) {
+		return usagef("%s is not JSON, and there is no file of that name", name)
+	}
+	return Usage(err)
+}
+
 // validJSON returns an error if data is not JSON. The name says where it is from;
 // "-" is standard input.
 func validJSON(name string, data jsontext.Value) error {

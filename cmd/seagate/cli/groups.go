@@ -52,6 +52,7 @@ known about a group. A group without members is "abandoned" if nobody is expecte
 to come back to it: a client made it for one subscription. Elsewhere the columns are
 ` + strings.ToLower(strings.Join(groupHeading[:5], ", ")) + `,
 ` + strings.ToLower(strings.Join(groupHeading[5:], ", ")) + `.`
+	cmd.Example = `  seagate groups boiler`
 	return cmd
 }
 
@@ -85,13 +86,15 @@ type groupName struct {
 func (g groupName) String() string { return cmp.Or(g.group, protocol.Ungrouped) }
 
 func groupShowCommand() *cobra.Command {
-	return onGroup("show", "Show the progress of a group", func(ctx context.Context, t *task, g groupName) error {
+	cmd := onGroup("show", "Show the progress of a group", func(ctx context.Context, t *task, g groupName) error {
 		info, err := t.Group(ctx, g.stream, g.client, g.group)
 		if err != nil {
 			return err
 		}
 		return facts(t.Console, info, groupHeading, groupRow)
 	})
+	cmd.Example = `  seagate group show boiler sensors 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10`
+	return cmd
 }
 
 func groupDeleteCommand() *cobra.Command {
@@ -107,6 +110,7 @@ func groupDeleteCommand() *cobra.Command {
 			"group %s of client %s is deleted", g, g.client)
 	})
 	AddYes(cmd, &yes)
+	cmd.Example = `  seagate group delete boiler sensors 3f2c7d1e-8a44-4f0b-9c57-0d8f2f6f1a10`
 	return cmd
 }
 

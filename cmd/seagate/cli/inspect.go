@@ -146,6 +146,7 @@ func networkCommand() *cobra.Command {
 	cmd.Long = `List the streams with the clients that provide and read them, as far as the client may
 list their connections. A client with several connections has their number behind it.
 "seagate services" lists the services.`
+	cmd.Example = `  seagate network`
 	return cmd
 }
 

@@ -144,7 +144,7 @@ func (t *task) newKey(ctx context.Context, id string, text []byte) (key client.N
 
 func clientsKeysCommand() *cobra.Command {
 	heading := []string{"KEY", "UNTIL", "REMARK"}
-	return gatewayCommand("keys CLIENT", "List the public keys of a client's tokens", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+	cmd := gatewayCommand("keys CLIENT", "List the public keys of a client's tokens", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		keys, err := t.Keys(ctx, t.Args[0])
 		if err != nil {
 			return err
@@ -174,6 +174,8 @@ func clientsKeysCommand() *cobra.Command {
 			return row
 		})
 	})
+	cmd.Example = `  seagate clients keys sensors`
+	return cmd
 }
 
 // noteKeys prints what there is besides keys.
@@ -231,6 +233,7 @@ func clientsEndKeyCommand() *cobra.Command {
 	})
 	cmd.Long = "End one of the public keys of a client, and the connections of its tokens. KEY is what\n`seagate clients keys` shows."
 	cmd.Flags().DurationVar(&keep, "keep-old", 0, "let the key be valid for `DURATION`, so that those who sign can change to another")
+	cmd.Example = `  seagate clients end-key sensors 2026-11 --keep-old 1h`
 	return cmd
 }
 

@@ -127,8 +127,8 @@ func lineID(prefix string, line int) string { return fmt.Sprintf("%s:%d", prefix
 // planPublish says what publishing the message would do.
 func planPublish(ctx context.Context, t *task) error {
 	stream, message := t.Args[0], jsontext.Value(t.Args[1])
-	if err := validJSON("the message", message); err != nil {
-		return usagef("%w; and there is no file of that name", err)
+	if err := validArgument("the message", t.Args[1]); err != nil {
+		return err
 	}
 	plan, err := t.PlanPublish(ctx, stream, message)
 	if err != nil {
@@ -168,8 +168,8 @@ func publishFile(ctx context.Context, t *task, given publishing) error {
 
 func publishOne(ctx context.Context, t *task, id, header string) error {
 	stream, message := t.Args[0], jsontext.Value(t.Args[1])
-	if err := validJSON("the message", message); err != nil {
-		return usagef("%w; and there is no file of that name", err)
+	if err := validArgument("the message", t.Args[1]); err != nil {
+		return err
 	}
 	publish := t.Publish
 	switch {

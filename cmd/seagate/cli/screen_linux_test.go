@@ -50,7 +50,7 @@ func TestProgressOfPublishing(t *testing.T) {
 // and leaves the terminal as it was.
 func TestTopOnATerminal(t *testing.T) {
 	const stream = `{"name":"boiler-with-a-name-that-is-much-too-long-for-this","version":1,"groups":1,"subscribers":2,"firstSeq":1,"lastSeq":1234567,"bytes":1610612736,"epoch":"e"}`
-	newFake(t, map[string]string{
+	f := newFake(t, map[string]string{
 		"GET /streams?limit=100": `{"streams":[` + stream + `],"next":null}`,
 		"GET /streams/boiler-with-a-name-that-is-much-too-long-for-this/groups?limit=100": `{"groups":[{"clientId":"c","lag":7,"lagSeconds":90}],"next":null}`,
 		"GET /connections?limit=100": `{"connections":[{"id":"1"},{"id":"2","slow":true}],"next":null}`,
@@ -102,6 +102,10 @@ func TestTopOnATerminal(t *testing.T) {
 	}
 	resize(t, command, 60, 10)
 	await("…")
+	f.stop()
+	if screen := await("no answer"); strings.Contains(screen, "0 streams") || !strings.Contains(screen, "nothing listens") {
+		t.Errorf("without a gateway the screen is %q", screen)
+	}
 	interrupt()
 	if got := <-code; got != 0 {
 		t.Errorf("exit status %d", got)

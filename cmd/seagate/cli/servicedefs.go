@@ -74,6 +74,7 @@ func serviceDeleteCommand() *cobra.Command {
 	cmd.Long = `Delete the definition of a service with all of its versions. Its servers stay, and
 its calls are not checked any more.`
 	AddYes(cmd, &yes)
+	cmd.Example = `  seagate service delete pricing`
 	return cmd
 }
 

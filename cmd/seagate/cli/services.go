@@ -17,9 +17,11 @@ import (
 )
 
 func servicesCommand() *cobra.Command {
-	return gatewayCommand("services", "List the services that have servers or are defined", cobra.NoArgs, func(ctx context.Context, t *task) error {
+	cmd := gatewayCommand("services", "List the services that have servers or are defined", cobra.NoArgs, func(ctx context.Context, t *task) error {
 		return list(t.Console, t.Services(ctx), serviceHeading, serviceRow)
 	})
+	cmd.Example = `  seagate services`
+	return cmd
 }
 
 var serviceHeading = []string{"SERVICE", "VERSION", "PROCEDURES", "SERVERS", "CALLS", "FAILED", "UNDER WAY"}
@@ -162,16 +164,12 @@ func (t *task) body() (jsontext.Value, error) {
 		return jsontext.Value("null"), nil
 	}
 	given := t.Args[2]
-	body := jsontext.Value(given)
-	if given == "-" || isFile(given) {
-		read, err := t.readInput(given, maxLine)
-		if err != nil {
-			return nil, err
-		}
-		body = read
+	if given != "-" && !isFile(given) {
+		return jsontext.Value(given), validArgument("the body", given)
 	}
-	if err := validJSON(given, body); err != nil {
-		return nil, usagef("%w; and there is no file of that name", err)
+	body, err := t.readInput(given, maxLine)
+	if err != nil {
+		return nil, err
 	}
-	return body, nil
+	return body, validJSON(given, body)
 }

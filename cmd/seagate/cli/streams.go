@@ -11,10 +11,12 @@ import (
 )
 
 func streamsCommand() *cobra.Command {
-	return gatewayCommand("streams", "List the streams", cobra.NoArgs, func(ctx context.Context, t *task) error {
+	cmd := gatewayCommand("streams", "List the streams", cobra.NoArgs, func(ctx context.Context, t *task) error {
 		return listShort(t.Console, t.Streams(ctx), columns[client.StreamInfo]{streamHeading, streamRow},
 			columns[client.StreamInfo]{shortStreamHeading, shortStreamRow})
 	})
+	cmd.Example = `  seagate streams`
+	return cmd
 }
 
 var streamHeading = []string{"STREAM", "VERSION", "STATE", "PROVIDERS", "SUBSCRIBERS", "GROUPS", "MESSAGES", "BYTES", "HEADER"}
@@ -53,22 +55,26 @@ func streamCommand() *cobra.Command {
 }
 
 func streamStateCommand() *cobra.Command {
-	return onStream("state STREAM", "Show the state of a stream", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+	cmd := onStream("state STREAM", "Show the state of a stream", cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		info, err := t.Stream(ctx, t.Args[0])
 		if err != nil {
 			return err
 		}
 		return facts(t.Console, info, streamHeading, streamRow)
 	})
+	cmd.Example = `  seagate stream state boiler`
+	return cmd
 }
 
 func streamVerb(verb, short string, do func(*client.Client, context.Context, string) error, became string) *cobra.Command {
-	return onStream(verb+" STREAM", short, cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
+	cmd := onStream(verb+" STREAM", short, cobra.ExactArgs(1), func(ctx context.Context, t *task) error {
 		if err := do(t.Client, ctx, t.Args[0]); err != nil {
 			return err
 		}
 		return t.Done(outcome{Stream: t.Args[0], State: became}, "%s is %s", t.Args[0], became)
 	})
+	cmd.Example = "  seagate stream " + verb + " boiler"
+	return cmd
 }
 
 func streamDeleteCommand() *cobra.Command {
@@ -85,6 +91,7 @@ func streamDeleteCommand() *cobra.Command {
 			return t.Done(outcome{Stream: stream, State: "deleted"}, "%s is deleted", stream)
 		})
 	AddYes(cmd, &yes)
+	cmd.Example = `  seagate stream delete boiler`
 	return cmd
 }
 

@@ -37,10 +37,13 @@ func shortClientRow(c client.ClientInfo) []string {
 }
 
 func clientsListCommand() *cobra.Command {
-	return gatewayCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
+	cmd := gatewayCommand("list", "List the clients of the jail", cobra.NoArgs, func(ctx context.Context, t *task) error {
 		return listShort(t.Console, t.Clients(ctx), columns[client.ClientInfo]{clientHeading, clientRow},
 			columns[client.ClientInfo]{clientHeading, shortClientRow})
 	})
+	cmd.Example = `  seagate clients list
+  seagate clients list --json | jq -r .clientId`
+	return cmd
 }
 
 func clientsCreateCommand() *cobra.Command {
@@ -157,7 +160,7 @@ func jailsCommand() *cobra.Command {
 
 func jailsListCommand() *cobra.Command {
 	heading := []string{"JAIL", "NAME", "CREATED", "DISK", "MEMORY", "FULLEST"}
-	return gatewayCommand("list", "List the jails with what they use", cobra.NoArgs, func(ctx context.Context, t *task) error {
+	cmd := gatewayCommand("list", "List the jails with what they use", cobra.NoArgs, func(ctx context.Context, t *task) error {
 		return list(t.Console, t.JailsWithQuotas(ctx), heading, func(j client.JailInfo) []string {
 			row := []string{j.ID, j.Name, j.CreatedAt.Format(time.RFC3339), "-", "-", "-"}
 			if q := j.Quotas; q != nil {
@@ -166,6 +169,8 @@ func jailsListCommand() *cobra.Command {
 			return row
 		})
 	})
+	cmd.Example = `  seagate jails list`
+	return cmd
 }
 
 func jailsCreateCommand() *cobra.Command {

@@ -43,6 +43,8 @@ type topSample struct {
 	// Connections is nil if the gateway does not list any for this client.
 	Connections *topConnections `json:"connections"`
 	Problems    []string        `json:"problems,omitempty"`
+
+	failed bool // the gateway did not answer, and the counts mean nothing
 }
 
 // A topConnections counts connections, up to maxSampled of them.
@@ -142,7 +144,7 @@ func (v *viewer) run(ctx context.Context, once bool) error {
 		case err != nil && (once || !mayPass(err)):
 			return err
 		case err != nil: // it may come back
-			s.Time, s.Problems = time.Now().UTC(), []string{v.why(err)}
+			s.Time, s.Problems, s.failed = time.Now().UTC(), []string{v.why(err)}, true
 		}
 		if err := screen.show(s); err != nil || once {
 			return err
@@ -302,6 +304,9 @@ func shortTime(seconds float64) string {
 
 // title is the line above the table.
 func (v *viewer) title(s topSample) string {
+	if s.failed {
+		return "no answer"
+	}
 	more := ""
 	if s.Omitted {
 		more = "more than "

@@ -79,10 +79,12 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // mustBe says what the value of a flag must be, by the type of the flag.
 var mustBe = map[string]string{
-	"bool":     "true or false",
-	"int":      "a whole number",
-	"uint64":   "a whole number that is not negative",
-	"duration": "a duration such as 90s or 1h30m",
+	"bool":        "true or false",
+	"int":         "a whole number",
+	"uint64":      "a whole number that is not negative",
+	"float64":     "a number",
+	"stringToInt": "a name and a whole number, such as boiler=1",
+	"duration":    "a duration such as 90s or 1h30m",
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {

@@ -49,6 +49,13 @@ func NewProgress(w io.Writer, show bool, what string, unit func(int64) string) *
 // Show says how much is done, of a total, or of 0 if that is not known. Extra is put behind
 // it. It may be called as often as one likes.
 func (p *Progress) Show(done, total int64, extra string) {
+	p.show(func(took time.Duration) string { return p.line(done, total, extra, took) })
+}
+
+// Line shows a line of the caller's.
+func (p *Progress) Line(text string) { p.show(func(time.Duration) string { return text }) }
+
+func (p *Progress) show(line func(took time.Duration) string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
@@ -56,7 +63,7 @@ func (p *Progress) Show(done, total int64, extra string) {
 		return
 	}
 	p.last, p.shown = now, true
-	io.WriteString(p.out, eraseLine+fit(p.line(done, total, extra, now.Sub(p.begun)), p.width()-1))
+	io.WriteString(p.out, eraseLine+fit(line(now.Sub(p.begun)), p.width()-1))
 }
 
 // eraseLine goes to the beginning of the line and erases it.
