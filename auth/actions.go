@@ -163,6 +163,9 @@ func (p *Principal) claimed(action Action, name string) error {
 	case action == Publish:
 		return &ForbiddenError{action, fmt.Sprintf(
 			"the bearer of a token may only subscribe; a publish claim that lists %q would allow it, or use the client's id and secret", name)}
+	case action == Fetch:
+		return &ForbiddenError{action, fmt.Sprintf(
+			"the bearer of a token may only subscribe; a fetch claim that lists %q would allow it, or use the client's id and secret", name)}
 	}
 	return &ForbiddenError{action, "the bearer of a token may only subscribe; use the client's id and secret"}
 }

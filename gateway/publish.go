@@ -16,6 +16,7 @@ import (
 	"seagate/internal/tracing"
 	"seagate/protocol"
 	"seagate/schema"
+	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -79,6 +80,9 @@ func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span
 	answer := func(sent streams.Sent, err error) {
 		begun.End()
 		commit.End("")
+		if a.refusal != nil && errors.Is(err, storage.ErrKeyReused) {
+			err = a.refusal
+		}
 		if err != nil {
 			done(protocol.Published{}, attempted("publish", err))
 			return
@@ -100,6 +104,10 @@ func (g *Gateway) publish(p *auth.Principal, pub Publication, span *tracing.Span
 			key = p.ClientUID + "/\x00" + pub.ID
 		}
 	}
+	if a.refusal != nil {
+		a.topic.SendRepeat(key, messages, a.header, a.refusal, answer)
+		return
+	}
 	a.topic.SendTraced(span, key, messages, a.header, answer)
 }
 
@@ -109,6 +117,7 @@ type admitted struct {
 	topic    *streams.Topic  // nil before it is opened
 	messages [][]byte
 	header   []byte // nil if the header stays as it is
+	refusal  error  // unless nil, it can only be a repeat: see asRepeat
 }
 
 // errNothingToPublish refuses a batch without messages. An empty batch is most
@@ -118,10 +127,42 @@ var errNothingToPublish = protocol.Errorf(protocol.CodeInvalidRequest, "the batc
 
 // admit does everything that comes before the messages are appended.
 func (g *Gateway) admit(p *auth.Principal, pub Publication) (a admitted, err error) {
-	if a, err = g.checkPublication(p, pub); err == nil {
+	a, err = g.checkPublication(p, pub)
+	if err != nil && pub.ID != "" {
+		err = g.asRepeat(p, pub, &a, err)
+	}
+	if err == nil {
 		a.topic, err = g.open(streamID(p, pub.Stream), a.stream)
 	}
 	return a, err
+}
+
+// asRepeat admits messages with an id that were refused because of the definition: the first publication
+// of the id may have been accepted under an earlier one. Then its repeat has to succeed, or else
+// the client would believe that the messages are not there. It returns the refusal if they are
+// no JSON, or were refused for another reason.
+func (g *Gateway) asRepeat(p *auth.Principal, pub Publication, a *admitted, refusal error) error {
+	if !isDefinitionRefusal(refusal) {
+		return refusal
+	}
+	messages, err := g.check(p.JailUID, nil, pub)
+	if err != nil {
+		return refusal
+	}
+	var header []byte
+	if pub.Header != nil {
+		if header, err = g.checkHeader(p.JailUID, nil, pub.Header); err != nil {
+			return refusal
+		}
+	}
+	a.messages, a.header, a.refusal = messages, header, g.Refusal(refusal)
+	return nil
+}
+
+func isDefinitionRefusal(err error) bool {
+	_, invalid := errors.AsType[*schema.ValidationError](err)
+	e, listed := errors.AsType[*protocol.Error](err)
+	return invalid || errors.Is(err, schema.ErrTooCostly) || listed && e.Code == protocol.CodeInvalidPayload
 }
 
 // checkPublication is the part of admit that changes nothing.
@@ -146,7 +187,7 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 	if len(pub.Payloads) == 0 {
 		return a, errNothingToPublish
 	}
-	if err := g.checkSizes(p, pub.Payloads); err != nil {
+	if err := g.checkSizes(p, pub); err != nil {
 		return a, err
 	}
 	err = inTurn(&g.large, "publish", pub.Sender, p, isLarge(pub.Payloads), func() (err error) {
@@ -162,18 +203,24 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 }
 
 // checkSizes refuses messages that are larger than the operator lets the jail send.
-func (g *Gateway) checkSizes(p *auth.Principal, payloads []jsontext.Value) error {
+func (g *Gateway) checkSizes(p *auth.Principal, pub Publication) error {
 	most := g.Catalog.Quotas.Limit(p.JailUID, quota.MessageBytes)
 	if most == 0 {
 		return nil
 	}
-	for i, payload := range payloads {
-		if int64(len(payload)) > most {
-			return protocol.Errorf(protocol.CodeMessageTooLarge,
-				"message %d has %d bytes; at most %d are allowed in this jail", i, len(payload), most)
+	var found batchProblems
+	for i, payload := range pub.Payloads {
+		if int64(len(payload)) <= most {
+			continue
 		}
+		tooLarge := protocol.Errorf(protocol.CodeMessageTooLarge,
+			"the message has %d bytes; at most %d are allowed in this jail", len(payload), most)
+		if !pub.Batch {
+			return tooLarge
+		}
+		found.add(i, tooLarge, true)
 	}
-	return nil
+	return found.refusal()
 }
 
 // streamID names a stream of the principal's jail.

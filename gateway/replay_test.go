@@ -213,6 +213,57 @@ func TestARepeatAddsNothing(t *testing.T) {
 	}
 }
 
+// What was accepted is acknowledged again, also if the definition that is in force now refuses it.
+func TestARepeatSucceedsUnderANewerDefinition(t *testing.T) {
+	g := build(t, memory.New(), nil)
+	root := g.root()
+	g.define(root, "s")
+	send := func(id string, header string, payloads ...string) (at protocol.Published, e error) {
+		pub := gateway.Publication{Stream: "s", Batch: len(payloads) > 1, ID: id}
+		if header != "" {
+			pub.Header = jsontext.Value(header)
+		}
+		for _, payload := range payloads {
+			pub.Payloads = append(pub.Payloads, jsontext.Value(payload))
+		}
+		g.Publish(root, pub, func(p protocol.Published, refused error) { at, e = p, refused })
+		return at, e
+	}
+	first := map[string]protocol.Published{}
+	sends := map[string]func() (protocol.Published, error){
+		"one":         func() (protocol.Published, error) { return send("one", "", `{ "p": 1 }`) },
+		"batch":       func() (protocol.Published, error) { return send("batch", "", `{"p":2}`, `{"p":3}`) },
+		"with header": func() (protocol.Published, error) { return send("header", `{"p":5}`, `{"p":4}`) },
+	}
+	for name, publish := range sends {
+		at, e := publish()
+		g.ok(e)
+		first[name] = at
+	}
+	_, e := g.Define(t.Context(), root, "s", []byte(`{"version":2,"fields":[{"name":"q","type":"integer"}]}`))
+	g.ok(e)
+	for name, publish := range sends {
+		if at, e := publish(); e != nil || at != first[name] {
+			t.Errorf("%s: the repeat got %+v, %v, want %+v", name, at, e, first[name])
+		}
+	}
+	for _, id := range []string{"one", "new"} { // another message of the id, and an id that nobody has used
+		if _, e := send(id, "", `{"p":"x"}`); code(e) != protocol.CodeInvalidPayload {
+			t.Errorf("another message under the id %q: %v", id, e)
+		}
+	}
+	if _, e := send("one", "", `{"p":1,"p":1}`); code(e) != protocol.CodeMalformedJSON {
+		t.Errorf("a message that is no strict JSON: %v", e)
+	}
+	_, e = send("new", "", `{"q":1}`)
+	g.ok(e) // a refusal leaves no trace
+	page, e := g.Messages(t.Context(), root, "s", at(1), 10)
+	g.ok(e)
+	if len(page.Messages) != 5 {
+		t.Errorf("%d messages, want 5", len(page.Messages))
+	}
+}
+
 func TestDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		records := memory.New()

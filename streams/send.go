@@ -54,6 +54,40 @@ func (t *Topic) SendTraced(trace *tracing.Span, key string, payloads [][]byte, h
 	t.send(key, payloads, header, trace, done)
 }
 
+// SendRepeat answers a repeat of SendOnce or SendWithHeader as these do, and anything else with
+// refusal. It is for messages that were perhaps accepted before, and cannot be now: it adds nothing.
+func (t *Topic) SendRepeat(key string, payloads [][]byte, header []byte, refusal error, done func(Sent, error)) {
+	log, epoch := t.current()
+	if log == nil {
+		done(Sent{}, refusal)
+		return
+	}
+	log.Append(storage.Append{
+		Payloads: payloads,
+		Key:      key,
+		Window:   t.net.opts.RepeatWindow,
+		Header:   header,
+		Refusal:  refusal,
+		Done: func(a storage.Appended, err error) {
+			if err != nil {
+				done(Sent{}, topicError(err))
+				return
+			}
+			done(Sent{First: a.First, Time: a.Time, Epoch: epoch}, nil)
+		},
+	})
+}
+
+// current returns the log and its epoch, or nil if the topic is deleted.
+func (t *Topic) current() (log storage.Log, epoch string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.deleted {
+		return nil, ""
+	}
+	return t.log, t.epoch
+}
+
 func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracing.Span, done func(Sent, error)) {
 	bytes := len(header)
 	for _, payload := range payloads {
