@@ -91,7 +91,7 @@ var errorTable = []struct {
 	{peer.ErrClosed, protocol.CodeShuttingDown, "the connection ends"},
 
 	{quota.ErrExceeded, protocol.CodeQuotaExceeded, ""},
-	{storage.ErrNoSpace, protocol.CodeInsufficientStorage, "the server's disk is almost full; nothing can be published until there is room"},
+	{storage.ErrNoSpace, protocol.CodeInsufficientStorage, "the server's disk is almost full; it takes nothing new until there is room"},
 	{storage.ErrKeyReused, protocol.CodeIdempotencyKeyReused, "other messages were published under this id"},
 	{storage.ErrTooManyKeys, protocol.CodeTooManyMessageIDs, "the server remembers as many message ids as it may"},
 	{storage.ErrClosed, protocol.CodeShuttingDown, "the server shuts down; try again in a moment"},

@@ -28,7 +28,8 @@ import (
 
 // Options are what a test may change of a gateway.
 type Options struct {
-	Records    storage.Records // messages are kept in memory
+	Records    storage.Records
+	Disk       storage.Logs // of streams on disk; in memory by default, like all others
 	Auth       auth.Options
 	Rules      schema.Rules
 	Streams    int // in one jail
@@ -54,6 +55,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	t.Helper()
 	o := Options{
 		Records:  memory.New(),
+		Disk:     memory.New(),
 		Auth:     authtest.Options(),
 		Groups:   groups.Options{MaxDeliveries: 5},
 		Streams:  10_000,
@@ -73,7 +75,7 @@ func New(t testing.TB, change ...func(*Options)) *Gateway {
 	o.Groups.OnPanic = func(m groups.Member, _ any) { gateway.Panicked(m) }
 	o.Groups.DeadLetter = func(d groups.DeadLetter, done func(error)) { g.DeadLetter(d, done) }
 	o.Network.NewWriter = newWriter
-	stores := streams.Stores{Records: o.Records, Disk: memory.New(), Memory: memory.New()}
+	stores := streams.Stores{Records: o.Records, Disk: o.Disk, Memory: memory.New()}
 	g.Network = must(streams.Open(t.Context(), stores, streamstest.Options(o.Network)))(t)
 	t.Cleanup(g.Network.Close)
 	registry := must(groups.Open(t.Context(), o.Records, g.Network, groupstest.Options(o.Groups)))(t)

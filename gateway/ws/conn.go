@@ -163,6 +163,10 @@ func (c *conn) handleFrame(f frame, now time.Time) error {
 	case opPing:
 		c.out.SendIfRoom(controlFrame(opPong, f.payload))
 	case opClose:
+		// What the peer has sent before is answered before its close frame is: it may have
+		// published, closed at once, and wait for the answers until the close frame comes.
+		c.session.Flush()
+		c.session.Settle()
 		c.out.SendLast(controlFrame(opClose, f.payload))
 		return errPeerClosed
 	}

@@ -24,6 +24,7 @@ import (
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
 	"seagate/protocol"
+	"seagate/storage"
 	"seagate/streams"
 )
 
@@ -48,6 +49,7 @@ type setup struct {
 	settings func(*gateway.Settings)
 	options  func(*ws.Options)
 	network  streams.Options
+	disk     storage.Logs // nil for memory
 	credit   groups.Credit
 	window   groups.TagCredit
 	listener net.Listener // nil for a TCP listener
@@ -58,6 +60,9 @@ func newBench(t testing.TB, with setup) *bench {
 	b := &bench{t: t}
 	g := gatewaytest.New(t, func(o *gatewaytest.Options) {
 		o.Network = with.network
+		if with.disk != nil {
+			o.Disk = with.disk
+		}
 		if with.settings != nil {
 			with.settings(&o.Settings)
 		}
