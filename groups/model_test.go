@@ -60,6 +60,7 @@ type holding struct {
 	seq, tag uint64
 	at       time.Time // when it was delivered
 	returned bool      // by Nack
+	acking   bool      // an acknowledgement is under way
 }
 
 func (a *actor) Visible(b *streams.Batch) []int {
@@ -131,7 +132,7 @@ func (a *actor) End(err error) {
 	a.ended = true
 	for _, h := range a.holds {
 		late := a.explicit && time.Since(h.at) >= 30*time.Second
-		if !m.done[h.seq] && !h.returned && !late {
+		if !m.done[h.seq] && !h.returned && !h.acking && !late {
 			m.Errorf("a member has left with %d in flight", h.seq)
 		}
 	}
@@ -275,14 +276,27 @@ func (m *model) ack() {
 // ackOne acknowledges a message that the member was handed, and that may have
 // timed out since.
 func (a *actor) ackOne(seq uint64) {
+	a.model.mu.Lock()
+	a.eachLocked(seq, func(h *holding) { h.acking = true }) // the member may end before AckSeqs returns
+	a.model.mu.Unlock()
 	n, err := a.ms.AckSeqs([]uint64{seq, a.model.sent + 1})
 	a.model.mu.Lock()
 	defer a.model.mu.Unlock()
+	a.eachLocked(seq, func(h *holding) { h.acking = false })
 	if err != nil || n > 1 {
 		a.model.Errorf("acknowledged %d messages, %v", n, err)
 	}
 	if n == 1 {
 		a.model.doneLocked(seq)
+	}
+}
+
+// eachLocked calls f with what the member was handed of a message, which may have come twice.
+func (a *actor) eachLocked(seq uint64, f func(*holding)) {
+	for i := range a.holds {
+		if a.holds[i].seq == seq {
+			f(&a.holds[i])
+		}
 	}
 }
 
@@ -293,9 +307,7 @@ func (m *model) nack() {
 	}
 	h := a.holds[m.rng.IntN(len(a.holds))]
 	m.mu.Lock()
-	for i := range a.holds { // it may have come twice
-		a.holds[i].returned = a.holds[i].returned || a.holds[i].seq == h.seq
-	}
+	a.eachLocked(h.seq, func(h *holding) { h.returned = true })
 	m.mu.Unlock()
 	delay := time.Duration(m.rng.IntN(3)) * 700 * time.Millisecond
 	if _, err := a.ms.Nack([]uint64{h.seq}, "no", delay); err != nil {
