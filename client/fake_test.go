@@ -171,13 +171,19 @@ func (p *peer) fail(format string, args ...any) {
 // expect reads a message, which must equal want.
 func (p *peer) expect(want string) {
 	p.t.Helper()
+	if got := p.read(want); string(got) != want {
+		p.fail("the client sent\n\t%s, want\n\t%s", got, want)
+	}
+}
+
+// read returns the next message, which should be what want says.
+func (p *peer) read(want string) []byte {
+	p.t.Helper()
 	_, got, err := p.ws.Read(context.Background())
 	if err != nil {
 		p.fail("the client should have sent %s: %v", want, err)
 	}
-	if string(got) != want {
-		p.fail("the client sent\n\t%s, want\n\t%s", got, want)
-	}
+	return got
 }
 
 // send sends messages.

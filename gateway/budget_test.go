@@ -244,54 +244,57 @@ func TestReadsPerSecondAreBounded(t *testing.T) {
 // A jail that sends wrong messages to many large definitions in turn has few of them compiled. Another
 // one, and messages that are right, are not refused for it.
 func TestCompilingForWrongMessagesIsRationed(t *testing.T) {
-	p := build(t, memory.New(), func(s *gateway.Settings) { s.CompiledFieldsPerSecond = 100 })
-	root, _ := p.Root("root")
-	_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
-	p.ok(err)
-	other := p.login("c", made)
-	fields := make([]string, 600)
-	for i := range fields {
-		fields[i] = fmt.Sprintf(`{"name":"f%d","type":"date","optional":true}`, i)
-	}
-	wide := `{"version":1,"fields":[` + strings.Join(fields, ",") + `]}`
-	p.defineAs(root, "a", wide)
-	p.defineAs(root, "b", wide)
-	p.defineAs(other, "c", wide)
-	_, err = p.DefineService(t.Context(), root, "shop", fmt.Appendf(nil, `{"version":1,"procedures":[{"name":"quote","body":[%s]}]}`, strings.Join(fields, ",")))
-	p.ok(err)
-	const right, escaped = `{"f1":"2026-01-01T00:00:00Z"}`, `{"f1":"2026\u002d01-01T00:00:00Z"}` // which is looked at more closely
-	call := func(body string) protocol.Code {
-		services := p.JoinServices(root)
-		defer services.Close()
-		_, err := services.Fetch(peer.Request{Service: "shop", Procedure: "quote", Body: []byte(body)}, nil)
-		return code(err)
-	}
-	rationed := func() float64 {
-		var m dto.Metric
-		p.ok(p.Metrics.CompilingRationed.Write(&m))
-		return m.GetCounter().GetValue()
-	}
-	for i, try := range []struct {
-		who      *auth.Principal
-		stream   string
-		payload  string
-		want     protocol.Code
-		rationed float64
-	}{
-		{root, "a", `{"f1":"x"}`, protocol.CodeInvalidPayload, 0}, // 600 of 1,000 at once
-		{root, "b", `{"f1":"x"}`, protocol.CodeInvalidPayload, 1},
-		{root, "a", `{"f1":"x"}`, protocol.CodeInvalidPayload, 1}, // it is compiled
-		{root, "b", escaped, protocol.CodeTooCostly, 2},
-		{root, "b", right, "", 2},
-		{other, "c", `{"f1":"x"}`, protocol.CodeInvalidPayload, 2},
-	} {
-		if got := code(p.publish(try.who, try.stream, try.payload)); got != try.want || rationed() != try.rationed {
-			t.Errorf("%d: %s to %s: %q, want %q; %v rationed, want %v", i, try.payload, try.stream, got, try.want, rationed(), try.rationed)
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, memory.New(), func(s *gateway.Settings) { s.CompiledFieldsPerSecond = 100 })
+		root, _ := p.Root("root")
+		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
+		p.ok(err)
+		other := p.login("c", made)
+		fields := make([]string, 600)
+		for i := range fields {
+			fields[i] = fmt.Sprintf(`{"name":"f%d","type":"date","optional":true}`, i)
 		}
-	}
-	if got := call(escaped); got != protocol.CodeTooCostly {
-		t.Errorf("a call: %q", got)
-	}
+		wide := `{"version":1,"fields":[` + strings.Join(fields, ",") + `]}`
+		p.defineAs(root, "a", wide)
+		p.defineAs(root, "b", wide)
+		p.defineAs(other, "c", wide)
+		_, err = p.DefineService(t.Context(), root, "shop", fmt.Appendf(nil, `{"version":1,"procedures":[{"name":"quote","body":[%s]}]}`, strings.Join(fields, ",")))
+		p.ok(err)
+		const right, escaped = `{"f1":"2026-01-01T00:00:00Z"}`, `{"f1":"2026\u002d01-01T00:00:00Z"}` // which is looked at more closely
+		call := func(body string) protocol.Code {
+			services := p.JoinServices(root)
+			defer services.Close()
+			_, err := services.Fetch(peer.Request{Service: "shop", Procedure: "quote", Body: []byte(body)}, nil)
+			return code(err)
+		}
+		rationed := func() float64 {
+			var m dto.Metric
+			p.ok(p.Metrics.CompilingRationed.Write(&m))
+			return m.GetCounter().GetValue()
+		}
+		for i, try := range []struct {
+			who      *auth.Principal
+			stream   string
+			payload  string
+			want     protocol.Code
+			rationed float64
+		}{
+			{root, "a", `{"f1":"x"}`, protocol.CodeInvalidPayload, 0}, // 600 of 1,000 at once
+			{root, "b", `{"f1":"x"}`, protocol.CodeInvalidPayload, 1},
+			{root, "a", `{"f1":"x"}`, protocol.CodeInvalidPayload, 1}, // it is compiled
+			{root, "b", escaped, protocol.CodeTooCostly, 2},
+			{root, "b", right, "", 2},
+			{other, "c", `{"f1":"x"}`, protocol.CodeInvalidPayload, 2},
+		} {
+			if got := code(p.publish(try.who, try.stream, try.payload)); got != try.want || rationed() != try.rationed {
+				t.Errorf("%d: %s to %s: %q, want %q; %v rationed, want %v", i, try.payload, try.stream, got, try.want, rationed(), try.rationed)
+			}
+		}
+		if got := call(escaped); got != protocol.CodeTooCostly {
+			t.Errorf("a call: %q", got)
+		}
+		p.Network.Close()
+	})
 }
 
 // Many connections of a jail hold no more together than its share.
