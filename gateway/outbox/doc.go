@@ -10,6 +10,9 @@
 // there is something to write. So frames stay in order, no sender waits for a
 // slow peer, and an idle connection has neither a buffer nor a goroutine.
 //
+// A worker that delivers to many outboxes leaves the frames to its Fanout, which hands them to
+// the kernel for many connections at once. What is sent meanwhile goes behind them.
+//
 // Answers to requests that came together go out together. While a reader has more
 // requests at hand, a Burst holds its outbox, and those of others that it sends to, and
 // what is sent is kept back, at most 16 KiB. Answers that come one soon after the other
