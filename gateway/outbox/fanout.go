@@ -12,6 +12,7 @@ type Fanout struct {
 	ring     *uring.Ring // nil after it has failed
 	failed   func(error)
 	gathered []gathered
+	copies   []byte // of frames that do not last; gathered has parts of it
 
 	// Of the flush under way, see hold.
 	next    int // index in gathered
@@ -35,6 +36,8 @@ const (
 	// maxGathered bounds the frames that a Fanout takes for one outbox. To copy more costs the
 	// kernel much more than to be entered.
 	maxGathered = 16 << 10
+	// copiedBytes is how much a Fanout can copy before it has to write.
+	copiedBytes = 64 << 10
 )
 
 // NewFanout returns a Fanout, or uring.ErrUnsupported if the kernel cannot write to many
@@ -45,7 +48,7 @@ func NewFanout(failed func(error)) (*Fanout, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fanout{ring: ring, failed: failed}
+	f := &Fanout{ring: ring, failed: failed, copies: make([]byte, 0, copiedBytes)}
 	f.held = f.hold
 	return f, nil
 }
@@ -58,31 +61,68 @@ func (f *Fanout) Close() {
 	}
 }
 
-// OfferIn is Offer for frames that nobody changes afterwards, which fan may gather. fan may be
-// nil.
-func (o *Outbox) OfferIn(fan *Fanout, frames []byte, ends []int) (taken int) {
+// OfferIn is Offer, but lets fan gather the frames. lasting says that nobody changes them
+// afterwards; all others are copied. fan may be nil.
+func (o *Outbox) OfferIn(fan *Fanout, frames []byte, ends []int, lasting bool) (taken int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case o.ended:
 		return len(ends)
-	case !o.gatherLocked(fan, frames):
-		return o.offerLocked(frames, ends)
+	case o.gatherLocked(fan, frames, lasting):
+		return o.tookLocked(len(ends))
 	}
-	o.opts.Metrics.MessagesOut.Add(float64(len(ends)))
-	return len(ends)
+	return o.offerLocked(frames, ends)
+}
+
+// OfferConfirmed is OfferIn with a probe behind the frames, none of which lasts. The answer to
+// a probe with the returned tag or a higher one proves that those taken have arrived. An
+// outbox that has ended takes none.
+func (o *Outbox) OfferConfirmed(fan *Fanout, frames []byte, ends []int) (taken int, tag uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.ended:
+		return 0, o.confirmed
+	case !o.gatherLocked(fan, frames, false):
+		taken = o.offerLocked(frames, ends)
+		o.confirmLocked(taken)
+		return taken, o.confirmed
+	}
+	o.confirmed += uint64(len(ends))
+	if o.probed.IsZero() {
+		fan.extend(o.nextProbeLocked)
+	}
+	return o.tookLocked(len(ends)), o.confirmed
 }
 
 // gatherLocked leaves frames to fan, and reports whether it did. It does not if they may have
 // to be turned away when the kernel does not take them.
-func (o *Outbox) gatherLocked(fan *Fanout, frames []byte) bool {
+func (o *Outbox) gatherLocked(fan *Fanout, frames []byte, lasting bool) bool {
 	if fan == nil || fan.ring == nil || o.raw == nil || o.flushing || o.full || o.queuedLocked() > 0 || o.unawait != nil ||
 		len(frames) == 0 || len(frames) > min(maxGathered, o.opts.Budget) || o.share != nil && o.share.Crowded() {
 		return false
 	}
+	if !lasting {
+		start := len(fan.copies)
+		if start+len(frames)+maxProbe > cap(fan.copies) {
+			return false
+		}
+		fan.copies = append(fan.copies, frames...)
+		frames = fan.copies[start:]
+	}
 	o.gathered = len(frames)
 	fan.gathered = append(fan.gathered, gathered{o, frames})
 	return true
+}
+
+// extend appends a probe to what was copied last.
+func (f *Fanout) extend(probe func(dst []byte) []byte) {
+	last := &f.gathered[len(f.gathered)-1]
+	before := len(last.frames)
+	last.frames = probe(last.frames)
+	f.copies = f.copies[:len(f.copies)+len(last.frames)-before]
+	last.outbox.gathered = len(last.frames)
 }
 
 // Flush writes what was gathered. What the kernel does not take is queued.
@@ -99,7 +139,7 @@ func (f *Fanout) Flush() {
 		f.sending, f.sends = f.sending[:0], f.sends[:0]
 	}
 	clear(f.gathered)
-	f.gathered = f.gathered[:0]
+	f.gathered, f.copies = f.gathered[:0], f.copies[:0]
 }
 
 // giveUp ends the connections, after a panic, for which something was gathered.
@@ -107,7 +147,7 @@ func (f *Fanout) giveUp() {
 	for _, g := range f.gathered {
 		g.outbox.giveUp()
 	}
-	f.gathered, f.sending, f.sends = nil, nil, nil
+	f.gathered, f.sending, f.sends, f.copies = nil, nil, nil, f.copies[:0]
 }
 
 // holdNext keeps the next socket open, those behind it within, and writes to all while they are

@@ -36,7 +36,7 @@ func newFanout(t testing.TB) *Fanout {
 func gather(t testing.TB, f *Fanout, o *Outbox, frame string) {
 	t.Helper()
 	before := len(f.gathered)
-	if n := o.OfferIn(f, []byte(frame), []int{len(frame)}); n != 1 {
+	if n := o.OfferIn(f, []byte(frame), []int{len(frame)}, true); n != 1 {
 		t.Fatal("the frame is turned away")
 	}
 	if len(f.gathered) != before+1 {
@@ -107,6 +107,55 @@ func TestWhatAFanoutHasGatheredGoesFirst(t *testing.T) {
 	}
 }
 
+// Frames that do not last are copied. When there is no more room for copies, they go out at
+// once, and there is room again behind Flush.
+func TestAFanoutCopies(t *testing.T) {
+	f := newFanout(t)
+	for range 2 {
+		var peers []net.Conn
+		frame := bytes.Repeat([]byte("x"), maxGathered)
+		const most = copiedBytes / (maxGathered + maxProbe)
+		for i := range most + 1 {
+			o, peer, writes := overTCP(t)
+			peers = append(peers, peer)
+			frame[0] = byte('a' + i)
+			n := o.OfferIn(f, frame, []int{len(frame)}, false)
+			if gathered := *writes == 0; n != 1 || gathered != (i < most) {
+				t.Errorf("outbox %d took %d frames, and they are gathered: %t", i, n, gathered)
+			}
+		}
+		clear(frame)
+		f.Flush()
+		for i, peer := range peers {
+			wantRead(t, peer, string(rune('a'+i))+strings.Repeat("x", maxGathered-1))
+		}
+	}
+}
+
+// A probe goes out with the frames that it confirms, and only one is under way.
+func TestAFanoutWithProbes(t *testing.T) {
+	f := newFanout(t)
+	o, peer, writes := overTCP(t)
+	const probe = "\x00\x00\x00\x00\x00\x00\x00"
+	for i, want := range []string{"ab" + probe + "\x02", "ab", "ab"} {
+		if taken, tag := o.OfferConfirmed(f, []byte("ab"), []int{1, 2}); taken != 2 || tag != uint64(2+2*i) {
+			t.Errorf("taken %d, tag %d", taken, tag)
+		}
+		if len(f.gathered) != 1 {
+			t.Fatal("the frames are not gathered")
+		}
+		f.Flush()
+		wantRead(t, peer, want)
+	}
+	if !o.Answered(2) {
+		t.Error("the answer to the probe is not taken for one")
+	}
+	wantRead(t, peer, probe+"\x06") // the next one, by itself
+	if *writes != 1 {
+		t.Errorf("%d writes of its own, want that of the second probe", *writes)
+	}
+}
+
 // A burst that begins before Flush and ends behind it keeps its answers back that long.
 func TestABurstOverAFlush(t *testing.T) {
 	f := newFanout(t)
@@ -161,7 +210,7 @@ func TestAFanoutToASlowReader(t *testing.T) {
 	}
 	gathered := len(f.gathered)
 	large := make([]byte, 2*o.opts.Budget)
-	if n := o.OfferIn(f, large, []int{len(large)}); n != 0 || len(f.gathered) != gathered {
+	if n := o.OfferIn(f, large, []int{len(large)}, true); n != 0 || len(f.gathered) != gathered {
 		t.Fatal("it takes a delivery while the flusher waits for the peer")
 	}
 	want := strings.Repeat(frame, sent)
@@ -256,7 +305,7 @@ func TestWhatAFanoutDoesNotGather(t *testing.T) {
 			if f != nil {
 				before = len(f.gathered)
 			}
-			if n := o.OfferIn(f, c.frame, []int{len(c.frame)}); n != 1 {
+			if n := o.OfferIn(f, c.frame, []int{len(c.frame)}, true); n != 1 {
 				t.Error("it is turned away")
 			}
 			if f != nil && len(f.gathered) != before {
@@ -332,8 +381,8 @@ func TestAFanoutAllocatesNothing(t *testing.T) {
 	}
 	frame, ends := []byte("frame"), []int{5}
 	n := testing.AllocsPerRun(100, func() {
-		for _, o := range outs {
-			o.OfferIn(f, frame, ends)
+		for i, o := range outs {
+			o.OfferIn(f, frame, ends, i%2 == 0)
 		}
 		f.Flush()
 	})
@@ -355,7 +404,7 @@ func BenchmarkFanout(b *testing.B) {
 			frame, ends := make([]byte, 256), []int{256}
 			for b.Loop() {
 				for _, o := range outs {
-					o.OfferIn(fan, frame, ends)
+					o.OfferIn(fan, frame, ends, true)
 				}
 				if fan != nil {
 					fan.Flush()

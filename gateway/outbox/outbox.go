@@ -21,7 +21,8 @@ type Options struct {
 	// for it.
 	StallTimeout time.Duration
 
-	// Probe appends the frame that asks the peer to answer with the tag.
+	// Probe appends the frame that asks the peer to answer with the tag. It is at most
+	// maxProbe bytes.
 	Probe func(dst []byte, tag uint64) []byte
 
 	// Drained is called, without locks, when a queue that turned a delivery
@@ -237,20 +238,6 @@ func (o *Outbox) Offer(frames []byte, ends []int) (taken int) {
 	return o.offerLocked(frames, ends)
 }
 
-// OfferConfirmed is Offer with a probe behind the frames. The answer to a probe
-// with the returned tag or a higher one proves that those taken have arrived.
-// An outbox that has ended takes none.
-func (o *Outbox) OfferConfirmed(frames []byte, ends []int) (taken int, tag uint64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ended {
-		return 0, o.confirmed
-	}
-	taken = o.offerLocked(frames, ends)
-	o.confirmLocked(taken)
-	return taken, o.confirmed
-}
-
 // HasRoom reports whether Offer may take something. If not, Drained is called when it may
 // again. It is for callers that make their frames only then. While somebody waits for
 // Drained, there is no room for others.
@@ -285,7 +272,11 @@ func (o *Outbox) offerLocked(frames []byte, ends []int) int {
 	if len(ends) == 0 || !o.hasRoomLocked() {
 		return 0
 	}
-	n := o.takeLocked(frames, ends)
+	return o.tookLocked(o.takeLocked(frames, ends))
+}
+
+// tookLocked counts the frames that were taken, and returns how many.
+func (o *Outbox) tookLocked(n int) int {
 	o.opts.Metrics.MessagesOut.Add(float64(n))
 	return n
 }

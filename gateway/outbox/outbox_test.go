@@ -107,7 +107,7 @@ func TestAnEndedConnectionTakesNothingOfAGroup(t *testing.T) {
 		o, peer := overPipe(t)
 		go io.Copy(io.Discard, peer)
 		o.SendLast([]byte("over"))
-		if taken, tag := o.OfferConfirmed([]byte("abc"), []int{1, 2, 3}); taken != 0 || tag != 0 {
+		if taken, tag := o.OfferConfirmed(nil, []byte("abc"), []int{1, 2, 3}); taken != 0 || tag != 0 {
 			t.Errorf("took %d messages, tag %d", taken, tag)
 		}
 		synctest.Wait()

@@ -16,12 +16,17 @@ func (o *Outbox) confirmLocked(frames int) {
 }
 
 func (o *Outbox) probeLocked() {
-	o.probed, o.probeTag = time.Now(), o.confirmed
 	var b [maxProbe]byte
-	o.putLocked(o.opts.Probe(b[:0], o.confirmed))
+	o.putLocked(o.nextProbeLocked(b[:0]))
 }
 
-// maxProbe is the size of a probe that needs no allocation.
+// nextProbeLocked appends the probe that is under way from now on.
+func (o *Outbox) nextProbeLocked(dst []byte) []byte {
+	o.probed, o.probeTag = time.Now(), o.confirmed
+	return o.opts.Probe(dst, o.confirmed)
+}
+
+// maxProbe is the size of the longest probe.
 const maxProbe = 32
 
 // Answered notes the answer to a probe, which proves that every confirmed frame

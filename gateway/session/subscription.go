@@ -259,13 +259,10 @@ func (sub *subscription) Deliver(b *streams.Batch, share []groups.Share) (taken 
 	fan, _ := b.Writer.(*outbox.Fanout)
 	sub.offerTo(b, share, shared, func(bytes []byte, ends []int, lasting bool) bool {
 		n := 0
-		switch {
-		case inGroup:
-			n, tag = sub.session.out.OfferConfirmed(bytes, ends)
-		case lasting:
-			n = sub.session.out.OfferIn(fan, bytes, ends)
-		default:
-			n = sub.session.out.Offer(bytes, ends)
+		if inGroup {
+			n, tag = sub.session.out.OfferConfirmed(fan, bytes, ends)
+		} else {
+			n = sub.session.out.OfferIn(fan, bytes, ends, lasting)
 		}
 		taken += n
 		sub.behind = n < len(ends)
