@@ -371,7 +371,7 @@ func operations(g *parts, who *auth.Principal) map[string]error {
 func TestEveryOperationIsTried(t *testing.T) {
 	helpers := []string{"Authenticate", "LogIn", "Attend", "Refusal", "Refused", "Settings", "SetRates", "Probe", "Close", "Field", "DeadLetter", "Trust", "JobStreams", "EndIdleJobs", "ConnectionEnded", "RefuseOrigin", "NewOwner", "SuppressedLines",
 		"AuditStart", "AuditEarlier", "AuditSettings", "KeysState",
-		"Reserve", "UnfinishedBytes", "QueueShare",
+		"Reserve", "UnfinishedBytes", "QueueShare", "ApplyQuotas",
 		"Link", "QuotasOf", "JoinServices", "Answer", "CallFailure", "CallFailed", "ServiceTotals"} // the operations of Services are tried too
 	typ := reflect.TypeFor[*gateway.Gateway]()
 	operations := 0
