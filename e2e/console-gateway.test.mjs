@@ -2,7 +2,7 @@
 // configuration and the log.
 
 import assert from "node:assert/strict";
-import { accessible, api, browserTest, eventually, gateway, useBrowser } from "./harness.mjs";
+import { accessible, api, browserTest, eventually, gateway, holds, useBrowser } from "./harness.mjs";
 import { enter } from "./console.mjs";
 
 useBrowser();
@@ -105,7 +105,7 @@ browserTest("a client is made, its secret is shown once, and it is rotated and d
   await api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: second });
   await assert.rejects(api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: first }));
   await page.keyboard.press("Escape");
-  await page.waitForFunction(() => document.activeElement.getAttribute("aria-label") === "Rotate the secret of passing"); // the list was drawn again
+  await holds(page, () => document.activeElement.getAttribute("aria-label") === "Rotate the secret of passing"); // the list was drawn again
   await page.getByRole("button", { name: "Delete passing" }).click();
   await dialog.getByLabel(/^Type/).fill("passing");
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
@@ -223,7 +223,7 @@ browserTest("the API is described for people, with what goes in and what comes o
     await page.getByRole("heading", { name: inside, exact: true }).waitFor();
     await accessible(page, `the API, ${tab}`);
     await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
-    await page.waitForFunction(() => [...document.querySelectorAll(".operation-body")].every((b) => b.firstChild));
+    await holds(page, () => [...document.querySelectorAll(".operation-body")].every((b) => b.firstChild));
     for (const width of [360, 1440]) {
       await page.setViewportSize({ width, height: 900 });
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${tab} is wider than ${width} px`);

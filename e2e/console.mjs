@@ -1,6 +1,6 @@
 // What the tests of the console share.
 
-import { api, eventually, gateway } from "./harness.mjs";
+import { api, eventually, gateway, holds } from "./harness.mjs";
 
 export const fields = [{ name: "temperature", type: "float" }, { name: "pressure", type: "integer" }, { name: "unit", type: "enum", enum: ["C", "F"], optional: true }];
 export const group = "0a0e1b5c-7e52-4b7a-9a57-0d8f2f6f1a10";
@@ -19,7 +19,7 @@ export async function enter(open, hash = "#/", { g = gateway, id = g.clientId, s
   const page = await open(url + hash, { keep, ...options });
   if (page.url().endsWith("#/kept")) {
     await page.evaluate((to) => (location.hash = to), hash);
-    await page.waitForFunction(() => !/There is no such page/.test(document.querySelector("main").textContent));
+    await holds(page, () => !/There is no such page/.test(document.querySelector("main").textContent));
     return page;
   }
   await page.getByLabel("Client id").fill(id);

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { accessible, api, browserTest, eventually, gateway, newSigner, serveFiles, startGateway, startProxy, useBrowser } from "./harness.mjs";
+import { accessible, api, browserTest, eventually, gateway, holds, newSigner, serveFiles, startGateway, startProxy, useBrowser } from "./harness.mjs";
 import { duration } from "../console/assets/format.js";
 import { consoleURL, define, enter, fields, group, heading, leaveGroupBehind, publish } from "./console.mjs";
 
@@ -419,7 +419,7 @@ browserTest("the playground shows what the gateway says about a filter and a tok
   await page.setViewportSize({ width: 360, height: 640 });
   await page.evaluate(() => scrollTo(0, 0));
   await page.getByRole("button", { name: "Evaluate" }).last().click();
-  await page.waitForFunction(() => document.querySelector('[aria-label="What the gateway says"] .notice').getBoundingClientRect().top < innerHeight / 2);
+  await holds(page, () => document.querySelector('[aria-label="What the gateway says"] .notice').getBoundingClientRect().top < innerHeight / 2);
   await page.setViewportSize({ width: 1440, height: 900 });
   const filter = page.getByRole("textbox", { name: /^Filter/ });
   await filter.fill('{"t": "eq"}, "payload": 1');

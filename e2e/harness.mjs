@@ -58,6 +58,10 @@ export async function eventually(what, f, patience = 30e3) {
   }
 }
 
+// holds waits until f, which runs in the page, returns something truthy. page.waitForFunction cannot do
+// that on pages of the console: it asks again with eval, which their policy forbids.
+export const holds = (page, f) => eventually(String(f), () => page.evaluate(f));
+
 // startGateway runs a gateway of the caller's own. Settings are variables of the
 // environment, as SEAGATE_WEBSOCKET_PING_INTERVAL. It ends with the script's tests.
 export async function startGateway(settings = {}) {
