@@ -18,6 +18,15 @@ import (
 	"seagate/streams/peer"
 )
 
+// rootAndOther returns the client of the root jail, and one of another jail that it makes.
+func (p *parts) rootAndOther() (root, other *auth.Principal) {
+	p.t.Helper()
+	root = p.root()
+	_, made, err := p.CreateJail(p.t.Context(), root, "other", "", "c")
+	p.ok(err)
+	return root, p.login("c", made)
+}
+
 // defineAs defines a stream with a definition of the test's own.
 func (p *parts) defineAs(who *auth.Principal, stream, definition string) {
 	p.t.Helper()
@@ -143,10 +152,7 @@ func TestCheckEndsWithTheSender(t *testing.T) {
 func TestChangesPerSecondAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := build(t, memory.New(), func(s *gateway.Settings) { s.ChangesPerSecond = 1 })
-		root, _ := p.Root("root")
-		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
-		p.ok(err)
-		other := p.login("c", made)
+		root, other := p.rootAndOther()
 		define := func(who *auth.Principal, version int) protocol.Code {
 			_, err := p.Define(t.Context(), who, "a", fmt.Appendf(nil, `{"version":%d,"fields":[]}`, version))
 			return code(err)
@@ -195,10 +201,7 @@ func TestChangesPerSecondAreBounded(t *testing.T) {
 func TestReadsPerSecondAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := build(t, memory.New(), func(s *gateway.Settings) { s.ReadsPerSecond = 1 })
-		root, _ := p.Root("root")
-		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
-		p.ok(err)
-		other := p.login("c", made)
+		root, other := p.rootAndOther()
 		p.defineAs(root, "a", `{"version":1,"fields":[]}`)
 		streams := func(who *auth.Principal) error { _, _, err := p.Streams(who, "", 1); return err }
 		reads := map[string]func() error{
@@ -246,10 +249,7 @@ func TestReadsPerSecondAreBounded(t *testing.T) {
 func TestCompilingForWrongMessagesIsRationed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := build(t, memory.New(), func(s *gateway.Settings) { s.CompiledFieldsPerSecond = 100 })
-		root, _ := p.Root("root")
-		_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
-		p.ok(err)
-		other := p.login("c", made)
+		root, other := p.rootAndOther()
 		fields := make([]string, 600)
 		for i := range fields {
 			fields[i] = fmt.Sprintf(`{"name":"f%d","type":"date","optional":true}`, i)
@@ -258,7 +258,7 @@ func TestCompilingForWrongMessagesIsRationed(t *testing.T) {
 		p.defineAs(root, "a", wide)
 		p.defineAs(root, "b", wide)
 		p.defineAs(other, "c", wide)
-		_, err = p.DefineService(t.Context(), root, "shop", fmt.Appendf(nil, `{"version":1,"procedures":[{"name":"quote","body":[%s]}]}`, strings.Join(fields, ",")))
+		_, err := p.DefineService(t.Context(), root, "shop", fmt.Appendf(nil, `{"version":1,"procedures":[{"name":"quote","body":[%s]}]}`, strings.Join(fields, ",")))
 		p.ok(err)
 		const right, escaped = `{"f1":"2026-01-01T00:00:00Z"}`, `{"f1":"2026\u002d01-01T00:00:00Z"}` // which is looked at more closely
 		call := func(body string) protocol.Code {
@@ -302,10 +302,7 @@ func TestSharesOfAJail(t *testing.T) {
 	p := build(t, memory.New(), func(s *gateway.Settings) {
 		s.SubscriptionsPerJail, s.MergedStreamsPerJail, s.ProvidedPerJail = 2, 4, 2
 	})
-	root, _ := p.Root("root")
-	_, made, err := p.CreateJail(t.Context(), root, "other", "", "c")
-	p.ok(err)
-	other := p.login("c", made)
+	root, other := p.rootAndOther()
 	for _, who := range []*auth.Principal{root, other} {
 		p.defineAs(who, "a", `{"version":1,"fields":[]}`)
 		p.defineAs(who, "b", `{"version":1,"fields":[]}`)

@@ -145,15 +145,9 @@ func (g *Gateway) asRepeat(p *auth.Principal, pub Publication, a *admitted, refu
 	if !isDefinitionRefusal(refusal) {
 		return refusal
 	}
-	messages, err := g.check(p.JailUID, nil, pub)
+	messages, header, err := g.checkContent(p, nil, pub)
 	if err != nil {
 		return refusal
-	}
-	var header []byte
-	if pub.Header != nil {
-		if header, err = g.checkHeader(p.JailUID, nil, pub.Header); err != nil {
-			return refusal
-		}
 	}
 	a.messages, a.header, a.refusal = messages, header, g.Refusal(refusal)
 	return nil
@@ -190,16 +184,23 @@ func (g *Gateway) checkPublication(p *auth.Principal, pub Publication) (a admitt
 	if err := g.checkSizes(p, pub); err != nil {
 		return a, err
 	}
+	a.messages, a.header, err = g.checkContent(p, a.stream, pub)
+	return a, err
+}
+
+// checkContent checks the messages and the header beside the definition of a stream. If that is nil, any
+// JSON passes. Large messages take turns.
+func (g *Gateway) checkContent(p *auth.Principal, s *catalog.Stream, pub Publication) (messages [][]byte, header []byte, err error) {
 	err = inTurn(&g.large, "publish", pub.Sender, p, isLarge(pub.Payloads), func() (err error) {
-		a.messages, err = g.check(p.JailUID, a.stream.Schema(), pub)
+		messages, err = g.check(p.JailUID, s.Schema(), pub)
 		return err
 	})
 	if pub.Header != nil {
 		var wrong error
-		a.header, wrong = g.checkHeader(p.JailUID, a.stream, pub.Header)
+		header, wrong = g.checkHeader(p.JailUID, s, pub.Header)
 		err = g.withHeaderProblems(err, wrong)
 	}
-	return a, err
+	return messages, header, err
 }
 
 // checkSizes refuses messages that are larger than the operator lets the jail send.

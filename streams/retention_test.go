@@ -1,7 +1,6 @@
 package streams_test
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"seagate/internal/clock/clocktest"
 	"seagate/storage"
 	"seagate/storage/memory"
+	"seagate/storage/storagetest"
 	"seagate/streams"
 )
 
@@ -104,44 +104,17 @@ func TestRetentionTellsReadersWhatTheyMissed(t *testing.T) {
 	})
 }
 
-// slowAppends calls Done of each append once the gate is open.
-type slowAppends struct {
-	storage.Engine
-	gate chan struct{}
-}
-
-func (s slowAppends) OpenLog(ctx context.Context, name string) (storage.Log, error) {
-	log, err := s.Engine.OpenLog(ctx, name)
-	return slowAppender{log, s.gate}, err
-}
-
-type slowAppender struct {
-	storage.Log
-	gate chan struct{}
-}
-
-func (l slowAppender) Append(a storage.Append) {
-	done := a.Done
-	a.Done = func(appended storage.Appended, err error) {
-		go func() {
-			<-l.gate
-			done(appended, err)
-		}()
-	}
-	l.Log.Append(a)
-}
-
 // Retention may trim a log before the topic has shown what was appended. What it removed then
 // was shown to every later reader.
 func TestRetentionThatIsFasterThanTheTail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		policy := streams.Policy{Retention: storage.Retention{Messages: 1}}
-		logs := slowAppends{memory.New(), make(chan struct{})}
+		logs := storagetest.SlowAppends{Engine: memory.New(), Gate: make(chan struct{})}
 		n := openOn(t, logs, streams.Options{Policy: policy})
 		out := provide(t, n)
 		out.Send([][]byte{[]byte("1"), []byte("2"), []byte("3")}, func(streams.Sent, error) {})
 		time.Sleep(time.Minute) // the log is trimmed
-		close(logs.gate)
+		close(logs.Gate)
 		synctest.Wait()
 		fresh, _ := joinFrom(t, out.Topic(), -1, 1, streams.At(1))
 		fresh.in.Start()

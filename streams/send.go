@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -26,14 +27,14 @@ type Sent struct {
 // Send blocks while delivery is behind by more than a batch or a tail, or the store has
 // much to do. A Consumer must not call it.
 func (t *Topic) Send(payloads [][]byte, done func(Sent, error)) {
-	t.send("", payloads, nil, nil, done)
+	t.send("", payloads, nil, nil, nil, done)
 }
 
 // SendOnce is Send, except that a repeat with the same key and payloads within
 // Options.RepeatWindow adds nothing. It succeeds with what the first one got,
 // even while the topic is held.
 func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) {
-	t.send(key, payloads, nil, nil, done)
+	t.send(key, payloads, nil, nil, nil, done)
 }
 
 // SendWithHeader is Send, or SendOnce if key is not empty, together with the
@@ -45,55 +46,28 @@ func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) 
 //
 // In topics that are open get the messages, and not the header.
 func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
-	t.send(key, payloads, header, nil, done)
+	t.send(key, payloads, header, nil, nil, done)
 }
 
 // SendTraced is SendWithHeader in a trace: the first message names the span. Each of trace, key and
 // header may be missing.
 func (t *Topic) SendTraced(trace *tracing.Span, key string, payloads [][]byte, header []byte, done func(Sent, error)) {
-	t.send(key, payloads, header, trace, done)
+	t.send(key, payloads, header, trace, nil, done)
 }
 
 // SendRepeat answers a repeat of SendOnce or SendWithHeader as these do, and anything else with
 // refusal. It is for messages that were perhaps accepted before, and cannot be now: it adds nothing.
 func (t *Topic) SendRepeat(key string, payloads [][]byte, header []byte, refusal error, done func(Sent, error)) {
-	log, epoch := t.current()
-	if log == nil {
-		done(Sent{}, refusal)
-		return
-	}
-	log.Append(storage.Append{
-		Payloads: payloads,
-		Key:      key,
-		Window:   t.net.opts.RepeatWindow,
-		Header:   header,
-		Refusal:  refusal,
-		Done: func(a storage.Appended, err error) {
-			if err != nil {
-				done(Sent{}, topicError(err))
-				return
-			}
-			done(Sent{First: a.First, Time: a.Time, Epoch: epoch}, nil)
-		},
-	})
+	t.send(key, payloads, header, nil, refusal, done)
 }
 
-// current returns the log and its epoch, or nil if the topic is deleted.
-func (t *Topic) current() (log storage.Log, epoch string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.deleted {
-		return nil, ""
-	}
-	return t.log, t.epoch
-}
-
-func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracing.Span, done func(Sent, error)) {
+// send appends the payloads. If only is not nil, it answers a repeat, and refuses anything else with that.
+func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracing.Span, only error, done func(Sent, error)) {
 	bytes := len(header)
 	for _, payload := range payloads {
 		bytes += len(payload)
 	}
-	log, epoch, refusal := t.begin(key != "", len(payloads), bytes)
+	log, epoch, refusal := t.begin(key != "", only, len(payloads), bytes)
 	if log == nil {
 		done(Sent{}, refusal)
 		return
@@ -119,14 +93,18 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracin
 
 // begin returns the log to append to and its epoch, or nil and why nothing can be appended.
 // While the topic is held, or the jail's quota is used up, it returns all if the
-// messages may be a repeat, which only the log knows.
-func (t *Topic) begin(keyed bool, messages, bytes int) (log storage.Log, epoch string, refusal error) {
+// messages may be a repeat, which only the log knows. For only see send.
+func (t *Topic) begin(keyed bool, only error, messages, bytes int) (log storage.Log, epoch string, refusal error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.awaitRoomLocked()
+	if only == nil { // a repeat adds nothing that needs room
+		t.awaitRoomLocked()
+	}
 	switch {
 	case t.deleted:
-		return nil, "", ErrDeleted
+		return nil, "", cmp.Or(only, ErrDeleted)
+	case only != nil:
+		refusal = only
 	case t.held:
 		refusal = ErrHeld
 	default:

@@ -202,11 +202,7 @@ func (o *Outbox) wrote(frames []byte, written int, err error) {
 	if !o.flushing {
 		o.flushedLocked()
 	}
-	resume := o.shortenedLocked()
-	o.mu.Unlock()
-	if resume {
-		o.opts.Drained()
-	}
+	o.unlockShorter()
 }
 
 // goOnLocked writes or queues what is left of gathered frames, and what came behind them.

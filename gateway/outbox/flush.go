@@ -111,20 +111,19 @@ func (o *Outbox) batchDone(n int, err error) {
 	} else {
 		o.opts.Metrics.BytesOut.Add(float64(n))
 	}
-	resume := o.shortenedLocked()
+	o.unlockShorter()
+}
+
+// unlockShorter unlocks the outbox when less is queued than before, and calls Drained if it is time.
+func (o *Outbox) unlockShorter() {
+	o.releaseLocked()
+	o.shorter.Broadcast()
+	resume := o.full && len(o.queue) <= o.opts.Budget/2
+	o.full = o.full && !resume
 	o.mu.Unlock()
 	if resume {
 		o.opts.Drained()
 	}
-}
-
-// shortenedLocked notes that less is queued, and reports whether Drained is to be called.
-func (o *Outbox) shortenedLocked() (resume bool) {
-	o.releaseLocked()
-	o.shorter.Broadcast()
-	resume = o.full && len(o.queue) <= o.opts.Budget/2
-	o.full = o.full && !resume
-	return resume
 }
 
 // flushedLocked tells who waits for it that nothing is being written any more.

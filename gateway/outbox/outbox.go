@@ -230,12 +230,7 @@ func (o *Outbox) releaseLocked() {
 // one frame of any size, if the jail's share has room: see SetShare. While somebody waits for
 // Drained, it takes nothing. An outbox that has ended takes all and drops them.
 func (o *Outbox) Offer(frames []byte, ends []int) (taken int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ended {
-		return len(ends)
-	}
-	return o.offerLocked(frames, ends)
+	return o.OfferIn(nil, frames, ends, false)
 }
 
 // HasRoom reports whether Offer may take something. If not, Drained is called when it may

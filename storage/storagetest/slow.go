@@ -1,0 +1,36 @@
+package storagetest
+
+import (
+	"context"
+
+	"seagate/storage"
+)
+
+// SlowAppends is an engine that calls Done of each append once the channel Gate is closed, as a disk that
+// takes its time does.
+type SlowAppends struct {
+	storage.Engine
+	Gate chan struct{}
+}
+
+// OpenLog implements storage.Logs.
+func (s SlowAppends) OpenLog(ctx context.Context, name string) (storage.Log, error) {
+	log, err := s.Engine.OpenLog(ctx, name)
+	return slowLog{log, s.Gate}, err
+}
+
+type slowLog struct {
+	storage.Log
+	gate chan struct{}
+}
+
+func (l slowLog) Append(a storage.Append) {
+	done := a.Done
+	a.Done = func(appended storage.Appended, err error) {
+		go func() {
+			<-l.gate
+			done(appended, err)
+		}()
+	}
+	l.Log.Append(a)
+}
