@@ -270,7 +270,11 @@ func (t *traced) verdict(ctx context.Context) (v protocol.Verdict, code, text st
 		return protocol.VerdictWaiting, "group_delayed",
 			fmt.Sprintf("handed out %s, returned, and handed out again at %s", times(t.Deliveries), clockText(t.At))
 	case groups.DeadLettering:
-		return protocol.VerdictNo, "group_dead_lettering", fmt.Sprintf("failed %s, and is about to become a dead letter", times(t.Failures))
+		text = fmt.Sprintf("failed %s, and is about to become a dead letter", times(t.Failures))
+		if t.Members == 0 {
+			text += ", at the latest when the group has a member again"
+		}
+		return protocol.VerdictNo, "group_dead_lettering", text
 	case groups.Done:
 		return t.done(ctx)
 	}

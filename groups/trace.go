@@ -121,7 +121,7 @@ func (g *group) traceLocked(t *Trace, p *progress.Progress, seq uint64) {
 	}
 	a := p.Attempts(seq)
 	t.Deliveries, t.Failures, t.Reason = int(a.Deliveries), int(a.Failures), a.Reason
-	if g.deadLettering[seq] != nil {
+	if g.deadLettering[seq] != nil || g.hasFailedLocked(a) { // its dead letter is under way, or waits to be sent again
 		t.State = DeadLettering
 		return
 	}

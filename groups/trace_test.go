@@ -113,6 +113,14 @@ func TestTraceOfDeadLetters(t *testing.T) {
 		if trace := f.wantTrace(t, 1, groups.DeadLettering, 0, 2); trace.Failures != 2 || trace.Reason != "broken" {
 			t.Errorf("%+v", trace)
 		}
+		answer(errors.New("the disk is full"))
+		f.wantTrace(t, 1, groups.DeadLettering, 0, 2)
+		a.ms.Leave()
+		if trace := f.wantTrace(t, 1, groups.DeadLettering, 0, 2); trace.Members != 0 {
+			t.Errorf("%+v", trace)
+		}
+		f.joinExplicitly(t, all())
+		synctest.Wait()
 		answer(nil)
 		f.wantTrace(t, 1, groups.Done, groups.DeadLettered, 2)
 	})

@@ -57,6 +57,7 @@ func rootCommand() *cobra.Command {
 		command.GroupID = "client"
 		root.AddCommand(command)
 	}
+	cli.AddCompletion(root)
 	cli.FitHelp(root)
 	return root
 }

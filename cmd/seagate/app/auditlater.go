@@ -64,10 +64,10 @@ func readAuditLater(dir string) (entries []protocol.AuditEntry, err error) {
 		return nil, fmt.Errorf("%s is damaged: it is larger than %d bytes", name, maxAuditLater)
 	}
 	text, err := os.ReadFile(name)
-	if err == nil {
-		err = json.Unmarshal(text, &entries)
-	}
 	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &entries); err != nil {
 		return nil, fmt.Errorf("%s is damaged: move it away, and note what it has about commands on this folder: %w", name, err)
 	}
 	return entries, nil

@@ -94,19 +94,8 @@ func onGateway(ctx context.Context, c *Console, where Connection, do func(contex
 
 // NewGroup returns a command that only has other commands below it. Its examples are the first of each of these.
 func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
-	group := &cobra.Command{
-		Use:           use,
-		Short:         short,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return Usage(unknownCommand(cmd, args[0]))
-		},
-	}
+	group := &cobra.Command{Use: use, Short: short, SilenceErrors: true, SilenceUsage: true}
+	helpOrUnknown(group)
 	group.SetFlagErrorFunc(FlagError)
 	group.AddCommand(commands...)
 	var examples []string
@@ -115,6 +104,25 @@ func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 	}
 	group.Example = strings.Join(examples, "\n")
 	return group
+}
+
+// helpOrUnknown lets a command that only has others below it print its help, or say which of them was meant.
+func helpOrUnknown(group *cobra.Command) {
+	group.Args = cobra.ArbitraryArgs
+	group.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return Usage(unknownCommand(cmd, args[0]))
+	}
+}
+
+// AddCompletion adds the command of the library that prints what makes a shell complete. Add the other commands first.
+func AddCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		helpOrUnknown(completion)
+	}
 }
 
 // firstExample is the first example that is a command of ours, with the lines on which it goes on.

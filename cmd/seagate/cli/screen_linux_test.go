@@ -62,14 +62,22 @@ func TestTopOnATerminal(t *testing.T) {
 	drawn, ended := make(chan string, 100), make(chan bool)
 	go func() {
 		defer close(ended)
-		buffer := make([]byte, 8192)
+		buffer, begun := make([]byte, 8192), ""
 		for {
 			n, err := person.Read(buffer)
 			seen.Write(buffer[:n])
 			if err != nil {
 				return
 			}
-			drawn <- string(buffer[:n])
+			begun += string(buffer[:n]) // a read may end in the middle of a screen
+			for {
+				screen, rest, whole := strings.Cut(begun, "\x1b[J")
+				if !whole {
+					break
+				}
+				drawn <- screen
+				begun = rest
+			}
 		}
 	}()
 	ctx, interrupt := contextWithCancel(t)

@@ -54,6 +54,7 @@ func (r *reading) readFile(name string) {
 		r.problems = append(r.problems, fmt.Errorf("cannot read the configuration file: %w", err))
 		return
 	}
+	document = bytes.TrimPrefix(document, []byte("\ufeff")) // some editors write this mark first; TOML lets it be ignored
 	f := &fileReading{
 		reading: r,
 		name:    name,

@@ -128,6 +128,7 @@ func TestWaysToWriteAKey(t *testing.T) {
 		"dotted":  "websocket.ping_interval = \"5s\"\n",
 		"inline":  "websocket = {ping_interval = \"5s\"}\n",
 		"quoted":  "[\"websocket\"]\n'ping_interval' = '''5s'''\n",
+		"BOM":     "\ufeff[websocket]\nping_interval = \"5s\"\n",
 		"CRLF":    "[websocket]\r\nping_interval = \"5s\"\r\n",
 	} {
 		c, _, err := sources{file: file}.load(t)
