@@ -33,6 +33,7 @@ func TestHelp(t *testing.T) {
 	} {
 		var printed bytes.Buffer
 		root := rootCommand()
+		cli.AddCompletion(root)
 		root.SetOut(&printed)
 		root.SetErr(io.Discard)
 		root.SetArgs(append([]string{"help"}, strings.Fields(args)...))

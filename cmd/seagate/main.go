@@ -26,7 +26,9 @@ func main() {
 	// as signals do by default.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(cli.Report(os.Stderr, rootCommand().ExecuteContext(ctx)))
+	root := rootCommand()
+	cli.AddCompletion(root)
+	os.Exit(cli.Report(os.Stderr, root.ExecuteContext(ctx)))
 }
 
 func rootCommand() *cobra.Command {
@@ -57,7 +59,6 @@ func rootCommand() *cobra.Command {
 		command.GroupID = "client"
 		root.AddCommand(command)
 	}
-	cli.AddCompletion(root)
 	cli.FitHelp(root)
 	return root
 }

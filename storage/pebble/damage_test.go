@@ -167,8 +167,9 @@ func checkDamaged(t *testing.T, what string, disk *vfs.MemFS, records int) (refu
 		if !errors.Is(err, pebble.ErrDamaged) || !strings.Contains(err.Error(), `"data"`) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: Open: %v", what, err)
 		}
+		after := files(t, disk)
 		for name, data := range before {
-			if name != "LOCK" && files(t, disk)[name] != data {
+			if name != "LOCK" && after[name] != data {
 				t.Errorf("%s: Open refused the folder (%v), but changed or removed %s", what, err, name)
 			}
 		}
