@@ -8,8 +8,8 @@
 // revision. Every write says what it expects to replace, so that no writer
 // overwrites another's record unnoticed. A write that returns nil is durable: it
 // survives a crash of the process and of the machine. A write that returns an
-// error other than ErrConflict and ErrInvalid may have happened; read again to
-// find out. Readers see only durable records, and a writer is refused only
+// error other than ErrConflict, ErrInvalid and ErrNoSpace may have happened; read
+// again to find out. Readers see only durable records, and a writer is refused only
 // because of a durable record.
 //
 // There is no transaction over several keys, because an engine that spans
@@ -20,7 +20,7 @@
 //
 // An engine also keeps logs: sequences of entries, numbered without gaps. A
 // callback reports an append when its entries are durable, in the order of their
-// numbers; nobody reads them before. A number has a meaning only together with
+// numbers; nobody can read them before that. A number has a meaning only together with
 // the log's epoch. The epoch changes when entries may have been lost and their
 // numbers used again, so whoever keeps a position keeps both. A log drops its
 // oldest entries when it is trimmed, and at no other time. Beside its entries a

@@ -21,7 +21,7 @@ const (
 // bounded.
 const (
 	MaxAppend       = 1_000_000 // payloads
-	MaxAppendBytes  = 256 << 20 // of all payloads, be it one
+	MaxAppendBytes  = 256 << 20 // of all payloads together; one alone may have as many
 	MaxAppendKey    = 1024      // bytes
 	MaxAppendHeader = MaxValue  // bytes
 	MaxAppendWindow = 366 * 24 * time.Hour

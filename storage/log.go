@@ -13,12 +13,12 @@ var (
 	ErrNoLog = errors.New("storage: the log was deleted")
 	// ErrNoSpace reports that too little space is left to append, or to write a
 	// record: see Records.Put. Logs can still be read, trimmed and deleted, and
-	// records be deleted.
+	// records can be deleted.
 	ErrNoSpace = errors.New("storage: too little space is left to append")
 	// ErrTrimmed reports that the requested entry is no longer in the log.
 	ErrTrimmed = errors.New("storage: the log begins later")
-	// ErrKeyReused reports an append with the key of an earlier append and
-	// other payloads.
+	// ErrKeyReused reports an append with the key of an earlier append, but with
+	// other payloads or another header.
 	ErrKeyReused = errors.New("storage: the key was used for something else")
 	// ErrTooManyKeys reports that the engine remembers as many keys as it may.
 	ErrTooManyKeys = errors.New("storage: too many keys are remembered")
@@ -39,7 +39,7 @@ type Append struct {
 	Payloads [][]byte
 
 	// Key, if not empty, makes the append happen once. An append with the same
-	// key and payloads, within the Window of the first, appends nothing and
+	// key, payloads and header, within the Window of the first, appends nothing and
 	// succeeds with what the first one got, even if that was trimmed since. The
 	// engine remembers the key over restarts. With a Window of zero it remembers
 	// nothing.
@@ -122,9 +122,9 @@ type Retention struct {
 	Now time.Time
 }
 
-// Tenant returns whose log that is: the part of its name before the first slash, or all of it.
-// An engine that is busy serves tenants in turn, so that nobody waits for all that another one
-// appends.
+// Tenant returns the tenant that a log belongs to: the part of the log's name before the first
+// slash, or all of it. A busy engine serves tenants in turn, so that no tenant waits for everything
+// that another one appends.
 func Tenant(log string) string {
 	tenant, _, _ := strings.Cut(log, "/")
 	return tenant
@@ -147,10 +147,11 @@ type Log interface {
 	// it came with are trimmed. It returns ErrNoLog if the log was deleted.
 	Header(ctx context.Context) (LogHeader, error)
 
-	// Read returns entries in order, beginning with the number from: at least
-	// one if it exists, otherwise at most maxMessages with at most maxBytes of
-	// payload. At Next and beyond it returns none. It returns ErrTrimmed if the
-	// log begins later, and ErrNoLog if it was deleted.
+	// Read returns entries in order, beginning with the number from: at most
+	// maxMessages entries with at most maxBytes of payload together. It returns
+	// the first one, if it exists, whatever the limits say. At Next and beyond it
+	// returns none. It returns ErrTrimmed if the log begins later, and ErrNoLog if it
+	// was deleted.
 	Read(ctx context.Context, from uint64, maxMessages, maxBytes int) ([]Entry, error)
 
 	// Find returns the number of the first entry that is not older than t, or

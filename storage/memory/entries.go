@@ -15,7 +15,7 @@ type entries struct {
 	len    int
 }
 
-// An entry is a storage.Entry whose number follows from where it stands.
+// An entry is a storage.Entry without its number, which follows from its position.
 type entry struct {
 	time    int64 // Unix time in nanoseconds
 	payload []byte
@@ -37,7 +37,7 @@ func (e *entries) add(t time.Time, payload []byte) {
 	e.len++
 }
 
-// at returns the entry with index i, from the oldest on.
+// at returns the entry with index i, counted from the oldest.
 func (e *entries) at(i int) *entry {
 	i += e.start
 	return &e.blocks[i/blockSize][i%blockSize]
@@ -68,8 +68,8 @@ func (e *entries) drop() int {
 	return bytes
 }
 
-// read returns the entries from index i on, of which the first has the number seq: at most most,
-// and no more than maxBytes of payload beyond the first.
+// read returns the entries from index i on, of which the first has the number seq: at most most
+// entries with at most maxBytes of payload together, but at least one entry.
 func (e *entries) read(i int, seq uint64, most, maxBytes int) []storage.Entry {
 	most = max(1, min(most, e.len-i))
 	n, bytes := 1, len(e.at(i).payload)

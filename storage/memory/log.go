@@ -145,7 +145,8 @@ func (l *log) append(a storage.Append, request dedup.Request) (storage.Appended,
 	return made, nil
 }
 
-// nowLocked is never before the newest entry, even if the clock was set back.
+// nowLocked returns the current time, but none before that of the newest entry, even if the clock
+// was set back.
 func (l *log) nowLocked() time.Time {
 	now := time.Now().Round(0).UTC()
 	if now.Before(l.last) {

@@ -37,8 +37,8 @@ func (l *log) Append(a storage.Append) {
 	}
 }
 
-// rejectLate notifies of an append that came while the engine was closing,
-// behind all that came before. If the engine has failed, nobody is notified.
+// rejectLate calls Done of an append that came while the engine was closing, after
+// all earlier operations were notified. If the engine has failed, it calls nothing.
 func (l *log) rejectLate(op *appendOp) {
 	e := l.engine
 	select {

@@ -13,7 +13,7 @@ import (
 
 // Checkpoint makes dir, which must not exist, a copy of the data folder as it is
 // at one moment during the call, with everything that was acknowledged before.
-// Open and Check accept the copy; whoever goes on with it calls Renew first.
+// Open and Check accept the copy. Before an engine goes on with it, call Renew.
 // Writers are not held up. On the same file system a copy takes little time, and
 // at first little space, because it shares tables with the folder by hard links.
 //

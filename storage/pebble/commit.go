@@ -39,10 +39,11 @@ func (b *batch) isEmpty() bool { return len(b.records) == 0 && len(b.logs) == 0 
 
 // runCommitter is the committer.
 //
-// Before it takes a batch, it lets all others run: those who were answered after the last sync,
-// and those whose requests came during it. With one processor nobody runs while a file is synced.
-// Whoever syncs is woken first, and would find the few that came before the sync began. If a whole
-// batch waits already, there is nothing to gain: who comes later would not be in it.
+// Before it takes a batch, it lets all other goroutines run: callers that were notified after the
+// last sync, and callers whose requests came during it. With one processor no other goroutine runs
+// while a file is synced. The committer is woken first, and would find only the few operations that
+// were queued before the sync began. If a whole batch waits already, it does not let others run:
+// what they add would not be in this batch.
 func (e *Engine) runCommitter() {
 	defer close(e.finished)
 	markerDue := time.NewTimer(markerDelay)
@@ -89,15 +90,15 @@ func (e *Engine) runNotifier() {
 	}
 }
 
-// notifyContained keeps the callback of one operation from ending the answers of all.
+// notifyContained contains a panic in the callback of an operation, so that the notifier goes on.
 func notifyContained(op operation) {
 	defer panics.Contain("answerer")
 	op.notify()
 }
 
 // commit makes the changes of the operations durable and hands the operations to
-// the notifier. Even one that is refused waits for that: the record that is in
-// its way may not be durable yet. After an error nobody is notified.
+// the notifier. Even a refused operation waits for that, because the record that
+// conflicts with it may not be durable yet. After an error nobody is notified.
 func (e *Engine) commit(ops []operation) error {
 	clear(e.records)
 	var bytes int64

@@ -8,13 +8,13 @@
 // state that the earlier ones leave, puts all changes into one batch, and makes
 // it durable with one sync of Pebble's write-ahead log. So the more writers wait
 // for the disk, the more of them share a sync, and a lone writer waits for one
-// sync. Before it takes a batch, it lets everybody run who can, also those whose
-// sockets have something to read by now: see package yield. With one processor
-// nobody runs during a sync.
+// sync. Before it takes a batch, it lets all goroutines run that can, also those
+// whose sockets have received something by now: see package yield. With one
+// processor no other goroutine runs during a sync.
 //
 // The queue is bounded by number and bytes; when it is full, writers block. Each
-// tenant has a share of it, and operations leave it in turn of their tenants, by
-// their bytes: see package fair.
+// tenant has a share of it. The committer serves tenants in turn, by the bytes of
+// their operations: see package fair.
 //
 // A second goroutine, the notifier, then calls the writers back, in the order of
 // their operations, while the committer works on the next batch. When the
@@ -40,7 +40,8 @@
 // folder, or with a restored one: see Renew.
 //
 // With Options.MinFree nothing is appended while too little of the disk is
-// free. A disk that is really full ends the engine.
+// free, and the engine keeps a reserve: see package reserve. A disk that is full
+// although the reserve was used ends the engine.
 //
 // # Opening
 //
@@ -52,5 +53,6 @@
 // When a file of the database cannot be written or synced, the engine stops for
 // good, as package failstop explains. Every later call fails, and
 // Options.OnFatal is called, which by default ends the process. What was
-// acknowledged is on disk; the next start finds it. A full disk is such a case.
+// acknowledged is on disk; the next start finds it. A full disk is such a case,
+// except for a compaction, which is tried again.
 package pebble

@@ -54,7 +54,7 @@ type Engine struct {
 var _ storage.Engine = (*Engine)(nil)
 
 // Close waits for the batch that is becoming durable, rejects the operations
-// that wait behind it with ErrClosed, and releases the folder. A Done must not
+// that wait after it with ErrClosed, and releases the folder. A Done must not
 // call it.
 func (e *Engine) Close() error { return e.close() }
 

@@ -49,7 +49,7 @@ func newLog(e *Engine, name string, h format.Head) *log {
 	return l
 }
 
-// publishLocked makes the staged head durable. The engine's mu is held.
+// publishLocked shows readers the staged head, which is durable now. The engine's mu is held.
 func (l *log) publishLocked() {
 	h := l.staged
 	l.durable.Store(&h)
@@ -152,7 +152,7 @@ func (b *batch) change(l *log) {
 	}
 }
 
-// store is change for a log that is to be stored from now on.
+// store is change, and gives a log that is not stored yet its number.
 func (b *batch) store(l *log) {
 	b.change(l)
 	if l.staged.Number == 0 {
@@ -188,7 +188,7 @@ func (l *log) Bounds() storage.Bounds {
 	return b
 }
 
-// readError says in which log the damage is.
+// readError adds to an error in which log it was met.
 func (l *log) readError(err error) error {
 	if err == nil || errors.Is(err, integrity.ErrDamaged) {
 		return err

@@ -101,7 +101,7 @@ type opening struct {
 	reserve *reserve.Reserve // nil without Options.MinFree
 }
 
-// keepReserve lets everything be written with the reserve behind it.
+// keepReserve makes everything be written through the reserve, if Options.MinFree asks for one.
 func (o *opening) keepReserve() {
 	if o.opts.MinFree <= 0 {
 		return

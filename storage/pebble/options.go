@@ -28,8 +28,8 @@ type Options struct {
 
 	// MinFree is how many bytes of the disk must be free for appends to be
 	// accepted. Below it, logs can still be read, trimmed and deleted, and
-	// records be written; below half of it, or of what
-	// the engine needs, records cannot grow. It must leave
+	// records can be written. Below half of it, or below Needs if that is less,
+	// no record is created, and none of more than 4 KiB grows. It must leave
 	// room for the engine's own work on its files: see Needs. 0 means no limit;
 	// then a full disk ends the engine. Otherwise the engine keeps a reserve on
 	// the disk, with which it goes on for a while when the disk is full: see
@@ -43,8 +43,7 @@ type Options struct {
 
 	// TenantQueue is how many changes of the logs of one tenant (see
 	// storage.Tenant) wait to become durable, at most. Its further writers wait, and
-	// those of others do not. 0 means as
-	// many as the queue has room for.
+	// those of others do not. 0 means as many as the queue has room for.
 	TenantQueue int
 
 	// OpenFiles is how many files the engine keeps open to read from, at most. It
@@ -55,7 +54,7 @@ type Options struct {
 	// the committer, and must not block. nil means that nobody wants to know.
 	Committed func(time.Duration)
 
-	memTable uint64 // bytes; 0 means memTableSize
+	memTable uint64 // bytes; 0 means what memTableFor returns
 }
 
 // memTableSize holds many batches, so that few flushes are needed. Tests use
@@ -75,8 +74,8 @@ func memTableFor(files vfs.FS, dir string) uint64 {
 	return min(max(usage.TotalBytes/64, minMemTableSize), memTableSize)
 }
 
-// reserveFor returns the size of the reserve: memtables that wait to be flushed, of which each
-// becomes a table, and the files of the write-ahead log.
+// reserveFor returns the size of the reserve. It has room for the files of the write-ahead log, and
+// for the memtables that wait to be flushed, since each of them becomes a table.
 func reserveFor(memTable uint64) int64 { return 4 * int64(memTable) }
 
 // Needs returns how many bytes of the disk the engine in a folder needs to be free for flushes,

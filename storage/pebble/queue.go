@@ -41,7 +41,7 @@ type operation interface {
 	// reject makes err the result, instead of stage.
 	reject(err error)
 
-	// notify tells the caller the result. The change is durable.
+	// notify tells the caller the result. A change that was staged is durable by now.
 	notify()
 }
 
@@ -106,7 +106,7 @@ func newQueue(share int) *queue {
 	return &queue{ready: make(chan struct{}, 1), share: share, tenants: map[string]*held{}}
 }
 
-// put waits for room, until ctx or stopping ends. ok is false if op was not
+// put waits for room, until ctx ends or stopping is closed. ok is false if op was not
 // added; then ctx has ended, or stopping is closed or about to be.
 func (q *queue) put(ctx context.Context, stopping <-chan struct{}, op operation) (ok bool) {
 	for first := true; ; first = false {
@@ -226,7 +226,7 @@ func (q *queue) close() (rest []operation) {
 // Stats counts what an engine did since it was opened.
 type Stats struct {
 	Commits uint64 // batches that were synced
-	Changes uint64 // appends and changes of records in them
+	Changes uint64 // operations in them: changes of logs and records, also those that were refused
 	Waits   uint64 // changes that had to wait because their tenant had its share of the queue, or the queue was full
 }
 

@@ -181,7 +181,7 @@ func (op *recordOp) stage(b *batch) {
 // others: the progress of a group, or a jail whose quotas are set. New records are refused.
 const smallRecord = 4096
 
-// grows reports whether a Put needs space that must be left for others: it makes a record, or a
+// grows reports whether a Put needs space that must be left for others: it creates a record, or a
 // larger one of more than smallRecord bytes.
 func (b *batch) grows(op *recordOp, current uint64) bool {
 	if current == 0 || len(op.value) <= smallRecord {

@@ -13,12 +13,10 @@ import (
 // spaceInterval is how old the measured free space may be.
 const spaceInterval = time.Second
 
-// freeSpace has two marks: below minFree nothing is appended, and below least records do not grow
-// either, so that what is left is for changes that make room.
-//
-// freeSpace measures how much of the disk is free, and decides whether that is
-// too little to append. Once it is too little, an eighth more must be free
-// before appends are accepted again. Otherwise, on a disk at the limit, each
+// freeSpace measures how much of the disk is free. Below minFree nothing is
+// appended. Below least records do not grow either, so that what is left is for
+// changes that make room. Once too little is free, an eighth more must be free
+// before the changes are accepted again. Otherwise, on a disk at the limit, each
 // trim would change the decision.
 type freeSpace struct {
 	fs      vfs.FS

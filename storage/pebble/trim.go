@@ -37,7 +37,7 @@ type trimOp struct {
 	waiter
 }
 
-// trimOp returns what makes the log keep no more than r allows.
+// trimOp returns the operation that makes the log keep no more than r allows.
 func (v *view) trimOp(ctx context.Context, r storage.Retention) (*trimOp, error) {
 	op := &trimOp{log: v.log}
 	var err error
@@ -115,7 +115,7 @@ func (op *trimOp) apply(b *batch) error {
 }
 
 // timeOfFirst returns the time of the oldest entry to keep, 0 if there is none.
-// The view may have ended where the log goes on now.
+// The view may not have had that entry, because the log has grown since.
 func (op *trimOp) timeOfFirst(b *batch) (int64, error) {
 	h := &op.log.staged
 	switch {

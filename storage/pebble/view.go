@@ -90,7 +90,7 @@ func (v *view) close() {
 // contextInterval is how many entries are read between two checks of the context.
 const contextInterval = 256
 
-// minEntry is the size from which on a run of entries is expected to have as many as fit.
+// minEntry is the least size of an entry, in bytes, that read assumes when it reserves memory.
 const minEntry = 64
 
 // read returns the entries from the number from on and before the number to, as
@@ -119,7 +119,7 @@ func (v *view) read(ctx context.Context, from, to uint64, maxBytes int) ([]stora
 }
 
 // entry returns the entry with that number. Without seek it must be the one
-// behind the last that was returned. The payload is valid until the next call.
+// after the last that was returned. The payload is valid until the next call.
 func (v *view) entry(seq uint64, seek bool) (format.Entry, error) {
 	var found bool
 	key := format.AppendEntryKey(v.key[:0], v.Number, seq)
@@ -146,7 +146,7 @@ func (v *view) entry(seq uint64, seek bool) (format.Entry, error) {
 }
 
 // search returns the first number whose entry is wanted, or Next if none is. All
-// entries behind a wanted one must be wanted.
+// entries after a wanted one must be wanted.
 func (v *view) search(ctx context.Context, wanted func(format.Entry) bool) (uint64, error) {
 	var err error
 	n := sort.Search(int(v.Next-v.First), func(i int) bool {

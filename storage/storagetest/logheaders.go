@@ -44,7 +44,7 @@ func testLogHeader(t *testing.T, e storage.Engine) {
 	wantHeader(t, MustOpenLog(t, e, "another"), 0, "")
 }
 
-// A header is set if and only if the entries are appended.
+// testLogHeaderRefusals checks that a header is set if and only if the entries are appended.
 func testLogHeaderRefusals(t *testing.T, e storage.Engine) {
 	l := MustOpenLog(t, e, "log")
 	wantError(t, "Append", appendWithHeader(l, "k", "first", "one").Err, nil)
@@ -75,7 +75,8 @@ func testLogHeaderDeleted(t *testing.T, e storage.Engine) {
 	wantHeader(t, l, 0, "")
 }
 
-// No listing shows the header of a log, whatever the table and the log are called.
+// testLogHeaderIsNoRecord checks that no listing shows the header of a log, whatever the table and
+// the log are called.
 func testLogHeaderIsNoRecord(t *testing.T, e storage.Engine) {
 	for _, name := range []string{"log", "headers", "\x01", "\U0010ffff"} {
 		wantError(t, "Append", appendWithHeader(MustOpenLog(t, e, name), "", "header", "one").Err, nil)

@@ -6,8 +6,8 @@ import (
 	"seagate/storage"
 )
 
-// SlowAppends is an engine that calls Done of each append once the channel Gate is closed, as a disk that
-// takes its time does.
+// SlowAppends is an engine that calls Done of an append only after Gate is closed, like an engine on a slow
+// disk.
 type SlowAppends struct {
 	storage.Engine
 	Gate chan struct{}

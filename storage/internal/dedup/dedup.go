@@ -60,7 +60,7 @@ func sumOf(payloads [][]byte, header []byte) uint64 {
 	for _, payload := range payloads {
 		add(payload)
 	}
-	if header != nil { // without one the sum is that of releases that knew none
+	if header != nil { // so without a header the sum is the same as in releases before headers
 		add(header)
 	}
 	return binary.BigEndian.Uint64(h.Sum(nil))
@@ -81,7 +81,7 @@ type Table[L comparable] struct {
 	len      int
 	logs     map[L]*logEntries
 	swept    time.Time
-	reported time.Time // when Expired last yielded
+	reported time.Time // when Expired last looked
 }
 
 type logEntries struct {
@@ -104,7 +104,8 @@ func NewTable[L comparable](limit int, counted func(log L, entries int)) *Table[
 func (t *Table[L]) Len() int { return t.len }
 
 // Repeat reports whether r repeats an append that log remembers, and what the
-// first one got. The error is storage.ErrKeyReused if the payloads differ.
+// first one got. The error is storage.ErrKeyReused if the payloads or the header
+// differ.
 func (t *Table[L]) Repeat(log L, r Request, now time.Time) (first storage.Appended, repeat bool, err error) {
 	entries, found := t.logs[log]
 	if !r.keyed || !found {
@@ -167,7 +168,7 @@ func (t *Table[L]) Drop(log L) {
 	}
 }
 
-// Expired yields each log of which entries have expired since it was last
+// Expired yields each log that has entries which expired since it was last
 // yielded, and a time: every entry of the log that expires by then is
 // forgotten. It yields nothing within sweepInterval of the last time.
 func (t *Table[L]) Expired() iter.Seq2[L, time.Time] {

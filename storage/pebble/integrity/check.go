@@ -19,7 +19,7 @@ type Problem struct {
 	Advice string // what to do
 }
 
-// String is for people.
+// String describes the problem for people.
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.File != "" {

@@ -3,14 +3,13 @@
 //
 // # Why
 //
-// After a power cut Pebble takes what it cannot read at the end of its files
-// for what was never written. Damage in that place looks the same. So Pebble
-// alone opens a damaged folder with records missing and reports nothing.
+// If Pebble cannot read the end of a file after a power cut, it assumes that this
+// end was never written. Damage in that place looks the same. So Pebble alone
+// opens a damaged folder with records missing and reports nothing.
 //
 // # What the engine does
 //
-// An engine that writes the folder keeps two facts that Pebble's files do not
-// decide:
+// An engine that writes the folder keeps two facts beside what Pebble keeps:
 //
 //   - In each batch it stores a format.State, with the number of the newest
 //     change and a sum over all records and heads of logs.

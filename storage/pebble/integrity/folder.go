@@ -84,7 +84,7 @@ func (f Folder) openForReading() (*pebble.DB, error) {
 }
 
 // Version returns the format of the folder, 0 if the folder is new or was not
-// completed. A format of ours or of Pebble's that this release does not know is
+// completed. A format of the folder or of Pebble that this release does not know is
 // ErrNewer.
 func (f Folder) Version() (int, error) {
 	version, err := f.readVersion(formatMarker, format.Version)
@@ -115,9 +115,9 @@ func (f Folder) malformedMarker(marker, value string) error {
 	return damaged(f.Dir, fmt.Errorf("the name of its file marker.%s.* ends in %q, which is no number above 0", marker, value))
 }
 
-// Complete writes the markers that a folder of this format has and this one,
-// of the given version, lacks. The format comes last: a folder that has it and
-// no database has lost the database.
+// Complete writes the markers that the folder lacks. version is the format that
+// it is marked with, 0 if with none. The marker of the format comes last: a folder
+// that has it and no database has lost the database.
 func (f Folder) Complete(version int, s format.State, m *DurableMarker) error {
 	if !m.Exists() {
 		if err := m.Move(s.Revision); err != nil {
@@ -141,8 +141,8 @@ func (f Folder) writeVersion() error {
 }
 
 // A DurableMarker holds the number of a change up to which everything was
-// durable. A crash may leave a folder with newer changes, never with older ones
-// alone.
+// durable. A crash may leave a folder with newer changes, but never one that lacks
+// any of these.
 //
 // A complete folder has a DurableMarker. If it is missing, somebody has removed
 // it in order to go on with what is left of a damaged folder.

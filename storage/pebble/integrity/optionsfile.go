@@ -10,8 +10,9 @@ import (
 )
 
 // Pebble notes its options in a file OPTIONS-<n>, writes another at each start, and refuses
-// to open a database if the newest one cannot be understood or names other options. Ours
-// never change, and nothing else is in the file, so nothing is lost without it.
+// to open a database if the newest one cannot be understood or does not fit the options in
+// use. Those that must fit are always the defaults here, and nothing else is in the file, so
+// nothing is lost without it.
 const optionsFilePrefix = "OPTIONS-"
 
 // DamagedOptions returns the names of the files OPTIONS-<n> that Pebble would refuse.

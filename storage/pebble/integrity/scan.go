@@ -43,7 +43,7 @@ func skipTo(it *pebble.Iterator, number uint64) (skipped uint64) {
 	return skipped
 }
 
-// logEntries reads the entries of one log, and leaves the iterator behind them.
+// logEntries reads the entries of one log, and leaves the iterator after them.
 func (c *check) logEntries(it *pebble.Iterator, l format.Log) error {
 	s := scan{check: c, log: l, next: l.First, end: l.Before, time: l.FirstTime}
 	prefix := format.LogPrefix(format.KindEntry, l.Number)

@@ -17,7 +17,8 @@ import (
 // tableSuffix ends the names of the files that hold tables.
 const tableSuffix = ".sst"
 
-// listedIn returns what tells whether a file is a table of the database.
+// listedIn returns a function that reports whether a file is a table of the database. If the
+// list cannot be read, the function reports true for every file.
 func listedIn(db *pebble.DB) func(name string) bool {
 	levels, err := db.SSTables()
 	if err != nil {

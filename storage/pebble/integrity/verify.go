@@ -146,7 +146,7 @@ func verifyEnds(db *pebble.DB, logs []format.Log) (err error) {
 }
 
 // verifyLogEnds expects the iterator at the log's first entry, and leaves it
-// behind the last.
+// after the last.
 func verifyLogEnds(it *pebble.Iterator, l *format.Log) error {
 	first, err := endAt(it, l, l.First)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // the folder only after the last one. Common file systems keep the order, but
 // none promises it, and any other order loses the whole database.
 //
-// It never reuses a log file. What was in the file before stays behind the end
+// It never reuses a log file. What was in the file before stays after the end
 // of what is written, and a copy that a checkpoint makes may contain both.
 //
 // It makes folders, those of checkpoints, for this user alone.

@@ -110,7 +110,7 @@ func DecodeEntryKey(b []byte) (number, seq uint64, err error) {
 // numbers rise, so that an entry is found by either with a binary search.
 type Entry struct {
 	Time    int64
-	End     uint64 // bytes of payload in the log, ever, up to and including this entry
+	End     uint64 // bytes of payload ever appended to the log, up to and including this entry
 	Payload []byte
 }
 

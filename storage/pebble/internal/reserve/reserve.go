@@ -2,8 +2,8 @@
 //
 // A Reserve is a file that takes room and holds nothing. When a write of the engine meets a full
 // disk, the file is removed and the write is made again. So the write-ahead log and flushes go on
-// while deletions free space, and a gateway starts whose disk is full. Once there is room, the
-// file is made again.
+// while deletions free space, and a gateway can start although its disk is full. Once there is
+// room, the file is made again.
 //
 // Compactions do not get the reserve, since the log needs it. One that meets a full disk fails,
 // is cleaned up and is tried again, no more than once in Pause.
@@ -39,7 +39,7 @@ type Reserve struct {
 	full   time.Time // when a compaction met a full disk last
 }
 
-// New returns the Reserve of a folder, of so many bytes. compactions stop waiting when stopping
+// New returns the Reserve of a folder. It takes size bytes. Compactions stop waiting when stopping
 // is closed.
 func New(fs vfs.FS, dir string, size int64, log *slog.Logger, stopping <-chan struct{}) *Reserve {
 	r := &Reserve{fs: fs, path: fs.PathJoin(dir, fileName), size: size, log: log, stopping: stopping}
@@ -78,8 +78,8 @@ func (r *Reserve) Release() bool {
 	return true
 }
 
-// Fill makes the file if it is not there. The caller has looked that there is room. On a file
-// system that cannot reserve there is none.
+// Fill makes the file if it is not there. The caller has checked that there is room. A file system
+// that cannot reserve space gets no file.
 func (r *Reserve) Fill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,7 +110,7 @@ type reservedFS struct {
 // Unwrap implements vfs.FS.
 func (f reservedFS) Unwrap() vfs.FS { return f.FS }
 
-// again does something, once more if the disk was full and the reserve made room.
+// again calls do, and calls it once more if the disk was full and the reserve made room.
 func (r *Reserve) again(do func() error) error {
 	err := do()
 	if errors.Is(err, syscall.ENOSPC) && r.Release() {
