@@ -25,7 +25,7 @@ const schemasTable = "schemas"
 var (
 	// ErrNotFound reports that there is no such stream.
 	ErrNotFound = errors.New("catalog: no such stream")
-	// ErrTooManyStreams reports that the jail has Options.Streams streams.
+	// ErrTooManyStreams reports that the jail has defined as many streams as it may.
 	ErrTooManyStreams = errors.New("catalog: the jail has too many streams")
 	// ErrBadName reports that a jail's name is empty or has a slash, that a
 	// stream's name is empty, or that a definition names another stream.
@@ -35,7 +35,7 @@ var (
 // Options of a Catalog.
 type Options struct {
 	Streams  int // the most that may be defined in one jail, without Parts.Quotas
-	Services int // the same for services
+	Services int // the most services that may be defined in one jail
 	Rules    schema.Rules
 	Limits   schema.Limits
 }
@@ -98,9 +98,9 @@ func New(ctx context.Context, parts Parts, opts Options) (*Catalog, error) {
 // at most, before the catalog is used.
 func (c *Catalog) OnMade(f func(streams.ID)) { c.made = f }
 
-// OnTransientEnded lets f be called after a transient topic was deleted, by whomever, with
-// the turn of its stream taken: f must not block, and must not write to the stream. It must
-// be called once at most, before the catalog is used.
+// OnTransientEnded lets f be called after a transient topic was deleted, whoever deleted it,
+// while the turn of its stream is held. So f must not block, and must not write to the
+// stream. OnTransientEnded must be called once at most, before the catalog is used.
 func (c *Catalog) OnTransientEnded(f func(streams.ID)) { c.transientEnded = f }
 
 // Lookup returns the stream, or nil if there is none. It takes no lock and

@@ -13,7 +13,7 @@ import (
 // turn. The catalog may have another one of that name.
 var errRemoved = errors.New("catalog: the stream was removed")
 
-// Plan returns what Define would return, and changes nothing.
+// Plan returns what Define would return, and changes nothing. It does not look at the quotas of bytes.
 func (c *Catalog) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err
@@ -40,8 +40,9 @@ func (c *Catalog) Room(space string) int {
 // Define adds a definition to the stream. When it returns without an error, the
 // outcome is durable, and Stream.Schema returns it or a later one. Its errors are
 // *schema.OlderVersionError, *schema.ConflictError, schema.ErrHistoryFull,
-// ErrTooManyStreams, ErrBadName, and errors of storage. After an error of storage
-// the definition may or may not be stored; it is safe to call Define again.
+// ErrTooManyStreams, *quota.Exceeded, ErrBadName, the error of ctx, and errors of
+// storage. After an error of storage the definition may or may not be stored; it is
+// safe to call Define again.
 func (c *Catalog) Define(ctx context.Context, id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err

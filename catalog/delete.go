@@ -115,9 +115,9 @@ func (s *Stream) endIfIdle(topic *streams.Topic, idle func(streams.Info) bool) b
 	return s.deleted
 }
 
-// DeleteJail deletes all streams and definitions of services of a jail, durably. The caller must have made
-// sure that nobody uses the jail any more. If it fails, some streams may be left;
-// it is safe to call it again.
+// DeleteJail deletes all streams and definitions of services of a jail, durably. The
+// caller must have made sure that nobody uses the jail any more. If it fails, some
+// may be left; it is safe to call it again.
 func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 	if err := checkJail(space); err != nil {
 		return err

@@ -14,7 +14,7 @@
 // # Definitions
 //
 // One record holds all versions of a stream's schema. When Define returns
-// without an error, the definition is durable; nobody sees it before. Writers of
+// without an error, the definition is durable; nobody sees it before that. Writers of
 // one stream take turns; writers of different streams do not wait for each other.
 // If another process has written the record meanwhile, it is read again.
 //

@@ -103,7 +103,7 @@ func (s *Service) Current() *schema.Service {
 	return made
 }
 
-// Plan returns what Define would return, and changes nothing.
+// Plan returns what Define would return, and changes nothing. It does not look at the quotas of bytes.
 func (s *Services) Plan(id streams.ID, def *schema.Definition) (schema.Outcome, error) {
 	if err := checkDefinition(id, def); err != nil {
 		return schema.Outcome{}, err
@@ -192,7 +192,7 @@ func (s *Services) get(id streams.ID) *Service {
 	return &Service{record: record{table: s.table, id: id}}
 }
 
-// settle lets a service be found if it is defined, and only then. The caller has the
+// settle lets others find a service if it is defined, and only then. The caller has the
 // turn of its jail.
 func (s *Services) settle(one *Service) {
 	s.mu.Lock()

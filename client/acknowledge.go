@@ -33,8 +33,8 @@ func (s *Subscription) AckUpTo(ctx context.Context, seq uint64) error {
 	return nil
 }
 
-// NackOptions says how to give messages back. The zero value is at once and without
-// a reason.
+// NackOptions says how to give messages back. The zero value gives them back at once
+// and without a reason.
 type NackOptions struct {
 	// Reason is a text for people, of at most 1,024 bytes.
 	Reason string

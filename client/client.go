@@ -42,11 +42,11 @@ type Options struct {
 	// TLS configures the connections to an https gateway, for example to present a certificate.
 	// It is for a Client without an HTTPClient.
 	TLS *tls.Config
-	// Token gives a fresh token to each connection that is made, as the credentials JWT
-	// have; their own token may be "". If the gateway says that the token has expired,
+	// Token gives a fresh token to each connection that is made. It is for credentials of
+	// JWT, whose own token may be "". If the gateway says that the token has expired,
 	// Token is called once more. With it, Follow, FollowMany and FollowMerged move to
-	// another connection before a token expires, as far as they can read when that is, and
-	// go on after the expiry. Several connections may call Token at a time. After an error
+	// another connection before a token expires, if they can read from the token when it
+	// does, and otherwise after the expiry. Several connections may call Token at a time. After an error
 	// of Token, they try again later.
 	Token func(context.Context) (string, error)
 	// MessageBytes is the size of the largest WebSocket message that the client
@@ -54,8 +54,8 @@ type Options struct {
 	MessageBytes int
 	// Silence is how long a gateway may answer nothing at all, when it is connected to or
 	// asked something; 0 is no bound beyond those of HTTPClient. It does not end the wait
-	// for an answer that takes long, if the gateway answers others meanwhile, and no
-	// connection that is established. After Silence, the error is a *SilenceError.
+	// for an answer that takes long, if the gateway answers others meanwhile. Nor does it
+	// end a Conn. After Silence, the error is a *SilenceError.
 	Silence time.Duration
 	// QueueBytes bounds the messages that wait in a Subscription; 0 is 4 MiB. A
 	// single message may be larger.
@@ -143,8 +143,8 @@ func checkCredentials(c Credentials, renewed bool) error {
 	return nil
 }
 
-// responseTimeout is longer than a gateway takes for any answer. Most take 30 s at
-// most, and a call of a service as long as it may.
+// responseTimeout is longer than a gateway takes for any answer. Most answers take 30 s
+// at most, and that to a call of a service takes protocol.MaxCallTimeout at most.
 const responseTimeout = protocol.MaxCallTimeout + time.Minute
 
 // withoutRedirects returns a copy of the HTTP client, or of a default, that follows
@@ -167,7 +167,7 @@ func withoutRedirects(given *http.Client, encryption *tls.Config) *http.Client {
 	return &c
 }
 
-// listeningTo gives requests of c up that a gateway does not answer at all.
+// listeningTo makes c give up requests to a gateway that answers nothing at all.
 func listeningTo(c *http.Client, silence time.Duration) *http.Client {
 	if silence > 0 {
 		if c.Transport == nil {

@@ -54,7 +54,7 @@ type Conn struct {
 // it is token_expired.
 func (c *Client) Dial(ctx context.Context) (*Conn, error) { return c.dialWith(ctx, nil) }
 
-// dialWith is Dial with credentials that were just fetched. nil: it fetches them.
+// dialWith is Dial with credentials that were just fetched. If they are nil, it fetches them.
 func (c *Client) dialWith(ctx context.Context, fresh *Credentials) (*Conn, error) {
 	conn, err := c.dialOnce(ctx, fresh)
 	if c.renews(err) {

@@ -10,7 +10,7 @@ import (
 	"seagate/protocol"
 )
 
-// What the gateway shows of connections, as it shows it.
+// What the gateway shows of connections, in the form of its JSON.
 type (
 	// ConnectionInfo is what the gateway shows of a connection.
 	ConnectionInfo = protocol.ConnectionInfo

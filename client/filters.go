@@ -9,7 +9,7 @@ import (
 	"seagate/protocol"
 )
 
-// What the gateway says about filters and tokens, as it says it.
+// What the gateway says about filters and tokens, in the form of its JSON.
 type (
 	// FilterTrial is what a token or a filter means for a message.
 	FilterTrial = protocol.FilterTrial

@@ -68,7 +68,7 @@ type FollowOptions struct {
 	// OnMissing is called instead of handle for messages that the stream no longer
 	// keeps.
 	OnMissing func(Missing)
-	// OnState, if it is not nil, is called with the state of the stream, behind
+	// OnState, if it is not nil, is called with the state of the stream, after
 	// OnSubscribed, and with each change of it, in order with the messages.
 	OnState func(State)
 }
@@ -95,8 +95,8 @@ type FollowOptions struct {
 // Follow returns the cause of the context when that ends, up to 3 s later if the
 // gateway does not answer, and after FollowOptions.Drain. It returns an error of handle.
 // It returns an *Error if trying again does not help: wrong credentials, an expired token
-// without Options.Token, no such stream, a deleted stream, or a stream in another epoch than FollowOptions.Epoch. See
-// Error.Temporary.
+// without Options.Token, no such stream, a deleted stream, or a stream in another epoch
+// than FollowOptions.Epoch. See Error.Temporary.
 func (c *Client) Follow(ctx context.Context, stream string, options FollowOptions, handle func(Message) error) error {
 	f := newFollower(c, stream, options, handle)
 	for {
@@ -175,7 +175,7 @@ func (f *follower) follow(ctx context.Context, conn *Conn, sub *Subscription, ha
 	return err
 }
 
-// drain handles what the member was handed before, for at most so long.
+// drain handles what the member was handed before, within the time most.
 func (f *follower) drain(ctx context.Context, sub *Subscription, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -319,7 +319,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// retryAfter returns how long to wait after so many failures in a row. The time is
+// retryAfter returns how long to wait after a number of failures in a row. The time is
 // random, so that the clients of a gateway that went down do not all come back at
 // once.
 func retryAfter(failures int) time.Duration { return growing(firstRetry, failures) }

@@ -16,8 +16,8 @@ type Followed struct {
 }
 
 // FollowManyOptions says how to follow several streams. FollowMany calls the functions
-// one at a time and between messages, but for Streams, which it calls while messages are
-// handled. They may be nil, but for Streams.
+// one at a time and between messages, except Streams, which it calls while messages are
+// handled. They may be nil, except Streams.
 type FollowManyOptions struct {
 	// Streams returns the streams. It is called once, and then after each Every if that is
 	// not 0. Streams that are not followed yet are added. Those that are missing go on.
@@ -109,7 +109,7 @@ func (f *manyFollower) look(ctx context.Context) error {
 	return nil
 }
 
-// follower returns what follows one stream. It calls the caller's functions under the lock.
+// follower returns a follower of one stream. It calls the caller's functions under the lock.
 func (f *manyFollower) follower(s Followed) *follower {
 	options := FollowOptions{From: s.From, Filter: f.options.Filter, OnSubscribed: func(gap Gap) {
 		f.locked(func() {

@@ -2,7 +2,7 @@ package client
 
 import "seagate/protocol"
 
-// What the gateway shows, as it shows it.
+// What the gateway shows, in the form of its JSON.
 type (
 	// StreamInfo is the state of a stream apart from its messages.
 	StreamInfo = protocol.StreamInfo

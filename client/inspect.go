@@ -11,7 +11,7 @@ import (
 	"seagate/protocol"
 )
 
-// What the gateway shows of itself and of the network, as it shows it.
+// What the gateway shows of itself and of the network, in the form of its JSON.
 type (
 	// SettingInfo is a setting of the gateway that is in force.
 	SettingInfo = protocol.SettingInfo
@@ -21,9 +21,9 @@ type (
 	NetworkInfo = protocol.NetworkInfo
 	// PublishPlan is what publishing would do.
 	PublishPlan = protocol.PublishPlan
-	// SchemaTrial is how the latest messages of a stream fare with a definition.
+	// SchemaTrial is the result of checking the latest messages of a stream against a definition.
 	SchemaTrial = protocol.SchemaTrial
-	// PublishedAgain says where the message of a dead letter stands that was published again.
+	// PublishedAgain says where the message of a dead letter stands once it was published again.
 	PublishedAgain = protocol.PublishedAgain
 )
 

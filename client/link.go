@@ -134,7 +134,7 @@ var busy = &peer.ServerError{Code: string(protocol.CodeServerBusy), Message: "th
 
 var notJSON = &peer.ServerError{Code: fetch.CodeFailed, Message: "the result is not JSON"}
 
-// take returns a call that is under way, which then is not any more, or nil.
+// take removes a call that is under way and returns it, or returns nil if there is none.
 func (s *serving) take(number int64) *peer.Call {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -238,7 +238,7 @@ func appendCalled(dst []byte, service, procedure string, body []byte) []byte {
 // handle gives a part or the end to the caller.
 func (f *fetching) handle(m message) {
 	if !m.Done {
-		if m.Result == nil || f.isOver(false) { // what has no result is nothing that this client knows
+		if m.Result == nil || f.isOver(false) { // this client knows no message without a result
 			return
 		}
 		if !f.to.Part(m.Result) && f.Cancel() {

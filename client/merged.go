@@ -152,8 +152,8 @@ type FollowMergedOptions struct {
 }
 
 // FollowMerged hands over the messages of several streams in the order of their
-// timestamps, and what else SubscribeMerged has. When the connection is lost it
-// connects again and continues behind the last message of each stream that was handled.
+// timestamps, and everything else that SubscribeMerged gives. When the connection is lost it
+// connects again and continues after the last message of each stream that was handled.
 // Across such a reconnect, a message that was still to come may be earlier than one that
 // was handled. With Options.Token it moves to another connection before a token expires, in
 // the same way. It returns as Follow does, also when all streams are deleted, and with
@@ -286,7 +286,7 @@ func (f *mergedFollower) syncOf(names []string) Sync {
 	return s
 }
 
-// note keeps where to continue behind a message.
+// note keeps where to continue after a message.
 func (f *mergedFollower) note(m Message) {
 	i := slices.IndexFunc(f.positions, func(p StreamPosition) bool { return p.Stream == m.Stream })
 	switch {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A MessageStream is message streams within a process, with the methods of a RemoteStream.
+// A MessageStream holds message streams within a process, with the methods of a RemoteStream.
 // A stream exists while it is used, and keeps nothing but its header and a number. Values
 // are handed over as they are, so nobody must change them afterwards. Safe for concurrent
 // use.

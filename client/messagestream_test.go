@@ -76,7 +76,7 @@ func TestAMessageStreamTellsWhatASlowPutterMisses(t *testing.T) {
 
 // Everybody joins and leaves while messages come, each with the header that holds after
 // it: whoever has seen header n sees messages n+1, n+2, ….
-func TestAMessageStreamUnderFire(t *testing.T) {
+func TestListeningToAMessageStreamWhileOthersPut(t *testing.T) {
 	s := client.NewMessageStream(0)
 	must(t, s.SetHeader(t.Context(), "job", 0))
 	stop := make(chan struct{})

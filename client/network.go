@@ -17,8 +17,8 @@ import (
 	"seagate/streams/peer"
 )
 
-// A network is a connection as a peer.Link: what peer.Client, and the packages fetch, signal,
-// broadcast and discovery, need of one.
+// A network is a connection as a peer.Link, which peer.Client and the packages fetch, signal,
+// broadcast and discovery need.
 type network struct {
 	*Conn
 	calls   link
@@ -63,8 +63,8 @@ func orNull(body []byte) []byte {
 	return body
 }
 
-// isJSON reports whether a gateway takes the body for JSON. If it does not, it ends the
-// connection.
+// isJSON reports whether the body is JSON to a gateway. A gateway ends a connection that
+// sends anything else.
 func isJSON(body []byte) bool { return jsontext.Value(body).IsValid() }
 
 var errNotJSON = &linkError{error: &Error{Code: protocol.CodeMalformedJSON, Message: "the body is not JSON"}}

@@ -112,7 +112,7 @@ func (p *Provider) take() (i Interest, ok bool, err error) {
 }
 
 // Pause tells subscribers that this provider pauses, or goes on. They are told
-// behind all that was sent before on this connection. It is advice: messages that
+// after all that was sent before on this connection. It is advice: messages that
 // are published while the provider pauses are delivered.
 //
 //	{"id":3,"action":"pause","payload":{"provide":2,"paused":true}}
@@ -138,8 +138,8 @@ func (p *Provider) isPaused() bool {
 	return p.paused
 }
 
-// tellFrom makes Next go on behind a provision before this one, whose Next has returned
-// this last.
+// tellFrom makes Next continue after an earlier provision of the stream. requested is what
+// its Next returned last.
 func (p *Provider) tellFrom(requested bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 // ProvideOptions says how to provide a stream. Provide calls the functions one at a
 // time. They may be nil.
 type ProvideOptions struct {
-	// OnProviding is called whenever a provision has begun, before what it tells. The
+	// OnProviding is called whenever a provision has begun, before changed. The
 	// Provider is good for Pause, and its Conn for publishing, until the connection ends.
 	OnProviding func(*Provider) error
 	// OnLost is called whenever the connection ends or an attempt to connect fails,

@@ -124,7 +124,7 @@ func (f *follow) lowestLocked() (lowest uint64) {
 
 // joinedLocked handles the answer to a listen.
 func (r *RemoteStream) joinedLocked(f *follow, e msgstream.Event) {
-	if f.epoch != "" && e.Epoch != f.epoch { // whoever joins anew found another stream
+	if f.epoch != "" && e.Epoch != f.epoch { // a new listen has found another stream
 		f.loseLocked()
 	}
 	f.joined, f.epoch = true, e.Epoch
@@ -139,7 +139,7 @@ func (r *RemoteStream) joinedLocked(f *follow, e msgstream.Event) {
 	}
 }
 
-// loseLocked tells the putters that have a place that it is none any more.
+// loseLocked tells the putters that have a place that the place is no longer valid.
 func (f *follow) loseLocked() {
 	for _, l := range f.putters {
 		if l.next > 0 {
@@ -188,7 +188,7 @@ func (r *RemoteStream) gapLocked(f *follow, e msgstream.Event) {
 }
 
 // offerLocked offers the line that ends with the number seq to each putter that is not
-// behind. When one falls behind, the rest need not wait for what only that one needs.
+// behind. When one falls behind, the others need not wait for messages that only that one needs.
 func (r *RemoteStream) offerLocked(f *follow, seq uint64, offer func(*remotePutter) bool) {
 	fell := false
 	for _, l := range f.putters {
@@ -207,7 +207,7 @@ func (r *RemoteStream) offerLocked(f *follow, seq uint64, offer func(*remotePutt
 	}
 }
 
-// hasRoom lets a putter go on that was behind.
+// hasRoom lets a putter that was behind go on.
 func (r *RemoteStream) hasRoom(f *follow, l *remotePutter) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -73,7 +73,7 @@ func DialLines(ctx context.Context, address string, options RemoteOptions) (net.
 	return readAheadConn{line.conn, line.reader}, nil
 }
 
-// A readAheadConn is a connection of which a reader has read more than was used.
+// A readAheadConn is a connection with a reader that has read more of it than was used.
 type readAheadConn struct {
 	net.Conn
 	reader *bufio.Reader
@@ -221,7 +221,7 @@ func (r *RemoteStream) write(line *remoteLine) {
 	}
 }
 
-// open makes a new connection the one that is used, and joins all streams again.
+// open begins to use a new connection, and joins all streams again on it.
 func (r *RemoteStream) open(line *remoteLine) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -269,7 +269,7 @@ func (r *RemoteStream) read(line *remoteLine) error {
 	}
 }
 
-// requestID returns the id of a line of ours, or 0.
+// requestID returns the id of the request that a line is about, or 0.
 func requestID(raw jsontext.Value) int64 {
 	id, _ := strconv.ParseInt(string(raw), 10, 64)
 	return id

@@ -48,7 +48,7 @@ type RemoteOptions struct {
 // has one connection, for all streams.
 //
 // When the connection is lost, the RemoteStream connects again after a growing, random
-// delay, and continues each stream behind the last message that its putter has queued. So
+// delay, and continues each stream after the last message that its putter has queued. So
 // a putter gets each message once, over a restart of the gateway too. Where that is not
 // possible, StreamMessage.Missing tells so.
 //

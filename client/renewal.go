@@ -17,8 +17,8 @@ import (
 var ErrRenewed = errors.New("a fresh token takes the place of one that is about to expire")
 
 // handleUntilExpiry is handleAll as long as the token of the connection is good. If
-// Options.Token gives another in time, it leaves the gateway in order and returns
-// ErrRenewed.
+// Options.Token gives another in time, it returns ErrRenewed. A member of a group drains
+// before that.
 func (f *follower) handleUntilExpiry(ctx context.Context, conn *Conn, sub *Subscription) error {
 	if f.options.Group == "" && !f.resumes {
 		return f.handleAll(ctx, sub)
@@ -68,8 +68,9 @@ func (c *Conn) awaitFresh(ctx context.Context) *Credentials {
 	}
 }
 
-// untilRenewal returns when to replace a token that is good for so long. That is random, so
-// that many clients do not ask at once, and leaves time to try again, and to drain.
+// untilRenewal returns how long to wait before replacing a token that is good for the time
+// left. The wait is random, so that many clients do not ask at once. It leaves time to try
+// again, and to drain. ok is false if too little time is left.
 func untilRenewal(left time.Duration) (wait time.Duration, ok bool) {
 	if left < 200*time.Millisecond {
 		return 0, false

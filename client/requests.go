@@ -33,7 +33,7 @@ func (c *Conn) SendOnce(ctx context.Context, stream, id string, message any) (*R
 	return c.send(ctx, stream, message, id)
 }
 
-// SendWithHeader is Send with the header that holds behind the message. The gateway
+// SendWithHeader is Send with the header that holds after the message. The gateway
 // shows both in one step: whoever subscribes gets either the old header and then the
 // message, or the new header and not the message.
 //

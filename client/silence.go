@@ -28,8 +28,8 @@ func (e *SilenceError) Error() string {
 // Timeout says that this is a matter of time, as net.Error does.
 func (e *SilenceError) Timeout() bool { return true }
 
-// A listening transport gives a request up whose gateway is silent. One that takes long for
-// an answer is not: after half of the time the transport asks whether anybody answers there.
+// A listening transport gives up a request whose gateway is silent. A gateway that takes long
+// for one answer is not silent: after half of the time, the transport asks it something else.
 type listening struct {
 	http.RoundTripper
 	silence time.Duration

@@ -63,7 +63,7 @@ func (c *Client) Publish(ctx context.Context, stream string, message any) (Publi
 	return c.publish(ctx, stream, "", payload{message})
 }
 
-// PublishWithHeader is Publish with the header that holds behind the message, in one
+// PublishWithHeader is Publish with the header that holds after the message, in one
 // step: see Conn.SendWithHeader. A code to expect is also forbidden.
 func (c *Client) PublishWithHeader(ctx context.Context, stream string, message, header any) (Published, error) {
 	return c.publish(ctx, stream, "", struct {

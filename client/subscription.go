@@ -39,8 +39,9 @@ type Message struct {
 	// stream has changed to this one. It comes in order with the messages, if
 	// SubscribeOptions.State is set, also without Meta.
 	State *State
-	// Dropped, if it is not nil, says that this is not a message: so many messages of
-	// Stream were dropped from a merged subscription since this was last said.
+	// Dropped, if it is not nil, says that this is not a message: it counts the
+	// messages of Stream that were dropped from a merged subscription since the last
+	// Dropped.
 	Dropped *Dropped
 	// Ended, if it is not "", says that this is not a message: Stream is no longer part
 	// of the merged subscription, for the reason with this code.
@@ -300,7 +301,7 @@ func (s *Subscription) take() (m Message, ok bool, err error) {
 	return m, true, nil
 }
 
-// takeIf takes the next message if there is one and is says so.
+// takeIf takes the next message if there is one and is returns true for it.
 func (s *Subscription) takeIf(is func(Message) bool) (m Message, ok bool) {
 	s.mu.Lock()
 	ok = len(s.queue) > 0 && is(s.queue[0])

@@ -45,8 +45,8 @@ func (g *gate) wait(c *Conn) bool {
 }
 
 // An inTopic is a consumer's cursor on a stream. It has a subscription as long as the consumer
-// takes what comes; if the queue of that is full, the messages stay in the stream until what is
-// queued was taken.
+// takes what comes. If the queue of the subscription gets full, the subscription ends. Once the
+// queue is empty, another one begins after it, so meanwhile the messages stay in the stream.
 type inTopic struct {
 	gate
 	network *network
@@ -148,7 +148,7 @@ func (in *inTopic) run() {
 	}
 }
 
-// reopen subscribes again behind what was handed over.
+// reopen subscribes again after what was handed over.
 func (in *inTopic) reopen() error {
 	joined, err := in.open(in.ctx, AtSeq(in.next), in.epoch)
 	if err == nil && joined.State != in.state {
@@ -158,7 +158,7 @@ func (in *inTopic) reopen() error {
 	return err
 }
 
-// handle hands over a message with those that are queued behind it. It returns false at the end.
+// handle hands over a message with those that are queued after it. It returns false at the end.
 func (in *inTopic) handle(m Message) bool {
 	if in.waiting {
 		in.waiting = false
@@ -177,7 +177,7 @@ func (in *inTopic) handle(m Message) bool {
 	return true
 }
 
-// begun tells the consumer of a stream that it has waited for, whose first message is m.
+// begun tells the consumer that the stream it has waited for is defined. m is the first that came of it.
 func (in *inTopic) begun(m Message) {
 	joined := streams.Joined{Next: max(m.Seq, 1)}
 	joined.Bounds.First, joined.Bounds.Epoch = 1, m.Epoch
@@ -193,7 +193,7 @@ func (in *inTopic) begun(m Message) {
 // batchMessages bounds the messages that are handed over in one call.
 const batchMessages = 256
 
-// deliver hands over m, and the messages behind it that are there.
+// deliver hands over m, and the messages after it that are queued.
 func (in *inTopic) deliver(m Message) bool {
 	batch := []*streams.Message{{Seq: m.Seq, Time: m.Time, Payload: m.Payload}}
 	for len(batch) < batchMessages {
@@ -229,7 +229,7 @@ func (in *inTopic) tell(offer func() (taken bool)) bool {
 	return in.ctx.Err() == nil
 }
 
-// An outTopic is a hold on a stream.
+// An outTopic provides a stream.
 type outTopic struct {
 	gate
 	network  *network

@@ -13,7 +13,8 @@ type Budget[K comparable] struct {
 	sum  int64
 }
 
-// New returns a Budget of which each key may hold so much, and all keys together.
+// New returns a Budget. each is how much a key may hold, and all is how much all keys may hold
+// together.
 func New[K comparable](each, all int64) *Budget[K] {
 	return &Budget[K]{each: each, all: all, held: map[K]int64{}}
 }

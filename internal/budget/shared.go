@@ -9,11 +9,11 @@ import (
 	"seagate/internal/panics"
 )
 
-// A Shared bounds the bytes that parties hold, each alone and all together, and lets those
-// wait that find no room. Safe for concurrent use.
+// A Shared bounds the bytes that parties hold, each alone and all together. Parties that find
+// no room can wait for it. Safe for concurrent use.
 //
-// From half of the whole on, parties with more than an equal part of that half find no room.
-// So whatever others hold, a party has a part. A party that holds nothing always finds room,
+// Once half of the whole is held, a party may hold no more than an equal part of that half. So
+// whatever others hold, each party gets a part. A party that holds nothing always finds room,
 // so that nothing is too large for ever.
 type Shared struct {
 	each, all int64
@@ -33,11 +33,12 @@ type waiter struct {
 	call func()
 }
 
-// retryAfter is how long room is waited for before the next look. Looking again at intervals,
+// retryAfter is the time between two looks for room while somebody waits. Looking at intervals,
 // instead of whenever room is given back, bounds the work if many wait.
 const retryAfter = 20 * time.Millisecond
 
-// NewShared returns a Shared of which each party may hold so many bytes, and all together.
+// NewShared returns a Shared. each is how many bytes a party may hold, and all is how many bytes
+// all parties may hold together.
 func NewShared(each, all int64) *Shared {
 	return &Shared{each: each, all: all, held: map[string]int64{}, waiting: map[string]*list.List{}}
 }
@@ -88,9 +89,9 @@ func (p *Part) Give(n int) {
 	p.shared.addLocked(p.party, -int64(n))
 }
 
-// Await calls f, without locks and once, when there is likely to be room for n bytes: others
-// may have taken it. After cancel, which may be called more than once, f is not called unless it
-// is being called.
+// Await calls f once, without locks, when there is room for n bytes. Others may take the room
+// before f does. After cancel f is not called any more, unless the call was already under way.
+// cancel may be called more than once.
 func (p *Part) Await(n int, f func()) (cancel func()) {
 	s := p.shared
 	s.mu.Lock()

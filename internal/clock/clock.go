@@ -1,4 +1,4 @@
-// Package clock tells the time to what deletes by age. The clock of a machine may jump
+// Package clock tells the time to code that deletes by age. The clock of a machine may jump
 // forward, by a mistake of a person or of a time server. If what is older than 7 days is
 // deleted, a jump of 8 days would delete everything, even if the clock is set right again
 // a few seconds later.

@@ -16,7 +16,8 @@ import (
 )
 
 // Room is by how many bytes the heap of a busy process may grow between two collections,
-// if that is more than it has in use. A limit of memory still holds, see GOMEMLIMIT.
+// if that is more than it has in use, but not more than ten times as much. A limit of memory
+// still holds, see GOMEMLIMIT.
 const Room = 64 << 20
 
 const (

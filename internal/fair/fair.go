@@ -2,8 +2,8 @@
 //
 // It is start-time fair queueing: next comes a job of the tenant whose jobs have had the
 // least work. A tenant that had no jobs for a while gains nothing from that, except that it
-// comes next. So however much there is to do for others, the jobs of a tenant that has little
-// to do wait for the one that is being done.
+// comes next. So however many jobs others have, a job of a tenant that has few waits only for the
+// job that is being done.
 package fair
 
 import (
@@ -17,7 +17,7 @@ type Queue[J any] struct {
 	active active[J]
 	clock  uint64 // the time of the lane that was served last
 	lanes  map[string]*Lane[J]
-	left   map[string]uint64 // the times of lanes that nobody uses, as far as they are after clock
+	left   map[string]uint64 // the times, after clock, of lanes that nobody uses
 }
 
 // A Lane is the jobs of one tenant, in the order in which they came.
@@ -44,8 +44,8 @@ func (q *Queue[J]) Join(tenant string) *Lane[J] {
 	return l
 }
 
-// Leave ends the use of a lane. Its jobs stay, and more may be added. A tenant that comes back
-// while others still have jobs of before pays for the work that it has had.
+// Leave ends the use of a lane. Its jobs stay, and more may be added. If the tenant comes back
+// before the queue was empty, the work that it has had still counts.
 func (q *Queue[J]) Leave(l *Lane[J]) {
 	if l.users--; l.users > 0 || q.lanes[l.tenant] != l {
 		return

@@ -68,7 +68,7 @@ func (h *Histogram) Observe(d time.Duration) {
 		}
 	}
 	h.sum.Add(int64(d))
-	// Last, so that write, which reads these first, never finds less in the classic buckets.
+	// Last, so that Write, which reads these first, never finds less in the classic buckets.
 	if seconds <= zeroBound {
 		h.zero.Add(1)
 	} else {
@@ -121,7 +121,7 @@ func (h *Histogram) Write(to *dto.Metric) error {
 	return nil
 }
 
-// appendBucket appends a native bucket behind the one with the key last. The delta is the difference of
+// appendBucket appends a native bucket after the one with the key last. The delta is the difference of
 // their counts.
 func appendBucket(out *dto.Histogram, key, last int, delta int64) {
 	spans := out.PositiveSpan

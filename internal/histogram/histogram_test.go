@@ -12,7 +12,7 @@ import (
 )
 
 // The library is the judge: the same observations have the same buckets, count and sum.
-func TestLikeTheLibrary(t *testing.T) {
+func TestCountsLikeThePrometheusLibrary(t *testing.T) {
 	ours := New("test_seconds", "help")
 	theirs := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "test_seconds", Buckets: classic[:], NativeHistogramBucketFactor: 1.1, NativeHistogramZeroThreshold: zeroBound,

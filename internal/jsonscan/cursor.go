@@ -37,7 +37,7 @@ type Cursor struct {
 type level struct {
 	isArray bool
 	start   int       // offset of its bracket
-	end     int       // offset behind its other bracket, once it was left
+	end     int       // offset after its other bracket, once it was left
 	length  int       // members or elements so far
 	array   int       // of an array: its index in Cursor.lengths
 	names   nameMarks // of an object
@@ -221,14 +221,14 @@ func (c *Cursor) CountElements() {
 	c.at, c.arrays = 0, 0
 }
 
-// End reports whether the text was right, the cursor is behind its value, and
+// End reports whether the text was right, the cursor is after its value, and
 // nothing follows.
 func (c *Cursor) End() bool {
 	c.peek()
 	return !c.failed && len(c.levels) == 0 && c.at > 0 && c.at == len(c.text)
 }
 
-// peek passes white space and returns the byte behind it, or 0 at the end or if
+// peek passes white space and returns the byte after it, or 0 at the end or if
 // the text is wrong.
 func (c *Cursor) peek() byte {
 	if c.at < len(c.text) && c.text[c.at] > ' ' {

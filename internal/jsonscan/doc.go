@@ -2,8 +2,8 @@
 // them.
 //
 // Object and Array split one level of a text and return its parts as slices of
-// it. Measure, DeeperThan, Values and Compact look at brackets and white space
-// alone. A Cursor reads a text strictly, value by value, on all levels.
+// it. Measure, DeeperThan, Values and Compact look only at strings, brackets,
+// commas and white space. A Cursor reads a text strictly, value by value, on all levels.
 //
 // Splitting is lenient on purpose. A part may repeat keys and may contain
 // invalid UTF-8 and unpaired surrogates, so that one bad payload costs its

@@ -17,7 +17,7 @@ func SpaceEnd(text []byte, i int) int {
 	return i
 }
 
-// WordEnd returns the offset behind the true, false or null that begins at i, or -1.
+// WordEnd returns the offset after the true, false or null that begins at i, or -1.
 func WordEnd(text []byte, i int) int {
 	for _, word := range [...]string{"true", "false", "null"} {
 		if bytes.HasPrefix(text[i:], []byte(word)) {
@@ -33,7 +33,7 @@ const (
 	maxSmallExponent = 2   // digits
 )
 
-// NumberEnd returns the offset behind the number that begins at i, or -1. A number is small if a
+// NumberEnd returns the offset after the number that begins at i, or -1. A number is small if a
 // float64 certainly can hold it.
 func NumberEnd(text []byte, i int) (end int, small bool) {
 	start := i
@@ -75,7 +75,7 @@ const (
 	highs = 0x80 * lows
 )
 
-// StringEnd returns the offset behind the string whose quote is at start, or -1. A string is plain
+// StringEnd returns the offset after the string whose quote is at start, or -1. A string is plain
 // if it has no escapes, and ascii if it has no bytes beyond ASCII. StringEnd does not look at
 // whether those are UTF-8.
 func StringEnd(text []byte, start int) (end int, plain, ascii bool) {

@@ -3,7 +3,7 @@ package jsonscan
 import "github.com/go-json-experiment/json/jsontext"
 
 // Almost every text is well formed and shallow, and is split by what follows, in one pass without
-// a decoder. Whatever is wrong, deep or rare is left to the decoder, which words it.
+// a decoder. Whatever is wrong, deep or rare is left to the decoder, which says what is wrong.
 
 const (
 	// plainDepth is how deep a text may nest for the plain way, which recurses.
@@ -68,7 +68,7 @@ func (p *plain) deeper() bool {
 
 func (p *plain) space() { p.at = SpaceEnd(p.text, p.at) }
 
-// next returns the next byte behind white space, without reading it, or 0.
+// next returns the next byte after white space, without reading it, or 0.
 func (p *plain) next() byte {
 	if p.space(); p.at < len(p.text) {
 		return p.text[p.at]

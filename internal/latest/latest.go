@@ -7,9 +7,9 @@ import (
 )
 
 // A Teller tells the latest value, one call at a time and without a lock. One goroutine at a
-// time tells; whoever brings news meanwhile leaves them to it. So changes that follow each
-// other quickly are told together, nobody waits for the one who is told, and that one
-// may do whatever brings news. It is safe for concurrent use.
+// time tells. A goroutine that calls News meanwhile does not wait: the first one tells its
+// change too. So changes that follow each other quickly are told together, and the function
+// that is told may call News itself. It is safe for concurrent use.
 type Teller[V any] struct {
 	look func() V
 	same func(told, now V) bool

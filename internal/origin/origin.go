@@ -24,8 +24,8 @@ type pattern struct {
 
 // Any allows every page. Credentials travel in messages and headers that a page must set
 // itself, never in cookies. What a browser adds by itself, remembered Basic credentials,
-// is of no use to a foreign page: it cannot read answers that it did not name credentials
-// for, and package httpapi refuses changes that a browser would send without asking first.
+// is of no use to a foreign page: the browser does not let the page read such an answer, and
+// package httpapi refuses changes that a browser would send without asking first.
 func Any() Set { return Set{any: true} }
 
 // Parse reads a list of patterns: "*" for every page, "https://app.example.com",

@@ -1,5 +1,5 @@
 // Package problems collects everything that is wrong with one input, so that
-// whoever sent it can correct everything at once.
+// its sender can correct everything at once.
 //
 // A List is bounded, because a hostile input of a megabyte can have hundreds
 // of thousands of problems.

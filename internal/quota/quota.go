@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// A Resource is something of which a jail has a quota, or a maximum that the operator sets for
-// what the jail may choose.
+// A Resource is something that a jail has a quota of, or a maximum that the operator sets for what
+// the jail may choose.
 type Resource uint8
 
 // The resources. Disk, Memory, Definitions, Records, RetentionBytes and MessageBytes are in bytes,
@@ -67,8 +67,8 @@ func (r Resource) String() string { return names[r] }
 // MarshalText implements encoding.TextMarshaler: limits are written by name.
 func (r Resource) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// IsMaximum reports whether the resource is a maximum for what a jail may choose, of which
-// nothing is used up.
+// IsMaximum reports whether the resource is a maximum for what a jail may choose. Nothing of it is
+// used up.
 func (r Resource) IsMaximum() bool { return r >= RetentionAge }
 
 // Limits say how much of each resource a jail may have. 0 is no bound.

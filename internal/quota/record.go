@@ -1,7 +1,7 @@
 package quota
 
-// smallRecord is the least that the value of a record counts for, in bytes. So what little a small
-// record grows by, such as a number with one more digit, is never refused.
+// smallRecord is the least that the value of a record counts for, in bytes. So a small record can
+// always grow a little, such as by one more digit of a number.
 const smallRecord = 512
 
 // RecordBytes returns what a stored record counts for.
@@ -16,10 +16,10 @@ type Record struct {
 	stored, memory int64
 }
 
-// Grow makes the record count for so many bytes that are stored, and in memory. If that is more than
+// Grow makes the record count for stored bytes on disk and memory bytes in memory. If that is more than
 // before, and more than the jail may have, Grow changes nothing and returns an *Exceeded. An eighth
-// of the quota is left for Directory records, so that clients who make groups cannot keep an
-// administrator from revoking a token.
+// of the quota is left for GrowAll, with which package auth stores clients. So clients who make
+// groups cannot keep an administrator from revoking a token.
 func (r *Record) Grow(a *Account, stored, memory int64) error {
 	limit := a.Limit(Records)
 	return r.grow(a, stored, memory, limit-limit/8)

@@ -19,7 +19,7 @@ import (
 type Log struct {
 	log      *slog.Logger
 	interval time.Duration
-	window   time.Duration // in which as many lines as may come at once are earned
+	window   time.Duration // after which a whole burst may come again
 	total    atomic.Uint64
 
 	mu    sync.Mutex // guards what follows
@@ -28,7 +28,7 @@ type Log struct {
 
 // A kind is what is known of the lines of one kind.
 type kind struct {
-	full       time.Time // when as many lines as may come at once may come again
+	full       time.Time // when a whole burst may come again
 	suppressed int
 	msg        string // of the line that was left out last
 }
@@ -42,7 +42,8 @@ const (
 	maxKinds = 1 << 10
 )
 
-// New returns a Log that writes to log.
+// New returns a Log that writes to log. Of each kind, burst lines may come at once, and then one in
+// each interval.
 func New(log *slog.Logger, burst int, interval time.Duration) *Log {
 	return &Log{log: log, interval: interval, window: interval * time.Duration(burst), kinds: map[string]*kind{}}
 }

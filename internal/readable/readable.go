@@ -1,5 +1,5 @@
 // Package readable tells when sockets have something to read, without a goroutine
-// for each of them. Ten thousand connections at rest so cost no stacks.
+// for each of them. So ten thousand connections at rest need no stacks.
 package readable
 
 import "errors"

@@ -31,10 +31,11 @@ type Log struct {
 	level slog.Level // of the line that a handler is writing
 }
 
-// New returns a Log of so many bytes. A line that is larger than a quarter of them is not kept.
+// New returns a Log that keeps at most bytes bytes. A line that needs more than a quarter of them is
+// not kept.
 func New(bytes int) *Log { return &Log{most: bytes} }
 
-// Handler returns a handler of which the log keeps all lines of at least the level.
+// Handler returns a handler. The log keeps all its lines of at least the level.
 func (l *Log) Handler(level slog.Leveler) slog.Handler {
 	return handler{l, slog.NewJSONHandler(writer{l}, &slog.HandlerOptions{Level: level})}
 }
@@ -109,9 +110,10 @@ func (l *Log) Newest(level slog.Level, limit int) (lines []Line, next uint64) {
 	return matching(l.lines[begin:], level), l.last
 }
 
-// After returns the first lines of at least the level behind the line with the number, at most
-// limit. next is for the next call. missed is how many lines in between, of any level, are not kept
-// any more.
+// After returns the first lines of at least the level after the line with the number, at most
+// limit. If there is no such number yet, it is of an earlier process, and After begins with the
+// oldest line. next is for the next call. missed is how many lines in between, of any level, are
+// not kept any more.
 func (l *Log) After(number uint64, level slog.Level, limit int) (lines []Line, next, missed uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 const maxFamiliar = 1 << 15
 
 // familiar is the addresses where somebody has authenticated lately. Strangers from there
-// give way after all others, so that a flood of connections does not keep out clients
-// that come back.
+// give way after all other strangers, so that a flood of connections does not keep out
+// clients that come back.
 type familiar struct {
 	at    map[netip.Prefix]*list.Element
 	order list.List // of netip.Prefix, the longest unused first
@@ -22,9 +22,9 @@ type use uint64
 
 func newFamiliar() familiar { return familiar{at: map[netip.Prefix]*list.Element{}} }
 
-// keep is add for an address that an open connection has added before, last being what keep then
-// returned, or 0. It does nothing until there have been a quarter of the uses that it takes to
-// forget the address, so almost all requests on the connection cost nothing.
+// keep is add for the address of an open connection, which calls it with each request. last is what
+// keep returned to the connection before, or 0. It adds the address again only after a quarter of
+// the uses that it takes to forget it, so almost all requests cost nothing.
 func (f *familiar) keep(from netip.Prefix, last use) use {
 	if last == 0 || f.uses-last >= maxFamiliar/4 {
 		f.add(from)

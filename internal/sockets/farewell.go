@@ -23,16 +23,16 @@ const (
 	farewellTime = time.Second
 )
 
-// A Farewell is what connections without encryption are told that find no place. Those with
-// TLS would have to be greeted first, which costs the most of a connection. They are closed
-// without a word.
+// A Farewell is what connections without encryption are told if they find no place. A connection
+// with TLS would need a handshake first, which is the most expensive part of a connection. It is
+// closed without a word.
 type Farewell struct {
 	Full      []byte // there are as many connections as the pool takes
 	Strangers []byte // there are as many strangers as it takes
 	Asked     bool   // say it after the peer has sent something, as HTTP has it
 }
 
-// A parting tells connections of a listener that find no place why.
+// A parting tells connections of a listener why they find no place.
 type parting struct {
 	words   *Farewell // nil for none
 	places  *places   // of the pool

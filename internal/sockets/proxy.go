@@ -16,8 +16,8 @@ import (
 )
 
 // ProxyListener is Listener for connections that begin with a PROXY header, version 1 or
-// 2, if they come from a proxy that the pool knows. What a header says is the client of the
-// connection, from then on its RemoteAddr. A connection from a proxy without a well-formed
+// 2, if they come from a proxy that the pool knows. The client that the header names becomes the
+// RemoteAddr of the connection. A connection from a proxy without a well-formed
 // header within timeout is closed. One from another address is that of a client: nothing
 // that it sends is read as a header.
 func (p *Pool) ProxyListener(l net.Listener, timeout time.Duration, words *Farewell) net.Listener {
@@ -31,7 +31,7 @@ func (p *Pool) ProxyListener(l net.Listener, timeout time.Duration, words *Farew
 }
 
 // A proxyListener reads headers in goroutines of their own, so that a connection whose
-// header does not come keeps none waiting.
+// header does not come delays no other.
 type proxyListener struct {
 	net.Listener
 	timeout  time.Duration
@@ -142,7 +142,7 @@ func (l *proxyListener) awaitHeader(c *Conn) (ok bool) {
 // fromProxy reports whether the peer of the connection is a proxy.
 func (c *Conn) fromProxy() bool { return c.pool.proxies.Contain(addressOf(c.TCPConn.RemoteAddr())) }
 
-// readProxyHeader reads the header, and nothing behind it, and counts the connection by the
+// readProxyHeader reads the header, and nothing after it, and counts the connection by the
 // client's address. It returns false if there is no header or no place.
 func (c *Conn) readProxyHeader() bool {
 	raw, err := takeProxyHeader(c.TCPConn)
@@ -172,7 +172,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.TCPConn.RemoteAddr()
 }
 
-// Sizes of headers, in bytes. A header of version 2 may have TLVs behind the addresses.
+// Sizes of headers, in bytes. A header of version 2 may have TLVs after the addresses.
 const (
 	shortestProxyLine = 15 // "PROXY UNKNOWN\r\n"
 	longestProxyLine  = 107
@@ -182,7 +182,7 @@ const (
 
 var errProxyHeader = errors.New("sockets: not a PROXY header")
 
-// takeProxyHeader reads one header, and nothing behind it.
+// takeProxyHeader reads one header, and nothing after it.
 //
 //	version 1: "PROXY " ... "\r\n"
 //	version 2: "\r\n\r\n\x00\r\nQUIT\n" | version, command | family | length (2 bytes) | length bytes

@@ -1,8 +1,8 @@
 // Package sockets bounds the connections that a process has open, so that strangers
 // cannot use up its file descriptors.
 //
-// Nobody has authenticated yet on the connection of a stranger. A connection is in use
-// from then on: while an HTTP request is answered, or as long as a WebSocket lives.
+// A stranger is a connection on which nobody has authenticated yet. Once somebody has, the
+// connection is in use: while an HTTP request is answered, or as long as a WebSocket lives.
 // Between two requests it is idle. A connection in use never gives way to a new one.
 package sockets
 
@@ -145,7 +145,7 @@ const (
 	tooManyStrangers
 )
 
-// admitContained is admit, which finds no place for a connection after a panic.
+// admitContained is admit. If that panics, there is no place for the connection.
 func (p *Pool) admitContained(tcp *net.TCPConn) (c *Conn, why refusal) {
 	defer panics.Contain("connection")
 	return p.admit(tcp)

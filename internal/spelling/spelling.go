@@ -13,7 +13,7 @@ const MaxBytes = 64
 
 // Nearest returns the known name with the fewest edits between it and name,
 // the first of them if there are several, and false if every known name needs
-// more edits than slips allows it. Edits are as in Distance.
+// more edits than slips allows it. Edits are as in distance.
 func Nearest(name string, known []string, slips func(known string) int) (string, bool) {
 	if len(name) > MaxBytes {
 		return "", false

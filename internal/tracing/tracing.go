@@ -28,7 +28,8 @@ type Options struct {
 	Endpoint string
 	// Authorization is the header of that name, or empty.
 	Authorization secret.Text
-	// OneIn is which publishes without a traceparent are sampled: one in so many. 0 is none.
+	// OneIn says how many publishes without a traceparent there are for each one that is sampled.
+	// 0 samples none of them.
 	OneIn int
 	// PerSecond bounds the traces of a second. A client that says that its trace is sampled cannot
 	// exceed it either.

@@ -183,7 +183,7 @@ func FuzzParse(f *testing.F) {
 }
 
 // What is off costs nothing.
-func TestOff(t *testing.T) {
+func TestWithoutSamplingNothingIsAllocated(t *testing.T) {
 	var off *Tracer
 	on := &Tracer{opts: Options{OneIn: 0}}
 	for _, tr := range []*Tracer{off, on} {

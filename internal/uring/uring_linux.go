@@ -78,7 +78,7 @@ const (
 // maxIdle is how often in a row the kernel may be entered without a result.
 const maxIdle = 100
 
-// New returns a ring that takes up to so many sends at a time, a power of two. The caller
+// New returns a ring that takes up to entries sends at a time, a power of two. The caller
 // must Close it.
 func New(entries int) (*Ring, error) {
 	r, err := open(uint32(entries))

@@ -30,15 +30,15 @@ func New() *Yielder {
 	return y
 }
 
-// ToAll returns when the goroutines had their turn that could run when it was called, or
-// whose sockets had something to read. With several processors, some may still be running.
+// ToAll returns when all goroutines have had their turn that could run, or whose sockets had
+// something to read, when it was called. With several processors, some may still be running.
 func (y *Yielder) ToAll() {
 	if y.wait != nil {
 		y.rung = false
 		_ = y.wait.Read(y.ringing)
 	}
-	// To those that were woken together with this one. Now and then the scheduler takes the
-	// one first that has yielded, but not twice in a row.
+	// Goroutines that were woken together with this one go first. Now and then the scheduler
+	// takes the one that has yielded first, but not twice in a row.
 	runtime.Gosched()
 	runtime.Gosched()
 }

@@ -34,7 +34,7 @@ func contained(where string) (n uint64) {
 // Count returns how many panics were contained since Begin.
 func (w Watch) Count() uint64 { return contained(w.where) - w.before }
 
-// Want fails the test unless so many panics were contained since Begin.
+// Want fails the test unless n panics were contained since Begin.
 func (w Watch) Want(n uint64) {
 	w.t.Helper()
 	if got := w.Count(); got != n {
@@ -42,7 +42,7 @@ func (w Watch) Want(n uint64) {
 	}
 }
 
-// Want fails the test unless so many panics are contained while do runs.
+// Want fails the test unless n panics are contained while do runs.
 func Want(t testing.TB, where string, n uint64, do func()) {
 	t.Helper()
 	w := Begin(t, where)

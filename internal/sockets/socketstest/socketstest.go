@@ -26,7 +26,7 @@ func Pair(t testing.TB) (nc, peer net.Conn) {
 	return nc, peer
 }
 
-// Descriptor returns that of a socket, which has to stay open as long as it is used.
+// Descriptor returns the descriptor of a socket, which has to stay open as long as it is used.
 func Descriptor(t testing.TB, nc net.Conn) (fd int) {
 	t.Helper()
 	raw, err := nc.(syscall.Conn).SyscallConn()
