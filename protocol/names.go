@@ -36,7 +36,7 @@ var (
 // any script and - _ . ~ @ + : and neither "." nor "..". Otherwise it returns an
 // *Error (invalid_name) that says what is wrong and what is allowed.
 func CheckStreamName(name string) error {
-	if name == AuditStream { // who may do what with it is the gateway's to say
+	if name == AuditStream { // the gateway decides who may use it
 		return nil
 	}
 	return streamNames.check(name)
@@ -78,7 +78,7 @@ func CheckJailID(id string) error { return jailIDs.check(id) }
 
 // CheckVisible returns nil if each character of a name can be seen. Otherwise it returns an
 // *Error (invalid_name). It is for names that are new: two that look alike would be taken
-// for each other. Names that exist go on, whatever is in them.
+// for each other. Names that exist already stay valid, whatever they contain.
 func CheckVisible(name string) error {
 	position := 0
 	for _, char := range name {
