@@ -40,8 +40,9 @@ type Config struct {
 	origins map[string]string // by dotted key; keys that are not in it have defaults
 }
 
-// TLS names the files of the public listener's certificate. The gateway reads
-// the files again when they change.
+// TLS is where the certificate of the public listener and of the lines listener
+// comes from: from files, which the gateway reads again when they change, or from
+// an authority.
 type TLS struct {
 	CertFile   string
 	KeyFile    string
