@@ -48,7 +48,7 @@ type socket struct {
 	id         int       // of the last request
 }
 
-// Attempts to connect. Their waits are too short to matter in a run.
+// How often dial tries to connect, and how long it waits in between.
 const (
 	attempts  = 6
 	firstWait = 50 * time.Millisecond // after the first one; it doubles

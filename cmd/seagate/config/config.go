@@ -82,7 +82,7 @@ type Log struct {
 // Tracing is which publishes are traced, and where their spans go.
 type Tracing struct {
 	Endpoint        string      // URL of an OTLP collector, or empty for no traces
-	Authorization   secret.Text // header for the collector
+	Authorization   secret.Text // the header of that name for the collector
 	OneIn           int         // of publishes without a trace; 0: none
 	TracesPerSecond int
 }

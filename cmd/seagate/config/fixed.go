@@ -31,7 +31,7 @@ const (
 	// gateway to come back.
 	ShutdownLinger = 2 * time.Second
 	// RequestPause is how long a gateway that stops waits for the next request on a
-	// connection that has answered one. It is also how long a body may then take to arrive.
+	// connection. It is also how long a body may then take to arrive.
 	RequestPause = time.Second
 	// LastRequests is the time in which a gateway that stops answers what it has
 	// accepted, once it accepts no more connections.
