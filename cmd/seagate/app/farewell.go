@@ -48,7 +48,7 @@ func lineRefusal(e *protocol.Error) []byte {
 	events := msgstream.JSON(msgstream.DefaultLimits()).Events
 	line, err := events.Encode(nil, msgstream.Event{Action: msgstream.ActionError, Error: e})
 	if err != nil {
-		panic(err) // the event is always the same
+		panic(err) // cannot happen: the event has nothing that cannot be encoded
 	}
 	return append(line, '\n')
 }

@@ -7,7 +7,7 @@
 // terminal a list is a table with a heading. Elsewhere it is one line for each
 // entry, with tabs between the columns. With --json every command prints JSON,
 // one value a line, also for errors. There are colours on a terminal only, and
-// none if NO_COLOR is set. On a terminal, characters that it would act on are
+// none if NO_COLOR is set or TERM is dumb. On a terminal, characters that it would act on are
 // printed as escapes.
 //
 // # Exit status

@@ -19,7 +19,7 @@ const (
 )
 
 // A Progress shows on a terminal how far something is, on one line that it changes. What is
-// written to the Progress comes above that line. Elsewhere than on a terminal it shows
+// written to the Progress comes above that line. If the output is not a terminal, it shows
 // nothing, and passes on what is written. A Progress is safe for concurrent use.
 type Progress struct {
 	out   io.Writer
