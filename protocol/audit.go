@@ -10,7 +10,8 @@ const AuditStream = "$audit"
 // refusal.
 const AuditOK = "ok"
 
-// AuditByCommand is who did what a command did to the data folder of a gateway that was stopped.
+// AuditByCommand is the By of an entry about a change that a command made to the data folder while
+// the gateway was stopped.
 const AuditByCommand = "command"
 
 // An AuditEntry is a message of AuditStream. It has no secrets.
@@ -26,10 +27,10 @@ type AuditEntry struct {
 	By       string `json:"by"`                // "secret", "token", "gateway" or AuditByCommand
 
 	Subject string         `json:"subject,omitzero"` // what was changed: a client, a stream, ...
-	Before  jsontext.Value `json:"before,omitzero"`  // what held before, as far as that is told
+	Before  jsontext.Value `json:"before,omitzero"`  // what held before, as far as it may be shown
 	After   jsontext.Value `json:"after,omitzero"`   // what holds now
 
 	// Suppressed is how many entries of this jail were left out since its last one,
-	// because it had as many in a minute as it may have.
+	// because the jail had reached its limit of entries a minute.
 	Suppressed int `json:"suppressed,omitzero"`
 }

@@ -33,7 +33,7 @@ const (
 // returns the outcome. So a view can read on and report all problems at once.
 type checker struct {
 	problems.List
-	refusal error // of the request as a whole, which comes before all problems
+	refusal error // of the request as a whole; it is returned instead of the problems
 }
 
 // err returns what the views document, or nil if nothing is wrong.
@@ -44,7 +44,7 @@ func (c *checker) err() error {
 	return InvalidRequest("The request", &c.List)
 }
 
-// errOrBadStream is err, and if nothing is wrong, what is wrong with the
+// errOrBadStream returns what err returns, or, if that is nil, the error of the
 // stream's name.
 func (c *checker) errOrBadStream(name string) error {
 	if err := c.err(); err != nil {
@@ -53,7 +53,7 @@ func (c *checker) errOrBadStream(name string) error {
 	return CheckStreamName(name)
 }
 
-// orZero returns what a view returns: value, or nothing but the error.
+// orZero returns value if err is nil, and otherwise the zero value and err.
 func orZero[T any](value T, err error) (T, error) {
 	if err != nil {
 		var zero T

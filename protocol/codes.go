@@ -104,8 +104,8 @@ const (
 	CodeInsufficientStorage Code = "insufficient_storage"
 )
 
-// The server ends a WebSocket connection, or, for CodeStreamDeleted, a
-// subscription with meta.
+// The server ends a WebSocket connection, or, with CodeStreamDeleted, only a
+// subscription with meta or a provide.
 const (
 	CodeProtocolViolation     Code = "protocol_violation"
 	CodeAuthenticationTimeout Code = "authentication_timeout"

@@ -1,7 +1,7 @@
 package protocol
 
-// codeTable maps each code to its HTTP status, its close code and its words, and
-// nothing else does. RFC 6455 §7.4.1 defines the close codes 1001 to 1011; those
+// codeTable is the only place that maps a code to its HTTP status, its close code
+// and its words. RFC 6455 §7.4.1 defines the close codes 1001 to 1011; those
 // from 4000 on are our own. A test compares the table with docs/protocol.md.
 var codeTable = []CodeInfo{
 	{CodeMalformedJSON, 400, 0, "Malformed JSON",

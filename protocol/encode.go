@@ -50,8 +50,8 @@ func appendJoined(dst []byte, at Joined) []byte {
 	return strconv.AppendUint(append(dst, `,"nextSeq":`...), at.Next, 10)
 }
 
-// AppendHeaderFollows adds to the answer to a subscribe with meta, which dst ends with, that
-// the stream has a header, which comes next.
+// AppendHeaderFollows extends the answer to a subscribe with meta that dst ends with. It says that
+// the stream has a header, which is the next message.
 //
 //	{"id":2,"action":"subscription","success":true,...,"nextSeq":18,"header":true}
 func AppendHeaderFollows(dst []byte) []byte { return append(dst[:len(dst)-1], `,"header":true}`...) }
@@ -118,8 +118,8 @@ func AppendPublishedBatch(dst []byte, id int64, at Published) []byte {
 	return append(appendTimeAndEpoch(dst, at.Time, at.Epoch), '}')
 }
 
-// AppendPublishedBody appends the answer over HTTP to a publish that succeeded. That
-// to a batch also has its last number.
+// AppendPublishedBody appends the answer over HTTP to a publish that succeeded. The
+// answer to a batch also has the number of its last message.
 //
 //	{"seq":17,"lastSeq":19,"time":"2026-11-21T10:00:00.5Z","epoch":"..."}
 func AppendPublishedBody(dst []byte, at Published, batch bool) []byte {

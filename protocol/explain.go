@@ -10,7 +10,7 @@ const (
 	VerdictYes     Verdict = "yes"
 	VerdictNo      Verdict = "no"
 	VerdictWaiting Verdict = "waiting" // it can still happen
-	VerdictUnknown Verdict = "unknown" // nothing that is kept says so
+	VerdictUnknown Verdict = "unknown" // the gateway keeps nothing that tells
 )
 
 // An Explanation says what happened to a message on its way to a recipient, or would happen.
@@ -86,7 +86,7 @@ type ExplainedKeeping struct {
 	Bytes      int64  `json:"bytes"`
 	Messages   uint64 `json:"messages"`
 	// RemovedBy is the limits that the stream exceeded when the message was removed: "age",
-	// "bytes", "messages". It is empty if nobody remembers.
+	// "bytes", "messages". It is empty if that is not known.
 	RemovedBy []string `json:"removedBy,omitempty"`
 }
 
@@ -103,7 +103,7 @@ type ExplainedCursor struct {
 type ExplainedGroup struct {
 	Position   uint64 `json:"position"` // the first message that it is not done with
 	Members    int    `json:"members"`
-	Able       int    `json:"able"` // of the members: they have room and credit
+	Able       int    `json:"able"` // members that have room and credit
 	Deliveries int    `json:"deliveries"`
 	Failures   int    `json:"failures"`
 	Reason     string `json:"reason,omitzero"` // of the last failure if it is known

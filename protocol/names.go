@@ -36,7 +36,7 @@ var (
 // any script and - _ . ~ @ + : and neither "." nor "..". Otherwise it returns an
 // *Error (invalid_name) that says what is wrong and what is allowed.
 func CheckStreamName(name string) error {
-	if name == AuditStream { // who may do what with it is the gateway's to say
+	if name == AuditStream { // the gateway decides who may use it
 		return nil
 	}
 	return streamNames.check(name)
@@ -46,8 +46,8 @@ func CheckStreamName(name string) error {
 func CheckServiceName(name string) error { return serviceNames.check(name) }
 
 // CheckServedName is CheckServiceName for what is served, called and watched. That
-// may also be the address of a client, "#" and 26 letters and digits, alone or
-// behind a colon, as in a topic space.
+// may also be the address of a client: "#" and 26 letters and digits. The address
+// stands alone, or after a service name and a colon, as in a topic space.
 func CheckServedName(name string) error {
 	start := strings.LastIndexByte(name, ':') + 1
 	switch {
@@ -78,7 +78,7 @@ func CheckJailID(id string) error { return jailIDs.check(id) }
 
 // CheckVisible returns nil if each character of a name can be seen. Otherwise it returns an
 // *Error (invalid_name). It is for names that are new: two that look alike would be taken
-// for each other. Names that exist go on, whatever is in them.
+// for each other. Names that exist already stay valid, whatever they contain.
 func CheckVisible(name string) error {
 	position := 0
 	for _, char := range name {

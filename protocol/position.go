@@ -66,7 +66,7 @@ func (p Position) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads a position from one JSON value. A number in a string is
-// none. The error is an *Error (invalid_request) that names no place.
+// not a position. The error is an *Error (invalid_request) that names no place.
 func (p *Position) UnmarshalJSON(raw []byte) error {
 	position, err := decodePosition(raw)
 	if err != nil {

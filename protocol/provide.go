@@ -105,8 +105,8 @@ func AppendState(dst []byte, id int64, action, stream string, s State) []byte {
 	return append(dst, '}', '}')
 }
 
-// AppendJoinedState adds the state of the stream to the answer to a subscribe
-// that succeeded, which dst ends with.
+// AppendJoinedState extends the answer to a subscribe that succeeded, which dst
+// ends with, by the state of the stream.
 //
 //	{"id":5,"action":"subscription","success":true,"streamName":"boiler_data","payload":5,"registered":true,"paused":false}
 func AppendJoinedState(dst []byte, s State) []byte {

@@ -39,7 +39,7 @@ var actions = []string{ActionAuthenticate, ActionSubscribe, ActionUnsubscribe, A
 func Actions() []string { return slices.Clone(actions) }
 
 // ActionSubscription is the action of deliveries and of answers to subscribe,
-// unless the server is set to repeat actions literally. It is no request's.
+// unless the server is set to repeat actions literally. No request has it.
 const ActionSubscription = "subscription"
 
 // A Request is one message from a client. Only its envelope has been read; the
@@ -47,7 +47,7 @@ const ActionSubscription = "subscription"
 // which must not change while the Request is in use.
 type Request struct {
 	ID     int64
-	Action string // any string, one that is no action included
+	Action string // any string, even one that is not in Actions
 
 	members
 	// refusal is set if the message as a whole is wrong but its id and action

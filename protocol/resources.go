@@ -102,7 +102,8 @@ type ClientInfo struct {
 	PublicKey *string   `json:"jwtPublicKey"`
 	CreatedAt time.Time `json:"createdAt"`
 	Rights    *Rights   `json:"rights"` // nil for all
-	// OldSecretUntil is the end of the secret before the last rotation, if that has kept it.
+	// OldSecretUntil is when the secret that the last rotation replaced stops being valid. It is nil
+	// if the rotation ended that secret at once.
 	OldSecretUntil *time.Time `json:"oldSecretUntil,omitempty"`
 }
 
@@ -230,7 +231,7 @@ type SchemaTrial struct {
 	Refusal *TrialRefusal   `json:"refusal"` // why the definition would be refused
 
 	Messages int `json:"messages"` // that were looked at, from FirstSeq to LastSeq
-	Refused  int `json:"refused"`  // of them do not match
+	Refused  int `json:"refused"`  // those of them that do not match
 	// FirstSeq and LastSeq are 0 if there are no messages.
 	FirstSeq uint64 `json:"firstSeq"`
 	LastSeq  uint64 `json:"lastSeq"`

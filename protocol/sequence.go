@@ -8,7 +8,8 @@ type Sequence struct {
 	last int64
 }
 
-// Next accepts the next request, or returns a *Violation and still expects it.
+// Next accepts the next request. For any other it returns a *Violation, and expects the same
+// id as before.
 func (s *Sequence) Next(req Request) error {
 	want := s.last + 1
 	authenticates := req.Action == ActionAuthenticate

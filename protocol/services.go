@@ -206,7 +206,7 @@ func orNull(raw jsontext.Value) jsontext.Value {
 	return raw
 }
 
-// errOrBadService is err, and if nothing is wrong, what is wrong with the names.
+// errOrBadService returns what err returns, or, if that is nil, the error of the first invalid name.
 func (c *checker) errOrBadService(service string, procedures ...string) error {
 	err := c.err()
 	if err == nil {

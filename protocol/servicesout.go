@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A ServedCall is a call as its server is told of it.
+// A ServedCall is a call as its server receives it.
 type ServedCall struct {
 	Number    int64 // of this call among those of the connection
 	Procedure string
@@ -139,9 +139,9 @@ type ServiceInfo struct {
 	Procedures []string     `json:"procedures"`
 	Servers    []ServerInfo `json:"servers"`
 
-	// Version is that of the service's definition. Definition is all of it and Versions
-	// those that there are, the lowest first; a list of services is without both. They are
-	// missing if nobody defined the service.
+	// Version is that of the service's definition in force. Definition is the whole definition, and
+	// Versions are all versions that there are, the lowest first. A list of services has neither of the
+	// two. All three are missing if nobody defined the service.
 	Version    jsontext.Value   `json:"version,omitzero"`
 	Versions   []jsontext.Value `json:"versions,omitzero"`
 	Definition jsontext.Value   `json:"definition,omitzero"`

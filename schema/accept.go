@@ -59,8 +59,8 @@ func accepts(v *Validator, payload []byte, depth int) (spaces int, ok bool) {
 }
 
 const (
-	// maxUnknownNames is how many names of unknown fields a walker compares with
-	// each other, over all objects that it is in. It takes time in the square of
+	// maxUnknownNames is how many names of unknown fields a walker notes, over all
+	// objects that it is in. Looking for duplicates takes time in the square of
 	// their number.
 	maxUnknownNames = 32
 	// maxSeen is how many words of 64 fields the objects that a walker is in may

@@ -16,10 +16,11 @@ type Difference struct {
 // String returns the difference as one line.
 func (d Difference) String() string { return d.Path + ": " + d.Message }
 
-// Diff returns how two definitions differ: first the fields of old in their order,
-// then the fields that only new has. It returns nothing if both have the same set
-// of fields on each level, with the same sets of enum values. Versions do not
-// count. What breaks depends on the rules.
+// Diff returns how two definitions differ: first in unknownFields, then in the
+// fields of old in their order, then in the fields that only new has. It returns
+// nothing if both have the same unknownFields and, on each level, the same set of
+// fields, which have the same types, enum values and optional. It ignores the
+// order of fields and the versions. What breaks depends on the rules.
 func Diff(old, new *Definition, rules Rules) []Difference {
 	d := differ{rules: rules, wasOpen: acceptsUnknown(old, rules), isOpen: acceptsUnknown(new, rules)}
 	if old.UnknownFields != new.UnknownFields {

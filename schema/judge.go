@@ -19,8 +19,8 @@ const judgeURL = "seagate:///definition"
 
 const dateFormat = "seagate-date"
 
-// A judge is a definition as a JSON Schema. It is compiled when it is asked, since that takes
-// most of the memory of a definition and few messages need it: see judgeCache.
+// A judge is a definition as a JSON Schema. It is compiled only when it is asked, since the compiled
+// form takes most of the memory of a definition and few messages need it: see judgeCache.
 type judge struct {
 	def   *Definition
 	rules Rules
@@ -65,8 +65,8 @@ var errJudgeFailed = errors.New("schema: the JSON Schema validator failed")
 var errNotAsked = errors.New("schema: the budget does not suffice for the JSON Schema validator")
 
 // verdict returns nil, a *jsonschema.ValidationError, errNotAsked, ErrTooCostly if the definition
-// may not be compiled, or an error that wraps errJudgeFailed. It recovers, because messages are checked on goroutines where a
-// panic of the validator would end the process.
+// may not be compiled, or an error that wraps errJudgeFailed. It recovers, because messages are
+// checked on goroutines where a panic of the validator would end the process.
 func (j *judge) verdict(value any, b *Budget) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -11,10 +11,11 @@ import (
 // field takes 1.3 to 2.1 KB.
 const maxJudgedFields = 8000
 
-// judges are those of all definitions in the process.
+// judges is shared by all definitions in the process.
 var judges = judgeCache{most: maxJudgedFields}
 
-// A judgeCache keeps the judges compiled that were asked last, and at least one.
+// A judgeCache keeps the compiled form of the judges that were asked last: as many as have at
+// most `most` fields together, and at least one.
 type judgeCache struct {
 	most int // fields
 
@@ -23,7 +24,7 @@ type judgeCache struct {
 	fields int        // of all in order
 }
 
-// schemaOf returns what the judge has compiled, now or before.
+// schemaOf returns the compiled judge. It compiles it if the cache does not have it.
 func (c *judgeCache) schemaOf(j *judge) (*jsonschema.Schema, error) {
 	if compiled := c.kept(j); compiled != nil {
 		return compiled, nil

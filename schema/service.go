@@ -16,7 +16,7 @@ type Service struct {
 	procedures map[string]procedure
 }
 
-// A procedure is what its calls must match. nil takes any JSON.
+// A procedure is what its calls must match. A nil Schema takes any JSON.
 type procedure struct{ body, result *Schema }
 
 const (
@@ -115,8 +115,8 @@ func AppendService(b []byte, d *Definition) []byte {
 	return append(b, '}')
 }
 
-// NewService returns the Service of a definition from ParseService. It compiles nothing,
-// as NewSchema.
+// NewService returns the Service of a definition from ParseService. Like NewSchema, it
+// compiles nothing.
 func NewService(def *Definition, rules Rules) *Service {
 	s := &Service{Definition: def, procedures: make(map[string]procedure, len(def.Fields))}
 	for _, f := range def.Fields {
@@ -135,7 +135,7 @@ func NewService(def *Definition, rules Rules) *Service {
 	return s
 }
 
-// Compile reports whether calls can be checked.
+// Compile returns an error if calls cannot be checked. It keeps nothing that it compiles.
 func (s *Service) Compile() error {
 	for _, one := range s.procedures {
 		for _, part := range []*Schema{one.body, one.result} {

@@ -8,12 +8,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// maxJudgeWork is the most work that a message may cause the judge, in look-ups
-// of a property at about 12 ns each, alone or with the others of its Budget. The judge looks up every field that the
-// definition has, in every object of the message: a megabyte of {},{},... takes
-// it 4 s if the definition has 1000 optional fields. It also writes out the path
-// of every value, and keeps each error with three paths. Beyond this bound, or
-// with more problems than a list keeps, the explainer decides alone.
+// maxJudgeWork is the most work that the messages of one Budget may cause the
+// judge together, in look-ups of a property at about 12 ns each. The judge looks
+// up every field of the definition in every object of the message: a megabyte of
+// {},{},... takes it 4 s if the definition has 1000 optional fields. It also
+// writes out the path of every value, and keeps each error with three paths.
+// Beyond this bound, or with more problems than a list keeps, the explainer
+// decides alone.
 const maxJudgeWork = 4 << 20
 
 // problemWork is what one problem costs the judge, in the same unit.
@@ -27,11 +28,11 @@ type Schema struct {
 	compiled   atomic.Pointer[Validator] // nil: it was not needed yet
 }
 
-// NewSchema returns the schema of a definition. It is compiled when a message is checked
-// first: there are thousands of definitions, and most are at rest.
+// NewSchema returns the schema of a definition. It is compiled when the first message is
+// checked: there can be thousands of definitions, and most are not in use.
 func NewSchema(def *Definition, rules Rules) *Schema { return &Schema{Definition: def, rules: rules} }
 
-// Compile reports whether messages can be checked. It keeps nothing that it compiles.
+// Compile returns an error if messages cannot be checked. It keeps nothing that it compiles.
 func (s *Schema) Compile() error {
 	_, err := Compile(s.Definition, s.rules).judge.compile()
 	return err
@@ -58,8 +59,8 @@ type Validator struct {
 	title        string // as in: portCall version 3
 }
 
-// Compile returns the validator of a definition. DefaultLimits says what it can cost. The
-// judge is compiled when it is first asked.
+// Compile returns the validator of a definition. It does not compile the judge, which is
+// the costly part (see DefaultLimits): that happens when the judge is asked.
 func Compile(def *Definition, rules Rules) *Validator {
 	return &Validator{
 		def:          def,
@@ -79,7 +80,7 @@ func (v *Validator) Validate(doc Document) error {
 	return v.validate(doc, &b)
 }
 
-// validate is Validate within a budget. It returns ErrTooCostly if that does not suffice.
+// validate is Validate within a budget. It returns ErrTooCostly if the budget does not suffice.
 func (v *Validator) validate(doc Document, b *Budget) error {
 	found, err := explain(v, doc.Raw, b)
 	if err != nil {

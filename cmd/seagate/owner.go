@@ -18,7 +18,7 @@ func giveToOwner(dir string) error {
 	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {
 		return nil
 	}
-	// A Root, since the owner could put a link to somewhere else in the way.
+	// An os.Root, because the owner could put a link to another folder in the way.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (r *Registry) Decode(data []byte) (any, error) {
 	if jsonscan.DeeperThan(data, maxDepth) {
 		return nil, fmt.Errorf("msgstream: the value is nested more than %d levels deep", maxDepth)
 	}
-	// Checked once and strictly, so that the rest need not be: no key is repeated.
+	// This one strict check also refuses repeated keys. The code below relies on it.
 	if !raw.IsValid() {
 		var v any
 		err := json.Unmarshal(data, &v)

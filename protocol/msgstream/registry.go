@@ -38,8 +38,8 @@ const (
 //
 // # Encoding
 //
-// Registered types become typed objects, wherever they are in a value, and so does what
-// pointers to them point to. All else is encoded as by github.com/go-json-experiment/json,
+// Values of registered types become typed objects, wherever they are in a value. So do the
+// values that pointers point to. All else is encoded as by github.com/go-json-experiment/json,
 // with the keys of maps in order. Floats keep a fraction or an exponent, so that they are
 // floats again when they are decoded.
 type Registry struct {

@@ -33,8 +33,8 @@ type Request struct {
 	ID     jsontext.Value // any JSON value, or nil if the line need not be answered
 	Stream string         // "" in a hangup is all streams
 
-	// Message is the message of a put, or the header of a header action, where null is
-	// none. It is nil for other actions.
+	// Message is the message of a put, or the header of a header action. A header of null
+	// means no header. Message is nil for other actions.
 	Message jsontext.Value
 	// Header is the header that holds after the message of a put, or nil if the put leaves
 	// it as it is.
@@ -210,8 +210,8 @@ func (requests) Encode(dst []byte, r Request) ([]byte, error) {
 	return finish(dst, start)
 }
 
-// finish closes a line. What is raw in it comes from callers, so it removes white space,
-// line feeds above all, and refuses what is not JSON.
+// finish closes a line. The raw values in it come from callers, so finish removes white
+// space, which includes line feeds, and refuses what is not JSON.
 func finish(dst []byte, start int) ([]byte, error) {
 	line := jsontext.Value(append(dst, '}')[start:])
 	if err := line.Compact(jsontext.PreserveRawStrings(true)); err != nil {

@@ -52,7 +52,7 @@ type App struct {
 	log      *slog.Logger
 	version  string
 	metrics  *prometheus.Registry
-	patience time.Time // until when it waits for what another process uses
+	patience time.Time // until when New waits for what another process uses
 
 	engine    *pebble.Engine
 	quotas    *quota.Book
@@ -89,8 +89,8 @@ type App struct {
 // StoreFolder is the folder of the store in a data folder.
 const StoreFolder = "store"
 
-// New builds the parts and listens. On which sockets of the service manager it listens
-// is in sockets.go; they belong to the App. It serves nothing before Run. After an error
+// New builds the parts and listens. The App owns the sockets of the service manager, and
+// adopt says which listener gets which. It serves nothing before Run. After an error
 // nothing is open.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string, sockets ...systemd.Socket) (*App, error) {
 	a := &App{config: c, log: log, version: version, patience: time.Now().Add(c.Startup.Wait), commits: newCommits()}
@@ -148,8 +148,8 @@ func (a *App) openDirectory(ctx context.Context) (err error) {
 	return nil
 }
 
-// EnsureRoot makes the root client if the data folder has no client. What App.New does with a root client of the
-// configuration happens before the quotas hold; this is for one that is known later.
+// EnsureRoot creates the root client if the data folder has no client. It is for a root client that
+// is known only after New, when quotas hold already. New itself creates that of the configuration.
 func (a *App) EnsureRoot(ctx context.Context, id, secret string) error {
 	created, err := a.directory.EnsureRoot(ctx, id, secret)
 	if created {

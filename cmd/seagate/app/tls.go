@@ -40,8 +40,8 @@ type fileStamp struct {
 // issued returns the certificate for a handshake.
 type issued func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
-// CheckTLS returns an error if the files are not a certificate and its key, or the
-// authorities of clients are no certificates.
+// CheckTLS returns an error if the files are not a certificate and its key, or if the file
+// of the authorities of clients has no certificates.
 func CheckTLS(files config.TLS) error {
 	_, err := loadTLS(files, nil)
 	if err == nil && files.ACMECA != "" {

@@ -106,7 +106,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 // slips is how many edits a misspelled name may be away from one that is meant.
 func slips(name string) int { return max(1, min(3, len(name)/3)) }
 
-// NearestCommand returns the command below parent that somebody may have meant who typed name,
+// NearestCommand returns the command below parent that somebody who typed name may have meant,
 // or "".
 func NearestCommand(parent *cobra.Command, name string) string {
 	var known []string
