@@ -46,8 +46,8 @@ func CheckStreamName(name string) error {
 func CheckServiceName(name string) error { return serviceNames.check(name) }
 
 // CheckServedName is CheckServiceName for what is served, called and watched. That
-// may also be the address of a client, "#" and 26 letters and digits, alone or
-// behind a colon, as in a topic space.
+// may also be the address of a client: "#" and 26 letters and digits. The address
+// stands alone, or after a service name and a colon, as in a topic space.
 func CheckServedName(name string) error {
 	start := strings.LastIndexByte(name, ':') + 1
 	switch {

@@ -25,8 +25,9 @@ type Budget struct {
 	tenant     string
 }
 
-// NewBudget returns a budget of that many steps; 0 means no bound. A value takes a step of some 50 ns, and an object another one for each 64
-// fields of its definition. The budget lists as many problems as a problems.List.
+// NewBudget returns a budget of that many steps; 0 means no bound. A value takes a step of
+// some 50 ns, and an object another one for each 64 fields of its definition. The budget lists
+// as many problems as a problems.List.
 func NewBudget(steps int) Budget {
 	if steps == 0 {
 		steps = math.MaxInt

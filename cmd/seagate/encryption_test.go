@@ -78,7 +78,7 @@ func TestEncryptedBackup(t *testing.T) {
 }
 
 // A secret key that is given as a recipient by mistake is not shown, and nothing is written.
-func TestRecipientsThatAreNone(t *testing.T) {
+func TestInvalidRecipientsAreRefused(t *testing.T) {
 	t.Parallel()
 	g := sharedGateway(t)
 	file, recipient := identity(t, "key.txt")

@@ -180,7 +180,7 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sizeOf returns the size of a file, or 0 for what is none.
+// sizeOf returns the size of a file, or 0 for a reader that is not a file.
 func sizeOf(r io.Reader) int64 {
 	if file, ok := r.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {

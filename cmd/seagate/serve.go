@@ -88,7 +88,8 @@ func newApp(ctx context.Context, c *config.Config, log *logger, sockets ...syste
 	return a, nil
 }
 
-// run runs a gateway, and until it has ended what is to go on beside it.
+// run runs a gateway. It also runs the functions of beside, with a context that ends when the
+// gateway has ended.
 func run(ctx context.Context, a *app.App, beside ...func(running context.Context)) error {
 	running, ended := context.WithCancel(context.Background())
 	var all sync.WaitGroup
@@ -141,7 +142,7 @@ func reload(console *cli.Console, loader *config.Loader, a *app.App, log *logger
 	}
 }
 
-// load reads the configuration. The warnings are good also with an error.
+// load reads the configuration. The warnings are valid even if there is an error.
 func load(loader *config.Loader) (*config.Config, []string, error) {
 	c, warnings, err := loader.Load()
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// acmeProtocol is what an authority speaks to find out who has a name (RFC 8737).
+// acmeProtocol is the protocol in which an authority checks who controls a name (RFC 8737).
 const acmeProtocol = "acme-tls/1"
 
 // acmeFolder is where certificates and the account are kept, in the data folder.
 const acmeFolder = "acme"
 
-// prepareACME makes what gets and renews the certificate. It asks nobody yet.
+// prepareACME sets up what gets and renews the certificate. It connects to nobody yet.
 func (a *App) prepareACME() error {
 	settings := a.config.TLS
 	directory := a.acmeDirectory()
@@ -63,13 +63,13 @@ func (a *App) prepareACME() error {
 	return nil
 }
 
-// acmeDirectory returns the URL at which the authority says what it offers.
+// acmeDirectory returns the URL of the authority's directory (RFC 8555 §7.1.1).
 func (a *App) acmeDirectory() string {
 	return cmp.Or(a.config.TLS.ACMEDirectory, certmagic.LetsEncryptProductionCA)
 }
 
-// beginACME gets the certificate, unless it is kept, and keeps it fresh. It does not wait: until then
-// handshakes fail.
+// beginACME begins to get the certificate, unless the data folder has it, and to renew it in time. It
+// does not wait for the certificate. Handshakes fail until it is there.
 func (a *App) beginACME() {
 	if a.acme == nil {
 		return

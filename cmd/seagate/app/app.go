@@ -52,7 +52,7 @@ type App struct {
 	log      *slog.Logger
 	version  string
 	metrics  *prometheus.Registry
-	patience time.Time // until when it waits for what another process uses
+	patience time.Time // until when New waits for what another process uses
 
 	engine    *pebble.Engine
 	quotas    *quota.Book
@@ -89,8 +89,8 @@ type App struct {
 // StoreFolder is the folder of the store in a data folder.
 const StoreFolder = "store"
 
-// New builds the parts and listens. On which sockets of the service manager it listens
-// is in sockets.go; they belong to the App. It serves nothing before Run. After an error
+// New builds the parts and listens. The App owns the sockets of the service manager, and
+// adopt says which listener gets which. It serves nothing before Run. After an error
 // nothing is open.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, version string, sockets ...systemd.Socket) (*App, error) {
 	a := &App{config: c, log: log, version: version, patience: time.Now().Add(c.Startup.Wait), commits: newCommits()}
@@ -148,8 +148,8 @@ func (a *App) openDirectory(ctx context.Context) (err error) {
 	return nil
 }
 
-// EnsureRoot makes the root client if the data folder has no client. What App.New does with a root client of the
-// configuration happens before the quotas hold; this is for one that is known later.
+// EnsureRoot creates the root client if the data folder has no client. It is for a root client that
+// is known only after New, when quotas hold already. New itself creates that of the configuration.
 func (a *App) EnsureRoot(ctx context.Context, id, secret string) error {
 	created, err := a.directory.EnsureRoot(ctx, id, secret)
 	if created {
@@ -457,8 +457,8 @@ func (a *App) logStart() {
 	}
 }
 
-// warnOfTrust logs that a lines listener without credentials can be reached from other
-// machines, and that its client does not exist.
+// warnOfTrust logs if a lines listener without credentials can be reached from other
+// machines, and if its client does not exist.
 func (a *App) warnOfTrust() {
 	if a.lineSide == nil || a.config.Lines.ClientID == "" {
 		return
@@ -470,7 +470,7 @@ func (a *App) warnOfTrust() {
 	a.gateway.Trust(a.config.Lines.ClientID, a.config.Lines.JailID) // logs what is wrong
 }
 
-// warnOfPlainHTTP logs that secrets can be read on the network.
+// warnOfPlainHTTP logs if others on the network can read the secrets of clients.
 func (a *App) warnOfPlainHTTP() {
 	host, _, err := net.SplitHostPort(a.public.Addr().String())
 	if a.certificate != nil || err != nil || config.IsLoopback(host) {

@@ -29,7 +29,7 @@ func (a *App) localSide() http.Handler {
 }
 
 // withConsole returns the API with the console beside it. A browser that opens "/" is
-// sent to the console; programs find there what they always did.
+// sent to the console; programs get the same there as without it.
 func withConsole(api http.Handler) http.Handler {
 	pages := console.New()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,7 +9,8 @@ import (
 	"seagate/protocol/msgstream"
 )
 
-// tooManySockets are the reasons why a connection finds no place.
+// tooManySockets returns the two reasons to refuse a connection: full if all places are in
+// use, and strangers if too many connections have not authenticated.
 func (a *App) tooManySockets() (full, strangers *protocol.Error) {
 	bound := "limits.sockets"
 	if !a.descriptors.enough {
@@ -22,7 +23,7 @@ func (a *App) tooManySockets() (full, strangers *protocol.Error) {
 	return full, strangers
 }
 
-// httpFarewell is what a connection to the HTTP listener is told that finds no place.
+// httpFarewell returns the last words to a connection that the HTTP listener has no place for.
 func (a *App) httpFarewell() *sockets.Farewell {
 	full, strangers := a.tooManySockets()
 	return &sockets.Farewell{Full: httpRefusal(full), Strangers: httpRefusal(strangers), Asked: true}
@@ -37,7 +38,7 @@ func httpRefusal(e *protocol.Error) []byte {
 	return append(head, body...)
 }
 
-// linesFarewell is what a connection to the lines listener is told that finds no place.
+// linesFarewell returns the last words to a connection that the lines listener has no place for.
 func (a *App) linesFarewell() *sockets.Farewell {
 	full, strangers := a.tooManySockets()
 	return &sockets.Farewell{Full: lineRefusal(full), Strangers: lineRefusal(strangers)}
@@ -47,7 +48,7 @@ func lineRefusal(e *protocol.Error) []byte {
 	events := msgstream.JSON(msgstream.DefaultLimits()).Events
 	line, err := events.Encode(nil, msgstream.Event{Action: msgstream.ActionError, Error: e})
 	if err != nil {
-		panic(err) // the event is always the same
+		panic(err) // cannot happen: the event has nothing that cannot be encoded
 	}
 	return append(line, '\n')
 }

@@ -83,8 +83,8 @@ func (a *App) counter(name, help string, value func() float64) {
 	a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "seagate", Name: name, Help: help}, contained(value)))
 }
 
-// contained returns value without its panics, which would end the process: Prometheus
-// calls it in goroutines of its own. A metric that cannot be told is not a number.
+// contained returns a function that calls value and returns NaN if that panics. The panic
+// would end the process, because Prometheus calls the function in goroutines of its own.
 func contained(value func() float64) func() float64 {
 	return func() (v float64) {
 		defer panics.Contain("metrics", func() { v = math.NaN() })
@@ -92,8 +92,8 @@ func contained(value func() float64) func() float64 {
 	}
 }
 
-// A containedCollector keeps a panic of a collector from ending the process. Its metrics are an
-// error then, and all others are there.
+// A containedCollector keeps a panic of a collector from ending the process. It then reports an
+// error in place of the collector's metrics. Other collectors are not affected.
 type containedCollector struct{ prometheus.Collector }
 
 // Collect implements prometheus.Collector.

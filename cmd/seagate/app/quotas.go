@@ -49,9 +49,9 @@ func minFree(c *config.Config) int64 {
 // spaceInterval is how often the quotas are told how much of the disk is free.
 const spaceInterval = time.Second
 
-// watchSpace tells the quotas how much of the disk is free, until the App is closed. It is short
-// below twice the space below which nobody is accepted: until then, jails with more than their
-// share leave the rest to the others.
+// watchSpace tells the quotas how much of the disk is free, until the App is closed. The disk is
+// short if less than twice minFree is free. Then the quotas refuse jails that use more than their
+// share, so that the rest is for the others. Below minFree the store refuses every jail.
 func (a *App) watchSpace() {
 	least := minFree(a.config) // looks at the disk
 	ctx, stop := context.WithCancel(context.Background())
@@ -76,7 +76,8 @@ func (a *App) watchSpace() {
 	})
 }
 
-// noteSpace returns whether the disk is short now. least is how much of it must be free.
+// noteSpace tells the quotas how much is free, and returns whether the disk is short now. least is
+// what minFree returned, and was is the result of the last call.
 func (a *App) noteSpace(least int64, was bool) (short bool) {
 	defer panics.Contain("quotas", func() { short = was })
 	free, _ := a.engine.Space()

@@ -12,9 +12,9 @@ import (
 )
 
 // shutdown ends what serves clients. First only readiness fails, so that load balancers
-// choose another gateway. Then WebSocket connections are ended one after the other, and
-// new ones are refused. HTTP requests are answered, and connections for them accepted,
-// until that is done. What is open at the deadline is cut off.
+// choose another gateway. Then WebSockets and the connections of the lines listener are
+// ended one after the other, and new ones are refused. Until that is done, HTTP requests
+// are answered, and connections for them accepted. What is open at the deadline is cut off.
 func (a *App) shutdown() {
 	settings := a.live.Load().Shutdown
 	a.log.Info("shutting down", "delay", settings.Delay, "drain", settings.Drain, "deadline", settings.Timeout,

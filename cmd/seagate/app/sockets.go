@@ -21,10 +21,11 @@ const (
 	linesSocket   = "lines"
 )
 
-// adopt listens on the sockets of the service manager. One of the name admin is for the
-// operator, one of the name lines for the lines listener, and one of the name clients, or the only other one, for clients. The
-// service manager keeps them open, so connections that arrive while one gateway follows
-// another wait, and are not refused.
+// adopt listens on the sockets of the service manager. A socket called admin is for the
+// admin listener, one called lines for the lines listener, and one called clients for the
+// public listener. Without one called clients, the only socket with another name is for the
+// public listener. The service manager keeps the sockets open. So connections that arrive
+// while one gateway replaces another wait, and are not refused.
 func (a *App) adopt(sockets []systemd.Socket) error {
 	for _, s := range sockets {
 		a.onClose(func() { s.Listener.Close() })
@@ -120,8 +121,8 @@ func (a *App) openStorage(ctx context.Context) error {
 	})
 }
 
-// await repeats open while it fails because another process has what the setting with
-// the key names, most likely the gateway that this one follows. It does so until
+// await repeats open while it fails with inUse: another process, most likely the gateway
+// that this one replaces, uses what the setting with the key names. It gives up when
 // startup.wait has passed since New.
 func (a *App) await(ctx context.Context, key string, inUse error, open func() error) error {
 	const interval = 10 * time.Millisecond

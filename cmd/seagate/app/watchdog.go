@@ -10,8 +10,8 @@ import (
 )
 
 // keepWatchdog tells the service manager that the gateway is alive, if it wants to know, until the
-// returned function is called. Alive is a gateway whose own publish comes back, whatever its outcome: a
-// full disk is no reason to be killed, and a gateway that hangs is.
+// returned function is called. The gateway is alive if its own publish is answered, whatever the outcome:
+// it should be killed if it hangs, and not if its disk is full.
 func (a *App) keepWatchdog() (stop func()) {
 	interval := systemd.WatchdogInterval() / 2
 	if interval <= 0 {

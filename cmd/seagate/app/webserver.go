@@ -98,8 +98,8 @@ func (s *webServer) count(h http.Handler) http.Handler {
 		}()
 		if s.closing.Load() || r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 			// net/http hides a Content-Length beside Transfer-Encoding. A proxy may have
-			// gone by it, and taken for the next request what was in this one's body
-			// (RFC 9112 §6.1). So nothing follows a chunked body on its connection.
+			// used that length, and then takes a part of this body for the next request:
+			// request smuggling (RFC 9112 §6.1). So a connection ends after a chunked body.
 			w.Header().Set("Connection", "close") // HTTP/2: GOAWAY
 		}
 		h.ServeHTTP(w, r)
@@ -149,7 +149,7 @@ func (s *webServer) finish(ctx context.Context) (cut int) {
 	return cut
 }
 
-// await waits until no connection is in use of those that are meant.
+// await waits until none of the connections that meant selects is in use.
 func (s *webServer) await(ctx context.Context, meant func(*webConn) bool) {
 	const interval = 2 * time.Millisecond
 	tick := time.NewTicker(interval)
@@ -177,7 +177,7 @@ func (s *webServer) inUse(meant func(*webConn) bool) bool {
 	return false
 }
 
-// end closes all connections. Those of HTTP/2 are told first which requests were not
+// end closes all connections. It first tells those of HTTP/2 which requests were not
 // handled.
 func (s *webServer) end() {
 	const told = 100 * time.Millisecond

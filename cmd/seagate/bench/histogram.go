@@ -56,7 +56,7 @@ func (h *Histogram) Count() (n uint64) {
 	return n
 }
 
-// Latency is what a report says of a histogram, in seconds.
+// Latency is a summary of a histogram for a report, in seconds.
 type Latency struct {
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`

@@ -58,8 +58,8 @@ type composer struct {
 // padTurns is at how many places in the text a message's pad begins, in turn.
 const padTurns = 32 << 10
 
-// newComposer returns a composer whose messages a gateway cannot make smaller: what is written
-// and read counts as that of real messages.
+// newComposer returns a composer. The padding of its messages is random, so that no gateway can
+// compress it: as many bytes are written and read as the messages have.
 func newComposer(o Options) *composer {
 	random := make([]byte, (o.Size+padTurns)*3/4+3)
 	_, _ = rand.Read(random) // never fails

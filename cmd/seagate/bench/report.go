@@ -9,12 +9,12 @@ import (
 // A Report is the result of a run. Times are in seconds, and rates per second.
 type Report struct {
 	Connections int     `json:"connections"` // of subscribers
-	Connecting  float64 `json:"connecting"`  // for how long these were opened
+	Connecting  float64 `json:"connecting"`  // how long opening them took
 
 	Published  int64    `json:"published"` // messages, or calls that were answered
 	Refused    int64    `json:"refused"`
 	Refusal    string   `json:"refusal,omitzero"` // the first one
-	Publishing float64  `json:"publishing"`       // for how long was published
+	Publishing float64  `json:"publishing"`       // how long publishing took
 	Publish    *Latency `json:"publish,omitzero"` // from when a message was due to its answer
 
 	Delivered   int64    `json:"delivered"`

@@ -129,8 +129,8 @@ func (r *Run) load(ctx context.Context) (*Report, error) {
 }
 
 const (
-	// settling is how long many new connections are left alone. A gateway that lets idle ones
-	// rest has work with that, which would count as that of the first messages.
+	// settling is how long the run waits after it has opened many connections. A gateway frees
+	// memory of idle connections, and that work would count as work for the first messages.
 	settling = time.Second
 	many     = 1000
 )

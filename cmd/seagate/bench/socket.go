@@ -48,15 +48,15 @@ type socket struct {
 	id         int       // of the last request
 }
 
-// Attempts to connect, as many as a client makes without anybody's noticing.
+// How often dial tries to connect, and how long it waits in between.
 const (
 	attempts  = 6
 	firstWait = 50 * time.Millisecond // after the first one; it doubles
 )
 
-// dial opens an authenticated WebSocket. It tries again after a connection that broke: a
-// gateway that is asked for many at a time closes some without a word, and then has the
-// words for one that comes alone.
+// dial opens an authenticated WebSocket. It tries again if the connection breaks: a gateway
+// that gets many connections at a time closes some without an answer. A later attempt gets
+// a connection, or the reason why there is none.
 func dial(ctx context.Context, target *url.URL, encryption *tls.Config, credentials client.Credentials) (*socket, error) {
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
@@ -92,8 +92,8 @@ func open(ctx context.Context, target *url.URL, encryption *tls.Config) (*socket
 	if err != nil {
 		return nil, err
 	}
-	// The gateway does not look at what the key is, and the answer is proof of nothing that
-	// matters here.
+	// The gateway accepts any key. The proof in its answer, which depends on the key, does not
+	// matter here and is not checked.
 	path := strings.TrimSuffix(target.EscapedPath(), "/") + "/api/v1/streams"
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n", path, target.Host)
@@ -160,7 +160,7 @@ func (s *socket) authenticate(c client.Credentials) error {
 	return s.request("authenticate", map[string]any{"payload": payload})
 }
 
-// request sends a request and waits for its answer, which nothing comes before.
+// request sends a request and waits for its answer. Nothing else may arrive before that.
 func (s *socket) request(action string, members map[string]any) error {
 	s.id++
 	members["id"], members["action"] = s.id, action

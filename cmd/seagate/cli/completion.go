@@ -68,7 +68,8 @@ func completeFrom(cmd *cobra.Command, one completer, args []string) (names []str
 	return names, nothing
 }
 
-// connectionOf returns what the flags of a command say, which has Connection's.
+// connectionOf returns the Connection that the flags of a command give. The command must have
+// those flags.
 func connectionOf(cmd *cobra.Command) Connection {
 	flag := func(name string) string { return cmd.Flag(name).Value.String() }
 	return Connection{

@@ -106,7 +106,7 @@ func (c Connection) Use(console *Console) (Gateway, error) {
 }
 
 // A target is the gateway and the client that a command uses, and where each of the
-// values was found. What was found is good with an error, too.
+// values was found. With an error, a target has what was found before it.
 type target struct {
 	layer
 	silence time.Duration // how long the gateway may answer nothing; 0 is no bound
@@ -209,7 +209,7 @@ func (c Connection) kept() (layer, error) {
 	return dev, err
 }
 
-// devLayer returns what "seagate dev" has left. The error is an fs.ErrNotExist if that is
+// devLayer returns what "seagate dev" has left. The error is an fs.ErrNotExist if there is
 // nothing.
 func devLayer() (layer, error) {
 	dev, err := ReadCredentials(filepath.Join(devFolder(), CredentialsFile))

@@ -30,8 +30,8 @@ type Console struct {
 	used     *target   // the gateway that the command uses; nil if it uses none
 }
 
-// uses notes which gateway the command uses, for its errors, and says so if that is
-// wanted.
+// uses notes which gateway the command uses, for its errors. It also prints the gateway if
+// say is true.
 func (c *Console) uses(t target, say bool) {
 	c.used = &t
 	switch {
@@ -143,7 +143,7 @@ func list[T any](c *Console, entries iter.Seq2[T, error], heading []string, row 
 	return listCut(c, entries, heading, row)
 }
 
-// Columns are the columns of a table: the headings, and the cells of an entry.
+// columns are the columns of a table: the headings, and the cells of an entry.
 type columns[T any] struct {
 	heading []string
 	row     func(T) []string

@@ -66,8 +66,8 @@ func readAll(r io.Reader, name string, most int64) ([]byte, error) {
 	return data, nil
 }
 
-// validArgument returns an error if an argument, which is no file, is not JSON. What does not begin as an object, a list
-// or a text was meant as the name of a file.
+// validArgument returns an error if an argument that is not the name of a file is not JSON. An argument
+// that does not begin like an object, a list or a text was meant as the name of a file.
 func validArgument(name, argument string) error {
 	err := validJSON(name, jsontext.Value(argument))
 	if err == nil {

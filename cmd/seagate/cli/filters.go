@@ -103,8 +103,8 @@ func (c *Console) trial(trial client.FilterTrial) error {
 	return c.line(strings.Join(lines, "\n"))
 }
 
-// hanging breaks a line that is too wide for the terminal. What follows stands further right
-// than its beginning.
+// hanging breaks a line that is too wide for the terminal, and indents the lines after the
+// first one further.
 func (c *Console) hanging(line string) string {
 	if !c.terminal {
 		return line

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpColumns is how wide the help of commands is, as wide as a terminal begins.
+// helpColumns is the width of the help of commands, which is the usual width of a terminal.
 const helpColumns = 80
 
 // FitHelp makes the help of a command, and of all below it, as wide as a terminal: line ends in

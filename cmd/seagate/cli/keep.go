@@ -9,7 +9,7 @@ import (
 
 // keepSecret puts a new secret of the command's own client in the place of the old one,
 // wherever that is kept: in what "seagate dev" has left, and in contexts. The zero Text
-// removes what is there. What flags and variables have is not the command's to change.
+// removes what is there. It does not change what flags and variables name.
 func (t *task) keepSecret(text secret.Text) error {
 	return errors.Join(t.keepForDev(text), t.keepInContexts(text))
 }
@@ -31,7 +31,7 @@ func (t *task) keepForDev(text secret.Text) error {
 func (t *task) keepInContexts(text secret.Text) error {
 	all, err := readContexts()
 	if err != nil {
-		return nil // whoever cannot read it has not used it
+		return nil // a command that cannot read the file has not used a context
 	}
 	changed := false
 	for _, name := range all.names() {

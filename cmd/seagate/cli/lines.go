@@ -114,10 +114,10 @@ func (t *lineTalk) dial(ctx context.Context, to target, options client.RemoteOpt
 	}
 	defer cancel()
 	conn, err := client.DialLines(dialing, to.url, options)
-	// The deadline of the connection may pass a moment before that of the context, which it is.
+	// The connection has the deadline of the context, and may notice a moment earlier that it has passed.
 	isOver := dialing.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded)
 	if err != nil && to.silence > 0 && ctx.Err() == nil && isOver {
-		// The connection itself takes no time where there is one.
+		// Where something listens, connecting takes hardly any time. So the answer was what took long.
 		err = fmt.Errorf("%w: %w", client.ErrConnection, &client.SilenceError{Waited: to.silence, Connected: true})
 	}
 	return conn, err

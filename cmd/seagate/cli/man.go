@@ -121,8 +121,8 @@ func manual(cmd *cobra.Command) string {
 	return b.String()
 }
 
-// builtFrom returns the day of the commit that the program is of, or of the making of the page if
-// that is unknown.
+// builtFrom returns the day of the commit that the program was built from, or today if that is
+// unknown.
 func builtFrom() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {

@@ -57,8 +57,8 @@ func (t *task) position(ctx context.Context, flag, text string) (client.Position
 	return t.locate(ctx, t.Args[0], s, nil)
 }
 
-// locate returns where in a stream to begin. It asks the gateway only for the last messages, which
-// are the last ones that p prints, if it is not nil.
+// locate returns where in a stream to begin. It asks the gateway only if s is the last messages. If p
+// is not nil, those are the last messages that p prints.
 func (t *task) locate(ctx context.Context, stream string, s start, p *printer) (client.Position, error) {
 	if s.last == 0 {
 		return s.position, nil

@@ -106,7 +106,7 @@ func (n number) String() string { return strconv.FormatFloat(float64(n), 'f', -1
 // MarshalJSON implements json.Marshaler.
 func (n number) MarshalJSON() ([]byte, error) { return json.Marshal(float64(n)) }
 
-// readable returns a value for a template: numbers print in full.
+// templateValue returns a value for a template, with each number as one that prints in full.
 func templateValue(v any) any {
 	switch v := v.(type) {
 	case float64:
@@ -199,8 +199,8 @@ func templatePlace(err error) string {
 	return ""
 }
 
-// shown returns a text for standard output. On a terminal it changes nothing but the
-// place of what follows.
+// shown returns a text for standard output. For a terminal it escapes all characters that
+// the terminal would act on, except line feeds and tabs.
 func (p *printer) shown(text string) string {
 	if !p.terminal {
 		return text

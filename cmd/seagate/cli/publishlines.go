@@ -19,8 +19,8 @@ import (
 const (
 	// maxUnanswered bounds the lines that are sent and not answered.
 	maxUnanswered = 256
-	// idMemory is how long a gateway remembers a message id by default, less some time for
-	// the clocks: then a line may be sent again under its id.
+	// idMemory is how long after its first attempt a line may be sent again under its id. It is
+	// the time for which a gateway remembers a message id by default, less some time for clocks.
 	idMemory = 110 * time.Second
 )
 

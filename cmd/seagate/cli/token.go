@@ -236,12 +236,12 @@ type shownFetch struct {
 	Procedures *[]string `json:"procedures"` // nil for all
 }
 
-// showToken returns what a token says that a gateway accepts.
+// showToken returns the contents of a token that a gateway accepts.
 func showToken(p *auth.Principal, token string) shownToken {
 	var header struct {
 		KID string `json:"kid"`
 	}
-	_ = json.Unmarshal(segment(token, 0), &header) // a kid that is not a string is none
+	_ = json.Unmarshal(segment(token, 0), &header) // a kid that is not a string counts as missing
 	said := readClaims(token)
 	audience := said.Audience
 	if audience == nil {
@@ -258,7 +258,8 @@ func showToken(p *auth.Principal, token string) shownToken {
 	}
 }
 
-// unlessNil returns nil for nil, which JSON has as null: an empty list of JSON is another thing.
+// unlessNil returns nil for a nil list, which becomes null in JSON. An empty list means something
+// else, and becomes [].
 func unlessNil(list []string) *[]string {
 	if list == nil {
 		return nil
@@ -313,7 +314,7 @@ type claimsRead struct {
 }
 
 func readClaims(token string) (said claimsRead) {
-	_ = json.Unmarshal(segment(token, 1), &said) // what is wrong with a token, a directory says
+	_ = json.Unmarshal(segment(token, 1), &said) // checkToken says what is wrong with a token
 	return said
 }
 

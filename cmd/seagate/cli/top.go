@@ -27,8 +27,8 @@ const (
 	maxLagging = 20
 	// maxGroupsSampled bounds the groups of one stream that are looked at.
 	maxGroupsSampled = 100
-	// restFactor: between two samples top rests for at least as many times as long as the
-	// last one took, so that it never takes more than a part of the time of the gateway.
+	// restFactor times the duration of a sample is the shortest pause after it. So top never
+	// takes more than a fifth of the time of the gateway.
 	restFactor = 4
 )
 

@@ -33,8 +33,8 @@ func (f filter) accepts(m client.Message) (bool, error) {
 	return true, nil
 }
 
-// parseWhere reads the values of --where. whole is the one filter that all of them are, for a
-// gateway; it is nil if there is none, or if together they are larger than a gateway takes.
+// parseWhere reads the values of --where. whole is one filter that combines all of them, for a
+// gateway. It is nil if there are none, or if it is larger than a gateway accepts by default.
 func parseWhere(texts []string) (f filter, whole jsontext.Value, err error) {
 	defaults := config.Default().Limits
 	limits := fdsl.Limits{Bytes: int(defaults.FilterBytes), Depth: defaults.FilterDepth, Nodes: config.FilterNodes}
@@ -87,7 +87,7 @@ func whereError(text string, err error) error {
 }
 
 // whereTree returns the filter of a text as FDSL: PATH=VALUE, PATH!=VALUE, or FDSL. A VALUE
-// that is no JSON is a text.
+// that is not a JSON scalar is a text.
 func whereTree(text string) (jsontext.Value, error) {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return jsontext.Value(text), nil

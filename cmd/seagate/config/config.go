@@ -40,8 +40,9 @@ type Config struct {
 	origins map[string]string // by dotted key; keys that are not in it have defaults
 }
 
-// TLS names the files of the public listener's certificate. The gateway reads
-// the files again when they change.
+// TLS is where the certificate of the public listener and of the lines listener
+// comes from: from files, which the gateway reads again when they change, or from
+// an authority.
 type TLS struct {
 	CertFile   string
 	KeyFile    string
@@ -81,7 +82,7 @@ type Log struct {
 // Tracing is which publishes are traced, and where their spans go.
 type Tracing struct {
 	Endpoint        string      // URL of an OTLP collector, or empty for no traces
-	Authorization   secret.Text // header for the collector
+	Authorization   secret.Text // the header of that name for the collector
 	OneIn           int         // of publishes without a trace; 0: none
 	TracesPerSecond int
 }

@@ -26,8 +26,9 @@
 //
 // # Secrets
 //
-// The root client's credentials come from the environment only. The secret is a
-// secret.Text, which is "(hidden)" in all output.
+// The root client's credentials and the header for the collector of traces come
+// from the environment only. Secrets are of the type secret.Text, which is
+// "(hidden)" in all output.
 //
 // # Changes
 //

@@ -17,8 +17,8 @@ const (
 	// a token against the longest key takes less than a millisecond.
 	RefusalTime = 10 * time.Millisecond
 
-	// JWKSTimeout is the time in which a JWK set must arrive, and JWKSCooldown the least time
-	// between two fetches of one, whoever asks for it.
+	// JWKSTimeout is the time in which a JWK set must arrive. JWKSCooldown is the shortest time
+	// between two fetches of the same set.
 	JWKSTimeout  = 10 * time.Second
 	JWKSCooldown = 30 * time.Second
 
@@ -30,9 +30,8 @@ const (
 	// gateway that stops. One that is gone must not keep the others waiting for the
 	// gateway to come back.
 	ShutdownLinger = 2 * time.Second
-	// RequestPause is the time that a client lets pass between two requests on one
-	// connection, as far as a gateway that stops waits for the next one. It is also how
-	// long a body may then take to arrive.
+	// RequestPause is how long a gateway that stops waits for the next request on a
+	// connection. It is also how long a body may then take to arrive.
 	RequestPause = time.Second
 	// LastRequests is the time in which a gateway that stops answers what it has
 	// accepted, once it accepts no more connections.

@@ -28,7 +28,7 @@ type Loader struct {
 	flags *pflag.FlagSet
 }
 
-// BindFlags adds the flags --config, --listen, --admin-listen and --data. Call
+// BindFlags adds the flag --config, and the flag of each setting that has one. Call
 // Load once they are parsed.
 func (l *Loader) BindFlags(flags *pflag.FlagSet) {
 	l.flags = flags

@@ -217,8 +217,8 @@ func (c *streamCheck) checkMessages() {
 	}
 }
 
-// checkPlace checks that the messages stand where an answer says. Of one that nobody
-// saw, it checks that another does not stand there.
+// checkPlace checks that the messages stand where an answer says. For a message that
+// nobody saw, it checks that no other message stands there.
 func (c *streamCheck) checkPlace(p *Publish, at Place) {
 	switch {
 	case at.Epoch != c.log.Epoch:

@@ -116,8 +116,8 @@ func temporary(err error) bool {
 }
 
 // listen receives until the session ends. It returns true if no other session may
-// follow: the role is complete, the consumer received a message that is none of
-// the run, or the run has given up.
+// follow: the role is complete, the consumer received a message that the run did
+// not publish, or the run has given up.
 func (c *consumer) listen(l *listening, r role) (done bool) {
 	defer l.conn.Close()
 	defer func() {

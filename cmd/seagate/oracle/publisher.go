@@ -100,8 +100,7 @@ func (p *publisher) announce(made *parcel) {
 func (p *publisher) mayEcho(made parcel) bool { return made.repeats && !made.wrong && !p.options.Calm }
 
 // settle records the outcome of a parcel, and where the answer says that it stands. It
-// returns whether the parcel has to be
-// sent again, and whether the connection has ended.
+// returns whether the parcel has to be sent again, and whether the connection has ended.
 func (p *publisher) settle(made parcel, at client.Published, err error) (again, ended bool) {
 	refusal, said := errors.AsType[*client.Error](err)
 	ended = err != nil && (!said || refusal.Close != 0)

@@ -19,7 +19,7 @@ const (
 )
 
 // A Progress shows on a terminal how far something is, on one line that it changes. What is
-// written to the Progress comes above that line. Elsewhere than on a terminal it shows
+// written to the Progress comes above that line. If the output is not a terminal, it shows
 // nothing, and passes on what is written. A Progress is safe for concurrent use.
 type Progress struct {
 	out   io.Writer
@@ -36,7 +36,7 @@ type Progress struct {
 }
 
 // NewProgress returns a progress that is shown on w if that is a terminal and show is true.
-// What is being done is in front of the numbers, which unit writes.
+// what names the work. It stands before the numbers, which unit formats.
 func NewProgress(w io.Writer, show bool, what string, unit func(int64) string) *Progress {
 	p := &Progress{out: w, now: time.Now, what: what, unit: unit}
 	if show && Is(w) && os.Getenv("TERM") != "dumb" {
@@ -46,8 +46,8 @@ func NewProgress(w io.Writer, show bool, what string, unit func(int64) string) *
 	return p
 }
 
-// Show says how much is done, of a total, or of 0 if that is not known. Extra is put behind
-// it. It may be called as often as one likes.
+// Show says how much is done of a total, which is 0 if it is not known. extra is printed after
+// that. Show may be called often: it draws at most once in progressEvery.
 func (p *Progress) Show(done, total int64, extra string) {
 	p.show(func(took time.Duration) string { return p.line(done, total, extra, took) })
 }

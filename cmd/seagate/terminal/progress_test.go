@@ -41,8 +41,8 @@ func TestProgress(t *testing.T) {
 	at(9, 5000, 0, "")
 }
 
-// TestProgressElsewhere shows nothing where there is no terminal.
-func TestProgressElsewhere(t *testing.T) {
+// TestProgressWithoutATerminal: nothing is shown.
+func TestProgressWithoutATerminal(t *testing.T) {
 	var out strings.Builder
 	p := NewProgress(&out, true, "backup", Count)
 	p.begun = time.Unix(0, 0)

@@ -52,7 +52,7 @@ func Width(w io.Writer) int {
 type Style bool
 
 // StyleOf returns the style for what is written to w. There are colours on a
-// terminal, unless NO_COLOR is set (https://no-color.org).
+// terminal, unless NO_COLOR is set (https://no-color.org) or TERM is dumb.
 func StyleOf(w io.Writer) Style {
 	return Style(Is(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }

@@ -73,8 +73,8 @@ func durable(publishers int) comparison {
 	}
 }
 
-// atRest measures what a defined stream takes in a gateway that was started again, beside a
-// gateway without streams: neither holds what it wrote last in memory until that is flushed.
+// atRest measures the memory that a defined stream takes in a gateway: the difference to a gateway
+// without streams. Both are started again before, so that what they wrote is not in memory any more.
 func atRest(streams int) func(*machine) (float64, error) {
 	return func(m *machine) (float64, error) {
 		empty, err := m.memoryAfterRestart(1)
