@@ -35,7 +35,7 @@ func giveToOwner(dir string) error {
 			return err
 		}
 		has, ok := info.Sys().(*syscall.Stat_t)
-		// A file of root with a second name is one that the owner may have linked here.
+		// If a file of root has a second name, the owner may have linked a file from elsewhere here.
 		if !ok || has.Uid != 0 || !info.IsDir() && (!info.Mode().IsRegular() || has.Nlink > 1) {
 			return nil
 		}

@@ -457,8 +457,8 @@ func (a *App) logStart() {
 	}
 }
 
-// warnOfTrust logs that a lines listener without credentials can be reached from other
-// machines, and that its client does not exist.
+// warnOfTrust logs if a lines listener without credentials can be reached from other
+// machines, and if its client does not exist.
 func (a *App) warnOfTrust() {
 	if a.lineSide == nil || a.config.Lines.ClientID == "" {
 		return
@@ -470,7 +470,7 @@ func (a *App) warnOfTrust() {
 	a.gateway.Trust(a.config.Lines.ClientID, a.config.Lines.JailID) // logs what is wrong
 }
 
-// warnOfPlainHTTP logs that secrets can be read on the network.
+// warnOfPlainHTTP logs if others on the network can read the secrets of clients.
 func (a *App) warnOfPlainHTTP() {
 	host, _, err := net.SplitHostPort(a.public.Addr().String())
 	if a.certificate != nil || err != nil || config.IsLoopback(host) {

@@ -101,7 +101,7 @@ func CheckValidity(files config.TLS) error {
 	return nil
 }
 
-// checkValidity returns an error if clients refuse the certificate at a time.
+// checkValidity returns an error if clients refuse the certificate at the time now.
 func checkValidity(leaf *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(leaf.NotAfter):
@@ -113,8 +113,8 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// warnOfExpiry logs that clients refuse the certificate. The gateway serves it all the
-// same: a wrong clock of this machine must not keep it down.
+// warnOfExpiry logs if clients refuse the certificate. The gateway uses it nevertheless:
+// a wrong clock of this machine must not keep the gateway from starting.
 func (c *certificate) warnOfExpiry() {
 	if c.files.ByACME() {
 		return
@@ -131,9 +131,9 @@ func (c *certificate) config(protocols ...string) *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: protocols,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			// The lines listener, which names no protocols, is not asked by the authority.
+			// The authority does not ask the lines listener, which names no protocols.
 			if c.issued != nil && len(protocols) > 0 && slices.Equal(hello.SupportedProtos, []string{acmeProtocol}) {
-				// The authority, which has no certificate for us.
+				// This is the authority, which presents no client certificate.
 				return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{acmeProtocol}, GetCertificate: c.issued}, nil
 			}
 			current, err := c.get()

@@ -16,8 +16,8 @@ import (
 	"seagate/client"
 )
 
-// prepare makes the streams and the tokens. made says how many streams there are now, also
-// after an error.
+// prepare makes the streams and the tokens. made is the argument for remove, also after an
+// error. Then it may count streams that were not made.
 func (r *Run) prepare(ctx context.Context) (made int, err error) {
 	o := r.options
 	if o.Fetch {

@@ -93,7 +93,7 @@ const ageBegin = "age-encryption.org/"
 // only if the reader has come to io.EOF.
 func (d *Decryption) Reader(from io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReader(from)
-	begin, _ := buffered.Peek(len(armor.Header)) // an error comes again
+	begin, _ := buffered.Peek(len(armor.Header)) // reading returns an error again
 	switch {
 	case bytes.HasPrefix(begin, []byte(ageBegin)):
 		return d.open(buffered)

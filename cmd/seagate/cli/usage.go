@@ -53,7 +53,7 @@ func operands(use string) (names []string) {
 // suggestion for a misspelt flag.
 func FlagError(cmd *cobra.Command, err error) error {
 	err = flagError(cmd, err)
-	// Flags behind the wrong one are not read.
+	// Flags after the wrong one are not parsed, so --json is looked for in the arguments too.
 	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && (asJSON.Changed || slices.Contains(os.Args, "--json")) {
 		return &failure{err: err, command: cmd.Name(), json: true}
 	}
@@ -118,9 +118,9 @@ func NearestCommand(parent *cobra.Command, name string) string {
 	if near, ok := spelling.Nearest(name, known, slips); ok {
 		return near
 	}
-	// Cobra sets this only when it suggests by itself, and 0 is no suggestions.
+	// Cobra sets this distance only for suggestions of its own. With 0, SuggestionsFor finds no misspelt name.
 	parent.SuggestionsMinimumDistance = max(parent.SuggestionsMinimumDistance, 2)
-	if similar := parent.SuggestionsFor(name); len(similar) > 0 { // what begins like it
+	if similar := parent.SuggestionsFor(name); len(similar) > 0 { // this includes names that begin with name
 		return similar[0]
 	}
 	return ""

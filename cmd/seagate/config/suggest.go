@@ -35,7 +35,7 @@ func (r *reading) unknownVariable(name string) string {
 	return warning + allKeys
 }
 
-// allKeys completes the error about a key that is like no other.
+// allKeys completes a message about a key, section or variable that no known name is similar to.
 const allKeys = "; seagate config --defaults lists every setting"
 
 // keyHint completes the error about an unknown key of a section with the key

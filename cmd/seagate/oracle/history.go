@@ -105,8 +105,8 @@ type End int
 
 const (
 	Stayed     End = iota // it stayed until the run was over
-	Left                  // the consumer unsubscribed
-	Broken                // the connection broke, or the gateway ended it
+	Left                  // the consumer unsubscribed or drained
+	Broken                // the connection broke or was cut, or the gateway ended it
 	Overtaken             // the gateway ended it, since retention had dropped messages
 	Drowned               // the client dropped messages, since the consumer read too slowly
 	Mismatched            // the consumer received something that the run did not publish
