@@ -132,7 +132,7 @@ type notifier struct {
 	goroutine sync.WaitGroup
 }
 
-// add queues what must not be in the queue.
+// add queues out, which must not be in the queue already.
 func (n *notifier) add(out notified) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

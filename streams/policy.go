@@ -91,7 +91,7 @@ func (t *Topic) maximum() storage.Retention {
 	}
 }
 
-// least returns the lower of two bounds, of which those that are not positive are none.
+// least returns the lower of two bounds. A value that is not positive is no bound.
 func least[T ~int64](a, b T) T {
 	if a <= 0 || b > 0 && b < a {
 		return b
