@@ -52,7 +52,8 @@
 // takes fewer than it was offered, it is parked until InTopic.Resume is called,
 // and then reads on from its own cursor: from the tail, which is the newest
 // messages in memory, or from the log. Logs are read by goroutines of their own,
-// so no worker waits for a disk, and one batch ahead of what is being delivered.
+// so no worker waits for a disk. For a consumer that takes all that it is offered,
+// they read one segment ahead of what is being delivered.
 // A slow consumer therefore costs a cursor and delays nobody. If retention drops
 // messages before it has read them, it is told so by Consumer.Gap.
 //

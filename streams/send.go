@@ -37,12 +37,12 @@ func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) 
 	t.send(key, payloads, nil, nil, nil, done)
 }
 
-// SendWithHeader is Send, or SendOnce if key is not empty, together with the
-// header, a JSON value, that holds behind the messages. Both become visible in
-// one step: whoever joins gets either the old header and then the messages, or
-// the new header and not the messages. They are also durable together: the
-// header survives what the messages survive, but it stays when retention drops
-// them. A repeat does not set the header again.
+// SendWithHeader is Send, or SendOnce if key is not empty, and also replaces the
+// header with header, a JSON value. The new header applies to whoever joins behind
+// the messages. Both become visible in one step: whoever joins gets either the old
+// header and then the messages, or the new header and not the messages. They are
+// also durable together: the header survives what the messages survive, but it
+// stays when retention drops them. A repeat does not set the header again.
 //
 // In topics that are open get the messages, and not the header.
 func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(Sent, error)) {

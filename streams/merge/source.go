@@ -49,7 +49,7 @@ type source struct {
 	quiet  bool      // no message was visible so far, and some were not
 	holds  bool      // it held others up when collect looked last
 	since  time.Time // since when, zero if it does not
-	passed bool      // passed over until it speaks
+	passed bool      // passed over until its next visible message
 
 	ended bool
 	err   error // why, if ended
@@ -146,7 +146,7 @@ func (s *source) pass(at Stamp, timed bool) {
 // State implements streams.Consumer.
 func (s *source) State(state streams.State) bool {
 	if s.state.Registered && !state.Registered {
-		s.spoke = time.Time{} // who unregisters releases the others at once
+		s.spoke = time.Time{} // a topic that is unregistered releases the others at once
 	}
 	s.state = state
 	s.merge.advance()
