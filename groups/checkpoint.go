@@ -157,7 +157,8 @@ func (r *Registry) each(groups []*group, f func(*group) error) error {
 }
 
 // save writes the record if it has changed. If the space may not store more, the record stays as it
-// was, and the group takes nothing new until it fits: after a crash more would be delivered again.
+// was, and the group takes nothing new until the record fits. Otherwise a crash would redeliver more
+// and more messages.
 func (g *group) save(ctx context.Context) error {
 	g.recordMu.Lock()
 	defer g.recordMu.Unlock()
@@ -177,7 +178,7 @@ func (g *group) saved(size int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if errors.Is(err, quota.ErrExceeded) {
-		g.crowded = true // what changes next is tried again, and what retryCrowded marks
+		g.crowded = true // the next change, or retryCrowded, marks the group to be saved again
 		return
 	}
 	if err != nil {

@@ -34,7 +34,7 @@
 //
 // A member that calls Membership.Drain is leaving: it is handed nothing more, keeps
 // what it has in flight, with the same deadlines, and leaves when it has settled that.
-// So nothing is handed to others that it is done with soon.
+// So others are not handed messages that it is about to acknowledge.
 //
 // Share.Attempt is the number of earlier deliveries of a message.
 //
@@ -42,7 +42,7 @@
 // Options.DeadLetter. The group is not done with the message until DeadLetter
 // has succeeded, and retries it, also after a restart. Options.SetAsideBytes
 // bounds the messages that wait for DeadLetter or for the delay of a Nack. While
-// they exceed it, nothing new is handed out.
+// they reach it, nothing new is handed out.
 //
 // # Gaps
 //
@@ -66,9 +66,9 @@
 // messages. The counts of attempts are those of the record. A record never counts a
 // message as done before the group does.
 //
-// Topic.Trace says what a group knows of one message. Of messages that it is done with it
-// remembers how for the last 32 runs of consecutive ones, in at most 1,280 bytes of memory, unless
-// the group is abandoned, and not over a restart.
+// Topic.Trace says what a group knows of one message. A group remembers how it became done
+// with its messages: for the last 32 runs of consecutive messages, in at most 1,280 bytes of
+// memory. An abandoned group remembers nothing of this, and a restart forgets it.
 //
 // If a log was recreated while the registry was closed, the group reads it from
 // its first message. If a log lost messages at its end that the group had read,
@@ -93,7 +93,8 @@
 //
 // # Goroutines
 //
-// A Registry has two goroutines: the keeper writes and deletes records, and
-// another one calls Options.DeadLetter while there are dead letters. Close waits
-// for both. A group with delays or deadlines has a runtime timer.
+// A Registry has two goroutines: the keeper writes and deletes records and samples
+// lags, and another one calls Options.DeadLetter while there are dead letters. Close
+// waits for both. Up to 64 more goroutines write or delete records at the same time;
+// the function that starts them waits for them. A group with delays or deadlines has a runtime timer.
 package groups

@@ -278,7 +278,7 @@ func TestAGroupReadsNoFurtherThanItsWindow(t *testing.T) {
 
 // A message that no member may see is done. It does not hold up the others, and a
 // member that joins later does not see it.
-func TestWhatIsPassedOverIsDone(t *testing.T) {
+func TestSkippedMessagesAreDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{Window: 2}, streams.Options{})
 		a := f.join(t, "c", "g", &member{room: -1, refuses: "x"})

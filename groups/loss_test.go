@@ -153,7 +153,7 @@ func TestAGapAcrossTheEndOfALogThatCameBackShorter(t *testing.T) {
 }
 
 // Gaps that no member confirms take a bounded amount of memory.
-func TestGapsOfWhichNobodyHearsAreBounded(t *testing.T) {
+func TestUnacknowledgedGapsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{}, smallTail)
 		f.join(t, "c", "g", all()).ms.Leave()

@@ -41,7 +41,7 @@ type Membership struct {
 	panicked bool
 	asked    uint64   // the group.pass that visible belongs to
 	visible  []int    // what Member.Visible returned; nil: all messages of the batch
-	seen     int      // accepts has passed so many entries of visible
+	seen     int      // how many entries of visible accepts has passed
 	share    *[]Share // the messages of the batch that it was assigned; nil: none
 	taken    int      // what Deliver returned
 	tag      uint64
@@ -224,10 +224,10 @@ func (ms *Membership) Nack(seqs []uint64, reason string, delay time.Duration) (n
 	return nacked, nil
 }
 
-// Drain lets the member leave without a repetition for the others. The member is handed
-// nothing more, but for what a call of Member.Deliver under way brings. Once nothing that
-// it was handed is unacknowledged, or at once if nothing is, it leaves, and Member.End is
-// called with ErrDrained. Until then its messages stay with it, as if it had not called
+// Drain lets the member leave without redelivery of its messages to others. The member is
+// handed nothing more, except what a call of Member.Deliver under way brings. Once nothing
+// that it was handed is unacknowledged, it leaves, and Member.End is called with ErrDrained.
+// That may be at once. Until then its messages stay with it, as if it had not called
 // Drain: it acknowledges or returns them, or they time out. What it accepts is not skipped
 // meanwhile, and waits if there is no other member. Leave cuts this short. Drain is safe
 // to call twice, and after the end.

@@ -11,7 +11,7 @@ import (
 // were handed out and are not acknowledged, or wait to be handed out again. Each group holds a
 // bounded amount, and a client may have thousands of groups at different places of the log.
 //
-// It is counted at checkpoints, so nothing is added to the delivery of a message but a look at
+// It is counted at checkpoints, so the delivery of a message costs only one more read: that of
 // pressure.
 type space struct {
 	name     string
@@ -70,9 +70,9 @@ func (g *group) hasShareLocked() bool {
 	return false
 }
 
-// press finds out which spaces hold more than they may, half of which is some pressure. That is as
-// much as the quota of memory, and half of what all spaces may use. When the pressure of a space is
-// less than before, its groups go on.
+// press sets the pressure of each space: full if the space holds more than mayHold returns, and
+// some if it holds more than half of that. If the pressure is less than before, press wakes the
+// groups of the space.
 func (r *Registry) press() {
 	r.mu.Lock()
 	spaces := make([]*space, 0, len(r.spaces))
@@ -95,7 +95,8 @@ func (r *Registry) press() {
 	}
 }
 
-// mayHold returns how much the groups of a space may hold; 0 is no bound.
+// mayHold returns how many bytes the groups of a space may hold: its quota of memory, or half of
+// the memory budget of all spaces if that is less. 0 is no bound.
 func (r *Registry) mayHold(name string) int64 {
 	if r.opts.Quotas == nil {
 		return 0

@@ -217,7 +217,8 @@ func (g *group) cost(value int) (stored, memory int64) {
 	return quota.RecordBytes(key, value), quota.RecordBytes(key, 0) + int64(value)
 }
 
-// settle charges a group for the record that is stored, of which memory has all or a summary.
+// settle charges a group for its stored record, and for its progress in memory, which is only a
+// summary if partial.
 func (g *group) settle(value int, partial bool) {
 	stored, memory := g.cost(value)
 	if partial {
@@ -227,7 +228,7 @@ func (g *group) settle(value int, partial bool) {
 }
 
 // load reads the whole progress from the record, if the group holds only a
-// summary. g.recordMu is held, and the group has no members.
+// summary. A group with members holds all of it. g.recordMu is held.
 func (g *group) load(ctx context.Context) error {
 	g.mu.Lock()
 	partial, whole, log := g.partial, progress.At(g.progress.Position()), g.log

@@ -238,10 +238,10 @@ func (r *Registry) allClients() []client {
 	return slices.Collect(maps.Keys(r.clients))
 }
 
-// Close ends all memberships without calling Member.End, waits for the goroutines,
-// and writes all changed groups. It returns an error if not all could be written
-// before ctx ended. After Close, Join and Move return ErrClosed. It is safe to
-// call twice.
+// Close ends all memberships without calling Member.End, waits for the goroutines
+// and for up to 5 seconds for the outcomes of dead letters, and writes all changed
+// groups. It returns an error if not all could be written before ctx ended. After
+// Close, Join and Move return ErrClosed. It is safe to call twice.
 func (r *Registry) Close(ctx context.Context) error {
 	r.closing.Do(func() { r.closeErr = r.close(ctx) })
 	return r.closeErr

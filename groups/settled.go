@@ -36,9 +36,9 @@ const maxSettled = 32
 // runTime is how long a run of acknowledged messages goes on, and so how exact its time is.
 const runTime = time.Second
 
-// settledRuns are the last things that a group became done with, so that somebody can ask. They
-// are in memory alone, and cost an acknowledgement some nanoseconds and no allocation once there
-// are maxSettled. The group's mu guards them.
+// settledRuns are the latest runs that a group became done with, for Topic.Trace. They are only
+// in memory. Once there are maxSettled, noting one takes some nanoseconds and no allocation. The
+// group's mu guards them.
 type settledRuns struct {
 	list   []settledRun
 	newest int // index in list

@@ -94,9 +94,9 @@ func (rd *reader) lose(first, last uint64) bool {
 	return true
 }
 
-// End implements streams.Consumer. If the topic was deleted, the registry's keeper
-// deletes the group, because a worker must not wait for storage. Any other error
-// ends all memberships, and the next Join tries to read the topic again.
+// End implements streams.Consumer. It ends all memberships. If the topic was deleted,
+// the registry's keeper deletes the group, because a worker must not wait for storage.
+// After any other error, the next Join tries to read the topic again.
 func (rd *reader) End(err error) {
 	endAll(rd.dismiss(err), err)
 }

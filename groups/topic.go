@@ -209,7 +209,7 @@ type MoveResult struct {
 	Was      uint64 // position before the move
 	Position uint64
 	Lag      uint64 // messages from the new position to the end of the log
-	Again    uint64 // of them the group is done with: they are delivered again
+	Again    uint64 // those of them that the group is done with: they are delivered again
 	Skipped  uint64 // messages before the new position that the group is not done with: they are not delivered
 }
 
@@ -308,7 +308,7 @@ func (g *group) applyMove(in *streams.InTopic, rd *reader, s streams.State, r re
 		}
 	}
 	g.progress, g.log, g.partial = r.progress(), r.Log, false
-	for _, span := range passed[max(0, len(passed)-maxSettled/2):] { // the others would push out what is remembered
+	for _, span := range passed[max(0, len(passed)-maxSettled/2):] { // more would push out all that is remembered
 		g.settleRunLocked(span, Moved, nil, 0)
 	}
 	g.began, g.singleUse = r.Began, r.SingleUse

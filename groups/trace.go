@@ -29,9 +29,10 @@ type Trace struct {
 	State      TraceState
 	Settlement Settlement // if Done
 
-	// At is when the group became done with the message, which is exact to a second and to
-	// Options.Checkpoint, or when it can be handed out again if it is Delayed, or when its member
-	// has to acknowledge it if that is explicit. It is zero if that is unknown or does not apply.
+	// At depends on State. Done: when the group became done with the message, exact to a second
+	// and to Options.Checkpoint. Delayed: when the message can be handed out again. InFlight to an
+	// explicit member: when the member must have acknowledged it. Otherwise, or if it is unknown,
+	// At is zero.
 	At time.Time
 
 	Deliveries int    // how often it was handed out
@@ -181,7 +182,7 @@ func (g *group) isQueuedLocked(seq uint64) bool {
 	return false
 }
 
-// wallTime returns a time of Registry.now, which adds a nanosecond, as people read it.
+// wallTime converts a time of Registry.now, which adds a nanosecond, to UTC.
 func (r *Registry) wallTime(at time.Duration) time.Time {
 	return r.began.Add(max(at, 1) - 1).Round(0).UTC()
 }

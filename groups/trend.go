@@ -21,14 +21,14 @@ const trendMemory = 8*TrendSamples + 32
 type Trend [TrendSamples]uint64
 
 // A trend is the latest samples of the lag of one group. A group whose lag was 0 in all of them has
-// none, which most groups are.
+// none; most groups are like that.
 type trend struct {
 	lags Trend  // by sample number modulo TrendSamples
 	last uint64 // number of the newest sample
 }
 
 // sampleLags takes a sample of every group. It takes some hundred nanoseconds for each, as Overview
-// does. A group for whose trend its jail has no memory left has none.
+// does. If the jail has no memory left for the trend of a group, the group has none.
 func (r *Registry) sampleLags() {
 	number := uint64(time.Since(r.began) / TrendInterval)
 	for g, b := range r.withBounds() {

@@ -15,8 +15,8 @@ const (
 // A charge is what a topic adds to the use of its jail. Guarded by Topic.mu.
 //
 // A send reserves its bytes before the log gets them, so that concurrent sends cannot exceed the
-// quota together. Everything else is settled: the charge becomes what the log says that it has,
-// so that no mistake lasts.
+// quota together. Everything else is settled: the charge is set to what the log says that it
+// has, so that no mistake lasts.
 type charge struct {
 	account      *quota.Account
 	disk, memory int64 // as they were charged

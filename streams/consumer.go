@@ -19,10 +19,11 @@ type Consumer interface {
 	Deliver(b *Batch) int
 
 	// State tells of a change of the topic's state, in order with the messages,
-	// and returns whether the consumer took it. Of more changes than a topic
-	// remembers, a consumer that is behind misses some, but never the last one: see
-	// Network.SkippedChanges. If not, nothing is offered until
-	// InTopic.Resume is called, and then the change first.
+	// and returns whether the consumer took it. If it did not, nothing is offered
+	// until InTopic.Resume is called, and then this change comes first.
+	//
+	// If there are more changes than a topic remembers, a consumer that is behind
+	// misses some, but never the last one: see Network.SkippedChanges.
 	State(s State) (taken bool)
 
 	// Gap tells that the messages from first to last, both included, were

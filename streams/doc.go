@@ -18,7 +18,7 @@
 // of a provider is advice, refuses nothing, and ends with its out topic.
 //
 // Changes of this state travel in order with the messages: a consumer that is
-// told of a pause has seen all that was sent before it. A topic remembers 64
+// told of a pause has seen all that was sent before it. A topic remembers 256
 // changes; a consumer that is further behind misses states in between, but
 // never the last one.
 //
@@ -45,14 +45,15 @@
 // belongs to a shard of its topic, and each shard to one worker, so no consumer
 // is called by two goroutines at a time.
 //
-// A consumer that has a filter (Filtered) is not offered batches that the filter hides
-// whole, once it has caught up. It stands behind them all the same.
+// A consumer may have a filter (Filtered). Once it has caught up, it is not offered
+// batches in which the filter hides every message. Its cursor still moves past them.
 //
 // A consumer never blocks. It takes as many messages as it has room for; if it
 // takes fewer than it was offered, it is parked until InTopic.Resume is called,
 // and then reads on from its own cursor: from the tail, which is the newest
 // messages in memory, or from the log. Logs are read by goroutines of their own,
-// so no worker waits for a disk, and one batch ahead of what is being delivered.
+// so no worker waits for a disk. For a consumer that takes all that it is offered,
+// they read one segment ahead of what is being delivered.
 // A slow consumer therefore costs a cursor and delays nobody. If retention drops
 // messages before it has read them, it is told so by Consumer.Gap.
 //

@@ -36,8 +36,8 @@ type doubtRecord struct {
 // noteTimeout bounds the write of the record.
 const noteTimeout = 10 * time.Second
 
-// start tells the clock where time stood, which is that of the newest message, or before it
-// that at which an earlier process began to doubt the clock.
+// start tells the clock the last time that is known: that of the newest message. If an earlier
+// process began to doubt the clock before that, start tells the time at which it began.
 func (d *doubt) start(ctx context.Context, newest time.Time) error {
 	stored, err := d.records.Get(ctx, clockTable, doubtKey)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {

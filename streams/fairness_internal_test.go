@@ -68,8 +68,8 @@ func TestSpacesGetEqualWork(t *testing.T) {
 	}
 }
 
-// A space that rested has no claim to the time in which others worked.
-func TestRestIsNotSaved(t *testing.T) {
+// A space that was idle does not get more than its share afterwards.
+func TestIdleTimeIsNotSaved(t *testing.T) {
 	w := newWorker()
 	a, b := w.join("a"), w.join("b")
 	w.enqueue(&chore{"a", a, 1000, 1 << 30})

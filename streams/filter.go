@@ -2,11 +2,11 @@ package streams
 
 import "iter"
 
-// A Filtered is a Consumer to whom messages mean nothing that a filter hides. Batches in which
-// everything is hidden are not offered to it; it moves past them all the same.
+// A Filtered is a Consumer that does not need the messages that its filter hides. Batches in
+// which everything is hidden need not be offered to it; its cursor still moves past them.
 //
-// The consumer applies the filter itself, to all that it is offered: that may be a batch of
-// which nothing passes.
+// The consumer applies the filter itself to all that it is offered. It may be offered a batch
+// in which nothing passes.
 type Filtered interface {
 	Consumer
 

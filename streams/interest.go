@@ -16,9 +16,9 @@ func (i Interest) Requested() bool { return i.Subscribers > 0 || i.Groups > 0 }
 // are called by one goroutine at a time and without locks. They must not block.
 type Provider interface {
 	// Requested tells that Interest.Requested has changed. Two calls in a row
-	// never say the same. A change that was undone before the provider could be
-	// told is left out together with its undoing, so the last call always says
-	// what is true.
+	// never say the same. If a change is undone before the provider could be told
+	// of it, the provider is told of neither. So the last call always says what is
+	// true.
 	Requested(i Interest)
 
 	// End tells that the topic was deleted. Nothing follows.
@@ -97,7 +97,7 @@ func (n *Network) Interest(id ID) Interest {
 
 // AddGroup counts a group of the topic with this id, whether there is such a
 // topic or not. While a topic has a group it is requested: a producer that
-// stops for want of listeners must not starve a group whose members are away.
+// stops when nobody listens must not starve a group whose members are away.
 func (n *Network) AddGroup(id ID) { n.countGroups(id, 1) }
 
 // RemoveGroup undoes one call of AddGroup.
@@ -132,7 +132,7 @@ type notifier struct {
 	goroutine sync.WaitGroup
 }
 
-// add queues what must not be in the queue.
+// add queues out, which must not be in the queue already.
 func (n *notifier) add(out notified) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -7,9 +7,10 @@ import (
 )
 
 // A liveSet is the live in topics of a shard. Those with the same filter are a group, so
-// that a batch costs what it concerns: the in topics of a group that hides it all are not
-// visited, and an index finds the groups that are concerned among any number of others.
-// All move with the cursor of the shard. Owned by the worker.
+// that the cost of a batch depends on the in topics that it concerns: if the filter of a
+// group hides all of it, the group is not visited, and an index finds the groups that are
+// concerned among any number of others. All move with the cursor of the shard. Owned by
+// the worker.
 type liveSet struct {
 	count      int        // in topics, in all groups
 	unfiltered *liveGroup // nil: there is none
@@ -27,7 +28,7 @@ type liveGroup struct {
 	isChanged bool // it is in liveSet.changed
 }
 
-// A liveIndex is an index with so many groups.
+// A liveIndex is an index, and the number of groups whose filters it has.
 type liveIndex struct {
 	index  FilterIndex
 	groups int
@@ -152,7 +153,7 @@ func (l *liveSet) all() []*InTopic {
 	return all
 }
 
-// concerned adds to list the groups that a segment may concern, of which b has the messages.
+// concerned adds to list the groups that a segment may concern. b has the messages of the segment.
 func (l *liveSet) concerned(kind segmentKind, b *Batch, list []*liveGroup) []*liveGroup {
 	if l.unfiltered != nil {
 		list = append(list, l.unfiltered)

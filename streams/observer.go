@@ -6,9 +6,9 @@ import "sync"
 // processes. It is called by one goroutine at a time, without locks, and must not block.
 type Observer interface {
 	// Changed tells how the topic with this id stands, whether there is such a topic or not.
-	// It is called at each change of a Standing, except that of Subscribers it is told only
-	// whether there are none, one or more. Changes that follow each other quickly may be
-	// told together, so the last call says what is true.
+	// It is called at each change of a Standing, with one exception: a change of Subscribers
+	// counts only if it is between none, one, and more than one. Changes that follow each
+	// other quickly may be told together. The last call says what is true.
 	Changed(id ID, now Standing)
 }
 

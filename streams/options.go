@@ -32,8 +32,8 @@ type Options struct {
 	// Policy is how topics keep messages if they have no Overrides.
 	Policy Policy
 
-	// MemoryBytes bounds the messages of each topic in memory that does not set
-	// Overrides.Bytes, or sets no bound. 0 is none.
+	// MemoryBytes bounds the messages of each topic that is InMemory, is not transient,
+	// and has no bound in Overrides.Bytes. 0 is no bound.
 	MemoryBytes int64
 
 	// RefuseMemory refuses Overrides that keep a topic in memory.
@@ -58,9 +58,11 @@ type Options struct {
 	// Observer is told how topics stand. Nil if there is no other network.
 	Observer Observer
 
-	// OnPanic is called when a method of a Consumer, a Provider or the Observer panicked,
-	// with that one and the value, by the goroutine that panicked. The in topic
-	// has ended; the provider is called no more, and its out topic stays open.
+	// OnPanic is called when a method of a Consumer, a Provider or the Observer, or the
+	// function of a Task, panicked. who is the one that was called, or the Consumer that
+	// the Task belongs to. value is what recover returned. The goroutine that panicked
+	// calls it. After a panic the in topic of a Consumer has ended, except for a Task. A
+	// Provider is not called any more, and its out topic stays open.
 	OnPanic func(who, value any)
 }
 

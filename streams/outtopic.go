@@ -20,10 +20,10 @@ type OutTopic struct {
 	ended bool // the provider was told of the end, or panicked
 }
 
-// Out opens an out topic. p is told of each change of the interest behind the
-// one that Out returns, but of none before Start, so that the caller can pass
-// on that one first. A nil p is told nothing. Out returns ErrDeleted if the
-// topic was deleted.
+// Out opens an out topic and returns the present interest. After Start, p is told
+// of each later change of it. It is told nothing before Start, so that the caller
+// can pass on the returned interest first. A nil p is told nothing. Out returns
+// ErrDeleted if the topic was deleted.
 func (t *Topic) Out(p Provider) (*OutTopic, Interest, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,9 +1,9 @@
 package streams
 
-// An Owner is whose in topics share a turn, such as a connection: in one pass over the
-// readers of a topic, those of one owner get at most a share of it. What exceeds the
-// share waits for the next pass. So an owner of a thousand in topics delays the others
-// little more than an owner of a few.
+// An Owner has in topics that share a turn. A connection is an example. In one pass over
+// the readers of a topic, the in topics of one owner get at most a share of the work. What
+// exceeds the share waits for the next pass. So an owner of a thousand in topics delays the
+// others little more than an owner of a few.
 //
 // The in topics of an owner have one shard number, so one worker serves them, and nothing
 // here needs a lock.
@@ -11,8 +11,8 @@ type Owner struct {
 	shard uint32
 
 	// Owned by the worker of the shard.
-	pass  *shard // of which spent counts
-	turn  uint64 // its turn, likewise
+	pass  *shard // the shard whose turn is counted
+	turn  uint64 // the turn of that shard
 	spent int    // work in that turn
 	full  bool   // a consumer was full in that turn
 }

@@ -65,7 +65,7 @@ func TestARetentionThatPanicsEndsNothing(t *testing.T) {
 	panicstest.Want(t, "retention", 1, func() { (*Topic)(nil).trimOrLog(context.Background()) })
 }
 
-func TestAFetcherThatPanicsEndsItsReaders(t *testing.T) {
+func TestALogReadThatPanicsEndsItsReaders(t *testing.T) {
 	r := &logRead{shard: &shard{}} // without a topic
 	panicstest.Want(t, "fetcher", 1, func() { r.read(context.Background()) })
 	if r.segment.kind != end || !errors.Is(r.segment.err, errPanicked) {

@@ -70,7 +70,8 @@ func (s *shard) beginPass() bool {
 	return true
 }
 
-// cut returns the segment at c with fewer messages while what is done for each is a lot of work.
+// cut returns the segment at c, shortened to the batch size of the shard, which is small while
+// each message costs a lot of work.
 func (s *shard) cut(seg segment, c cursor) segment {
 	if seg.kind != someMessages || s.batch == batchMessages || len(seg.messages) <= s.batch {
 		return seg
@@ -132,8 +133,8 @@ func (v *groupVisit) keep(g *liveGroup, in *InTopic) {
 	v.kept++
 }
 
-// mayPass reports whether the segment of the pass concerns a group. The first of its in topics
-// that is asked for pays.
+// mayPass reports whether the segment of the pass concerns a group. in, the first in topic of
+// the group that is visited, is charged for the work of the filter.
 func (s *shard) mayPass(g *liveGroup, in *InTopic) bool {
 	p := &s.pass
 	if g.filter == nil || p.seg.kind != someMessages {

@@ -61,8 +61,8 @@ var ErrNotAllowed = errors.New("streams: the operator does not allow this")
 // Policy returns the policy of topics without Overrides.
 func (n *Network) Policy() Policy { return n.opts.Policy }
 
-// Policy returns the topic's overrides and the policy that results. Its
-// durability is the one with which the topic began.
+// Policy returns the topic's overrides and the policy that results. The
+// durability of that policy is the one of the topic's log.
 func (t *Topic) Policy() (set Overrides, holds Policy) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -91,7 +91,7 @@ func (t *Topic) maximum() storage.Retention {
 	}
 }
 
-// least returns the lower of two bounds, of which those that are not positive are none.
+// least returns the lower of two bounds. A value that is not positive is no bound.
 func least[T ~int64](a, b T) T {
 	if a <= 0 || b > 0 && b < a {
 		return b
@@ -125,7 +125,8 @@ func (t *Topic) policyOfDisk() bool {
 
 // SetOverrides replaces the topic's overrides, durably. It returns
 // ErrDurabilityFixed if they ask for another durability and the topic has had
-// messages or has readers, and ErrNotAllowed.
+// messages, has readers, or is transient. It returns ErrNotAllowed if the
+// operator does not allow them.
 func (t *Topic) SetOverrides(ctx context.Context, o Overrides) error {
 	if err := t.checkMaximum(o); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (t *Topic) usedLocked() bool {
 }
 
 // setDurabilityLocked gives the topic a log of another durability, unless it is
-// used.
+// used or transient.
 func (t *Topic) setDurabilityLocked(d Durability) error {
 	if d == t.durability || t.usedLocked() || t.transient {
 		return nil

@@ -3,9 +3,9 @@ package streams
 import "context"
 
 // Positions returns where each of the in topics stands: the number of the message that its consumer
-// is offered next, whether the consumer takes it or not. It is 0 for an in topic whose worker has not
-// said so before ctx ends: a worker that is busy is not waited for. It costs the delivery of messages
-// nothing, because the workers tell it between two jobs.
+// is offered next, whether the consumer takes it or not. It is 0 for an in topic that has ended, and
+// if the worker has not answered before ctx ends. The workers answer between two jobs, so delivery
+// needs no lock for it.
 func Positions(ctx context.Context, all []*InTopic) []uint64 {
 	at := make([]uint64, len(all))
 	asked := map[*worker]*positionJob{}

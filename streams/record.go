@@ -13,7 +13,7 @@ import (
 )
 
 // topicsTable has a record under <space>/<name> for each topic with a header, a
-// pause or overrides.
+// hold or overrides.
 const topicsTable = "topics"
 
 // record is what is stored of a topic apart from its messages.

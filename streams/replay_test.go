@@ -94,7 +94,7 @@ func TestReplayBeginsWhereItIsAskedTo(t *testing.T) {
 	})
 }
 
-func TestPositionsThatAreNone(t *testing.T) {
+func TestPositionsOutsideTheTopic(t *testing.T) {
 	n := open(t, streams.Options{})
 	out := provide(t, n)
 	sendNumbers(t, out, 1, 3)

@@ -98,8 +98,8 @@ func (t *Topic) trim(ctx context.Context) error {
 	first := log.Bounds().First
 	t.trims.note(before, first, keep)
 	// Consumers that keep up are still offered what they have not had. So the tail may have
-	// messages that an earlier call removed from the log, and so it may if that call was faster
-	// than appended.
+	// messages that an earlier call removed from the log. It also has them if that call
+	// removed them from the log before appended put them into the tail.
 	if drop := min(first, t.floor()); t.tail.first(t.next) < drop {
 		t.tail.dropBefore(drop)
 		t.settleTailLocked()

@@ -37,12 +37,12 @@ func (t *Topic) SendOnce(key string, payloads [][]byte, done func(Sent, error)) 
 	t.send(key, payloads, nil, nil, nil, done)
 }
 
-// SendWithHeader is Send, or SendOnce if key is not empty, together with the
-// header, a JSON value, that holds behind the messages. Both become visible in
-// one step: whoever joins gets either the old header and then the messages, or
-// the new header and not the messages. They are also durable together: the
-// header survives what the messages survive, but it stays when retention drops
-// them. A repeat does not set the header again.
+// SendWithHeader is Send, or SendOnce if key is not empty, and also replaces the
+// header with header, a JSON value. The new header applies to whoever joins behind
+// the messages. Both become visible in one step: whoever joins gets either the old
+// header and then the messages, or the new header and not the messages. They are
+// also durable together: the header survives what the messages survive, but it
+// stays when retention drops them. A repeat does not set the header again.
 //
 // In topics that are open get the messages, and not the header.
 func (t *Topic) SendWithHeader(key string, payloads [][]byte, header []byte, done func(Sent, error)) {
@@ -61,7 +61,7 @@ func (t *Topic) SendRepeat(key string, payloads [][]byte, header []byte, refusal
 	t.send(key, payloads, header, nil, refusal, done)
 }
 
-// send appends the payloads. If only is not nil, it answers a repeat, and refuses anything else with that.
+// send appends the payloads. If only is not nil, send answers a repeat, and refuses anything else with only.
 func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracing.Span, only error, done func(Sent, error)) {
 	bytes := len(header)
 	for _, payload := range payloads {
@@ -92,8 +92,9 @@ func (t *Topic) send(key string, payloads [][]byte, header []byte, trace *tracin
 }
 
 // begin returns the log to append to and its epoch, or nil and why nothing can be appended.
-// While the topic is held, or the jail's quota is used up, it returns all if the
-// messages may be a repeat, which only the log knows. For only see send.
+// Only the log knows whether messages with a key are a repeat. So while the topic is held,
+// or the jail's quota is used up, begin returns for them both the log and the refusal. For
+// only see send.
 func (t *Topic) begin(keyed bool, only error, messages, bytes int) (log storage.Log, epoch string, refusal error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

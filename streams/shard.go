@@ -48,7 +48,7 @@ type shard struct {
 	batch    int          // messages of a batch: fewer while one offer costs more than passWork
 }
 
-// A readOffer is what was read from the log on its way to those that wait for it.
+// A readOffer is a segment of the log that is being offered to the in topics that wait for it.
 type readOffer struct {
 	read  *logRead
 	seg   segment
@@ -240,8 +240,8 @@ func (s *shard) chooseBatch(cost int) {
 	}
 }
 
-// isFull reports whether the owner of an in topic was full in this turn and has no room
-// now. The in topic is parked then, without a look at what there is for it.
+// isFull reports whether a consumer of the same owner was full in this turn, and that of the
+// in topic has no room now. Then isFull parks the in topic, and nothing is read for it.
 func (s *shard) isFull(in *InTopic) bool {
 	if in.owner == nil || !in.owner.in(s).full {
 		return false

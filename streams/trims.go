@@ -15,8 +15,8 @@ type Trim struct {
 	Age, Bytes, Messages bool
 }
 
-// maxTrims is how many trims a topic remembers. What was removed before them, or before a restart,
-// is gone without a reason.
+// maxTrims is how many trims a topic remembers. For messages that were removed before these trims,
+// or before a restart, Trimmed knows no reason.
 const maxTrims = 16
 
 // trims are the last trims of a topic, the newest last.

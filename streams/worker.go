@@ -8,7 +8,7 @@ import (
 	"seagate/internal/panics"
 )
 
-// A job is what a worker runs: a shard or a Task.
+// A job is what a worker runs: a shard, a Task, or a request for positions.
 type job interface {
 	// run does one bounded part of the work. It returns how much that was, in the
 	// unit of Batch.Spend, and whether there is more.
@@ -47,16 +47,16 @@ func (w *worker) join(space string) *lane {
 	return w.jobs.Join(space)
 }
 
-// leave is for the shard of a topic that is gone. What it may still run, it runs in the
-// lane that it has.
+// leave undoes join when the topic of the shard is gone. If the shard still has to run,
+// it runs in the lane that it had.
 func (w *worker) leave(l *lane) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.jobs.Leave(l)
 }
 
-// enqueue adds a job, which must not be in a queue. So there are never more jobs
-// than shards and tasks.
+// enqueue adds a job, which must not be in a queue already. So each shard and each
+// Task is in the queue at most once. Each call of Positions adds one job per worker.
 func (w *worker) enqueue(j job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,8 +95,8 @@ func (w *worker) run() {
 	}
 }
 
-// runContained is j.run. A shard and a task contain their own panics as far as they can
-// end what was concerned. Those that are left end no other job.
+// runContained calls j.run and contains a panic that the job did not contain itself, so
+// that the worker goes on with the other jobs.
 func runContained(j job) (work int, more bool) {
 	defer panics.Contain("delivery")
 	return j.run()

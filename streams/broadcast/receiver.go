@@ -187,8 +187,8 @@ func (i inbox) Signal(m *peer.Message) bool {
 	return i.r.put(m.Caller.Address, f.Number, Message{Namespace: f.Namespace, Data: f.Data})
 }
 
-// put queues a message. Somebody else than the server who has found the port is
-// refused.
+// put queues a message. It refuses one that is not from the server: somebody else may
+// have found the port.
 func (r *Receiver) put(from peer.Address, number uint64, m Message) (taken bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 
 // A Handler answers a call. The result is what the services of the link agree
 // on, usually JSON. An error that is a *peer.ServerError reaches the caller as
-// it is. Of any other the caller gets the text, under the code CodeFailed.
+// it is. Of any other error the caller gets the text, with the code CodeFailed.
 type Handler func(ctx context.Context, c *Call) (result []byte, err error)
 
 // The codes of the errors that Serve itself answers with.
@@ -152,7 +152,7 @@ func (s *Server) answer(ctx context.Context, c *peer.Call, end context.CancelCau
 	defer panics.Contain("calls", func() { c.Fail(&peer.ServerError{Code: CodePanicked, Message: "the call failed"}) })
 	result, err := s.handle(withDeadline{ctx, c.Deadline}, &Call{c.Message, c})
 	s.release(c) // first, since whoever has the answer may call again at once
-	// Of an answer that is refused the caller is told, if there still is one.
+	// If an answer is refused, the network tells the caller, if there still is one.
 	if err == nil {
 		c.Answer(result)
 		return

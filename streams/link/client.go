@@ -267,7 +267,7 @@ func (c *client) Fetch(ctx context.Context, r peer.Request, to peer.Replies) (pe
 		if err == nil || !mayBeElsewhere(err) {
 			return p, err
 		}
-		if refusal == nil || errors.Is(err, peer.ErrBusy) { // which says that trying again may help
+		if refusal == nil || errors.Is(err, peer.ErrBusy) { // ErrBusy tells the caller that trying again may help
 			refusal = err
 		}
 	}

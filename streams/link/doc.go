@@ -11,8 +11,9 @@
 // A topic, service or address is reached where it is offered at the least cost,
 // which is the sum over the links between. When that changes, the next best is
 // used. Each switch knows the links and offers of all others: it tells its
-// neighbors what has changed, under a number that grows, and they pass on what is
-// news to them. So rings end, and what was withdrawn is forgotten everywhere.
+// neighbors what has changed, under a number that grows, and they pass on only what
+// is new to them. So nothing circulates in a ring for ever, and what was withdrawn is
+// forgotten everywhere.
 //
 // # Topics
 //
@@ -28,6 +29,6 @@
 // # Services
 //
 // A call goes to the nearest network whose servers have room. It fails with
-// peer.ErrServerGone at once if that cannot be reached any more. A name that is to
-// be unique is unique in its own network.
+// peer.ErrServerGone at once if that cannot be reached any more. A name
+// is unique only in its own network.
 package link

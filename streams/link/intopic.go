@@ -39,7 +39,7 @@ type source struct {
 	t     *inTopic
 	way   *way
 	node  string
-	until uint64 // what to read before moving to another; 0 if there is none
+	until uint64 // read up to this number, without it, before moving to another source; 0: do not move
 }
 
 // In implements peer.Link.
@@ -61,8 +61,9 @@ func (c *client) In(ctx context.Context, name string, to streams.Consumer, from 
 	return t, joined, nil
 }
 
-// choose returns the way to where a topic is to be read, if it is read at
-// present from a node. It returns false if the way has just changed.
+// choose returns the way to the node from which a topic is to be read. present is
+// the node from which it is read now; it is kept if no other is nearer. choose
+// returns false if the way has just changed.
 func (s *Switch) choose(id streams.ID, present string) (w *way, node string, ok bool) {
 	s.mu.Lock()
 	nodes := s.nodesLocked(thing{topics, id.Space, id.Name})
@@ -219,7 +220,7 @@ func (t *inTopic) tellLocked() bool {
 	if t.told != nil {
 		if r, ok := t.to.(peer.Rerouter); ok {
 			r.Rerouted(*t.told)
-			t.state = t.told.State // which that told
+			t.state = t.told.State // Rerouted told the consumer of it
 		}
 		t.told = nil
 	}

@@ -76,7 +76,7 @@ func (s *Switch) nodesLocked(t thing) (nodes []string) {
 // A way is the links of a route.
 type way struct {
 	to    *Switch
-	cost  int // of the links, also if the route is not up to date
+	cost  int // sum over the links; the route may have an older one
 	links []*Link
 }
 
@@ -85,7 +85,7 @@ func (w *way) open() bool {
 	return !slices.ContainsFunc(w.links, func(l *Link) bool { return l.closed.Load() })
 }
 
-// way finds the links of a route. It returns false if one is closed meanwhile.
+// way finds the links of a route. It returns false if one of them has been closed.
 func (s *Switch) way(r route) (*way, bool) {
 	w := &way{to: s}
 	for _, next := range r.path {

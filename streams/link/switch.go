@@ -38,7 +38,7 @@ type thing struct {
 // A standing is how something is offered.
 type standing struct {
 	count   int    // providers or servers
-	version uint64 // another one after each change in this network
+	version uint64 // differs after each change in this network
 }
 
 // An advert is what a switch tells of itself. It is not changed.
@@ -240,9 +240,10 @@ func (s *Switch) update() (news []*advert, neighbors []*Switch, closed bool) {
 // maxUnreachable bounds the adverts of nodes that cannot be reached.
 const maxUnreachable = 256
 
-// forgetLocked removes the adverts of nodes that cannot be reached if there are too
-// many, or no links. Otherwise they must stay: adverts of several nodes arrive in any order, so a node
-// may be reachable again with the next one, and its own advert is not told twice.
+// forgetLocked removes the adverts of nodes that cannot be reached, if there are too many
+// of them or this switch has no links. Otherwise they must stay: adverts of several nodes
+// arrive in any order, so the next one may make a node reachable again, and nobody would
+// tell the advert of that node a second time.
 func (s *Switch) forgetLocked() {
 	if len(s.links) > 0 && len(s.known)-len(s.routes) <= maxUnreachable {
 		return

@@ -23,8 +23,8 @@
 //   - while it is not paused, and is registered or has accepted a message
 //     within Options.Wait.
 //
-// A topic with an empty log that holds the others up for Options.Wait is passed
-// over until its next message. A topic that is paused, unregistered, deleted or
+// If a topic whose log the merge has read to the end holds the others up for
+// Options.Wait, the merge passes it over until its next message. A topic that is paused, unregistered, deleted or
 // removed from the merge holds nobody up any more, at once.
 //
 // # Drops

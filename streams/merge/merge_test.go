@@ -179,8 +179,8 @@ func TestWhoHoldsTheOthersUpIsReleased(t *testing.T) {
 	}
 }
 
-// A topic that was passed over is waited for again when it has spoken.
-func TestAPassedOverTopicReturnsWhenItSpeaks(t *testing.T) {
+// A topic that was passed over is waited for again after its next message.
+func TestAPassedOverTopicReturnsWithItsNextMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2, setup{})
 		defer b.close()
@@ -200,9 +200,10 @@ func TestAPassedOverTopicReturnsWhenItSpeaks(t *testing.T) {
 	})
 }
 
-// Who spoke within the wait before the merge began is waited for, who spoke
-// earlier is not. Nobody provides, as with publishes over HTTP.
-func TestWordsBeforeJoiningCount(t *testing.T) {
+// The merge waits for a topic that accepted a message within the wait before the
+// merge began, and not for one whose last message is older. Nobody provides the
+// topics, as with publishes over HTTP.
+func TestMessagesBeforeTheMergeCount(t *testing.T) {
 	for silence, want := range map[time.Duration]string{999 * time.Millisecond: "", time.Second: "1@9"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, 2, setup{before: func(b *bench) {

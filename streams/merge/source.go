@@ -40,16 +40,16 @@ type source struct {
 	next   uint64 // the number of the first message that was not read
 
 	state  streams.State
-	timed  bool  // a message had a timestamp
-	last   Stamp // the highest of the messages that were not dropped, if timed
-	heard  bool  // an invisible message had a timestamp
-	bound  Stamp // the highest of them, if heard
-	spoke  time.Time
+	timed  bool      // a message had a timestamp
+	last   Stamp     // the highest of the messages that were not dropped, if timed
+	heard  bool      // an invisible message had a timestamp
+	bound  Stamp     // the highest of them, if heard
+	spoke  time.Time // when the topic accepted its newest visible message
 	shown  bool      // a message was visible
 	quiet  bool      // no message was visible so far, and some were not
 	holds  bool      // it held others up when collect looked last
 	since  time.Time // since when, zero if it does not
-	passed bool      // passed over until it speaks
+	passed bool      // passed over until its next visible message
 
 	ended bool
 	err   error // why, if ended
@@ -134,8 +134,8 @@ func (s *source) take(m *streams.Message, at Stamp, timed bool) {
 	}
 }
 
-// pass notes a message that is not visible. It is no word of the topic, but its
-// timestamp says how far the topic has come.
+// pass notes a message that is not visible. It does not renew the time for which
+// the topic is waited for, but its timestamp says how far the topic has come.
 func (s *source) pass(at Stamp, timed bool) {
 	s.quiet = !s.shown
 	if timed && (!s.heard || at.Compare(s.bound) > 0) {
@@ -146,7 +146,7 @@ func (s *source) pass(at Stamp, timed bool) {
 // State implements streams.Consumer.
 func (s *source) State(state streams.State) bool {
 	if s.state.Registered && !state.Registered {
-		s.spoke = time.Time{} // who unregisters releases the others at once
+		s.spoke = time.Time{} // a topic that is unregistered releases the others at once
 	}
 	s.state = state
 	s.merge.advance()
@@ -230,6 +230,7 @@ func (s *source) isAwaited(now time.Time) (awaited bool, until time.Time) {
 	return until.After(now), until
 }
 
-// recheck is when the merge looks again at a topic with unread messages that
-// have not come, since retention may have taken them without a word.
+// recheck is the time after which the merge looks again at a topic with unread
+// messages that have not come. Retention may have removed them, and then nothing
+// else wakes the merge.
 const recheck = 100 * time.Millisecond

@@ -38,7 +38,7 @@ func TestStampsCompare(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoStamp(t *testing.T) {
+func TestValuesThatAreNoTimestamp(t *testing.T) {
 	for _, value := range []string{"null", "true", "[]", "{}", `""`, `"10"`, `"2026-11-28"`, `"2026-11-28 10:00:00Z"`, "1e999"} {
 		if _, ok := stampOf(t, value); ok {
 			t.Errorf("%s is a timestamp", value)

@@ -170,8 +170,9 @@ func (c *call) Answer(result []byte, failure *ServerError) error {
 	return nil
 }
 
-// Refuse ends a call whose answer somebody above the network refuses. The
-// caller gets ErrBadAnswer.
+// Refuse ends a call whose answer a user of the network, such as a gateway, refuses. The
+// caller of a link of this process gets ErrBadAnswer. Any other Answerer gets a
+// ServerError.
 func (c *Call) Refuse() error {
 	if inner, ok := c.answerer.(*call); ok {
 		return inner.refuseAnswer(nil)

@@ -26,7 +26,7 @@ type counts struct {
 	oldest        int             // index in latest of the value that is replaced next
 }
 
-// keptTimes is how many times the median is of.
+// keptTimes is the number of latest durations that the median is computed from.
 const keptTimes = 128
 
 // maxLastError bounds the text that is kept of an error, in bytes.
@@ -59,7 +59,7 @@ func cut(text string, most int) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
-// stats leaves the median out.
+// stats returns the Stats without the median.
 func (c *counts) stats(underWay int) Stats {
 	return Stats{Calls: c.calls, Failed: c.failed, UnderWay: underWay, Longest: c.longest, LastError: c.lastError}
 }

@@ -26,7 +26,7 @@ var (
 	ErrTimeout    = errors.New("peer: no answer in time")
 	// ErrBadAnswer reports an answer that the network refused.
 	ErrBadAnswer = errors.New("peer: the server's answer was refused")
-	// ErrFull reports that a result came while the caller had no room.
+	// ErrFull reports that a result, or a part of one, came while the caller had no room.
 	ErrFull = errors.New("peer: the caller does not read fast enough")
 )
 

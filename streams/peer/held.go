@@ -7,8 +7,8 @@ import (
 	"seagate/internal/budget"
 )
 
-// holdings counts the bytes that calls hold in memory, by owner and by space. Its mutexes are
-// the last that anybody takes.
+// holdings counts the bytes that calls hold in memory, by owner and by space. Its mutexes come
+// last in the order of locks.
 type holdings struct{ owners, spaces *budget.Budget[string] }
 
 func newHoldings(o *Options) holdings {
@@ -21,8 +21,8 @@ func newHoldings(o *Options) holdings {
 // Hold counts n bytes that are kept for the calls of an owner, such as results that
 // wait to be read, until Release. It returns false, and counts nothing, if the owner
 // would hold more than Options.BytesPerOwner, or all of the space more than
-// Options.BytesPerSpace. Who holds nothing may hold one thing of any size, so that a low
-// bound makes calls wait for each other, and does not make large ones impossible.
+// Options.BytesPerSpace. An owner or a space that holds nothing may hold one thing of
+// any size, so that a low bound does not make large calls impossible.
 func (h *Hub) Hold(space, owner string, n int) bool {
 	if n == 0 {
 		return true

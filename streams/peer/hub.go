@@ -30,17 +30,19 @@ type Options struct {
 	Fabric Fabric
 }
 
-// A Fabric is what connects this process with those of other machines: it is told
-// here what has to be known there. What is so there it does here, through a Link of
-// its own in each space, so it needs nothing that a client does not have.
+// A Fabric connects this process with those of other machines. This process tells it what
+// the others have to know. What it learns from the others, it repeats here through a Link
+// of its own in each space, so it needs nothing that a client does not have.
 //
-//   - Interest: Changed tells it, and elsewhere it opens an in topic, which counts.
-//   - Provision, with pauses: Changed tells it, and elsewhere it opens an out topic.
-//   - Servers: Offered and Withdrawn tell it, and elsewhere it serves the service.
-//   - Calls and signals then come to it as to every server, and it makes them where
-//     the server is; with Hub.JoinAs under the address of the caller.
+//   - Interest: Changed tells of it. In the other processes the fabric opens an in topic,
+//     which counts as interest there.
+//   - Providers and their pauses: Changed tells of them. In the other processes the fabric
+//     opens an out topic.
+//   - Servers: Offered and Withdrawn tell of them. In the other processes the fabric serves
+//     the service. Calls and signals come to it there as to every server, and it makes them
+//     where the server is, with Hub.JoinAs under the address of the caller.
 //   - Names are services with a sole server: Offered may refuse one.
-//   - Fresh addresses and names are random, so that they need nobody's help.
+//   - Fresh addresses and names are random, so the fabric has nothing to do for them.
 //
 // One value is given to Options of the hub and, as Observer, to those of its
 // network. In one process there is none.

@@ -145,10 +145,10 @@ const (
 
 // A Registration is a server's place in its service.
 type Registration interface {
-	// Withdraw takes the server out of its service. Once it has returned nothing
-	// new comes, unless it was under way in this process.
-	// Calls that it has may still be answered for the time given, and then fail
-	// with ErrServerGone.
+	// Withdraw takes the server out of its service. Once Withdraw has returned,
+	// nothing new comes to the server, except what was already under way in this
+	// process. For the time grace, the server may still answer the calls that it
+	// has; then they fail with ErrServerGone.
 	Withdraw(grace time.Duration)
 }
 

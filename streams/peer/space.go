@@ -268,8 +268,8 @@ func (sp *space) servicesAfter(name string) iter.Seq[Service] {
 	}
 }
 
-// describe returns the service without medians, and the times that they are of.
-// It needs the mutex of the space; the medians do not.
+// describe returns the service without medians, and the durations to compute them from.
+// It needs the mutex of the space; setMedians does not, so it does not hold up calls.
 func (svc *service) describe(name string) (d Service, latest [][]time.Duration) {
 	d = Service{Name: name, Procedures: slices.Sorted(maps.Keys(svc.procedures))}
 	for _, s := range svc.servers {

@@ -167,7 +167,7 @@ func (out *outTopic) forget() {
 	delete(out.link.outs, out)
 }
 
-// A provider is what consumer is for an out topic.
+// A provider lets its link forget an out topic whose topic was deleted.
 type provider struct {
 	streams.Provider
 	out *outTopic
