@@ -3,7 +3,6 @@ package groups
 import (
 	"time"
 
-	"seagate/groups/progress"
 	"seagate/streams"
 )
 
@@ -88,8 +87,8 @@ func (rd *reader) lose(first, last uint64) bool {
 		g.lost += s.Size()
 		g.registry.lost.Add(s.Size())
 		g.loseLocked(s)
+		g.settleRunLocked(s, Lost, nil, 0)
 	}
-	g.settleRunLocked(progress.Span{First: first, Last: last}, Lost, nil, 0)
 	g.markLocked()
 	return true
 }

@@ -155,6 +155,13 @@ func (s *childCommand) stop() {
 // patience is how long a command has to end after SIGTERM.
 const patience = 5 * time.Second
 
+// environmentOfChild is the environment for a command of the user, without the credentials of this one.
+func environmentOfChild() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, envSecret+"=") || strings.HasPrefix(v, envToken+"=")
+	})
+}
+
 // start runs the command.
 func (p *producer) start(interrupt context.Context) *childCommand {
 	ctx, cancel := context.WithCancel(interrupt)
@@ -162,7 +169,7 @@ func (p *producer) start(interrupt context.Context) *childCommand {
 	cmd := exec.CommandContext(ctx, p.Args[1], p.Args[2:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, envSecret+"=") })
+	cmd.Env = environmentOfChild()
 	cmd.Stderr = os.Stderr
 	lines, err := cmd.StdoutPipe()
 	if err == nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -105,7 +104,7 @@ func (s *servant) answer(ctx context.Context, c *client.Call) (any, error) {
 	run := exec.CommandContext(ctx, s.command[0], s.command[1:]...)
 	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
 	run.WaitDelay = endTimeout
-	run.Env = append(os.Environ(), "CALL_SERVICE="+s.service, "CALL_PROCEDURE="+c.Procedure, "CALL_CLIENT="+c.ClientID)
+	run.Env = append(environmentOfChild(), "CALL_SERVICE="+s.service, "CALL_PROCEDURE="+c.Procedure, "CALL_CLIENT="+c.ClientID)
 	out, complaint := &bounded{most: maxLine}, &bounded{most: maxComplaint}
 	run.Stdin = bytes.NewReader(append(slices.Clone(c.Body), '\n'))
 	run.Stdout, run.Stderr = out, complaint
