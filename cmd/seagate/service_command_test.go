@@ -34,7 +34,8 @@ func TestServingWithACommand(t *testing.T) {
 	t.Parallel()
 	g := start(t)
 	as := []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=" + root.id, "SEAGATE_CLIENT_SECRET=" + root.secret}
-	const script = `read body
+	const script = `test -z "$SEAGATE_CLIENT_SECRET$SEAGATE_TOKEN" || exit 7
+read body
 case $CALL_PROCEDURE in
 double) echo $((body * 2));;
 who) echo "\"$CALL_CLIENT asks $CALL_SERVICE for $body\"";;
@@ -44,7 +45,7 @@ garbage) echo not json;;
 sleep) exec sleep 60;;
 esac`
 	serving := exec.Command(program, "service", "serve", "shop", "double", "who", "nothing", "fail", "garbage", "sleep", "--", "sh", "-c", script)
-	serving.Env = append(bare(t.TempDir()), as...)
+	serving.Env = append(append(bare(t.TempDir()), as...), "SEAGATE_TOKEN=x")
 	var notes lockedBuffer
 	serving.Stderr = &notes
 	if err := serving.Start(); err != nil {
