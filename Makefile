@@ -21,8 +21,8 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
-# vet, staticcheck, the tests and what they build share what is compiled, so all of it has the same flags. To leave out
-# what a debugger needs saves a quarter of the compiler's time.
+# vet, staticcheck, the tests and what they build share what is compiled, so all of it has the same flags. Without what
+# a debugger needs, the compiler takes a quarter less time.
 NODEBUG    = -gcflags=all=-dwarf=false
 FORTESTS   = CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG)"
 

@@ -37,6 +37,10 @@ func TestGapsAreCountedAndTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
+		f.wantTrace(t, 1, groups.Done, groups.Lost, 0)
+		f.wantTrace(t, 2, groups.Done, groups.Lost, 0)
+		f.wantTrace(t, 3, groups.Done, groups.Acknowledged, 1) // it was, before it was removed
+		f.wantTrace(t, 4, groups.Done, groups.Lost, 0)
 		if first.told() != "" {
 			t.Errorf("told %q before Start", first.told())
 		}

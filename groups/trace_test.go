@@ -151,23 +151,6 @@ func TestTraceOfGapsAndMoves(t *testing.T) {
 	})
 }
 
-func TestTraceOfAnAcknowledgedMessageInAGap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, groups.Options{}, smallTail)
-		a := f.joinExplicitly(t, all())
-		f.sendNumbers(1, 9)
-		synctest.Wait()
-		wantCount(t, 1)(a.ms.AckSeqs([]uint64{2}))
-		a.ms.Leave()
-		f.trim(t, 6) // 4 to 9 are left
-		f.joinExplicitly(t, all())
-		synctest.Wait()
-		f.wantTrace(t, 1, groups.Done, groups.Lost, 0)
-		f.wantTrace(t, 2, groups.Done, groups.Acknowledged, 1)
-		f.wantTrace(t, 3, groups.Done, groups.Lost, 0)
-	})
-}
-
 func TestTraceOfAFullWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{Window: 2}, streams.Options{})
