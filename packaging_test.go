@@ -240,5 +240,5 @@ func TestModulePathCanChange(t *testing.T) {
 			t.Errorf("%s", line)
 		}
 	}
-	run("go", "build", "./protocol/...")
+	run("go", "build", "./internal/...", "./protocol/...")
 }
