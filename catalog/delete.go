@@ -10,7 +10,8 @@ import (
 )
 
 // deleteTime bounds a deletion that has begun. It continues when the caller's context
-// ends, because a half-deleted stream is useless.
+// ends, because a half-deleted stream is useless. When the time of a jail's deletion is over,
+// no other of its streams is begun with.
 const deleteTime = 2 * time.Minute
 
 // Delete deletes a stream with its messages, groups and definitions, durably.

@@ -57,18 +57,18 @@ func (r *Registry) keep(life context.Context) {
 		case <-checkpoint.C:
 			r.tick.Store(int64(r.now()))
 			func() {
-				defer panics.Contain("alarms")
+				defer panics.Contain("group records")
 				_ = r.checkpoint(r.writing) // OnError was called
 			}()
 		case <-sweep.C:
 			func() {
-				defer panics.Contain("alarms")
+				defer panics.Contain("group records")
 				r.sweep()
 				r.retryCrowded()
 			}()
 		case <-sample.C:
 			func() {
-				defer panics.Contain("alarms")
+				defer panics.Contain("group records")
 				r.sampleLags()
 			}()
 		}
@@ -128,7 +128,7 @@ const writers = 64
 var errPanicked = errors.New("groups: a panic")
 
 func contained(g *group, f func(*group) error) (err error) {
-	defer panics.Contain("alarms", func() { err = errPanicked })
+	defer panics.Contain("group records", func() { err = errPanicked })
 	return f(g)
 }
 

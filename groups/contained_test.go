@@ -17,7 +17,7 @@ func TestARecordWhoseWritePanicsFailsAlone(t *testing.T) {
 	r := &Registry{opts: Options{OnError: func(k Key, _ error) { failed = append(failed, k) }}}
 	bad, good := &group{key: Key{Group: "bad"}}, &group{key: Key{Group: "good"}}
 	wrote := 0
-	panicstest.Want(t, "alarms", 1, func() {
+	panicstest.Want(t, "group records", 1, func() {
 		err := r.each([]*group{bad, good}, func(g *group) error {
 			if g == bad {
 				panic("injected")
@@ -75,7 +75,7 @@ func TestAKeeperThatPanicsGoesOn(t *testing.T) {
 			began:  time.Now(),
 			topics: map[streams.ID]*Topic{{}: nil}, // sweeping and sampling meet it
 		}
-		contained := panicstest.Begin(t, "alarms")
+		contained := panicstest.Begin(t, "group records")
 		life, end := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { r.keep(life); close(ended) }()

@@ -60,7 +60,7 @@ type Append struct {
 	// makes them, or why there are none: ErrNoLog, ErrNoSpace, ErrKeyReused,
 	// ErrTooManyKeys, ErrInvalid, ErrClosed or Refusal. The calls for one log
 	// come one at a time, in the order of its sequence numbers. If the engine
-	// fails for good, Done may never be called.
+	// fails for good, Done may never be called. It may be nil.
 	//
 	// Append may be waiting for a Done to return. So Done must not block or
 	// append, nor take a lock that is held while calling Append.

@@ -102,7 +102,7 @@ var errPanicked = errors.New("streams: delivery failed")
 
 // read sets the result. A panic ends those that wait for it.
 func (r *logRead) read(ctx context.Context) {
-	defer panics.Contain("fetcher", func() { r.segment = segment{kind: end, err: errPanicked, then: r.at} })
+	defer panics.Contain("log reader", func() { r.segment = segment{kind: end, err: errPanicked, then: r.at} })
 	messages, bytes := batchMessages, catchUpBytes
 	if r.ahead {
 		messages, bytes = aheadMessages, aheadBytes

@@ -67,7 +67,7 @@ func TestARetentionThatPanicsEndsNothing(t *testing.T) {
 
 func TestALogReadThatPanicsEndsItsReaders(t *testing.T) {
 	r := &logRead{shard: &shard{}} // without a topic
-	panicstest.Want(t, "fetcher", 1, func() { r.read(context.Background()) })
+	panicstest.Want(t, "log reader", 1, func() { r.read(context.Background()) })
 	if r.segment.kind != end || !errors.Is(r.segment.err, errPanicked) {
 		t.Errorf("%+v", r.segment)
 	}

@@ -27,7 +27,7 @@ func TestJSONOfTheServerCommands(t *testing.T) {
 		{[]string{"SEAGATE_XYZZY=1"}, "check", `{"valid":true}` + "\n", warning, 0},
 		{bad, "check", "", invalid, 1},
 		{bad, "config", "", invalid, 1},
-		{bad, "serve", "", invalid, 1},
+		{append(bad, "SEAGATE_XYZZY=1"), "serve", "", warning + invalid, 1},
 		{bad, "dev", "", invalid, 1},
 	} {
 		r := command(t, test.settings, test.command, "--json")

@@ -34,10 +34,7 @@ The flags, the variables and the file are those of "seagate serve".`
 }
 
 func resetRoot(ctx context.Context, console *cli.Console, loader *config.Loader, yes bool) error {
-	c, warnings, err := load(loader)
-	for _, warning := range warnings {
-		console.Warn(warning)
-	}
+	c, err := loadForCommand(console, loader)
 	if err != nil {
 		return err
 	}

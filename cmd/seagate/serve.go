@@ -151,11 +151,26 @@ func load(loader *config.Loader) (*config.Config, []string, error) {
 	return c, warnings, err
 }
 
-// loadForServer reads the configuration and logs its warnings. The logger is
-// also the default one, for parts that have none of their own.
+// loadForCommand reads the configuration and prints its warnings.
+func loadForCommand(console *cli.Console, loader *config.Loader) (*config.Config, error) {
+	c, warnings, err := load(loader)
+	printWarnings(console, warnings)
+	return c, err
+}
+
+func printWarnings(console *cli.Console, warnings []string) {
+	for _, warning := range warnings {
+		console.Warn(warning)
+	}
+}
+
+// loadForServer reads the configuration and logs its warnings. If the configuration is
+// not valid, nobody knows how to log, and it prints them. The logger is also the default
+// one, for parts that have none of their own.
 func loadForServer(console *cli.Console, loader *config.Loader) (*config.Config, *logger, error) {
 	c, warnings, err := load(loader)
 	if err != nil {
+		printWarnings(console, warnings)
 		return nil, nil, err
 	}
 	logAsAsked(c, console)
@@ -196,10 +211,7 @@ func newLogger(c config.Log) *logger {
 func checkCommand() *cobra.Command {
 	cmd := serverCommand("check", "Check whether a configuration is valid", config.Default,
 		func(_ context.Context, console *cli.Console, loader *config.Loader) error {
-			c, warnings, err := load(loader)
-			for _, warning := range warnings {
-				console.Warn(warning)
-			}
+			c, err := loadForCommand(console, loader)
 			if err == nil && c.TLS.Enabled() {
 				if err = app.CheckValidity(c.TLS); err != nil {
 					err = fmt.Errorf("the configuration is not valid:\n%w", err)
@@ -233,10 +245,7 @@ func configCommand() *cobra.Command {
 				_, err := fmt.Fprint(console, config.Reference())
 				return err
 			}
-			c, warnings, err := load(loader)
-			for _, warning := range warnings {
-				console.Warn(warning)
-			}
+			c, err := loadForCommand(console, loader)
 			switch {
 			case err != nil:
 				return err

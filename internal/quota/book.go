@@ -106,7 +106,12 @@ type Account struct {
 }
 
 // Jail returns the uid of the jail.
-func (a *Account) Jail() string { return a.jail }
+func (a *Account) Jail() string {
+	if a == nil {
+		return ""
+	}
+	return a.jail
+}
 
 // Used returns how much of r the jail uses.
 func (a *Account) Used(r Resource) int64 {
@@ -181,10 +186,13 @@ func (a *Account) AddTail(n int64) (crowded bool) {
 
 // Crowded reports whether the jail, or all jails together, use more memory than they may have
 // with their tails.
-func (a *Account) Crowded() bool { return a != nil && (a.BeyondOwn() || a.book.MemoryCrowded()) }
+func (a *Account) Crowded() bool { return a.BeyondOwn() || a != nil && a.book.MemoryCrowded() }
 
 // BeyondOwn reports whether the jail uses more memory than it may have with its tails.
 func (a *Account) BeyondOwn() bool {
+	if a == nil {
+		return false
+	}
 	limit := a.limits.Load()[Memory]
 	return limit > 0 && a.tails.Load()+a.used[Memory].Load() > limit
 }
@@ -192,6 +200,9 @@ func (a *Account) BeyondOwn() bool {
 // MemoryCrowded reports whether all jails together use more memory than they may have with their
 // tails.
 func (b *Book) MemoryCrowded() bool {
+	if b == nil {
+		return false
+	}
 	p := &b.pools[Memory]
 	budget := p.capacity.Load()
 	return budget > 0 && p.tails.Load()+p.used.Load() > budget
@@ -218,16 +229,28 @@ type pool struct {
 }
 
 // SetMemory says how many bytes of memory all jails together may use; 0 is no bound.
-func (b *Book) SetMemory(bytes int64) { b.pools[Memory].capacity.Store(bytes) }
+func (b *Book) SetMemory(bytes int64) {
+	if b != nil {
+		b.pools[Memory].capacity.Store(bytes)
+	}
+}
 
 // MemoryBudget returns what SetMemory was called with.
-func (b *Book) MemoryBudget() int64 { return b.pools[Memory].capacity.Load() }
+func (b *Book) MemoryBudget() int64 { return b.ofPool(Memory).capacity.Load() }
 
 // Total returns how much of Disk or Memory all jails use together.
-func (b *Book) Total(r Resource) int64 { return b.pools[r].used.Load() }
+func (b *Book) Total(r Resource) int64 { return b.ofPool(r).used.Load() }
 
 // TotalTails returns the bytes of all tails.
-func (b *Book) TotalTails() int64 { return b.pools[Memory].tails.Load() }
+func (b *Book) TotalTails() int64 { return b.ofPool(Memory).tails.Load() }
+
+// ofPool returns the pool of a resource, and an empty one if there is no Book.
+func (b *Book) ofPool(r Resource) *pool {
+	if b == nil {
+		return new(pool)
+	}
+	return &b.pools[r]
+}
 
 // SetFreeDisk says how much of the disk is free for jails, and whether that is short. While it
 // is short, a jail that uses more than an equal share is refused more, so that it does not take

@@ -186,3 +186,25 @@ func TestLimitsAreWrittenByName(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+func TestNoBookCountsNothing(t *testing.T) {
+	var b *quota.Book
+	b.SetMemory(1)
+	b.SetFreeDisk(0, true)
+	b.Set("acme", quota.Own{quota.Memory: 1})
+	b.Remove("acme")
+	a := b.Account("acme")
+	if err := a.Reserve(quota.Memory, 100); err != nil {
+		t.Error(err)
+	}
+	if a.AddTail(100) || a.Crowded() || a.BeyondOwn() || b.MemoryCrowded() {
+		t.Error("it is crowded")
+	}
+	if a.Jail() != "" || a.Used(quota.Memory)+a.Limit(quota.Memory)+a.Tails() != 0 {
+		t.Error("the account counts")
+	}
+	if b.MemoryBudget()+b.Total(quota.Memory)+b.TotalTails()+b.Limit("acme", quota.Memory) != 0 || b.Refused(quota.Memory) != 0 {
+		t.Error("the book counts")
+	}
+	b.Each(func(*quota.Account) { t.Error("there is an account") })
+}

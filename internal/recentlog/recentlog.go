@@ -113,7 +113,7 @@ func (l *Log) Newest(level slog.Level, limit int) (lines []Line, next uint64) {
 // After returns the first lines of at least the level after the line with the number, at most
 // limit. If there is no such number yet, it is of an earlier process, and After begins with the
 // oldest line. next is for the next call. missed is how many lines in between, of any level, are
-// not kept any more.
+// not kept.
 func (l *Log) After(number uint64, level slog.Level, limit int) (lines []Line, next, missed uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,12 +121,9 @@ func (l *Log) After(number uint64, level slog.Level, limit int) (lines []Line, n
 	if number > l.last { // of another process
 		next = 0
 	}
-	for i, line := range l.lines {
+	for _, line := range l.lines {
 		if line.Number <= next {
 			continue
-		}
-		if missed == 0 && len(lines) == 0 && i == 0 {
-			missed = line.Number - next - 1
 		}
 		if line.Level >= level {
 			if len(lines) == limit {
@@ -134,9 +131,10 @@ func (l *Log) After(number uint64, level slog.Level, limit int) (lines []Line, n
 			}
 			lines = append(lines, line)
 		}
+		missed += line.Number - next - 1
 		next = line.Number
 	}
-	return lines, max(next, l.last), missed
+	return lines, l.last, missed + l.last - next
 }
 
 func matching(all []Line, level slog.Level) (lines []Line) {

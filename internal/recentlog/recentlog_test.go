@@ -97,6 +97,10 @@ func TestOldLinesGiveWay(t *testing.T) {
 	if again, next := l.Newest(slog.LevelInfo, 1000); next != 101 || again[len(again)-1].Number != 100 {
 		t.Errorf("a line that is too large is kept, or has taken the place of others")
 	}
+	log.Info("after it")
+	if got, next, missed := l.After(100, slog.LevelInfo, 10); texts(t, got) != "after it" || next != 102 || missed != 1 {
+		t.Errorf("after the line that is too large: %q, next %d, missed %d", texts(t, got), next, missed)
+	}
 }
 
 // A number of an earlier process leads to the oldest line.

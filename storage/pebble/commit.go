@@ -92,7 +92,7 @@ func (e *Engine) runNotifier() {
 
 // notifyContained contains a panic in the callback of an operation, so that the notifier goes on.
 func notifyContained(op operation) {
-	defer panics.Contain("answerer")
+	defer panics.Contain("notifier")
 	op.notify()
 }
 

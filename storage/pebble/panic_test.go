@@ -9,7 +9,7 @@ import (
 
 // A caller that panics when it is answered keeps no other from its answer.
 func TestACallerThatPanicsIsContained(t *testing.T) {
-	contained := panicstest.Begin(t, "answerer")
+	contained := panicstest.Begin(t, "notifier")
 	pebble.NotifyPanicking()
 	contained.Want(1)
 }

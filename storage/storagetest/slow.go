@@ -26,6 +26,10 @@ type slowLog struct {
 
 func (l slowLog) Append(a storage.Append) {
 	done := a.Done
+	if done == nil {
+		l.Log.Append(a)
+		return
+	}
 	a.Done = func(appended storage.Appended, err error) {
 		go func() {
 			<-l.gate

@@ -84,6 +84,20 @@ func TestWhatHandlersReturnReachesTheCaller(t *testing.T) {
 	}
 }
 
+// The place of a handler is free again, although OnPanic panics too.
+func TestOnPanicMayPanic(t *testing.T) {
+	h := newHub()
+	serve(t, join(t, h), map[string]fetch.Handler{
+		"panic": func(context.Context, *fetch.Call) ([]byte, error) { panic("oh") },
+	}, fetch.Options{AtOnce: 1, OnPanic: func(string, any, []byte) { panic("again") }})
+	l := join(t, h)
+	for range 3 {
+		if _, err := fetch.Fetch(t.Context(), l, "test", "panic", nil); err == nil || err.Error() != "panicked: the procedure panic failed" {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestPartsComeInOrderBeforeTheResult(t *testing.T) {
 	h := newHub()
 	given := make(chan error, 1)

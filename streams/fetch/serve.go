@@ -174,17 +174,24 @@ type withDeadline struct {
 // Deadline implements context.Context.
 func (c withDeadline) Deadline() (time.Time, bool) { return c.deadline, true }
 
-// handle runs the handler of a procedure. A panic becomes an error.
+// handle runs the handler of a procedure. A panic becomes an error, and handle itself has none.
 func (s *Server) handle(ctx context.Context, c *Call) (result []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			if s.options.OnPanic != nil {
-				s.options.OnPanic(c.Procedure, v, debug.Stack())
-			}
+			s.tell(c.Procedure, v, debug.Stack())
 			result, err = nil, &peer.ServerError{Code: CodePanicked, Message: fmt.Sprintf("the procedure %s failed", c.Procedure)}
 		}
 	}()
 	return s.handlers[c.Procedure](ctx, c)
+}
+
+// tell tells Options.OnPanic of a panic.
+func (s *Server) tell(procedure string, value any, stack []byte) {
+	if s.options.OnPanic == nil {
+		return
+	}
+	defer panics.Contain("calls")
+	s.options.OnPanic(procedure, value, stack)
 }
 
 // Signal implements peer.Server.

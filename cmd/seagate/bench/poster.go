@@ -60,7 +60,6 @@ func (p *poster) run(number int, begin time.Duration) error {
 			continue
 		}
 		stream, key := schedule.place()
-		p.of.expected.Add(int64(p.of.matching[stream*max(p.of.options.Filters, 1)+key]))
 		if err := p.post(stream, key, due); err != nil {
 			return fmt.Errorf("a publisher has lost its connection: %w", connectionError(err))
 		}
@@ -87,8 +86,7 @@ func (p *poster) post(stream, key int, due time.Duration) error {
 		p.of.refuse(fmt.Errorf("publish refused: %d %s", status, answer))
 		return nil
 	}
-	p.of.published.Add(1)
-	p.of.publishing.Add(p.of.since() - due)
+	p.of.publishedOne(p.of.since()-due, p.of.meant(stream, key))
 	return nil
 }
 

@@ -53,14 +53,20 @@ func (r *Run) makePublisher(ctx context.Context) (source, error) {
 	return &publisher{of: r, socket: s, composer: newComposer(r.options)}, nil
 }
 
+// A request is a publish without an answer.
+type request struct {
+	due        time.Duration // since the run began
+	deliveries int           // that its message means
+}
+
 // A publisher sends requests over a WebSocket, and counts their answers.
 type publisher struct {
 	of       *Run
 	socket   *socket
 	composer *composer
 	schedule schedule
-	waiting  []time.Duration // when the requests without an answer were due; oldest first
-	calls    int             // under way, if it calls and does not publish
+	waiting  []request // without an answer; oldest first
+	calls    int       // under way, if it calls and does not publish
 	out      []byte
 	message  []byte
 }
@@ -105,16 +111,12 @@ func (p *publisher) send() (wait time.Duration, ended bool) {
 		if wait > 0 {
 			return wait, false
 		}
-		if p.compose(due); p.of.options.Fetch {
-			p.calls++
-		} else {
-			p.waiting = append(p.waiting, due)
-		}
+		p.compose(due)
 	}
 	return 0, false
 }
 
-// compose appends a request to what is to be written.
+// compose appends a request to what is to be written, and notes that it is under way.
 func (p *publisher) compose(due time.Duration) {
 	r, s := p.of, p.socket
 	stream, key := p.schedule.place()
@@ -126,13 +128,14 @@ func (p *publisher) compose(due time.Duration) {
 		m = append(m, r.name...)
 		m = append(m, `","body":`...)
 		m = append(p.composer.appendMessage(m, due, key), '}', '}')
+		p.calls++
 	} else {
 		m = append(m, `,"action":"publish","streamName":"`...)
 		m = append(m, r.name...)
 		m = strconv.AppendInt(append(m, '-'), int64(stream), 10)
 		m = append(m, `","payload":`...)
 		m = append(p.composer.appendMessage(m, due, key), '}')
-		r.expected.Add(int64(r.matching[stream*max(r.options.Filters, 1)+key]))
+		p.waiting = append(p.waiting, request{due, r.meant(stream, key)})
 	}
 	p.message = m
 	p.out = appendFrame(p.out, opText, m)
@@ -166,8 +169,7 @@ func (p *publisher) answered(answer []byte) {
 	case len(p.waiting) == 0:
 		return
 	case isSuccess(answer):
-		r.published.Add(1)
-		r.publishing.Add(now - p.waiting[0])
+		r.publishedOne(now-p.waiting[0].due, p.waiting[0].deliveries)
 	default:
 		r.refuse(refusalOf(answer))
 	}

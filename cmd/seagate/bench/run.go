@@ -33,7 +33,7 @@ type Run struct {
 	sent        atomic.Int64 // messages that a publisher has taken from Options.Messages
 	published   atomic.Int64
 	refused     atomic.Int64
-	expected    atomic.Int64
+	expected    atomic.Int64 // deliveries of what is published
 	delivered   atomic.Int64
 	delivering  atomic.Int64 // when the newest delivery came, since began
 	publishing  Histogram
@@ -42,7 +42,7 @@ type Run struct {
 	finished    atomic.Bool // connections that end are no failures
 	failOnce    sync.Once
 	failed      chan struct{}
-	failure     error
+	failure     error // set before failed is closed
 	firstRefuse atomic.Pointer[error]
 }
 
@@ -155,9 +155,10 @@ func (r *Run) publish(ctx context.Context) error {
 	if r.options.Publishers == 0 {
 		select {
 		case <-ctx.Done():
+			return nil
 		case <-r.failed:
+			return r.failure
 		}
-		return r.failure
 	}
 	publishers, err := r.makePublishers(ctx)
 	if err != nil {
@@ -246,6 +247,18 @@ func concurrently(ctx context.Context, n int, do func(ctx context.Context, i int
 		return err
 	}
 	return ctx.Err()
+}
+
+// meant returns how many deliveries a message of a stream with a key means.
+func (r *Run) meant(stream, key int) int {
+	return r.matching[stream*max(r.options.Filters, 1)+key]
+}
+
+// publishedOne counts a message that was acknowledged, and the deliveries that it means.
+func (r *Run) publishedOne(took time.Duration, deliveries int) {
+	r.published.Add(1)
+	r.publishing.Add(took)
+	r.expected.Add(int64(deliveries))
 }
 
 // streamName returns the name of a stream that the run makes.
