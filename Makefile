@@ -170,11 +170,13 @@ node:
 
 # What the browser tests in e2e/ need: Chromium, and the packages that e2e/package-lock.json pins.
 browser: node
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
-	echo "The tests run pages in Chromium and there is none: installing the package chromium"; \
-	command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
-		apt-get update -q && apt-get install -qy --no-install-recommends chromium; \
-	command -v chromium >/dev/null || { echo "That did not work. Install Chromium with the system's package manager"; exit 1; }; }
+	@command -v chromium-headless-shell >/dev/null && exit 0; \
+	some() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; \
+	install() { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		apt-get update -q && apt-get install -qy --no-install-recommends "$$1"; }; \
+	echo "The tests run pages in Chromium, best in one without windows: installing chromium-headless-shell"; \
+	install chromium-headless-shell || some || install chromium || some || { \
+	echo "That did not work. Install Chromium with the system's package manager"; exit 1; }
 	@[ e2e/node_modules/.package-lock.json -nt e2e/package-lock.json ] && exit 0; \
 	echo "The tests control Chromium with packages of npm: installing those of e2e/package-lock.json into e2e/node_modules"; \
 	command -v npm >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \

@@ -66,6 +66,7 @@ func (g *gateway) measure(from, to int) {
 // TestBackupAndRestore: a restored gateway has what the backup has, and refuses
 // positions from before the restore.
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	g, file := backedUp(t)
 	before := g.kept()
 	g.measure(6, 9)
@@ -95,6 +96,7 @@ func TestBackupAndRestore(t *testing.T) {
 }
 
 func TestRestoreFromStandardInput(t *testing.T) {
+	t.Parallel()
 	_, file := backedUp(t)
 	folder := t.TempDir() // empty
 	text, err := os.Open(file)
@@ -116,6 +118,7 @@ func TestRestoreFromStandardInput(t *testing.T) {
 
 // TestRestoreRefused: a restore that fails leaves the folder as it was.
 func TestRestoreRefused(t *testing.T) {
+	t.Parallel()
 	_, file := backedUp(t)
 	whole, err := os.ReadFile(file)
 	if err != nil {
@@ -182,6 +185,7 @@ func listed(files map[string]string) string {
 }
 
 func TestBackupNeedsTheRootJail(t *testing.T) {
+	t.Parallel()
 	g := sharedGateway(t)
 	secret := strings.TrimSpace(ok(t, g.asRoot(), "jails", "create", "backup-tenant", "boss").out)
 	tenant := []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=boss", "SEAGATE_CLIENT_SECRET=" + secret}
@@ -195,6 +199,7 @@ func TestBackupNeedsTheRootJail(t *testing.T) {
 }
 
 func TestDataCheck(t *testing.T) {
+	t.Parallel()
 	g := start(t, "SEAGATE_AUDIT_DISABLED=true")
 	g.define(root, "measures")
 	g.measure(1, 500)
@@ -250,6 +255,7 @@ func damage(t *testing.T, store string) {
 }
 
 func TestVersion(t *testing.T) {
+	t.Parallel()
 	if r := ok(t, nil, "version"); r.out != testVersion+"\n" {
 		t.Errorf("%+v", r)
 	}
@@ -260,6 +266,7 @@ func TestVersion(t *testing.T) {
 
 // A backup has its digest beside it, and restore refuses a file that does not fit it.
 func TestABackupHasADigest(t *testing.T) {
+	t.Parallel()
 	_, file := backedUp(t)
 	digest, err := os.ReadFile(file + ".sha256")
 	if err != nil || !strings.HasSuffix(string(digest), "  "+filepath.Base(file)+"\n") {

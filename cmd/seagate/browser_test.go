@@ -16,6 +16,7 @@ import (
 // TestBrowser runs the scripts in e2e, each beside a gateway of its own. Most of them open
 // pages in one Chromium. e2e/harness.mjs says what a script can rely on.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("../../e2e/node_modules/playwright-core"); err != nil {
 		t.Fatal("what the tests in a browser need is not installed; run: make browser")
 	}

@@ -10,6 +10,7 @@ import (
 // Every answer and delivery that docs/protocol.md shows is one that an exchange
 // has, so that the binary is known to send it.
 func TestDocumentedAnswers(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/protocol.md")
 	if err != nil {
 		t.Fatal(err)

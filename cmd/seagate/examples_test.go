@@ -16,6 +16,7 @@ import (
 // in data/dev, and the gateway on the default port. A command that fails, and a
 // call that the gateway refuses, fails the test with the line of the document.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	documents, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ func exchangeName(file string) string {
 }
 
 func TestExchanges(t *testing.T) {
+	t.Parallel()
 	t.Cleanup(func() { checkDescribedMessages(t) })
 	for _, file := range exchangeFiles(t) {
 		t.Run(exchangeName(file), func(t *testing.T) {

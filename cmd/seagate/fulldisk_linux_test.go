@@ -58,6 +58,7 @@ func fill(t *testing.T, folder string) {
 // A tenant fills a small disk, and then something else takes the last byte. The gateway goes on,
 // starts again after it was killed, says which tenant it is, and lets the operator delete it.
 func TestGatewayWithAFullDiskStartsAndDeletesTheTenant(t *testing.T) {
+	t.Parallel()
 	folder := smallDisk(t, "150m")
 	settings := []string{"SEAGATE_RETENTION_MIN_FREE=32MiB", "SEAGATE_QUOTAS_DISK=0", "SEAGATE_LOG_LEVEL=info"}
 	g := startIn(t, folder, settings...)

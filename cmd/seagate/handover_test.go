@@ -70,6 +70,7 @@ func (m *serviceManager) start(settings ...string) *gateway {
 // TestHandOver: gateways follow each other on one folder, and publishers that repeat
 // nothing never see an error. Nothing that was acknowledged is lost.
 func TestHandOver(t *testing.T) {
+	t.Parallel()
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		t.Parallel()
 		h := &handOver{t: t, settings: []string{"SEAGATE_STARTUP_WAIT=50s", "SEAGATE_SHUTDOWN_DRAIN=10s"}}

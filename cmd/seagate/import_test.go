@@ -12,6 +12,7 @@ const importFile = `{"jails":[{"id":"root","clients":[{"id":"js","secret":"deplo
 	{"id":"import-plant","clients":[{"id":"py","secret":"another one that is deployed"}]}]}`
 
 func TestImportCommand(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	file := filepath.Join(t.TempDir(), "import.json")
 	if err := os.WriteFile(file, []byte(importFile), 0o600); err != nil {

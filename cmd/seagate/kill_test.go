@@ -21,6 +21,7 @@ const killRounds = 5
 // oracle uses it. The gateway keeps its promises. SEAGATE_SEED repeats the random
 // choices of a run.
 func TestPromisesHoldOverKill9(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(seed(t), 0))
 	rounds := number(t, "SEAGATE_KILL_ROUNDS", killRounds)
 	folder := t.TempDir()

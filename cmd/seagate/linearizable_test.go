@@ -167,6 +167,7 @@ func (r *recorder) do(who int, op operation, call func() reply) {
 }
 
 func TestOperationsAreLinearizable(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(seed(t), 1))
 	folder := t.TempDir()
 	g := startIn(t, folder)

@@ -64,6 +64,7 @@ func (p *linePeer) want(lines ...string) {
 // What is published through one door is received through every other, with the same
 // bytes. A header that is set over HTTP is what a listener receives first.
 func TestLinesAndWebSocketsShareStreams(t *testing.T) {
+	t.Parallel()
 	g := startLines(t)
 	admin := g.restClient()
 	if _, err := admin.Define(t.Context(), "boiler", jsontext.Value(`{"version":1,"fields":[{"name":"n","type":"float"}]}`)); err != nil {
@@ -101,6 +102,7 @@ func TestLinesAndWebSocketsShareStreams(t *testing.T) {
 // A restart of the gateway under a RemoteStream loses nothing and repeats nothing of a
 // durable stream.
 func TestARestartUnderARemoteStream(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	listen := freeAddress(t)
 	settings := []string{"SEAGATE_LINES_LISTEN=" + listen, "SEAGATE_LINES_CLIENT_ID=" + root.id}
@@ -200,6 +202,7 @@ func freeAddress(t testing.TB) string {
 
 // The programs in docs/lines.md do what it says.
 func TestDocumentedLinePrograms(t *testing.T) {
+	t.Parallel()
 	g := startLines(t)
 	text, err := os.ReadFile("../../docs/lines.md")
 	if err != nil {
@@ -231,6 +234,7 @@ func TestDocumentedLinePrograms(t *testing.T) {
 
 // seagate lines authenticates, sends its input, and prints what comes.
 func TestLinesCommand(t *testing.T) {
+	t.Parallel()
 	g := start(t, "SEAGATE_LINES_LISTEN=127.0.0.1:0")
 	for _, test := range []struct {
 		args, input, output, says string

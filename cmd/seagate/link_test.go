@@ -14,6 +14,7 @@ import (
 // Links over a WebSocket do what links inside the process do. Each test of the suite has a jail
 // of its own.
 func TestLinksOverAWebSocket(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	number := 0
 	peertest.Run(t, func(t testing.TB) peertest.Network {

@@ -3,10 +3,13 @@
 package main_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +23,8 @@ func TestMain(m *testing.M) {
 	if names := os.Getenv(attackNames); names != "" {
 		os.Exit(runAttacks(strings.Split(names, ";")))
 	}
+	// Many tests wait most of the time, so some more can run at a time than there are processors.
+	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // -parallel goes before it
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

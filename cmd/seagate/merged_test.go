@@ -35,6 +35,7 @@ func TestSubscribeToSeveralStreams(t *testing.T) {
 // Memory is bounded while the consumer of a merged subscription sleeps and 200,000 messages
 // wait (with the race detector 40,000), over a socket; then it gets all of them in order. The log has what they cost.
 func TestAMergedSubscriptionThatSleeps(t *testing.T) {
+	t.Parallel()
 	const batch, bytes = 1000, 600
 	streams, batches := []string{"a", "b"}, 100
 	if raceDetector {

@@ -13,6 +13,7 @@ const minimalClient = "../../testdata/minimal/client.js"
 
 // The first client of docs/protocol.md runs as it is printed there.
 func TestMinimalClient(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(minimalClient)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestTokenCommand(t *testing.T) {
+	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +54,7 @@ func TestTokenCommand(t *testing.T) {
 
 // What a token says is what check shows, for each claim that mint can make.
 func TestTokenClaims(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	private, open, token := filepath.Join(dir, "key"), filepath.Join(dir, "pub"), filepath.Join(dir, "token")
 	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(keyOf(t, "claims"))}

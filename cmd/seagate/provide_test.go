@@ -124,6 +124,7 @@ n=0; while :; do n=$((n+1)); echo "{\"n\":$n}"; sleep 0.05 & wait $!; done`
 // 10,000 streams that are provided and not used: what they cost, and that they end
 // with their connections.
 func TestProvidedStreamsAtRest(t *testing.T) {
+	t.Parallel()
 	const conns, each = 10, 1_000
 	g := start(t, "SEAGATE_STREAMS_UNDEFINED=accept", "SEAGATE_LIMITS_STREAMS_PER_JAIL=10001", "GOGC=50") // and $audit
 	before := g.metrics()

@@ -8,6 +8,7 @@ import (
 // The operator sets quotas with the command, keeps those that it does not name, and everybody
 // sees what holds.
 func TestJailsQuotaCommand(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	tenant := g.newJail("acme", "boss")
 	out := ok(t, g.asRoot(), "jails", "quota", "acme", "--disk", "10GiB", "--max-retention-age", "48h").out
@@ -44,6 +45,7 @@ func TestJailsQuotaCommand(t *testing.T) {
 // What is stored of clients and groups has a quota of its own: what grows beyond it is refused, by
 // HTTP and on a WebSocket, and what shrinks passes.
 func TestQuotaOfRecords(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	tenant := g.newJail("acme", "boss")
 	g.define(tenant, "a")

@@ -51,6 +51,7 @@ func TestMessagesOutliveKill9(t *testing.T) {
 // TestGroupsContinueAfterKill9: a group has a durable position from the answer to its
 // first subscribe on. Messages that are published without members wait for them.
 func TestGroupsContinueAfterKill9(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ settings, group string }{
 		"a group":                  {"SEAGATE_STREAMS_UNGROUPED=broadcast", uuid.NewString()},
 		"the group of its clients": {"SEAGATE_STREAMS_UNGROUPED=client-group", ""},
@@ -95,6 +96,7 @@ func TestGroupsContinueAfterKill9(t *testing.T) {
 // TestStreamsInMemoryAreEmptyAfterKill9, and have a new epoch, so that nobody
 // reads another message under an old number.
 func TestStreamsInMemoryAreEmptyAfterKill9(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ setting, ofStream string }{
 		"all streams": {"SEAGATE_STREAMS_DURABILITY=memory", `{}`},
 		"one stream":  {"SEAGATE_STREAMS_DURABILITY=disk", `{"durability":"memory"}`},

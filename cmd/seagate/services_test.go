@@ -59,6 +59,7 @@ func serveOn(t testing.TB, conn *client.Conn, service string, atOnce int, handle
 // TestManyCallsAreNotMixedUp: 10,000 calls are under way at a time, on 40 connections
 // each, and are answered in random order.
 func TestManyCallsAreNotMixedUp(t *testing.T) {
+	t.Parallel()
 	const many, conns = 10_000, 40
 	g := start(t, "SEAGATE_LIMITS_CALLS_PER_CLIENT=10000")
 	var arrived atomic.Int64
@@ -99,6 +100,7 @@ func TestManyCallsAreNotMixedUp(t *testing.T) {
 // TestCallsOfAServerThatIsKilledFailAtOnce: a process that is killed leaves its calls
 // to nobody.
 func TestCallsOfAServerThatIsKilledFailAtOnce(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	server := g.loginDeaf()
 	server.Send(`{"id":2,"action":"serve","payload":{"service":"slow","procedures":["wait"],"credit":100}}`)
@@ -129,6 +131,7 @@ func TestCallsOfAServerThatIsKilledFailAtOnce(t *testing.T) {
 // TestARollingRestartOfServersLosesNoCall replaces two servers in turn, each with its
 // connection, while 1,000 calls are made.
 func TestARollingRestartOfServersLosesNoCall(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	work := map[string]client.Handler{"work": func(_ context.Context, c *client.Call) (any, error) {
 		time.Sleep(rand.N(5 * time.Millisecond)) // so that servers leave in the middle of calls
@@ -193,6 +196,7 @@ func TestARollingRestartOfServersLosesNoCall(t *testing.T) {
 
 // TestCallsOverHTTPWithTheGoClient: the same answers and errors as on the WebSocket.
 func TestCallsOverHTTPWithTheGoClient(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	serveOn(t, g.goConn(root), "shop", 4, map[string]client.Handler{
 		"double": func(_ context.Context, c *client.Call) (any, error) {
@@ -238,6 +242,7 @@ func TestCallsOverHTTPWithTheGoClient(t *testing.T) {
 
 // TestASlowCallDelaysNoOtherAnswer on the same two connections.
 func TestASlowCallDelaysNoOtherAnswer(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	release := make(chan struct{})
 	serveOn(t, g.goConn(root), "mixed", 2, map[string]client.Handler{
@@ -266,6 +271,7 @@ func TestASlowCallDelaysNoOtherAnswer(t *testing.T) {
 // TestNobodyCallsAsSomebodyElse: a request cannot say who its caller is, and another
 // jail is not reached.
 func TestNobodyCallsAsSomebodyElse(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	a := g.newJail("a", "web")
 	b := g.newJail("b", "web")
