@@ -22,13 +22,15 @@ build: ## build bin/seagate, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
 # vet, staticcheck, the tests and what they build share what is compiled, so all of it has the same flags. Without what
-# a debugger needs, the compiler takes a quarter less time.
+# a debugger needs, the compiler takes a quarter less time. The race detector needs cgo, and what is released is built
+# without it: with the tags there are no parts in C in the tests either.
 NODEBUG    = -gcflags=all=-dwarf=false
-FORTESTS   = CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG)"
+FORTESTS   = CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags=pebblegozstd,netgo,osusergo"
 
-# Lint has run all of vet by then, and go test would run a part of it again.
+# Lint has run all of vet by then, and go test would run a part of it again. Tests wait for much, so those of more
+# packages run at a time than there are processors.
 test: cc node netcat python browser lint ## run every check and test; this is what has to pass
-	$(FORTESTS) $(GO) test -vet=off -timeout 1h ./...
+	$(FORTESTS) $(GO) test -vet=off -p $$((2 * $$(nproc 2>/dev/null || echo 2))) -timeout 1h ./...
 
 fmt: ## format the code
 	@gofmt -w .
