@@ -20,7 +20,11 @@ var (
 	ErrTooManyTopics = errors.New("streams: too many topics in this space")
 )
 
-// An ID identifies a topic. Names are unique in their space.
+// An ID identifies a topic. Names are unique in their space. Nothing of one space is
+// seen or used by another.
+//
+// The gateway has a space for each jail, with the uid of the jail, so the quotas of a
+// space are those of the jail.
 type ID struct {
 	Space string
 	Name  string

@@ -226,7 +226,7 @@ func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMark
 		db:          db,
 		lock:        o.Lock,
 		guard:       o.guard,
-		space:       &freeSpace{fs: o.FS, dir: o.Dir, minFree: o.opts.MinFree, least: min(o.opts.MinFree/2, needs(o.opts.memTable)), log: o.opts.Logger, reserve: o.reserve},
+		space:       o.freeSpace(),
 		incarnation: s.Incarnation,
 		queue:       newQueue(o.opts.TenantQueue),
 		finished:    make(chan []operation, maxFinished),
@@ -238,8 +238,21 @@ func (o *opening) engine(db *pebble.DB, s format.State, m *integrity.DurableMark
 		listings:    make(map[*listing]struct{}),
 		logs:        make(map[string]*log),
 	}
+	e.space.returning = e.returning
 	e.close = sync.OnceValue(e.release)
 	return e
+}
+
+func (o *opening) freeSpace() *freeSpace {
+	return &freeSpace{
+		fs:      o.FS,
+		dir:     o.Dir,
+		minFree: o.opts.MinFree,
+		least:   min(o.opts.MinFree/2, needs(o.opts.memTable)),
+		log:     o.opts.Logger,
+		reserve: o.reserve,
+		news:    make(chan struct{}, 1),
+	}
 }
 
 func (e *Engine) start() {

@@ -14,8 +14,10 @@ import (
 const spaceInterval = time.Second
 
 // freeSpace measures how much of the disk is free. Below minFree nothing is
-// appended. Below least records do not grow either, so that what is left is for
-// changes that make room. Once too little is free, an eighth more must be free
+// appended. What a compaction has written counts as free there, since it gives back
+// about as much when it ends: minFree is for such work. Below least records do not
+// grow either, so that what is left is for changes that make room, and nothing is
+// appended, whatever will be given back. Once too little is free, an eighth more must be free
 // before the changes are accepted again. Otherwise, on a disk at the limit, each
 // trim would change the decision.
 type freeSpace struct {
@@ -25,6 +27,10 @@ type freeSpace struct {
 	least   int64 // below it records do not grow
 	log     *slog.Logger
 	reserve *reserve.Reserve // nil without minFree
+	news    chan struct{}    // has one when it was measured
+
+	// returning returns how many bytes compactions will give back.
+	returning func() int64
 
 	mu       sync.Mutex // guards what follows
 	measured time.Time
@@ -59,6 +65,10 @@ func (s *freeSpace) measureIfDueLocked(now bool) {
 	if since := time.Since(s.measured); now || s.measured.IsZero() || since >= spaceInterval {
 		s.measured, s.written = time.Now(), 0
 		s.measureLocked()
+		select {
+		case s.news <- struct{}{}:
+		default: // somebody is about to look
+		}
 	}
 }
 
@@ -72,23 +82,36 @@ func (s *freeSpace) measureLocked() {
 		return
 	}
 	s.free = int64(min(usage.AvailBytes, 1<<62))
+	if s.minFree <= 0 {
+		return
+	}
 	s.judgeCriticalLocked()
+	enough := s.minFree
+	if s.low {
+		enough += s.minFree / 8
+	}
+	low := s.critical || s.free < enough && s.free+s.returning() < enough
 	switch {
-	case s.minFree <= 0:
-	case !s.low && s.free < s.minFree:
-		s.low = true
+	case low && !s.low:
 		s.log.Error("too little disk space is left, so nothing is appended", "folder", s.dir, "free_bytes", s.free, "needed_bytes", s.minFree)
-	case s.low && s.free >= s.minFree+s.minFree/8:
-		s.low = false
+	case s.low && !low:
 		s.log.Info("there is enough disk space again", "folder", s.dir, "free_bytes", s.free)
 	}
+	s.low = low
+}
+
+// returning returns how many bytes of the disk are given back when the compactions that run have
+// ended, and when tables that nobody needs have been removed. It counts a flush too, which is
+// small and gives back a file of the write-ahead log.
+func (e *Engine) returning() int64 {
+	m := e.db.Metrics()
+	return m.Compact.InProgressBytes + int64(m.Table.Local.ObsoleteSize)
 }
 
 // judgeCriticalLocked decides about records, and lets the reserve be made again once there is
 // room for it.
 func (s *freeSpace) judgeCriticalLocked() {
 	switch {
-	case s.minFree <= 0:
 	case !s.critical && s.free < s.least:
 		s.critical = true
 		s.log.Error("very little disk space is left, so nothing but deletions and small changes is written", "folder", s.dir, "free_bytes", s.free)
@@ -107,3 +130,7 @@ func (s *freeSpace) judgeCriticalLocked() {
 // say, and whether that is too little to append: see Options.MinFree. Both are
 // at most a second old.
 func (e *Engine) Space() (free int64, low bool) { return e.space.get() }
+
+// SpaceMeasured returns a channel from which can be received when the free space was measured. That is
+// each second while changes are made, and more often while they are large. It is for one receiver.
+func (e *Engine) SpaceMeasured() <-chan struct{} { return e.space.news }

@@ -90,6 +90,20 @@ func TestUnknownSpaceAcceptsAppends(t *testing.T) {
 	}
 }
 
+// TestSpaceOfAClosedEngine can be asked for, while little is free too.
+func TestSpaceOfAClosedEngine(t *testing.T) {
+	disk := &smallDisk{FS: vfs.NewMem()}
+	disk.free.Store(7000)
+	synctest.Test(t, func(t *testing.T) {
+		e := mustOpen(t, "data", pebble.Options{FS: disk, MinFree: 8000})
+		mustClose(t, e)
+		time.Sleep(time.Minute)
+		if free, low := e.Space(); free != 7000 || !low {
+			t.Errorf("Space() = %d, %v", free, low)
+		}
+	})
+}
+
 // Below half of the limit records do not grow, and what makes room goes on.
 func TestVeryLowSpaceRefusesRecordsThatGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

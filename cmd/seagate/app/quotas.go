@@ -46,7 +46,7 @@ func minFree(c *config.Config) int64 {
 	return max(int64(c.Retention.MinFree), pebble.Needs(c.DataDir))
 }
 
-// spaceInterval is how often the quotas are told how much of the disk is free.
+// spaceInterval is how often the quotas are told how much of the disk is free, at least.
 const spaceInterval = time.Second
 
 // watchSpace tells the quotas how much of the disk is free, until the App is closed. The disk is
@@ -65,6 +65,7 @@ func (a *App) watchSpace() {
 			short = a.noteSpace(least, short)
 			select {
 			case <-tick.C:
+			case <-a.engine.SpaceMeasured(): // a fast writer fills much of a small disk in a second
 			case <-ctx.Done():
 				return
 			}
