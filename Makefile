@@ -30,7 +30,7 @@ FORTESTS   = CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags
 # Lint has run all of vet by then, and go test would run a part of it again. Tests wait for much, so those of more
 # packages run at a time than there are processors.
 test: cc node netcat python browser lint ## run every check and test; this is what has to pass
-	$(FORTESTS) $(GO) test -vet=off -p $$((2 * $$(nproc 2>/dev/null || echo 2))) -timeout 1h ./...
+	$(FORTESTS) $(GO) test -vet=off -p $$((1 + $$(nproc 2>/dev/null || echo 2))) -timeout 1h ./...
 
 fmt: ## format the code
 	@gofmt -w .

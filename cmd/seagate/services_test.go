@@ -59,7 +59,6 @@ func serveOn(t testing.TB, conn *client.Conn, service string, atOnce int, handle
 // TestManyCallsAreNotMixedUp: 10,000 calls are under way at a time, on 40 connections
 // each, and are answered in random order.
 func TestManyCallsAreNotMixedUp(t *testing.T) {
-	t.Parallel()
 	const many, conns = 10_000, 40
 	g := start(t, "SEAGATE_LIMITS_CALLS_PER_CLIENT=10000")
 	var arrived atomic.Int64

@@ -62,7 +62,7 @@ func flushedFolder(t *testing.T) (disk *vfs.MemFS, records int) {
 	disk = vfs.NewCrashableMem()
 	e := mustOpen(t, "data", on(disk))
 	for !slices.ContainsFunc(list(t, disk), func(name string) bool { return strings.HasSuffix(name, ".sst") }) {
-		mustPut(t, e, fmt.Sprint(records), strings.Repeat("v", 40<<10))
+		mustPut(t, e, fmt.Sprint(records), strings.Repeat("v", 4<<10))
 		time.Sleep(time.Millisecond)
 		records++
 	}

@@ -35,8 +35,8 @@ func loggedFolder(t *testing.T) (*vfs.MemFS, contents) {
 		add("early", 100)
 	}
 	for !slices.ContainsFunc(list(t, disk), func(name string) bool { return strings.HasSuffix(name, ".sst") }) {
-		add("log", 20<<10)
-		add("other", 10<<10)
+		add("log", 4<<10)
+		add("other", 2<<10)
 		time.Sleep(time.Millisecond)
 	}
 	for range 5 {
