@@ -23,14 +23,15 @@ build: ## build bin/seagate, a static binary
 
 # vet, staticcheck, the tests and what they build share what is compiled, so all of it has the same flags. Without what
 # a debugger needs, the compiler takes a quarter less time. The race detector needs cgo, and what is released is built
-# without it: with the tags there are no parts in C in the tests either.
+# without it: with the tags the tests use the parts in Go for zstd, names of hosts and users, too.
 NODEBUG    = -gcflags=all=-dwarf=false
 FORTESTS   = CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags=pebblegozstd,netgo,osusergo"
 
-# Lint has run all of vet by then, and go test would run a part of it again. Tests wait for much, so those of more
-# packages run at a time than there are processors.
+# How many packages are tested at a time: one more than processors, as tests often wait.
+PACKAGES ?= $$((1 + $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))
+# Lint has run all of vet by then, and go test would run a part of it again.
 test: cc node netcat python browser lint ## run every check and test; this is what has to pass
-	$(FORTESTS) $(GO) test -vet=off -p $$((1 + $$(nproc 2>/dev/null || echo 2))) -timeout 1h ./...
+	$(FORTESTS) $(GO) test -vet=off -p $(PACKAGES) -timeout 1h ./...
 
 fmt: ## format the code
 	@gofmt -w .
@@ -176,8 +177,9 @@ browser: node
 	some() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; \
 	install() { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
 		apt-get update -q && apt-get install -qy --no-install-recommends "$$1"; }; \
+	some && ! command -v apt-get >/dev/null && exit 0; \
 	echo "The tests run pages in Chromium, best in one without windows: installing chromium-headless-shell"; \
-	install chromium-headless-shell || some || install chromium || some || { \
+	install chromium-headless-shell || some || { install chromium && some; } || { \
 	echo "That did not work. Install Chromium with the system's package manager"; exit 1; }
 	@[ e2e/node_modules/.package-lock.json -nt e2e/package-lock.json ] && exit 0; \
 	echo "The tests control Chromium with packages of npm: installing those of e2e/package-lock.json into e2e/node_modules"; \

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -279,6 +281,30 @@ func TestDeleteJail(t *testing.T) {
 	if err := r.DeleteJail(t.Context(), jail); err != nil {
 		t.Errorf("once more: %v", err)
 	}
+}
+
+// lateRecords take 90 seconds for each deletion, longer than the time of a jail for two of them.
+type lateRecords struct{ storage.Records }
+
+func (r lateRecords) Delete(ctx context.Context, table, key string, cond storage.Condition) error {
+	time.Sleep(90 * time.Second)
+	return r.Records.Delete(ctx, table, key, cond)
+}
+
+// When the time of a jail's deletion is over, none of its other streams is begun.
+func TestDeleteJailHasATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, lateRecords{memory.New()})
+		for _, stream := range []string{"a", "b", "c"} {
+			mustDefine(t, r, jail, stream, `1`, ``)
+		}
+		if err := r.DeleteJail(t.Context(), jail); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if got := names(r.List(jail, "", 10)); got != "c" {
+			t.Errorf("left: %s", got)
+		}
+	})
 }
 
 func TestBadNamesAreRefused(t *testing.T) {

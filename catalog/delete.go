@@ -11,7 +11,7 @@ import (
 
 // deleteTime bounds a deletion that has begun. It continues when the caller's context
 // ends, because a half-deleted stream is useless. When the time of a jail's deletion is over,
-// no other of its streams is begun with.
+// none of its other streams is begun.
 const deleteTime = 2 * time.Minute
 
 // Delete deletes a stream with its messages, groups and definitions, durably.
@@ -130,6 +130,9 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 		return err
 	}
 	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := c.Delete(ctx, streams.ID{Space: space, Name: name})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err

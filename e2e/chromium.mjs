@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-// The first has no code for windows, and tests take two thirds of the time with it.
+// The first cannot open windows. With it the tests take two thirds of the time.
 const names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
 /** The path of the browser: CHROMIUM, or one that is in PATH. */

@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 	g.define(root, "boiler")
 	g.ok(root, "POST", "/streams/wide/define", `{"version":1,"fields":[{"name":"s","type":"string"}]}`)
 	b := g.standBy()
-	// At once, and not when their turn as parallel tests comes: the bystander works all the while.
+	// All at once: as parallel tests they would wait for their turn while the bystander works.
 	var all sync.WaitGroup
 	for name, hostile := range map[string]func(*gateway){
 		"gzip bomb":                  gzipBomb,

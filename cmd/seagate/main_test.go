@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		os.Exit(runAttacks(strings.Split(names, ";")))
 	}
 	// Many tests wait most of the time, so some more can run at a time than there are processors.
-	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // -parallel goes before it
+	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // the flag -parallel takes precedence
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

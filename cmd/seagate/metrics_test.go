@@ -95,7 +95,7 @@ func TestMetricsAreCounted(t *testing.T) {
 	}
 }
 
-// TestClientsCannotCreateMetricSeries, even with a thousand different names.
+// TestClientsCannotCreateMetricSeries, even with a hundred different names.
 func TestClientsCannotCreateMetricSeries(t *testing.T) {
 	t.Parallel()
 	g := start(t, "SEAGATE_LIMITS_FAILED_AUTHENTICATIONS=1000000")

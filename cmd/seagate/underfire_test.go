@@ -27,7 +27,6 @@ import (
 // new header. They are sent at 5,000 a second, or as fast as the gateway takes them if that is
 // slower: the log has the rate, and the CPU time of both processes.
 func TestTheHeaderAndTheJoinOverWebSocket(t *testing.T) {
-	t.Parallel()
 	g := start(t, "SEAGATE_STREAMS_UNDEFINED=accept")
 	messages := 15_000
 	if raceDetector {

@@ -59,8 +59,8 @@ type Part struct {
 	party  string
 }
 
-// Crowded reports whether Take may find no room for few bytes. If not, there is room for half of what
-// a party may hold, as long as that is no more than a quarter of the whole. It takes no lock.
+// Crowded reports whether Take may find no room for few bytes. If not, Take has
+// room for half of what a party may hold, if that is at most a quarter of the whole. It takes no lock.
 func (p *Part) Crowded() bool { return p.shared.crowded.Load() }
 
 // Take takes n bytes until Give, or returns false and takes nothing.

@@ -14,10 +14,10 @@ import (
 const spaceInterval = time.Second
 
 // freeSpace measures how much of the disk is free. Below minFree nothing is
-// appended. What a compaction has written counts as free there, since it gives back
-// about as much when it ends: minFree is for such work. Below least records do not
-// grow either, so that what is left is for changes that make room, and nothing is
-// appended, whatever will be given back. Once too little is free, an eighth more must be free
+// appended. What running compactions have written counts as free for this, since they
+// give back about as much when they end: minFree is for such work. Below least nothing
+// is appended whatever will be given back, and records do not grow either, so that what
+// is left is for changes that make room. Once too little is free, an eighth more must be free
 // before the changes are accepted again. Otherwise, on a disk at the limit, each
 // trim would change the decision.
 type freeSpace struct {
@@ -27,7 +27,7 @@ type freeSpace struct {
 	least   int64 // below it records do not grow
 	log     *slog.Logger
 	reserve *reserve.Reserve // nil without minFree
-	news    chan struct{}    // has one when it was measured
+	news    chan struct{}    // one is sent after each measurement
 
 	// returning returns how many bytes compactions will give back.
 	returning func() int64
@@ -101,9 +101,12 @@ func (s *freeSpace) measureLocked() {
 }
 
 // returning returns how many bytes of the disk are given back when the compactions that run have
-// ended, and when tables that nobody needs have been removed. It counts a flush too, which is
-// small and gives back a file of the write-ahead log.
+// ended, and when tables that nobody needs have been removed. Tables that are still read are not
+// counted, since nobody knows when that ends.
 func (e *Engine) returning() int64 {
+	if e.guard.Err() != nil { // who has failed may hold a lock of the database for ever
+		return 0
+	}
 	m := e.db.Metrics()
 	return m.Compact.InProgressBytes + int64(m.Table.Local.ObsoleteSize)
 }
@@ -131,6 +134,7 @@ func (s *freeSpace) judgeCriticalLocked() {
 // at most a second old.
 func (e *Engine) Space() (free int64, low bool) { return e.space.get() }
 
-// SpaceMeasured returns a channel from which can be received when the free space was measured. That is
-// each second while changes are made, and more often while they are large. It is for one receiver.
+// SpaceMeasured returns a channel from which can be received when the free space was measured.
+// With Options.MinFree that is each second while changes are made, and more often while they are
+// large. It is for one receiver.
 func (e *Engine) SpaceMeasured() <-chan struct{} { return e.space.news }

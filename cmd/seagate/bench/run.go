@@ -155,10 +155,9 @@ func (r *Run) publish(ctx context.Context) error {
 	if r.options.Publishers == 0 {
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-r.failed:
-			return r.failure
 		}
+		return r.failedWith()
 	}
 	publishers, err := r.makePublishers(ctx)
 	if err != nil {
@@ -175,6 +174,11 @@ func (r *Run) publish(ctx context.Context) error {
 		})
 	}
 	working.Wait()
+	return r.failedWith()
+}
+
+// failedWith returns what fail was called with first, or nil.
+func (r *Run) failedWith() error {
 	select {
 	case <-r.failed:
 		return r.failure
