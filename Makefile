@@ -19,6 +19,7 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 	@exec bin/seagate dev $(ARGS)
 
 build: ## build bin/seagate, a static binary
+	@[ -e bin/seagate ] || echo "Building bin/seagate, which takes a minute or two the first time"
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
 
 # vet, staticcheck, the tests and what they build share what is compiled, so all of it has the same flags. Without what

@@ -78,8 +78,12 @@ func devCredentials(ctx context.Context, a *app.App, c *config.Config) (cli.Cred
 		return credentials, err
 	}
 	if !a.Directory().IsRoot(credentials.ClientID, credentials.ClientSecret) {
-		return credentials, fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or the root client has another secret, as after a restore: use the folder with `seagate serve`, name another one with --data, or give the client its secret again with `seagate reset-root`",
+		err := fmt.Errorf("the data folder %[1]s has another root client than %[2]s, or the root client has another secret, as after a restore: use the folder with `seagate serve`, name another one with --data, or set SEAGATE_ROOT_CLIENT_ID and SEAGATE_ROOT_CLIENT_SECRET, run `seagate reset-root --data %[1]s`, and then `seagate dev` with the same variables",
 			c.DataDir, credentials.ClientID)
+		if fresh {
+			err = errors.Join(err, cli.RemoveCredentials(c.DataDir))
+		}
+		return credentials, err
 	}
 	return credentials, cli.SaveCredentials(credentials, c.DataDir)
 }

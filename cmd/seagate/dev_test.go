@@ -285,14 +285,22 @@ func TestDevAfterItsSecretIsRotated(t *testing.T) {
 	other = strings.TrimSpace(w.run(asOther + "clients rotate other"))
 	w.run("bin/seagate streams") // what dev has left is not of that client
 	w.run("bin/seagate clients delete root --yes --self")
-	for _, name := range []string{"dev-credentials.json", "curlrc"} {
-		if _, err := os.Stat(filepath.Join(w.folder, "data/dev", name)); err == nil {
-			t.Errorf("%s is left of a client that is deleted", name)
+	noCredentials := func(after string) {
+		for _, name := range []string{"dev-credentials.json", "curlrc"} {
+			if _, err := os.Stat(filepath.Join(w.folder, "data/dev", name)); err == nil {
+				t.Errorf("after %s there is a %s", after, name)
+			}
 		}
 	}
+	noCredentials("the client was deleted")
 	w.env = append(w.env, "SEAGATE_URL=http://"+d.listen)
 	w.run("SEAGATE_CLIENT_ID=other SEAGATE_CLIENT_SECRET=" + other + " bin/seagate streams")
 	d.stopped()
+	r := command(t, []string{"SEAGATE_LISTEN=127.0.0.1:0", "SEAGATE_ADMIN_LISTEN=127.0.0.1:0"}, "dev", "--data", filepath.Join(w.folder, "data/dev"))
+	if r.code != 1 || !strings.Contains(r.notes, "seagate reset-root --data") {
+		t.Errorf("with another root client: %+v", r)
+	}
+	noCredentials("a start that was refused")
 }
 
 // TestDevEndsAtOnce, also with subscribers and with a peer that says nothing.

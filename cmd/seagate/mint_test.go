@@ -85,4 +85,7 @@ func TestTokenClaims(t *testing.T) {
 	if r := command(t, nil, "token", "mint", "floor", private, "--any-group", "--group", "x"); r.code != 2 {
 		t.Errorf("both kinds of groups: %+v", r)
 	}
+	if r := command(t, nil, "token", "mint", "floor", private, "--group", "x"); r.code != 2 || !strings.Contains(r.notes, "UUID") {
+		t.Errorf("a group that cannot be: %+v", r)
+	}
 }

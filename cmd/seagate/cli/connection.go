@@ -359,8 +359,8 @@ func SaveCredentials(c Credentials, dir string) error {
 	)
 }
 
-// removeCredentials removes what SaveCredentials has written.
-func removeCredentials(dir string) error {
+// RemoveCredentials removes what SaveCredentials has written.
+func RemoveCredentials(dir string) error {
 	return errors.Join(os.Remove(filepath.Join(dir, CredentialsFile)), os.Remove(filepath.Join(dir, CurlFile)))
 }
 

@@ -21,7 +21,7 @@ func (t *task) keepForDev(text secret.Text) error {
 	}
 	if !text.IsSet() {
 		t.Note("the credentials that `seagate dev` has left are removed")
-		return removeCredentials(devFolder())
+		return RemoveCredentials(devFolder())
 	}
 	t.Note("the credentials that `seagate dev` has left are changed")
 	left.ClientSecret = text.Reveal()

@@ -23,6 +23,7 @@ import (
 	"seagate/auth"
 	"seagate/auth/fdsl"
 	"seagate/cmd/seagate/config"
+	"seagate/protocol"
 	"seagate/storage/memory"
 )
 
@@ -53,6 +54,11 @@ func (r tokenRequest) claims() (jwt.MapClaims, error) {
 		return nil, usagef("--expires must be longer than 0, such as 1h")
 	case r.anyGroups && len(r.groups) > 0:
 		return nil, usagef("give --group or --any-group")
+	}
+	for _, group := range r.groups {
+		if _, err := protocol.ParseGroupID(group); err != nil {
+			return nil, usagef("--group %q: give the UUID of a group, such as %s", group, uuid.NewString())
+		}
 	}
 	now := time.Now()
 	// With iat and jti a gateway can check the lifetime, and revoke this token alone.
