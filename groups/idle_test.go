@@ -84,7 +84,7 @@ func TestAGroupDoesNotBelieveAJump(t *testing.T) {
 }
 
 func TestFreshGroupsLeaveNothingBehind(t *testing.T) {
-	const many = 20_000
+	const many = 50_000
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, groups.Options{IdleTimeout: 2 * time.Minute, PerClient: many}, streams.Options{})
 		before := heap()

@@ -81,7 +81,7 @@ var codeTable = []CodeInfo{
 	{CodeNotExplicit, 409, 0, "Not acknowledged explicitly",
 		"Subscribe with a groupId and with ack set to explicit before acknowledging messages or giving them back."},
 	{CodePositionLost, 410, 0, "Position lost",
-		"Read from earliest, and treat what was before as another stream."},
+		"If the number is one that was read, read from earliest, and treat what was before as another stream."},
 	{CodeMessageTooLarge, 413, 1009, "Message too large",
 		"Send less in one message, or ask the operator to raise the size limit."},
 	{CodeTooCostly, 413, 0, "Too costly to check",

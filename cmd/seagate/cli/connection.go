@@ -166,6 +166,9 @@ func (c Connection) given() (layer, error) {
 	}
 	l.files = c.files.or(certificateFiles{variable(envCertificate), variable(envKey)})
 	l.url, l.urlFrom = either(c.server, "--server", variable(envURL), envURL)
+	if l.url != "" && !strings.Contains(l.url, "://") { // it is not shown, since a secret may be in it
+		return l, usagef("%s must begin with http:// or https://, such as %s", l.urlFrom, defaultURL)
+	}
 	l.id, l.idFrom = either(c.clientID, "--client", variable(envClient), envClient)
 	if c.secretFile == "" {
 		l.secret, l.secretFrom = secret.New(variable(envSecret)), envSecret

@@ -90,9 +90,9 @@ func (c *Console) trial(trial client.FilterTrial) error {
 		lines = append(lines, t.FilterErrors...)
 	}
 	if f := trial.Filter; f != nil {
-		verdict := "the message is kept back"
+		verdict := "the filter keeps the message back"
 		if f.Passes {
-			verdict = "the message passes"
+			verdict = "the filter lets the message pass"
 		}
 		lines = append(lines, verdict)
 		lines = appendNode(lines, f.Root, "  ", false)

@@ -298,6 +298,7 @@ func TestUsage(t *testing.T) {
 		{"clients key b x.pem --clear", "or --clear"},
 		{"jails create j", "CLIENT is missing"},
 		{"streams --server ftp://example.com", "must begin with http"},
+		{"streams --server 127.0.0.1:3104", "--server must begin with http:// or https://"},
 		{"streams --client a:b", "client id"},
 		{"streams --secret-file /nowhere", "no such file"},
 	}

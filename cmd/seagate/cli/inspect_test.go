@@ -47,7 +47,7 @@ func TestInspectingCommands(t *testing.T) {
 			"", "dead letter 7 is published to boiler again: message 9 of epoch e", 0},
 		{[]string{"filter", `{"t":"path","e":"n"}`, `{"m":1}`}, "POST /filters/evaluate",
 			`{"filter":{"passes":false,"steps":2,"root":{"type":"path","text":"$[\"n\"]","outcome":"error","decisive":true,"reason":"the message has no $[\"n\"]"}}}`,
-			"the message is kept back\n  error * $[\"n\"]  (the message has no $[\"n\"])\n", "", 0},
+			"the filter keeps the message back\n  error * $[\"n\"]  (the message has no $[\"n\"])\n", "", 0},
 	} {
 		t.Run(strings.Join(test.args[:min(2, len(test.args))], " "), func(t *testing.T) {
 			newFake(t, map[string]string{test.request: test.answer})

@@ -233,7 +233,7 @@ func TestTablesFitOnATerminal(t *testing.T) {
 		{"streams", "STREAM"}, {"services", "SERVICE"}, {"service show pricing", "CLIENT"}, {"groups boiler", "CLIENT"},
 		{"connections list", "CONNECTION"}, {"connections show c48517a2d54fd149", "\nSTREAM"}, {"dead-letters list boiler.dead", "NUMBER"},
 		{"audit", "TIME"}, {"clients list", "CLIENT"}, {"clients keys a", "KEY"}, {"jails list", "JAIL"}, {"network", "STREAM"},
-		{"describe boiler", "FIELD"}, {"filter 1 1", "the message is kept back"}, {"top --once --interval 1s", "STREAM"},
+		{"describe boiler", "FIELD"}, {"filter 1 1", "the filter keeps the message back"}, {"top --once --interval 1s", "STREAM"},
 	} {
 		seen, code := onTerminal(t, "", strings.Fields(test.command)...)
 		if code != 0 || !strings.Contains(seen, test.heading) || !strings.Contains(seen, "nnnnnnn") {
