@@ -283,7 +283,8 @@ func TestDeleteJail(t *testing.T) {
 	}
 }
 
-// lateRecords take 90 seconds for each deletion, longer than the time of a jail for two of them.
+// lateRecords take 90 seconds of the clock of synctest for each deletion: two are longer than the
+// time that the deletion of a jail has.
 type lateRecords struct{ storage.Records }
 
 func (r lateRecords) Delete(ctx context.Context, table, key string, cond storage.Condition) error {

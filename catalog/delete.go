@@ -11,7 +11,7 @@ import (
 
 // deleteTime bounds a deletion that has begun. It continues when the caller's context
 // ends, because a half-deleted stream is useless. When the time of a jail's deletion is over,
-// none of its other streams is begun.
+// none of its other streams and services is begun.
 const deleteTime = 2 * time.Minute
 
 // Delete deletes a stream with its messages, groups and definitions, durably.
@@ -129,19 +129,27 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := c.Delete(ctx, streams.ID{Space: space, Name: name})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
+	if err := deleteEach(ctx, space, names, c.Delete); err != nil {
+		return err
 	}
 	if err := c.Services.deleteJail(ctx, space); err != nil {
 		return err
 	}
 	return c.Groups.DeleteSpace(space) // also those whose topics are gone
+}
+
+// deleteEach deletes what has the names, one after the other, until ctx ends.
+func deleteEach(ctx context.Context, space string, names []string, remove func(context.Context, streams.ID) error) error {
+	for _, name := range names {
+		if err := ctx.Err(); err != nil { // remove has a time of its own
+			return err
+		}
+		err := remove(ctx, streams.ID{Space: space, Name: name})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // namesOf returns the names of a jail's streams, in memory or in storage.

@@ -238,11 +238,8 @@ func (s *Services) deleteJail(ctx context.Context, space string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		err := s.Delete(ctx, streams.ID{Space: space, Name: name})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
+	if err := deleteEach(ctx, space, names, s.Delete); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -165,7 +165,7 @@ func printWarnings(console *cli.Console, warnings []string) {
 }
 
 // loadForServer reads the configuration and logs its warnings. If the configuration is
-// not valid, nobody knows how to log, and it prints them. The logger is also the default
+// not valid, it does not say how to log, so they are printed. The logger is also the default
 // one, for parts that have none of their own.
 func loadForServer(console *cli.Console, loader *config.Loader) (*config.Config, *logger, error) {
 	c, warnings, err := load(loader)

@@ -200,10 +200,7 @@ func (a *Account) BeyondOwn() bool {
 // MemoryCrowded reports whether all jails together use more memory than they may have with their
 // tails.
 func (b *Book) MemoryCrowded() bool {
-	if b == nil {
-		return false
-	}
-	p := &b.pools[Memory]
+	p := b.ofPool(Memory)
 	budget := p.capacity.Load()
 	return budget > 0 && p.tails.Load()+p.used.Load() > budget
 }
@@ -229,11 +226,7 @@ type pool struct {
 }
 
 // SetMemory says how many bytes of memory all jails together may use; 0 is no bound.
-func (b *Book) SetMemory(bytes int64) {
-	if b != nil {
-		b.pools[Memory].capacity.Store(bytes)
-	}
-}
+func (b *Book) SetMemory(bytes int64) { b.ofPool(Memory).capacity.Store(bytes) }
 
 // MemoryBudget returns what SetMemory was called with.
 func (b *Book) MemoryBudget() int64 { return b.ofPool(Memory).capacity.Load() }

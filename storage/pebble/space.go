@@ -27,7 +27,7 @@ type freeSpace struct {
 	least   int64 // below it records do not grow
 	log     *slog.Logger
 	reserve *reserve.Reserve // nil without minFree
-	news    chan struct{}    // one is sent after each measurement
+	news    chan struct{}    // one is sent after each measurement of state
 
 	// returning returns how many bytes compactions will give back.
 	returning func() int64
@@ -50,7 +50,12 @@ func (s *freeSpace) state(bytes int64) (low, critical bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written += bytes
-	s.measureIfDueLocked(s.written > s.minFree/16)
+	if s.measureIfDueLocked(s.written > s.minFree/16) {
+		select {
+		case s.news <- struct{}{}:
+		default: // somebody is about to look
+		}
+	}
 	return s.low, s.critical
 }
 
@@ -61,15 +66,15 @@ func (s *freeSpace) get() (free int64, low bool) {
 	return s.free, s.low
 }
 
-func (s *freeSpace) measureIfDueLocked(now bool) {
-	if since := time.Since(s.measured); now || s.measured.IsZero() || since >= spaceInterval {
-		s.measured, s.written = time.Now(), 0
-		s.measureLocked()
-		select {
-		case s.news <- struct{}{}:
-		default: // somebody is about to look
-		}
+// measureIfDueLocked measures if the last time was long ago, or if now is true, and returns
+// whether it did.
+func (s *freeSpace) measureIfDueLocked(now bool) bool {
+	if since := time.Since(s.measured); !now && !s.measured.IsZero() && since < spaceInterval {
+		return false
 	}
+	s.measured, s.written = time.Now(), 0
+	s.measureLocked()
+	return true
 }
 
 func (s *freeSpace) measureLocked() {
@@ -134,7 +139,7 @@ func (s *freeSpace) judgeCriticalLocked() {
 // at most a second old.
 func (e *Engine) Space() (free int64, low bool) { return e.space.get() }
 
-// SpaceMeasured returns a channel from which can be received when the free space was measured.
-// With Options.MinFree that is each second while changes are made, and more often while they are
-// large. It is for one receiver.
+// SpaceMeasured returns a channel from which can be received when changes have made the engine
+// measure the free space. With Options.MinFree that is each second while changes are made, and
+// more often while they are large. It is for one receiver.
 func (e *Engine) SpaceMeasured() <-chan struct{} { return e.space.news }

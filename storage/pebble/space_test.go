@@ -97,7 +97,7 @@ func TestSpaceOfAClosedEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := mustOpen(t, "data", pebble.Options{FS: disk, MinFree: 8000})
 		mustClose(t, e)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the clock of synctest, so that Space measures again
 		if free, low := e.Space(); free != 7000 || !low {
 			t.Errorf("Space() = %d, %v", free, low)
 		}

@@ -84,7 +84,7 @@ func TestWhatHandlersReturnReachesTheCaller(t *testing.T) {
 	}
 }
 
-// The place of a handler is free again, although OnPanic panics too.
+// The place of a handler that panics is free again, although OnPanic, which is told of it, panics too.
 func TestOnPanicMayPanic(t *testing.T) {
 	h := newHub()
 	serve(t, join(t, h), map[string]fetch.Handler{
