@@ -26,13 +26,14 @@ build: ## build bin/seagate, a static binary
 # a debugger needs, the compiler takes a quarter less time. The race detector needs cgo, and what is released is built
 # without it: with the tags the tests use the parts in Go for zstd, names of hosts and users, too.
 NODEBUG    = -gcflags=all=-dwarf=false
-FORTESTS   = CGO_ENABLED=1 GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags=pebblegozstd,netgo,osusergo"
+# The two settings of the race detector spare each process page faults, and a second of sleep at its end.
+FORTESTS   = CGO_ENABLED=1 GORACE="no_huge_pages_for_shadow=0 atexit_sleep_ms=100" GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags=pebblegozstd,netgo,osusergo"
 
 # How many packages are tested at a time: one more than processors, as tests often wait.
 PACKAGES ?= $$((1 + $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))
-# Lint has run all of vet by then, and go test would run a part of it again.
+# Lint has run all of vet by then, and go test would run a part of it again. The packages whose tests take longest begin.
 test: cc node netcat python browser lint ## run every check and test; this is what has to pass
-	$(FORTESTS) $(GO) test -vet=off -p $(PACKAGES) -timeout 1h ./...
+	$(FORTESTS) $(GO) test -vet=off -p $(PACKAGES) -timeout 1h ./cmd/seagate ./storage/pebble ./...
 
 fmt: ## format the code
 	@gofmt -w .

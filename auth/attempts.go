@@ -37,12 +37,10 @@ const (
 
 // newAttempts allows burst failures at once, of which one is forgotten in each interval.
 func newAttempts(interval time.Duration, burst int) *attempts {
-	return &attempts{
-		seed:     maphash.MakeSeed(),
-		start:    time.Now(),
-		interval: interval,
-		window:   interval * time.Duration(burst),
-	}
+	a := new(attempts) // a literal would write to all slots, and so take their memory at once
+	a.seed, a.start = maphash.MakeSeed(), time.Now()
+	a.interval, a.window = interval, interval*time.Duration(burst)
+	return a
 }
 
 // allows reports whether the key may fail once more.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -42,7 +43,7 @@ var contentTypes = map[string]string{
 
 // A Handler serves the console at Path. It is safe for concurrent use.
 type Handler struct {
-	assets map[string]*asset // by the path below Path
+	assets func() map[string]*asset // by the path below Path; they are read when a browser asks
 }
 
 // An asset is a file of the console.
@@ -52,8 +53,10 @@ type asset struct {
 }
 
 // New returns a Handler.
-func New() *Handler {
-	h := &Handler{assets: map[string]*asset{}}
+func New() *Handler { return &Handler{assets: sync.OnceValue(readAssets)} }
+
+func readAssets() map[string]*asset {
+	assets := map[string]*asset{}
 	err := fs.WalkDir(embedded, "assets", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -62,15 +65,15 @@ func New() *Handler {
 		if err != nil {
 			return err
 		}
-		h.assets[strings.TrimPrefix(name, "assets/")] = newAsset(path.Ext(name), body)
+		assets[strings.TrimPrefix(name, "assets/")] = newAsset(path.Ext(name), body)
 		return nil
 	})
 	if err != nil {
 		panic("console: the embedded files cannot be read: " + err.Error())
 	}
-	h.assets[adviceFile] = newAsset(".js", advice())
-	h.assets[""] = h.assets["index.html"]
-	return h
+	assets[adviceFile] = newAsset(".js", advice())
+	assets[""] = assets["index.html"]
+	return assets
 }
 
 // adviceFile is a module that is made of the table of error codes.
@@ -119,7 +122,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Redirect(w)
 		return
 	}
-	file := h.assets[name]
+	file := h.assets()[name]
 	if file == nil {
 		http.Error(w, "the console has no such file", http.StatusNotFound)
 		return

@@ -19,11 +19,18 @@ func FitHelp(root *cobra.Command) {
 		"FlagUsages ", fmt.Sprintf("FlagUsagesWrapped %d ", helpColumns),
 		" for more information about a command.", " for more.",
 	).Replace(root.UsageTemplate()))
-	eachCommand(root, func(cmd *cobra.Command) error {
-		cmd.Long = fill(cmd.Long, helpColumns)
-		cmd.Flags().VisitAll(func(flag *pflag.Flag) { flag.Usage = strings.Join(strings.Fields(flag.Usage), " ") })
-		return nil
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		fit(cmd)
+		help(cmd, args)
 	})
+}
+
+// fit does the work for one command whose help is shown. Doing it for all would take time at each
+// start of the program.
+func fit(cmd *cobra.Command) {
+	cmd.Long = fill(cmd.Long, helpColumns)
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) { flag.Usage = strings.Join(strings.Fields(flag.Usage), " ") })
 }
 
 // fill breaks the lines of paragraphs anew, so that they have at most so many columns.
