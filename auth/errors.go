@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Errors of authentication and authorization.
@@ -81,6 +82,19 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 
 // Unwrap returns Err.
 func (r *Refusal) Unwrap() error { return r.Err }
+
+// Explain returns the reason with its cause, in words for whoever asks about credentials of its own.
+// They quote a token, and must not be shown to somebody who tries one out.
+func (r *Refusal) Explain() string {
+	if r.Cause == nil {
+		return string(r.Reason)
+	}
+	cause := r.Cause.Error()
+	for _, pkg := range []string{"auth: ", "fdsl: "} {
+		cause = strings.TrimPrefix(cause, pkg)
+	}
+	return string(r.Reason) + ": " + cause
+}
 
 // maxLoggedCause keeps a hostile token from writing kilobytes into the log.
 const maxLoggedCause = 256

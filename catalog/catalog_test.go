@@ -360,6 +360,10 @@ func TestStreamsOfAJailAreBounded(t *testing.T) {
 	if _, err := r.Plan(jail, "one more", parse(t, "one more", `1`, ``)); !errors.Is(err, catalog.ErrTooManyStreams) {
 		t.Errorf("Plan: %v", err)
 	}
+	mustDefine(t, r, jail, "$own", `1`, ``) // the gateway's own are not counted, neither up nor down
+	if err := r.Delete(t.Context(), jail, "$own"); err != nil || r.Room(jail) != 0 {
+		t.Errorf("%v, and there is room for %d", err, r.Room(jail))
+	}
 	there := r.List(jail, "", 1)[0].Name
 	mustDefine(t, r, jail, there, `2`, ``)
 	mustDefine(t, r, "other", "s", `1`, ``)

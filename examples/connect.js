@@ -17,7 +17,9 @@ function connected(use) {
     say("Connecting …");
     try {
       // The gateway serves the module of its own version.
-      const { connect } = await import(new URL("/seagate.js", gateway.value));
+      const { connect } = await import(new URL("/seagate.js", gateway.value)).catch(() => {
+        throw new Error(`There is no gateway at ${gateway.value}, or it does not serve its client to this page`);
+      });
       const isToken = secret.value.startsWith("eyJ");
       client = connect(gateway.value, { clientId: clientId.value, [isToken ? "token" : "clientSecret"]: secret.value });
       client.on("connect", () => say("Connected", "good"));

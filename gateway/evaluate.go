@@ -20,7 +20,7 @@ import (
 // A FilterQuestion asks what a filter, or a token with its filter, means for a message.
 type FilterQuestion struct {
 	Stream  string
-	Message jsontext.Value // nil for none; it need not match the definition of the stream
+	Message jsontext.Value // it need not match the definition of the stream; nil for none, with a token
 
 	Filter jsontext.Value // the tree; nil if there is a token
 
@@ -118,9 +118,9 @@ func (g *Gateway) evaluateToken(p *auth.Principal, q FilterQuestion) (protocol.F
 func (g *Gateway) judgeToken(p *auth.Principal, q FilterQuestion, t *protocol.TokenTrial) {
 	bearer, _, refusal := g.Directory.ExplainToken(q.ClientID, q.Token.Reveal(), p.JailID)
 	if refusal != nil {
-		t.Reason = string(refusal.Reason)
-		if refusal.Cause != nil {
-			t.Reason += ": " + clipped(refusal.Cause.Error())
+		t.Reason = refusal.Explain()
+		if _, listed := errors.AsType[*fdsl.Error](refusal.Cause); listed { // in FilterErrors
+			t.Reason = string(refusal.Reason)
 		}
 		return
 	}

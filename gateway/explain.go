@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -442,13 +443,17 @@ func conclusion(steps []protocol.ExplainStep, summaries map[protocol.Verdict]str
 			}
 		}
 	}
-	for _, s := range steps { // the first that says no is the reason
-		if s.Verdict == protocol.VerdictNo {
+	// The first that says no is the reason. That a group began later says nothing about the others.
+	for _, s := range steps {
+		if s.Verdict == protocol.VerdictNo && s.Code != groupBeganLater {
 			return protocol.VerdictNo, summaries[protocol.VerdictNo] + s.Message
 		}
 	}
-	last := steps[len(steps)-1]
-	return last.Verdict, summaries[last.Verdict] + last.Message
+	decides := steps[len(steps)-1]
+	if i := slices.IndexFunc(steps, func(s protocol.ExplainStep) bool { return isDelivery(s.Step) }); i >= 0 {
+		decides = steps[i]
+	}
+	return decides.Verdict, summaries[decides.Verdict] + decides.Message
 }
 
 var summaries = map[protocol.Verdict]string{

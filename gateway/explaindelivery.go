@@ -317,6 +317,9 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+// groupBeganLater is the code of a group that never was to have the message.
+const groupBeganLater = "group_began_later"
+
 func (t *traced) done(ctx context.Context) (v protocol.Verdict, code, text string) {
 	switch t.Settlement {
 	case groups.Acknowledged:
@@ -329,7 +332,7 @@ func (t *traced) done(ctx context.Context) (v protocol.Verdict, code, text strin
 	case groups.Moved:
 		return protocol.VerdictNo, "group_moved", "the group was moved behind it at " + clockText(t.At)
 	case groups.NotBegun:
-		return protocol.VerdictNo, "group_began_later",
+		return protocol.VerdictNo, groupBeganLater,
 			fmt.Sprintf("the group began at message %d, behind this one, at %s", t.Began, clockText(t.CreatedAt))
 	}
 	stream := t.deadLetterStream(t.q.Stream)

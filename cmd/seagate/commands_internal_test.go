@@ -27,6 +27,7 @@ func TestHelp(t *testing.T) {
 		"nosuch":         {`there is no command "nosuch": see seagate --help`, cli.ExitUsage},
 		"pubish":         {"did you mean seagate publish?", cli.ExitUsage},
 		"sreams":         {"did you mean seagate streams?", cli.ExitUsage},
+		"ls":             {"did you mean seagate streams?", cli.ExitUsage},
 		"sub":            {"did you mean seagate subscribe?", cli.ExitUsage},
 		"completion fsh": {"did you mean seagate completion fish?", cli.ExitUsage},
 		"clients nosuch": {`there is no command "nosuch": see seagate clients --help`, cli.ExitUsage},

@@ -44,7 +44,7 @@ func TestTokenCommand(t *testing.T) {
 	if r := command(t, nil, "token", "check", "floor", open, token); r.code != 1 || !strings.Contains(r.notes, "refuses this token") {
 		t.Errorf("a wrong signature: %+v", r)
 	}
-	if r := command(t, nil, "token", "mint", "floor", private, "--filter", `{"t":"no"}`); r.code != 1 || !strings.Contains(r.notes, "filter") {
+	if r := command(t, nil, "token", "mint", "floor", private, "--filter", `{"t":"no"}`); r.code != 1 || !strings.Contains(r.notes, "refuse this token: token filter does not compile: not a filter: at ") {
 		t.Errorf("a wrong filter: %+v", r)
 	}
 	if r := command(t, nil, "token", "mint", "floor", open); r.code != 1 || !strings.Contains(r.notes, "not an RSA private key") {

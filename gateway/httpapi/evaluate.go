@@ -21,10 +21,17 @@ func (q *request) evaluateFilter() (any, error) {
 		return nil, err
 	}
 	question := gateway.FilterQuestion{Stream: f.optionalText("streamName")}
-	if _, there := f.members["filter"]; !there {
-		question.ClientID, question.Token = f.text("clientId"), secret.New(f.text("token"))
-	} else if f.members["token"] != nil {
+	_, hasFilter := f.members["filter"]
+	_, hasPayload := f.members["payload"]
+	switch {
+	case hasFilter && f.members["token"] != nil:
 		f.Add("token", "cannot be there with a filter; a token has its own")
+	case hasFilter && !hasPayload:
+		f.Add("payload", mustBeThere+": the message that the filter is asked about")
+	case !hasFilter && f.members["token"] == nil && f.members["clientId"] == nil:
+		f.Add("filter", mustBeThere+", or a token with the clientId of the client that signed it")
+	case !hasFilter:
+		question.ClientID, question.Token = f.text("clientId"), secret.New(f.text("token"))
 	}
 	if err := f.err(); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -91,7 +92,11 @@ func (x explain) run(ctx context.Context, t *task) error {
 	if t.JSON {
 		return t.value(answer)
 	}
-	return printExplanation(t.out, terminal.StyleOf(t.out), terminal.Width(t.out), answer)
+	width := math.MaxInt // whatever reads a pipe finds words that no line breaks
+	if t.terminal {
+		width = terminal.Width(t.out)
+	}
+	return printExplanation(t.out, terminal.StyleOf(t.out), width, answer)
 }
 
 func (x explain) ask(ctx context.Context, t *task) (client.Explanation, error) {

@@ -29,11 +29,11 @@ func messagesCommand() *cobra.Command {
 	var (
 		given reading
 		shown printer
-		from  string
+		begin startFlags
 		cmd   *cobra.Command
 	)
 	cmd = onStream("messages STREAM", "Print the messages of a stream", cobra.ExactArgs(1),
-		func(ctx context.Context, t *task) (err error) {
+		func(ctx context.Context, t *task) error {
 			r, p := given, shown
 			p.Console = t.Console
 			r.task, r.printer = t, &p
@@ -43,24 +43,29 @@ func messagesCommand() *cobra.Command {
 			if r.limit < 1 || r.limit > largestPage {
 				return usagef("--limit must be from 1 to %d", largestPage)
 			}
-			if r.from, err = t.position(ctx, "--from", from); err != nil {
+			from, err := begin.read(cmd.Flags().Changed)
+			if err != nil {
+				return err
+			}
+			r.all = r.all || from.last > 0 // as many as that
+			if r.from, err = t.locate(ctx, t.Args[0], from, &p); err != nil {
 				return err
 			}
 			return r.print(ctx)
 		})
 	cmd.Long = `Print the messages of a stream, one JSON value a line, and say where to continue.
-With --all it continues by itself until there are no more.
+With --all it continues by itself until there are no more, with --last too.
 
 With --meta or --json each line is an object: {"seq", "time", "epoch",
 "payload"}.
 
 ` + printingHelp
 	cmd.Example = `  seagate messages boiler --limit 10
-  seagate messages boiler --from -3
+  seagate messages boiler --last 3
   seagate messages boiler --all --where unit=C --format '{{.seq}}\t{{.payload.temperature}}'
   seagate messages boiler --from 2026-11-21T10:00:00Z --all --meta > boiler.ndjson`
 	flags := cmd.Flags()
-	flags.StringVar(&from, "from", "earliest", "begin at `POSITION`: "+positions)
+	begin.flags(flags, "earliest")
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read as many at a time")
 	flags.BoolVar(&given.all, "all", false, "print all messages from there on")

@@ -156,8 +156,9 @@ func parseSince(text string) (start, error) {
 	return s, nil
 }
 
-func (f *startFlags) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.from, "from", "latest", "begin at `POSITION`: latest, "+positions)
-	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of each stream, of those that --where accepts")
+// flags registers the flags. Without any of them it begins at the position from.
+func (f *startFlags) flags(flags *pflag.FlagSet, from string) {
+	flags.StringVar(&f.from, "from", from, "begin at `POSITION`: latest, "+positions)
+	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of a stream, of those that --where accepts")
 	flags.StringVar(&f.since, "since", "", "begin with the messages of the last `AGE`, such as 1h, or since a time")
 }

@@ -27,6 +27,20 @@ func TestTheLastMessages(t *testing.T) {
 	}
 }
 
+// TestMessagesLast reads all of the last messages, however small a page is.
+func TestMessagesLast(t *testing.T) {
+	page := func(seq, next string) string {
+		return `{"messages":[{"seq":` + seq + `,"time":"2026-11-21T10:00:00Z","payload":` + seq + `}],"next":` + next + `,"nextSeq":11,"epoch":"e"}`
+	}
+	f := newFake(t, map[string]string{
+		"GET /streams/boiler":                                  `{"name":"boiler","version":1,"firstSeq":1,"lastSeq":10}`,
+		"GET /streams/boiler/messages?from=9&limit=1":          page("9", `"10"`),
+		"GET /streams/boiler/messages?epoch=e&from=10&limit=1": page("10", "null"),
+	})
+	run(t, "messages", "boiler", "--last", "2", "--limit", "1").want(t, "9\n10\n", "there are no more messages; continue with --from 11 --epoch e\n", 0)
+	f.wantRequests("GET /streams/boiler", "GET /streams/boiler/messages?from=9&limit=1", "GET /streams/boiler/messages?epoch=e&from=10&limit=1")
+}
+
 // TestMessagesSince: 1h is the time an hour ago.
 func TestMessagesSince(t *testing.T) {
 	before := time.Now().Add(-time.Hour)

@@ -97,13 +97,14 @@ func TestTopOnATerminal(t *testing.T) {
 			}
 		}
 	}
-	screen := await("1,234,567")
+	await("1 stream, - messages/s") // at once, and without rates
+	screen := await("1 stream, 0 messages/s")
 	for line := range strings.SplitSeq(strings.NewReplacer("\x1b[H", "", "\x1b[K", "", "\x1b[J", "", "\r", "").Replace(screen), "\n") {
 		if n := len([]rune(line)); n > 80 {
 			t.Errorf("%d characters: %q", n, line)
 		}
 	}
-	for _, want := range []string{"boiler-with", "1.5GiB", "  7  ", "1m30s", "2 connections, 1 slow"} {
+	for _, want := range []string{"boiler-with", "1,234,567", "1.5GiB", "  7  ", "1m30s", "2 connections, 1 slow"} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("the screen lacks %q: %q", want, screen)
 		}

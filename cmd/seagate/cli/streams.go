@@ -16,6 +16,7 @@ func streamsCommand() *cobra.Command {
 			columns[client.StreamInfo]{shortStreamHeading, shortStreamRow})
 	})
 	cmd.Example = `  seagate streams`
+	cmd.SuggestFor = []string{"list", "ls"}
 	return cmd
 }
 

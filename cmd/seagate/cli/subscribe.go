@@ -45,7 +45,7 @@ func subscribeCommand() *cobra.Command {
 func (s *subscribing) flags(flags *pflag.FlagSet) {
 	s.merged.flags(flags)
 	s.shown.flags(flags)
-	s.where.flags(flags)
+	s.where.flags(flags, "latest")
 	one := &s.one
 	flags.IntVar(&s.shown.count, "count", 0, "end after `N` messages")
 	flags.StringVar(&s.group, "group", "", "share the messages with the other members of a group, by its `UUID`, or \"new\"")

@@ -226,6 +226,7 @@ func TestTablesFitOnATerminal(t *testing.T) {
 		"GET /jails?limit=100&quotas=true":                           `{"jails":[{"id":"` + name + `","name":"` + name + `","createdAt":` + at + `,"quotas":{},"usage":{}}]}`,
 		"GET /network?limit=100":                                     `{"streams":[{"name":"` + name + `","registered":true,"requested":true,"paused":true,"held":true,"groups":12345,"providers":[{"clientId":"` + name + `","connections":2}],"readers":[{"clientId":"` + name + `","connections":2,"group":true}]}]}`,
 		"GET /streams/boiler/schemas/current":                        `{"name":"boiler","version":1,"fields":[{"name":"` + name + `","type":"enum","enum":["` + name + `"]}]}`,
+		"POST /streams/boiler/messages/1/explain":                    `{"streamName":"boiler","seq":1,"dryRun":false,"verdict":"no","summary":"not delivered: ` + name + `","steps":[]}`,
 		"POST /filters/evaluate":                                     `{"filter":{"passes":false,"steps":2,"root":{"type":"eq","text":"` + name + `","outcome":"error","decisive":true,"reason":"` + name + `","operands":[{"type":"path","text":"` + name + `","outcome":"true","decisive":true}]}}}`,
 	})
 	t.Setenv("NO_COLOR", "1")
@@ -233,7 +234,7 @@ func TestTablesFitOnATerminal(t *testing.T) {
 		{"streams", "STREAM"}, {"services", "SERVICE"}, {"service show pricing", "CLIENT"}, {"groups boiler", "CLIENT"},
 		{"connections list", "CONNECTION"}, {"connections show c48517a2d54fd149", "\nSTREAM"}, {"dead-letters list boiler.dead", "NUMBER"},
 		{"audit", "TIME"}, {"clients list", "CLIENT"}, {"clients keys a", "KEY"}, {"jails list", "JAIL"}, {"network", "STREAM"},
-		{"describe boiler", "FIELD"}, {"filter 1 1", "the filter keeps the message back"}, {"top --once --interval 1s", "STREAM"},
+		{"describe boiler", "FIELD"}, {"filter 1 1", "the filter keeps the message back"}, {"explain boiler 1", "✗ message 1 of boiler"}, {"top --once --interval 1s", "STREAM"},
 	} {
 		seen, code := onTerminal(t, "", strings.Fields(test.command)...)
 		if code != 0 || !strings.Contains(seen, test.heading) || !strings.Contains(seen, "nnnnnnn") {

@@ -136,6 +136,9 @@ func tokenMintCommand() *cobra.Command {
 				Token string `json:"token"`
 			}{token}, token)
 		})
+	cmd.Long = `Make a token of a client, signed with RS512, and print it. It asks no gateway. KEYFILE is an
+RSA private key in PEM whose public half the client has registered ("seagate clients key"
+does that). A token does not name its client: whoever connects with it says whose it is.`
 	cmd.Example = `  seagate token mint floor floor.key --expires 1h > floor.jwt
   seagate token mint floor floor.key --kid 2026-12 --stream 'boiler.*' --publish orders > floor.jwt`
 	flags := cmd.Flags()
@@ -202,8 +205,9 @@ func tokenCheckCommand() *cobra.Command {
 	cmd.Long = `Say whether a gateway with default limits accepts a token of the client with the
 public key, in PEM or a JWK set, and what the token allows. It asks no gateway: give
 the key that is registered. What the gateway or the client asks of aud, iss and the
-lifetime, and whether the token is revoked, is not checked. The token comes from a file,
-from SEAGATE_TOKEN, or from standard input.`
+lifetime, and whether the token is revoked, is not checked, nor whose the key is: a token
+does not name its client. The token comes from a file, from SEAGATE_TOKEN, or from
+standard input.`
 	cmd.Example = `  seagate token check floor floor.pub floor.jwt`
 	cmd.Flags().StringVar(&kid, "kid", "", "the key is registered under the name `KID`")
 	return cmd
@@ -358,10 +362,8 @@ func checkToken(ctx context.Context, clientID, token string, keys []auth.NewKey)
 		return nil, err
 	}
 	p, err := d.Token(clientID, token, "", netip.Addr{})
-	if refused, ok := errors.AsType[*auth.Refusal](err); ok && refused.Cause != nil {
-		return nil, fmt.Errorf("%s: %w", refused.Reason, refused.Cause)
-	} else if ok {
-		return nil, errors.New(string(refused.Reason))
+	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
+		return nil, errors.New(refused.Explain())
 	}
 	return p, err
 }

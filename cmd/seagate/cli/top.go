@@ -123,11 +123,15 @@ It asks the HTTP API, at most for ` + "1,000" + ` streams and connections and fo
 func (v *viewer) run(ctx context.Context, once bool) error {
 	once = once || !v.terminal && !v.JSON
 	begun := time.Now()
-	if _, err := v.sample(ctx); err != nil {
+	first, err := v.sample(ctx)
+	if err != nil {
 		return err
 	}
 	screen := v.screen(once)
 	defer screen.close()
+	if err := screen.begin(first); err != nil {
+		return err
+	}
 	for took := time.Since(begun); ; {
 		if err := screen.wait(ctx, max(v.interval, restFactor*took)); err != nil {
 			if once {
@@ -273,18 +277,23 @@ func (v *viewer) lags(ctx context.Context, s *topSample) error {
 
 var topHeading = []string{"STREAM", "MSG/S", "MESSAGES", "SIZE", "SUBS", "GROUPS", "LAG", "LAG TIME"}
 
-func topRow(s topStream) []string {
+// row is the line of a stream in the table.
+func (s topSample) row(one topStream) []string {
 	lag, behind := "-", "-"
-	if s.Lag != nil {
-		lag = terminal.Count(int64(*s.Lag))
-		behind = shortTime(*s.LagSeconds)
+	if one.Lag != nil {
+		lag = terminal.Count(int64(*one.Lag))
+		behind = shortTime(*one.LagSeconds)
 	}
-	return []string{s.Name, rateText(s.Rate), terminal.Count(int64(s.Messages)), Bytes(s.Bytes),
-		strconv.Itoa(s.Subscribers), strconv.Itoa(s.Groups), lag, behind}
+	return []string{one.Name, s.rateText(one.Rate), terminal.Count(int64(one.Messages)), Bytes(one.Bytes),
+		strconv.Itoa(one.Subscribers), strconv.Itoa(one.Groups), lag, behind}
 }
 
-func rateText(rate float64) string {
-	if rate > 0 && rate < 10 {
+// rateText is a rate of the sample, or "-" if there is no sample before it.
+func (s topSample) rateText(rate float64) string {
+	switch {
+	case s.Seconds == 0:
+		return "-"
+	case rate > 0 && rate < 10:
 		return strconv.FormatFloat(rate, 'f', 1, 64)
 	}
 	return terminal.Count(int64(rate + 0.5))
@@ -311,7 +320,7 @@ func (v *viewer) title(s topSample) string {
 	if s.Omitted {
 		more = "more than "
 	}
-	text := fmt.Sprintf("%s%s, %s messages/s, lag %s", more, counted(len(s.Streams), "stream"), rateText(s.Rate), terminal.Count(int64(s.Lag)))
+	text := fmt.Sprintf("%s%s, %s messages/s, lag %s", more, counted(len(s.Streams), "stream"), s.rateText(s.Rate), terminal.Count(int64(s.Lag)))
 	if c := s.Connections; c != nil {
 		text += ", " + counted(c.Open, "connection")
 		if c.Slow > 0 {

@@ -41,6 +41,14 @@ func (v *viewer) screen(once bool) *topScreen {
 	return s
 }
 
+// begin shows the first sample, which has no rates, where there will be others in its place.
+func (s *topScreen) begin(first topSample) error {
+	if s.file == nil {
+		return nil
+	}
+	return s.show(first)
+}
+
 // close leaves the terminal as it was.
 func (s *topScreen) close() {
 	if s.file != nil {
@@ -92,7 +100,7 @@ func (s *topScreen) show(sample topSample) error {
 	case s.JSON:
 		return s.value(sample)
 	case s.file == nil:
-		return list(s.Console, each(sample.Streams), topHeading, topRow)
+		return list(s.Console, each(sample.Streams), topHeading, sample.row)
 	}
 	s.sample = &sample
 	return s.draw()
@@ -112,7 +120,7 @@ func (s *topScreen) draw() error {
 	}
 	table := [][]string{topHeading}
 	for _, one := range s.sample.Streams[:min(len(s.sample.Streams), max(0, s.height-len(lines)-2))] {
-		table = append(table, printable(topRow(one)))
+		table = append(table, printable(s.sample.row(one)))
 	}
 	if len(table) > 1 || len(s.sample.Problems) == 0 {
 		terminal.Fit(table, s.width)

@@ -111,6 +111,9 @@ func slips(name string) int { return max(1, min(3, len(name)/3)) }
 func NearestCommand(parent *cobra.Command, name string) string {
 	var known []string
 	for _, cmd := range parent.Commands() {
+		if slices.Contains(cmd.SuggestFor, name) {
+			return cmd.Name()
+		}
 		if cmd.IsAvailableCommand() {
 			known = append(known, cmd.Name())
 		}

@@ -15,7 +15,8 @@ const tabs = [
 
 /**
  * What a tab gets: a View whose root is its part of the page, and the stream.
- * @typedef {import("../app.js").View & {name: string, state: any, refresh: () => Promise<void>}} StreamView
+ * saw takes the number of a message that has come, so that the counts do not lag behind a live list.
+ * @typedef {import("../app.js").View & {name: string, state: any, refresh: () => Promise<void>, saw: (seq: number) => void}} StreamView
  */
 
 /** @param {import("../app.js").View} view */
@@ -24,13 +25,18 @@ export default async function stream(view) {
   const offered = tabs.filter((t) => t.may(who, name));
   const tab = offered.find((t) => t.name === (view.params.tab ?? "messages")) ?? offered[0];
   const head = h("div", {}), panel = h("div", { class: "stack-l" });
-  const part = { ...view, root: panel, name, state: null, refresh: async () => {} };
+  const part = { ...view, root: panel, name, state: null, refresh: async () => {}, saw() {} };
   fill(view.root, head,
     h("nav", { class: "tabs", "aria-label": "Parts of the stream" }, offered.map((t) => h("a", { href: link(["streams", name, t.name]), "aria-current": t === tab ? "page" : null }, t.label))), panel);
   const crumbs = who.hasHttp ? toStreams() : null;
   if (who.hasHttp) {
     part.refresh = async () => {
       part.state = await get(streamPath(name), {}, view.signal);
+      drawHead(view, head, part, crumbs);
+    };
+    part.saw = (seq) => {
+      if (seq <= part.state.lastSeq) return;
+      part.state.lastSeq = seq;
       drawHead(view, head, part, crumbs);
     };
     await part.refresh();

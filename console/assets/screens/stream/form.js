@@ -10,7 +10,7 @@ const numeric = (type) => type === "float" || type === "integer";
 const scalar = (type, text) => (numeric(type) && isNumber(text.trim()) ? text.trim() : JSON.stringify(text));
 
 /**
- * A part of the form: text() is its JSON, or null for an optional field that is left out;
+ * A part of the form: text() is its JSON, or null for a field that is left out, which only some may be;
  * fill takes a value; find returns the part at a path of names and indexes.
  * @typedef {{element: any, text: () => string | null, set: (value: any) => void, find: (path: (string | number)[]) => any}} Part
  */
@@ -29,7 +29,7 @@ function leaf(f, type, label) {
   }
   return {
     element,
-    text: () => (f.optional && control.value === "" ? null : scalar(type, control.value)),
+    text: () => (control.value === "" && (f.optional || numeric(type) || type === "date") ? null : scalar(type, control.value)),
     set: (value) => void (control.value = value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value)),
     find: () => element,
   };
@@ -100,7 +100,7 @@ function list(f, type) {
   const element = box(f, f.type + (f.optional ? ", optional" : ""), rows, h("div", {}, plus));
   return {
     element,
-    text: () => (f.optional && items.length === 0 ? null : "[" + items.map((i) => i.part.text()).join(",") + "]"),
+    text: () => (f.optional && items.length === 0 ? null : "[" + items.map((i) => i.part.text() ?? "null").join(",") + "]"),
     set: (value) => {
       items = [];
       rows.replaceChildren();

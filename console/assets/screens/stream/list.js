@@ -86,6 +86,7 @@ export class MessageList {
   flush() {
     const log = this.element, atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     this.rows.append(...this.pending.map((m) => this.row(m)));
+    if (this.pending.length) this.view.saw(this.pending.at(-1).seq);
     this.pending = [];
     this.trim();
     this.draw();
