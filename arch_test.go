@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"gateway/session": {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
 	"gateway/ws":      {"internal", "protocol", "gateway", "gateway/outbox", "gateway/session"},
 	"gateway/lines":   {"internal", "protocol", "auth", "groups", "streams", "gateway", "gateway/outbox"},
-	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "storage", "gateway", "clients"},
+	"gateway/httpapi": {"internal", "protocol", "auth", "schema", "streams", "groups", "gateway", "clients"},
 	"gateway/admin":   {"internal"},
 	"console":         {"internal", "protocol"},
 

@@ -138,7 +138,8 @@ func (c *Catalog) DeleteJail(ctx context.Context, space string) error {
 	return c.Groups.DeleteSpace(space) // also those whose topics are gone
 }
 
-// deleteEach deletes what has the names, one after the other, until ctx ends.
+// deleteEach calls remove for each name, until ctx ends. A name that is not there any more is no
+// error.
 func deleteEach(ctx context.Context, space string, names []string, remove func(context.Context, streams.ID) error) error {
 	for _, name := range names {
 		if err := ctx.Err(); err != nil { // remove has a time of its own

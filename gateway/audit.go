@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"seagate/auth"
+	"seagate/internal/turns"
 	"seagate/protocol"
 	"seagate/schema"
 	"seagate/streams"
@@ -37,8 +39,10 @@ type auditor struct {
 	gateway *Gateway
 	policy  AuditPolicy
 
+	topic   atomic.Pointer[streams.Topic] // nil until it is open
+	opening turns.Turns                   // held to open it, which waits for the store
+
 	mu    sync.Mutex              // guards what follows
-	topic *streams.Topic          // nil until it is open
 	jails map[string]*auditBudget // by uid
 }
 
@@ -95,10 +99,15 @@ func (a *auditor) forget(jailUID string) {
 // open returns the topic of the audit stream with the retention of the policy. It makes the
 // stream if it does not exist. It fails before there is a root jail.
 func (a *auditor) open(ctx context.Context) (*streams.Topic, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.topic != nil {
-		return a.topic, nil
+	if topic := a.topic.Load(); topic != nil {
+		return topic, nil
+	}
+	if err := a.opening.Take(ctx, ""); err != nil {
+		return nil, err
+	}
+	defer a.opening.Give()
+	if topic := a.topic.Load(); topic != nil {
+		return topic, nil
 	}
 	root := a.gateway.Directory.JailUID(auth.RootJailID)
 	if root == "" {
@@ -106,7 +115,7 @@ func (a *auditor) open(ctx context.Context) (*streams.Topic, error) {
 	}
 	topic, err := a.gateway.openAuditTopic(ctx, streams.ID{Space: root, Name: protocol.AuditStream}, a.policy)
 	if err == nil {
-		a.topic = topic
+		a.topic.Store(topic)
 	}
 	return topic, err
 }

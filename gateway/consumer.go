@@ -112,7 +112,7 @@ func (m member) Deliver(b *streams.Batch, share []groups.Share) (taken int, tag 
 func (m member) Gap(first, last uint64) (tag uint64, told bool) { return m.gap(first, last) }
 
 func (m member) End(err error) {
-	if err == groups.ErrDrained {
+	if err == groups.ErrDrained && m.request.Drained != nil {
 		m.request.Drained()
 		return
 	}

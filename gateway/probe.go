@@ -59,12 +59,12 @@ func send(ctx context.Context, topic *streams.Topic) error {
 // probe receives a signal when a message came.
 type probe chan struct{}
 
-func (p probe) Deliver(pass *streams.Batch) int {
+func (p probe) Deliver(b *streams.Batch) int {
 	select {
 	case p <- struct{}{}:
 	default:
 	}
-	return len(pass.Messages)
+	return len(b.Messages)
 }
 
 func (probe) State(streams.State) bool { return true }

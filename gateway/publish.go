@@ -149,7 +149,7 @@ func (g *Gateway) asRepeat(p *auth.Principal, pub Publication, a *admitted, refu
 	if err != nil {
 		return refusal
 	}
-	a.messages, a.header, a.refusal = messages, header, g.Refusal(refusal)
+	a.messages, a.header, a.refusal = messages, header, refusal
 	return nil
 }
 

@@ -33,8 +33,8 @@ type Registry struct {
 	count   int                            // number of groups
 	spaces  map[string]*space
 
-	changes changes
-	letters deadLetters
+	changes     changes
+	deadLetters deadLetters
 
 	stop    context.CancelFunc // ends the keeper
 	running sync.WaitGroup
@@ -253,9 +253,9 @@ func (r *Registry) close(ctx context.Context) error {
 	for _, g := range r.all(nil) {
 		g.dismiss(nil)
 	}
-	r.letters.close()
+	r.deadLetters.close()
 	r.stop()
 	r.running.Wait()
-	r.letters.wait(ctx)
+	r.deadLetters.wait(ctx)
 	return r.checkpoint(r.writing)
 }

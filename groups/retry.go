@@ -74,11 +74,11 @@ func (g *group) deadLetterLocked(m *streams.Message, a progress.Attempts) {
 	var once sync.Once
 	done := func(err error) {
 		once.Do(func() {
-			defer r.letters.settled()
+			defer r.deadLetters.settled()
 			g.deadLetterDone(attempt, err)
 		})
 	}
-	r.letters.add(&r.running, func() { r.opts.DeadLetter(letter, done) })
+	r.deadLetters.add(&r.running, func() { r.opts.DeadLetter(letter, done) })
 }
 
 // deadLetterDone handles the outcome of an attempt. After a move, the outcome of an

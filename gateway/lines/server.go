@@ -174,15 +174,15 @@ func (s *Server) accept(nc net.Conn) {
 		nc = tls.Server(nc, s.opts.TLS)
 	}
 	c := newConn(s, nc)
-	if refusal := s.add(c); refusal != nil {
-		s.turnAway(c, refusal)
+	if err := s.add(c); err != nil {
+		s.turnAway(c, s.gateway.Refusal(err))
 		return
 	}
 	go c.run()
 }
 
 // add registers a connection, or says why it is refused.
-func (s *Server) add(c *conn) *protocol.Error {
+func (s *Server) add(c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

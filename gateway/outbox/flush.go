@@ -27,8 +27,8 @@ func (o *Outbox) writeNowLocked(b []byte) (written int) {
 	return written
 }
 
-// A writeNow is the write that writeNowLocked is at. It is kept with the outbox, so that
-// a write allocates nothing.
+// A writeNow is one write of writeNowLocked: the bytes, and what became of them. The outbox keeps
+// it from write to write, so that none allocates.
 type writeNow struct {
 	attempt func(fd uintptr) (done bool)
 	bytes   []byte

@@ -178,13 +178,10 @@ func (o *Outbox) Ending() bool { return o.ending.Load() }
 // SendIfRoom is Send for a frame that is not worth queueing for a peer that
 // does not read. It returns false if it dropped the frame, because more than
 // the budget is queued or the outbox has ended.
-func (o *Outbox) SendIfRoom(frame []byte) (sent bool) { return o.SendWithin(o.opts.Budget, frame) }
-
-// SendWithin is SendIfRoom with a budget of its own, in bytes.
-func (o *Outbox) SendWithin(budget int, frame []byte) (sent bool) {
+func (o *Outbox) SendIfRoom(frame []byte) (sent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended || o.queuedLocked() > budget {
+	if o.ended || o.queuedLocked() > o.opts.Budget {
 		return false
 	}
 	o.putLocked(frame)
@@ -199,8 +196,9 @@ type Account interface {
 	Release(bytes int)
 }
 
-// SendHeld is SendWithin for a frame that an account counts while it is queued. It
-// also returns false if the account has no room. Each call must give the same account.
+// SendHeld is SendIfRoom with a budget of its own, in bytes, for a frame that an account counts
+// while it is queued. It also returns false if the account has no room. Each call must give the
+// same account.
 func (o *Outbox) SendHeld(budget int, frame []byte, a Account) (sent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -298,10 +296,9 @@ func (o *Outbox) takeLocked(frames []byte, ends []int) int {
 	return n
 }
 
-// fitLocked returns how many frames to take of which the first written bytes
-// are with the kernel: those that have begun, those within the budget, and at
-// least one if the queue is empty, because only a queue that drains calls
-// Drained.
+// fitLocked returns how many frames to take, when the kernel has the first written bytes of them:
+// every frame that has begun, those that fit into the budget, and at least one if the queue is
+// empty, because only a queue that drains calls Drained.
 func (o *Outbox) fitLocked(ends []int, written int) int {
 	n, start := 0, 0
 	for n < len(ends) {

@@ -61,8 +61,9 @@ func ofShare(queued int) int {
 	return max(0, queued-uncounted+shareStep-1) / shareStep * shareStep
 }
 
-// mayBeginLocked reports whether a delivery may be given to the kernel: what that does not
-// take of a first frame has to be queued. It asks the share only if that may have no room.
+// mayBeginLocked reports whether a delivery may be given to the kernel. If the kernel takes a part
+// of its first frame, the rest has to be queued, so there must be room for it in the share. It asks
+// the share only if that is crowded.
 func (o *Outbox) mayBeginLocked(first int) bool {
 	switch {
 	case o.unawait != nil:

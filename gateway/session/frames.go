@@ -12,7 +12,7 @@ import (
 // equal. Each frame is encoded when it is first needed. Only the goroutine that
 // delivers the batch uses it.
 type frames struct {
-	look  appearance
+	as    appearance
 	bytes []byte
 	of    []frame // by message
 	ends  []int   // ends of the first frames, as far as they lie in message order
@@ -42,16 +42,16 @@ func (sub *subscription) framesOf(b *streams.Batch) *frames {
 		return nil
 	}
 	shared := b.Memo(framesKey{}, func() any { return new([]*frames) }).(*[]*frames)
-	look := appearance{sub.id, sub.meta}
+	as := appearance{sub.id, sub.meta}
 	for _, f := range *shared {
-		if f.look == look {
+		if f.as == as {
 			return f
 		}
 	}
 	if len(*shared) == maxShared {
 		return nil
 	}
-	f := &frames{look: look, of: make([]frame, len(b.Messages))}
+	f := &frames{as: as, of: make([]frame, len(b.Messages))}
 	*shared = append(*shared, f)
 	return f
 }

@@ -22,12 +22,12 @@ type subscription struct {
 	epoch   string // of the stream
 	inner   *gateway.Subscription
 
-	mu     sync.Mutex // guards what follows; once ended is set, nothing is sent
-	kind   string     // under which the metric counts it
-	ended  bool
-	behind bool // it took fewer messages than it was offered
-	held   bool // the end of draining has to wait for an answer
-	over   bool // it has drained while held was set
+	mu         sync.Mutex // guards what follows; once ended is set, nothing is sent
+	kind       string     // under which the metric counts it
+	ended      bool
+	behind     bool // it took fewer messages than it was offered
+	held       bool // the end of draining has to wait for an answer
+	hasDrained bool // while held was set
 }
 
 func (s *Session) subscribe(r protocol.Request) {
@@ -94,16 +94,20 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	}
 	_, bounds := inner.Joined()
 	sub.inner, sub.epoch = inner, bounds.Epoch
+	s.register(sub)
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.countLocked()
+	return nil
+}
+
+func (s *Session) register(sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.subs == nil {
 		s.subs = map[int64]*subscription{}
 	}
 	s.subs[sub.id] = sub
-	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	sub.countLocked()
-	return nil
 }
 
 // owner returns the streams.Owner of this connection's subscriptions.
@@ -332,10 +336,10 @@ func (sub *subscription) holdEnd() {
 
 func (sub *subscription) releaseEnd() {
 	sub.mu.Lock()
-	over := sub.over
-	sub.held, sub.over = false, false
+	drained := sub.hasDrained
+	sub.held, sub.hasDrained = false, false
 	sub.mu.Unlock()
-	if over {
+	if drained {
 		sub.drained()
 	}
 }
@@ -344,7 +348,7 @@ func (sub *subscription) releaseEnd() {
 func (sub *subscription) drained() {
 	sub.mu.Lock()
 	held := sub.held
-	sub.over = held
+	sub.hasDrained = held
 	sub.mu.Unlock()
 	if held {
 		return

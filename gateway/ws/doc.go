@@ -7,7 +7,7 @@
 // connection is ours. A source waits until the client has sent something and reads as
 // much as there is, into a pooled buffer. An incoming finds the frames in it (RFC 6455
 // §5) and refuses what is no frame, too large or too frequent, by its header. A
-// connection at rest costs one goroutine and no buffer.
+// connection at rest has neither a buffer nor, after a while, a goroutine (see resting).
 //
 // So it is known whether another request has come whole, and the answers before it
 // wait for its own (see outbox.Burst).

@@ -77,8 +77,8 @@ func (in *incoming) pending() int { return len(in.buf) - in.from + len(in.messag
 // unfinished reports whether a frame or message has begun and not ended.
 func (in *incoming) unfinished() bool { return in.fragmented || len(in.buf) > in.from }
 
-// held returns the memory of what has not come whole, in bytes, beyond the buffer that
-// each connection may have.
+// held returns how much memory an unfinished message takes, in bytes. The buffer that each
+// connection may have is not counted.
 func (in *incoming) held() int {
 	n := cap(in.message)
 	if cap(in.buf) > incomingBytes {

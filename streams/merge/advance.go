@@ -10,7 +10,7 @@ func (m *Merge) run() {
 	m.advance()
 }
 
-// advance hands out what need not wait, and arms the timer for what has to.
+// advance delivers the messages whose turn has come, and sets the timer for the next one that waits.
 func (m *Merge) advance() {
 	for !m.calling && !m.full && !m.closed.Load() {
 		m.tellSources()

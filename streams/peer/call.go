@@ -23,7 +23,7 @@ type call struct {
 	mu     sync.Mutex // guards what follows
 	server *server    // that has it, or is being asked
 	public *Call
-	over   bool
+	ended  bool
 }
 
 // dispatch hands the call to a server, and begins its deadline.
@@ -100,7 +100,7 @@ func (c *call) releaseLocked() {
 // endLocked ends the call and counts its end: err is nil for a result, and why
 // there is none otherwise.
 func (c *call) endLocked(err error) {
-	c.over = true
+	c.ended = true
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -131,7 +131,7 @@ func (c *call) Part(body []byte) error {
 		return c.refuseAnswer(ErrTooLarge)
 	}
 	c.mu.Lock()
-	if c.over {
+	if c.ended {
 		c.mu.Unlock()
 		return ErrCallOver
 	}
@@ -191,7 +191,7 @@ func (c *call) refuseAnswer(why error) error {
 func (c *call) end(result []byte, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
+	if c.ended {
 		return false
 	}
 	c.endLocked(err)
@@ -202,7 +202,7 @@ func (c *call) end(result []byte, err error) bool {
 // giveUp ends the call and tells the server. It returns false if it was over.
 func (c *call) giveUp(why Reason) bool {
 	c.mu.Lock()
-	if c.over || c.server == nil {
+	if c.ended || c.server == nil {
 		c.mu.Unlock()
 		return false
 	}
@@ -221,7 +221,7 @@ func (c *call) giveUp(why Reason) bool {
 // serverGone ends the call if that server has it, and tells both sides.
 func (c *call) serverGone(s *server, why Reason) {
 	c.mu.Lock()
-	if c.over || c.server != s {
+	if c.ended || c.server != s {
 		c.mu.Unlock()
 		return
 	}

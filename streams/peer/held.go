@@ -7,12 +7,12 @@ import (
 	"seagate/internal/budget"
 )
 
-// holdings counts the bytes that calls hold in memory, by owner and by space. Its mutexes come
+// heldBytes counts the bytes that calls hold in memory, by owner and by space. Its mutexes come
 // last in the order of locks.
-type holdings struct{ owners, spaces *budget.Budget[string] }
+type heldBytes struct{ owners, spaces *budget.Budget[string] }
 
-func newHoldings(o *Options) holdings {
-	return holdings{
+func newHeldBytes(o *Options) heldBytes {
+	return heldBytes{
 		owners: budget.New[string](int64(o.BytesPerOwner), math.MaxInt64),
 		spaces: budget.New[string](int64(cmp.Or(o.BytesPerSpace, math.MaxInt)), math.MaxInt64),
 	}

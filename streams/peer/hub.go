@@ -61,7 +61,7 @@ type Fabric interface {
 // no closing: everything in it ends with its links.
 type Hub struct {
 	opts Options
-	held holdings
+	held heldBytes
 
 	mu     sync.Mutex // guards what follows
 	spaces map[string]*space
@@ -69,7 +69,7 @@ type Hub struct {
 
 // NewHub returns a hub without links.
 func NewHub(o Options) *Hub {
-	return &Hub{opts: o, held: newHoldings(&o), spaces: map[string]*space{}}
+	return &Hub{opts: o, held: newHeldBytes(&o), spaces: map[string]*space{}}
 }
 
 // An Identity is who a link belongs to.

@@ -23,20 +23,11 @@ type topScreen struct {
 	height int
 }
 
-// The sequences that a screen is drawn with (ECMA-48).
-const (
-	otherScreen = "\x1b[?1049h\x1b[?25l" // the alternate screen, without a cursor
-	firstScreen = "\x1b[?25h\x1b[?1049l"
-	toTop       = "\x1b[H"
-	eraseRest   = "\x1b[K"
-	eraseBelow  = "\x1b[J"
-)
-
 func (v *viewer) screen(once bool) *topScreen {
 	s := &topScreen{viewer: v}
 	if file, ok := v.out.(*os.File); ok && v.terminal && !once && !v.JSON {
 		s.file = file
-		io.WriteString(file, otherScreen+toTop+eraseBelow)
+		io.WriteString(file, terminal.OtherScreen+terminal.ToTop+terminal.EraseBelow)
 	}
 	return s
 }
@@ -52,7 +43,7 @@ func (s *topScreen) begin(first topSample) error {
 // close leaves the terminal as it was.
 func (s *topScreen) close() {
 	if s.file != nil {
-		io.WriteString(s.file, firstScreen)
+		io.WriteString(s.file, terminal.FirstScreen)
 	}
 }
 
@@ -131,14 +122,14 @@ func (s *topScreen) draw() error {
 		lines = append(lines, strings.Split(strings.TrimSuffix(laidOut.String(), "\n"), "\n")...)
 	}
 	var b strings.Builder
-	b.WriteString(toTop)
+	b.WriteString(terminal.ToTop)
 	for i, line := range lines[:min(len(lines), s.height)] {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(terminal.Cut(line, s.width) + eraseRest)
+		b.WriteString(terminal.Cut(line, s.width) + terminal.EraseRest)
 	}
-	b.WriteString(eraseBelow)
+	b.WriteString(terminal.EraseBelow)
 	_, err := io.WriteString(s.file, b.String())
 	return err
 }

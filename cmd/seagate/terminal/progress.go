@@ -67,7 +67,7 @@ func (p *Progress) show(line func(took time.Duration) string) {
 }
 
 // eraseLine goes to the beginning of the line and erases it.
-const eraseLine = "\r\x1b[K"
+const eraseLine = "\r" + EraseRest
 
 // line is what is shown, such as "backup: 45% (1.2GiB of 2.6GiB), 200MiB/s, 7s left".
 func (p *Progress) line(done, total int64, extra string, took time.Duration) string {

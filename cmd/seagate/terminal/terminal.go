@@ -48,6 +48,15 @@ func Width(w io.Writer) int {
 	return defaultWidth
 }
 
+// The sequences that a whole screen is drawn with (ECMA-48).
+const (
+	OtherScreen = "\x1b[?1049h\x1b[?25l" // the alternate screen, without a cursor
+	FirstScreen = "\x1b[?25h\x1b[?1049l"
+	ToTop       = "\x1b[H"
+	EraseRest   = "\x1b[K" // of the line
+	EraseBelow  = "\x1b[J"
+)
+
 // A Style paints texts, or leaves them as they are if it is false.
 type Style bool
 
