@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -149,13 +148,11 @@ func (g *Gateway) deadLetters(id streams.ID) (*streams.Topic, error) {
 }
 
 func (g *Gateway) defineDeadLetters(id streams.ID) error {
-	ctx, cancel := context.WithTimeout(context.Background(), defineTimeout)
+	ctx, cancel := RequestContext()
 	defer cancel()
 	_, err := g.Catalog.Define(ctx, id, lettersOf(id.Name))
 	return err
 }
-
-const defineTimeout = 30 * time.Second
 
 // lettersOf returns the definition of the dead-letter stream with the name.
 func lettersOf(name string) *schema.Definition {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"seagate/auth"
 	"seagate/internal/panics"
@@ -186,9 +185,6 @@ func (w *waiting) close() {
 	w.work.Wait()
 }
 
-// joinTimeout bounds how long a subscription that begins waits for storage.
-const joinTimeout = 30 * time.Second
-
 // begin lets a subscription that waited join its stream. If the stream is gone again, it
 // goes on waiting. If it cannot join, it ends.
 func (s *Subscription) begin(ctx context.Context) {
@@ -200,7 +196,7 @@ func (s *Subscription) begin(ctx context.Context) {
 			s.sink.End(protocol.Errorf(protocol.CodeInternal, "the server failed while it delivered %s", s.stream))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	joined, err := s.joinNew(ctx)
 	switch {

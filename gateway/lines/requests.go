@@ -2,7 +2,6 @@ package lines
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"time"
 
@@ -14,13 +13,6 @@ import (
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
 )
-
-// requestTimeout bounds the lines that wait for storage.
-const requestTimeout = 30 * time.Second
-
-func requestContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), requestTimeout)
-}
 
 // handle executes a line. An error ends the connection.
 func (c *conn) handle(line []byte) error {
@@ -141,7 +133,7 @@ func (c *conn) put(r msgstream.Request) {
 
 // setHeader replaces the header of a stream, or removes it if the message is null.
 func (c *conn) setHeader(r msgstream.Request) error {
-	ctx, cancel := requestContext()
+	ctx, cancel := gateway.RequestContext()
 	defer cancel()
 	g, p := c.server.gateway, c.client.Load()
 	if r.Message.Kind() == 'n' {
@@ -159,7 +151,7 @@ func (c *conn) setHeader(r msgstream.Request) error {
 
 // delete ends a stream for all that listen to it.
 func (c *conn) delete(r msgstream.Request) error {
-	ctx, cancel := requestContext()
+	ctx, cancel := gateway.RequestContext()
 	defer cancel()
 	p := c.client.Load()
 	deleted, next, err := c.server.gateway.EndStream(ctx, p, r.Stream)
@@ -216,7 +208,7 @@ func (c *conn) join(l *listening, r msgstream.Request) error {
 	if err := g.OpenJob(p, r.Stream); err != nil && !errors.Is(err, auth.ErrForbidden) {
 		return err
 	}
-	ctx, cancel := requestContext()
+	ctx, cancel := gateway.RequestContext()
 	defer cancel()
 	inner, err := g.Subscribe(ctx, p, gateway.Request{
 		Stream:   r.Stream,

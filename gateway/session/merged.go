@@ -81,7 +81,7 @@ func (s *Session) joinMerged(m *merged, r protocol.Merged) error {
 			Priority: stream.Priority,
 		})
 	}
-	ctx, cancel := requestContext()
+	ctx, cancel := gateway.RequestContext()
 	defer cancel()
 	inner, err := s.gateway.SubscribeMerged(ctx, s.principal, request, m)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *Session) define(r protocol.Request) {
 		s.answer(r, nil, err)
 		return
 	}
-	ctx, cancel := requestContext()
+	ctx, cancel := gateway.RequestContext()
 	defer cancel()
 	outcome, err := s.gateway.Define(ctx, s.principal, request.Stream, request.Definition)
 	if err != nil {

@@ -1,11 +1,9 @@
 package session
 
 import (
-	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"seagate/auth"
 	"seagate/gateway"
@@ -290,10 +288,3 @@ func (s *Session) refused(id int64, action string, e *protocol.Error) []byte {
 	s.noteRefusal(e)
 	return s.frame(func(b []byte) []byte { return protocol.AppendRefusal(b, id, action, e) })
 }
-
-// requestContext bounds the requests that wait for storage.
-func requestContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), requestTimeout)
-}
-
-const requestTimeout = 30 * time.Second

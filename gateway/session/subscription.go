@@ -73,7 +73,7 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	if r.State {
 		onState = sub.tellState
 	}
-	ctx, cancel := requestContext()
+	ctx, cancel := gateway.RequestContext()
 	defer cancel()
 	inner, err := s.gateway.Subscribe(ctx, s.principal, gateway.Request{
 		Stream:   r.Stream,

@@ -14,6 +14,7 @@ import (
 
 	"seagate/client"
 	"seagate/protocol"
+	"seagate/streams/peer"
 )
 
 func servicesCommand() *cobra.Command {
@@ -86,8 +87,8 @@ func fetchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if timeout <= 0 || timeout > maxTimeout {
-				return usagef("--timeout must be above 0 and at most %v", maxTimeout)
+			if timeout <= 0 || timeout > protocol.MaxCallTimeout {
+				return usagef("--timeout must be above 0 and at most %v", protocol.MaxCallTimeout)
 			}
 			conn, err := t.Dial(ctx)
 			if err != nil {
@@ -110,12 +111,9 @@ func fetchCommand() *cobra.Command {
 are printed as they come, before the result. The body is null if it is left out.`
 	cmd.Example = `  seagate fetch pricing quote '{"sku": 7}'
   seagate fetch pricing quote request.json --timeout 2m`
-	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give the call up after `TIME`, at most 5m")
+	cmd.Flags().DurationVar(&timeout, "timeout", peer.DefaultTimeout, "give the call up after `TIME`, at most 5m")
 	return cmd
 }
-
-// maxTimeout is how long a call may take.
-const maxTimeout = 5 * time.Minute
 
 func signalCommand() *cobra.Command {
 	var all bool

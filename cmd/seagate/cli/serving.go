@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
+	"seagate/protocol"
 )
 
 // A servant is one run of "seagate service serve".
@@ -38,8 +39,8 @@ func serviceServeCommand() *cobra.Command {
 			if dash < 2 || dash == len(t.Args) {
 				return usagef("give a service, one or more procedures, and behind -- the command that answers their calls")
 			}
-			if options.AtOnce < 1 || options.AtOnce > 1024 {
-				return usagef("--at-once must be from 1 to 1024")
+			if options.AtOnce < 1 || options.AtOnce > protocol.MaxCredit {
+				return usagef("--at-once must be from 1 to %d", protocol.MaxCredit)
 			}
 			s := given
 			s.task, s.service, s.command = t, t.Args[0], t.Args[dash:]
