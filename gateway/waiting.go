@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"seagate/auth"
+	"seagate/internal/backlog"
 	"seagate/internal/panics"
 	"seagate/protocol"
 	"seagate/streams"
@@ -21,14 +22,11 @@ type waiting struct {
 	most    int // of one client
 	context context.Context
 	cancel  context.CancelFunc
-	work    sync.WaitGroup
+	made    *backlog.Queue[streams.ID] // streams whose subscriptions are to begin
 
 	mu      sync.Mutex // guards what follows; while it is held, only the lock of the jail's share is taken
 	streams map[streams.ID]map[*Subscription]struct{}
 	clients map[string]int // subscriptions that have a place here, by the client's uid
-	made    []streams.ID   // streams whose subscriptions are to begin
-	running bool           // the goroutine
-	closed  bool
 }
 
 func newWaiting(g *Gateway, most int) *waiting {
@@ -38,6 +36,7 @@ func newWaiting(g *Gateway, most int) *waiting {
 		streams: map[streams.ID]map[*Subscription]struct{}{},
 		clients: map[string]int{},
 	}
+	w.made = backlog.New(w.beginAll)
 	w.context, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -127,15 +126,8 @@ func (w *waiting) remove(s *Subscription) {
 // begin begins the subscriptions that wait for a stream which now exists. It does not
 // block.
 func (w *waiting) begin(id streams.ID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed || len(w.streams[id]) == 0 {
-		return
-	}
-	w.made = append(w.made, id)
-	if !w.running {
-		w.running = true
-		w.work.Go(w.run)
+	if len(w.of(id)) > 0 {
+		w.made.Add(id)
 	}
 }
 
@@ -143,46 +135,32 @@ func (w *waiting) begin(id streams.ID) {
 // each group writes its position, and concurrent writes share a sync.
 const joinsAtOnce = 32
 
-func (w *waiting) run() {
-	for {
-		all := w.next()
-		if all == nil {
-			return
-		}
-		var joining sync.WaitGroup
-		slots := make(chan struct{}, joinsAtOnce)
-		for _, s := range all {
-			slots <- struct{}{}
-			joining.Go(func() {
-				s.begin(w.context)
-				<-slots
-			})
-		}
-		joining.Wait()
+func (w *waiting) beginAll(id streams.ID) {
+	if w.context.Err() != nil { // it is being closed
+		return
 	}
+	var joining sync.WaitGroup
+	slots := make(chan struct{}, joinsAtOnce)
+	for _, s := range w.of(id) {
+		slots <- struct{}{}
+		joining.Go(func() {
+			s.begin(w.context)
+			<-slots
+		})
+	}
+	joining.Wait()
 }
 
-// next returns the subscriptions to begin next, or nil if there are none.
-func (w *waiting) next() []*Subscription {
+// of returns the subscriptions that wait for a stream.
+func (w *waiting) of(id streams.ID) []*Subscription {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.made) > 0 && !w.closed {
-		id := w.made[0]
-		w.made = w.made[1:]
-		if all := slices.Collect(maps.Keys(w.streams[id])); len(all) > 0 {
-			return all
-		}
-	}
-	w.made, w.running = nil, false
-	return nil
+	return slices.Collect(maps.Keys(w.streams[id]))
 }
 
 func (w *waiting) close() {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
 	w.cancel()
-	w.work.Wait()
+	w.made.Close()
 }
 
 // begin lets a subscription that waited join its stream. If the stream is gone again, it

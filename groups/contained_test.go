@@ -3,7 +3,6 @@ package groups
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,14 +34,13 @@ func TestARecordWhoseWritePanicsFailsAlone(t *testing.T) {
 }
 
 func TestADeadLetterThatPanicsEndsNoOther(t *testing.T) {
-	var d deadLetters
-	var running sync.WaitGroup
+	d := newDeadLetters()
 	sent := make(chan struct{})
 	panicstest.Want(t, "dead letters", 1, func() {
-		d.add(&running, func() { panic("injected") })
-		d.add(&running, func() { d.settled(); close(sent) })
+		d.add(func() { panic("injected") })
+		d.add(func() { d.settled(); close(sent) })
 		<-sent
-		running.Wait()
+		d.close()
 	})
 	if d.pending != 0 {
 		t.Errorf("%d are pending", d.pending)

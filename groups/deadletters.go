@@ -5,76 +5,51 @@ import (
 	"sync"
 	"time"
 
+	"seagate/internal/backlog"
 	"seagate/internal/panics"
 )
 
-// deadLetters calls Options.DeadLetter, one call after the other, from a goroutine
-// that ends when the queue is empty. Options.SetAsideBytes of each group bounds
-// the queue.
+// deadLetters calls Options.DeadLetter, one call after the other. Options.SetAsideBytes of each
+// group bounds the queue.
 type deadLetters struct {
-	mu      sync.Mutex // guards what follows; no other lock is taken with it
-	queue   []func()   // future calls of Options.DeadLetter
-	sending bool       // the goroutine is running
-	closed  bool
-	pending int           // calls that began and whose done was not called yet
+	queue *backlog.Queue[func()] // future calls
+
+	mu      sync.Mutex    // guards what follows; no other lock is taken with it
+	pending int           // calls that are queued or began, and whose done was not called yet
 	none    chan struct{} // closed when pending becomes 0; nil if nobody waits
 }
 
-// add queues a call of send. running waits for the goroutine. After close, add does
-// nothing.
-func (d *deadLetters) add(running *sync.WaitGroup, send func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return
-	}
-	d.queue = append(d.queue, send)
-	if !d.sending {
-		d.sending = true
-		running.Go(d.send)
-	}
+func newDeadLetters() *deadLetters {
+	d := &deadLetters{}
+	d.queue = backlog.New(func(send func()) {
+		defer panics.Contain("dead letters", d.settled)
+		send()
+	})
+	return d
 }
 
-func (d *deadLetters) send() {
-	for send := d.next(); send != nil; send = d.next() {
-		func() {
-			defer panics.Contain("dead letters", d.settled)
-			send()
-		}()
+// add queues a call of send. After close, add does nothing.
+func (d *deadLetters) add(send func()) {
+	d.count(1)
+	if !d.queue.Add(send) {
+		d.count(-1)
 	}
-}
-
-// next returns the next call, or nil: then the goroutine must end.
-func (d *deadLetters) next() (send func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.queue) == 0 {
-		d.queue, d.sending = nil, false
-		return nil
-	}
-	send = d.queue[0]
-	d.queue[0] = nil
-	d.queue = d.queue[1:]
-	d.pending++
-	return send
 }
 
 // settled counts a call whose outcome is known.
-func (d *deadLetters) settled() {
+func (d *deadLetters) settled() { d.count(-1) }
+
+func (d *deadLetters) count(by int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.pending--; d.pending == 0 && d.none != nil {
+	if d.pending += by; d.pending == 0 && d.none != nil {
 		close(d.none)
 		d.none = nil
 	}
 }
 
-// close drops the calls that have not begun.
-func (d *deadLetters) close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.closed, d.queue = true, nil
-}
+// close drops the calls that have not begun, and waits for the one under way to return.
+func (d *deadLetters) close() { d.count(-d.queue.Close()) }
 
 // outcomeTime is how long Close waits for the outcomes of dead letters.
 const outcomeTime = 5 * time.Second

@@ -34,7 +34,7 @@ type Registry struct {
 	spaces  map[string]*space
 
 	changes     changes
-	deadLetters deadLetters
+	deadLetters *deadLetters
 
 	stop    context.CancelFunc // ends the keeper
 	running sync.WaitGroup
@@ -81,6 +81,8 @@ func Open(ctx context.Context, records storage.Records, network Network, opts Op
 		topics:  map[streams.ID]*Topic{},
 		clients: map[client]map[*group]struct{}{},
 		spaces:  map[string]*space{},
+
+		deadLetters: newDeadLetters(),
 	}
 	if err := r.loadAll(ctx); err != nil {
 		return nil, err
@@ -253,8 +255,8 @@ func (r *Registry) close(ctx context.Context) error {
 	for _, g := range r.all(nil) {
 		g.dismiss(nil)
 	}
-	r.deadLetters.close()
 	r.stop()
+	r.deadLetters.close()
 	r.running.Wait()
 	r.deadLetters.wait(ctx)
 	return r.checkpoint(r.writing)

@@ -78,7 +78,7 @@ func (g *group) deadLetterLocked(m *streams.Message, a progress.Attempts) {
 			g.deadLetterDone(attempt, err)
 		})
 	}
-	r.deadLetters.add(&r.running, func() { r.opts.DeadLetter(letter, done) })
+	r.deadLetters.add(func() { r.opts.DeadLetter(letter, done) })
 }
 
 // deadLetterDone handles the outcome of an attempt. After a move, the outcome of an

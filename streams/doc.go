@@ -66,5 +66,5 @@
 // InTopic.Close and OutTopic.Close return at once; a call that is under way may
 // still happen. Deleting a topic ends each of its in topics with Consumer.End,
 // and tells its providers with Provider.End. Network.Close stops the workers,
-// the log readers, retention and the calls of providers, and waits for them.
+// the log readers, retention, relief and the calls of providers, and waits for them.
 package streams

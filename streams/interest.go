@@ -1,6 +1,6 @@
 package streams
 
-import "sync"
+import "seagate/internal/backlog"
 
 // Interest is who wants the messages of a topic. A provider whose topic nobody
 // wants can save its work.
@@ -122,59 +122,7 @@ func (n *Network) countGroups(id ID, by int) {
 type notified interface{ notify() }
 
 // A notifier calls providers and the Observer, so that nobody who opens or closes an in topic
-// waits for one. It has one goroutine, while there is somebody to call.
-type notifier struct {
-	mu      sync.Mutex // guards what follows
-	queue   []notified
-	running bool
-	closed  bool
+// waits for one. What is added must not be in the queue already.
+type notifier = *backlog.Queue[notified]
 
-	goroutine sync.WaitGroup
-}
-
-// add queues out, which must not be in the queue already.
-func (n *notifier) add(out notified) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return
-	}
-	n.queue = append(n.queue, out)
-	if !n.running {
-		n.running = true
-		n.goroutine.Go(n.run)
-	}
-}
-
-func (n *notifier) run() {
-	for {
-		out := n.next()
-		if out == nil {
-			return
-		}
-		out.notify()
-	}
-}
-
-// next takes the first from the queue. If there is none, it returns nil and the
-// goroutine must end.
-func (n *notifier) next() notified {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.queue) == 0 || n.closed {
-		n.queue, n.running = nil, false
-		return nil
-	}
-	out := n.queue[0]
-	n.queue[0] = nil
-	n.queue = n.queue[1:]
-	return out
-}
-
-// close drops the queue and waits for the call under way.
-func (n *notifier) close() {
-	n.mu.Lock()
-	n.closed = true
-	n.mu.Unlock()
-	n.goroutine.Wait()
-}
+func newNotifier() notifier { return backlog.New(notified.notify) }

@@ -51,6 +51,7 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 	life, stop := context.WithCancel(context.Background())
 	n := &Network{opts: opts, stores: stores, stop: stop, spaces: map[string]map[string]*Topic{}, groups: map[ID]int{}}
 	n.logReader = &logReader{ctx: life}
+	n.notifier = newNotifier()
 	n.retention = newRetention(n)
 	n.relief = newRelief(n)
 	for range opts.Workers {
@@ -87,7 +88,7 @@ func (n *Network) Close() {
 		t.wakeSenders()
 	}
 	n.logReader.close()
-	n.notifier.close()
+	n.notifier.Close()
 	for _, w := range n.workers {
 		w.close()
 	}

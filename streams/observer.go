@@ -48,7 +48,7 @@ func (n *Network) observe(id ID) {
 	}
 	o := n.observations.post(n, id)
 	if o != nil {
-		n.notifier.add(o)
+		n.notifier.Add(o)
 	}
 }
 

@@ -121,7 +121,7 @@ func (o *OutTopic) Send(payloads [][]byte, done func(Sent, error)) {
 // post queues the out topic to be looked at by the notifier.
 func (o *OutTopic) post() {
 	if o.started.Load() && o.posted.CompareAndSwap(false, true) {
-		o.topic.net.notifier.add(o)
+		o.topic.net.notifier.Add(o)
 	}
 }
 

@@ -86,6 +86,7 @@ func (t *Topic) trim(ctx context.Context) error {
 	case deleted:
 		return nil
 	case overdue(before, keep):
+		defer t.beginTrim(log, before, keep)()
 		if err := log.Trim(ctx, keep); err != nil {
 			if err = topicError(err); err == ErrDeleted {
 				return nil
@@ -96,7 +97,6 @@ func (t *Topic) trim(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	first := log.Bounds().First
-	t.trims.note(before, first, keep)
 	// Consumers that keep up are still offered what they have not had. So the tail may have
 	// messages that an earlier call removed from the log. It also has them if that call
 	// removed them from the log before appended put them into the tail.

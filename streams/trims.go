@@ -1,6 +1,8 @@
 package streams
 
 import (
+	"math"
+	"slices"
 	"time"
 
 	"seagate/storage"
@@ -19,31 +21,54 @@ type Trim struct {
 // or before a restart, Trimmed knows no reason.
 const maxTrims = 16
 
-// trims are the last trims of a topic, the newest last.
-type trims []Trim
+// trims are the last trims of a topic.
+type trims struct {
+	done []Trim // the newest last
+	now  Trim   // under way: what it has removed yet is not known; the zero Trim if there is none
+}
 
-func (t *trims) note(before storage.Bounds, first uint64, keep storage.Retention) {
-	if first <= before.First {
-		return
-	}
-	if len(*t) == maxTrims {
-		*t = append((*t)[:0], (*t)[1:]...)
-	}
-	*t = append(*t, Trim{
+// begin notes a trim that is about to remove messages.
+func (t *trims) begin(before storage.Bounds, keep storage.Retention) {
+	t.now = Trim{
 		First:    before.First,
-		Last:     first - 1,
+		Last:     math.MaxUint64,
 		At:       time.Now().UTC(),
 		Age:      keep.Age > 0 && keep.Now.Sub(before.FirstTime) > keep.Age,
 		Bytes:    keep.Bytes > 0 && before.Bytes > keep.Bytes,
 		Messages: keep.Messages > 0 && before.Next-before.First > keep.Messages,
-	})
+	}
 }
 
-// Trimmed returns how retention removed a message, as far as the topic remembers.
+// end notes that the trim under way, if there is one, has removed all messages before first.
+func (t *trims) end(first uint64) {
+	if trim := t.now; !trim.At.IsZero() && first > trim.First {
+		if len(t.done) == maxTrims {
+			t.done = append(t.done[:0], t.done[1:]...)
+		}
+		trim.Last = first - 1
+		t.done = append(t.done, trim)
+	}
+	t.now = Trim{}
+}
+
+// beginTrim notes that a trim of the log begins, before anybody can find that messages are gone. It
+// returns what notes its end.
+func (t *Topic) beginTrim(log storage.Log, before storage.Bounds, keep storage.Retention) (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.trims.begin(before, keep)
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.trims.end(log.Bounds().First)
+	}
+}
+
+// Trimmed returns how retention removed a message that is gone, as far as the topic remembers.
 func (t *Topic) Trimmed(seq uint64) (Trim, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for _, trim := range t.trims {
+	for _, trim := range slices.Concat(t.trims.done, []Trim{t.trims.now}) {
 		if trim.First <= seq && seq <= trim.Last {
 			return trim, true
 		}

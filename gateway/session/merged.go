@@ -91,12 +91,7 @@ func (s *Session) joinMerged(m *merged, r protocol.Merged) error {
 	for i := range m.streams {
 		m.streams[i].epoch = inner.Joined(i).Bounds.Epoch
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.merges == nil {
-		s.merges = map[int64]*merged{}
-	}
-	s.merges[m.id] = m
+	put(s, &s.merges, m.id, m)
 	s.gateway.Metrics.Subscriptions.WithLabelValues("merged").Inc()
 	return nil
 }

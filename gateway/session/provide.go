@@ -48,12 +48,7 @@ func (s *Session) addProvision(p *provision) (now streams.Interest, err error) {
 		return now, err
 	}
 	p.told = now.Requested()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.provisions == nil {
-		s.provisions = map[int64]*provision{}
-	}
-	s.provisions[p.id] = p
+	put(s, &s.provisions, p.id, p)
 	return now, nil
 }
 

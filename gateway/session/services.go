@@ -58,12 +58,7 @@ func (s *Session) beginServing(id int64, r protocol.Serve) (err error) {
 	if to.registration, err = s.joined().Serve(offer, to); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	if s.serving == nil {
-		s.serving = map[int64]*served{}
-	}
-	s.serving[id] = to
-	s.mu.Unlock()
+	put(s, &s.serving, id, to)
 	to.begin()
 	return nil
 }
@@ -230,12 +225,7 @@ func (s *Session) fetch(r protocol.Request) {
 
 func (s *Session) beginFetching(id int64, r protocol.Fetch) (err error) {
 	f := &fetching{session: s, services: s.joined(), id: id}
-	s.mu.Lock()
-	if s.fetches == nil {
-		s.fetches = map[int64]*fetching{}
-	}
-	s.fetches[id] = f
-	s.mu.Unlock()
+	put(s, &s.fetches, id, f)
 	f.pending, err = f.services.Fetch(peer.Request{Service: r.Service, Procedure: r.Procedure, Body: r.Body, Timeout: r.Timeout}, f)
 	if err != nil {
 		f.forget()

@@ -94,20 +94,11 @@ func (s *Session) join(sub *subscription, r protocol.Subscribe) error {
 	}
 	_, bounds := inner.Joined()
 	sub.inner, sub.epoch = inner, bounds.Epoch
-	s.register(sub)
+	put(s, &s.subs, sub.id, sub)
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.countLocked()
 	return nil
-}
-
-func (s *Session) register(sub *subscription) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.subs == nil {
-		s.subs = map[int64]*subscription{}
-	}
-	s.subs[sub.id] = sub
 }
 
 // owner returns the streams.Owner of this connection's subscriptions.
@@ -171,6 +162,16 @@ func all[T any](s *Session, held *map[int64]T) []T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(*held))
+}
+
+// put adds an entry to a map of the session, which has none before the first.
+func put[T any](s *Session, held *map[int64]T, id int64, one T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if *held == nil {
+		*held = map[int64]T{}
+	}
+	(*held)[id] = one
 }
 
 // take removes an entry from a map of the session, and reports whether it was

@@ -43,12 +43,7 @@ func (s *Session) beginWatch(id int64, service string) (err error) {
 	if w.stop, err = s.joined().Watch(service, w.changed); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	if s.watches == nil {
-		s.watches = map[int64]*watching{}
-	}
-	s.watches[id] = w
-	s.mu.Unlock()
+	put(s, &s.watches, id, w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.began = true
