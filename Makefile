@@ -26,8 +26,8 @@ build: ## build bin/seagate, a static binary
 # a debugger needs, the compiler takes a quarter less time. The race detector needs cgo, and what is released is built
 # without it: with the tags the tests use the parts in Go for zstd, names of hosts and users, too.
 NODEBUG    = -gcflags=all=-dwarf=false
-# The two settings of the race detector spare each process page faults, and a second of sleep at its end.
-FORTESTS   = CGO_ENABLED=1 GORACE="no_huge_pages_for_shadow=0 atexit_sleep_ms=100" GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags=pebblegozstd,netgo,osusergo"
+# The first two settings of the race detector spare a process page faults, and a second of sleep at its end.
+FORTESTS   = CGO_ENABLED=1 GORACE="no_huge_pages_for_shadow=0 atexit_sleep_ms=100 $$GORACE" GOFLAGS="$$($(GO) env GOFLAGS) -race $(NODEBUG) -tags=pebblegozstd,netgo,osusergo"
 
 # How many packages are tested at a time: one more than processors, as tests often wait.
 PACKAGES ?= $$((1 + $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))

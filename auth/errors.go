@@ -84,7 +84,7 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // Explain returns the reason with its cause, in words for whoever asks about credentials of its own.
-// They quote a token, and must not be shown to somebody who tries one out.
+// The words quote a token, and must not be shown to somebody who tries one out.
 func (r *Refusal) Explain() string {
 	if r.Cause == nil {
 		return string(r.Reason)
@@ -93,8 +93,12 @@ func (r *Refusal) Explain() string {
 	for _, pkg := range []string{"auth: ", "fdsl: "} {
 		cause = strings.TrimPrefix(cause, pkg)
 	}
-	return string(r.Reason) + ": " + cause
+	return string(r.Reason) + ": " + strings.ToValidUTF8(cause[:min(len(cause), maxExplained)], "")
 }
+
+// maxExplained bounds a cause, which may quote a token, in bytes. It suffices for all problems of a
+// filter.
+const maxExplained = 8 << 10
 
 // maxLoggedCause keeps a hostile token from writing kilobytes into the log.
 const maxLoggedCause = 256

@@ -180,8 +180,9 @@ func (c *Catalog) remove(s *Stream) {
 	}
 }
 
-// isOwn reports whether the gateway itself has defined the stream, to note what administrators do.
-// No client can: its name begins with what no name of theirs has. It counts towards no quota.
+// isOwn reports whether the stream is the gateway's own, such as that of the audit: no client can
+// define it, since its name begins with what no name of theirs has. It is not counted among the
+// streams of its jail. What it stores is charged as that of any other.
 func isOwn(id streams.ID) bool { return strings.HasPrefix(id.Name, "$") }
 
 // reserve counts a stream before it gets its first schema, so that concurrent

@@ -17,6 +17,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/gatewaytest"
 	"seagate/gateway/lines"
+	"seagate/internal/pace"
 	"seagate/internal/secret"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
@@ -69,7 +70,7 @@ func (b *lineBench) stop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	b.server.Shutdown(ctx, func(_, _ int) time.Duration { return 0 })
+	b.server.Shutdown(ctx, pace.Pace{PerSecond: 1})
 	<-b.served
 	b.server = nil
 }

@@ -231,8 +231,7 @@ func (g *Gateway) logChange(p *auth.Principal, what, subject string) {
 	g.Log.Info(what, "jail", p.JailID, "client", p.ClientID, "address", p.Address, "subject", subject)
 }
 
-// auditRefusal notes in the audit stream that p may not do something. It does not wait for
-// storage.
+// auditRefusal notes in the audit stream that p may not do something.
 func (g *Gateway) auditRefusal(p *auth.Principal, action auth.Action, name string, refusal error) {
 	if !g.settings.Audit.Enabled || !action.Administers() {
 		return

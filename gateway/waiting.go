@@ -126,7 +126,10 @@ func (w *waiting) remove(s *Subscription) {
 // begin begins the subscriptions that wait for a stream which now exists. It does not
 // block.
 func (w *waiting) begin(id streams.ID) {
-	if len(w.of(id)) > 0 {
+	w.mu.Lock()
+	waits := len(w.streams[id]) > 0
+	w.mu.Unlock()
+	if waits {
 		w.made.Add(id)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // A Trim is messages that retention removed in one step.
 type Trim struct {
 	First, Last uint64
-	At          time.Time
+	At          time.Time // when it began
 
 	// The limits of the policy that the log exceeded then.
 	Age, Bytes, Messages bool
@@ -39,9 +39,10 @@ func (t *trims) begin(before storage.Bounds, keep storage.Retention) {
 	}
 }
 
-// end notes that the trim under way, if there is one, has removed all messages before first.
+// end notes that the trim under way has removed all messages before first, which are none if it
+// failed.
 func (t *trims) end(first uint64) {
-	if trim := t.now; !trim.At.IsZero() && first > trim.First {
+	if trim := t.now; first > trim.First {
 		if len(t.done) == maxTrims {
 			t.done = append(t.done[:0], t.done[1:]...)
 		}

@@ -142,3 +142,20 @@ func TestTheAuditStreamIsNobodysButTheGateways(t *testing.T) {
 	q.Send(`{"id":2,"action":"subscribe","payload":"$audit"}`)
 	q.wantRefusal("forbidden")
 }
+
+// The audit stream takes no place from the streams of the root jail, and they none from it.
+func TestTheAuditStreamIsNotCounted(t *testing.T) {
+	t.Parallel()
+	g := start(t, "SEAGATE_LIMITS_STREAMS_PER_JAIL=2")
+	for _, stream := range []string{"a", "b"} {
+		g.define(root, stream)
+		g.ok(root, "POST", "/streams/"+stream+"/publish", `{"payload":{"n":1}}`)
+	}
+	g.refused(root, 429, "too_many_streams", "POST", "/streams/c/define", `{"version":1,"fields":[]}`)
+	if used := g.ok(root, "GET", "/quotas", ""); !strings.Contains(used, `"streams":2`) {
+		t.Errorf("%s", used)
+	}
+	if n := len(g.audited()); n < 2 {
+		t.Errorf("the audit stream has %d entries", n)
+	}
+}

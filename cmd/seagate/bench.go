@@ -63,7 +63,7 @@ func (r *benchRun) flags(cmd *cobra.Command) {
 	flags.IntVar(&o.Window, "window", o.Window, "`NUMBER` of messages that a publisher sends before the first is answered")
 	flags.IntVar(&o.Size, "size", o.Size, "`BYTES` of a message")
 	flags.IntVar(&o.Fields, "fields", o.Fields, "`FIELDS` of a message, each of which is checked")
-	flags.StringVar(&o.Durability, "durability", "", "keep the streams on `DISK` or in memory: disk or memory (default as the gateway\nhas it)")
+	flags.StringVar(&o.Durability, "durability", "", "keep the streams on `DISK` or in memory: disk or memory (default as the gateway has it)")
 	flags.IntVar(&o.Groups, "groups", 0, "`NUMBER` of groups that the subscribers of a stream form")
 	flags.IntVar(&o.Filters, "filters", 0, "`NUMBER` of different filters that the subscribers have; each message passes one")
 	flags.BoolVar(&o.Fetch, "fetch", false, "call a service that the subscribers serve")

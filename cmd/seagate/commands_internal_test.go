@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"seagate/cmd/seagate/cli"
 	"seagate/internal/panics/panicstest"
@@ -90,6 +91,11 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), len([]rune(line)), line)
 			}
 		}
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			if strings.Contains(flag.Usage, "\n") { // help wraps it, and completion shows its first line alone
+				t.Errorf("%s --%s is explained in more than one line", cmd.CommandPath(), flag.Name)
+			}
+		})
 		for _, below := range cmd.Commands() {
 			walk(below)
 		}

@@ -23,6 +23,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/gatewaytest"
 	"seagate/gateway/lines"
+	"seagate/internal/pace"
 	"seagate/internal/secret"
 	"seagate/protocol"
 )
@@ -98,7 +99,7 @@ func newBench(t testing.TB, with setup) *bench {
 	return b
 }
 
-func atOnce(_, _ int) time.Duration { return 0 }
+var atOnce = pace.Pace{PerSecond: 1}
 
 // A peer is a client over a plain socket.
 type peer struct {

@@ -15,6 +15,7 @@ import (
 	"seagate/auth"
 	"seagate/gateway"
 	"seagate/internal/budget"
+	"seagate/internal/pace"
 	"seagate/internal/panics"
 	"seagate/protocol"
 	"seagate/protocol/msgstream"
@@ -250,11 +251,10 @@ func (s *Server) all() []*conn {
 // ErrNotDrained reports that the context of Shutdown ended before the connections did.
 var ErrNotDrained = errors.New("lines: connections were cut off")
 
-// Shutdown accepts no more connections and ends the existing ones, each once the lines
-// that were read from it are answered. after returns how long after the first the i-th of
-// n connections is ended. Shutdown waits until all have ended. When the context ends
+// Shutdown accepts no more connections and ends the existing ones at a pace, each once the lines
+// that were read from it are answered. It waits until all have ended. When the context ends
 // first, it closes the rest at once and returns ErrNotDrained.
-func (s *Server) Shutdown(ctx context.Context, after func(i, n int) time.Duration) error {
+func (s *Server) Shutdown(ctx context.Context, at pace.Pace) error {
 	s.mu.Lock()
 	s.draining = true
 	if s.listener != nil {
@@ -262,7 +262,7 @@ func (s *Server) Shutdown(ctx context.Context, after func(i, n int) time.Duratio
 	}
 	s.mu.Unlock()
 	s.stop()
-	s.endAll(ctx, after)
+	s.endAll(ctx, at)
 	done := make(chan struct{})
 	go func() { s.gone.Wait(); close(done) }()
 	select {
@@ -277,21 +277,13 @@ func (s *Server) Shutdown(ctx context.Context, after func(i, n int) time.Duratio
 	}
 }
 
-func (s *Server) endAll(ctx context.Context, after func(i, n int) time.Duration) {
+func (s *Server) endAll(ctx context.Context, at pace.Pace) {
 	all := s.all()
-	start := time.Now()
-	for i, c := range all {
-		if due := time.Until(start.Add(after(i, len(all)))); due > 0 {
-			timer := time.NewTimer(due)
-			select {
-			case <-ctx.Done():
-			case <-timer.C:
-			}
-			timer.Stop()
-		}
+	at.Each(ctx, len(all), func(i int) {
+		c := all[i]
 		s.gone.Go(func() {
 			defer panics.Contain("shutdown", func() { c.nc.Close() })
 			c.retire(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
 		})
-	}
+	})
 }

@@ -23,6 +23,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
 	"seagate/groups"
+	"seagate/internal/pace"
 	"seagate/protocol"
 	"seagate/storage"
 	"seagate/streams"
@@ -43,7 +44,7 @@ type bench struct {
 }
 
 // atOnce is the pace that ends all connections without a pause.
-var atOnce = ws.Pace{PerSecond: 1}
+var atOnce = pace.Pace{PerSecond: 1}
 
 type setup struct {
 	settings func(*gateway.Settings)

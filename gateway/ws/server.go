@@ -14,6 +14,7 @@ import (
 	"seagate/gateway"
 	"seagate/gateway/session"
 	"seagate/internal/origin"
+	"seagate/internal/pace"
 	"seagate/internal/panics"
 	"seagate/protocol"
 )
@@ -272,31 +273,16 @@ func (c *conn) keepAlive() {
 // ErrNotDrained reports that the context of Shutdown ended before the connections did.
 var ErrNotDrained = errors.New("ws: connections were cut off")
 
-// A Pace is how fast Shutdown ends connections. Clients come back a few seconds after
-// their connection has ended, so the pace is also that at which they arrive.
-type Pace struct {
-	PerSecond int           // connections that are ended in one second
-	Within    time.Duration // all are ended in this time, faster than PerSecond if necessary; 0 is at once
-}
-
-// After returns how long after the first the i-th of n connections is ended.
-func (p Pace) After(i, n int) time.Duration {
-	if all := time.Duration(n) * time.Second / time.Duration(p.PerSecond); all < p.Within {
-		return all * time.Duration(i) / time.Duration(n)
-	}
-	return p.Within * time.Duration(i) / time.Duration(n)
-}
-
 // Shutdown accepts no more connections and ends the existing ones at a pace, each once
 // the requests that were read from it are answered. Until its turn comes a connection
 // works as before. Shutdown waits until all have ended. It closes those whose peer does
 // not answer the close frame within ShutdownLinger. When the context ends first, it
 // closes the rest at once and returns ErrNotDrained.
-func (s *Server) Shutdown(ctx context.Context, pace Pace) error {
+func (s *Server) Shutdown(ctx context.Context, at pace.Pace) error {
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
-	s.endAll(ctx, pace) // keepAlive goes on meanwhile
+	s.endAll(ctx, at) // keepAlive goes on meanwhile
 	s.stopOnce.Do(func() { close(s.stop); s.resting.close() })
 	done := make(chan struct{})
 	go func() { s.gone.Wait(); close(done) }()
@@ -318,19 +304,13 @@ func (s *Server) Shutdown(ctx context.Context, pace Pace) error {
 	return err
 }
 
-func (s *Server) endAll(ctx context.Context, pace Pace) {
+func (s *Server) endAll(ctx context.Context, at pace.Pace) {
 	all := s.all()
-	start := time.Now()
-	for i, c := range all {
-		if due := time.Until(start.Add(pace.After(i, len(all)))); due > 0 {
-			select {
-			case <-ctx.Done():
-			case <-time.After(due):
-			}
-		}
+	at.Each(ctx, len(all), func(i int) {
+		c := all[i]
 		s.gone.Go(func() {
 			defer panics.Contain("shutdown", func() { c.nc.Close() })
 			c.retire(protocol.Errorf(protocol.CodeServerShutdown, "the server shuts down; connect again in a moment"))
 		})
-	}
+	})
 }

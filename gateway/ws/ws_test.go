@@ -17,6 +17,7 @@ import (
 	"seagate/gateway/ws"
 	"seagate/gateway/ws/wstest"
 	"seagate/internal/origin"
+	"seagate/internal/pace"
 	"seagate/storage"
 	"seagate/streams"
 )
@@ -435,7 +436,7 @@ func TestShutdownTellsEveryone(t *testing.T) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		done <- b.server.Shutdown(ctx, ws.Pace{PerSecond: 100, Within: time.Second})
+		done <- b.server.Shutdown(ctx, pace.Pace{PerSecond: 100, Within: time.Second})
 	}()
 	for _, conn := range []*wstest.Conn{c, d} {
 		conn.WantClose(1001, "server_shutdown")
@@ -455,12 +456,12 @@ func TestShutdownTellsEveryone(t *testing.T) {
 // time: clients that come back at once are a load.
 func TestShutdownHasAPace(t *testing.T) {
 	for name, test := range map[string]struct {
-		pace ws.Pace
+		pace pace.Pace
 		step time.Duration
 	}{
-		"rate":    {ws.Pace{PerSecond: 2, Within: time.Minute}, 500 * time.Millisecond},
-		"bound":   {ws.Pace{PerSecond: 1, Within: time.Second}, 250 * time.Millisecond},
-		"at once": {ws.Pace{PerSecond: 1, Within: 0}, 0},
+		"rate":    {pace.Pace{PerSecond: 2, Within: time.Minute}, 500 * time.Millisecond},
+		"bound":   {pace.Pace{PerSecond: 1, Within: time.Second}, 250 * time.Millisecond},
+		"at once": {pace.Pace{PerSecond: 1, Within: 0}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

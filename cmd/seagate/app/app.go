@@ -35,6 +35,7 @@ import (
 	"seagate/internal/forwarded"
 	"seagate/internal/histogram"
 	"seagate/internal/origin"
+	"seagate/internal/pace"
 	"seagate/internal/panics"
 	"seagate/internal/quota"
 	"seagate/internal/rationed"
@@ -487,9 +488,9 @@ func (a *App) Close() {
 	if a.sockets != nil {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		a.sockets.Shutdown(ended, ws.Pace{PerSecond: 1})
+		a.sockets.Shutdown(ended, pace.Pace{PerSecond: 1})
 		if a.lines != nil {
-			a.lines.Shutdown(ended, ws.Pace{PerSecond: 1}.After)
+			a.lines.Shutdown(ended, pace.Pace{PerSecond: 1})
 		}
 	}
 	for i := len(a.closers) - 1; i >= 0; i-- {

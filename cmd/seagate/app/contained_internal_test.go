@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"seagate/gateway/lines"
-	"seagate/gateway/ws"
+	"seagate/internal/pace"
 	"seagate/internal/panics/panicstest"
 )
 
@@ -30,7 +30,7 @@ func TestPanicsOfAnAppAreContained(t *testing.T) {
 	})
 	a.lines = &lines.Server{}
 	panicstest.Want(t, "shutdown", 1, func() {
-		if a.endLines(t.Context(), ws.Pace{PerSecond: 1}) == nil {
+		if a.endLines(t.Context(), pace.Pace{PerSecond: 1}) == nil {
 			t.Error("the lines listener has ended well")
 		}
 	})

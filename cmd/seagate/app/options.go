@@ -108,7 +108,7 @@ func networkOptions(c *config.Config) streams.Options {
 		TailBytes:         int(c.Streams.TailBytes),
 		MemoryBytes:       int64(c.Retention.MemoryBytes),
 		RefuseMemory:      c.Streams.InMemory == config.Refuse,
-		TopicsPerSpace:    c.Limits.StreamsPerJail,
+		TopicsPerSpace:    c.Limits.StreamsPerJail + 1, // the audit stream, which is not counted
 		RepeatWindow:      c.Streams.MessageIDWindow,
 		Policy: streams.Policy{
 			Durability: streams.Durability(c.Streams.Durability),

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"seagate/cmd/seagate/config"
-	"seagate/gateway/ws"
+	"seagate/internal/pace"
 	"seagate/internal/panics"
 	"seagate/internal/systemd"
 )
@@ -28,8 +28,8 @@ func (a *App) shutdown() {
 	case <-ctx.Done():
 	case <-time.After(settings.Delay):
 	}
-	pace := ws.Pace{PerSecond: settings.ConnectionsPerSecond, Within: settings.Drain}
-	if a.endConnections(ctx, pace) != nil {
+	at := pace.Pace{PerSecond: settings.ConnectionsPerSecond, Within: settings.Drain}
+	if a.endConnections(ctx, at) != nil {
 		a.log.Warn("connections were cut off at the deadline", "deadline", settings.Timeout)
 	}
 	a.api.LimitBodies(config.RequestPause)
@@ -41,19 +41,19 @@ func (a *App) shutdown() {
 }
 
 // endConnections ends WebSockets and the connections of the lines listener side by side.
-func (a *App) endConnections(ctx context.Context, pace ws.Pace) error {
+func (a *App) endConnections(ctx context.Context, at pace.Pace) error {
 	ended := make(chan error, 1)
-	go func() { ended <- a.endLines(ctx, pace) }()
-	err := a.sockets.Shutdown(ctx, pace)
+	go func() { ended <- a.endLines(ctx, at) }()
+	err := a.sockets.Shutdown(ctx, at)
 	return errors.Join(err, <-ended)
 }
 
-func (a *App) endLines(ctx context.Context, pace ws.Pace) (err error) {
+func (a *App) endLines(ctx context.Context, at pace.Pace) (err error) {
 	defer panics.Contain("shutdown", func() { err = errors.New("internal error") })
 	if a.lines == nil {
 		return nil
 	}
-	return a.lines.Shutdown(ctx, pace.After)
+	return a.lines.Shutdown(ctx, at)
 }
 
 // open returns the number of open WebSockets and connections of the lines listener.

@@ -20,7 +20,7 @@ type certificateFiles struct{ cert, key string }
 func (f *certificateFiles) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.cert, "client-cert", "", "present the certificate in `FILE` to a gateway that asks for one [SEAGATE_CLIENT_CERT]")
-	flags.StringVar(&f.key, "client-key", "", "`FILE` of the certificate's private key; without it, it is in that of the\ncertificate [SEAGATE_CLIENT_KEY]")
+	flags.StringVar(&f.key, "client-key", "", "`FILE` of the certificate's private key; without it, it is in that of the certificate [SEAGATE_CLIENT_KEY]")
 }
 
 // or returns the files, or the others if there are none.

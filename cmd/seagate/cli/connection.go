@@ -62,9 +62,9 @@ func (c *Connection) Register(cmd *cobra.Command) {
 	flags.StringVar(&c.context, "context", "", "use the gateway and client of the context `NAME`, and no variables [SEAGATE_CONTEXT]")
 	flags.StringVar(&c.server, "server", "", "`URL` of the gateway [SEAGATE_URL] (default "+defaultURL+")")
 	flags.StringVar(&c.clientID, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
-	flags.BoolVar(&c.plain, "insecure-http", false, "send the secret without encryption to another machine; without it, the\n"+
+	flags.BoolVar(&c.plain, "insecure-http", false, "send the secret without encryption to another machine; without it, the "+
 		"URL of another machine must be https [SEAGATE_INSECURE_HTTP=true]")
-	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from\n"+
+	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from "+
 		"SEAGATE_CLIENT_SECRET, from a context, or from what `seagate dev` has left")
 	flags.DurationVar(&c.silence, "connect-timeout", connectTimeout, "give a gateway up that answers nothing for `TIME`; 0 waits for minutes")
 	c.files.register(cmd)

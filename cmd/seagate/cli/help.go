@@ -5,15 +5,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // helpColumns is the width of the help of commands, which is the usual width of a terminal.
 const helpColumns = 80
 
 // FitHelp makes the help of a command, and of all below it, as wide as a terminal: line ends in
-// the text of flags and in the paragraphs of descriptions have no meaning. What is indented stays
-// as it is.
+// the paragraphs of descriptions have no meaning. What is indented stays as it is.
 func FitHelp(root *cobra.Command) {
 	root.SetUsageTemplate(strings.NewReplacer(
 		"FlagUsages ", fmt.Sprintf("FlagUsagesWrapped %d ", helpColumns),
@@ -21,16 +19,9 @@ func FitHelp(root *cobra.Command) {
 	).Replace(root.UsageTemplate()))
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
-		fit(cmd)
+		cmd.Long = fill(cmd.Long, helpColumns) // doing it for all commands would take time at each start
 		help(cmd, args)
 	})
-}
-
-// fit does the work for one command whose help is shown. Doing it for all would take time at each
-// start of the program.
-func fit(cmd *cobra.Command) {
-	cmd.Long = fill(cmd.Long, helpColumns)
-	cmd.Flags().VisitAll(func(flag *pflag.Flag) { flag.Usage = strings.Join(strings.Fields(flag.Usage), " ") })
 }
 
 // fill breaks the lines of paragraphs anew, so that they have at most so many columns.

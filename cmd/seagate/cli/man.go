@@ -91,7 +91,6 @@ func pageName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.Command
 // manual returns the page of a command in the language of man(7).
 func manual(cmd *cobra.Command) string {
 	cmd.InitDefaultHelpFlag() // so that the page lists --help
-	fit(cmd)
 	var b strings.Builder
 	name := pageName(cmd)
 	fmt.Fprintf(&b, ".TH %q 1 %q %q \"Seagate manual\"\n", strings.ToUpper(name), builtFrom(), "seagate "+cmd.Root().Version)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -47,14 +48,18 @@ func messagesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.all = r.all || from.last > 0 // as many as that
-			if r.from, err = t.locate(ctx, t.Args[0], from, &p); err != nil {
+			matching := (*printer)(nil) // --from -3 counts all messages
+			if cmd.Flags().Changed("last") {
+				matching, r.all, p.count = &p, true, int(min(from.last, math.MaxInt))
+			}
+			if r.from, err = t.locate(ctx, t.Args[0], from, matching); err != nil {
 				return err
 			}
 			return r.print(ctx)
 		})
 	cmd.Long = `Print the messages of a stream, one JSON value a line, and say where to continue.
-With --all it continues by itself until there are no more, with --last too.
+With --all it continues by itself until there are no more, and with --last until it has
+printed so many.
 
 With --meta or --json each line is an object: {"seq", "time", "epoch",
 "payload"}.
@@ -67,7 +72,7 @@ With --meta or --json each line is an object: {"seq", "time", "epoch",
 	flags := cmd.Flags()
 	begin.flags(flags, "earliest")
 	flags.StringVar(&given.epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
-	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all, read as many at a time")
+	flags.IntVar(&given.limit, "limit", defaultPage, "print at most `N` messages; with --all or --last, read as many at a time")
 	flags.BoolVar(&given.all, "all", false, "print all messages from there on")
 	shown.flags(flags)
 	return cmd
@@ -75,14 +80,14 @@ With --meta or --json each line is an object: {"seq", "time", "epoch",
 
 func (r *reading) print(ctx context.Context) error {
 	for {
-		page, err := r.Messages(ctx, r.Args[0], r.from, r.limit, r.epoch)
+		page, err := r.Search(ctx, r.Args[0], r.printer.whole, r.from, r.limit, r.epoch)
 		if err != nil {
 			return err
 		}
-		if err := r.page(page); err != nil {
+		if err := r.page(&page); err != nil {
 			return err
 		}
-		if page.AtEnd || !r.all {
+		if page.AtEnd || !r.all || r.printer.enough() {
 			r.rest(page)
 			return nil
 		}
@@ -90,13 +95,18 @@ func (r *reading) print(ctx context.Context) error {
 	}
 }
 
-func (r *reading) page(page client.MessagePage) error {
+// page prints a page. If that is enough before its end, the rest is left to the next page.
+func (r *reading) page(page *client.MessagePage) error {
 	if page.Dropped > 0 {
 		r.Note("%d messages from %s on are missing: the stream no longer keeps them", page.Dropped, r.from)
 	}
-	for _, m := range page.Messages {
+	for i, m := range page.Messages {
 		if err := r.printer.print(m); err != nil {
 			return err
+		}
+		if r.printer.enough() && i+1 < len(page.Messages) {
+			page.Next, page.AtEnd = client.AtSeq(m.Seq+1), false
+			break
 		}
 	}
 	return nil

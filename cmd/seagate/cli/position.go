@@ -13,9 +13,7 @@ import (
 )
 
 // positions lists what the flags for a position understand, apart from latest.
-const positions = "earliest, a message number,\n" +
-	"-N for the last N messages, an age such as 1h, or a time such as\n" +
-	"2026-11-21T10:00:00Z"
+const positions = "earliest, a message number, -N for the last N messages, an age such as 1h, or a time such as 2026-11-21T10:00:00Z"
 
 // A start is where to begin in a stream: a position, or its last messages.
 type start struct {
@@ -158,7 +156,11 @@ func parseSince(text string) (start, error) {
 
 // flags registers the flags. Without any of them it begins at the position from.
 func (f *startFlags) flags(flags *pflag.FlagSet, from string) {
-	flags.StringVar(&f.from, "from", from, "begin at `POSITION`: latest, "+positions)
-	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of a stream, of those that --where accepts")
+	latest := ""
+	if from == "latest" {
+		latest = "latest, "
+	}
+	flags.StringVar(&f.from, "from", from, "begin at `POSITION`: "+latest+positions)
+	flags.Uint64Var(&f.last, "last", 0, "begin with the last `N` messages of each stream, of those that --where accepts")
 	flags.StringVar(&f.since, "since", "", "begin with the messages of the last `AGE`, such as 1h, or since a time")
 }

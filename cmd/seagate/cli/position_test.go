@@ -27,7 +27,8 @@ func TestTheLastMessages(t *testing.T) {
 	}
 }
 
-// TestMessagesLast reads all of the last messages, however small a page is.
+// TestMessagesLast reads as many messages as are asked for, however small a page is and
+// however many come meanwhile.
 func TestMessagesLast(t *testing.T) {
 	page := func(seq, next string) string {
 		return `{"messages":[{"seq":` + seq + `,"time":"2026-11-21T10:00:00Z","payload":` + seq + `}],"next":` + next + `,"nextSeq":11,"epoch":"e"}`
@@ -35,10 +36,29 @@ func TestMessagesLast(t *testing.T) {
 	f := newFake(t, map[string]string{
 		"GET /streams/boiler":                                  `{"name":"boiler","version":1,"firstSeq":1,"lastSeq":10}`,
 		"GET /streams/boiler/messages?from=9&limit=1":          page("9", `"10"`),
-		"GET /streams/boiler/messages?epoch=e&from=10&limit=1": page("10", "null"),
+		"GET /streams/boiler/messages?epoch=e&from=10&limit=1": page("10", `"11"`),
 	})
-	run(t, "messages", "boiler", "--last", "2", "--limit", "1").want(t, "9\n10\n", "there are no more messages; continue with --from 11 --epoch e\n", 0)
+	run(t, "messages", "boiler", "--last", "2", "--limit", "1").want(t, "9\n10\n", "there are more messages; continue with --from 11 --epoch e\n", 0)
 	f.wantRequests("GET /streams/boiler", "GET /streams/boiler/messages?from=9&limit=1", "GET /streams/boiler/messages?epoch=e&from=10&limit=1")
+
+	// More than are asked for come in one page.
+	f = newFake(t, map[string]string{
+		"GET /streams/boiler":                            `{"name":"boiler","version":1,"firstSeq":1,"lastSeq":10}`,
+		"GET /streams/boiler/messages?from=10&limit=100": `{"messages":[{"seq":10,"time":"2026-11-21T10:00:00Z","payload":10},{"seq":11,"time":"2026-11-21T10:00:00Z","payload":11}],"next":null,"nextSeq":12,"epoch":"e"}`,
+	})
+	run(t, "messages", "boiler", "--last", "1").want(t, "10\n", "there are more messages; continue with --from 11 --epoch e\n", 0)
+	f.wantRequests("GET /streams/boiler", "GET /streams/boiler/messages?from=10&limit=100")
+
+	for args, want := range map[string]string{
+		"--last 0":            "--last must be at least 1",
+		"--last 1 --since 1h": "give one of --from, --since and --last",
+		"--last 1 --from 3":   "give one of --from, --since and --last",
+		"--since 3":           `--since "3": give an age`,
+	} {
+		if r := run(t, append([]string{"messages", "boiler"}, strings.Fields(args)...)...); r.code != 2 || !strings.Contains(r.notes, want) {
+			t.Errorf("%s: %+v", args, r)
+		}
+	}
 }
 
 // TestMessagesSince: 1h is the time an hour ago.

@@ -41,7 +41,7 @@ func (p *printer) flags(flags *pflag.FlagSet) {
 	flags.BoolVar(&p.meta, "meta", false, "print the number and time of each message")
 	flags.BoolVar(&p.raw, "raw", false, "print each payload byte for byte as it is, a text without its quotes")
 	flags.StringVar(&p.format, "format", "", "print each message with a `TEMPLATE` of Go's text/template")
-	flags.StringArrayVar(&p.where, "where", nil, "print only the messages for which `FILTER` holds: PATH=VALUE,\n"+
+	flags.StringArrayVar(&p.where, "where", nil, "print only the messages for which `FILTER` holds: PATH=VALUE, "+
 		"PATH!=VALUE or a filter of tokens (JSON); all of several must hold")
 }
 
@@ -137,6 +137,9 @@ func (p *printer) print(m client.Message) error {
 	}
 	return nil
 }
+
+// enough reports whether as many messages were printed as are wanted.
+func (p *printer) enough() bool { return p.count > 0 && p.printed >= p.count }
 
 func (p *printer) line(m client.Message) error {
 	switch {

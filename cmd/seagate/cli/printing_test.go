@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,9 +34,12 @@ func TestPrinting(t *testing.T) {
 		{[]string{"--where", "nosuch=1"}, ""},
 		{[]string{"--where", "unit=C", "--raw"}, `{"unit":"C", "n":1500000,"deep":{"a":1}}` + "\n"},
 	} {
-		newFake(t, map[string]string{"GET /streams/boiler/messages?from=earliest&limit=100": page})
+		f := newFake(t, map[string]string{"GET /streams/boiler/messages?from=earliest&limit=100": page})
 		if r := run(t, append([]string{"messages", "boiler"}, test.args...)...); r.code != 0 || r.out != test.out {
 			t.Errorf("%q: %+v, want %q", test.args, r, test.out)
+		}
+		if asked := strings.Contains(strings.Join(f.requests, " "), "filter="); asked != slices.Contains(test.args, "--where") {
+			t.Errorf("%q: the gateway is asked for %q", test.args, f.requests)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (s *subscribing) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&one.options.Epoch, "epoch", "", "refuse if the stream has another epoch than `EPOCH`")
 	flags.BoolVar(&one.state, "state", false, "say whether the stream is registered and paused, and each change")
 	flags.BoolVar(&one.options.Explicit, "explicit", false, "acknowledge each message after printing it; needs --group")
-	flags.IntVar(&one.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with\n--explicit, or fewer with --count); needs --group")
+	flags.IntVar(&one.options.Credit, "credit", 0, "have at most `N` unacknowledged messages (default what the gateway allows, or 100 with --explicit, or fewer with --count); needs --group")
 }
 
 // run prints the messages of one stream, or of several, in their own order or merged.

@@ -37,7 +37,7 @@ export default async function stream(view) {
     part.saw = (seq) => {
       if (seq <= part.state.lastSeq) return;
       part.state.lastSeq = seq;
-      drawHead(view, head, part, crumbs);
+      head.querySelector(".tile dd")?.replaceChildren(...messagesTile(part.state)); // the buttons stay where they are
     };
     await part.refresh();
     view.every(5, part.refresh, true);
@@ -58,7 +58,7 @@ function drawHead(view, head, part, crumbs) {
   ] : null;
   fill(head, h("div", { class: "stack" }, view.head(part.name, { crumbs, lead: streamBadges(s), actions }),
     tiles([
-      ["Messages", short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `#${count(s.firstSeq)} to #${count(s.lastSeq)}` : "none so far"],
+      ["Messages", messagesTile(s)],
       ["Size", bytes(s.bytes), `on ${s.durability}`],
       ["Subscribers", count(s.subscribers)],
       ["Groups", count(s.groups)],
@@ -66,6 +66,9 @@ function drawHead(view, head, part, crumbs) {
     ], true)));
   head.querySelectorAll("button")[focused]?.focus();
 }
+
+/** How many messages there are, and which. */
+const messagesTile = (s) => [short(Math.max(0, s.lastSeq - s.firstSeq + 1)), h("div", { class: "note" }, s.lastSeq ? `#${count(s.firstSeq)} to #${count(s.lastSeq)}` : "none so far")];
 
 async function pause(part, on) {
   await call("POST", streamPath(part.name, on ? "pause" : "resume"));
