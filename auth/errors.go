@@ -89,10 +89,7 @@ func (r *Refusal) Explain() string {
 	if r.Cause == nil {
 		return string(r.Reason)
 	}
-	cause := r.Cause.Error()
-	for _, pkg := range []string{"auth: ", "fdsl: "} {
-		cause = strings.TrimPrefix(cause, pkg)
-	}
+	cause := text(r.Cause)
 	return string(r.Reason) + ": " + strings.ToValidUTF8(cause[:min(len(cause), maxExplained)], "")
 }
 

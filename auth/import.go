@@ -185,8 +185,10 @@ func (p *importPlan) warn(place, message string) {
 	p.outcome.Warnings = append(p.outcome.Warnings, problems.Problem{Place: place, Message: message})
 }
 
-// text is the text of an error of this package without the name of the package.
-func text(err error) string { return strings.TrimPrefix(err.Error(), "auth: ") }
+// text is the text of an error of this package, or of fdsl, without the name of the package.
+func text(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "auth: "), "fdsl: ")
+}
 
 // planClient checks a client and adds the step that makes it as it should be.
 func (p *importPlan) planClient(at string, in ImportedJail, given ImportedClient) {

@@ -283,12 +283,12 @@ func TestDeleteJail(t *testing.T) {
 	}
 }
 
-// lateRecords take 90 seconds of the clock of synctest for each deletion: two are longer than the
-// time that the deletion of a jail has.
+// lateRecords take 90 seconds for each deletion: two are longer than the time that the deletion of
+// a jail has.
 type lateRecords struct{ storage.Records }
 
 func (r lateRecords) Delete(ctx context.Context, table, key string, cond storage.Condition) error {
-	time.Sleep(90 * time.Second)
+	time.Sleep(90 * time.Second) // of the clock of synctest, so nobody waits for it
 	return r.Records.Delete(ctx, table, key, cond)
 }
 

@@ -29,6 +29,14 @@ export async function enter(open, hash = "#/", { g = gateway, id = g.clientId, s
   return page;
 }
 
+/** Tells a page that it is hidden, or that it is not, for each of the values, without a pause in between. */
+export const hide = (page, ...hidden) => page.evaluate((all) => {
+  for (const hidden of all) {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }
+}, hidden);
+
 export const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 
 /** Joins a group and acknowledges nothing, so that it has a lag. */

@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { accessible, api, browserTest, eventually, gateway, holds, newSigner, serveFiles, startGateway, startProxy, useBrowser } from "./harness.mjs";
 import { duration } from "../console/assets/format.js";
-import { consoleURL, define, enter, fields, group, heading, leaveGroupBehind, publish } from "./console.mjs";
+import { consoleURL, define, enter, fields, group, heading, hide, leaveGroupBehind, publish } from "./console.mjs";
 
 useBrowser();
 
@@ -142,12 +142,7 @@ browserTest("a live tail is one subscription, however fast its page is hidden an
   await define("blinked");
   const page = await enter(open, "#/streams/blinked/messages?from=latest");
   await page.getByText("Live", { exact: true }).waitFor();
-  await page.evaluate(() => {
-    for (const hidden of [true, false, true, false, true, false]) {
-      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }
-  });
+  await hide(page, true, false, true, false, true, false);
   await eventually("a subscription", async () => (await api("GET", "/streams/blinked")).subscribers > 0);
   await page.getByText("Live", { exact: true }).waitFor();
   await publish("blinked", { temperature: 1, pressure: 1 });

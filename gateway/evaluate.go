@@ -118,9 +118,9 @@ func (g *Gateway) evaluateToken(p *auth.Principal, q FilterQuestion) (protocol.F
 func (g *Gateway) judgeToken(p *auth.Principal, q FilterQuestion, t *protocol.TokenTrial) {
 	bearer, _, refusal := g.Directory.ExplainToken(q.ClientID, q.Token.Reveal(), p.JailID)
 	if refusal != nil {
-		t.Reason = refusal.Explain()
-		if _, listed := errors.AsType[*fdsl.Error](refusal.Cause); listed { // in FilterErrors
-			t.Reason = string(refusal.Reason)
+		t.Reason = string(refusal.Reason)
+		if _, listed := errors.AsType[*fdsl.Error](refusal.Cause); !listed { // in FilterErrors
+			t.Reason = refusal.Explain()
 		}
 		return
 	}

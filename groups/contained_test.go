@@ -37,7 +37,7 @@ func TestADeadLetterThatPanicsEndsNoOther(t *testing.T) {
 	d := newDeadLetters()
 	sent := make(chan struct{})
 	panicstest.Want(t, "dead letters", 1, func() {
-		d.add(func() { panic("injected") })
+		d.add(func() { panic("injected") }) // as Options.DeadLetter could
 		d.add(func() { d.settled(); close(sent) })
 		<-sent
 		d.close()

@@ -2,7 +2,6 @@ package streams
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"seagate/storage"
@@ -21,35 +20,34 @@ type Trim struct {
 // or before a restart, Trimmed knows no reason.
 const maxTrims = 16
 
-// trims are the last trims of a topic.
-type trims struct {
-	done []Trim // the newest last
-	now  Trim   // under way: what it has removed yet is not known; the zero Trim if there is none
-}
+// trims are the last trims of a topic, the newest last. While a trim is under way it is the newest,
+// and ends with the highest number, since what it removes is not known yet.
+type trims []Trim
 
 // begin notes a trim that is about to remove messages.
 func (t *trims) begin(before storage.Bounds, keep storage.Retention) {
-	t.now = Trim{
+	*t = append(*t, Trim{
 		First:    before.First,
 		Last:     math.MaxUint64,
 		At:       time.Now().UTC(),
 		Age:      keep.Age > 0 && keep.Now.Sub(before.FirstTime) > keep.Age,
 		Bytes:    keep.Bytes > 0 && before.Bytes > keep.Bytes,
 		Messages: keep.Messages > 0 && before.Next-before.First > keep.Messages,
-	}
+	})
 }
 
 // end notes that the trim under way has removed all messages before first, which are none if it
 // failed.
 func (t *trims) end(first uint64) {
-	if trim := t.now; first > trim.First {
-		if len(t.done) == maxTrims {
-			t.done = append(t.done[:0], t.done[1:]...)
-		}
-		trim.Last = first - 1
-		t.done = append(t.done, trim)
+	newest := len(*t) - 1
+	if first <= (*t)[newest].First {
+		*t = (*t)[:newest]
+		return
 	}
-	t.now = Trim{}
+	(*t)[newest].Last = first - 1
+	if len(*t) > maxTrims {
+		*t = append((*t)[:0], (*t)[1:]...)
+	}
 }
 
 // beginTrim notes that a trim of the log begins, before anybody can find that messages are gone. It
@@ -69,7 +67,7 @@ func (t *Topic) beginTrim(log storage.Log, before storage.Bounds, keep storage.R
 func (t *Topic) Trimmed(seq uint64) (Trim, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for _, trim := range slices.Concat(t.trims.done, []Trim{t.trims.now}) {
+	for _, trim := range t.trims {
 		if trim.First <= seq && seq <= trim.Last {
 			return trim, true
 		}

@@ -209,7 +209,10 @@ export function table(caption, columns, rows) {
 
 /** Numbers with their names. @param {[string, any, any?][]} items name, value and note */
 export const tiles = (items, small = false) =>
-  h("dl", { class: "tiles" + (small ? " tiles-small" : "") }, items.map(([name, value, note]) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value, note && h("div", { class: "note" }, note)))));
+  h("dl", { class: "tiles" + (small ? " tiles-small" : "") }, items.map(([name, value, note]) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, tileValue(value, note)))));
+
+/** What the dd of a tile holds. @param {any} value @param {any} [note] */
+export const tileValue = (value, note) => [value, note && h("div", { class: "note" }, note)];
 
 /** A small line of numbers; its text says what it shows. @param {number[]} values @param {string} text */
 export function sparkline(values, text) {

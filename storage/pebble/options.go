@@ -27,9 +27,10 @@ type Options struct {
 	OnFatal func(error)
 
 	// MinFree is how many bytes of the disk must be free for appends to be
-	// accepted. What compactions are about to give back counts as free. Below it, logs can still be read, trimmed and deleted, and
-	// records can be written. Below half of it, or below Needs if that is less,
-	// no record is created, and none of more than 4 KiB grows. It must leave
+	// accepted. What compactions are about to give back counts as free. Below it,
+	// logs can still be read, trimmed and deleted, and records can be written.
+	// Below half of it, or below Needs if that is less, no record is created, and
+	// none of more than 4 KiB grows. It must leave
 	// room for the engine's own work on its files: see Needs. 0 means no limit;
 	// then a full disk ends the engine. Otherwise the engine keeps a reserve on
 	// the disk, with which it goes on for a while when the disk is full: see

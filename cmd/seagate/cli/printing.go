@@ -132,14 +132,14 @@ func (p *printer) print(m client.Message) error {
 	if err := p.line(m); err != nil {
 		return err
 	}
-	if p.printed++; p.printed == p.count && p.stop != nil {
+	if p.printed++; p.enough() && p.stop != nil {
 		p.stop()
 	}
 	return nil
 }
 
 // enough reports whether as many messages were printed as are wanted.
-func (p *printer) enough() bool { return p.count > 0 && p.printed >= p.count }
+func (p *printer) enough() bool { return p.count > 0 && p.printed == p.count }
 
 func (p *printer) line(m client.Message) error {
 	switch {
@@ -220,7 +220,7 @@ func (p *printer) shown(text string) string {
 // err. An interrupt is how it ends without --count.
 func (p *printer) end(interrupted bool, refused, err error) error {
 	switch {
-	case p.count > 0 && p.printed == p.count:
+	case p.enough():
 		return nil
 	case !interrupted || refused != nil:
 		return cmp.Or(refused, err)

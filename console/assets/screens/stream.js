@@ -3,7 +3,7 @@ import { h, fill } from "../dom.js";
 import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
 import { count, bytes, plural, short } from "../format.js";
-import { button, confirmTyped, dialog, tiles, toast, problemNotice } from "../ui.js";
+import { button, confirmTyped, dialog, tileValue, tiles, toast, problemNotice } from "../ui.js";
 import { streamBadges } from "./streams.js";
 
 const tabs = [
@@ -37,7 +37,7 @@ export default async function stream(view) {
     part.saw = (seq) => {
       if (seq <= part.state.lastSeq) return;
       part.state.lastSeq = seq;
-      head.querySelector(".tile dd")?.replaceChildren(...messagesTile(part.state)); // the buttons stay where they are
+      fill(head.querySelector(".tile dd"), tileValue(...messages(part.state))); // the buttons stay where they are
     };
     await part.refresh();
     view.every(5, part.refresh, true);
@@ -58,7 +58,7 @@ function drawHead(view, head, part, crumbs) {
   ] : null;
   fill(head, h("div", { class: "stack" }, view.head(part.name, { crumbs, lead: streamBadges(s), actions }),
     tiles([
-      ["Messages", messagesTile(s)],
+      ["Messages", ...messages(s)],
       ["Size", bytes(s.bytes), `on ${s.durability}`],
       ["Subscribers", count(s.subscribers)],
       ["Groups", count(s.groups)],
@@ -68,7 +68,7 @@ function drawHead(view, head, part, crumbs) {
 }
 
 /** How many messages there are, and which. */
-const messagesTile = (s) => [short(Math.max(0, s.lastSeq - s.firstSeq + 1)), h("div", { class: "note" }, s.lastSeq ? `#${count(s.firstSeq)} to #${count(s.lastSeq)}` : "none so far")];
+const messages = (s) => [short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastSeq ? `#${count(s.firstSeq)} to #${count(s.lastSeq)}` : "none so far"];
 
 async function pause(part, on) {
   await call("POST", streamPath(part.name, on ? "pause" : "resume"));
