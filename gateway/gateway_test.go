@@ -848,3 +848,11 @@ func TestProbe(t *testing.T) {
 		t.Error("the probe succeeds though nothing is delivered any more")
 	}
 }
+
+// Package auth does not know the protocol, and has the bounds of its names and secrets once more.
+func TestAuthHasTheBoundsOfTheProtocol(t *testing.T) {
+	if auth.MaxID != protocol.MaxNameBytes || auth.MaxSecret != protocol.MaxSecretBytes {
+		t.Errorf("auth takes ids of %d and secrets of %d bytes, protocol %d and %d",
+			auth.MaxID, auth.MaxSecret, protocol.MaxNameBytes, protocol.MaxSecretBytes)
+	}
+}

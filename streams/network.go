@@ -30,7 +30,7 @@ type Network struct {
 
 	observations observations
 	retention    *retention
-	doubt        doubt
+	clock        storedClock
 	relief       *relief
 	stop         context.CancelFunc
 	running      sync.WaitGroup
@@ -61,8 +61,8 @@ func Open(ctx context.Context, stores Stores, opts Options) (*Network, error) {
 		stop()
 		return nil, err
 	}
-	n.doubt = doubt{records: stores.Records, clock: opts.Clock}
-	if err := n.doubt.start(ctx, n.newest()); err != nil {
+	n.clock = storedClock{records: stores.Records, clock: opts.Clock}
+	if err := n.clock.start(ctx, n.newest()); err != nil {
 		stop()
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (n *Network) Close() {
 	}
 	n.running.Wait()
 	if !before {
-		n.doubt.note(context.Background())
+		n.clock.note(context.Background())
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *retention) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			r.net.doubt.note(ctx)
+			r.net.clock.note(ctx)
 			due = r.net.topics()
 		case <-r.wake:
 			due = r.takeSoon()

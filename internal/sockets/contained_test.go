@@ -56,16 +56,16 @@ func TestAPanicAboutAConnection(t *testing.T) {
 
 // A panic about a connection that is refused closes it, before it is told why or afterwards. The
 // listener accepts others, and ends.
-func TestAPanicAboutAFarewell(t *testing.T) {
+func TestAPanicWhileRefusing(t *testing.T) {
 	p := NewPool(1, 1, nil)
-	address, accepted := listenTelling(t, p, &Farewell{Full: []byte("full\n"), Asked: true})
+	address, accepted := listenTelling(t, p, &Refusals{Full: []byte("full\n"), AfterRequest: true})
 	dial(t, address, "127.0.0.1")
 	first := <-accepted
 	Keep(first)
 	spoil := func(by map[netip.Prefix]int) {
-		p.farewells.mu.Lock()
-		defer p.farewells.mu.Unlock()
-		p.farewells.by = by
+		p.refusing.mu.Lock()
+		defer p.refusing.mu.Unlock()
+		p.refusing.by = by
 	}
 	panicstest.Want(t, "connection", 1, func() {
 		spoil(nil)
@@ -78,9 +78,9 @@ func TestAPanicAboutAFarewell(t *testing.T) {
 	spoil(map[netip.Prefix]int{})
 	c := dial(t, address, "127.0.0.1")
 	for begun := false; !begun; runtime.Gosched() {
-		p.farewells.mu.Lock()
-		begun = len(p.farewells.by) > 0
-		p.farewells.mu.Unlock()
+		p.refusing.mu.Lock()
+		begun = len(p.refusing.by) > 0
+		p.refusing.mu.Unlock()
 	}
 	spoil(nil)
 	fmt.Fprint(c, "GET")

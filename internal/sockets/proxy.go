@@ -20,9 +20,9 @@ import (
 // RemoteAddr of the connection. A connection from a proxy without a well-formed
 // header within timeout is closed. One from another address is that of a client: nothing
 // that it sends is read as a header.
-func (p *Pool) ProxyListener(l net.Listener, timeout time.Duration, words *Farewell) net.Listener {
+func (p *Pool) ProxyListener(l net.Listener, timeout time.Duration, texts *Refusals) net.Listener {
 	return &proxyListener{
-		Listener: p.Listener(l, words),
+		Listener: p.Listener(l, texts),
 		timeout:  timeout,
 		accepted: make(chan accepted),
 		done:     make(chan struct{}),

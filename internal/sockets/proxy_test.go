@@ -138,7 +138,7 @@ func TestClientsBehindAProxyHaveShares(t *testing.T) {
 
 // A flood of strangers displaces strangers, and last those from where somebody has
 // authenticated.
-func TestStrangersFromFamiliarAddressesGiveWayLast(t *testing.T) {
+func TestStrangersFromKnownAddressesGiveWayLast(t *testing.T) {
 	p := NewPool(32, 3, nil)
 	address, accepted := open(t, p)
 	dial(t, address, "127.0.0.1")
@@ -157,12 +157,12 @@ func TestStrangersFromFamiliarAddressesGiveWayLast(t *testing.T) {
 	}
 }
 
-func TestFamiliarAddressesAreBounded(t *testing.T) {
-	f := newFamiliar()
-	for i := range maxFamiliar + 1000 {
+func TestKnownAddressesAreBounded(t *testing.T) {
+	f := newKnown()
+	for i := range maxKnown + 1000 {
 		f.add(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32))
 	}
-	if len(f.at) != maxFamiliar || f.order.Len() != maxFamiliar {
+	if len(f.at) != maxKnown || f.order.Len() != maxKnown {
 		t.Errorf("%d addresses, %d in order", len(f.at), f.order.Len())
 	}
 }

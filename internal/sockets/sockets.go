@@ -29,14 +29,14 @@ import (
 type Pool struct {
 	max, share, maxStrangers int
 	proxies                  forwarded.Proxies
-	farewells                places
+	refusing                 places
 
-	mu       sync.Mutex // guards what follows, and the state and address of connections
-	open     int
-	peers    map[netip.Prefix]*peer
-	familiar familiar
-	queues   queues
-	counts   Stats
+	mu     sync.Mutex // guards what follows, and the state and address of connections
+	open   int
+	peers  map[netip.Prefix]*peer
+	known  knownAddresses
+	queues queues
+	counts Stats
 }
 
 // A peer is an address with open connections.
@@ -52,8 +52,8 @@ type queues [inUse]queue
 type state int
 
 const (
-	stranger state = iota
-	guest          // a stranger from an address where somebody has authenticated
+	stranger  state = iota
+	returning       // a stranger from an address where somebody has authenticated
 	idle
 	inUse
 )
@@ -69,10 +69,10 @@ type Stats struct {
 // are those of strangers. The share of an address that is no proxy's is an eighth of max.
 func NewPool(max, maxStrangers int, proxies forwarded.Proxies) *Pool {
 	return &Pool{max: max, share: (max + 7) / 8, maxStrangers: maxStrangers, proxies: proxies,
-		farewells: places{proxies: proxies, by: map[netip.Prefix]int{}}, peers: map[netip.Prefix]*peer{}, familiar: newFamiliar()}
+		refusing: places{proxies: proxies, by: map[netip.Prefix]int{}}, peers: map[netip.Prefix]*peer{}, known: newKnown()}
 }
 
-func (p *Pool) strangersLocked() int { return p.queues[stranger].len + p.queues[guest].len }
+func (p *Pool) strangersLocked() int { return p.queues[stranger].len + p.queues[returning].len }
 
 // Stats returns the present counts.
 func (p *Pool) Stats() Stats {
@@ -84,15 +84,15 @@ func (p *Pool) Stats() Stats {
 }
 
 // Listener returns l with its connections in the pool. l must accept *net.TCPConn. Those
-// that find no place are told words, or, if that is nil, nothing.
-func (p *Pool) Listener(l net.Listener, words *Farewell) net.Listener {
-	return &listener{Listener: l, pool: p, parting: parting{words: words, places: &p.farewells, told: map[*net.TCPConn]struct{}{}}}
+// that find no place are told texts, or, if that is nil, nothing.
+func (p *Pool) Listener(l net.Listener, texts *Refusals) net.Listener {
+	return &listener{Listener: l, pool: p, refuser: refuser{texts: texts, places: &p.refusing, told: map[*net.TCPConn]struct{}{}}}
 }
 
 type listener struct {
 	net.Listener
 	pool    *Pool
-	parting parting
+	refuser refuser
 }
 
 // Accept implements net.Listener. It returns no connection that finds no place.
@@ -110,14 +110,14 @@ func (l *listener) Accept() (net.Conn, error) {
 		if c != nil {
 			return c, nil
 		}
-		l.parting.refuse(tcp, why)
+		l.refuser.refuse(tcp, why)
 	}
 }
 
 // Close implements net.Listener.
 func (l *listener) Close() error {
 	err := l.Listener.Close()
-	l.parting.close()
+	l.refuser.close()
 	return err
 }
 
@@ -131,28 +131,28 @@ type Conn struct {
 	from   netip.Prefix
 	peer   *peer // of from
 	shared bool  // from counts against a share
-	kept   use   // when from became familiar through this connection
+	kept   use   // when from became known through this connection
 	state  state
 	links  [2]links // in the queues of state, if that is not inUse: see inPool and inPeer
 	closed bool     // it has no place any more
 }
 
-// A refusal says what there are too many of.
-type refusal int
+// A reason says what there are too many of.
+type reason int
 
 const (
-	full refusal = iota
+	full reason = iota
 	tooManyStrangers
 )
 
 // admitContained is admit. If that panics, there is no place for the connection.
-func (p *Pool) admitContained(tcp *net.TCPConn) (c *Conn, why refusal) {
+func (p *Pool) admitContained(tcp *net.TCPConn) (c *Conn, why reason) {
 	defer panics.Contain("connection")
 	return p.admit(tcp)
 }
 
 // admit takes a new connection into the pool, or returns nil and why there is no place.
-func (p *Pool) admit(tcp *net.TCPConn) (*Conn, refusal) {
+func (p *Pool) admit(tcp *net.TCPConn) (*Conn, reason) {
 	c := &Conn{TCPConn: tcp, pool: p, state: inUse}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,7 +170,7 @@ func (p *Pool) admit(tcp *net.TCPConn) (*Conn, refusal) {
 	}
 	c.joinLocked()
 	p.open++
-	c.becomeLocked(p.familiar.strangerAt(c.from))
+	c.becomeLocked(p.known.strangerAt(c.from))
 	return c, full
 }
 
@@ -226,8 +226,8 @@ func (c *Conn) attribute(addr netip.Addr) bool {
 		}
 	}
 	c.joinLocked()
-	if last == stranger || last == guest {
-		last = p.familiar.strangerAt(c.from)
+	if last == stranger || last == returning {
+		last = p.known.strangerAt(c.from)
 	}
 	c.becomeLocked(last)
 	return true
@@ -298,7 +298,7 @@ func (c *Conn) becomeLocked(s state) {
 }
 
 // Keep marks the connection as in use, because somebody has authenticated on it, and
-// its address as familiar. It does nothing if nc is not of a pool.
+// its address as known. It does nothing if nc is not of a pool.
 func Keep(nc net.Conn) {
 	if c := of(nc); c != nil {
 		c.keep()
@@ -309,7 +309,7 @@ func (c *Conn) keep() {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
 	if c.shared {
-		c.kept = c.pool.familiar.keep(c.from, c.kept)
+		c.kept = c.pool.known.keep(c.from, c.kept)
 	}
 	c.becomeLocked(inUse)
 }

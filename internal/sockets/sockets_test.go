@@ -237,20 +237,20 @@ func told(t *testing.T, c net.Conn) string {
 	return string(text)
 }
 
-// listenTelling is open with a Farewell.
-func listenTelling(t *testing.T, p *Pool, words *Farewell) (address string, accepted chan net.Conn) {
+// listenTelling is open with Refusals.
+func listenTelling(t *testing.T, p *Pool, texts *Refusals) (address string, accepted chan net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String(), accepting(t, p.Listener(l, words))
+	return l.Addr().String(), accepting(t, p.Listener(l, texts))
 }
 
 func TestARefusedConnectionIsToldWhy(t *testing.T) {
-	words := Farewell{Full: []byte("full\n"), Strangers: []byte("strangers\n")}
+	words := Refusals{Full: []byte("full\n"), Strangers: []byte("strangers\n")}
 	for _, asked := range []bool{false, true} {
-		words.Asked = asked
+		words.AfterRequest = asked
 		p := NewPool(2, 2, nil)
 		address, accepted := listenTelling(t, p, &words)
 		for range 2 {
@@ -281,11 +281,11 @@ func TestARefusedConnectionIsToldWhy(t *testing.T) {
 	}
 }
 
-// A flood costs MaxFarewells descriptors, of which one address has a share, and the listener
+// A flood costs MaxRefusals descriptors, of which one address has a share, and the listener
 // waits for nobody.
-func TestFarewellsAreBounded(t *testing.T) {
+func TestRefusalsAreBounded(t *testing.T) {
 	p := NewPool(1, 1, forwarded.Proxies{netip.MustParsePrefix("127.0.0.9/32")})
-	address, accepted := listenTelling(t, p, &Farewell{Full: []byte("full\n")})
+	address, accepted := listenTelling(t, p, &Refusals{Full: []byte("full\n")})
 	dial(t, address, "127.0.0.1")
 	Keep(<-accepted)
 	wantTold := func(from, want string) {
@@ -307,7 +307,7 @@ func TestFarewellsAreBounded(t *testing.T) {
 			var end func()
 			for deadline := time.Now().Add(10 * time.Second); end == nil; runtime.Gosched() {
 				// Those that were told give their places back a little later.
-				if end = p.farewells.take(netip.MustParseAddr(from)); time.Now().After(deadline) {
+				if end = p.refusing.take(netip.MustParseAddr(from)); time.Now().After(deadline) {
 					t.Fatalf("%s has no place", from)
 				}
 			}
@@ -315,12 +315,12 @@ func TestFarewellsAreBounded(t *testing.T) {
 		}
 		return giveBack
 	}
-	ended := hold("127.0.0.1", farewellShare)
+	ended := hold("127.0.0.1", refusalShare)
 	wantTold("127.0.0.1", "")
 	wantTold("127.0.0.2", "full\n")
 	ended[0]()
 	wantTold("127.0.0.1", "full\n")
-	ended = hold("127.0.0.9", MaxFarewells-farewellShare+1) // a proxy has no share
+	ended = hold("127.0.0.9", MaxRefusals-refusalShare+1) // a proxy has no share
 	wantTold("127.0.0.2", "")
 	ended[0]()
 	wantTold("127.0.0.2", "full\n")

@@ -415,10 +415,10 @@ func (a *App) URL() string {
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	failed := make(chan error, 3)
-	a.server.start(a.pooled(a.public, a.httpFarewell()), failed)
+	a.server.start(a.pooled(a.public, a.httpRefusals()), failed)
 	if a.lines != nil {
 		go func() {
-			if err := a.lines.Serve(a.pooled(a.lineSide, a.linesFarewell())); err != nil {
+			if err := a.lines.Serve(a.pooled(a.lineSide, a.lineRefusals())); err != nil {
 				failed <- err
 			}
 		}()

@@ -35,7 +35,7 @@ func divide(limit uint64, l config.Limits) (descriptors, error) {
 	}
 	available := int(min(limit, 1<<30))
 	d := descriptors{storage: min(storageFiles, available/4), admin: adminConnections}
-	rest := available - d.storage - otherFiles - d.admin - sockets.MaxFarewells
+	rest := available - d.storage - otherFiles - d.admin - sockets.MaxRefusals
 	d.enough = rest >= l.Sockets
 	d.sockets = min(rest, l.Sockets)
 	return d, nil

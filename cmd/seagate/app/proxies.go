@@ -14,14 +14,14 @@ import (
 
 // pooled returns a listener with its connections in the pool of clients. With TLS, those
 // that find no place are told nothing.
-func (a *App) pooled(l net.Listener, words *sockets.Farewell) net.Listener {
+func (a *App) pooled(l net.Listener, texts *sockets.Refusals) net.Listener {
 	if a.certificate != nil {
-		words = nil
+		texts = nil
 	}
 	if a.config.ProxyProtocol {
-		return a.pool.ProxyListener(l, config.ProxyTimeout, words)
+		return a.pool.ProxyListener(l, config.ProxyTimeout, texts)
 	}
-	return a.pool.Listener(l, words)
+	return a.pool.Listener(l, texts)
 }
 
 // fromProxies makes the RemoteAddr of each request that of the client, if it comes from a

@@ -5,13 +5,13 @@ import (
 	"net/netip"
 )
 
-// maxFamiliar bounds the addresses that are remembered. Each takes some 200 bytes.
-const maxFamiliar = 1 << 15
+// maxKnown bounds the addresses that are remembered. Each takes some 200 bytes.
+const maxKnown = 1 << 15
 
-// familiar is the addresses where somebody has authenticated lately. Strangers from there
+// knownAddresses is the addresses where somebody has authenticated lately. Strangers from there
 // give way after all other strangers, so that a flood of connections does not keep out
 // clients that come back.
-type familiar struct {
+type knownAddresses struct {
 	at    map[netip.Prefix]*list.Element
 	order list.List // of netip.Prefix, the longest unused first
 	uses  use       // calls of add so far
@@ -20,13 +20,13 @@ type familiar struct {
 // A use is when an address was added, counted in calls of add. 0 is never.
 type use uint64
 
-func newFamiliar() familiar { return familiar{at: map[netip.Prefix]*list.Element{}} }
+func newKnown() knownAddresses { return knownAddresses{at: map[netip.Prefix]*list.Element{}} }
 
 // keep is add for the address of an open connection, which calls it with each request. last is what
 // keep returned to the connection before, or 0. It adds the address again only after a quarter of
 // the uses that it takes to forget it, so almost all requests cost nothing.
-func (f *familiar) keep(from netip.Prefix, last use) use {
-	if last == 0 || f.uses-last >= maxFamiliar/4 {
+func (f *knownAddresses) keep(from netip.Prefix, last use) use {
+	if last == 0 || f.uses-last >= maxKnown/4 {
 		f.add(from)
 		return f.uses
 	}
@@ -35,22 +35,22 @@ func (f *familiar) keep(from netip.Prefix, last use) use {
 
 // add remembers an address, and forgets the one that is unused for the longest if there
 // are too many.
-func (f *familiar) add(from netip.Prefix) {
+func (f *knownAddresses) add(from netip.Prefix) {
 	f.uses++
 	if e, known := f.at[from]; known {
 		f.order.MoveToBack(e)
 		return
 	}
-	if len(f.at) >= maxFamiliar {
+	if len(f.at) >= maxKnown {
 		delete(f.at, f.order.Remove(f.order.Front()).(netip.Prefix))
 	}
 	f.at[from] = f.order.PushBack(from)
 }
 
 // strangerAt returns the state of a stranger from an address.
-func (f *familiar) strangerAt(from netip.Prefix) state {
+func (f *knownAddresses) strangerAt(from netip.Prefix) state {
 	if _, known := f.at[from]; known {
-		return guest
+		return returning
 	}
 	return stranger
 }

@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// MaxFarewells is how many refused connections of a pool are told why at a time. Each
+	// MaxRefusals is how many refused connections of a pool are told why at a time. Each
 	// keeps a descriptor beyond the bound of the pool meanwhile. More are closed without a
 	// word, so that a flood costs no more than that.
-	MaxFarewells = 32
-	// farewellShare is how many of them one address may have, so that a flood from one
+	MaxRefusals = 32
+	// refusalShare is how many of them one address may have, so that a flood from one
 	// does not leave others without a word. The addresses of proxies have no share.
-	farewellShare = MaxFarewells / 8
-	// farewellTime bounds how long a refused connection stays.
-	farewellTime = time.Second
+	refusalShare = MaxRefusals / 8
+	// refusalTime bounds how long a refused connection stays.
+	refusalTime = time.Second
 )
 
-// A Farewell is what connections without encryption are told if they find no place. A connection
+// Refusals are what connections without encryption are told if they find no place. A connection
 // with TLS would need a handshake first, which is the most expensive part of a connection. It is
 // closed without a word.
-type Farewell struct {
-	Full      []byte // there are as many connections as the pool takes
-	Strangers []byte // there are as many strangers as it takes
-	Asked     bool   // say it after the peer has sent something, as HTTP has it
+type Refusals struct {
+	Full         []byte // there are as many connections as the pool takes
+	Strangers    []byte // there are as many strangers as it takes
+	AfterRequest bool   // say it after the peer has sent something, as HTTP has it
 }
 
-// A parting tells connections of a listener why they find no place.
-type parting struct {
-	words   *Farewell // nil for none
+// A refuser tells connections of a listener why they find no place.
+type refuser struct {
+	texts   *Refusals // nil for none
 	places  *places   // of the pool
 	waiting sync.WaitGroup
 
@@ -59,7 +59,7 @@ func (p *places) take(addr netip.Addr) (giveBack func()) {
 	from, shared := prefixOf(addr), !p.proxies.Contain(addr)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken >= MaxFarewells || shared && p.by[from] >= farewellShare {
+	if p.taken >= MaxRefusals || shared && p.by[from] >= refusalShare {
 		return nil
 	}
 	p.countLocked(from, shared, 1)
@@ -81,22 +81,22 @@ func (p *places) countLocked(from netip.Prefix, shared bool, n int) {
 }
 
 // refuse closes a connection that finds no place, for a reason. It does not wait.
-func (p *parting) refuse(tcp *net.TCPConn, why refusal) {
+func (r *refuser) refuse(tcp *net.TCPConn, why reason) {
 	defer panics.Contain("connection", func() { cut(tcp) })
-	giveBack := p.begin(tcp)
+	giveBack := r.begin(tcp)
 	if giveBack == nil {
 		cut(tcp)
 		return
 	}
-	text := p.words.Full
+	text := r.texts.Full
 	if why == tooManyStrangers {
-		text = p.words.Strangers
+		text = r.texts.Strangers
 	}
 	go func() {
 		defer panics.Contain("connection")
-		defer p.end(tcp, giveBack)
-		tcp.SetDeadline(time.Now().Add(farewellTime))
-		tell(tcp, text, p.words.Asked)
+		defer r.end(tcp, giveBack)
+		tcp.SetDeadline(time.Now().Add(refusalTime))
+		tell(tcp, text, r.texts.AfterRequest)
 	}()
 }
 
@@ -121,35 +121,35 @@ func tell(tcp *net.TCPConn, text []byte, asked bool) {
 }
 
 // begin returns what gives the place of the connection back, or nil if it cannot be told.
-func (p *parting) begin(tcp *net.TCPConn) (giveBack func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.words == nil || p.closed {
+func (r *refuser) begin(tcp *net.TCPConn) (giveBack func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.texts == nil || r.closed {
 		return nil
 	}
-	if giveBack = p.places.take(addressOf(tcp.RemoteAddr())); giveBack != nil {
-		p.told[tcp] = struct{}{}
-		p.waiting.Add(1)
+	if giveBack = r.places.take(addressOf(tcp.RemoteAddr())); giveBack != nil {
+		r.told[tcp] = struct{}{}
+		r.waiting.Add(1)
 	}
 	return giveBack
 }
 
-func (p *parting) end(tcp *net.TCPConn, giveBack func()) {
-	defer p.waiting.Done()
+func (r *refuser) end(tcp *net.TCPConn, giveBack func()) {
+	defer r.waiting.Done()
 	cut(tcp)
-	p.mu.Lock()
-	delete(p.told, tcp)
-	p.mu.Unlock()
+	r.mu.Lock()
+	delete(r.told, tcp)
+	r.mu.Unlock()
 	giveBack()
 }
 
 // close ends the connections that are being told, and waits for that.
-func (p *parting) close() {
-	p.mu.Lock()
-	p.closed = true
-	for tcp := range p.told {
+func (r *refuser) close() {
+	r.mu.Lock()
+	r.closed = true
+	for tcp := range r.told {
 		tcp.SetDeadline(time.Unix(1, 0))
 	}
-	p.mu.Unlock()
-	p.waiting.Wait()
+	r.mu.Unlock()
+	r.waiting.Wait()
 }

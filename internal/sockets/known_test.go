@@ -9,18 +9,18 @@ import (
 )
 
 // An address with a connection in use is not forgotten, however many others come.
-func TestAnAddressInUseStaysFamiliar(t *testing.T) {
-	f := newFamiliar()
+func TestAnAddressInUseStaysKnown(t *testing.T) {
+	f := newKnown()
 	used, unused := prefixOf(netip.MustParseAddr("192.0.2.1")), prefixOf(netip.MustParseAddr("192.0.2.2"))
 	f.add(unused)
 	kept := f.keep(used, 0)
 	other := netip.MustParseAddr("10.0.0.0")
-	for range 3 * maxFamiliar {
+	for range 3 * maxKnown {
 		kept = f.keep(used, kept)
 		other = other.Next()
 		f.add(prefixOf(other))
 	}
-	if f.strangerAt(used) != guest || f.strangerAt(unused) != stranger || len(f.at) != maxFamiliar {
+	if f.strangerAt(used) != returning || f.strangerAt(unused) != stranger || len(f.at) != maxKnown {
 		t.Errorf("in use: %v, unused: %v, %d addresses", f.strangerAt(used), f.strangerAt(unused), len(f.at))
 	}
 }

@@ -23,10 +23,10 @@ func (a *App) tooManySockets() (full, strangers *protocol.Error) {
 	return full, strangers
 }
 
-// httpFarewell returns the last words to a connection that the HTTP listener has no place for.
-func (a *App) httpFarewell() *sockets.Farewell {
+// httpRefusals returns what a connection is told that the HTTP listener has no place for.
+func (a *App) httpRefusals() *sockets.Refusals {
 	full, strangers := a.tooManySockets()
-	return &sockets.Farewell{Full: httpRefusal(full), Strangers: httpRefusal(strangers), Asked: true}
+	return &sockets.Refusals{Full: httpRefusal(full), Strangers: httpRefusal(strangers), AfterRequest: true}
 }
 
 // httpRefusal returns the bytes of an answer that is the last one of its connection.
@@ -38,10 +38,10 @@ func httpRefusal(e *protocol.Error) []byte {
 	return append(head, body...)
 }
 
-// linesFarewell returns the last words to a connection that the lines listener has no place for.
-func (a *App) linesFarewell() *sockets.Farewell {
+// lineRefusals returns what a connection is told that the lines listener has no place for.
+func (a *App) lineRefusals() *sockets.Refusals {
 	full, strangers := a.tooManySockets()
-	return &sockets.Farewell{Full: lineRefusal(full), Strangers: lineRefusal(strangers)}
+	return &sockets.Refusals{Full: lineRefusal(full), Strangers: lineRefusal(strangers)}
 }
 
 func lineRefusal(e *protocol.Error) []byte {

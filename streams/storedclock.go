@@ -13,10 +13,10 @@ import (
 	"seagate/storage"
 )
 
-// A doubt says in storage whether the clock of the machine is believed. Without it, a message
+// storedClock says in storage whether the clock of the machine is believed. Without it, a message
 // that was accepted while the clock was ahead would make the next start believe that clock,
 // and everything that looks old by it would be deleted.
-type doubt struct {
+type storedClock struct {
 	records storage.Records
 	clock   *clock.Clock
 	noted   bool // there is a record; owned by Open, then by retention.run, then by Close
@@ -28,8 +28,8 @@ const (
 	doubtKey   = "doubted"
 )
 
-// A doubtRecord is what is stored.
-type doubtRecord struct {
+// A clockRecord is what is stored.
+type clockRecord struct {
 	Since time.Time `json:"since"` // by the clock that is believed
 }
 
@@ -38,13 +38,13 @@ const noteTimeout = 10 * time.Second
 
 // start tells the clock the last time that is known: that of the newest message. If an earlier
 // process began to doubt the clock before that, start tells the time at which it began.
-func (d *doubt) start(ctx context.Context, newest time.Time) error {
-	stored, err := d.records.Get(ctx, clockTable, doubtKey)
+func (s *storedClock) start(ctx context.Context, newest time.Time) error {
+	stored, err := s.records.Get(ctx, clockTable, doubtKey)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("load what is known of the clock: %w", err)
 	}
-	if d.noted = err == nil; d.noted {
-		var r doubtRecord
+	if s.noted = err == nil; s.noted {
+		var r clockRecord
 		if err := json.Unmarshal(stored.Value, &r); err != nil {
 			return fmt.Errorf("load what is known of the clock: %w", err)
 		}
@@ -52,37 +52,37 @@ func (d *doubt) start(ctx context.Context, newest time.Time) error {
 			newest = r.Since
 		}
 	}
-	d.clock.StartAt(newest)
-	d.note(ctx)
+	s.clock.StartAt(newest)
+	s.note(ctx)
 	return nil
 }
 
 // note stores whether the clock is believed, if that has changed. It tries again at its next
 // call if it cannot.
-func (d *doubt) note(ctx context.Context) {
-	now := d.clock.Now() // looks at the clock of the machine
-	doubted := d.clock.Ahead() > 0
-	if doubted == d.noted {
+func (s *storedClock) note(ctx context.Context) {
+	now := s.clock.Now() // looks at the clock of the machine
+	doubted := s.clock.Ahead() > 0
+	if doubted == s.noted {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
 	defer cancel()
-	if err := d.write(ctx, doubted, now); err != nil {
+	if err := s.write(ctx, doubted, now); err != nil {
 		if ctx.Err() == nil {
 			slog.Error("it cannot be noted whether the clock is believed; a restart may believe it", "error", err)
 		}
 		return
 	}
-	d.noted = doubted
+	s.noted = doubted
 }
 
-func (d *doubt) write(ctx context.Context, doubted bool, now time.Time) error {
+func (s *storedClock) write(ctx context.Context, doubted bool, now time.Time) error {
 	if !doubted {
-		return d.records.Delete(ctx, clockTable, doubtKey, storage.Always())
+		return s.records.Delete(ctx, clockTable, doubtKey, storage.Always())
 	}
-	value, err := json.Marshal(doubtRecord{now.UTC()})
+	value, err := json.Marshal(clockRecord{now.UTC()})
 	if err == nil {
-		_, err = d.records.Put(ctx, clockTable, doubtKey, value, storage.Always())
+		_, err = s.records.Put(ctx, clockTable, doubtKey, value, storage.Always())
 	}
 	return err
 }
