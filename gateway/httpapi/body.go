@@ -189,7 +189,7 @@ func unzip(body []byte, most int) ([]byte, error) {
 	case u.plain.Len() > most:
 		return nil, tooLarge("the decompressed body", int64(most))
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "the body is not complete: its gzip data ends too early")
+		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "the body is not whole gzip: its data ends too early, or something else follows it")
 	case err != nil:
 		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "the body is not gzip, as its Content-Encoding says: %v", err)
 	}
