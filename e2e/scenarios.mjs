@@ -81,6 +81,13 @@ export async function errors({ client, name, lib }) {
   if (!error.message.includes(error.errors[1])) throw new Error(`the text lacks a problem: ${error.message}`);
   same(await codeOf(client.publish(name, { n: 1n })), "TypeError: Do not know how to serialize a BigInt", "what is no JSON");
   same(await codeOf(client.fetch("nobody", "serves")), "no_such_service", "calling nobody");
+  let badDate;
+  try {
+    client.subscribe(name, { from: new Date("x") });
+  } catch (error) {
+    badDate = error.name;
+  }
+  same(badDate, "RangeError", "a date that is none");
   same(await codeOf(client.request("dance")), "invalid_request", "what the gateway does not know");
   await client.publish(name, { n: 1 });
   same(await codeOf(client.subscribe(name, { from: 99 }).ready), "position_lost", "a number that is not there yet");
@@ -111,6 +118,13 @@ export async function events({ client, name }) {
   const gone = once(provider, "requested", (d) => !d.requested);
   await sub.close();
   await gone;
+  const watching = client.subscribe(name, { state: true }); // and nobody takes messages of it
+  await watching.ready;
+  const again = once(watching, "state", (s) => s.paused);
+  await provider.pause();
+  await again;
+  same(watching.state.paused, true, "the state without a reader of messages");
+  await watching.close();
   await provider.close();
 }
 
@@ -206,6 +220,14 @@ export async function merged({ client, name }) {
   same(got, [...got].sort(), "the order");
   same(Object.keys(sub.position.from), streams, "the position has all streams");
   await sub.close();
+  const filter = { t: "eq", e: [{ t: "path", e: "$.n" }, { t: "number", e: 1 }] };
+  for (const options of [{ filter }, { group: crypto.randomUUID() }, { ack: "explicit" }, { credit: 1 }, { state: true }]) {
+    const code = await codeOf(client.subscribe(streams, options).ready);
+    same(code, "invalid_request", `several streams with ${Object.keys(options)}`);
+  }
+  const all = client.subscribe(streams, { fanout: true });
+  await all.ready;
+  await all.close();
 }
 
 // A reader that takes nothing holds little, and gets everything in the end.

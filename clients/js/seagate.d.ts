@@ -41,8 +41,8 @@ export interface ClientOptions {
   token?: string | (() => string | Promise<string>);
   /** With a token: the jail of the client. */
   jailId?: string;
-  /** The WebSocket to use where there is no global one, as in Node 20. */
-  WebSocket?: new (url: string) => WebSocket;
+  /** The class to use where there is no global WebSocket, as in Node 20: that of the package ws, for example. */
+  WebSocket?: new (url: string) => any;
   /** How long connecting may take, in ms; 15,000 by default. */
   connectTimeout?: number;
   /** The client waits a random time up to this before it connects again, in ms; 1,000 by default. It doubles with each failure. */
@@ -106,7 +106,7 @@ export interface SubscribeOptions {
   from?: Position | { [stream: string]: number };
   /** The epoch of the number in `from`. With it, the subscription ends with `position_lost` when the stream has another one. */
   epoch?: string | { [stream: string]: string };
-  /** The UUID of a group. Each message goes to one member. */
+  /** The UUID of a group. Each message goes to one member. For one stream. */
   group?: string;
   /** Receive everything, whatever the gateway's setting `streams.ungrouped` is. */
   fanout?: boolean;
@@ -114,7 +114,7 @@ export interface SubscribeOptions {
   ack?: "explicit";
   /** How many messages without acknowledgement a member of a group has, from 1 to 1,024. */
   credit?: number;
-  /** Tell the state of the stream. */
+  /** Tell the state of the stream. For one stream. */
   state?: boolean;
   /** A filter in FDSL, a tree of `{ t, e }`: only messages that pass it. For one stream and no group. */
   filter?: { t: string; e?: unknown };
@@ -185,6 +185,7 @@ export interface SubscriptionEvents<T = any> extends LastingEvents {
    * with its oldest message. `waiting`: nobody has defined the stream yet.
    */
   subscribed: { resumed: boolean; restarted: boolean; waiting: boolean };
+  /** In order with the messages, once somebody takes them. */
   state: StreamState;
   /** The buffer is full. The messages that follow stay in the gateway until it is half empty. */
   full: {};

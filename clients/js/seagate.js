@@ -3,7 +3,7 @@
 
 const defaults = {
   connectTimeout: 15e3, // ms to connect and authenticate
-  retryFirst: 1e3, // ms; a wait is random between 0 and this, doubled with each failure
+  retryFirst: 1e3, // ms; a wait is random up to this, doubled with each failure
   retryMost: 30e3,
   pingInterval: 25e3, // ms of silence after which the client asks whether the gateway is there
   pingTimeout: 8e3,
@@ -71,8 +71,8 @@ class Emitter extends EventTarget {
   }
 }
 
-// A Connection is one WebSocket. Requests are objects {text, resolve, reject, route}; route
-// takes what comes under the id of the request beside its answer.
+// A Connection is one WebSocket. Requests are {text, resolve, reject, route}; route takes
+// what comes under their id beside the answer.
 class Connection {
   pending = new Map(); // by id, in the order of sending
   routes = new Map();
@@ -240,7 +240,7 @@ export class Client extends Emitter {
   }
 
   // #adopt makes a connection the one that is used. One that it replaces ends once its
-  // requests and calls are answered.
+  // requests are answered.
   #adopt(conn) {
     this.#opening = false;
     const old = this._conn;
@@ -327,7 +327,6 @@ export class Client extends Emitter {
   }
 
   // A page cannot see the gateway's pings.
-
   #beat(tooLong) {
     const now = Date.now();
     const slept = now - this.#beatAt > tooLong;
@@ -572,6 +571,10 @@ class Lasting extends Emitter {
     else if (this._shares && !this._conn) this._attach();
   }
 
+  _began(m) {
+    this._take(m);
+  }
+
   _refused(error) {
     const conn = this._conn;
     if (!error.temporary && !this._outlasts?.(error)) return this._end(error);
@@ -613,7 +616,7 @@ class Subscription extends Lasting {
   #items = [];
   #bytes = 0;
   #held = false; // it has left, since its buffer is full
-  #flows = false; // a listener takes the messages
+  #flows; // a listener takes the messages; false: the iterator does
   #wake;
   #acks;
   #restarted = false;
@@ -622,10 +625,11 @@ class Subscription extends Lasting {
     super(client);
     this.#merged = Array.isArray(stream);
     this.#streams = [].concat(stream);
-    this.#options = { ...options, group: options.fanout ? uuid() : options.group };
+    this.#options = { ...options, group: options.fanout && !this.#merged ? uuid() : options.group };
     this._shares = !!this.#options.group;
     this.stream = stream;
-    const { signal } = options;
+    const { signal, from } = options;
+    from?.toISOString?.(); // throws if it is none
     if (signal?.aborted) queueMicrotask(() => this.close());
     signal?.addEventListener("abort", () => this.close(), { once: true });
   }
@@ -653,9 +657,7 @@ class Subscription extends Lasting {
         body.from = Object.fromEntries(streams.map((s, i) => [s, known[i].seq]));
         body.epoch = Object.fromEntries(streams.map((s, i) => [s, epochOf(known[i])]));
       }
-      return body;
-    }
-    if (known[0]) Object.assign(body, { from: known[0].seq, epoch: epochOf(known[0]) });
+    } else if (known[0]) Object.assign(body, { from: known[0].seq, epoch: epochOf(known[0]) });
     return { ...body, groupId: o.group, ack: o.ack, credit: o.credit, state: o.state, filter: o.filter };
   }
 
@@ -698,7 +700,7 @@ class Subscription extends Lasting {
       if (at) at.seq = m.gap.to + 1;
       this.#push({ type: "gap", detail: { stream, ...m.gap } });
     } else if (m.state) {
-      this.#push({ type: "state", detail: m.state });
+      this.#flows === undefined ? this.#setState(m.state) : this.#push({ type: "state", detail: m.state });
     } else if (m.dropped) {
       this.#push({ type: "dropped", detail: { stream, ...m.dropped } });
     } else if (m.ended) {
@@ -772,8 +774,8 @@ class Subscription extends Lasting {
     this.#notify();
   }
 
-  // What a WebSocket has received cannot be refused. So a subscription that is full leaves,
-  // and comes back where it was: meanwhile the gateway keeps the messages.
+  // A WebSocket cannot refuse messages. So a subscription that is full leaves, and comes back
+  // where it was.
   #holdIfFull() {
     if (this.#bytes <= this.#options.bufferBytes || !this._conn || this.#held || this.#options.ack === "explicit") return;
     this.#held = true;
@@ -821,6 +823,7 @@ class Subscription extends Lasting {
   }
 
   async next() {
+    this.#flows ??= false;
     for (;;) {
       const value = this.#shift();
       if (value) return { value, done: false };
@@ -920,10 +923,6 @@ class Provider extends Lasting {
     if (this.paused) conn.ask(this.#pausing());
   }
 
-  _began(m) {
-    this._take(m);
-  }
-
   _take({ requested, subscribers, groups }) {
     Object.assign(this, { requested, subscribers, groups });
     this._emit("requested", { requested, subscribers, groups });
@@ -942,10 +941,6 @@ class Watch extends Lasting {
   constructor(client, service) {
     super(client);
     this._body = () => ({ action: "watch", payload: service });
-  }
-
-  _began(m) {
-    this._take(m);
   }
 
   _take({ servers }) {
