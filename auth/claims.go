@@ -27,11 +27,19 @@ type claims struct {
 
 	// Read only where a rule asks for them: tokens of deployed clients may have anything here.
 	issuedAt, audience, issuer jsontext.Value
+
+	wrong error // what UnmarshalJSON returned
 }
 
-// UnmarshalJSON refuses duplicate names, because two readers could understand them differently,
-// and known claims of a wrong type: the library would take "exp":"1" for a missing exp.
+// UnmarshalJSON is read, whose error it keeps: the library puts words of its own before it.
 func (c *claims) UnmarshalJSON(raw []byte) error {
+	c.wrong = c.read(raw)
+	return c.wrong
+}
+
+// read refuses duplicate names, because two readers could understand them differently,
+// and known claims of a wrong type: the library would take "exp":"1" for a missing exp.
+func (c *claims) read(raw []byte) error {
 	var said struct {
 		Exp        jsontext.Value `json:"exp"`
 		Nbf        jsontext.Value `json:"nbf"`

@@ -88,6 +88,8 @@ func (d *Directory) token(known *namesakes, token, jailID string) (*Principal, *
 		return key.public, nil
 	})
 	switch {
+	case said.wrong != nil:
+		return nil, invalid(ReasonTokenMalformed, said.wrong)
 	case err != nil:
 		if known.jail != "" && said.jailID != "" && said.jailID != known.jail {
 			return nil, invalid(ReasonTokenJail, nil)
@@ -204,7 +206,7 @@ func (n *namesakes) tokenRefusal(err error, candidates bool) *Refusal {
 	case errors.Is(err, jwt.ErrTokenInvalidClaims): // the library checks them after the signature
 		return invalidSigned(ReasonTokenTime, nil)
 	}
-	return invalid(ReasonTokenMalformed, err)
+	return invalid(ReasonTokenMalformed, errors.New(strings.TrimPrefix(err.Error(), jwt.ErrTokenMalformed.Error()+": ")))
 }
 
 // bearer returns the principal of a token whose signature and times are valid.

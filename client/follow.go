@@ -15,9 +15,11 @@ import (
 const (
 	// connectTimeout bounds an attempt to connect and subscribe.
 	connectTimeout = 15 * time.Second
-	// firstRetry is the time that other stream-sea clients wait. A gateway that
-	// shuts down relies on it.
-	firstRetry = 3 * time.Second
+	// firstRetry is the first wait after a connection is lost.
+	firstRetry = time.Second
+	// shutdownRetry is the first wait after a gateway that shuts down. It is the time that other
+	// stream-sea clients wait, and such a gateway relies on it.
+	shutdownRetry = 3 * time.Second
 	// lastRetry is the longest wait.
 	lastRetry = 30 * time.Second
 )
@@ -301,7 +303,7 @@ func mayPass(err error) bool {
 
 // pause waits until the next attempt.
 func (f *follower) pause(ctx context.Context, cause error) error {
-	wait := retryAfter(f.failures)
+	wait := retryAfter(cause, f.failures)
 	if f.options.OnLost != nil {
 		f.options.OnLost(cause, wait)
 	}
@@ -319,10 +321,15 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// retryAfter returns how long to wait after a number of failures in a row. The time is
+// retryAfter returns how long to wait after a number of failures in a row, of which cause is the last. The time is
 // random, so that the clients of a gateway that went down do not all come back at
 // once.
-func retryAfter(failures int) time.Duration { return growing(firstRetry, failures) }
+func retryAfter(cause error, failures int) time.Duration {
+	if CodeOf(cause) == protocol.CodeServerShutdown {
+		return growing(shutdownRetry, failures)
+	}
+	return growing(firstRetry, failures)
+}
 
 // growing returns a random time around first, doubled with each failure after the first
 // one, up to lastRetry.

@@ -76,8 +76,9 @@ func TestFollowReconnects(t *testing.T) {
 			t.Fatalf("gaps %v, want three, the first zero", d.gaps)
 		}
 		for i, wait := range d.waits {
-			if wait < 1500*time.Millisecond || wait >= 4500*time.Millisecond {
-				t.Errorf("waited %v, want about 3 s", wait)
+			about := time.Duration(1+2*i) * time.Second // a gateway that shuts down takes longer to come back
+			if wait < about/2 || wait >= about*3/2 {
+				t.Errorf("waited %v, want about %v", wait, about)
 			}
 			gap := d.gaps[i+1]
 			if took := gap.To.Sub(gap.From); took != wait || gap.Cause == nil {
@@ -171,7 +172,7 @@ func TestFollowWaitsLongerEachTime(t *testing.T) {
 		if err := f.client(client.Options{}).Follow(ctx, "boiler_data", options, nil); !errors.Is(err, errEnough) || !errors.Is(err, context.Canceled) {
 			t.Errorf("Follow returned %v, want Canceled and the context's cause", err)
 		}
-		base := 3 * time.Second
+		base := time.Second
 		for i, wait := range d.waits {
 			if wait < base/2 || wait >= base*3/2 {
 				t.Errorf("wait %d is %v, want %v give or take half", i, wait, base)

@@ -226,7 +226,7 @@ func (f *manyFollower) one(ctx context.Context, conn *Conn, one *follower) {
 			return
 		}
 		one.failures++
-		if sleep(ctx, retryAfter(one.failures)) != nil { // such as ErrSlow
+		if sleep(ctx, retryAfter(cause, one.failures)) != nil { // such as ErrSlow
 			return
 		}
 	}

@@ -121,7 +121,7 @@ func (c *Client) Serve(ctx context.Context, service string, handlers map[string]
 		if options.OnLost != nil {
 			options.OnLost(cause)
 		}
-		if err := sleep(ctx, retryAfter(failures)); err != nil {
+		if err := sleep(ctx, retryAfter(cause, failures)); err != nil {
 			return err
 		}
 	}

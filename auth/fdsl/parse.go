@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -78,7 +79,7 @@ func (p *parser) notJSON(err error) {
 	if errors.As(err, &syntax) {
 		pointer = string(syntax.JSONPointer)
 	}
-	p.refuse(pointer, "not strict JSON: %v", err)
+	p.refuse(pointer, "not strict JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
 // checkRange refuses numbers that are infinite as float64, because all of them would be equal.

@@ -47,6 +47,7 @@ SEAGATE_LIMITS_SOCKETS=10000, or as many as there are to be.`
   seagate bench --publishers 0 --subscribers 5000 --duration 5s --pid $(pidof seagate)
   seagate bench --fetch --publishers 16 --subscribers 4 --json`
 	r.flags(cmd)
+	cli.CompleteWith(cmd, "durability", "disk", "memory")
 	return cmd
 }
 
@@ -63,7 +64,7 @@ func (r *benchRun) flags(cmd *cobra.Command) {
 	flags.IntVar(&o.Window, "window", o.Window, "`NUMBER` of messages that a publisher sends before the first is answered")
 	flags.IntVar(&o.Size, "size", o.Size, "`BYTES` of a message")
 	flags.IntVar(&o.Fields, "fields", o.Fields, "`FIELDS` of a message, each of which is checked")
-	flags.StringVar(&o.Durability, "durability", "", "keep the streams on `DISK` or in memory: disk or memory (default as the gateway has it)")
+	flags.StringVar(&o.Durability, "durability", "", "`WHERE` messages are kept: disk or memory (default as the gateway has it)")
 	flags.IntVar(&o.Groups, "groups", 0, "`NUMBER` of groups that the subscribers of a stream form")
 	flags.IntVar(&o.Filters, "filters", 0, "`NUMBER` of different filters that the subscribers have; each message passes one")
 	flags.BoolVar(&o.Fetch, "fetch", false, "call a service that the subscribers serve")

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log"
 	"os"
@@ -45,9 +43,8 @@ func rootCommand() *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.ArbitraryArgs,
-		RunE:          unknownCommand,
 	}
+	cli.HelpOrUnknown(root)
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.SetHelpCommand(cli.HelpCommand())
 	root.AddGroup(
@@ -61,16 +58,4 @@ func rootCommand() *cobra.Command {
 	}
 	cli.FitHelp(root)
 	return root
-}
-
-// unknownCommand reports arguments that name no command.
-func unknownCommand(root *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return root.Help()
-	}
-	text := fmt.Sprintf("there is no command %q", args[0])
-	if near := cli.NearestCommand(root, args[0]); near != "" {
-		text += fmt.Sprintf("; did you mean %q?", near)
-	}
-	return cli.Usage(errors.New(text))
 }

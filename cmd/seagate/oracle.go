@@ -94,6 +94,9 @@ func (r *oracleRun) try(ctx context.Context, target oracle.Target, c *cli.Consol
 	for o.Seed == 0 {
 		o.Seed = rand.Uint64()
 	}
+	if err := oracle.Reach(ctx, target); err != nil { // before there is a folder
+		return nil, err
+	}
 	if o.Journal == "" {
 		var err error
 		if o.Journal, err = os.MkdirTemp(".", "oracle-"); err != nil {

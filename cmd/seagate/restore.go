@@ -132,7 +132,7 @@ func openBackup(c *cli.Console) (io.ReadCloser, error) {
 	if c.Args[0] == "-" {
 		return io.NopCloser(c.In), nil
 	}
-	return os.Open(c.Args[0])
+	return cli.OpenFile(c.Args[0])
 }
 
 // makeEmpty creates the folder, or accepts an empty one.

@@ -118,7 +118,7 @@ func lockFolder(dir string, opts Options) (*opening, error) {
 		return nil, fmt.Errorf("lock data folder %q: %w", dir, err)
 	case err != nil:
 		return nil, integrity.NewError(ErrInUse, fmt.Sprintf(
-			"data folder %q is in use by another process (%v): stop that process or name another folder", dir, err), err)
+			"data folder %q is in use by another process: stop that process or name another folder", dir), err)
 	}
 	if opts.memTable == 0 {
 		opts.memTable = memTableFor(opts.FS, dir)

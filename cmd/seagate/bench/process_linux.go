@@ -17,6 +17,8 @@ func self() process { return process(os.Getpid()) }
 // supports.
 const clockTicks = 100
 
+func (p process) exists() bool { return p.memory() > 0 }
+
 // cpu returns the time that the process has computed so far, in all threads.
 func (p process) cpu() time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))

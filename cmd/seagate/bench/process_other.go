@@ -9,5 +9,6 @@ type process int
 
 func self() process { return 0 }
 
+func (process) exists() bool       { return true }
 func (process) cpu() time.Duration { return 0 }
 func (process) memory() int64      { return 0 }

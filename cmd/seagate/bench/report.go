@@ -92,7 +92,7 @@ func (m *meter) report() *Report {
 		Publish:     r.publishing.Latency(),
 		Delivered:   r.delivered.Load(),
 		Undelivered: max(r.expected.Load()-r.delivered.Load(), 0),
-		Delivering:  (time.Duration(r.delivering.Load()) - first).Seconds(),
+		Delivering:  max(0, time.Duration(r.delivering.Load())-first).Seconds(),
 		Delivery:    r.deliveries.Latency(),
 		Client:      Usage{Connecting: (connected.client - begin.client).Seconds(), Working: (end.client - connected.client).Seconds(), Memory: self().memory()},
 	}

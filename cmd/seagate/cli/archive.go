@@ -73,7 +73,10 @@ type archiveReader struct {
 
 func (a *archiveReader) next() (*tar.Header, error) {
 	h, err := a.tar.Next()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) && len(a.files) == 0:
+		return nil, fmt.Errorf("%w, or the file is no backup", errCutOff)
+	case err != nil:
 		return nil, archiveError(err)
 	}
 	if h.Typeflag != tar.TypeReg || !isDownward(h.Name) {

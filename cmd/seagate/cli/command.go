@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"seagate/client"
 )
@@ -95,7 +97,7 @@ func onGateway(ctx context.Context, c *Console, where Connection, do func(contex
 // NewGroup returns a command that only has other commands below it. Its examples are the first of each of these.
 func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{Use: use, Short: short, SilenceErrors: true, SilenceUsage: true}
-	helpOrUnknown(group)
+	HelpOrUnknown(group)
 	group.SetFlagErrorFunc(FlagError)
 	group.AddCommand(commands...)
 	var examples []string
@@ -106,8 +108,8 @@ func NewGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return group
 }
 
-// helpOrUnknown lets a command that only has others below it print its help, or say which of them was meant.
-func helpOrUnknown(group *cobra.Command) {
+// HelpOrUnknown lets a command that only has others below it print its help, or say which of them was meant.
+func HelpOrUnknown(group *cobra.Command) {
 	group.Args = cobra.ArbitraryArgs
 	group.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -119,9 +121,15 @@ func helpOrUnknown(group *cobra.Command) {
 
 // AddCompletion adds the command of the library that prints what makes a shell complete. Add the other commands first.
 func AddCompletion(root *cobra.Command) {
+	if len(os.Args) > 1 && os.Args[1] == cobra.ShellCompRequestCmd { // it shows usages as they are written
+		eachCommand(root, func(cmd *cobra.Command) error {
+			cmd.Flags().VisitAll(func(f *pflag.Flag) { _, f.Usage = pflag.UnquoteUsage(f) })
+			return nil
+		})
+	}
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
-		helpOrUnknown(completion)
+		HelpOrUnknown(completion)
 	}
 }
 
@@ -151,15 +159,7 @@ func HelpCommand() *cobra.Command {
 			about.InitDefaultHelpFlag() // so that its help lists --help
 			return about.Help()
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-			about, rest, err := cmd.Root().Find(args)
-			if err == nil && len(rest) == 0 {
-				for _, below := range about.Commands() {
-					names = append(names, below.Name()+"\t"+below.Short)
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: completeCommands,
 	}
 }
 

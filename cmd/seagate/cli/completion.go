@@ -25,11 +25,14 @@ const (
 type completer func(ctx context.Context, c *client.Client, args []string) iter.Seq2[string, error]
 
 // completes lets the shell complete the arguments of a command with the names that the
-// gateway has: the first argument with the first completer, and so on. It completes
-// arguments behind the last completer as files.
+// gateway has: the first argument with the first completer, and so on. It completes what
+// is behind the last completer as files, up to the last argument.
 func completes(cmd *cobra.Command, completers ...completer) *cobra.Command {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) >= len(completers) {
+		switch {
+		case len(args) >= len(operands(cmd.Use)):
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		case len(args) >= len(completers):
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		return completeFrom(cmd, completers[len(args)], args)
@@ -116,6 +119,12 @@ func jailNames(ctx context.Context, c *client.Client, _ []string) iter.Seq2[stri
 	return namesOf(c.Jails(ctx), func(j client.JailInfo) string { return j.ID + "\t" + j.Name })
 }
 
+func connectionIDs(ctx context.Context, c *client.Client, _ []string) iter.Seq2[string, error] {
+	return namesOf(c.Connections(ctx, client.ConnectionFilter{}), func(i client.ConnectionInfo) string {
+		return fmt.Sprintf("%s\t%s from %s", i.ID, i.ClientID, i.Address)
+	})
+}
+
 func serviceNames(ctx context.Context, c *client.Client, _ []string) iter.Seq2[string, error] {
 	return namesOf(c.Services(ctx), func(s client.ServiceInfo) string {
 		return fmt.Sprintf("%s\t%s", s.Name, counted(len(s.Procedures), "procedure"))
@@ -190,6 +199,22 @@ func once(names iter.Seq2[string, error]) iter.Seq2[string, error] {
 			}
 		}
 	}
+}
+
+// completeCommands completes a command, one word after the other.
+func completeCommands(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	about, rest, err := cmd.Root().Find(args)
+	if err == nil && len(rest) == 0 {
+		for _, below := range about.Commands() {
+			names = append(names, below.Name()+"\t"+below.Short)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// CompleteWith completes a flag with some values.
+func CompleteWith(cmd *cobra.Command, flag string, values ...string) {
+	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // completeContexts completes the first argument with the names of contexts. It asks no

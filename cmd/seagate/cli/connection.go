@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"seagate/auth"
 	"seagate/client"
@@ -51,6 +53,8 @@ type Connection struct {
 	plain      bool
 	silence    time.Duration
 	verbose    bool
+
+	flags *pflag.FlagSet // nil if there are none
 }
 
 // connectTimeout is how long commands wait for a gateway that answers nothing.
@@ -59,6 +63,7 @@ const connectTimeout = 10 * time.Second
 // Register adds the flags to a command.
 func (c *Connection) Register(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	c.flags = flags
 	flags.StringVar(&c.context, "context", "", "use the gateway and client of the context `NAME`, and no variables [SEAGATE_CONTEXT]")
 	flags.StringVar(&c.server, "server", "", "`URL` of the gateway [SEAGATE_URL] (default "+defaultURL+")")
 	flags.StringVar(&c.clientID, "client", "", "client `ID` [SEAGATE_CLIENT_ID]")
@@ -133,6 +138,9 @@ type layer struct {
 // Id and secret are a pair. The pair of a context or of "seagate dev" is for that client
 // and that gateway alone: with another id or URL, the secret has to be given too.
 func (c Connection) target() (target, error) {
+	if err := c.check(); err != nil {
+		return target{}, err
+	}
 	given, err := c.given()
 	if err != nil {
 		return target{layer: given}, err
@@ -154,6 +162,20 @@ func (c Connection) target() (target, error) {
 	return t, nil
 }
 
+// check refuses values that flags cannot have. An empty one is probably from a variable that is not set,
+// and must not lead to another gateway than the one that is meant.
+func (c Connection) check() error {
+	for _, name := range []string{"context", "server", "client", "secret-file"} {
+		if c.flags != nil && c.flags.Changed(name) && c.flags.Lookup(name).Value.String() == "" {
+			return usagef("--%s is empty: give it a value, or leave it out", name)
+		}
+	}
+	if c.silence < 0 {
+		return usagef("--connect-timeout must not be negative")
+	}
+	return nil
+}
+
 // given returns what flags and environment say.
 func (c Connection) given() (layer, error) {
 	variable := os.Getenv
@@ -168,6 +190,11 @@ func (c Connection) given() (layer, error) {
 	l.url, l.urlFrom = either(c.server, "--server", variable(envURL), envURL)
 	if l.url != "" && !strings.Contains(l.url, "://") { // it is not shown, since a secret may be in it
 		return l, usagef("%s must begin with http:// or https://, such as %s", l.urlFrom, defaultURL)
+	}
+	if u, err := url.Parse(l.url); err == nil && u.Port() != "" {
+		if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+			return l, usagef("%s has the port %s: give 1 to 65535", l.urlFrom, u.Port())
+		}
 	}
 	l.id, l.idFrom = either(c.clientID, "--client", variable(envClient), envClient)
 	if c.secretFile == "" {

@@ -91,7 +91,7 @@ func connectionsShowCommand() *cobra.Command {
 		return t.connectionDetails(info)
 	})
 	cmd.Example = `  seagate connections show 8f1c2b7e-41`
-	return cmd
+	return completes(cmd, connectionIDs)
 }
 
 // connectionDetails prints what a connection reads, provides and serves.
@@ -157,5 +157,5 @@ func connectionsEndCommand() *cobra.Command {
 and may connect again: most clients do so by themselves. To keep a client out, rotate its
 secret or delete it.`
 	cmd.Example = `  seagate connections end 8f1c2b7e-41`
-	return cmd
+	return completes(cmd, connectionIDs)
 }

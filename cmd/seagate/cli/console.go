@@ -76,7 +76,14 @@ func (c *Console) Entry(result any, line string) error {
 
 // Note prints something that is not data.
 func (c *Console) Note(format string, args ...any) {
-	io.WriteString(c.notes, terminal.Printable(fmt.Sprintf(format, args...))+"\n")
+	text := fmt.Sprintf(format, args...)
+	if c.JSON {
+		writeJSON(c.notes, struct {
+			Note string `json:"note"`
+		}{text})
+		return
+	}
+	io.WriteString(c.notes, terminal.Printable(text)+"\n")
 }
 
 // Progress returns how the progress of something is shown: on standard error, if that is a

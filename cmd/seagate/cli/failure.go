@@ -154,7 +154,7 @@ func newReport(err error) report {
 		return r
 	}
 	// Further lines are a list, such as the problems of a configuration.
-	message, rest, listed := strings.Cut(strings.TrimPrefix(err.Error(), "client: "), "\n")
+	message, rest, listed := strings.Cut(strings.TrimPrefix(inPlainWords(err), "client: "), "\n")
 	r.Message = message
 	if listed {
 		r.Errors = strings.Split(rest, "\n")

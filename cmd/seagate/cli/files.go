@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,12 +49,30 @@ func (c *Console) tokenArgument(at int) (string, error) {
 
 // readFile reads a file of at most so many bytes.
 func readFile(name string, most int64) ([]byte, error) {
-	file, err := os.Open(name)
+	file, err := OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	return readAll(file, name, most)
+}
+
+// OpenFile opens a file that the command line names, to read it.
+func OpenFile(name string) (*os.File, error) {
+	file, err := os.Open(name)
+	if err == nil {
+		var info os.FileInfo
+		if info, err = file.Stat(); err == nil && info.IsDir() {
+			err = &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+		}
+		if err != nil {
+			file.Close()
+		}
+	}
+	if err != nil {
+		return nil, Usage(err)
+	}
+	return file, nil
 }
 
 func readAll(r io.Reader, name string, most int64) ([]byte, error) {
@@ -74,6 +94,9 @@ func validArgument(name, argument string) error {
 		return nil
 	}
 	if text := strings.TrimSpace(argument); text == "" || !strings.Contains(`{["`, text[:1]) {
+		if info, err := os.Stat(argument); err == nil && info.IsDir() {
+			return usagef("%s is not JSON, and what has that name is a folder", name)
+		}
 		return usagef("%s is not JSON, and there is no file of that name", name)
 	}
 	return Usage(err)
@@ -86,7 +109,7 @@ func validJSON(name string, data jsontext.Value) error {
 		name = "standard input"
 	}
 	if err := json.Unmarshal(data, new(jsontext.Value)); err != nil {
-		return fmt.Errorf("%s is not JSON: %s", name, strings.TrimPrefix(err.Error(), "jsontext: "))
+		return fmt.Errorf("%s is not JSON: %w", name, err)
 	}
 	return nil
 }

@@ -266,7 +266,14 @@ func TestUsage(t *testing.T) {
 		{"publish boiler {} --header {", "--header"},
 		{"publish boiler {} --header 1 --message-id a", "do not go together"},
 		{"stream settings boiler --durability tape", `--durability "tape": give disk, memory or default`},
-		{"stream settings boiler --retention-age 7d", `--retention-age "7d": give whole seconds`},
+		{"stream settings boiler --retention-age 7y", `--retention-age "7y": give whole seconds`},
+		{"define boiler /nowhere.json", "/nowhere.json: there is no such file"},
+		{"define boiler /tmp", "/tmp: it is a folder"},
+		{"publish boiler /tmp", "the message is not JSON, and what has that name is a folder"},
+		{"describe ", "STREAM is empty; the usage is: seagate describe STREAM [flags]"},
+		{"streams --server ", "--server is empty: give it a value, or leave it out"},
+		{"streams --server http://127.0.0.1:99999", "--server has the port 99999: give 1 to 65535"},
+		{"streams --connect-timeout -1s", "--connect-timeout must not be negative"},
 		{"stream settings boiler --retention-age 1500ms", "give whole seconds"},
 		{"stream settings boiler --retention-age -1s", "give whole seconds"},
 		{"stream settings boiler --retention-bytes 1MB", `--retention-bytes "1MB": give a number of bytes`},
@@ -339,7 +346,6 @@ func TestBadFiles(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"define", "boiler", "/nowhere.json"}, "no such file"},
 		{[]string{"define", "boiler", write(t, "x.json", "{")}, "x.json is not JSON"},
 		{[]string{"define", "boiler", "-"}, "standard input is not JSON"},
 		{[]string{"stream", "header", "boiler", "-"}, "standard input is not JSON"},

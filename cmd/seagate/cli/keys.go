@@ -14,6 +14,7 @@ import (
 
 	"seagate/auth"
 	"seagate/client"
+	"seagate/internal/days"
 )
 
 // A keyRequest is what the flags of "clients key" give.
@@ -78,7 +79,7 @@ tokens whose header has this kid.`
 	flags.BoolVar(&r.clear, "clear", false, "remove the keys, so that tokens of the client are no longer accepted")
 	flags.StringVar(&r.kid, "kid", "", "add the key under the name `KID`, beside the keys that there are")
 	flags.StringVar(&r.url, "url", "", "let the gateway fetch the keys from the JWK set at `URL`")
-	flags.DurationVar(&r.keep, "keep-old", 0, "let the old keys be valid for `DURATION`, so that those who sign can change to the new one")
+	days.Var(flags, &r.keep, "keep-old", 0, "let the old keys be valid for `DURATION`, so that those who sign can change to the new one")
 	return cmd
 }
 
@@ -232,7 +233,7 @@ func clientsEndKeyCommand() *cobra.Command {
 		return t.Done(outcome{Client: t.Args[0], Key: state}, "the key %s of client %s is %s", t.Args[1], t.Args[0], state)
 	})
 	cmd.Long = "End one of the public keys of a client, and the connections of its tokens. KEY is what\n`seagate clients keys` shows."
-	cmd.Flags().DurationVar(&keep, "keep-old", 0, "let the key be valid for `DURATION`, so that those who sign can change to another")
+	days.Var(cmd.Flags(), &keep, "keep-old", 0, "let the key be valid for `DURATION`, so that those who sign can change to another")
 	cmd.Example = `  seagate clients end-key sensors 2026-11 --keep-old 1h`
 	return cmd
 }
@@ -245,7 +246,7 @@ func clientsTokensCommand() *cobra.Command {
 		rules.MaxLifetime = int64(lifetime / time.Second)
 		switch {
 		case lifetime < 0 || lifetime%time.Second != 0:
-			return usagef("--max-lifetime must be whole seconds")
+			return usagef("--max-lifetime must be whole seconds, and not negative")
 		case any == (rules != client.TokenRules{}):
 			return usagef("give what tokens must be, such as --audience gateway, or --any")
 		}
@@ -262,7 +263,7 @@ connect again.`
 	flags := cmd.Flags()
 	flags.StringVar(&rules.Audience, "audience", "", "the claim aud must be, or have, `TEXT`")
 	flags.StringVar(&rules.Issuer, "issuer", "", "the claim iss must be `TEXT`")
-	flags.DurationVar(&lifetime, "max-lifetime", 0, "the claim iat must be there, and exp at most `DURATION` later")
+	days.Var(flags, &lifetime, "max-lifetime", 0, "the claim iat must be there, and exp at most `DURATION` later")
 	flags.BoolVar(&any, "any", false, "ask for nothing besides")
 	return cmd
 }

@@ -47,6 +47,7 @@ func ManCommand() *cobra.Command {
 commands.`
 	cmd.Example = `  seagate man subscribe | man -l -
   seagate man --dir /usr/local/share/man/man1`
+	cmd.ValidArgsFunction = completeCommands
 	cmd.Flags().StringVar(&dir, "dir", "", "write the pages of all commands into `FOLDER`")
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"seagate/client"
+	"seagate/internal/days"
 	"seagate/protocol"
 )
 
@@ -32,7 +33,7 @@ func parseStart(flag, text string) (start, error) {
 		if n, err := strconv.ParseUint(digits, 10, 64); err == nil && n > 0 {
 			return start{last: n}, nil
 		}
-	} else if age, err := time.ParseDuration(text); err == nil && age > 0 {
+	} else if age, err := days.Parse(text); err == nil && age > 0 {
 		return start{position: client.Since(time.Now().Add(-age))}, nil
 	}
 	return start{}, usagef("%s %q: it %s, or -N for the last N messages, or an age such as 1h", flag, text, protocol.MustBePosition)

@@ -73,6 +73,7 @@ nothing twice.
 With --header the stream gets a new header in one step with the message: whoever
 subscribes gets either the old header and then the message, or the new header and
 not the message.`
+	cmd.SuggestFor = []string{"emit", "produce", "send"}
 	cmd.Example = `  seagate publish boiler '{"temperature": 91.5}'
   seagate publish boiler '{"temperature": 91.5}' --message-id boiler-2026-11-21T10:00
   seagate publish boiler '{"temperature": 91.5}' --header '{"temperature": 91.5}'
@@ -152,7 +153,7 @@ func isFile(argument string) bool {
 }
 
 func publishFile(ctx context.Context, t *task, given publishing) error {
-	file, err := os.Open(t.Args[1])
+	file, err := OpenFile(t.Args[1])
 	if err != nil {
 		return err
 	}

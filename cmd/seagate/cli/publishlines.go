@@ -79,6 +79,8 @@ type sentLine struct {
 // A lineError is a problem of one line, which was not sent.
 type lineError struct{ error }
 
+func (e lineError) Unwrap() error { return e.error }
+
 // run publishes all lines. It returns why it stopped before their end.
 func (p *pipeline) run(ctx context.Context) error {
 	var lost error // why the last connection ended
@@ -263,8 +265,11 @@ func readLines(r io.Reader, first int, lines chan<- line, stop <-chan struct{}) 
 				continue
 			}
 		}
-		if err != io.EOF {
+		switch {
+		case err != io.EOF:
 			l.err = err
+		case first > number+1: // one behind the last is where a command goes on that has sent all
+			l.err = usagef("--from-line is %d, and there are %d lines", first, number)
 		}
 		if len(l.text) > 0 || l.err != nil {
 			select {

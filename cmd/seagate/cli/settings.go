@@ -14,6 +14,7 @@ import (
 
 	"seagate/client"
 	"seagate/cmd/seagate/config"
+	"seagate/internal/days"
 )
 
 // asDefault is the value of a flag that removes a setting of the stream.
@@ -44,9 +45,10 @@ If a bound becomes smaller, messages beyond it are deleted at once.`
   seagate stream settings boiler --retention-age default`
 	flags := cmd.Flags()
 	flags.StringVar(&given.durability, "durability", "", "`WHERE` messages are kept: disk, memory or default")
-	flags.StringVar(&given.age, "retention-age", "", "drop messages that are older than `AGE`, such as 168h, in whole seconds")
+	flags.StringVar(&given.age, "retention-age", "", "drop messages that are older than `AGE`, such as 7d, in whole seconds")
 	flags.StringVar(&given.bytes, "retention-bytes", "", "keep at most `SIZE` of messages, such as 512MiB")
 	flags.StringVar(&given.messages, "retention-messages", "", "keep at most `N` messages")
+	CompleteWith(cmd, "durability", client.DurabilityDisk, client.DurabilityMemory, "default")
 	return cmd
 }
 
@@ -106,9 +108,9 @@ func parseDurability(text string) (string, error) {
 }
 
 func parseAge(text string) (time.Duration, error) {
-	age, err := time.ParseDuration(text)
+	age, err := days.Parse(text)
 	if err != nil || age < 0 || age%time.Second != 0 {
-		return 0, errors.New("give whole seconds, minutes or hours, such as 90s, 30m or 168h, 0 for no bound, or default")
+		return 0, errors.New("give whole seconds, minutes, hours or days, such as 90s, 30m or 7d, 0 for no bound, or default")
 	}
 	return age, nil
 }

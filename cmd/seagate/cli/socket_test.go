@@ -42,13 +42,13 @@ func TestPublishLines(t *testing.T) {
 		{"publish boiler", "", `error: line 3: invalid_payload: no
   a: x
   b: y
-error: line 4: the line is not JSON: invalid character 'o' in literal null (expecting 'u') after offset 1
+error: line 4: the line is not JSON: invalid character 'o' in literal null (expecting 'u'), at byte 1
 published 2 to boiler, refused 2; the last is message 4 of epoch e1
 error: 2 of 4 messages were not published
 `},
 		{"publish boiler - --json", `{"stream":"boiler","published":2,"refused":2,"seq":4,"time":"2026-11-21T10:00:00.5Z","epoch":"e1"}` + "\n",
 			`{"line":3,"error":{"code":"invalid_payload","message":"no","errors":["a: x","b: y"]}}
-{"line":4,"error":{"message":"the line is not JSON: invalid character 'o' in literal null (expecting 'u') after offset 1"}}
+{"line":4,"error":{"message":"the line is not JSON: invalid character 'o' in literal null (expecting 'u'), at byte 1"}}
 {"error":{"message":"2 of 4 messages were not published"}}
 `},
 	}

@@ -49,10 +49,12 @@ func shortStreamRow(s client.StreamInfo) []string {
 }
 
 func streamCommand() *cobra.Command {
-	return NewGroup("stream", "Look at a stream, pause it, delete it, change its settings",
+	group := NewGroup("stream", "Look at a stream, pause it, delete it, change its settings",
 		streamStateCommand(), streamDeleteCommand(), streamHeaderCommand(), streamSettingsCommand(),
 		streamVerb("pause", "Hold a stream: refuse messages to it until it is resumed", (*client.Client).Pause, "paused"),
 		streamVerb("resume", "Let messages to a held stream through again", (*client.Client).Resume, "open"))
+	group.SuggestFor = []string{"delete", "remove", "rm"}
+	return group
 }
 
 func streamStateCommand() *cobra.Command {

@@ -29,6 +29,7 @@ func subscribeCommand() *cobra.Command {
 		func(ctx context.Context, t *task) error { return s.run(ctx, cmd, t) })
 	completesAll(cmd, streamNames)
 	cmd.Long = subscribeHelp
+	cmd.SuggestFor = []string{"consume", "follow", "listen", "tail", "watch"}
 	cmd.Example = `  seagate subscribe boiler
   seagate subscribe boiler --count 1 | jq .temperature
   seagate subscribe boiler --since 1h --where unit=C

@@ -20,10 +20,10 @@ import (
 // fails.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if check(cmd, args) == nil {
-			return nil
-		}
 		expected := operands(cmd.Use)
+		if check(cmd, args) == nil {
+			return emptyArg(cmd, args, expected)
+		}
 		wrong := "the arguments are not right"
 		if len(args) > len(expected) {
 			wrong = fmt.Sprintf("there is an argument too many: %q", args[len(expected)])
@@ -32,6 +32,20 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return usagef("%s; the usage is: %s", wrong, cmd.UseLine())
 	}
+}
+
+// emptyArg says which argument is empty, as one is that comes from a variable that is not set. What
+// stands behind "--" is another program's.
+func emptyArg(cmd *cobra.Command, args, expected []string) error {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		args = args[:dash]
+	}
+	at := slices.Index(args, "")
+	if at < 0 || len(expected) == 0 {
+		return nil
+	}
+	name := strings.Trim(strings.TrimSuffix(expected[min(at, len(expected)-1)], "..."), "[]")
+	return usagef("%s is empty; the usage is: %s", name, cmd.UseLine())
 }
 
 // operands returns the names of the arguments in the usage of a command. One in
@@ -53,8 +67,9 @@ func operands(use string) (names []string) {
 // suggestion for a misspelt flag.
 func FlagError(cmd *cobra.Command, err error) error {
 	err = flagError(cmd, err)
+	asJSON := cmd.Flags().Lookup("json")
 	// Flags after the wrong one are not parsed, so --json is looked for in the arguments too.
-	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && (asJSON.Changed || slices.Contains(os.Args, "--json")) {
+	if asJSON != nil && asJSON.Changed || (asJSON != nil || cmd.HasSubCommands()) && slices.Contains(os.Args, "--json") {
 		return &failure{err: err, command: cmd.Name(), json: true}
 	}
 	return err
@@ -62,6 +77,9 @@ func FlagError(cmd *cobra.Command, err error) error {
 
 func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // it is the command that is misspelt
+			return Usage(unknownCommand(cmd, cmd.Flags().Arg(0)))
+		}
 		return Usage(unknownFlag(cmd, unknown))
 	}
 	if empty, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
@@ -84,7 +102,7 @@ var mustBe = map[string]string{
 	"uint64":      "a whole number that is not negative",
 	"float64":     "a number",
 	"stringToInt": "a name and a whole number, such as boiler=1",
-	"duration":    "a duration such as 90s or 1h30m",
+	"duration":    "a duration such as 90s, 1h30m or 7d",
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
@@ -121,10 +139,8 @@ func NearestCommand(parent *cobra.Command, name string) string {
 	if near, ok := spelling.Nearest(name, known, slips); ok {
 		return near
 	}
-	// Cobra sets this distance only for suggestions of its own. With 0, SuggestionsFor finds no misspelt name.
-	parent.SuggestionsMinimumDistance = max(parent.SuggestionsMinimumDistance, 2)
-	if similar := parent.SuggestionsFor(name); len(similar) > 0 { // this includes names that begin with name
-		return similar[0]
+	if at := slices.IndexFunc(known, func(longer string) bool { return strings.HasPrefix(longer, name) }); at >= 0 {
+		return known[at]
 	}
 	return ""
 }

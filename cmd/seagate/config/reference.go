@@ -10,7 +10,7 @@ const referenceIntro = `Every setting of Seagate with its default. This is a val
 
 A flag overrides an environment variable, a variable overrides the file, and the file overrides the default. The variable of a key is SEAGATE_, its section and its name: SEAGATE_LIMITS_MESSAGE_BYTES. In a variable, a list is written with commas.
 
-Sizes are numbers of bytes or text with KiB, MiB or GiB. Durations are text with ms, s, m or h.`
+Sizes are numbers of bytes or text with KiB, MiB or GiB. Durations are text with ms, s, m, h, d or w.`
 
 // Reference returns a configuration file with every key, its documentation, its
 // range and its default.

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"seagate/auth"
+	"seagate/internal/days"
 	"seagate/internal/secret"
 )
 
@@ -29,7 +30,7 @@ type unit[T any] struct {
 var (
 	counts    = unit[int]{"a whole number", false, strconv.Atoi, strconv.Itoa}
 	sizes     = unit[Size]{`a size such as 65536, "64KiB" or "1MiB"`, true, ParseSize, Size.String}
-	durations = unit[time.Duration]{`a duration such as "500ms", "20s" or "1m30s"`, true, readDuration, ShowDuration}
+	durations = unit[time.Duration]{`a duration such as "500ms", "20s" or "7d"`, true, readDuration, ShowDuration}
 )
 
 func count(key string, at *int, fallback, least, most int, doc string) setting {
@@ -89,13 +90,12 @@ func inRange[T cmp.Ordered](u unit[T], key string, at *T, fallback, least, most 
 	}
 }
 
-// readDuration is time.ParseDuration with a hint for a missing unit. Zero needs
-// none.
+// readDuration is days.Parse with a hint for a missing unit. Zero needs none.
 func readDuration(text string) (time.Duration, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n != 0 {
 		return 0, unitless(n)
 	}
-	return time.ParseDuration(text)
+	return days.Parse(text)
 }
 
 // unitless reports a duration without a unit. It says how to correct it.

@@ -16,7 +16,7 @@ func TestVariableProblems(t *testing.T) {
 		"SEAGATE_LIMITS_JSON_DEPTH=1e3":          `limits.json_depth must be a whole number, not "1e3"`,
 		"SEAGATE_LIMITS_MESSAGE_BYTES=1M":        `limits.message_bytes must be a size such as 65536, "64KiB" or "1MiB", not "1M"`,
 		"SEAGATE_WEBSOCKET_PING_INTERVAL=20":     `websocket.ping_interval has no unit: write "20s" if 20 seconds are meant`,
-		"SEAGATE_WEBSOCKET_PING_INTERVAL=1 hour": `websocket.ping_interval must be a duration such as "500ms", "20s" or "1m30s", not "1 hour"`,
+		"SEAGATE_WEBSOCKET_PING_INTERVAL=1 hour": `websocket.ping_interval must be a duration such as "500ms", "20s" or "7d", not "1 hour"`,
 		"SEAGATE_STREAMS_DATES=Strict":           `streams.dates must be "strict" or "lenient", not "Strict"`,
 		"SEAGATE_LISTEN=":                        `listen must be HOST:PORT, such as "127.0.0.1:3104", "[::1]:3104" or ":3104", not ""`,
 		"SEAGATE_DATA_DIR=":                      `data_dir must not be empty`,

@@ -57,6 +57,19 @@ func newLink(t Target, slow bool) (*link, error) {
 	return l, nil
 }
 
+// Reach returns an error if the gateway cannot be reached, or refuses the credentials.
+func Reach(ctx context.Context, t Target) error {
+	l, err := newLink(t, false)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	for _, err := range l.Streams(ctx) {
+		return err // the first page is enough
+	}
+	return nil
+}
+
 // maxConns is how many connections a link remembers. It has one or two open.
 const maxConns = 8
 

@@ -89,7 +89,7 @@ func (o Options) check() error {
 	bound("limit", o.Limit, 1, 1_000_000)
 	bound("members", o.Members, 1, 1000)
 	if o.Duration <= 0 || o.Patience <= 0 || o.Session <= 0 {
-		problems = append(problems, errors.New("the duration, the patience and the session must be positive"))
+		problems = append(problems, errors.New("duration and patience must be positive"))
 	}
 	if o.Journal == "" {
 		problems = append(problems, errors.New("there is no folder for the journal"))

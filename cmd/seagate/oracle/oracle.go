@@ -64,7 +64,7 @@ type Oracle struct {
 // New checks the options and returns a run that has not begun.
 func New(t Target, o Options) (*Oracle, error) {
 	if err := o.check(); err != nil {
-		return nil, fmt.Errorf("oracle: %w", err)
+		return nil, err
 	}
 	control, err := newLink(t, false)
 	if err != nil {

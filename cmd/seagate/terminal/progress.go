@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 const (
@@ -63,7 +62,7 @@ func (p *Progress) show(line func(took time.Duration) string) {
 		return
 	}
 	p.last, p.shown = now, true
-	io.WriteString(p.out, eraseLine+fit(line(now.Sub(p.begun)), p.width()-1))
+	io.WriteString(p.out, eraseLine+Shorten(line(now.Sub(p.begun)), p.width()-1))
 }
 
 // eraseLine goes to the beginning of the line and erases it.
@@ -111,14 +110,6 @@ func (p *Progress) Done() {
 	defer p.mu.Unlock()
 	p.erase()
 	p.over = true
-}
-
-// fit cuts a text to a number of characters.
-func fit(text string, width int) string {
-	if width < 1 || utf8.RuneCountInString(text) <= width {
-		return text
-	}
-	return string([]rune(text)[:width-1]) + "…"
 }
 
 // Count writes a number with commas: 1,234,567.

@@ -4,12 +4,10 @@
 package terminal
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 	"unicode/utf8"
 
@@ -86,36 +84,48 @@ func (s Style) paint(how, text string) string {
 // strong returns true stand out, if the style has colours. Cells must not
 // contain tabs or line breaks: see Printable.
 func WriteTable(w io.Writer, style Style, rows [][]string, strong func(row int) bool) error {
-	var laidOut bytes.Buffer
-	columns := tabwriter.NewWriter(&laidOut, 0, 0, gap, ' ', 0)
-	for _, cells := range rows {
-		io.WriteString(columns, strings.Join(cells, "\t")+"\n")
-	}
-	columns.Flush() // a bytes.Buffer takes everything
-	var out bytes.Buffer
-	for row := range rows {
-		line, _ := laidOut.ReadString('\n')
-		if strong(row) {
-			line = style.Strong(strings.TrimSuffix(line, "\n")) + "\n"
+	widest := widestOf(rows)
+	var out strings.Builder
+	for row, cells := range rows {
+		var line strings.Builder
+		for i, cell := range cells {
+			line.WriteString(cell)
+			if i < len(cells)-1 {
+				line.WriteString(strings.Repeat(" ", widest[i]-Columns(cell)+gap))
+			}
 		}
-		out.WriteString(line)
+		text := line.String()
+		if strong(row) {
+			text = style.Strong(text)
+		}
+		out.WriteString(text + "\n")
 	}
-	_, err := w.Write(out.Bytes())
+	_, err := io.WriteString(w, out.String())
 	return err
 }
 
-// Fit cuts texts of a table, so that WriteTable writes lines of at most width characters. It
+// widestOf returns how many columns of the terminal each column of a table takes.
+func widestOf(rows [][]string) (widest []int) {
+	for _, cells := range rows {
+		for i, cell := range cells {
+			if i == len(widest) {
+				widest = append(widest, 0)
+			}
+			widest[i] = max(widest[i], Columns(cell))
+		}
+	}
+	return widest
+}
+
+// Fit cuts texts of a table, so that WriteTable writes lines of at most width columns. It
 // cuts the columns that are given first, and then the widest of all. It keeps at least 8
-// characters of each text and does not cut the first row, the heading. "…" ends a text that
+// columns of each text and does not cut the first row, the heading. "…" ends a text that
 // was cut.
 func Fit(rows [][]string, width int, first ...int) {
-	widest, least := make([]int, len(rows[0])), make([]int, len(rows[0]))
+	widest, least := widestOf(rows), make([]int, len(rows[0]))
 	over := gap*(len(widest)-1) - width // by how much the table is too wide
 	for i := range widest {
-		least[i] = max(8, utf8.RuneCountInString(rows[0][i]))
-		for _, cells := range rows {
-			widest[i] = max(widest[i], utf8.RuneCountInString(cells[i]))
-		}
+		least[i] = max(8, Columns(rows[0][i]))
 		over += widest[i]
 	}
 	all := make([]int, len(widest))
@@ -126,9 +136,7 @@ func Fit(rows [][]string, width int, first ...int) {
 	narrow(widest, least, all, over)
 	for _, cells := range rows {
 		for i := range cells {
-			if utf8.RuneCountInString(cells[i]) > widest[i] {
-				cells[i] = string([]rune(cells[i])[:widest[i]-1]) + "…"
-			}
+			cells[i] = Shorten(cells[i], widest[i])
 		}
 	}
 }
@@ -189,7 +197,7 @@ func isActive(r rune) bool {
 	return r < 0x10000 && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
 }
 
-// Cut cuts a line to a number of characters. It counts no escapes that Style has added.
+// Cut cuts a line to a number of columns. It counts no escapes that Style has added.
 func Cut(line string, width int) string {
 	var b strings.Builder
 	shown, escape := 0, false
@@ -199,10 +207,11 @@ func Cut(line string, width int) string {
 			escape = true
 		case escape:
 			escape = r != 'm'
-		case shown == width:
+		case shown+columnsOf(r) > width:
+			shown = width
 			continue
 		default:
-			shown++
+			shown += columnsOf(r)
 		}
 		b.WriteRune(r)
 	}

@@ -1,0 +1,38 @@
+package days
+
+import (
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+func TestParse(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "0": 0, "-1s": -time.Second, "1.5h": 90 * time.Minute,
+		"7d": 7 * day, "2w": 14 * day, "1d12h": 36 * time.Hour, "1w1d": 8 * day, "0.5d": 12 * time.Hour, ".5w": 84 * time.Hour,
+		"-1d": -day, "+1d": day,
+	} {
+		if got, err := Parse(text); err != nil || got != want {
+			t.Errorf("%q: %v %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "7", "d", "7 d", "1D", "1y", "1e3d", "999999999w", "h7d"} {
+		if got, err := Parse(text); err == nil {
+			t.Errorf("%q: %v, want an error", text, got)
+		}
+	}
+}
+
+func TestVar(t *testing.T) {
+	var age time.Duration
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	Var(flags, &age, "age", time.Hour, "the `AGE`")
+	if age != time.Hour || flags.Lookup("age").DefValue != "1h0m0s" {
+		t.Errorf("by default %v, shown as %s", age, flags.Lookup("age").DefValue)
+	}
+	if err := flags.Parse([]string{"--age", "7d"}); err != nil || age != 168*time.Hour {
+		t.Errorf("%v %v", age, err)
+	}
+}
