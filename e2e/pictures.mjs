@@ -74,7 +74,7 @@ async function terminals() {
   }
 }
 
-const reading = (i) => ({ temperature: Math.round((91.5 + 3 * Math.sin(i / 3)) * 10) / 10, pressure: 3001 + ((i * 7) % 23) });
+const reading = (i) => ({ temperature: Math.round((91.5 + 3 * Math.sin(i / 8)) * 10) / 10, pressure: Math.round(3001 + 20 * Math.cos(i / 5)) });
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let browser;

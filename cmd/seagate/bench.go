@@ -123,9 +123,9 @@ func showProgress(progress *terminal.Progress, run *bench.Run) (stop func()) {
 			p := run.Progress()
 			line := fmt.Sprintf("published %d/s, delivered %d/s", p.Published-before.Published, p.Delivered-before.Delivered)
 			if p.Delivery != nil {
-				line += ", delivery " + p.Delivery.String()
+				line += ", delivery " + p.Delivery.Short()
 			} else if p.Publish != nil {
-				line += ", publish " + p.Publish.String()
+				line += ", publish " + p.Publish.Short()
 			}
 			progress.Line(line)
 			before = p

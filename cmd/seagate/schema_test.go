@@ -287,7 +287,7 @@ func (w *schemaWorld) checkNotes(r jsonRun, notes string) {
 			continue
 		}
 		var problems []string
-		for _, kind := range []string{"error", "refusedLine", "warning", "used"} {
+		for _, kind := range []string{"error", "refusedLine", "warning", "note", "used"} {
 			if err := schemaOf(w.t, "stderr", kind).Validate(value); err == nil {
 				problems = nil
 				break

@@ -174,6 +174,9 @@ func (l *Latency) String() string {
 		seconds(l.P50), seconds(l.P90), seconds(l.P99), seconds(l.P999), seconds(l.Max))
 }
 
+// Short returns two percentiles, for a line on a terminal.
+func (l *Latency) Short() string { return fmt.Sprintf("p50 %s, p99 %s", seconds(l.P50), seconds(l.P99)) }
+
 // seconds writes a time with three digits.
 func seconds(s float64) string {
 	switch {

@@ -170,7 +170,8 @@ func printExplanation(w io.Writer, style terminal.Style, width int, x client.Exp
 }
 
 func (p *treePrinter) step(s *protocol.ExplainStep, indent int) {
-	p.line(indent, marks[string(s.Verdict)], fmt.Sprintf("%-12s %s", s.Step, s.Message), false)
+	const names = 13 // columns
+	p.hanging(indent, names, marks[string(s.Verdict)], fmt.Sprintf("%-*s%s", names, s.Step, s.Message), false)
 	for _, line := range s.Errors {
 		p.line(indent+4, "✗", line, false)
 	}
@@ -215,9 +216,14 @@ func (p *treePrinter) node(n *protocol.FilterNode, indent int, isValue bool) {
 
 // line prints a text behind a mark, in lines of at most the width.
 func (p *treePrinter) line(indent int, mark, text string, faint bool) {
-	room := max(p.width-indent-2, 24)
-	for i, part := range wrap(terminal.Printable(text), room) {
-		head := strings.Repeat(" ", indent) + "  "
+	p.hanging(indent, 0, mark, text, faint)
+}
+
+// hanging is line for a text whose further lines are indented by so many columns more.
+func (p *treePrinter) hanging(indent, more int, mark, text string, faint bool) {
+	room := max(p.width-indent-2, more+24)
+	for i, part := range wrapHanging(terminal.Printable(text), room, more) {
+		head := strings.Repeat(" ", indent+2+more)
 		if i == 0 {
 			head = strings.Repeat(" ", indent) + p.paint(mark) + " "
 		}
@@ -228,20 +234,24 @@ func (p *treePrinter) line(indent int, mark, text string, faint bool) {
 	}
 }
 
-// wrap cuts a text at blanks into lines of at most so many characters, and longer words anywhere.
-// Blanks at the beginning of a step's column stay.
-func wrap(text string, width int) (lines []string) {
+// wrap is wrapHanging with lines of one width.
+func wrap(text string, width int) (lines []string) { return wrapHanging(text, width, 0) }
+
+// wrapHanging cuts a text at blanks and behind commas into lines of at most so many characters, and
+// longer words anywhere. The lines behind the first one have less room. Blanks within a line stay.
+func wrapHanging(text string, width, less int) (lines []string) {
 	for utf8.RuneCountInString(text) > width {
 		runes := []rune(text)
 		at := width
 		for i := width; i > width/2; i-- {
-			if runes[i] == ' ' {
+			if runes[i] == ' ' || runes[i-1] == ',' {
 				at = i
 				break
 			}
 		}
 		lines = append(lines, strings.TrimRight(string(runes[:at]), " "))
 		text = strings.TrimLeft(string(runes[at:]), " ")
+		width, less = width-less, 0
 	}
 	return append(lines, text)
 }

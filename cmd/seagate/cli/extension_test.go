@@ -44,7 +44,7 @@ func TestExtensionCommands(t *testing.T) {
 		{"messages boiler --from 5 --epoch e --meta", map[string]string{second: lastPage}, []string{second},
 			`{"seq":5,"time":"2026-11-21T10:00:02Z","epoch":"e","payload":5}` + "\n", "there are no more messages; continue with --from 6 --epoch e\n"},
 		{"messages boiler --limit 1000 --json", map[string]string{"GET /streams/boiler/messages?from=earliest&limit=1000": lastPage}, nil,
-			`{"seq":5,"time":"2026-11-21T10:00:02Z","epoch":"e","payload":5}` + "\n", `{"note":"there are no more messages; continue with --from 6 --epoch e"}`+"\n"},
+			`{"seq":5,"time":"2026-11-21T10:00:02Z","epoch":"e","payload":5}` + "\n", `{"note":"there are no more messages; continue with --from 6 --epoch e"}` + "\n"},
 
 		{"stream settings boiler", map[string]string{getSettings: settings}, []string{getSettings}, settingsTable, ""},
 		{"stream settings boiler --json", map[string]string{getSettings: settings}, []string{getSettings},

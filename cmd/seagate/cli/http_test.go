@@ -297,6 +297,7 @@ func TestUsage(t *testing.T) {
 		{"subscribe boiler --group {0a0e0000-0000-4000-8000-000000000001}", "give a UUID such as"},
 		{"streams boiler", `there is an argument too many: "boiler"`},
 		{"stream bause boiler", `there is no command "bause": did you mean seagate stream pause?`},
+		{"stream bause boiler --nope", `there is no command "bause": did you mean seagate stream pause?`},
 		{"stream xyzzy", `there is no command "xyzzy": see seagate stream --help`},
 		{"stream --nope", "there is no flag --nope"},
 		{"stream header boiler {} --clear", "not both"},

@@ -61,7 +61,7 @@ type pipeline struct {
 
 // A line is a line of the input.
 type line struct {
-	number int
+	number int // 0 for an error that is about no line
 	text   []byte
 	read   int64 // bytes of the input up to its end
 	err    error // a lineError, or why reading ended
@@ -176,6 +176,9 @@ func (s *sender) sendAll(ctx context.Context, again []sentLine) error {
 				s.read = true
 				return nil
 			}
+			if l.number == 0 {
+				return l.err
+			}
 			if s.next = l.number + 1; l.err != nil && !isLineError(l.err) {
 				return fmt.Errorf("line %d: %w", l.number, l.err)
 			}
@@ -269,7 +272,7 @@ func readLines(r io.Reader, first int, lines chan<- line, stop <-chan struct{}) 
 		case err != io.EOF:
 			l.err = err
 		case first > number+1: // one behind the last is where a command goes on that has sent all
-			l.err = usagef("--from-line is %d, and there are %d lines", first, number)
+			l = line{err: usagef("--from-line is %d, and there are fewer lines", first)}
 		}
 		if len(l.text) > 0 || l.err != nil {
 			select {

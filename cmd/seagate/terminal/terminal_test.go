@@ -55,3 +55,24 @@ func TestFitCutsTheWidestColumns(t *testing.T) {
 		}
 	}
 }
+
+// Columns stay aligned behind wide characters, and behind marks that take no place.
+func TestTablesAreAlignedWhateverTheScript(t *testing.T) {
+	rows := [][]string{{"STREAM", "N"}, {"größe.测试流", "1"}, {"e\u0301", "2"}, {"🚢", "3"}}
+	var b strings.Builder
+	if err := terminal.WriteTable(&b, false, rows, terminal.Heading); err != nil {
+		t.Fatal(err)
+	}
+	want := "STREAM        N\ngröße.测试流  1\ne\u0301             2\n🚢            3\n"
+	if b.String() != want {
+		t.Errorf("the table is\n%s\nwant\n%s", b.String(), want)
+	}
+	for text, want := range map[string]string{"测试流测试流": "测试…", "测试流": "测试流", "größer": "größer", "longer text": "longe…"} {
+		if got := terminal.Shorten(text, 6); got != want || terminal.Columns(got) > 6 {
+			t.Errorf("%s cut to 6 columns is %s, want %s", text, got, want)
+		}
+	}
+	if got := terminal.Cut("a测试b", 4); got != "a测" {
+		t.Errorf("cut to 4 columns: %q", got)
+	}
+}
