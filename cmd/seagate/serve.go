@@ -128,7 +128,8 @@ func reload(console *cli.Console, loader *config.Loader, a *app.App, log *logger
 		return
 	}
 	log.level.Set(c.Log.Level.Slog())
-	var applied, waiting []string
+	applied := []string{} // an empty list in the log, and not null
+	var waiting []string
 	for _, change := range changes {
 		if change.Live {
 			applied = append(applied, change.String())

@@ -21,16 +21,27 @@ import (
 )
 
 // A bareServer does the least that a gateway must do: it takes a message and writes a ready frame
-// of it to each subscriber, one write(2) each. It checks, stores, numbers and queues nothing. It
+// of it to each subscriber, one write(2) each. It checks, numbers and queues nothing. It
 // speaks as much of the protocol as `seagate bench` needs, so both are measured with the same
 // client.
 type bareServer struct {
+	db   *pebble.DB // in which a message is stored and synced before its answer, or nil
+	next atomic.Uint64
+
 	mu   sync.RWMutex // guards what follows
 	subs map[string][]int
 }
 
-func serveBare(address string) error {
+// serveBare serves at an address, and stores messages in a folder unless that is "".
+func serveBare(address, folder string) error {
 	s := &bareServer{subs: map[string][]int{}}
+	if folder != "" {
+		db, err := openBare(folder)
+		if err != nil {
+			return err
+		}
+		s.db = db
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
@@ -104,6 +115,11 @@ func (c *bareConn) handle() error {
 		c.server.mu.Unlock()
 	case "publish":
 		payload := message[bytes.Index(message, []byte(`"payload":`)):]
+		if c.server.db != nil {
+			if err := commit(c.server.db, &c.server.next, payload); err != nil {
+				return err
+			}
+		}
 		stream := field(message, `"streamName":"`, `"`)
 		c.frame = appendBare(c.frame[:0], `{"id":2,"action":"subscription","streamName":"`, string(stream), `",`, string(payload))
 		c.server.mu.RLock()
@@ -204,9 +220,7 @@ func field(message []byte, mark, ends string) []byte {
 // commitBare lets goroutines commit values to a bare Pebble, each with its sync, and returns how
 // many a second become durable.
 func commitBare(dir string, goroutines, size int, d time.Duration) (float64, error) {
-	db, err := pebble.Open(dir, &pebble.Options{
-		Logger: silent{}, MemTableSize: 32 << 20, MemTableStopWritesThreshold: 4, FormatMajorVersion: pebble.FormatNewest,
-	})
+	db, err := openBare(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -219,12 +233,9 @@ func commitBare(dir string, goroutines, size int, d time.Duration) (float64, err
 		working.Go(func() {
 			value := make([]byte, size)
 			for time.Since(begin) < d {
-				b := db.NewBatch()
-				b.Set(binary.BigEndian.AppendUint64(nil, next.Add(1)), value, nil)
-				if err := db.Apply(b, pebble.Sync); err != nil {
+				if err := commit(db, &next, value); err != nil {
 					failed.Store(&err)
 				}
-				b.Close()
 			}
 		})
 	}
@@ -233,6 +244,20 @@ func commitBare(dir string, goroutines, size int, d time.Duration) (float64, err
 		return 0, *err
 	}
 	return float64(next.Load()) / time.Since(begin).Seconds(), nil
+}
+
+func openBare(dir string) (*pebble.DB, error) {
+	return pebble.Open(dir, &pebble.Options{
+		Logger: silent{}, MemTableSize: 32 << 20, MemTableStopWritesThreshold: 4, FormatMajorVersion: pebble.FormatNewest,
+	})
+}
+
+// commit stores a value behind the last one, and returns when it is synced.
+func commit(db *pebble.DB, next *atomic.Uint64, value []byte) error {
+	b := db.NewBatch()
+	defer b.Close()
+	b.Set(binary.BigEndian.AppendUint64(nil, next.Add(1)), value, nil)
+	return db.Apply(b, pebble.Sync)
 }
 
 type silent struct{}

@@ -63,13 +63,25 @@ func filtered(name, target string, filters, rate int) comparison {
 	}
 }
 
+func durableLoad(publishers int) string {
+	return fmt.Sprintf("--publishers %d --subscribers 0 --durability disk --duration 2s", publishers)
+}
+
 // durable is a case beside a bare Pebble.
 func durable(publishers int) comparison {
-	load := fmt.Sprintf("--publishers %d --subscribers 0 --durability disk --duration 2s", publishers)
 	return comparison{
 		fmt.Sprintf("6. durable publishes of %d publishers", publishers), "1/s", "≥ 0.6 × bare Pebble",
 		func(m *machine) (float64, error) { return m.commits(publishers) },
-		of((*machine).gateway, load, (*bench.Report).PublishRate),
+		of((*machine).gateway, durableLoad(publishers), (*bench.Report).PublishRate),
+	}
+}
+
+// durableOverSockets is the same case beside a bare loop over a bare Pebble.
+func durableOverSockets(publishers int) comparison {
+	return comparison{
+		"6. the same, beside the bare loop over a bare Pebble", "1/s", "",
+		of((*machine).bareDurable, durableLoad(publishers), (*bench.Report).PublishRate),
+		of((*machine).gateway, durableLoad(publishers), (*bench.Report).PublishRate),
 	}
 }
 
@@ -104,7 +116,7 @@ var cases = []comparison{
 	alone("3. idle subscriber, of 5,000", "KiB", "≤ 8", "--publishers 0 --subscribers 5000 --duration 8s", idleKiB),
 	both("4. HTTP publish, ten fields, in memory, 16 publishers", "µs CPU", "≤ 1.3 × bare", "--publishers 16 --subscribers 0 --http --fields 10 --duration 2s --durability memory", perPublish),
 	both("5. WebSocket publish, ten fields, pipelined, in memory", "µs CPU", "≤ 8", "--publishers 4 --subscribers 0 --fields 10 --window 256 --duration 2s --durability memory", perPublish),
-	durable(16), durable(64), durable(256),
+	durable(16), durableOverSockets(16), durable(64), durableOverSockets(64), durable(256), durableOverSockets(256),
 	filtered("7. 10,000 subscribers, each with a filter of its own", "≤ 60", 10_000, 1000),
 	filtered("8. 10,000 subscribers, 100 filters", "≤ 300", 100, 50),
 	alone("9. group of 8, in memory", "µs CPU per message", "≤ 10", "--subscribers 8 --groups 1 --window 64 --messages 50000 --durability memory", perPublish),

@@ -25,6 +25,7 @@ var (
 	folder   = flag.String("folder", "", "`FOLDER` for data, on the disk to measure (default a temporary one)")
 
 	bareAddress = flag.String("bare", "", "serve the bare loop at this `ADDRESS`, and do nothing else")
+	bareFolder  = flag.String("store", "", "the `FOLDER` where -bare stores messages (default none)")
 	commitsOf   = flag.Int("commits", 0, "measure the commits of a bare Pebble with so many goroutines, and do nothing else")
 )
 
@@ -39,7 +40,7 @@ func main() {
 func run() error {
 	switch {
 	case *bareAddress != "":
-		return serveBare(*bareAddress)
+		return serveBare(*bareAddress, *bareFolder)
 	case *commitsOf > 0:
 		n, err := commitBare(*folder, *commitsOf, 256, measured)
 		fmt.Println(n)

@@ -95,7 +95,12 @@ func (m *machine) gatewayOn(folder string, environment ...string) (*server, erro
 }
 
 // bare starts a bare loop.
-func (m *machine) bare() (*server, error) {
+func (m *machine) bare() (*server, error) { return m.bareOn("") }
+
+// bareDurable starts a bare loop that stores each message, and syncs it before its answer.
+func (m *machine) bareDurable() (*server, error) { return m.bareOn(m.newFolder()) }
+
+func (m *machine) bareOn(folder string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -104,7 +109,7 @@ func (m *machine) bare() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-bare", address)
+	cmd := exec.Command(self, "-bare", address, "-store", folder)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s := &server{cmd, address}
 	return s, m.start(s)
@@ -186,8 +191,7 @@ func (m *machine) commits(goroutines int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	m.started++
-	cmd := exec.Command(self, "-commits", strconv.Itoa(goroutines), "-folder", filepath.Join(m.folder, strconv.Itoa(m.started)))
+	cmd := exec.Command(self, "-commits", strconv.Itoa(goroutines), "-folder", m.newFolder())
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
