@@ -162,7 +162,7 @@ func TestRestoreRefused(t *testing.T) {
 	if r := command(t, nil, "restore", file); r.code != 2 || !strings.Contains(r.notes, "--data") {
 		t.Errorf("exit status %d, %s", r.code, r.notes)
 	}
-	if r := command(t, nil, "restore", "/nowhere.tar", "--data", used); r.code != 1 || !strings.Contains(r.notes, "no such file") {
+	if r := command(t, nil, "restore", "/nowhere.tar", "--data", used); r.code != 2 || !strings.Contains(r.notes, "no such file") {
 		t.Errorf("exit status %d, %s", r.code, r.notes)
 	}
 }

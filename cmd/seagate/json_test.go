@@ -65,7 +65,7 @@ func TestOracleWithJSON(t *testing.T) {
 	g := start(t)
 	settings := []string{"SEAGATE_URL=http://" + g.listen, "SEAGATE_CLIENT_ID=" + root.id, "SEAGATE_CLIENT_SECRET=" + root.secret}
 	journal := filepath.Join(t.TempDir(), "journal")
-	r := command(t, settings, "oracle", "--duration", "100ms", "--publishers", "1", "--streams", "1", "--seed", "7", "--journal", journal, "--json")
+	r := command(t, settings, "oracle", "--duration", "2s", "--publishers", "1", "--streams", "1", "--seed", "7", "--journal", journal, "--json")
 	begun, report, _ := strings.Cut(r.out, "\n")
 	var found struct {
 		Summary    struct{ Acknowledged int }

@@ -114,7 +114,7 @@ func TestDefiningAServiceWithACommand(t *testing.T) {
 			"quote.result.price: type was float, now integer\n" + asked + "hint: `seagate service show pricing` shows the definition in force\n", 1},
 		{[]string{"service", "define", "pricing", two, "--dry-run"}, "replaced\n  quote.body.sku: type was integer, now string\n  quote.result: removed, was object\n  reload: removed, was object\n", "", 0},
 		{[]string{"service", "define", "pricing", two, "--json"}, pricingTwo + "\n", "", 0},
-		{[]string{"service", "define", "pricing", "none"}, "", "no such file", 1},
+		{[]string{"service", "define", "pricing", "none"}, "", "no such file", 2},
 		{[]string{"service", "define", "pricing"}, "", "FILE is missing; the usage is: seagate service define SERVICE FILE | -", 2},
 		{[]string{"services"}, "pricing\t2\t\t0\t0\t0\t0\n", "", 0},
 		{[]string{"service", "show", "pricing"}, "quote\tbody\tsku\tstring\t\nquote\tresult\t-\tany\t\n",
