@@ -52,6 +52,21 @@ export function clock(text) {
   return t.toDateString() === new Date().toDateString() ? time : `${t.toLocaleDateString("en-CA")} ${time}`;
 }
 
+/** The reader's zone, whose times clock shows, such as Europe/Brussels (UTC+01:00). */
+export function zone() {
+  const minutes = -new Date().getTimezoneOffset(), two = (n) => String(Math.floor(Math.abs(n))).padStart(2, "0");
+  const offset = minutes ? `UTC${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}` : "UTC";
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return !name || name === "UTC" ? offset : `${name} (${offset})`;
+}
+
+/** A time that clock shows, or without its seconds, as the gateway takes it. Another text stays as it is. @param {string} text */
+export function instant(text) {
+  const m = /^(?:(\d{4}-\d\d-\d\d)[ T])?(\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)$/.exec(text.trim());
+  const t = m && new Date(`${m[1] ?? new Date().toLocaleDateString("en-CA")}T${m[2]}`);
+  return t && !Number.isNaN(t.getTime()) ? t.toISOString() : text.trim();
+}
+
 /** An element with a time, whose title is the time as the gateway has it. @param {string} text @param {(text: string) => string} [show] */
 export const time = (text, show = clock) => h("time", { datetime: text, title: text }, show(text));
 
@@ -99,15 +114,34 @@ export function indented(text) {
   return out;
 }
 
-/** Indented JSON in colours, as an element. @param {string} text */
-export function json(text) {
+// Characters that nobody sees, or that turn the text around them: control characters, zero-width characters and marks of
+// direction. A joiner within an emoji is seen.
+const unseen = /[\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]|(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d/gu;
+const controls = /[\u0000-\u0008\u000b-\u001f]/g;
+
+/** A text with what is unseen in it as JSON writes it, such as \u202e. @param {string} text */
+export const visible = (text) => text.replace(controls, escaped).replace(unseen, escaped);
+const escaped = (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0");
+
+/** Letters of scripts that are written from the right. */
+const fromRight = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** JSON on one line. Strings that are written from the right do not change the order of what is around them. @param {string} text */
+export function jsonLine(text) {
+  const shown = visible(text);
+  if (!fromRight.test(shown)) return shown;
+  return shown.split(/("(?:[^"\\]|\\.)*"?)/).map((part, i) => (i % 2 ? h("bdi", {}, part) : part));
+}
+
+/** Indented JSON in colours, as an element, or the first so many characters of it. @param {string} text @param {number} [most] */
+export function json(text, most = Infinity) {
   const code = h("code", {});
   let rest = "";
   const flush = () => {
     if (rest) code.append(rest);
     rest = "";
   };
-  const shown = indented(text);
+  const shown = visible(indented(text).slice(0, most));
   let from = 0;
   for (const m of shown.matchAll(/("(?:[^"\\]|\\.)*")(?=(:)?)|(?<![\w"])(-?\d[\d.eE+-]*)|\b(true|false|null)\b/g)) {
     rest += shown.slice(from, m.index);

@@ -1,7 +1,7 @@
 // A list of messages with a bound: the oldest give way, and what comes faster than anybody can
 // read is left out and counted.
 import { h, fill } from "../../dom.js";
-import { count, json, plural, time } from "../../format.js";
+import { count, indented, json, jsonLine, plural, time, visible } from "../../format.js";
 import { announce, button, copy, empty } from "../../ui.js";
 import { link } from "../../app.js";
 
@@ -11,16 +11,21 @@ export const most = 500;
 const perTick = 40, tick = 250;
 /** Time between two announcements, in milliseconds. */
 const quiet = 10_000;
-/** Characters of a message that its row shows, and that it shows when it is opened. */
-const shortened = 240, opened = 100_000;
+/** Characters of a message that its row shows, that it shows when it is opened, and that it shows in colours. */
+const shortened = 240, opened = 10_000, coloured = 100_000;
+
+/** What is said of messages that are not in the list. @param {number} from @param {number} to */
+export const notShown = (from, to) => (from === to ? `Message ${count(from)} is not shown` : `Messages ${count(from)} to ${count(to)} are not shown`);
 
 export class MessageList {
-  /** @param {import("../stream.js").StreamView} view */
-  constructor(view) {
+  /** @param {import("../stream.js").StreamView} view @param {() => void} cut is called when the oldest have given way */
+  constructor(view, cut) {
     this.view = view;
+    this.cut = cut;
     this.rows = h("ol", { class: "messages" });
+    this.before = h("div", { class: "message-mark message-before", hidden: true });
     this.nothing = h("div", {});
-    this.element = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": `Messages of ${view.name}`, tabindex: "0" }, this.rows, this.nothing);
+    this.element = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": `Messages of ${view.name}`, tabindex: "0" }, this.before, this.rows, this.nothing);
     this.counter = h("span", { class: "muted small number" });
     this.paused = false;
     this.clear();
@@ -29,6 +34,12 @@ export class MessageList {
 
   get size() {
     return this.rows.querySelectorAll(".message").length;
+  }
+
+  /** The numbers of the first and the last message, undefined if there is none. */
+  get range() {
+    const all = this.rows.querySelectorAll(".message");
+    return [all[0], all[all.length - 1]].map((row) => row && Number(row.dataset.seq));
   }
 
   /** Sets what an empty list says. @param {[string, string]} words */
@@ -49,15 +60,41 @@ export class MessageList {
 
   /** Adds messages of the past. @param {{seq: number, time: string, text: string}[]} list */
   add(list) {
-    this.rows.append(...list.map((m) => this.row(m)));
-    this.trim();
+    this.keepPlace(() => {
+      this.rows.append(...list.map((m) => this.row(m)));
+      this.trim();
+    });
     this.draw();
+  }
+
+  /**
+   * Adds messages of the past before the others. The newest give way to them; it reports whether some have.
+   * @param {{seq: number, time: string, text: string}[]} list @param {string} [mark] a line behind them
+   */
+  addBefore(list, mark) {
+    this.keepPlace(() => {
+      this.rows.prepend(...list.map((m) => this.row(m)), ...(mark ? [this.line(mark)] : []));
+    });
+    const cut = this.rows.children.length > most;
+    while (this.rows.children.length > most) this.remove(this.rows.lastElementChild);
+    this.draw();
+    return cut;
+  }
+
+  /** Changes rows. What the reader sees stays where it is, unless it goes. @param {() => void} change */
+  keepPlace(change) {
+    const log = this.element, top = log.getBoundingClientRect().top;
+    const seen = [...this.rows.children].filter((row) => row.getBoundingClientRect().bottom > top);
+    const places = seen.map((row) => row.getBoundingClientRect().top);
+    change();
+    const i = seen.findIndex((row) => row.isConnected);
+    if (i >= 0) log.scrollTop += seen[i].getBoundingClientRect().top - places[i];
   }
 
   /** Says how many there are, and shows the newest of them. @param {string} text */
   settle(text) {
     announce(text);
-    if (!this.view.query.get("from")) this.element.scrollTop = this.element.scrollHeight;
+    if (!this.view.query.get("from")) this.toEnd();
   }
 
   /** Takes a message that has just come. */
@@ -84,13 +121,21 @@ export class MessageList {
   }
 
   flush() {
+    if (this.pending.length === 0) return this.draw();
     const log = this.element, atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-    this.rows.append(...this.pending.map((m) => this.row(m)));
-    if (this.pending.length) this.view.saw(this.pending.at(-1).seq);
+    const rows = this.pending.map((m) => this.row(m));
+    this.view.saw(this.pending.at(-1).seq);
     this.pending = [];
-    this.trim();
+    this.keepPlace(() => {
+      this.rows.append(...rows);
+      this.trim();
+    });
     this.draw();
-    if (atEnd) log.scrollTop = log.scrollHeight;
+    if (atEnd) this.toEnd();
+  }
+
+  toEnd() {
+    this.element.scrollTop = this.element.scrollHeight;
   }
 
   setPaused(paused) {
@@ -101,15 +146,23 @@ export class MessageList {
   /** A line that is no message. @param {string} text */
   mark(text) {
     this.flush();
-    this.rows.append(h("li", { class: "message-mark" }, text));
+    this.rows.append(this.line(text));
+    this.draw();
+  }
+
+  line(text) {
+    return h("li", { class: "message-mark" }, text);
   }
 
   trim() {
-    while (this.rows.children.length > most) {
-      const oldest = this.rows.firstElementChild;
-      if (oldest.contains(document.activeElement)) this.element.focus({ preventScroll: true });
-      oldest.remove();
-    }
+    if (this.rows.children.length <= most) return;
+    while (this.rows.children.length > most || this.rows.querySelector(":scope > :first-child:not(.message)")) this.remove(this.rows.firstElementChild);
+    this.cut();
+  }
+
+  remove(row) {
+    if (row.contains(document.activeElement)) this.element.focus({ preventScroll: true });
+    row.remove();
   }
 
   draw() {
@@ -121,23 +174,29 @@ export class MessageList {
   }
 
   row(message) {
-    const line = message.text.length > shortened ? message.text.slice(0, shortened) + "…" : message.text;
+    const line = jsonLine(message.text.slice(0, shortened));
     const body = h("div", { class: "message-body" });
     const details = h("details", { class: "message-details" },
-      h("summary", {}, h("span", { class: "message-seq number" }, `#${message.seq}`), time(message.time), h("code", { class: "message-line" }, line)), body);
+      h("summary", {}, h("span", { class: "message-seq number" }, `#${message.seq}`), time(message.time), h("code", { class: "message-line" }, line, message.text.length > shortened && "…")), body);
     details.addEventListener("toggle", () => {
       if (!details.open) return;
       if (!body.firstChild) this.open(body, message);
       details.scrollIntoView({ block: "nearest" });
     });
-    return h("li", { class: "message" }, details);
+    return h("li", { class: "message", data: { seq: message.seq } }, details);
   }
 
   open(body, message) {
-    const { view } = this;
-    const cut = message.text.length > opened;
-    fill(body, cut ? h("pre", { class: "wrap" }, message.text.slice(0, opened)) : json(message.text),
-      cut && h("p", { class: "muted small" }, `The first ${count(opened)} of ${count(message.text.length)} characters.`),
+    const { view } = this, { length } = message.text;
+    const text = h("div", { class: "message-text" }, json(message.text, length > opened ? opened : Infinity));
+    const rest = h("p", { class: "muted small", hidden: length <= opened }, `The beginning of ${count(length)} characters. `,
+      button("Show all", { small: true, label: `Show all of message ${message.seq}`, click: () => {
+        fill(text, length > coloured ? h("pre", { class: "wrap" }, visible(indented(message.text))) : json(message.text));
+        text.tabIndex = -1;
+        text.focus({ preventScroll: true }); // the button is gone
+        rest.hidden = true;
+      } }));
+    fill(body, text, rest,
       h("div", { class: "row" },
         button("Copy", { small: true, icon: "copy", label: `Copy message ${message.seq}`, click: () => copy(message.text) }),
         view.session.hasHttp && button("Explain delivery", { small: true, icon: "search", label: `Explain the delivery of message ${message.seq}`, click: async () => (await import("./explain.js")).explainMessage(view, message.seq) }),

@@ -2,19 +2,15 @@
 // is a subscription of its own, so it takes no message away from a group. Both can have a filter, which the
 // gateway applies.
 import { h, fill } from "../../dom.js";
-import { exchange, isAbort, Problem, streamPath, withTexts } from "../../api.js";
-import { count, plural } from "../../format.js";
+import { isAbort, Problem } from "../../api.js";
+import { count, instant, plural, zone } from "../../format.js";
 import { announce, badge, button, field, input, problemNotice, relabel, select } from "../../ui.js";
 import { payloadText, Socket } from "../../socket.js";
 import { done } from "../home.js";
-import { MessageList, most } from "./list.js";
+import { MessageList, most, notShown } from "./list.js";
+import { Past, pageSize, searched } from "./past.js";
 import { filterOf, noNumber, noTime } from "./where.js";
 
-const pageSize = 50;
-/** Messages that the gateway looks at for one page with a filter. */
-const searched = 1000;
-/** Pages that one search asks for, at most. */
-const searches = 10;
 /** Passes everything. A subscription with a filter is in no group, whatever the gateway's settings are. */
 const everything = { t: "bool", e: true };
 
@@ -46,7 +42,12 @@ class Viewer {
   constructor(view) {
     this.view = view;
     this.turn = 0; // counts the connections that were begun or given up
-    this.list = new MessageList(view);
+    this.looks = 0; // counts the looks at the past that were begun
+    this.top = null; // the number of the first message that is shown or was looked at, if that is known
+    this.list = new MessageList(view, () => this.cutAtTop());
+    this.earlier = button("", { small: true, click: () => this.before() });
+    this.notShown = h("span", {});
+    fill(this.list.before, this.notShown, this.earlier);
     this.state = h("span", { class: "row" });
     this.wrong = h("div", {});
     this.more = h("div", {});
@@ -68,10 +69,10 @@ class Viewer {
     fill(view.root,
       h("form", { class: "card toolbar", "aria-label": "Which messages", on: { submit: load } },
         h("div", { class: "row-end" }, h("div", { class: "grow" }, field("Begin with", this.kind)), this.valueField, this.whereField), h("div", { class: "row" },
-        button("Show", { type: "submit" }), this.live, this.pause, button("Clear", { click: () => this.list.clear() }))),
+        button("Show", { type: "submit" }), this.live, this.pause, button("Clear", { click: () => this.clear() }))),
       this.wrong,
-      h("section", { class: "card card-flush", "aria-labelledby": "messages-title" },
-        h("div", { class: "card-head" }, h("h2", { id: "messages-title" }, "Messages"), this.state), this.list.element, this.more));
+      (this.section = h("section", { class: "card card-flush log-card", "aria-labelledby": "messages-title" },
+        h("div", { class: "card-head" }, h("div", {}, h("h2", { id: "messages-title" }, "Messages"), h("p", { class: "muted small" }, `Times in ${zone()}`)), this.state), this.list.element, this.more)));
     this.drawValue();
     this.drawState();
   }
@@ -86,7 +87,14 @@ class Viewer {
   /** The start as a call takes it. */
   from() {
     const kind = this.kind.value;
-    return kind === "number" || kind === "time" ? this.value.value.trim() : kind;
+    if (kind === "time") return instant(this.value.value);
+    return kind === "number" ? this.value.value.replace(/^\s*#|[\s,]/g, "") : kind;
+  }
+
+  clear() {
+    this.list.clear();
+    this.top = null;
+    this.drawBefore();
   }
 
   async begin() {
@@ -115,61 +123,131 @@ class Viewer {
     this.startField.setError("");
     this.view.setQuery({ from: from === "newest" ? null : from });
     this.stop();
-    this.list.clear();
+    this.clear();
     this.list.says(this.filter
       ? ["No message passes the filter", from === "newest" ? `Looked at the newest ${count(searched)}. Begin with the oldest to search all.` : "None where this view begins. Go live, and those that come and pass appear here."]
       : ["No messages here", "There are none where this view begins. Go live, and those that come appear here."]);
     fill(this.more);
     this.next = { from, epoch: null };
+    this.past = new Past(this.view, this.filter);
     if (from === "latest" || !this.view.session.hasHttp) {
       this.drawState();
       return true;
     }
-    if (from === "newest") {
-      await this.view.refresh();
-      const { firstSeq, lastSeq } = this.view.state;
-      this.next.from = String(Math.max(firstSeq, lastSeq - (this.filter ? searched : pageSize) + 1));
-      if (this.filter && lastSeq - firstSeq < searched) this.list.says(["No message passes the filter", `Looked at all ${plural(lastSeq - firstSeq + 1, "message")} of the stream.`]);
-    }
-    await this.page();
+    await (from === "newest" ? this.newest() : this.page());
     return true;
   }
 
+  /** Shows the newest messages, or those of them that pass the filter. */
+  async newest() {
+    await this.look(async () => {
+      await this.view.refresh();
+      const { firstSeq, lastSeq } = this.view.state;
+      if (!this.filter) return this.past.before(lastSeq + 1, firstSeq);
+      if (lastSeq - firstSeq < searched) this.list.says(["No message passes the filter", `Looked at all ${plural(lastSeq - firstSeq + 1, "message")} of the stream.`]);
+      this.next.from = String(Math.max(firstSeq, lastSeq - searched + 1));
+      return this.past.on(this.next, most);
+    });
+    this.fresh = true;
+  }
+
   /** Shows the next page of the past. */
-  async page() {
+  page() {
+    this.fresh = false;
+    return this.look(() => this.past.on(this.next));
+  }
+
+  /** Shows below the others what is found. @param {() => Promise<import("./past.js").Found>} find */
+  async look(find) {
     fill(this.wrong);
+    const mine = ++this.looks;
     try {
-      const wanted = this.filter && this.from() === "newest" ? most : pageSize;
-      let found = 0, more = true;
-      for (let i = 0; more && found < wanted && i < (this.filter ? searches : 1); i++) {
-        const { text, value } = await exchange("GET", streamPath(this.view.name, "messages"), {
-          query: { ...this.next, limit: wanted - found, filter: this.filter && JSON.stringify(this.filter) }, signal: this.view.signal });
-        if (value.dropped) this.list.mark(`${plural(value.dropped, "message")} before these are no longer kept`);
-        this.list.add(withTexts(text, value));
-        found += value.messages.length;
-        more = value.next !== null;
-        this.next = { from: value.next ?? String(value.nextSeq), epoch: value.epoch };
-      }
-      fill(this.more, more && h("div", { class: "pager" },
-        h("span", {}, this.filter && found < wanted ? `Searched up to message ${count(Number(this.next.from) - 1)}.` : "There are later messages."),
-        button(this.filter ? "Search on" : `Show the next ${pageSize}`, { small: true, click: () => this.page() })));
+      const found = await find();
+      if (mine !== this.looks) return; // something else is looked at meanwhile
+      if (found.dropped) this.list.mark(`${plural(found.dropped, "message")} before these are no longer kept`);
+      this.began(found);
+      this.list.add(found.messages);
+      this.next = found.next;
+      this.drawMore(found);
       this.list.settle(`Showing ${plural(this.list.size, "message")}.`);
     } catch (error) {
       if (isAbort(error)) throw error;
-      this.refused(error);
+      if (mine === this.looks) this.refused(error);
     }
     this.drawState();
+  }
+
+  /** Notes where the list begins, once something was found. @param {import("./past.js").Found} found */
+  began({ messages, next, firstSeq, more }) {
+    this.first = firstSeq;
+    const asked = /^\d+$/.test(this.next.from) ? Math.max(firstSeq, Number(this.next.from)) : this.next.from === "earliest" ? firstSeq : null;
+    this.top ??= (this.filter && asked) || (messages[0]?.seq ?? (more ? null : Number(next.from)));
+    this.drawBefore();
+  }
+
+  /** What leads on. @param {{messages: any[], more: boolean}} found */
+  drawMore({ messages, more }) {
+    fill(this.more, more && h("div", { class: "pager" },
+      h("span", {}, this.filter && messages.length < pageSize ? `Searched up to message ${count(Number(this.next.from) - 1)}.` : "There are later messages."),
+      button(this.filter ? "Search on" : `Show the next ${pageSize}`, { small: true, click: () => this.page() })));
+  }
+
+  /** Shows the messages before the first one. Where the list is full, the newest give way. */
+  async before() {
+    const mine = ++this.looks, { epoch } = this.next;
+    try {
+      const { found, from, missed } = this.filter ? await this.past.searchBefore(this.top, this.first, epoch)
+        : await this.past.before(this.top, this.first, epoch).then((found) => ({ found, from: found.messages[0]?.seq ?? this.top, missed: undefined }));
+      if (mine !== this.looks || this.top === null) return;
+      if (this.wanted && this.list.size + found.messages.length > most) this.stop(); // what would come has no place
+      const cut = this.list.addBefore(found.messages, missed && notShown(...missed));
+      [this.first, this.top] = [found.firstSeq, Math.max(from, found.firstSeq)];
+      if (cut) this.cutAtEnd();
+      this.drawBefore();
+      announce(found.messages.length ? `${plural(found.messages.length, "earlier message")}.` : `No message from ${count(this.top)} on passes the filter.`);
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      fill(this.wrong, problemNotice(error));
+    }
+  }
+
+  /** The list goes on behind its last message, since those that came after it have given way. */
+  cutAtEnd() {
+    this.fresh = false;
+    this.next = { from: String(this.list.range[1] + 1), epoch: this.next.epoch };
+    this.drawMore({ messages: Array(pageSize), more: true });
+  }
+
+  /** The list begins later now. */
+  cutAtTop() {
+    this.top = this.list.range[0];
+    this.first ??= this.view.state?.firstSeq;
+    this.drawBefore();
+  }
+
+  /** Says which messages are before the list, and leads to them. */
+  drawBefore() {
+    const { hasHttp } = this.view.session, { top, first } = this;
+    const some = hasHttp && top !== null && first !== undefined && top > first;
+    if (!some && this.list.before.contains(document.activeElement)) this.list.element.focus({ preventScroll: true });
+    this.list.before.hidden = !some;
+    if (!some) return;
+    this.notShown.textContent = notShown(first, top - 1) + ".";
+    this.earlier.textContent = this.filter ? "Search those before" : `Show the ${Math.min(pageSize, top - first)} before`;
   }
 
   /** Shows what the gateway refuses: what is wrong with the filter or the start at its field. */
   refused(error) {
     const about = (start) => (error.errors ?? []).filter((e) => e.startsWith(start));
     const filter = about("filter"), from = this.valueField.hidden ? [] : [...about("query: from"), ...about("from")];
-    if (filter.length + from.length === 0) return fill(this.wrong, problemNotice(error));
+    const beyond = error.code === "position_lost" && this.kind.value === "number" && this.list.size === 0;
+    if (filter.length + from.length === 0 && !beyond) return fill(this.wrong, problemNotice(error));
     this.list.says(["Nothing is shown", "Messages appear here once what is marked is correct."]);
-    if (filter.length > 0) this.whereField.setError(filter.join("; "));
-    if (from.length > 0) this.startField.setError(this.kind.value === "time" ? noTime : noNumber);
-    (from.length > 0 ? this.value : this.where).focus();
+    const typed = this.where.value.trim().startsWith("{") ? filter : filter.map((e) => e.replace(/^filter[^:]*: /, "")); // a place in JSON that nobody wrote
+    if (filter.length > 0) this.whereField.setError(typed.join("; "));
+    if (from.length > 0) this.startField.setError(this.kind.value === "time" ? `${noTime} What the list shows will do, too.` : noNumber);
+    if (beyond) this.startField.setError(`There is no message ${this.from()} yet.` + (this.view.state ? ` The newest one is ${count(this.view.state.lastSeq)}.` : ""));
+    (filter.length > 0 ? this.where : this.value).focus();
   }
 
   async toggle() {
@@ -177,12 +255,25 @@ class Viewer {
     const before = JSON.stringify(this.filter);
     if (!this.takeFilter()) return;
     if (JSON.stringify(this.filter) !== before) await this.load(); // the list would have messages of two filters
+    this.show();
     return this.start();
   }
 
-  /** Begins the tail where the list ends, so that there is no gap between the two. */
+  /** Brings the end of the list into view, where messages are about to appear. */
+  show() {
+    if (this.section.getBoundingClientRect().top > innerHeight / 2) this.section.scrollIntoView({ block: "start" });
+    this.list.toEnd();
+  }
+
+  /**
+   * Begins the tail where the list ends. If the reader was in the past, there may be many messages until now: the tail
+   * begins with those that come, and a line says which are not shown.
+   */
   async start() {
-    if (this.next && this.more.firstChild && this.list.size) this.next = { from: "latest", epoch: null }; // later pages are left out
+    if (this.more.firstChild && this.list.size && !this.fresh) {
+      this.unread = Number(this.next.from);
+      this.next = { from: "latest", epoch: null };
+    }
     fill(this.more);
     this.wanted = true;
     this.setPaused(false);
@@ -204,7 +295,7 @@ class Viewer {
       const begin = /^\d+$/.test(from) ? Number(from) : from;
       const answer = await socket.request("subscribe", { payload: this.view.name, from: begin, epoch: epoch ?? undefined, meta: true, filter: this.filter ?? everything }, (message, text) => this.receive(message, text));
       this.delay = 1;
-      if (answer.nextSeq !== undefined && begin === "latest") this.next = { from: String(answer.nextSeq), epoch: answer.epoch };
+      if (answer.nextSeq !== undefined && begin === "latest") this.beganAt(answer);
       done.subscribed = true;
       this.list.says(["Nothing has come so far", "Messages appear here as they come."]);
       announce("Live: messages appear as they come.");
@@ -217,6 +308,16 @@ class Viewer {
       } else this.ended(problem);
     }
     this.drawState();
+  }
+
+  /** Notes where a tail began, and says what is missing between it and the list. @param {any} answer */
+  beganAt({ nextSeq, epoch }) {
+    this.next = { from: String(nextSeq), epoch };
+    if (this.unread < nextSeq) this.list.mark(notShown(this.unread, nextSeq - 1));
+    this.unread = undefined;
+    this.first ??= this.view.state?.firstSeq;
+    if (this.list.size === 0) this.top = nextSeq;
+    this.drawBefore();
   }
 
   receive(message, text) {
