@@ -28,7 +28,7 @@ browserTest("a message that a filter hides is explained node by node", async ({ 
     await dialog.getByRole("button", { name: "Explain", exact: true }).click();
     await dialog.getByRole("list", { name: "Nodes of the filter" }).waitFor();
     assert.match(await dialog.locator(".notice").first().textContent(), /Not delivered: the filter hides the message/);
-    for (const text of ['"BEANR" is not "NLRTM"', 'the message has no $["eta"]']) await dialog.getByText(text).first().waitFor();
+    for (const text of ['"BEANR" is not "NLRTM"', 'the message has no $.eta']) await dialog.getByText(text).first().waitFor();
     const steps = await dialog.getByRole("list", { name: "Steps" }).locator("> li > .explain-head > strong").allTextContents();
     assert.deepEqual(steps, ["credentials", "rights", "stream", "accepted", "retention", "schema", "filter", "subscription"]);
     await accessible(page, `an explanation at ${width} pixels`);

@@ -373,6 +373,9 @@ browserTest("a new version is tried before it is defined", async ({ open }) => {
   await accessible(page, "a trial");
   assert.equal((await api("GET", "/streams/grown")).version, 1);
   await page.getByRole("button", { name: "Define", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Put it into force?" });
+  await dialog.getByText("Not compatible.").waitFor();
+  await dialog.getByRole("button", { name: "Define all the same" }).click();
   await page.getByText("Version 2 is in force").waitFor();
   assert.equal((await api("GET", "/streams/grown")).version, 2);
 });

@@ -12,7 +12,7 @@ export const gatewayUrl = base.replace(/\/api\/v1$/, "");
 export class Problem extends Error {
   /** @param {{code: string, title?: string, detail: string, errors?: string[], status?: number}} problem */
   constructor(problem) {
-    super(problem.detail);
+    super(withoutPointer(problem.detail));
     this.code = problem.code;
     this.title = problem.title ?? "Something went wrong";
     this.errors = problem.errors ?? [];
@@ -21,6 +21,9 @@ export class Problem extends Error {
     this.advice = advice[this.code] ?? "";
   }
 }
+
+/** A text of the gateway without its pointer to a list of errors, which the console shows below it. @param {string} text */
+export const withoutPointer = (text) => String(text ?? "").replace(/: see errors$/, "");
 
 /** Reports whether an error only says that its request is not wanted any more. */
 export const isAbort = (error) => error?.name === "AbortError";
@@ -104,8 +107,11 @@ export function reportReachable(now) {
   for (const watcher of watchers) watcher(now);
 }
 
-/** Calls f when the gateway stops or begins to answer. @param {(reachable: boolean) => void} f */
-export const onReachable = (f) => void watchers.add(f);
+/** Calls f when the gateway stops or begins to answer, until the signal ends. @param {(reachable: boolean) => void} f @param {AbortSignal} [signal] */
+export function onReachable(f, signal) {
+  watchers.add(f);
+  signal?.addEventListener("abort", () => watchers.delete(f));
+}
 
 /** Asks whether the gateway answers. */
 export async function probe() {

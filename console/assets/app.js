@@ -30,7 +30,7 @@ import { login } from "./login.js";
  * @property {import("./session.js").Session} session
  * @property {(seconds: number, f: () => any, later?: boolean) => void} every calls f now, or later for the first time, and every so many seconds after it has finished, while the page is visible
  * @property {(changes: Object<string, any>) => void} setQuery changes the query of the URL without loading the screen again
- * @property {(title: string, options?: {lead?: any, crumbs?: any[], actions?: any[]}) => any} head sets the title and returns the head of the page
+ * @property {(title: string, options?: {part?: string, lead?: any, crumbs?: any[], actions?: any[]}) => any} head sets the title, with the part of the screen before it, and returns the head of the page
  */
 
 const app = document.getElementById("app");
@@ -139,7 +139,7 @@ async function show() {
       history.replaceState(null, "", "#" + location.hash.slice(1).split("?")[0] + (text && "?" + text));
     },
     head: (title, options = {}) => {
-      document.title = `${title} · Seagate`;
+      document.title = [options.part, title, "Seagate"].filter(Boolean).join(" · ");
       return h("header", { class: "page-head" },
         h("div", {}, options.crumbs && h("nav", { class: "crumbs", "aria-label": "Breadcrumbs" }, options.crumbs), h("h1", { id: "title", tabindex: "-1" }, title), options.lead && h("p", { class: "lead" }, options.lead)),
         options.actions && h("div", { class: "row" }, options.actions));

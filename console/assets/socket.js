@@ -96,7 +96,7 @@ export class Socket {
     if (onDelivery) this.#deliveries.set(id, onDelivery);
     const answer = new Promise((resolve, reject) => this.#answers.set(id, [resolve, reject]));
     if (keys.raw === undefined) this.#socket.send(JSON.stringify({ id, action, ...keys }));
-    else this.#socket.send(`{"id":${id},"action":${JSON.stringify(action)},"streamName":${JSON.stringify(keys.streamName)},"payload":${keys.raw}}`);
+    else this.#socket.send(`{"id":${id},"action":${JSON.stringify(action)},"streamName":${JSON.stringify(keys.streamName)},"payload":${keys.raw}${keys.messageId ? `,"messageId":${JSON.stringify(keys.messageId)}` : ""}}`);
     return answer;
   }
 

@@ -142,14 +142,13 @@ export function tabs(label, names, value, change, panel) {
 }
 
 /**
- * Buttons of which one is pressed.
- * @param {string} label @param {[string, string][]} choices pairs of value and text @param {string} value @param {(value: string) => void} change
+ * Buttons of which one is pressed. What change returns false for is not chosen.
+ * @param {string} label @param {[string, string][]} choices pairs of value and text @param {string} value @param {(value: string) => any} change
  */
 export function segments(label, choices, value, change) {
   const buttons = choices.map(([v, text]) => h("button", { type: "button", "aria-pressed": String(v === value), on: { click: () => pick(v) } }, text));
   const pick = (v) => {
-    buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(choices[i][0] === v)));
-    change(v);
+    if (change(v) !== false) buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(choices[i][0] === v)));
   };
   return Object.assign(h("div", { class: "segments", role: "group", "aria-label": label }, buttons), { pick });
 }
@@ -250,9 +249,9 @@ export async function copy(text) {
 export function toast(content, kind = "good") {
   const area = document.getElementById("toasts");
   const item = h("div", { class: `toast toast-${kind}` }, h("div", {}, content), iconButton("close", "Dismiss", () => item.remove()));
-  while (area.children.length > 2) area.firstElementChild.remove();
-  area.append(item);
+  area.replaceChildren(item); // several would cover the screen
   if (kind === "good") setTimeout(() => item.remove(), 5000);
+  else addEventListener("hashchange", () => item.remove(), { once: true }); // it is about the screen
 }
 
 /** @param {any} error */
@@ -277,15 +276,17 @@ function refocus(opener) {
 
 /**
  * Shows a dialog with a form, and closes it when submit has succeeded. What submit throws is
- * shown in the dialog. The focus goes to its first field, and afterwards to where it was.
+ * shown in the dialog. The focus goes to its first field, and afterwards to where it was. Before the key Escape
+ * closes a dialog in which something was typed, it asks; asks says that it need not.
  * @param {string} title
- * @param {{body: any, submit?: () => any, action?: string, kind?: string, ready?: () => boolean}} options
+ * @param {{body: any, submit?: () => any, action?: string, kind?: string, ready?: () => boolean, asks?: boolean}} options
  */
 export function dialog(title, options) {
   const id = uniqueId("dialog");
   const wrong = h("div", {});
   const confirm = options.submit && button(options.action ?? "OK", { kind: options.kind ?? "primary", type: "submit" });
   const close = () => element.close();
+  let typed = false;
   const form = h("form", {
     method: "dialog", novalidate: true,
     on: {
@@ -300,7 +301,15 @@ export function dialog(title, options) {
           }
         });
       },
-      input: () => refresh(),
+      input: () => {
+        typed = true;
+        refresh();
+      },
+      keydown: (event) => {
+        if (event.key !== "Escape" || !typed || !options.submit || options.asks === false) return;
+        event.preventDefault();
+        dialog("Close it without saving?", { body: h("p", {}, "What you have typed is lost then."), action: "Close without saving", kind: "danger", submit: () => void close() });
+      },
     },
   },
   h("div", { class: "dialog-head" }, h("h2", { id }, title), iconButton("close", "Close", close)),
@@ -324,7 +333,7 @@ export function confirmTyped(title, text, name, action, submit) {
   const typed = input({ class: "code" });
   return dialog(title, {
     body: [h("p", {}, text), field(["Type ", h("code", {}, name), " to confirm"], typed)],
-    action, kind: "danger", ready: () => typed.value === name, submit,
+    action, kind: "danger", asks: false, ready: () => typed.value === name, submit,
   });
 }
 

@@ -1,9 +1,12 @@
 // The editor of a definition: rows of fields, or JSON.
 import { h, fill } from "../dom.js";
-import { button, checkbox, field, iconButton, input, segments, select } from "../ui.js";
+import { button, checkbox, field, holdsJSON, iconButton, input, segments, select } from "../ui.js";
 
 export const types = ["string", "float", "integer", "date", "enum", "object", "array<string>", "array<float>", "array<integer>", "array<date>", "array<object>"];
 const nested = (type) => type === "object" || type === "array<object>";
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const areFields = (list) => Array.isArray(list) && list.every((f) => isObject(f) && Array.isArray(f.enum ?? []) && areFields(f.fields ?? []));
 
 /** One field of a definition. @param {any} given @param {(row: any) => void} remove */
 function fieldRow(given, remove) {
@@ -58,16 +61,26 @@ export function definitionEditor(given, first = false) {
   let form, mode = "fields", current = given;
   const version = input({ value: String(given.version ?? ""), class: "code narrow" });
   const textArea = h("textarea", { class: "code", rows: 14, spellcheck: "false" });
+  const textField = field("Definition", textArea);
   const body = h("div", { class: "stack" });
   // A version that was a number stays one: "1" and 1 are the same to the gateway, but it returns what it was given.
   // 1.10 is a text: the number would become 1.1, which is lower than 1.9.
   const versionValue = () => (/^\d+(\.\d+)?$/.test(version.value) && String(Number(version.value)) === version.value ? Number(version.value) : version.value);
   const asObject = () => ({ ...current, version: versionValue(), fields: form.value() });
+  /** The JSON that is typed, if it can be shown as fields. What is wrong is said at it, and it stays. */
+  const typed = () => {
+    if (!holdsJSON(textField, textArea)) return null;
+    const definition = JSON.parse(textArea.value), fields = definition?.fields ?? [];
+    if (isObject(definition) && areFields(fields)) return definition;
+    textField.setError("Only an object whose fields are a list of objects can be shown as fields.");
+    textArea.focus();
+    return null;
+  };
   const draw = (definition) => {
     current = definition;
     if (mode === "json") {
       textArea.value = JSON.stringify(definition, null, 2);
-      return fill(body, field("Definition", textArea));
+      return fill(body, textField);
     }
     version.value = String(definition.version ?? "");
     form = fieldList(definition.fields ?? []);
@@ -79,15 +92,12 @@ export function definitionEditor(given, first = false) {
     element: h("div", { class: "stack" }),
   };
   const choice = segments("Edit as", [["fields", "Fields"], ["json", "JSON"]], mode, (next) => {
-    if (next === mode) return;
-    let definition;
-    try {
-      definition = mode === "json" ? JSON.parse(textArea.value) : asObject();
-    } catch {
-      definition = current; // what is no JSON has no fields to show
-    }
+    if (next === mode) return true;
+    const definition = mode === "json" ? typed() : asObject();
+    if (!definition) return false;
     mode = next;
     draw(definition);
+    return true;
   });
   fill(editor.element, h("div", {}, choice), body);
   draw(given);

@@ -1,18 +1,27 @@
 // A filter as a tree in which each node has what it is for one message. Words say what the
 // colours say.
 import { h } from "../dom.js";
+import { visible } from "../format.js";
 
-const words = { true: "true", false: "false", error: "error", unknown: "unknown" };
+/** Paths as people write them: $["berth"]["no"] is $.berth.no. @param {string} text */
+const paths = (text) => visible(text.replace(/\$(?:\["(?:[^"\\]|\\.)*"\]|\[\d+\])+/g, (path) => path.replace(/\["([A-Za-z_]\w*)"\]/g, ".$1")));
 
-function node(n) {
+const literals = ["string", "number", "bool", "null"];
+
+const logical = ["and", "or", "not"];
+
+/** @param {any} n @param {string} [parent] the type of the node above it */
+function node(n, parent = "and") {
+  const literal = literals.includes(n.type); // what it is, its text says
+  const compared = n.type === "path" && n.value && !logical.includes(parent); // its value counts, and not whether it is true
   return h("li", {},
     h("div", { class: `node node-${n.outcome}` + (n.decisive ? " node-decisive" : "") },
-      h("span", { class: "outcome" }, words[n.outcome] ?? n.outcome),
-      h("span", {}, n.operands?.length ? h("strong", {}, n.type) : n.text),
-      n.value && h("span", { class: "muted" }, `= ${n.value}`),
+      !literal && !compared && h("span", { class: "outcome" }, n.outcome),
+      h("bdi", {}, n.operands?.length ? h("strong", {}, n.type) : paths(n.text)),
+      n.value && !literal && h("span", { class: "muted" }, "= ", h("bdi", {}, visible(n.value))),
       n.decisive && h("span", { class: "visually-hidden" }, "(decides)")),
-    n.reason && h("p", { class: "muted small node-reason" }, n.reason),
-    n.operands?.length > 0 && h("ul", {}, n.operands.map(node)));
+    n.reason && h("p", { class: "muted small node-reason" }, paths(n.reason)),
+    n.operands?.length > 0 && h("ul", {}, n.operands.map((o) => node(o, n.type))));
 }
 
 /** The tree of a FilterExplanation. @param {{root: any}} explanation */

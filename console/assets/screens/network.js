@@ -41,7 +41,7 @@ function streams(view, panel) {
           : [h("div", { class: "scroller graph-box", tabindex: "0", role: "region", "aria-label": "Picture of the network" }, graph(used)), legend(idle)]),
       h("div", { class: "card card-flush" }, table("Streams with those who provide and read them", [
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
-        { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Paused", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
+        { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Providers pause", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
         { heading: "Provided by", text: true, cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
         { heading: "Read by", text: true, cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : p.kind === "group" ? ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})` : ` (${p.kind})`))) },
         { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },

@@ -36,7 +36,7 @@ export default function playground(view) {
     const about = kind === "filter" ? `"filter":${filter.value.trim()}` : `"token":${JSON.stringify(token.value.trim())},"clientId":${JSON.stringify(client.value.trim())}`;
     try {
       const answer = await call("POST", "/filters/evaluate", { raw: `{"streamName":${JSON.stringify(stream.value.trim())},${about},"payload":${message.value.trim() || "null"}}`, signal: view.signal });
-      fill(result, heading, answer.token && tokenVerdict(answer.token, stream.value.trim()), answer.filter ? verdict(answer.filter)
+      fill(result, heading, answer.token && tokenVerdict(answer.token, stream.value.trim()), answer.filter ? answer.token?.valid !== false && verdict(answer.filter) // nobody reads with a token that is refused
         : answer.token?.valid && answer.token.mayRead && notice("good", h("p", {}, h("strong", {}, "The message passes: "), "the token has no filter.")));
     } catch (error) {
       if (isAbort(error)) throw error;

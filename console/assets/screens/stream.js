@@ -3,7 +3,7 @@ import { h, fill } from "../dom.js";
 import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
 import { count, bytes, plural, short } from "../format.js";
-import { button, confirmTyped, dialog, tileValue, tiles, toast, problemNotice } from "../ui.js";
+import { button, confirmTyped, dialog, field, input, loading, tileValue, tiles, toast, problemNotice } from "../ui.js";
 import { streamBadges } from "./streams.js";
 
 const tabs = [
@@ -15,8 +15,9 @@ const tabs = [
 
 /**
  * What a tab gets: a View whose root is its part of the page, and the stream.
+ * A tab may set changed, which is called when the state was read again.
  * saw takes the number of a message that has come, so that the counts do not lag behind a live list.
- * @typedef {import("../app.js").View & {name: string, state: any, refresh: () => Promise<void>, saw: (seq: number) => void}} StreamView
+ * @typedef {import("../app.js").View & {name: string, state: any, refresh: () => Promise<void>, changed: () => void, saw: (seq: number) => void}} StreamView
  */
 
 /** @param {import("../app.js").View} view */
@@ -25,14 +26,17 @@ export default async function stream(view) {
   const offered = tabs.filter((t) => t.may(who, name));
   const tab = offered.find((t) => t.name === (view.params.tab ?? "messages")) ?? offered[0];
   const head = h("div", {}), panel = h("div", { class: "stack-l" });
-  const part = { ...view, root: panel, name, state: null, refresh: async () => {}, saw() {} };
+  const crumbs = who.hasHttp ? toStreams() : null;
+  const part = { ...view, root: panel, name, state: null, refresh: async () => {}, changed() {}, saw() {} };
   fill(view.root, head,
     h("nav", { class: "tabs", "aria-label": "Parts of the stream" }, offered.map((t) => h("a", { href: link(["streams", name, t.name]), "aria-current": t === tab ? "page" : null }, t.label))), panel);
-  const crumbs = who.hasHttp ? toStreams() : null;
+  fill(head, view.head(name, { part: tab?.label, crumbs }));
+  fill(panel, loading());
   if (who.hasHttp) {
     part.refresh = async () => {
       part.state = await get(streamPath(name), {}, view.signal);
-      drawHead(view, head, part, crumbs);
+      part.changed();
+      drawHead(view, head, part, { crumbs, part: tab?.label });
     };
     part.saw = (seq) => {
       if (seq <= part.state.lastSeq) return;
@@ -41,14 +45,14 @@ export default async function stream(view) {
     };
     await part.refresh();
     view.every(5, part.refresh, true);
-  } else fill(head, view.head(name, { crumbs }));
+  }
   if (!tab) return fill(panel, problemNotice(new Error("Your client has no right for this stream.")));
   const module = await tab.load();
   if (!view.signal.aborted) await module.default(part);
 }
 
-/** @param {import("../app.js").View} view @param {any} head @param {StreamView} part */
-function drawHead(view, head, part, crumbs) {
+/** @param {import("../app.js").View} view @param {any} head @param {StreamView} part @param {{crumbs: any, part?: string}} title */
+function drawHead(view, head, part, title) {
   const s = part.state;
   const focused = [...head.querySelectorAll("button")].indexOf(document.activeElement);
   const actions = view.session.may("administer", part.name) ? [
@@ -56,7 +60,7 @@ function drawHead(view, head, part, crumbs) {
     button("Retention", { icon: "settings", small: true, click: () => retention(part) }),
     button("Delete", { icon: "trash", small: true, kind: "danger", click: () => remove(part) }),
   ] : null;
-  fill(head, h("div", { class: "stack" }, view.head(part.name, { crumbs, lead: streamBadges(s), actions }),
+  fill(head, h("div", { class: "stack" }, view.head(part.name, { ...title, lead: streamBadges(s), actions }),
     tiles([
       ["Messages", ...messages(s)],
       ["Size", bytes(s.bytes), `on ${s.durability}`],
@@ -85,25 +89,49 @@ function remove(part) {
     });
 }
 
+/** An age without the parts that are 0. @param {string} age */
+const shortAge = (age) => age.replace(/(?<=[hm])0[ms]/g, "");
+
+/** What a field of a bound means to the gateway, or undefined. @param {string} text */
+const countOf = (text) => (/^\d[\d,]*$/.test(text) ? Number(text.replaceAll(",", "")) : undefined);
+
+function bytesOf(text) {
+  const m = /^(\d[\d,]*(?:\.\d+)?)\s*(?:([kmgt])iB|B)?$/i.exec(text);
+  return m ? Math.round(Number(m[1].replaceAll(",", "")) * 1024 ** (m[2] ? "kmgt".indexOf(m[2].toLowerCase()) + 1 : 0)) : undefined;
+}
+
+/** The gateway knows no days. @param {string} text */
+function ageOf(text) {
+  if (/^0+$/.test(text)) return 0;
+  const m = /^(?:(\d+)\s*d)?\s*((?:\d+(?:\.\d+)?[hms]\s*)*)$/.exec(text);
+  if (!m || !text) return undefined;
+  return `${m[1] ? Number(m[1]) * 24 + "h" : ""}${m[2].replaceAll(" ", "")}`;
+}
+
 async function retention(part) {
   const settings = await get(streamPath(part.name, "settings"));
   const { retention: own } = settings.set, { retention: effective } = settings.effective;
-  const { field, input } = await import("../ui.js");
   const fields = [
-    ["age", "Age", "Such as 90m or 168h. 0 is no bound.", (v) => v.replace(/(?<=[hm])0[ms]/g, "")],
-    ["bytes", "Bytes", "0 is no bound.", bytes],
-    ["messages", "Messages", "0 is no bound.", count],
-  ].map(([key, label, hint, show]) => {
+    ["age", "Age", "Such as 90m, 36h or 7d. 0 is no bound.", "This is no age. Write it as 90m, 36h or 7d.", shortAge, ageOf],
+    ["bytes", "Bytes", "Such as 1000000, 500MiB or 10GiB. 0 is no bound.", "This is no size. Write it as 1000000, 500MiB or 10GiB.", bytes, bytesOf],
+    ["messages", "Messages", "0 is no bound.", "This is no number of messages.", count, countOf],
+  ].map(([key, label, hint, wrong, show, read]) => {
     const bound = Number(effective[key]) === 0 || effective[key] === "0s" ? "no bound" : show(effective[key]);
-    const control = input({ class: "code", value: own[key] ?? "", placeholder: `in force: ${bound}` });
-    return { key, control, element: field(label, control, { hint }) };
+    const control = input({ class: "code", value: key === "age" ? shortAge(own[key] ?? "") : own[key] ?? "", placeholder: `in force: ${bound}` });
+    return { key, control, read, wrong, element: field(label, control, { hint }) };
   });
   dialog("What the stream keeps", {
     body: [h("p", { class: "muted" }, "The oldest messages are dropped when one of these is exceeded. What is empty follows the gateway's setting."), fields.map((f) => f.element)],
     action: "Save",
     submit: async () => {
-      const value = (f) => (f.control.value.trim() === "" ? null : /^\d+$/.test(f.control.value) ? Number(f.control.value) : f.control.value.trim());
-      const body = { durability: settings.set.durability, retention: Object.fromEntries(fields.map((f) => [f.key, value(f)])) };
+      const values = fields.map((f) => [f.key, f.control.value.trim() === "" ? null : f.read(f.control.value.trim())]);
+      fields.forEach((f, i) => f.element.setError(values[i][1] === undefined ? f.wrong : ""));
+      const wrong = fields.find((f, i) => values[i][1] === undefined);
+      if (wrong) {
+        wrong.control.focus();
+        return false;
+      }
+      const body = { durability: settings.set.durability, retention: Object.fromEntries(values) };
       await call("PUT", streamPath(part.name, "settings"), { body });
       toast("Saved");
       await part.refresh();

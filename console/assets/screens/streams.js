@@ -11,7 +11,7 @@ const pageSize = 50;
 
 /** What is special about a stream. @param {any} s */
 export const streamBadges = (s) => h("span", { class: "badges" },
-  s.held ? badge("Held", "warning") : s.paused ? badge("Paused", "info") : s.registered ? badge("Provided", "good") : badge("Open"),
+  s.held ? badge("Held", "warning") : s.paused ? badge("Providers pause", "info") : s.registered ? badge("Provided", "good") : badge("Open"),
   s.durability === "memory" && badge("Memory"));
 
 const columns = [

@@ -1,6 +1,7 @@
 // Why a client got a message, or did not: each step with its verdict, as the gateway decides it.
 import { h, fill } from "../../dom.js";
-import { call, isAbort, streamPath } from "../../api.js";
+import { call, isAbort, streamPath, withoutPointer } from "../../api.js";
+import { time, visible } from "../../format.js";
 import { badge, button, busy, dialog, field, input, notice, problemNotice } from "../../ui.js";
 import { filterTree } from "../filtertree.js";
 
@@ -43,21 +44,24 @@ export function explainMessage(view, seq) {
 
 /** An Explanation. @param {any} x */
 export function explanation(x) {
-  const [before, ...rest] = x.summary.split(": ");
+  const [before, ...rest] = withoutPointer(x.summary).split(": ");
   return h("div", { class: "stack" },
     notice(notices[x.verdict] ?? "info", h("p", {}, h("strong", {}, before[0].toUpperCase() + before.slice(1) + (rest.length ? ": " : "")), rest.join(": "))),
     h("ol", { class: "explain-steps", "aria-label": "Steps" }, x.steps.map(step)),
     x.omitted && h("p", { class: "muted small" }, "There are more connections or groups than are shown."));
 }
 
+/** A text in which the gateway's times are those of the reader's zone, as in the list. @param {string} text */
+const withTimes = (text) => text.split(/(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC)/).map((part, i) => (i % 2 ? time(part.replace(" UTC", "Z").replace(" ", "T")) : part));
+
 /** One step. @param {any} s */
 function step(s) {
   const [word, kind] = verdicts[s.verdict] ?? verdicts.unknown;
   return h("li", { class: `explain-step explain-${s.verdict}` },
     h("span", { class: "explain-verdict" }, badge(word, kind)),
-    h("div", { class: "explain-head" }, h("strong", {}, s.step), h("code", { class: "muted small" }, s.code)),
-    h("p", {}, s.message),
-    s.errors?.length > 0 && h("ul", { class: "small" }, s.errors.map((e) => h("li", {}, e))),
+    h("div", { class: "explain-head" }, h("strong", { title: s.code }, s.step)),
+    h("p", {}, withTimes(withoutPointer(s.message))),
+    s.errors?.length > 0 && h("ul", { class: "small" }, s.errors.map((e) => h("li", {}, visible(e)))),
     s.filter && filterTree(s.filter),
     s.steps?.length > 0 && h("ol", { class: "explain-steps" }, s.steps.map(step)),
     s.recipients?.omitted > 0 && h("p", { class: "muted small" }, `${s.recipients.omitted} more are not shown.`));

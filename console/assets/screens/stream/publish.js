@@ -1,12 +1,25 @@
 // Publishes a message: a form from the fields of the schema, or JSON.
 import { h, fill } from "../../dom.js";
-import { call, exchange, gatewayUrl, get, isAbort, Problem, streamPath, withTexts } from "../../api.js";
+import { call, exchange, gatewayUrl, get, isAbort, onReachable, Problem, streamPath, withTexts } from "../../api.js";
 import { count, bytes, indented, plural, shell } from "../../format.js";
-import { busy, button, copy, field, holdsJSON, notice, problemNotice, segments, toast } from "../../ui.js";
+import { busy, button, copy, field, holdsJSON, notice, problemNotice, segments } from "../../ui.js";
 import { Socket } from "../../socket.js";
 import { link } from "../../app.js";
 import { explanation } from "./explain.js";
 import { messageForm } from "./form.js";
+import { onSession } from "../../session.js";
+
+/** What was typed last. It is still there after a look at another tab of the stream. @type {any} */
+let kept = null;
+onSession(() => void (kept = null));
+
+/** The parts of the screen in which one types: those of before, if they are of the same stream and definition. */
+function typing(name, definition) {
+  const fields = definition?.fields ?? [], of = JSON.stringify([name, fields]);
+  if (kept?.of === of) return kept;
+  const text = h("textarea", { class: "code", rows: 12, spellcheck: "false", value: "{}" });
+  return (kept = { of, form: messageForm(fields), text, textField: field("Message", text, { kind: "JSON" }), mode: fields.length ? "form" : "json", unsure: null });
+}
 
 /** @param {import("../stream.js").StreamView} view */
 export default async function publish(view) {
@@ -14,44 +27,55 @@ export default async function publish(view) {
   let definition = null;
   if (who.hasHttp && view.state.version !== null) definition = await get(streamPath(view.name, "schemas", "current"), {}, view.signal);
   const fields = definition?.fields ?? [];
-  const form = messageForm(fields);
-  const text = h("textarea", { class: "code", rows: 12, spellcheck: "false" });
-  const textField = field("Message", text, { kind: "JSON" });
+  const draft = typing(view.name, definition), { form, text, textField } = draft;
+  const held = h("div", { "aria-live": "polite" });
   const result = h("div", { "aria-live": "polite" });
   const area = h("div", { class: "stack" });
-  let mode = definition && fields.length ? "form" : "json";
-  const message = () => (mode === "json" ? text.value.trim() : form.text());
+  const message = () => (draft.mode === "json" ? text.value.trim() : form.text());
 
-  const draw = () => fill(area, mode === "json" ? textField : form.element);
+  const draw = () => fill(area, draft.mode === "json" ? textField : form.element);
   const change = (next) => {
-    if (next === mode) return;
+    if (next === draft.mode) return true;
     if (next === "json") text.value = indented(form.text());
     else {
-      try {
-        form.set(JSON.parse(text.value));
-      } catch {
-        return toastNoJson(choice, mode);
-      }
+      if (!holdsJSON(textField, text)) return false;
+      form.set(JSON.parse(text.value));
     }
-    mode = next;
+    draft.mode = next;
     draw();
+    return true;
   };
-  const choice = segments("Write it as", [["form", "Form"], ["json", "JSON"]], mode, change);
-  text.value = "{}";
+  const choice = segments("Write it as", [["form", "Form"], ["json", "JSON"]], draft.mode, change);
   draw();
 
   const wrong = (error) => {
-    const left = mode === "form" ? form.show(error.errors ?? []) : error.errors ?? [];
-    const shown = error instanceof Problem ? Object.assign(new Problem({ code: error.code, title: error.title, detail: error.message, status: error.status }), { errors: left }) : error;
+    const left = draft.mode === "form" ? form.show(error.errors ?? []) : error.errors ?? [];
+    if (!(error instanceof Problem)) return fill(result, problemNotice(error));
+    const shown = new Problem({ code: error.code, title: error.title, detail: error.message, status: error.status, errors: left });
+    if (error.code === "stream_paused") Object.assign(shown, { title: "The stream is held", message: "It takes no messages until it is resumed." });
     fill(result, problemNotice(shown));
   };
+  const drawHeld = () => {
+    if (Boolean(view.state?.held) === Boolean(held.firstChild)) return;
+    fill(held, view.state?.held && notice("warning", h("p", {}, h("strong", {}, "The stream is held. "), "It refuses messages until somebody who administers it presses Resume.")));
+  };
+  view.changed = drawHeld;
+  drawHeld();
+  /** Says that nobody knows whether the message was published, and that the gateway answers again. */
+  const unsure = (again) => fill(result, notice(again ? "info" : "danger",
+    h("p", {}, h("strong", {}, again ? "The gateway answers again. " : "No answer from the gateway. "), "Whether the message was published is not known."),
+    h("p", {}, draft.unsure.id ? "Press Publish again within 2 minutes: the message has an id, so the gateway takes it once. Later, look at the newest messages first."
+      : "Look at the newest messages before you publish it again, or it may be there twice.")));
+  onReachable((reachable) => reachable && draft.unsure && unsure(true), view.signal);
+  if (draft.unsure) unsure(true);
+
   const clean = () => {
     form.show([]);
     fill(result);
   };
   const attempt = async (work) => {
     clean();
-    if (mode === "json" && !holdsJSON(textField, text)) return;
+    if (draft.mode === "json" && !holdsJSON(textField, text)) return;
     try {
       await work(message());
     } catch (error) {
@@ -60,7 +84,16 @@ export default async function publish(view) {
     }
   };
   const send = () => attempt(async (raw) => {
-    const at = who.hasHttp ? await call("POST", streamPath(view.name, "publish"), { raw: `{"payload":${raw}}` }) : await overSocket(who, view.name, raw);
+    const before = draft.unsure?.raw === raw ? draft.unsure : { raw, id: newId() };
+    draft.unsure = null;
+    let at;
+    try {
+      at = await once(who, view.name, before);
+    } catch (error) {
+      if (!["unreachable", "not_json"].includes(error.code)) throw error;
+      draft.unsure = before;
+      return unsure(false);
+    }
     fill(result, notice("good", h("p", {}, "Published as ", h("a", { href: link(["streams", view.name, "messages"], { from: at.seq }) }, `message ${count(at.seq)}`), ".")));
     if (who.hasHttp) await view.refresh();
   });
@@ -80,7 +113,7 @@ export default async function publish(view) {
   fill(view.root, h("form", { class: "card", novalidate: true, "aria-label": "A message", on: { submit: (event) => (event.preventDefault(), busy(primary, send)) } },
     h("div", { class: "card-head" }, h("div", {}, h("h2", {}, "Publish a message"), h("p", { class: "muted small" }, definition ? `Checked against version ${definition.version} of the schema.` : who.hasHttp ? "Nobody has defined this stream." : "Checked against the schema of the stream.")),
       definition && fields.length > 0 && choice),
-    area, result,
+    held, area, result,
     h("div", { class: "spread" },
       h("div", { class: "row" }, primary, who.hasHttp && button("Check only", { click: check }), who.hasHttp && button("Who would get it", { click: reach })),
       h("div", { class: "row" }, button("Copy as curl", { small: true, kind: "quiet", icon: "copy", click: () => copy(curl()) }), button("Copy as command", { small: true, kind: "quiet", icon: "copy", click: () => copy(command()) })))));
@@ -96,16 +129,26 @@ export default async function publish(view) {
   }
 }
 
-function toastNoJson(choice, mode) {
-  toast("This is no JSON yet, so the form cannot show it.", "danger");
-  queueMicrotask(() => choice.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", String(b.textContent === (mode === "json" ? "JSON" : "Form")))));
+/** An id of a message, by which the gateway knows it when it comes again. A page that was not loaded over TLS has no randomUUID. */
+const newId = () => "console-" + [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+
+/** Publishes a message under its id. Where the gateway takes no more ids, it is published without. @param {{raw: string, id: string}} message */
+async function once(who, stream, message) {
+  try {
+    return await publishOne(who, stream, message);
+  } catch (error) {
+    if (error.code !== "too_many_message_ids") throw error;
+    message.id = "";
+    return publishOne(who, stream, message);
+  }
 }
 
-/** Publishes for the bearer of a token, who has no HTTP API. */
-async function overSocket(who, stream, raw) {
+/** Over the WebSocket for the bearer of a token, who has no HTTP API. */
+async function publishOne(who, stream, { raw, id }) {
+  if (who.hasHttp) return call("POST", streamPath(stream, "publish"), { raw: `{"payload":${raw}}`, headers: id ? { "Idempotency-Key": id } : {} });
   const socket = await Socket.open(who);
   try {
-    return await socket.request("publish", { streamName: stream, raw });
+    return await socket.request("publish", { streamName: stream, raw, messageId: id });
   } finally {
     socket.close();
   }

@@ -3,7 +3,7 @@
 import { h, fill } from "../../dom.js";
 import { call, exchange, get, isAbort, streamPath } from "../../api.js";
 import { count, plural } from "../../format.js";
-import { badge, button, codeBlock, empty, field, into, notice, problemNotice, select, table, toast } from "../../ui.js";
+import { badge, button, codeBlock, dialog, empty, field, into, notice, problemNotice, select, table, toast } from "../../ui.js";
 import { definitionEditor } from "../definition.js";
 import { link } from "../../app.js";
 
@@ -22,7 +22,7 @@ function rows(fields, prefix = "") {
 function changeTable(caption, differences, breaking) {
   const breaks = new Set(breaking);
   return h("div", { class: "card card-flush" }, table(caption, [
-    { heading: "Field", name: true, cell: (d) => h("code", {}, d.slice(0, d.indexOf(": "))) },
+    { heading: "Field", name: true, cell: (d) => h("code", { class: "schema-field" }, d.slice(0, d.indexOf(": "))) },
     { heading: "Change", text: true, cell: (d) => d.slice(d.indexOf(": ") + 2) },
     { heading: "For publishers", cell: (d) => (breaks.has(d) ? badge("Breaks", "danger") : badge("Compatible", "good")) },
   ], differences));
@@ -60,7 +60,10 @@ export default async function schema(view) {
   const mayDefine = view.session.may("define", view.name);
   const workshop = h("div", {});
   const edit = () => {
-    fill(workshop, editor(view, schemas));
+    fill(workshop, editor(view, schemas, () => {
+      fill(workshop);
+      [...view.root.querySelectorAll("button")].find((b) => ["New version", "Define it"].includes(b.textContent))?.focus();
+    }));
     workshop.querySelector("h2").focus();
   };
   if (schemas.length === 0) {
@@ -80,7 +83,7 @@ export default async function schema(view) {
     const compares = against >= 0 && against !== at;
     fill(content,
       table(`Fields of version ${text}`, [
-        { heading: "Field", name: true, cell: (r) => h("code", {}, r.path) },
+        { heading: "Field", name: true, cell: (r) => h("code", { class: "schema-field" }, r.path) },
         { heading: "Type", cell: (r) => h("code", {}, r.type) },
         { heading: "Required", cell: (r) => (r.optional ? h("span", { class: "muted" }, "optional") : "required") },
         { heading: "Values", text: true, cell: (r) => (r.values ? r.values.join(", ") : h("span", { class: "muted" }, "–")) },
@@ -104,8 +107,8 @@ export default async function schema(view) {
 /** The version after another: its last part counted up. @param {string} text */
 const nextVersion = (text) => text.replace(/\d+$/, (n) => String(Number(n) + 1));
 
-/** @param {import("../stream.js").StreamView} view */
-function editor(view, schemas) {
+/** @param {import("../stream.js").StreamView} view @param {any[]} schemas @param {() => void} cancel */
+function editor(view, schemas, cancel) {
   const current = schemas.at(-1);
   const { name, ...given } = current?.definition ?? { version: 1, fields: [] };
   const form = definitionEditor({ ...given, version: current ? nextVersion(current.text) : 1 }, !current);
@@ -121,36 +124,47 @@ function editor(view, schemas) {
   };
   const tryIt = attempt(async (raw) => {
     const plan = await call("POST", streamPath(view.name, "define"), { raw, query: { dryRun: true } });
-    fill(result, notice("info", h("p", {}, h("strong", {}, { created: "It would be the first version.", replaced: "It would replace the version in force.", unchanged: "It would change nothing." }[plan.change] ?? plan.change))),
-      plan.change === "replaced" && planned(plan),
-      await trial(view, raw),
-      plan.change === "replaced" && affected(view));
+    const said = notice("info", h("p", {}, h("strong", {}, { created: "It would be the first version.", replaced: "It would replace the version in force.", unchanged: "It would change nothing." }[plan.change] ?? plan.change)));
+    fill(result, said, plan.change === "replaced" && planned(plan), tried(view, await trial(view, raw)), plan.change === "replaced" && affected(view));
   });
-  const define = attempt(async (raw) => {
+  const put = async (raw) => {
     const made = await call("POST", streamPath(view.name, "define"), { raw });
     toast(`Version ${made.version} is in force`);
     await view.refresh();
     await schema(view);
+  };
+  const define = attempt(async (raw) => {
+    const plan = await call("POST", streamPath(view.name, "define"), { raw, query: { dryRun: true } });
+    const t = await trial(view, raw);
+    if (plan.breaking.length === 0 && !t?.refused) return put(raw);
+    dialog("Put it into force?", { body: h("div", { class: "stack" }, plan.change === "replaced" && planned(plan), tried(view, t)), action: "Define all the same", kind: "danger", submit: () => put(raw) })
+      .element.classList.add("dialog-wide");
   });
   return h("section", { class: "card", "aria-labelledby": "editor-title" },
     h("h2", { id: "editor-title", tabindex: "-1" }, current ? "A new version" : "The first version"), form.element, result,
-    h("div", { class: "row" }, button("Try it", { click: tryIt, title: "What would change, and how recent messages would fare. Nothing is changed." }), button("Define", { kind: "primary", click: define })));
+    h("div", { class: "row" }, button("Try it", { click: tryIt, title: "What would change, and how recent messages would fare. Nothing is changed." }), button("Define", { kind: "primary", click: define }), button("Cancel", { click: cancel })));
 }
 
-/** How recent messages fare with a definition. */
+/** How recent messages fare with a definition, or why that is not known, or null for who may not read them. */
 async function trial(view, raw) {
   if (!view.session.may("subscribe", view.name)) return null;
-  let t;
   try {
-    t = await call("POST", streamPath(view.name, "schemas", "trial"), { raw, query: { last: trialMessages } });
+    return await call("POST", streamPath(view.name, "schemas", "trial"), { raw, query: { last: trialMessages } });
   } catch (error) {
     if (isAbort(error)) throw error;
-    return problemNotice(error);
+    return { error };
   }
+}
+
+/** What is said of a trial. */
+function tried(view, t) {
+  if (!t) return null;
+  if (t.error) return problemNotice(t.error);
   if (t.messages === 0) return notice("info", h("p", {}, "The stream keeps no messages to try it on."));
   const range = `${plural(t.messages, "message")}, ${count(t.firstSeq)} to ${count(t.lastSeq)}`;
   if (t.refused === 0) return notice("good", h("p", {}, h("strong", {}, "Each recent message fits. "), `Tried on ${range}.`));
-  return h("div", { class: "stack" }, notice("warning", h("p", {}, h("strong", {}, `${count(t.refused)} of ${range} would be refused. `), "Those that are there stay; the same again would not be accepted.")),
+  return h("div", { class: "stack" }, notice("warning", h("p", {}, h("strong", {}, `${count(t.refused)} of ${range} would be refused. `), "Those that are there stay; the same again would not be accepted."),
+    t.problems.length < t.refused && h("p", {}, `The first ${count(t.problems.length)} of them are listed.`)),
     h("div", { class: "card card-flush" }, table("Messages that do not fit", [
       { heading: "Message", cell: (p) => h("a", { href: link(["streams", view.name, "messages"], { from: p.seq }) }, `#${count(p.seq)}`) },
       { heading: "What is wrong", text: true, cell: (p) => h("ul", { class: "mono small" }, (p.errors ?? [p.message]).map((e) => h("li", {}, e))) },
