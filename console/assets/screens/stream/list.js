@@ -122,7 +122,7 @@ export class MessageList {
 
   flush() {
     if (this.pending.length === 0) return this.draw();
-    const log = this.element, atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    const atEnd = this.atEnd();
     const rows = this.pending.map((m) => this.row(m));
     this.view.saw(this.pending.at(-1).seq);
     this.pending = [];
@@ -132,6 +132,11 @@ export class MessageList {
     });
     this.draw();
     if (atEnd) this.toEnd();
+  }
+
+  /** Whether the end is in view. */
+  atEnd() {
+    return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60;
   }
 
   toEnd() {
@@ -146,8 +151,10 @@ export class MessageList {
   /** A line that is no message. @param {string} text */
   mark(text) {
     this.flush();
+    const atEnd = this.atEnd();
     this.rows.append(this.line(text));
     this.draw();
+    if (atEnd) this.toEnd();
   }
 
   line(text) {
@@ -189,7 +196,7 @@ export class MessageList {
   open(body, message) {
     const { view } = this, { length } = message.text;
     const text = h("div", { class: "message-text" }, json(message.text, length > opened ? opened : Infinity));
-    const rest = h("p", { class: "muted small", hidden: length <= opened }, `The beginning of ${count(length)} characters. `,
+    const rest = h("p", { class: "muted small", hidden: length <= opened }, `The first ${count(opened)} of ${count(length)} characters. `,
       button("Show all", { small: true, label: `Show all of message ${message.seq}`, click: () => {
         fill(text, length > coloured ? h("pre", { class: "wrap" }, visible(indented(message.text))) : json(message.text));
         text.tabIndex = -1;

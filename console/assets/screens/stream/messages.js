@@ -199,7 +199,7 @@ class Viewer {
       const { found, from, missed } = this.filter ? await this.past.searchBefore(this.top, this.first, epoch)
         : await this.past.before(this.top, this.first, epoch).then((found) => ({ found, from: found.messages[0]?.seq ?? this.top, missed: undefined }));
       if (mine !== this.looks || this.top === null) return;
-      if (this.wanted && this.list.size + found.messages.length > most) this.stop(); // what would come has no place
+      if (this.wanted && this.list.rows.children.length + found.messages.length >= most) this.stop(); // what would come has no place
       const cut = this.list.addBefore(found.messages, missed && notShown(...missed));
       [this.first, this.top] = [found.firstSeq, Math.max(from, found.firstSeq)];
       if (cut) this.cutAtEnd();
@@ -274,6 +274,7 @@ class Viewer {
       this.unread = Number(this.next.from);
       this.next = { from: "latest", epoch: null };
     }
+    if (this.next.from === "newest") this.next = { from: "latest", epoch: null }; // what is the newest is not known
     fill(this.more);
     this.wanted = true;
     this.setPaused(false);
