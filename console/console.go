@@ -79,20 +79,25 @@ func readAssets() map[string]*asset {
 // adviceFile is a module that is made of the table of error codes.
 const adviceFile = "advice.js"
 
-// advice returns a module that says what to do about each error code.
+// advice returns a module that says what each error code means, and what to do about it.
 func advice() []byte {
+	titles := map[string]string{}
 	texts := map[string]string{
 		"unreachable": "Wait a moment. The console tries again by itself where it shows something live.",
 		"not_json":    "Look at the proxy in front of the gateway: it has to pass on all paths below /api/v1.",
 	}
 	for _, code := range protocol.Codes() {
-		texts[string(code.Code)] = code.Advice
+		titles[string(code.Code)], texts[string(code.Code)] = code.Title, code.Advice
 	}
-	module, err := json.Marshal(texts, json.Deterministic(true))
+	return fmt.Appendf(nil, "export const advice = %s;\nexport const titles = %s;\n", encoded(texts), encoded(titles))
+}
+
+func encoded(texts map[string]string) []byte {
+	value, err := json.Marshal(texts, json.Deterministic(true))
 	if err != nil {
 		panic("console: texts cannot be encoded: " + err.Error())
 	}
-	return fmt.Appendf(nil, "export const advice = %s;\n", module)
+	return value
 }
 
 func newAsset(extension string, body []byte) *asset {

@@ -107,17 +107,23 @@ func TestFilesAreRevalidatedByETag(t *testing.T) {
 	}
 }
 
-// The console says about each error code what to do, in the words of the protocol.
+// The console says what each error code means and what to do, in the words of the protocol.
 func TestAdviceHasEachErrorCode(t *testing.T) {
 	module := request("GET", "/console/advice.js").Body.String()
-	texts := map[string]string{}
-	object := strings.TrimSuffix(strings.TrimPrefix(module, "export const advice = "), ";\n")
-	if err := json.Unmarshal([]byte(object), &texts); err != nil {
-		t.Fatalf("%v in %s", err, module)
+	texts := map[string]map[string]string{}
+	for line := range strings.Lines(module) {
+		name, object, _ := strings.Cut(strings.TrimPrefix(line, "export const "), " = ")
+		var of map[string]string
+		if err := json.Unmarshal([]byte(strings.TrimSuffix(object, ";\n")), &of); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		texts[name] = of
 	}
 	for _, code := range protocol.Codes() {
-		if texts[string(code.Code)] != code.Advice {
-			t.Errorf("%s: %q, want %q", code.Code, texts[string(code.Code)], code.Advice)
+		for name, want := range map[string]string{"advice": code.Advice, "titles": code.Title} {
+			if got := texts[name][string(code.Code)]; got != want {
+				t.Errorf("%s: %s are %q, want %q", code.Code, name, got, want)
+			}
 		}
 	}
 }

@@ -82,7 +82,7 @@ export async function exchange(method, path, options = {}) {
   }
   if (!response.ok) {
     const problem = new Problem({ ...value, status: response.status });
-    if (response.status === 401 && !options.as && session() === who) setSession(null, "The gateway no longer accepts these credentials. They were rotated or removed while you were here.");
+    if (response.status === 401 && !options.as && session() === who && who?.hasHttp) setSession(null, "The gateway no longer accepts these credentials. They were rotated or removed while you were here.");
     throw problem;
   }
   return { text, value };

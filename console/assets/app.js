@@ -174,17 +174,24 @@ function drawNavigation(current) {
   }));
 }
 
+/** What the open menu covers can be neither seen nor reached. @param {boolean} on */
+function cover(on) {
+  for (const element of document.querySelectorAll(".skip, .top, .content")) element.toggleAttribute("inert", on);
+}
+
 function closeNavigation() {
   side?.classList.remove("open");
   scrim?.remove();
+  cover(false);
   menuButton?.setAttribute("aria-expanded", "false");
 }
 
 function openNavigation() {
   side.classList.add("open");
   menuButton.setAttribute("aria-expanded", "true");
-  scrim = h("button", { class: "scrim", type: "button", "aria-label": "Close the menu", on: { click: closeNavigation } });
+  scrim = h("button", { class: "scrim", type: "button", "aria-label": "Close the menu", on: { click: () => (closeNavigation(), menuButton.focus()) } });
   side.after(scrim);
+  cover(true);
   side.querySelector("a")?.focus();
 }
 
@@ -228,7 +235,7 @@ function drawShell() {
   onReachable((reachable) => void (offline.hidden = reachable));
   fill(app,
     h("a", { class: "skip", href: "#main", on: { click: (event) => (event.preventDefault(), main.focus()) } }, "Skip to the content"),
-    h("div", { class: "shell" }, h("header", { class: "top" }, brand(), themeButton(), menuButton), side, h("div", {}, offline, main)));
+    h("div", { class: "shell" }, h("header", { class: "top" }, brand(), themeButton(), menuButton), side, h("div", { class: "content" }, offline, main)));
 }
 
 document.addEventListener("keydown", (event) => {
@@ -237,6 +244,8 @@ document.addEventListener("keydown", (event) => {
     menuButton.focus();
   }
 });
+
+matchMedia("(min-width: 56.01rem)").addEventListener("change", closeNavigation); // then the menu is always there
 
 onSession((now, why) => {
   leave.abort();

@@ -1,17 +1,20 @@
 // The login: a client's secret, or a token that a client has signed.
 import { h, fill } from "./dom.js";
-import { call, isAbort, Problem } from "./api.js";
+import { call, isAbort } from "./api.js";
 import { Session, setSession } from "./session.js";
 import { Socket } from "./socket.js";
 import { button, busy, field, input, notice, problemNotice, segments } from "./ui.js";
 
-/** The claims of a token, which are not checked here: the gateway does that. @param {string} token */
-export function claimsOf(token) {
+const notToken = "This is no token: a token is three parts of letters and digits with points between them, and begins with eyJ.";
+const wrongSecret = "The client id or the secret is not right.";
+
+/** The claims of a token, which are not checked here: the gateway does that. null if it is no token. @param {string} token */
+function claimsOf(token) {
   try {
     const bytes = Uint8Array.from(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return Object(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
-    throw new Problem({ code: "invalid_credentials", title: "Not a token", detail: "This is not a JWT: it must be three parts of base64url with points between them." });
+    return null;
   }
 }
 
@@ -49,12 +52,15 @@ export function login(root, theme, why) {
     clientField.setError(client.value ? "" : "Enter the id of a client.");
     secretField.setError(kind === "token" || secret.value ? "" : "Enter the secret of the client.");
     tokenField.setError(kind === "secret" || token.value.trim() ? "" : "Paste a token.");
-    const invalid = form.querySelector("[aria-invalid=true]");
+    if (kind === "token" && token.value.trim()) tokenField.setError(claimsOf(token.value.trim()) ? "" : notToken);
+    const invalid = form.querySelector("[aria-invalid=true]:not([hidden] *)");
     if (invalid) return invalid.focus();
     try {
       setSession(kind === "token" ? await withToken(client.value, token.value.trim()) : await withSecret(client.value, secret.value));
     } catch (error) {
-      if (!isAbort(error)) fill(wrong, problemNotice(error));
+      if (isAbort(error)) return;
+      if (kind === "token" || error.code !== "invalid_credentials") return fill(wrong, problemNotice(error));
+      fill(wrong, notice("danger", h("p", {}, wrongSecret), h("p", {}, "Ask whoever manages the clients of the jail if you do not know them.")));
     }
   };
   const form = h("form", { class: "stack", novalidate: true, on: { submit: (event) => (event.preventDefault(), busy(submit, enter)) } },

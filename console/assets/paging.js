@@ -4,30 +4,32 @@ import { button } from "./ui.js";
 import { plural } from "./format.js";
 
 /**
- * Turns the pages of a list. load is called after each turn.
+ * Turns the pages of a list. Where the page begins is in the URL. load is called after each turn.
+ * @param {import("./app.js").View} view
  * @param {string} one what an item is called @param {() => any} load
  */
-export function pager(one, load) {
-  let after = null;
-  const before = [];
-  const turn = (to) => {
-    after = to;
+export function pager(view, one, load) {
+  const before = []; // where the pages before this one begin, as far as they were seen
+  const turn = (after) => {
+    view.setQuery({ after });
     return load();
   };
   return {
     /** Where the page begins, for the query. */
     get after() {
-      return after;
+      return view.query.get("after");
     },
     /** Goes back to the first page, without a look. */
     reset() {
-      after = null;
+      view.setQuery({ after: null });
       before.length = 0;
     },
     /** The buttons below a page; nothing if it is the only one. @param {number} n @param {string | null} next */
-    foot: (n, next) =>
-      (next !== null || after) && h("div", { class: "pager" }, h("span", {}, `${plural(n, one)} on this page`), h("div", { class: "row" },
+    foot: (n, next) => {
+      const after = view.query.get("after");
+      return (next !== null || after) && h("div", { class: "pager" }, h("span", {}, `${plural(n, one)} on this page`), h("div", { class: "row" },
         button("Previous", { small: true, disabled: !after, click: () => turn(before.pop() ?? null) }),
-        button("Next", { small: true, disabled: next === null, click: () => (before.push(after), turn(next)) }))),
+        button("Next", { small: true, disabled: next === null, click: () => (before.push(after), turn(next)) })));
+    },
   };
 }

@@ -1,5 +1,6 @@
 // A connection to the WebSocket of the API, for live tails, and for bearers of tokens, who
 // have nothing else.
+import { titles } from "./advice.js";
 import { base, Problem, valueEnd } from "./api.js";
 
 /** Milliseconds between two looks whether the gateway is there, and for which an answer is waited for. A page sees no pings. */
@@ -82,7 +83,7 @@ export class Socket {
     if (message.success) waiting[0](message);
     else {
       this.#deliveries.delete(message.id);
-      waiting[1](new Problem({ ...message.error, title: "The gateway refused", detail: message.error.message }));
+      waiting[1](new Problem({ ...message.error, title: titles[message.error.code] ?? "The gateway refused", detail: message.error.message }));
     }
   }
 

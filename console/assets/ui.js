@@ -1,5 +1,5 @@
 // What screens are made of. Each function returns an element, or an object with one.
-import { h, fill, uniqueId, svg } from "./dom.js";
+import { h, append, fill, patchChildren, uniqueId, svg } from "./dom.js";
 import { icon } from "./icons.js";
 import { isAbort, Problem } from "./api.js";
 
@@ -176,12 +176,17 @@ export function problemNotice(error, ...more) {
     error.advice && h("p", {}, h("strong", {}, "What to do: "), spans(error.advice)), more);
 }
 
-/** Fills an element again; its tables stay scrolled to where they are. @param {any} element @param {...any} children */
+/**
+ * Draws again what is in an element. What stays the same is not touched, and what has the focus keeps it; if that is
+ * gone, its neighbour in the pager gets the focus, or the table.
+ * @param {any} element @param {...any} children
+ */
 export function redraw(element, ...children) {
-  const scrollers = () => [...element.querySelectorAll(".scroller")];
-  const places = new Map(scrollers().map((s) => [s.getAttribute("aria-label"), s.scrollLeft]));
-  fill(element, ...children);
-  for (const s of scrollers()) s.scrollLeft = places.get(s.getAttribute("aria-label")) ?? 0;
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const beside = [...(focused?.closest(".pager")?.querySelectorAll("button") ?? [])];
+  patchChildren(element, [...append(document.createDocumentFragment(), children).childNodes]);
+  if (!focused || (focused.isConnected && !focused.disabled)) return focused && document.activeElement !== focused && focused.focus({ preventScroll: true });
+  (beside.find((b) => b.isConnected && !b.disabled) ?? element.querySelector(".scroller"))?.focus({ preventScroll: true });
 }
 
 /** Nothing is here, and why. @param {any} name of the icon @param {string} title @param {any} text @param {...any} actions */
@@ -196,14 +201,15 @@ export const loading = (text = "Loading…") => h("p", { class: "loading", role:
  * @param {string} caption read out, not shown
  * @param {{heading: string, cell: (row: any) => any, numeric?: boolean, text?: boolean, name?: boolean, hidden?: boolean}[]} columns
  * @param {any[]} rows
+ * @param {(row: any) => string} [key] what a row is known by when it is drawn again
  */
-export function table(caption, columns, rows) {
+export function table(caption, columns, rows, key) {
   const css = (c) => [c.numeric && "numeric", c.text && "text", c.name && "name"].filter(Boolean).join(" ") || null;
   return h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
     h("table", {},
       h("caption", { class: "visually-hidden" }, caption),
       h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c.numeric ? "numeric" : null }, c.hidden ? h("span", { class: "visually-hidden" }, c.heading) : c.heading)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((c) => h(c.name ? "th" : "td", { scope: c.name ? "row" : null, class: css(c) }, c.cell(row))))))));
+      h("tbody", {}, rows.map((row) => h("tr", { data: key && { key: key(row) } }, columns.map((c) => h(c.name ? "th" : "td", { scope: c.name ? "row" : null, class: css(c) }, c.cell(row))))))));
 }
 
 /** Numbers with their names. @param {[string, any, any?][]} items name, value and note */
@@ -266,20 +272,25 @@ export const announce = (text) => void (document.getElementById("announcer").tex
 
 const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent;
 
-/** Gives the focus back after a dialog: to what opened it, or to what has its name since the screen was drawn again. */
-function refocus(opener) {
-  if (document.activeElement !== document.body || document.querySelector("dialog[open]")) return;
-  const main = document.querySelector("main");
-  const again = [...main.querySelectorAll("button")].find((b) => nameOf(b) === nameOf(opener));
-  (opener.isConnected ? opener : again ?? main).focus({ preventScroll: true });
+/**
+ * Gives the focus back after a dialog: to what opened it, or to what has its name since the screen was drawn again. Of a
+ * dialog within another one, opener is what opened that, and inner what was pressed in it.
+ */
+function refocus(opener, inner) {
+  if (document.activeElement !== document.body) return;
+  const outer = [...document.querySelectorAll("dialog[open]")].at(-1);
+  const from = outer ? inner : opener, place = outer ?? document.querySelector("main");
+  const again = [...place.querySelectorAll("button")].find((b) => nameOf(b) === nameOf(from));
+  (from.isConnected ? from : again ?? (outer ? outer.querySelector("button") : place)).focus({ preventScroll: true });
 }
 
 /**
  * Shows a dialog with a form, and closes it when submit has succeeded. What submit throws is
- * shown in the dialog. The focus goes to its first field, and afterwards to where it was. Before the key Escape
- * closes a dialog in which something was typed, it asks; asks says that it need not.
+ * shown in the dialog: at the first field of places whose pattern fits its code and text, otherwise below all fields.
+ * The focus goes to its first field, and afterwards to where it was. Before the key Escape closes a dialog in which
+ * something was typed, it asks; asks says that it need not.
  * @param {string} title
- * @param {{body: any, submit?: () => any, action?: string, kind?: string, ready?: () => boolean, asks?: boolean}} options
+ * @param {{body: any, submit?: () => any, action?: string, kind?: string, ready?: () => boolean, places?: [any, RegExp][], asks?: boolean}} options
  */
 export function dialog(title, options) {
   const id = uniqueId("dialog");
@@ -287,6 +298,18 @@ export function dialog(title, options) {
   const confirm = options.submit && button(options.action ?? "OK", { kind: options.kind ?? "primary", type: "submit" });
   const close = () => element.close();
   let typed = false;
+  const places = options.places ?? [];
+  const refused = (error) => {
+    const text = [error.code, error.message, ...(error.errors ?? [])].join("\n");
+    const place = places.find(([, pattern]) => pattern.test(text))?.[0];
+    if (!place) {
+      fill(wrong, problemNotice(error));
+      return wrong.scrollIntoView({ block: "center" });
+    }
+    place.setError((error.errors ?? [])[0] ?? error.message);
+    place.querySelector("input, select, textarea").focus();
+    place.scrollIntoView({ block: "center" });
+  };
   const form = h("form", {
     method: "dialog", novalidate: true,
     on: {
@@ -294,10 +317,11 @@ export function dialog(title, options) {
         event.preventDefault();
         if (confirm && !confirm.disabled) busy(confirm, async () => {
           fill(wrong);
+          for (const [place] of places) place.setError("");
           try {
             if ((await options.submit()) !== false) close();
           } catch (error) {
-            if (!isAbort(error)) fill(wrong, problemNotice(error));
+            if (!isAbort(error)) refused(error);
           }
         });
       },
@@ -315,8 +339,9 @@ export function dialog(title, options) {
   h("div", { class: "dialog-head" }, h("h2", { id }, title), iconButton("close", "Close", close)),
   options.body, wrong,
   h("div", { class: "dialog-foot" }, button(options.submit ? "Cancel" : "Close", { click: close }), confirm));
-  const opener = document.activeElement.closest("dialog")?.opener ?? document.activeElement;
-  const element = h("dialog", { "aria-labelledby": id, on: { close: () => (element.remove(), refocus(opener)) } }, form);
+  const inner = document.activeElement;
+  const opener = inner.closest("dialog")?.opener ?? inner;
+  const element = h("dialog", { "aria-labelledby": id, on: { close: () => (element.remove(), refocus(opener, inner)) } }, form);
   element.opener = opener;
   const refresh = () => {
     if (confirm && options.ready) confirm.disabled = !options.ready();

@@ -2,8 +2,9 @@
 import { h, fill } from "../dom.js";
 import { call, get } from "../api.js";
 import { ago, bytes, count, time } from "../format.js";
-import { badge, button, codeBlock, confirmTyped, dialog, empty, field, input, loading, notice, table, tabs, toast } from "../ui.js";
+import { badge, button, codeBlock, confirmTyped, dialog, empty, field, input, loading, notice, redraw, table, tabs, toast } from "../ui.js";
 import { pager } from "../paging.js";
+import { keysOf } from "./keys.js";
 
 const rights = ["publish", "subscribe", "define", "administer", "serve", "fetch"];
 const clientPath = (id, ...rest) => "/client/" + [id, ...rest].map(encodeURIComponent).join("/");
@@ -11,47 +12,65 @@ const clientPath = (id, ...rest) => "/client/" + [id, ...rest].map(encodeURIComp
 /** @param {import("../app.js").View} view */
 export default function clients(view) {
   const panel = h("div", { class: "stack" });
+  let begun = false;
   const show = (name) => {
-    view.setQuery({ tab: name === "Clients" ? null : name });
+    view.setQuery({ tab: name === "Clients" ? null : name, ...(begun && { after: null, jail: null }) });
+    begun = true;
     fill(panel, loading());
-    return name === "Jails" ? jails(view, panel) : clientList(view, panel);
+    if (name === "Quotas") return quotas(view, panel, null);
+    if (name === "Clients") return clientList(view, panel);
+    return view.query.get("jail") ? quotas(view, panel, view.query.get("jail")) : jails(view, panel);
   };
   const names = view.session.root ? ["Clients", "Jails", "Quotas"] : ["Clients", "Quotas"];
   const chosen = view.query.get("tab");
   fill(view.root, view.head("Clients", { lead: "Who may use the gateway, and what each may do. A secret is shown once, when it is made." }),
-    tabs("What to manage", names, names.includes(chosen) ? chosen : "Clients", (name) => (name === "Quotas" ? quotas(view, panel, null) : show(name)), panel));
+    tabs("What to manage", names, names.includes(chosen) ? chosen : "Clients", show, panel));
 }
 
 function clientList(view, panel) {
   const load = async () => {
     const page = await get("/clients", { limit: 50, after: pages.after }, view.signal);
-    fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "clients-title" },
+    redraw(panel, h("section", { class: "card card-flush", "aria-labelledby": "clients-title" },
       h("div", { class: "card-head" }, h("h2", { id: "clients-title" }, "Clients of the jail"), button("New client", { kind: "primary", icon: "plus", small: true, click: () => create(load) })),
       table("All clients", [
-        { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.id), c.id === view.session.clientId && [" ", badge("You", "info")], c.description && h("div", { class: "muted small" }, c.description)) },
+        { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.id), c.id === view.session.clientId && [" ", badge("You", "info")], c.description && h("div", { class: "muted small" }, clipped(c.description))) },
         { heading: "Rights", cell: (c) => rightsText(c.rights) },
         { heading: "Key", cell: (c) => (c.jwtPublicKey ? badge("Signs tokens", "good") : h("span", { class: "muted" }, "none")) },
         { heading: "Made", cell: (c) => h("div", { class: "muted small" }, time(c.createdAt, ago), c.oldSecretUntil && h("div", {}, "old secret until ", time(c.oldSecretUntil))) },
         { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" },
-          button("Rights", { small: true, label: `Rights of ${c.id}`, click: () => setRights(c, load) }), button("Key", { small: true, label: `Key of ${c.id}`, click: () => setKey(c, load) }),
+          button("Rights", { small: true, label: `Rights of ${c.id}`, click: () => setRights(c, load) }), button("Keys", { small: true, label: `Keys of ${c.id}`, click: () => keysOf(c, load) }),
           button("Rotate", { small: true, label: `Rotate the secret of ${c.id}`, click: () => rotate(view, c, load) }),
           button("Delete", { small: true, kind: "quiet danger", label: `Delete ${c.id}`, click: () => remove(c, load) })) },
-      ], page.clients), pages.foot(page.clients.length, page.next)));
+      ], page.clients, (c) => c.id), pages.foot(page.clients.length, page.next)));
   };
-  const pages = pager("client", load);
+  const pages = pager(view, "client", load);
   return load();
 }
 
-const rightsText = (r) => (r === null ? badge("All rights") : !rights.some((name) => r[name]?.length) ? h("span", { class: "muted" }, "none") : h("div", { class: "small" }, rights.filter((name) => r[name]?.length).map((name) => h("div", {}, h("span", { class: "strong" }, name), " ", h("code", {}, r[name].join(", "))))));
+/** Patterns of a right, and characters of a description, that the list shows. */
+const shownPatterns = 5, shownText = 160;
+const clipped = (text) => (text.length > shownText ? h("span", { title: text }, `${text.slice(0, shownText)}…`) : text);
+const patterns = (all) => [h("code", {}, all.slice(0, shownPatterns).join(", ")), all.length > shownPatterns && ` and ${count(all.length - shownPatterns)} more`];
+
+function rightsText(r) {
+  if (r === null) return badge("All rights");
+  const given = rights.filter((name) => r[name]?.length);
+  if (given.length === 0) return h("span", { class: "muted" }, "none");
+  return h("div", { class: "small" }, given.map((name) => h("div", {}, h("span", { class: "strong" }, capital(name)), " ", patterns(r[name]))));
+}
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** Fields for the rights; read returns null for all. */
 function rightsFields(now) {
   const all = h("input", { type: "checkbox", checked: now === null });
   const fields = rights.map((name) => input({ class: "code", value: (now?.[name] ?? []).join(", "), placeholder: "none" }));
-  const box = h("div", { class: "stack-s", hidden: now === null }, rights.map((name, i) => field(name, fields[i])), h("p", { class: "muted small" }, "Names or patterns with one *, with commas between them. * alone is everything."));
+  const elements = rights.map((name, i) => field(capital(name), fields[i]));
+  const box = h("div", { class: "stack-s", hidden: now === null }, elements, h("p", { class: "muted small" }, "Names or patterns with one *, with commas between them. * alone is everything."));
   all.addEventListener("change", () => void (box.hidden = all.checked));
   return {
     element: h("div", { class: "stack-s" }, h("label", { class: "check" }, all, "All rights"), box),
+    places: rights.map((name, i) => [elements[i], new RegExp(`\\b${name}\\[`)]),
     read: () => (all.checked ? null : Object.fromEntries(rights.map((name, i) => [name, fields[i].value.split(",").map((s) => s.trim()).filter(Boolean)]).filter(([, list]) => list.length))),
   };
 }
@@ -59,8 +78,10 @@ function rightsFields(now) {
 function create(reload) {
   const id = input({ class: "code" }), description = input();
   const may = rightsFields(null);
+  const idField = field("Client id", id);
   dialog("New client", {
-    body: [field("Client id", id), field("Description", description, { hint: "Optional, for people." }), may.element],
+    places: [[idField, /client id|client_exists/], ...may.places],
+    body: [idField, field("Description", description, { hint: "Optional, for people." }), may.element],
     action: "Create", ready: () => id.value.trim() !== "",
     submit: async () => {
       const made = await call("POST", "/client", { body: { clientId: id.value.trim(), description: description.value, rights: may.read() } });
@@ -97,8 +118,9 @@ const remove = (c, reload) => confirmTyped("Delete the client", `Client ${c.id} 
 });
 
 function setRights(c, reload) {
-  const may = rightsFields(c.rights);
+  const may = rightsFields(c.rights), before = JSON.stringify(may.read());
   dialog(`Rights of ${c.id}`, {
+    places: may.places, ready: () => JSON.stringify(may.read()) !== before,
     body: [may.element, notice("info", h("p", {}, "If the client may do less than before, its connections end."))], action: "Save",
     submit: async () => {
       await call("PUT", clientPath(c.id, "rights"), { body: { rights: may.read() } });
@@ -108,24 +130,12 @@ function setRights(c, reload) {
   });
 }
 
-function setKey(c, reload) {
-  const key = h("textarea", { class: "code", rows: 8, wrap: "off", spellcheck: "false", placeholder: "-----BEGIN PUBLIC KEY-----", value: c.jwtPublicKey ?? "" });
-  dialog(`Key of ${c.id}`, {
-    body: [h("p", { class: "muted" }, "The public half of the RSA key with which the client signs tokens. Tokens of another key are refused from then on."), field("Public key", key, { kind: "PEM", hint: "Empty for none." })], action: "Save",
-    submit: async () => {
-      await call("PUT", clientPath(c.id, "jwt-public-key"), { body: { jwtPublicKey: key.value.trim() || null } });
-      toast(`Changed the key of ${c.id}`);
-      await reload();
-    },
-  });
-}
-
 function jails(view, panel) {
   const load = async () => {
     const page = await get("/jails", { limit: 50, after: pages.after, quotas: "true" }, view.signal);
     const head = h("div", { class: "card-head" }, h("h2", { id: "jails-title" }, "Jails"), button("New jail", { kind: "primary", icon: "plus", small: true, click: () => createJail(load) }));
-    fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "jails-title" }, head,
-      page.jails.length === 0 ? empty("inbox", "No jails", "A jail is a tenant with clients and streams of its own.") : table("All jails", [
+    redraw(panel, h("section", { class: "card card-flush", "aria-labelledby": "jails-title" }, head,
+      page.jails.length === 0 && !pages.after ? empty("inbox", "No jails", "A jail is a tenant with clients and streams of its own.") : table("All jails", [
         { heading: "Jail", name: true, cell: (j) => h("div", {}, h("span", { class: "strong" }, j.id), j.name && h("div", { class: "muted small" }, j.name)) },
         { heading: "Made", cell: (j) => h("span", { class: "muted small" }, time(j.createdAt, ago)) },
         { heading: "Disk", numeric: true, cell: (j) => use(j.quotas, "disk", bytes) },
@@ -133,9 +143,9 @@ function jails(view, panel) {
         { heading: "Streams", numeric: true, cell: (j) => use(j.quotas, "streams", count) },
         { heading: "Clients", numeric: true, cell: (j) => use(j.quotas, "clients", count) },
         { heading: "Actions", hidden: true, cell: (j) => h("div", { class: "row actions" }, button("Quotas", { small: true, label: `Quotas of ${j.id}`, click: () => quotas(view, panel, j.id) }), j.id !== view.session.jailId && button("Delete", { small: true, kind: "quiet danger", label: `Delete jail ${j.id}`, click: () => removeJail(j, load) })) },
-      ], page.jails), pages.foot(page.jails.length, page.next)));
+      ], page.jails, (j) => j.id), pages.foot(page.jails.length, page.next)));
   };
-  const pages = pager("jail", load);
+  const pages = pager(view, "jail", load);
   return load();
 }
 
@@ -146,8 +156,10 @@ function use(q, name, show) {
 
 function createJail(reload) {
   const id = input({ class: "code" }), name = input(), client = input({ class: "code", value: "admin" });
+  const idField = field("Jail id", id), clientField = field("First client", client);
   dialog("New jail", {
-    body: [field("Jail id", id), field("Name", name, { hint: "Optional, for people." }), field("First client", client)], action: "Create", ready: () => id.value.trim() !== "" && client.value.trim() !== "",
+    places: [[idField, /jail id|jail_exists/], [clientField, /client id/]],
+    body: [idField, field("Name", name, { hint: "Optional, for people." }), clientField], action: "Create", ready: () => id.value.trim() !== "" && client.value.trim() !== "",
     submit: async () => {
       const made = await call("POST", "/jails", { body: { newJailId: id.value.trim(), newJailName: name.value, newClientId: client.value.trim() } });
       showSecret(`Jail ${made.newJailId} and its client ${made.newClientId} are made`, made.newClientSecret);
@@ -172,10 +184,10 @@ const amount = (n, unit) => (unit === "bytes" ? bytes(n) : unit === "seconds" ? 
 async function quotas(view, panel, jail) {
   const path = jail === null ? "/quotas" : `/jails/${encodeURIComponent(jail)}/quotas`;
   const q = await get(path, {}, view.signal);
-  view.setQuery({ tab: jail === null ? "Quotas" : "Jails" });
+  view.setQuery({ jail });
   fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "quotas-title" },
     h("div", { class: "card-head" }, h("h2", { id: "quotas-title" }, jail === null ? "Quotas of this jail" : `Quotas of ${jail}`),
-      jail !== null && h("div", { class: "row" }, button("Change", { small: true, kind: "primary", click: () => setQuotas(view, panel, jail, q) }), button("All jails", { small: true, click: () => jails(view, panel) }))),
+      jail !== null && h("div", { class: "row" }, button("Change", { small: true, kind: "primary", click: () => setQuotas(view, panel, jail, q) }), button("All jails", { small: true, click: () => (view.setQuery({ jail: null }), jails(view, panel)) }))),
     table("Resources", [
       { heading: "Resource", name: true, cell: ([, name]) => name },
       { heading: "Used", numeric: true, cell: ([key, , unit]) => (q.used[key] === undefined ? "–" : amount(q.used[key], unit)) },
@@ -187,13 +199,36 @@ async function quotas(view, panel, jail) {
 
 const meter = (name, part) => h("meter", { min: "0", max: "1", high: "0.9", value: String(Math.min(1, part)), "aria-label": `${name}: ${Math.round(part * 100)}% used`, title: `${Math.round(part * 100)}%` });
 
+const scales = {
+  bytes: { "": 1, b: 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3, tib: 1024 ** 4, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  seconds: { "": 1, s: 1, m: 60, min: 60, h: 3600, d: 86400 },
+  "": { "": 1 },
+};
+const examples = { bytes: "a whole number of bytes, or one with a unit, such as 10 GiB", seconds: "a whole number of seconds, or one with a unit, such as 90 min, 12 h or 7 d", "": "a whole number" };
+
+/** The number that a text with a unit means; NaN if it is none. @param {string} text @param {string} [unit] */
+function amountOf(text, unit = "") {
+  const [, number, scale] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim().replaceAll(",", "")) ?? [];
+  const n = Number(number) * (scales[unit][scale?.toLowerCase()] ?? NaN);
+  return Number.isSafeInteger(Math.round(n)) && (scale || Number.isInteger(n)) ? Math.round(n) : NaN;
+}
+
 function setQuotas(view, panel, jail, q) {
-  const fields = resources.map(([key, , unit]) => input({ class: "code", inputmode: "numeric", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: q.limits[key] ? `${amount(q.limits[key], unit)} for all jails` : "no bound for all jails" }));
+  const fields = resources.map(([key, name, unit]) => {
+    const control = input({ class: "code", value: q.set[key] === undefined ? "" : String(q.set[key]), placeholder: q.limits[key] ? `${amount(q.limits[key], unit)} for all jails` : "no bound for all jails" });
+    const element = field(name, control, { kind: unit });
+    const wrong = () => control.value.trim() !== "" && Number.isNaN(amountOf(control.value, unit));
+    control.addEventListener("input", () => element.setError(wrong() ? `Enter ${examples[unit ?? ""]}.` : ""));
+    return { key, element, wrong, value: () => (control.value.trim() === "" ? undefined : amountOf(control.value, unit)) };
+  });
+  const read = () => Object.fromEntries(fields.map((f) => [f.key, f.value()]));
+  const before = JSON.stringify(read());
   dialog(`Quotas of ${jail}`, {
-    body: [h("p", { class: "muted" }, "Empty follows the operator's setting for all jails, and 0 is no bound."), h("div", { class: "stack-s" }, resources.map(([, name, unit], i) => field(name, fields[i], { kind: unit })))],
-    action: "Save", ready: () => fields.every((f) => /^\d*$/.test(f.value.trim())),
+    body: [h("p", { class: "muted" }, "Empty follows the operator's setting for all jails, and 0 is no bound. Units such as 10 GiB or 7 d are understood."), h("div", { class: "stack-s" }, fields.map((f) => f.element))],
+    action: "Save", ready: () => !fields.some((f) => f.wrong()) && JSON.stringify(read()) !== before,
+    places: fields.map((f) => [f.element, new RegExp(`(^|\\n)${f.key}:`)]),
     submit: async () => {
-      await call("PUT", `/jails/${encodeURIComponent(jail)}/quotas`, { body: Object.fromEntries(resources.map(([key], i) => [key, fields[i].value.trim()]).filter(([, v]) => v !== "").map(([key, v]) => [key, Number(v)])) });
+      await call("PUT", `/jails/${encodeURIComponent(jail)}/quotas`, { body: read() });
       toast(`Changed the quotas of ${jail}`);
       await quotas(view, panel, jail);
     },

@@ -1,13 +1,48 @@
 // Who is connected, what each connection reads and how far behind it is; and ending one.
 import { h, fill } from "../dom.js";
 import { link } from "../app.js";
+import { titles } from "../advice.js";
 import { call, get } from "../api.js";
 import { ago, bytes, count, short, time } from "../format.js";
 import { badge, button, checkbox, dialog, empty, input, into, loading, notice, redraw, table, toast } from "../ui.js";
 import { pager } from "../paging.js";
 
 const kinds = { websocket: "WebSocket", lines: "Lines", link: "In the process", http: "Request" };
-const behindOf = (c) => c.subscriptions.reduce((most, s) => Math.max(most, s.behind ?? 0), 0);
+const ways = { secret: "its secret", token: "a token", listener: "the listener, which is for this client" };
+const readKinds = { own: "Alone", group: "In a group", merged: "With other streams", waiting: "Waits for the definition" };
+/** Streams that a row of the list names. */
+const named = 2;
+
+/** How far the subscriptions of a connection are behind that the gateway has told of: the largest lag, null if none is known. */
+const behindOf = (c) => c.subscriptions.reduce((most, s) => (s.behind === null ? most : Math.max(most ?? 0, s.behind)), null);
+/** Whether the gateway has told of all subscriptions of a connection how far behind they are. */
+const allKnown = (c) => c.subscriptions.length === c.subscriptionCount && c.subscriptions.every((s) => s.behind !== null);
+
+/** What stands under Behind: a list tells of the first subscriptions only. */
+function behindText(c) {
+  const most = behindOf(c);
+  if (c.subscriptionCount === 0) return h("span", { class: "muted" }, "–");
+  if (allKnown(c)) return short(most);
+  if (most > 0) return h("span", { title: "Some of its subscriptions may be further behind: see the details" }, "at least ", short(most));
+  return h("span", { title: "Not known of all of its subscriptions: see the details" }, "–");
+}
+
+function stateBadge(c) {
+  if (c.slow) return badge("Slow", "warning");
+  if (behindOf(c) > 0) return badge("Behind");
+  if (c.subscriptionCount === 0) return null;
+  return allKnown(c) ? badge("Keeps up", "good") : badge("Not known");
+}
+
+/** What a connection reads, and that it provides and serves something, so that one knows it from others of its client. */
+function usesText(c) {
+  const streams = [...new Set(c.subscriptions.map((s) => s.streamName))].slice(0, named), more = c.subscriptionCount - c.subscriptions.filter((s) => streams.includes(s.streamName)).length;
+  return [c.subscriptionCount === 0 ? h("span", { class: "muted" }, "nothing") : h("div", {}, streams.join(", "), more > 0 && ` and ${count(more)} more`),
+    c.provides.length > 0 && h("div", { class: "muted small" }, `provides ${some(c.provides.map((p) => p.streamName))}`),
+    c.serves.length > 0 && h("div", { class: "muted small" }, `serves ${some(c.serves)}`)];
+}
+
+const some = (all) => all.slice(0, named).join(", ") + (all.length > named ? ` and ${count(all.length - named)} more` : "");
 
 /** @param {import("../app.js").View} view */
 export default function connections(view) {
@@ -17,22 +52,21 @@ export default function connections(view) {
   const all = session.root && mayEnd && checkbox("All jails", { checked: query.get("allJails") === "true" });
   const list = h("div", { class: "card card-flush" }, loading());
   const load = async () => draw(await get("/connections", { limit: 50, after: pages.after, client: query.get("client"), allJails: query.get("allJails") }, view.signal));
-  const pages = pager("connection", load);
+  const pages = pager(view, "connection", load);
   const draw = (page) => {
-    if (list.contains(document.activeElement) && document.activeElement !== list) return; // somebody is about to press something
-    const wide = query.get("allJails") === "true";
-    if (page.connections.length === 0) return fill(list, empty("connections", "No connections", query.get("client") || !mayEnd ? "This client has none." : "Nobody is connected now."));
+    const wide = query.get("allJails") === "true", client = query.get("client");
+    if (page.connections.length === 0 && !pages.after) return fill(list, client
+      ? empty("connections", `No connection of a client “${client}”`, "The search takes the whole id of a client, as it is under Clients.")
+      : empty("connections", "No connections", mayEnd ? "Nobody is connected now." : "This client has none."));
     redraw(list, table("Connections", [
       { heading: "Client", name: true, cell: (c) => h("div", {}, h("span", { class: "strong" }, c.clientId), h("div", { class: "muted small" }, wide && `jail ${c.jailId} · `, c.address ?? "no address")) },
-      { heading: "Kind", cell: (c) => h("span", { class: "badges" }, badge(kinds[c.kind] ?? c.kind), c.authenticated !== "secret" && badge(c.authenticated === "token" ? "Token" : "Listener", "info")) },
-      { heading: "Since", cell: (c) => h("span", { class: "muted small" }, time(c.since, ago)) },
-      { heading: "Reads", numeric: true, cell: (c) => count(c.subscriptionCount) },
-      { heading: "Behind", numeric: true, cell: (c) => short(behindOf(c)) },
-      { heading: "Queued", numeric: true, cell: (c) => bytes(c.queuedBytes) },
-      { heading: "State", cell: (c) => h("span", { class: "badges" }, c.slow ? badge("Slow", "warning") : badge("Keeps up", "good"), c.lastError && badge(c.lastError.code, "danger"), c.expires && expiry(c.expires)) },
+      { heading: "Kind", cell: (c) => h("span", { class: "badges" }, badge(kinds[c.kind] ?? c.kind), c.authenticated !== "secret" && badge(c.authenticated === "token" ? "Token" : "Listener", "info"), h("span", { class: "muted small" }, time(c.since, ago))) },
+      { heading: "Reads", text: true, cell: usesText },
+      { heading: "Behind", numeric: true, cell: (c) => [h("div", {}, behindText(c)), c.queuedBytes > 0 && h("div", { class: "muted small" }, `${bytes(c.queuedBytes)} queued`)] },
+      { heading: "State", cell: (c) => h("span", { class: "badges" }, stateBadge(c), c.lastError && h("span", { title: `Its latest request was refused: ${c.lastError.code}` }, badge(titles[c.lastError.code] ?? c.lastError.code, "danger")), c.expires && expiry(c.expires)) },
       { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" }, button("Details", { small: true, label: `Details of the connection of ${c.clientId}`, click: () => details(c.id) }),
         mayEnd && button("End", { small: true, kind: "quiet danger", label: `End the connection of ${c.clientId}`, click: () => end(c, load) })) },
-    ], page.connections), pages.foot(page.connections.length, page.next));
+    ], page.connections, (c) => c.id), pages.foot(page.connections.length, page.next));
   };
   const find = () => {
     pages.reset();
@@ -66,7 +100,6 @@ function end(c, reload) {
     submit: async () => {
       await call("DELETE", `/connections/${c.id}`);
       toast(`Ended the connection of ${c.clientId}`);
-      document.activeElement?.blur();
       await reload();
     },
   });
@@ -79,12 +112,12 @@ function details(id) {
     const c = await get(`/connections/${id}`);
     return [
       h("dl", { class: "facts" }, fact("Client", c.clientId), fact("Jail", c.jailId), fact("Address", c.address ?? "–"), fact("Kind", kinds[c.kind] ?? c.kind), fact("Since", time(c.since)),
-        fact("Authenticated by", c.authenticated), c.expires && fact("Token expires", time(c.expires)), fact("Waits to be read", bytes(c.queuedBytes)), fact("Id", h("code", {}, c.id))),
-      c.lastError && notice("warning", h("p", {}, h("strong", {}, "Latest error "), h("code", { class: "small" }, c.lastError.code)), h("p", {}, c.lastError.message), h("p", { class: "small" }, time(c.lastError.at))),
+        fact("Authenticated by", ways[c.authenticated] ?? c.authenticated), c.expires && fact("Token expires", time(c.expires)), fact("Waits to be read", bytes(c.queuedBytes)), fact("Id", h("code", {}, c.id))),
+      c.lastError && notice("warning", h("p", {}, h("strong", {}, `Latest refusal: ${titles[c.lastError.code] ?? ""} `), h("code", { class: "small" }, c.lastError.code)), h("p", {}, c.lastError.message), h("p", { class: "small" }, time(c.lastError.at))),
       h("h3", {}, `Reads (${count(c.subscriptionCount)})`),
       c.subscriptions.length === 0 ? h("p", { class: "muted" }, "Nothing.") : table("Subscriptions", [
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.streamName]) }, s.streamName) },
-        { heading: "Kind", text: true, cell: (s) => h("div", {}, badge(s.kind), s.groupId && h("div", { class: "muted small" }, h("code", {}, s.groupId))) },
+        { heading: "Kind", text: true, cell: (s) => h("div", {}, readKinds[s.kind] ?? s.kind, s.groupId && h("div", { class: "muted small" }, h("code", {}, s.groupId))) },
         { heading: "Position", numeric: true, cell: (s) => (s.position === null ? "–" : count(s.position)) },
         { heading: "Behind", numeric: true, cell: (s) => (s.behind === null ? "–" : count(s.behind)) },
         { heading: "In flight", numeric: true, cell: (s) => count(s.inFlight) },

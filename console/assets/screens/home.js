@@ -4,12 +4,14 @@ import { icon } from "../icons.js";
 import { link } from "../app.js";
 import { get, probe, gatewayUrl } from "../api.js";
 import { count, rate, bytes, plural } from "../format.js";
-import { badge, buttonLink, codeBlock, field, input, notice, select, sparkline, tabs, tiles } from "../ui.js";
+import { badge, buttonLink, codeBlock, field, input, notice, redraw, select, sparkline, tabs, tiles } from "../ui.js";
 import { newStream } from "./newstream.js";
 import { exampleOf, snippets } from "./snippets.js";
 
 /** What somebody has done in this session, beside what the gateway can tell. */
 export const done = { copied: false, subscribed: false };
+
+const rightNames = ["define", "subscribe", "publish", "serve", "fetch", "administer"];
 
 /** How many streams are sampled for the rate. More would be work for the gateway. */
 const sampled = 100;
@@ -26,12 +28,17 @@ export default function home(view) {
       h("section", { class: "card", "aria-labelledby": "first-steps" }, h("h2", { id: "first-steps" }, "First steps"), steps),
       h("section", { class: "card", "aria-labelledby": "snippet-title" }, example)));
   if (!view.session.hasHttp) return forBearer(view, status, steps, example);
+  if (!rightNames.some((right) => view.session.mayAny(right))) return withoutRights(view, status, steps, example);
 
   let last = null;
   const rates = [];
   let drawn = "";
+  const look = () => Promise.all([probe(), get("/streams", { limit: sampled }, view.signal), get("/quotas", {}, view.signal)]).catch((error) => {
+    if (error.code === "unreachable" && last) redraw(status, unknown(status));
+    throw error;
+  });
   view.every(5, async () => {
-    const [about, streams, quotas] = await Promise.all([probe(), get("/streams", { limit: sampled }, view.signal), get("/quotas", {}, view.signal)]);
+    const [about, streams, quotas] = await look();
     const now = performance.now();
     const total = new Map(streams.streams.map((s) => [s.name + " " + s.epoch, s.lastSeq]));
     let sum = null;
@@ -43,7 +50,7 @@ export default function home(view) {
       if (rates.length > 60) rates.shift();
     }
     last = { now, total };
-    fill(status, health(about, sum, rates, streams, quotas));
+    redraw(status, health(about, sum, rates, streams, quotas));
     const first = streams.streams.find((s) => !s.name.endsWith(".dead"));
     drawSteps(view, steps, streams.streams, first);
     const names = streams.streams.map((s) => s.name).join(" ");
@@ -54,16 +61,35 @@ export default function home(view) {
 
 const integrityOf = (about) => about.modules?.find((m) => m.path === "/seagate.js")?.integrity;
 
+const gatewayTile = (about) => ["Gateway", h("span", { class: "row" }, badge("Healthy", "good")), `version ${about.version}, answers in ${Math.max(1, Math.round(about.milliseconds))} ms`];
+
 function health(about, sum, rates, streams, quotas) {
   const of = (limit, show) => (limit > 0 ? `of ${show(limit)}` : null);
   return tiles([
-    ["Gateway", h("span", { class: "row" }, badge("Healthy", "good")), `version ${about.version}, answers in ${Math.max(1, Math.round(about.milliseconds))} ms`],
+    gatewayTile(about),
     [streams.next === null ? "Messages" : `Messages, first ${sampled} streams`, sum === null ? h("span", { class: "muted" }, "measuring…") : rate(sum),
       rates.length > 1 ? sparkline(rates, `Messages per second in the last ${plural(rates.length * 5, "second")}, now ${rate(rates.at(-1))}`) : "per second"],
     ["Streams", count(quotas.used.streams), of(quotas.limits.streams, count)],
     ["Kept on disk", bytes(quotas.used.disk), of(quotas.limits.disk, bytes)],
     ["Groups", count(quotas.used.groups), of(quotas.limits.groups, count)],
   ]);
+}
+
+/** The tiles while the gateway does not answer: nothing is known of any. @param {Element} status what was shown before */
+const unknown = (status) => tiles([...status.querySelectorAll("dt")].map((name, i) =>
+  [name.textContent, i === 0 ? h("span", { class: "row" }, badge("Not known", "warning")) : "–", i === 0 ? "it does not answer" : "not known now"]));
+
+/** What a client finds that may do nothing: whether the gateway is there, and who gives it rights. */
+function withoutRights(view, status, steps, example) {
+  example.parentElement.remove();
+  fill(steps, h("li", {}, notice("info", h("p", {}, h("strong", {}, `Client ${view.session.clientId} has no rights. `), "It can log in and nothing else. Whoever administers the jail gives it rights, under Clients or with ", h("code", {}, "seagate clients rights"), "."))));
+  view.every(5, async () => {
+    const about = await probe().catch((error) => {
+      if (error.code === "unreachable" && status.firstChild) redraw(status, unknown(status));
+      throw error;
+    });
+    redraw(status, tiles([gatewayTile(about)]));
+  });
 }
 
 function drawSteps(view, list, streams, first) {
@@ -78,9 +104,7 @@ function drawSteps(view, list, streams, first) {
   if (who.mayAny("publish")) steps.push(["Publish a message", "With a form that is made from the schema.", published,
     first && buttonLink("Publish", link(["streams", first.name, "publish"]), { small: true })]);
   steps.push(["Copy a snippet", "For your own program, with the URL of this gateway.", done.copied, null]);
-  if (!["define", "subscribe", "publish", "serve", "fetch", "administer"].some((right) => who.mayAny(right)))
-    return fill(list, h("li", {}, notice("info", h("p", {}, h("strong", {}, `Client ${who.clientId} has no rights. `), "It can log in and nothing else. Whoever administers the jail gives it rights, under Clients or with ", h("code", {}, "seagate clients rights"), "."))));
-  fill(list, steps.map(([title, text, finished, action]) => h("li", { class: finished ? "step step-done" : "step" },
+  redraw(list, steps.map(([title, text, finished, action]) => h("li", { class: finished ? "step step-done" : "step" },
     h("span", { class: "step-mark", "aria-hidden": "true" }, finished && icon("check")),
     h("div", { class: "grow" }, h("h3", {}, title, finished && h("span", { class: "visually-hidden" }, " (done)")), h("p", { class: "muted small" }, text)), action)));
 }
@@ -100,7 +124,7 @@ function drawExample(view, root, streams, integrity) {
   const choose = async () => {
     draw();
     const name = stream.value;
-    if (messages.has(name) || !streams.some((s) => s.name === name && s.version !== null)) return;
+    if (!view.session.hasHttp || messages.has(name) || !streams.some((s) => s.name === name && s.version !== null)) return;
     const definition = await get(`/streams/${encodeURIComponent(name)}/schemas/current`, {}, view.signal).catch(() => null); // it may not be allowed to see it
     if (!definition) return;
     messages.set(name, exampleOf(definition.fields));
@@ -130,7 +154,7 @@ async function forBearer(view, status, steps, example) {
   };
   fill(steps, h("li", {}, h("form", { class: "row-end", on: { submit: open } }, h("div", { class: "grow" }, field("Open a stream by its name", name)),
     h("button", { class: "button button-primary", type: "submit" }, "Open")), h("p", { class: "muted small hint-below" }, "Bearers of tokens cannot list streams.")));
-  const known = (claims.streams ?? []).filter((p) => !p.includes("*")).map((n) => ({ name: n }));
-  const about = await probe();
+  const known = (claims.streams ?? []).filter((p) => !p.includes("*")).map((name) => ({ name }));
+  const about = await probe().catch(() => ({})); // without it the snippet lacks the digest of the module
   drawExample(view, example, known, integrityOf(about));
 }

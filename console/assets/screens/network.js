@@ -4,7 +4,7 @@ import { h, fill, svg } from "../dom.js";
 import { link } from "../app.js";
 import { get } from "../api.js";
 import { ago, count, duration, plural, time } from "../format.js";
-import { badge, empty, loading, redraw, table, tabs } from "../ui.js";
+import { badge, empty, into, loading, redraw, table, tabs } from "../ui.js";
 import { pager } from "../paging.js";
 
 /** @param {import("../app.js").View} view */
@@ -12,7 +12,7 @@ export default function network(view) {
   const panel = h("div", { class: "stack" });
   let load = () => {}, begun = false;
   const show = (name) => {
-    view.setQuery({ tab: name === "Streams" ? null : name });
+    view.setQuery({ tab: name === "Streams" ? null : name, ...(begun && { after: null }) });
     fill(panel, loading());
     load = name === "Services" ? services(view, panel) : streams(view, panel);
     return begun && load(); // view.every makes the first look
@@ -31,8 +31,7 @@ const pageSize = 20;
 function streams(view, panel) {
   const load = async () => {
     const page = await get("/network", { limit: pageSize, after: pages.after }, view.signal);
-    if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
-    if (page.streams.length === 0) return fill(panel, h("div", { class: "card" }, empty("network", "No streams", "Nobody has defined a stream that you may see.")));
+    if (page.streams.length === 0 && !pages.after) return fill(panel, h("div", { class: "card" }, empty("network", "No streams", "Nobody has defined a stream that you may see.")));
     const used = page.streams.filter((s) => s.providers.length + s.subscribers.length > 0), idle = page.streams.length - used.length;
     const first = !panel.querySelector(".graph-box");
     redraw(panel,
@@ -43,13 +42,13 @@ function streams(view, panel) {
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
         { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Providers pause", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
         { heading: "Provided by", text: true, cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
-        { heading: "Read by", text: true, cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + (p.kind === "own" ? "" : p.kind === "group" ? ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})` : ` (${p.kind})`))) },
+        { heading: "Read by", text: true, cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + readsHow(p))) },
         { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },
-      ], page.streams), pages.foot(page.streams.length, page.next)));
+      ], page.streams, (s) => s.name), pages.foot(page.streams.length, page.next)));
     const picture = panel.querySelector(".graph-box");
     if (first && picture) picture.scrollLeft = (picture.scrollWidth - picture.clientWidth) / 2; // the streams are in the middle
   };
-  const pages = pager("stream", load);
+  const pages = pager(view, "stream", load);
   return load;
 }
 
@@ -58,6 +57,9 @@ const legend = (idle) => h("div", { class: "legend muted small" },
   [["provides", "provides"], ["paused", "provides, and pauses"], ["reads", "reads"], ["group", "reads in a group"]].map(([kind, text]) =>
     h("span", {}, svg("svg", { viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, svg("path", { class: `edge edge-${kind}`, d: "M0 4H28" })), text)),
   idle > 0 && h("span", {}, `${plural(idle, "stream")} without anybody ${idle === 1 ? "is" : "are"} in the table alone.`));
+
+/** How a client reads a stream, unless it does so alone. */
+const readsHow = (p) => ({ own: "", group: ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})`, merged: " (with other streams)", waiting: " (waits for the definition)" })[p.kind] ?? ` (${p.kind})`;
 
 const times = (name, n) => (n > 1 ? `${name} ×${n}` : name);
 const names = (all) => (all.length ? all.slice(0, 20).join(", ") + (all.length > 20 ? ` and ${all.length - 20} more` : "") : h("span", { class: "muted" }, "nobody"));
@@ -97,20 +99,58 @@ const unique = (list) => [...new Set(list)].sort();
 function services(view, panel) {
   const load = async () => {
     const page = await get("/services", { limit: 50, after: pages.after }, view.signal);
-    if (panel.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && !document.activeElement.disabled) return;
-    if (page.services.length === 0) return fill(panel, h("div", { class: "card" }, empty("services", "No services", ["A service is there while somebody serves it, for example with ", h("code", {}, "seagate service serve"), "."])));
-    redraw(panel, page.services.map((s) => h("section", { class: "card card-flush", "aria-label": `Service ${s.name}` },
-      h("div", { class: "card-head" }, h("h2", {}, s.name), h("span", { class: "badges" }, s.version !== undefined && s.version !== null && badge(`Version ${s.version}`), (s.procedures ?? []).slice(0, 12).map((p) => badge(p)))),
-      s.servers.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody serves it now.") : table(`Servers of ${s.name}`, [
-        { heading: "Client", name: true, cell: (x) => h("div", {}, x.clientId, x.sole && [" ", badge("Sole")]) },
-        { heading: "Since", cell: (x) => h("span", { class: "muted small" }, time(x.since, ago)) },
-        { heading: "Calls", numeric: true, cell: (x) => count(x.calls) },
-        { heading: "Failed", numeric: true, cell: (x) => (x.failed ? h("span", { class: "danger strong" }, count(x.failed)) : "0") },
-        { heading: "Under way", numeric: true, cell: (x) => count(x.underWay) },
-        { heading: "Median", numeric: true, cell: (x) => (x.calls ? duration(x.medianSeconds) : "–") },
-        { heading: "Last error", text: true, cell: (x) => x.lastError ?? "–" },
-      ], s.servers))), pages.foot(page.services.length, page.next));
+    if (page.services.length === 0 && !pages.after) return fill(panel, h("div", { class: "card" }, empty("services", "No services", ["A service is there while it is defined or somebody serves it, for example with ", h("code", {}, "seagate service serve"), "."])));
+    redraw(panel, page.services.map((s) => service(view, s)), pages.foot(page.services.length, page.next));
   };
-  const pages = pager("service", load);
+  const pages = pager(view, "service", load);
   return load;
 }
+
+function service(view, s) {
+  const defined = s.version !== undefined && s.version !== null, procedures = s.procedures ?? [];
+  return h("section", { class: "card card-flush", "aria-label": `Service ${s.name}`, data: { key: s.name } },
+    h("div", { class: "card-head" }, h("h2", {}, s.name), h("span", { class: "badges" }, defined ? badge(`Version ${s.version}`) : badge("Not defined"))),
+    procedures.length > 0 && h("p", { class: "toolbar" }, h("span", { class: "muted small" }, "Procedures served now: "), some(procedures.map((p) => h("code", {}, p)))),
+    s.servers.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody serves it now.") : table(`Servers of ${s.name}`, [
+      { heading: "Client", name: true, cell: (x) => h("div", {}, x.clientId, x.sole && [" ", badge("Sole")]) },
+      { heading: "Since", cell: (x) => h("span", { class: "muted small" }, time(x.since, ago)) },
+      { heading: "Calls", numeric: true, cell: (x) => count(x.calls) },
+      { heading: "Failed", numeric: true, cell: (x) => (x.failed ? h("span", { class: "danger strong" }, count(x.failed)) : "0") },
+      { heading: "Under way", numeric: true, cell: (x) => count(x.underWay) },
+      { heading: "Median", numeric: true, cell: (x) => took(x.medianSeconds) },
+      { heading: "Longest", numeric: true, cell: (x) => took(x.longestSeconds) },
+      { heading: "Last error", text: true, cell: (x) => x.lastError ?? "–" },
+    ], s.servers, (x) => `${x.clientId} ${x.address}`),
+    defined && definition(view, s));
+}
+
+/** How long calls took; nothing is known before one was answered. @param {number} seconds */
+const took = (seconds) => (seconds > 0 ? duration(seconds) : "–");
+
+/** Procedures that are named before "and 3 more". */
+const shownProcedures = 12;
+const some = (all) => [all.slice(0, shownProcedures).map((one, i) => [i > 0 && ", ", one]), all.length > shownProcedures && ` and ${count(all.length - shownProcedures)} more`];
+
+/** The procedures of a definition, which the gateway is asked for when somebody wants to see them. */
+function definition(view, s) {
+  const open = async (event) => {
+    const details = event.currentTarget, body = details.querySelector(".definition");
+    if (!details.open || body.dataset.version === String(s.version)) return;
+    body.dataset.version = String(s.version);
+    await into(body, async () => {
+      const { definition } = await get(`/services/${encodeURIComponent(s.name)}`, {}, view.signal);
+      return procedureTable(s.name, definition.procedures);
+    });
+  };
+  return h("details", { class: "inset definition-of", on: { toggle: open } }, h("summary", {}, "Definition"), h("div", { class: "definition", "data-stays": true }));
+}
+
+const procedureTable = (name, procedures) => table(`Procedures of ${name}`, [
+  { heading: "Procedure", name: true, cell: (p) => h("code", {}, p.name) },
+  { heading: "Body", text: true, cell: (p) => fieldsText(p.body) },
+  { heading: "Result", text: true, cell: (p) => fieldsText(p.result) },
+], procedures);
+
+/** Fields as names with their types. Without them any JSON is accepted. */
+const fieldsText = (fields) => (fields === undefined || fields === null ? h("span", { class: "muted" }, "any JSON") : fields.length === 0 ? "no fields"
+  : h("ul", {}, fields.map((f) => h("li", {}, h("code", {}, f.name), " ", h("span", { class: "kind" }, f.type === "enum" ? f.enum.join(" | ") : f.type), f.optional && " optional"))));

@@ -3,7 +3,7 @@ import { h, fill } from "../dom.js";
 import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
 import { count, bytes, plural, short } from "../format.js";
-import { button, confirmTyped, dialog, field, input, loading, tileValue, tiles, toast, problemNotice } from "../ui.js";
+import { button, confirmTyped, dialog, field, input, loading, notice, tileValue, tiles, toast } from "../ui.js";
 import { streamBadges } from "./streams.js";
 
 const tabs = [
@@ -25,6 +25,7 @@ export default async function stream(view) {
   const who = view.session, name = view.params.stream;
   const offered = tabs.filter((t) => t.may(who, name));
   const tab = offered.find((t) => t.name === (view.params.tab ?? "messages")) ?? offered[0];
+  if (!tab || !["subscribe", "publish", "define", "administer"].some((right) => who.may(right, name))) return fill(view.root, view.head(name, { crumbs: who.hasHttp ? toStreams() : null }), noRight(who));
   const head = h("div", {}), panel = h("div", { class: "stack-l" });
   const crumbs = who.hasHttp ? toStreams() : null;
   const part = { ...view, root: panel, name, state: null, refresh: async () => {}, changed() {}, saw() {} };
@@ -46,10 +47,13 @@ export default async function stream(view) {
     await part.refresh();
     view.every(5, part.refresh, true);
   }
-  if (!tab) return fill(panel, problemNotice(new Error("Your client has no right for this stream.")));
   const module = await tab.load();
   if (!view.signal.aborted) await module.default(part);
 }
+
+/** What somebody is told who may neither read nor publish a stream, if it is there at all. @param {any} who */
+const noRight = (who) => notice("warning", h("p", {}, h("strong", {}, who.kind === "token" ? "This token is not for this stream." : `Client ${who.clientId} has no right for this stream.`)),
+  h("p", {}, who.kind === "token" ? "Its claims streams and publish say for which it is. Check the name, or log in with another token." : "Check the name, or ask whoever manages the clients of the jail for the right."));
 
 /** @param {import("../app.js").View} view @param {any} head @param {StreamView} part @param {{crumbs: any, part?: string}} title */
 function drawHead(view, head, part, title) {

@@ -5,6 +5,7 @@ import { link } from "../app.js";
 import { get } from "../api.js";
 import { count, bytes, short } from "../format.js";
 import { badge, button, buttonLink, empty, field, input, loading, problemNotice, redraw, table } from "../ui.js";
+import { pager } from "../paging.js";
 import { newStream } from "./newstream.js";
 
 const pageSize = 50;
@@ -31,42 +32,35 @@ export default function streams(view) {
   const mayDefine = view.session.mayAny("define");
   const define = () => button("Define a stream", { kind: "primary", icon: "plus", click: () => newStream() });
   if (!view.session.hasHttp) return byName(view);
+  const defining = h("div", {}, define());
   const search = input({ type: "search", value: query.get("contains") ?? "", placeholder: "Part of a name", "aria-label": "Search streams by name" });
   const list = h("div", { class: "card card-flush" }, loading());
   fill(view.root,
-    view.head("Streams", { lead: "What this client may see of its jail.", actions: mayDefine ? [define()] : null }),
+    view.head("Streams", { lead: "What this client may see of its jail.", actions: mayDefine ? [defining] : null }),
     h("div", { class: "search" }, icon("search"), search), list);
 
-  let before = []; // where the pages before this one begin
   const load = async () => {
     const contains = query.get("contains") ?? "";
     try {
-      const page = await get("/streams", { limit: pageSize, after: query.get("after"), contains }, view.signal);
+      const page = await get("/streams", { limit: pageSize, after: pages.after, contains }, view.signal);
       draw(page, contains);
     } catch (error) {
       if (view.signal.aborted) throw error;
       fill(list, problemNotice(error));
     }
   };
-  const turn = (after) => {
-    view.setQuery({ after });
-    return load();
-  };
+  const pages = pager(view, "stream", load);
   const draw = (page, contains) => {
-    const within = document.activeElement?.closest?.(".pager")?.contains(document.activeElement) ? document.activeElement.textContent : null;
-    if (page.streams.length === 0 && !query.get("after")) return fill(list, contains
+    const none = page.streams.length === 0 && !pages.after;
+    defining.hidden = none && !contains; // then the button is in the middle
+    if (none) return redraw(list, contains
       ? empty("search", "No such stream", `No stream that you may see has “${contains}” in its name.`, button("Show all streams", { click: () => ((search.value = ""), find()) }))
       : empty("inbox", "No streams yet", mayDefine ? "A stream has a name, and a schema that every message is checked against." : "Nobody has defined a stream that you may see.", mayDefine && define()));
-    const earlier = button("Previous", { small: true, disabled: before.length === 0 && !query.get("after"), click: () => turn(before.pop()) });
-    const later = button("Next", { small: true, disabled: page.next === null, click: () => (before.push(query.get("after") ?? undefined), turn(page.next)) });
-    redraw(list, table("Streams", columns, page.streams),
-      (page.next !== null || query.get("after")) && h("div", { class: "pager" }, h("span", {}, `${count(page.streams.length)} streams on this page`), h("div", { class: "row" }, earlier, later)));
-    if (within === "Previous" && !earlier.disabled) earlier.focus();
-    else if (within) (later.disabled ? earlier : later).focus();
+    redraw(list, table("Streams", columns, page.streams, (s) => s.name), pages.foot(page.streams.length, page.next));
   };
   const find = () => {
-    before = [];
-    view.setQuery({ contains: search.value.trim(), after: null });
+    pages.reset();
+    view.setQuery({ contains: search.value.trim() });
     return load();
   };
   let typing = 0;

@@ -2,8 +2,9 @@
 import { h, fill } from "../../dom.js";
 import { call, exchange, get, isAbort, streamPath, withTexts } from "../../api.js";
 import { ago, count, duration, json, plural, short, time } from "../../format.js";
-import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, notice, problemNotice, redraw, select, sparkline, table, toast } from "../../ui.js";
+import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, loading, notice, problemNotice, redraw, select, sparkline, table, toast } from "../../ui.js";
 import { link } from "../../app.js";
+import { pager } from "../../paging.js";
 import { noNumber, noTime } from "./where.js";
 
 /** Groups on a page. */
@@ -15,52 +16,47 @@ const remembered = 180;
 
 const groupPath = (g, ...rest) => streamPath(g.streamName, "groups", g.clientId, g.groupId ?? "ungrouped", ...rest);
 const nameOf = (g) => g.groupId ?? "ungrouped";
+const keyOf = (g) => `${g.clientId} ${nameOf(g)}`;
 
 /** @param {import("../stream.js").StreamView} view */
 export default async function groups(view) {
   const mayMove = view.session.may("administer", view.name);
-  const list = h("section", { class: "card card-flush", "aria-labelledby": "groups-title" });
+  const list = h("section", { class: "card card-flush", "aria-labelledby": "groups-title" }, heading(), loading());
   const letters = h("div", {});
   fill(view.root, list, letters);
   const lags = new Map();
-  let after = null, before = [];
+  let dead = -1; // messages that the groups of the page gave up
   const load = async () => {
-    const page = await get(streamPath(view.name, "groups"), { limit: pageSize, after }, view.signal);
+    const page = await get(streamPath(view.name, "groups"), { limit: pageSize, after: pages.after }, view.signal);
     for (const g of page.groups) {
-      const key = g.clientId + " " + nameOf(g);
-      const seen = lags.get(key) ?? [];
+      const key = keyOf(g), seen = lags.get(key) ?? [];
       seen.push(g.lag);
       if (seen.length > remembered) seen.shift();
       lags.set(key, seen);
     }
-    if (!list.contains(document.activeElement)) drawList(page);
+    drawList(page);
+    const now = page.groups.reduce((sum, g) => sum + g.deadLettered, 0);
+    if (dead >= 0 && now !== dead) await deadLetters(view, letters);
+    dead = now;
   };
-  const turn = (to) => {
-    after = to;
-    document.activeElement?.blur();
-    return load();
-  };
+  const pages = pager(view, "group", load);
   const drawList = (page) => {
-    const heading = h("div", { class: "card-head" }, h("h2", { id: "groups-title" }, "Groups"), h("span", { class: "muted small" }, "Members of a group share the messages."));
-    if (page.groups.length === 0) return fill(list, heading, empty("clients", "No groups", ["A group begins with its first member, for example with ", h("code", {}, `seagate subscribe ${view.name} --group UUID`), "."]));
-    redraw(list, heading, table("Groups", [
-      { heading: "Group", name: true, cell: (g) => h("div", {}, h("code", { class: "whole" }, nameOf(g)), h("div", { class: "muted small" }, `client ${g.clientId}`, g.abandoned && [" ", badge("Abandoned", "warning")])) },
+    if (page.groups.length === 0 && !pages.after) return redraw(list, heading(), empty("clients", "No groups", ["A group begins with its first member, for example with ", h("code", {}, `seagate subscribe ${view.name} --group UUID`), "."]));
+    redraw(list, heading(), table("Groups", [
+      { heading: "Group", name: true, cell: (g) => h("div", {}, h("code", { class: "small" }, nameOf(g)), h("div", { class: "muted small" }, `client ${g.clientId}, active `, time(g.lastActive, ago), g.abandoned && [" ", badge("Abandoned", "warning")])) },
       { heading: "Members", numeric: true, cell: (g) => (g.members ? count(g.members) : badge("None", g.lag ? "warning" : "")) },
       { heading: "Lag", numeric: true, cell: (g) => [h("div", { class: "strong" }, short(g.lag)), h("div", { class: "muted small" }, g.lag ? duration(g.lagSeconds) : "up to date")] },
-      { heading: "15 min trend", cell: (g) => trend(g, lags.get(g.clientId + " " + nameOf(g))) },
-      { heading: "In flight", numeric: true, cell: (g) => count(g.inFlight) },
-      { heading: "Again", numeric: true, cell: (g) => h("span", { title: "messages that were delivered again" }, count(g.redelivered)) },
-      { heading: "Dead", numeric: true, cell: (g) => (g.deadLettered ? h("span", { class: "danger strong" }, count(g.deadLettered)) : "0") },
-      { heading: "Lost", numeric: true, cell: (g) => (g.lost ? h("span", { class: "danger strong" }, count(g.lost)) : "0") },
-      { heading: "Active", cell: (g) => h("span", { class: "muted small" }, time(g.lastActive, ago)) },
+      { heading: "15 min trend", cell: (g) => trend(g, lags.get(keyOf(g))) },
+      { heading: "In flight", numeric: true, cell: (g) => [h("div", {}, count(g.inFlight)), g.redelivered > 0 && h("div", { class: "muted small", title: "messages that were delivered again" }, `${short(g.redelivered)} again`)] },
+      { heading: "Given up", numeric: true, cell: (g) => (g.deadLettered + g.lost === 0 ? "0" : [g.deadLettered > 0 && h("div", { class: "danger strong", title: "messages that became dead letters" }, `${short(g.deadLettered)} dead`), g.lost > 0 && h("div", { class: "danger strong", title: "messages that were removed before a member had them" }, `${short(g.lost)} lost`)]) },
       ...(mayMove ? [{ heading: "Actions", hidden: true, cell: (g) => h("div", { class: "row actions" }, button("Move", { small: true, label: `Move group ${nameOf(g)}`, click: () => move(g, load) }), iconButton("trash", `Forget group ${nameOf(g)}`, () => forget(g, load))) }] : []),
-    ], page.groups),
-    (page.next !== null || after) && h("div", { class: "pager" }, h("span", {}, plural(page.groups.length, "group") + " on this page"), h("div", { class: "row" },
-      button("Previous", { small: true, disabled: !after, click: () => turn(before.pop() ?? null) }), button("Next", { small: true, disabled: page.next === null, click: () => (before.push(after), turn(page.next)) }))));
+    ], page.groups, keyOf), pages.foot(page.groups.length, page.next));
   };
   view.every(interval, load);
   await deadLetters(view, letters);
 }
+
+const heading = () => h("div", { class: "card-head" }, h("h2", { id: "groups-title" }, "Groups"), h("span", { class: "muted small" }, "Members of a group share the messages."));
 
 /** The lag of the last quarter of an hour up to now, if the gateway tells it, or of as long as this page is open. */
 function trend(g, seen) {
@@ -69,7 +65,8 @@ function trend(g, seen) {
   if (values.length < 2) return h("span", { class: "muted small" }, "–");
   const change = values.at(-1) - values[0];
   const text = change === 0 ? "steady" : `${change > 0 ? "+" : "−"}${short(Math.abs(change))}`;
-  return h("div", { class: "trend", title: what }, sparkline(values, `Lag ${what}: from ${count(values[0])} to ${count(values.at(-1))}`), h("span", { class: "small " + (change > 0 ? "warning" : "muted") }, text));
+  const grows = change > 0 && values.at(-1) >= values.at(-Math.max(2, Math.ceil(values.length / 4))); // lately, too
+  return h("div", { class: "trend", title: what }, sparkline(values, `Lag ${what}: from ${count(values[0])} to ${count(values.at(-1))}`), h("span", { class: "small " + (grows ? "warning" : "muted") }, text));
 }
 
 function move(g, reload) {
@@ -127,7 +124,6 @@ function move(g, reload) {
     submit: async () => {
       await call("POST", groupPath(g, "move"), { body: { to: previewed } });
       toast("Moved the group");
-      document.activeElement?.blur();
       await reload();
     },
   });
@@ -136,7 +132,6 @@ function move(g, reload) {
 const forget = (g, reload) => confirmTyped("Forget the group", `The gateway forgets where group ${nameOf(g)} of client ${g.clientId} is. Its members are told, and the next one begins a new group.`, g.streamName, "Forget", async () => {
   await call("DELETE", groupPath(g));
   toast("Forgot the group");
-  document.activeElement?.blur();
   await reload();
 });
 
@@ -149,26 +144,25 @@ async function deadLetters(view, root) {
     // A search, since to ask for a stream that is not there is an error in the browser's own log.
     const { streams } = await get("/streams", { contains: name }, view.signal);
     const state = streams.find((s) => s.name === name);
-    if (!state) return;
+    if (!state) return redraw(root);
     answer = await exchange("GET", streamPath(name, "messages"), { query: { from: Math.max(state.firstSeq, state.lastSeq - 49), limit: 50 }, signal: view.signal });
   } catch (error) {
     return fill(root, problemNotice(error));
   }
   const texts = withTexts(answer.text, answer.value);
   const dead = answer.value.messages.map((m, i) => ({ ...m, text: texts[i].text })).filter((m) => m.payload?.streamName !== undefined).reverse();
-  if (dead.length === 0) return;
+  if (dead.length === 0) return redraw(root);
   const mayPublish = view.session.may("publish", view.name);
-  fill(root, h("section", { class: "card card-flush", "aria-labelledby": "dead-title" },
+  redraw(root, h("section", { class: "card card-flush", "aria-labelledby": "dead-title" },
     h("div", { class: "card-head" }, h("div", {}, h("h2", { id: "dead-title" }, "Dead letters"), h("p", { class: "muted small" }, "Messages that a group gave up, the newest first.")),
       h("a", { class: "button button-small", href: link(["streams", name]) }, `Open ${name}`)),
     table("Dead letters", [
-      { heading: "Message", cell: (m) => h("a", { href: link(["streams", view.name, "messages"], { from: m.payload.seq }) }, `#${count(m.payload.seq)}`) },
-      { heading: "Given up", cell: (m) => h("span", { class: "muted small" }, time(m.time, ago)) },
+      { heading: "Message", cell: (m) => [h("a", { href: link(["streams", view.name, "messages"], { from: m.payload.seq }) }, `#${count(m.payload.seq)}`), h("div", { class: "muted small" }, time(m.time, ago))] },
       { heading: "Group", text: true, cell: (m) => h("div", { class: "small" }, h("code", {}, m.payload.groupId ?? "ungrouped"), h("div", { class: "muted" }, `client ${m.payload.clientId}`)) },
       { heading: "Why", name: true, cell: (m) => h("div", {}, m.payload.reason || h("span", { class: "muted" }, "no reason"), h("details", {}, h("summary", { class: "small" }, "Payload"), json(inner(m.text)))) },
       { heading: "Deliveries", numeric: true, cell: (m) => count(m.payload.deliveries) },
-      ...(mayPublish ? [{ heading: "Actions", hidden: true, cell: (m) => button("Publish again", { small: true, label: `Publish message ${m.payload.seq} again`, click: (event) => again(view, m, event.currentTarget) }) }] : []),
-    ], dead)));
+      ...(mayPublish ? [{ heading: "Actions", hidden: true, cell: (m) => button("Publish again", { small: true, label: `Publish again: message ${m.payload.seq} of group ${nameOf(m.payload)} of client ${m.payload.clientId}`, click: () => again(view, m) }) }] : []),
+    ], dead, (m) => m.seq)));
 }
 
 /** The payload within a dead letter, as it was published. @param {string} text */

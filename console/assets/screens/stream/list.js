@@ -206,7 +206,7 @@ export class MessageList {
     fill(body, text, rest,
       h("div", { class: "row" },
         button("Copy", { small: true, icon: "copy", label: `Copy message ${message.seq}`, click: () => copy(message.text) }),
-        view.session.hasHttp && button("Explain delivery", { small: true, icon: "search", label: `Explain the delivery of message ${message.seq}`, click: async () => (await import("./explain.js")).explainMessage(view, message.seq) }),
+        view.session.hasHttp && button("Explain delivery", { small: true, icon: "search", label: `Explain delivery of message ${message.seq}`, click: async () => (await import("./explain.js")).explainMessage(view, message.seq) }),
         view.session.may("publish", view.name) && h("a", { class: "button button-small", href: link(["streams", view.name, "publish"], { like: message.seq }) }, "Publish one like it")));
   }
 }
