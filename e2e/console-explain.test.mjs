@@ -18,7 +18,7 @@ browserTest("a message that a filter hides is explained node by node", async ({ 
   for (const [width, theme] of [[1440, "light"], [360, "dark"]]) {
     const page = await enter(open, `#/streams/${stream}/messages`, { width, theme });
     await page.locator(".message summary").first().click();
-    await page.getByRole("button", { name: "Explain the delivery of message 1" }).click();
+    await page.getByRole("button", { name: "Explain delivery of message 1" }).click();
     const dialog = page.getByRole("dialog", { name: `Message 1 of ${stream}` });
     await dialog.getByText("no connection of the client reads the stream").first().waitFor(); // about oneself, at once
 

@@ -2,7 +2,8 @@
 // configuration and the log.
 
 import assert from "node:assert/strict";
-import { accessible, api, browserTest, eventually, gateway, holds, useBrowser } from "./harness.mjs";
+import { generateKeyPairSync } from "node:crypto";
+import { accessible, api, browserTest, eventually, gateway, holds, newSigner, useBrowser } from "./harness.mjs";
 import { enter, hide } from "./console.mjs";
 
 useBrowser();
@@ -59,10 +60,20 @@ browserTest("a log without lines of a level says so in words", async ({ open }) 
 browserTest("a connection is looked at and ended", async ({ open }) => {
   await api("POST", "/streams/watched/define", { version: 1, fields: [{ name: "n", type: "integer" }] });
   await api("POST", "/streams/watched/publish", { payload: { n: 1 } });
+  const idle = Array.from({ length: 11 }, (_, i) => `watched-idle-${i}`);
+  for (const name of idle) await api("POST", `/streams/${name}/define`, { version: 1, fields: [] });
   const c = connect({ action: "subscribe", payload: "watched" }, { action: "describe", payload: "nothing" });
-  await c.ready;
-  const page = await enter(open, "#/connections");
-  const row = page.locator("tr", { hasText: "stream_not_found" });
+  const busy = connect(...idle.map((payload) => ({ action: "subscribe", payload })), { action: "subscribe", payload: "watched", groupId: "0a0e1b5c-7e52-4b7a-9a57-0d8f2f6f1a19", from: "earliest", ack: "explicit" });
+  await Promise.all([c.ready, busy.ready]);
+  const page = await enter(open, "#/connections?client=work");
+  await page.getByRole("heading", { name: "No connection of a client “work”" }).waitFor();
+  await page.getByRole("searchbox").fill("");
+  const row = page.locator("tr", { hasText: "Stream not found" });
+  const lagging = page.locator("tr", { hasText: "watched-idle-0, watched-idle-1 and 10 more" });
+  await lagging.waitFor();
+  const cells = await lagging.locator("td").allTextContents();
+  assert.deepEqual(cells.slice(2, 4), ["–", "Not known"], "the list tells of the first 10 subscriptions, and not of the others");
+  busy.socket.close();
   await row.getByRole("button", { name: /^Details/ }).click();
   const dialog = page.getByRole("dialog", { name: "Connection" });
   await dialog.getByRole("rowheader", { name: "watched" }).waitFor();
@@ -71,32 +82,41 @@ browserTest("a connection is looked at and ended", async ({ open }) => {
   await page.keyboard.press("Escape");
   await page.setViewportSize({ width: 360, height: 900 });
   const table = page.getByRole("region", { name: "Table: Connections" });
-  const before = await table.elementHandle();
-  await before.evaluate((e) => {
-    e.scrollLeft = 120;
-    document.activeElement?.blur();
-    document.dispatchEvent(new Event("visibilitychange")); // it asks at once
-  });
-  await eventually("a new table", () => before.evaluate((e) => !e.isConnected));
-  assert.equal(await table.evaluate((e) => e.scrollLeft), 120, "a table stays where it was scrolled to");
+  await holds(page, () => document.activeElement.textContent === "Details"); // what opened the dialog
+  await page.evaluate(() => document.activeElement.scrollIntoView({ inline: "end" }));
+  const scrolled = await table.evaluate((e) => e.scrollLeft);
+  assert.ok(scrolled > 0);
+  const second = connect({ action: "subscribe", payload: "watched" });
+  await second.ready;
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // it asks at once
+  await eventually("the other connection", () => table.getByRole("row", { name: /watched/ }).count().then((n) => n >= 2));
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Details", "what has the focus keeps it");
+  assert.equal(await table.evaluate((e) => e.scrollLeft), scrolled, "a table stays where it was scrolled to");
+  second.socket.close();
   await row.getByRole("button", { name: /^End/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "End", exact: true }).click();
   assert.equal(await c.closed, 4011);
 });
 
 browserTest("a client is made, its secret is shown once, and it is rotated and deleted", async ({ open }) => {
-  const page = await enter(open, "#/clients");
+  const page = await enter(open, "#/clients", { expect: [/400/] });
   await page.getByRole("button", { name: "New client" }).click();
   const dialog = page.getByRole("dialog");
+  await page.setViewportSize({ width: 360, height: 640 });
+  await dialog.getByLabel("Client id").fill("pass ing");
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await dialog.getByText("Invalid client id").waitFor();
+  await holds(page, () => document.activeElement.getAttribute("aria-invalid") === "true");
+  await page.setViewportSize({ width: 1440, height: 900 });
   await dialog.getByLabel("Client id").fill("passing");
   await dialog.getByText("All rights").click();
-  await dialog.getByLabel("subscribe", { exact: true }).fill("boiler.*");
+  await dialog.getByLabel("Subscribe", { exact: true }).fill(Array.from({ length: 8 }, (_, i) => `boiler.${i}.*`).join(", "));
   await dialog.getByRole("button", { name: "Create" }).click();
   const first = await dialog.locator("code").textContent();
   assert.match(first, /^sea_/);
   await accessible(page, "a secret");
   await page.keyboard.press("Escape");
-  await page.getByText("boiler.*").waitFor();
+  await page.getByText("boiler.4.* and 3 more").waitFor();
   await page.getByRole("button", { name: "Rotate the secret of passing" }).click();
   await dialog.getByRole("button", { name: "Rotate", exact: true }).click();
   await page.getByText("has a new secret").waitFor();
@@ -110,7 +130,96 @@ browserTest("a client is made, its secret is shown once, and it is rotated and d
   await dialog.getByLabel(/^Type/).fill("passing");
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
   await page.getByText("Deleted client passing").waitFor();
-  await page.getByText("boiler.*").waitFor({ state: "detached" });
+  await page.getByText("boiler.4.*").waitFor({ state: "detached" });
+});
+
+browserTest("the keys of a client are added and ended one by one, and what its tokens must be is set", async ({ open }) => {
+  await newSigner("keyed");
+  const pem = () => generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ type: "spki", format: "pem" });
+  const keys = async () => (await api("GET", "/client/keyed/keys")).keys.map((k) => k.kid ?? "none").sort();
+  await api("PUT", "/client/keyed/keys/2026-11", { jwtPublicKey: pem() });
+  const page = await enter(open, "#/clients", { expect: [/400/] });
+  await page.getByRole("button", { name: "Keys of keyed" }).click();
+  const all = page.getByRole("dialog", { name: "Keys of keyed" });
+  await all.getByRole("rowheader", { name: "2026-11" }).waitFor();
+  await accessible(page, "the keys of a client");
+
+  await all.getByRole("button", { name: "Add a key" }).click();
+  const adding = page.getByRole("dialog", { name: "Add a key" });
+  await adding.getByLabel("Key id (kid)").fill("2026-11");
+  await adding.getByText("The client has a key of this id.").waitFor();
+  await adding.getByLabel("Key id (kid)").fill("2026-12");
+  await adding.getByLabel("Public key").fill("no key");
+  await adding.getByRole("button", { name: "Add", exact: true }).click();
+  await adding.getByText("not PEM").waitFor();
+  assert.equal(await adding.getByLabel("Public key").getAttribute("aria-invalid"), "true");
+  await adding.getByLabel("Public key").fill(pem());
+  await adding.getByRole("button", { name: "Add", exact: true }).click();
+  await all.getByRole("rowheader", { name: "2026-12" }).waitFor();
+  assert.deepEqual(await keys(), ["2026-11", "2026-12", "none"]);
+
+  await all.getByRole("button", { name: "End 2026-11" }).click();
+  await page.getByRole("dialog", { name: "End the key" }).getByRole("button", { name: "End", exact: true }).click();
+  await all.getByRole("rowheader", { name: "2026-11" }).waitFor({ state: "detached" });
+  assert.deepEqual(await keys(), ["2026-12", "none"]);
+  await holds(page, () => document.activeElement.closest("dialog")); // not what is behind it
+
+  await all.getByRole("button", { name: "Change what tokens must be" }).click();
+  const rules = page.getByRole("dialog", { name: "Tokens of keyed" });
+  assert.equal(await rules.getByRole("button", { name: "Save" }).isDisabled(), true, "nothing is changed yet");
+  await rules.getByLabel("Longest life").fill("3600");
+  await rules.getByRole("button", { name: "Save" }).click();
+  await all.getByText("They live at most 3,600 s").waitFor();
+
+  await all.getByRole("button", { name: "Replace all keys" }).click();
+  const replacing = page.getByRole("dialog", { name: "Replace all keys" });
+  await replacing.getByText("This ends the 2 keys that the client has").waitFor();
+  await accessible(page, "the replacement of keys");
+  await page.keyboard.press("Escape");
+  assert.deepEqual(await keys(), ["2026-12", "none"]);
+});
+
+browserTest("the quotas of a jail take units, and have an address", async ({ open }) => {
+  await api("POST", "/jails", { newJailId: "bounded", newJailName: "", newClientId: "x" });
+  const page = await enter(open, "#/clients?tab=Jails");
+  await page.getByRole("button", { name: "Quotas of bounded" }).click();
+  await page.getByRole("heading", { name: "Quotas of bounded" }).waitFor();
+  assert.match(page.url(), /tab=Jails&jail=bounded/);
+  await page.evaluate(() => (location.hash = "#/clients?jail=bounded&tab=Jails"));
+  await page.getByRole("button", { name: "Change" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Disk").fill("ten");
+  await dialog.getByText("Enter a whole number of bytes, or one with a unit, such as 10 GiB.").waitFor();
+  assert.equal(await dialog.getByRole("button", { name: "Save" }).isDisabled(), true);
+  await dialog.getByLabel("Disk").fill("10GiB");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Changed the quotas of bounded").waitFor();
+  assert.equal((await api("GET", "/jails/bounded/quotas")).set.disk, 10 * 2 ** 30);
+});
+
+browserTest("a service shows its procedures and its definition, though nobody serves it", async ({ open }) => {
+  await api("PUT", "/services/quoting", { version: 1, procedures: [{ name: "quote", body: [{ name: "sku", type: "integer" }] }] });
+  const page = await enter(open, "#/network?tab=Services");
+  const service = page.getByRole("region", { name: "Service quoting" });
+  await service.getByText("Nobody serves it now.").waitFor();
+  await service.getByText("Definition", { exact: true }).click();
+  await service.getByRole("rowheader", { name: "quote" }).waitFor();
+  await service.getByText("sku integer").waitFor();
+  await accessible(page, "a definition of a service");
+  await service.evaluate((e) => e.setAttribute("title", "drawn before"));
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // it asks at once
+  await eventually("a new look", () => service.evaluate((e) => !e.hasAttribute("title")));
+  assert.equal(await service.getByRole("rowheader", { name: "quote" }).isVisible(), true, "what is open stays open");
+});
+
+browserTest("the open menu of a narrow screen keeps the focus", async ({ open }) => {
+  const page = await enter(open, "#/clients", { width: 360 });
+  await page.getByRole("button", { name: "Menu" }).click();
+  await accessible(page, "the open menu");
+  assert.equal(await page.evaluate(() => [...document.querySelectorAll("#main, .top")].every((e) => e.closest("[inert]"))), true);
+  await page.keyboard.press("Escape");
+  await holds(page, () => document.activeElement.getAttribute("aria-label") === "Menu");
+  assert.equal(await page.locator("[inert]").count(), 0);
 });
 
 browserTest("who rotates the secret of the own client sees the new one, and goes on", async ({ open }) => {
@@ -169,6 +278,15 @@ browserTest("a tab says what it is refused for, and a screen without an answer c
   await page.unroute("**");
   await page.clock.runFor(6000);
   await page.getByText("allowed_origins").first().waitFor();
+  await page.evaluate(() => (location.hash = "#/"));
+  await page.getByText("Healthy").waitFor();
+  await page.route("**/api/v1**", (route) => route.abort());
+  for (let i = 0; i < 5 && !(await page.getByText("Not known", { exact: true }).count()); i++) await page.clock.runFor(5100);
+  await page.getByText("Not known", { exact: true }).waitFor();
+  assert.equal(await page.getByText("Healthy").count(), 0);
+  await page.unroute("**/api/v1**");
+  for (let i = 0; i < 5 && !(await page.getByText("Healthy").count()); i++) await page.clock.runFor(5100);
+  await page.getByText("Healthy").waitFor();
   assert.equal(await page.getByText("The gateway does not answer.").isVisible(), false);
 });
 

@@ -28,6 +28,8 @@ browserTest("every screen is accessible in both themes and fits each width", asy
       await page.setViewportSize({ width, height: 900 });
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${hash} is wider than ${width} px`);
     }
+    await page.setViewportSize({ width: 1024, height: 900 });
+    if (hash.endsWith("/groups")) assert.equal(await page.evaluate(() => document.querySelector(".scroller").scrollWidth - document.querySelector(".scroller").clientWidth), 0, "a part of the groups is out of sight");
   }
 });
 
@@ -42,6 +44,17 @@ browserTest("many streams are shown a page at a time, and found by name", async 
   await page.getByRole("link", { name: "s00099" }).waitFor();
   await page.getByRole("button", { name: "Previous" }).click();
   await page.getByRole("link", { name: "s00000" }).waitFor();
+  await page.evaluate(() => (location.hash = "#/network"));
+  await page.getByRole("button", { name: "Next" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "s00039" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Next");
+  const second = page.url();
+  await page.evaluate(() => (location.hash = "#/streams"));
+  await page.getByRole("link", { name: "s00049" }).waitFor();
+  await page.evaluate((url) => (location.href = url), second);
+  await page.getByRole("link", { name: "s00039" }).waitFor();
+  await page.evaluate(() => (location.hash = "#/streams"));
   await page.getByLabel("Search streams by name").fill("1234");
   await page.getByRole("link", { name: "s01234" }).waitFor();
   assert.equal(await page.locator("tbody tr").count(), 1);

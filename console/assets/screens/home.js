@@ -77,7 +77,7 @@ function health(about, sum, rates, streams, quotas) {
 
 /** The tiles while the gateway does not answer: nothing is known of any. @param {Element} status what was shown before */
 const unknown = (status) => tiles([...status.querySelectorAll("dt")].map((name, i) =>
-  [name.textContent, i === 0 ? h("span", { class: "row" }, badge("Not known", "warning")) : "–", i === 0 ? "it does not answer" : "not known now"]));
+  [name.textContent, i === 0 ? h("span", { class: "row" }, badge("Not known", "warning")) : "–", i === 0 && "it does not answer"]));
 
 /** What a client finds that may do nothing: whether the gateway is there, and who gives it rights. */
 function withoutRights(view, status, steps, example) {

@@ -106,7 +106,7 @@ function endKey(c, k, state, changed) {
 function replaceKeys(c, state, changed) {
   let kind = "key";
   const key = pemArea("It gets no id: it is for tokens whose header names none."), proof = proofField(), keep = keepInput();
-  const url = input({ class: "code", inputmode: "url", placeholder: "https://login.example.com/jwks.json" });
+  const url = input({ class: "code", inputmode: "url", placeholder: "https://…/jwks.json" });
   const urlField = field("URL of a JWK set", url, { hint: "The operator has to allow its host (jwks.hosts)." });
   const pem = h("div", { class: "stack" }, key.element, proof.element);
   urlField.hidden = true;
