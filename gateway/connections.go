@@ -66,8 +66,9 @@ type ConnectionInfo struct {
 	Principal *auth.Principal
 	Since     time.Time
 	Inspection
-	Reads []ReadInfo // its subscriptions, as many as were asked for
-	Total int        // subscriptions; those to merged streams count once for each stream
+	Reads  []ReadInfo // its subscriptions, as many as were asked for
+	Total  int        // subscriptions; those to merged streams count once for each stream
+	Behind *uint64    // the most of all subscriptions; nil if there is none, or it is not known of each
 }
 
 // A ReadInfo is where a subscription stands in one stream.
@@ -117,12 +118,21 @@ func (g *Gateway) Connections(ctx context.Context, p *auth.Principal, q Connecti
 	}
 	ctx, cancel := context.WithTimeout(ctx, positionTimeout)
 	defer cancel()
-	for _, l := range found {
-		list = append(list, g.connectionInfo(l, q.Reads))
+	for room := maxLocated; len(found) > 0; found = found[1:] {
+		info := g.connectionInfo(found[0], max(q.Reads, room))
+		room -= len(info.Reads)
+		list = append(list, info)
 	}
 	locate(ctx, list)
+	for i := range list {
+		list[i].Reads = list[i].Reads[:min(len(list[i].Reads), q.Reads)]
+	}
 	return list, next, nil
 }
+
+// maxLocated is how many subscriptions of a page of connections are looked for to say how far a
+// connection is behind. Of connections after that only those are looked for that are shown.
+const maxLocated = 10_000
 
 // positionTimeout is how long a list of connections waits for workers that are busy.
 const positionTimeout = 200 * time.Millisecond
@@ -265,7 +275,23 @@ func (h Held) roles() []ReadInfo {
 	return []ReadInfo{r}
 }
 
-// locate fills in where the subscriptions stand.
+// furthest returns how far the subscription is behind that is the furthest. Those that wait for
+// their stream are behind nothing. It is nil if the connection has none, or it is not known of each.
+func (c *ConnectionInfo) furthest() *uint64 {
+	if c.Total == 0 || len(c.Reads) < c.Total {
+		return nil
+	}
+	var most uint64
+	for _, r := range c.Reads {
+		if r.Position == 0 && r.Kind != protocol.SubscriptionWaiting {
+			return nil
+		}
+		most = max(most, r.Behind)
+	}
+	return &most
+}
+
+// locate fills in where the subscriptions stand, and how far the connections are behind.
 func locate(ctx context.Context, list []ConnectionInfo) {
 	var all []*streams.InTopic
 	var of []*ReadInfo
@@ -285,6 +311,9 @@ func locate(ctx context.Context, list []ConnectionInfo) {
 			next := all[i].Topic().Bounds().Next
 			of[i].Behind = max(next, seq) - seq
 		}
+	}
+	for i := range list {
+		list[i].Behind = list[i].furthest()
 	}
 }
 

@@ -68,6 +68,45 @@ func TestConnectionsShowPositions(t *testing.T) {
 
 type fullConsumer struct{ listener }
 
+// How far a connection is behind is told of all of its subscriptions, also of those that a list leaves out.
+func TestConnectionsAreAsFarBehindAsTheLastSubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := build(t, memory.New(), nil)
+		root := g.root()
+		g.define(root, "idle")
+		g.define(root, "s")
+		g.ok(g.publish(root, "s", `{"p":1}`, `{"p":2}`, `{"p":3}`))
+		l := g.link(root)
+		for _, stream := range []string{"idle", "idle", "idle", "s"} {
+			in, _, err := l.In(t.Context(), stream, &fullConsumer{}, streams.Earliest())
+			g.ok(err)
+			in.Start()
+		}
+		g.link(root)
+		synctest.Wait()
+		list, _, err := g.Connections(t.Context(), root, gateway.ConnectionsQuery{Limit: 100, Reads: 2})
+		g.ok(err)
+		if len(list) != 2 {
+			t.Fatalf("there are %d connections", len(list))
+		}
+		reader, idle := list[0], list[1]
+		if reader.Total == 0 {
+			reader, idle = idle, reader
+		}
+		if reader.Total != 4 || len(reader.Reads) != 2 || reader.Behind == nil || *reader.Behind != 3 {
+			t.Errorf("the reader is %+v", reader)
+		}
+		if idle.Behind != nil {
+			t.Errorf("a connection without subscriptions is behind by %d", *idle.Behind)
+		}
+		one, err := g.Connection(t.Context(), root, reader.ID, 1)
+		g.ok(err)
+		if one.Behind != nil {
+			t.Errorf("one of 4 subscriptions was looked at, and the connection is behind by %d", *one.Behind)
+		}
+	})
+}
+
 func (*fullConsumer) Deliver(*streams.Batch) int { return 0 }
 
 // The last refusal of a link is shown, and a member of a group with what it has not acknowledged.

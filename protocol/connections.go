@@ -39,8 +39,11 @@ type ConnectionInfo struct {
 
 	LastError *ConnectionError `json:"lastError"` // nil if no request was refused
 
-	// SubscriptionCount counts all subscriptions. Subscriptions are the first of them.
+	// SubscriptionCount counts all subscriptions. Behind is how far the one is behind that is the
+	// furthest, of all of them; nil if there is none, or the gateway does not know it of each.
+	// Subscriptions are the first of them.
 	SubscriptionCount int                `json:"subscriptionCount"`
+	Behind            *uint64            `json:"behind"`
 	Subscriptions     []SubscriptionInfo `json:"subscriptions"`
 	Provides          []ProvidedInfo     `json:"provides"`
 	Serves            []string           `json:"serves"` // services

@@ -63,6 +63,7 @@ func connectionView(c *gateway.ConnectionInfo) protocol.ConnectionInfo {
 		QueuedBytes:       c.QueuedBytes,
 		Slow:              c.Slow,
 		SubscriptionCount: c.Total,
+		Behind:            c.Behind,
 		Subscriptions:     make([]protocol.SubscriptionInfo, len(c.Reads)),
 		Provides:          make([]protocol.ProvidedInfo, len(c.Provisions)),
 		Serves:            c.Services,

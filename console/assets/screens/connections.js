@@ -13,25 +13,16 @@ const readKinds = { own: "Alone", group: "In a group", merged: "With other strea
 /** Streams that a row of the list names. */
 const named = 2;
 
-/** How far the subscriptions of a connection are behind that the gateway has told of: the largest lag, null if none is known. */
-const behindOf = (c) => c.subscriptions.reduce((most, s) => (s.behind === null ? most : Math.max(most ?? 0, s.behind)), null);
-/** Whether the gateway has told of all subscriptions of a connection how far behind they are. */
-const allKnown = (c) => c.subscriptions.length === c.subscriptionCount && c.subscriptions.every((s) => s.behind !== null);
-
-/** What stands under Behind: a list tells of the first subscriptions only. */
+/** How far a connection is behind. null if the gateway does not know it of all of its subscriptions. */
 function behindText(c) {
-  const most = behindOf(c);
   if (c.subscriptionCount === 0) return h("span", { class: "muted" }, "–");
-  if (allKnown(c)) return short(most);
-  if (most > 0) return h("span", { title: "Some of its subscriptions may be further behind: see the details" }, "at least ", short(most));
-  return h("span", { title: "Not known of all of its subscriptions: see the details" }, "–");
+  return c.behind === null ? h("span", { title: "The gateway does not know it of each subscription now" }, "–") : short(c.behind);
 }
 
 function stateBadge(c) {
   if (c.slow) return badge("Slow", "warning");
-  if (behindOf(c) > 0) return badge("Behind");
   if (c.subscriptionCount === 0) return null;
-  return allKnown(c) ? badge("Keeps up", "good") : badge("Not known");
+  return c.behind === null ? badge("Not known") : c.behind > 0 ? badge("Behind") : badge("Keeps up", "good");
 }
 
 /** What a connection reads, and that it provides and serves something, so that one knows it from others of its client. */
