@@ -1,9 +1,8 @@
-// The screens of the console about the gateway: connections, the network, clients and jails, the
+// The screens of the console about the gateway: connections, the network, the
 // configuration and the log.
 
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
-import { accessible, api, browserTest, eventually, gateway, holds, newSigner, useBrowser } from "./harness.mjs";
+import { accessible, api, browserTest, eventually, gateway, holds, useBrowser } from "./harness.mjs";
 import { enter, hide } from "./console.mjs";
 
 useBrowser();
@@ -98,105 +97,6 @@ browserTest("a connection is looked at and ended", async ({ open }) => {
   assert.equal(await c.closed, 4011);
 });
 
-browserTest("a client is made, its secret is shown once, and it is rotated and deleted", async ({ open }) => {
-  const page = await enter(open, "#/clients", { expect: [/400/] });
-  await page.getByRole("button", { name: "New client" }).click();
-  const dialog = page.getByRole("dialog");
-  await page.setViewportSize({ width: 360, height: 640 });
-  await dialog.getByLabel("Client id").fill("pass ing");
-  await dialog.getByRole("button", { name: "Create" }).click();
-  await dialog.getByText("Invalid client id").waitFor();
-  await holds(page, () => document.activeElement.getAttribute("aria-invalid") === "true");
-  await page.setViewportSize({ width: 1440, height: 900 });
-  await dialog.getByLabel("Client id").fill("passing");
-  await dialog.getByText("All rights").click();
-  await dialog.getByLabel("Subscribe", { exact: true }).fill(Array.from({ length: 8 }, (_, i) => `boiler.${i}.*`).join(", "));
-  await dialog.getByRole("button", { name: "Create" }).click();
-  const first = await dialog.locator("code").textContent();
-  assert.match(first, /^sea_/);
-  await accessible(page, "a secret");
-  await page.keyboard.press("Escape");
-  await page.getByText("boiler.4.* and 3 more").waitFor();
-  await page.getByRole("button", { name: "Rotate the secret of passing" }).click();
-  await dialog.getByRole("button", { name: "Rotate", exact: true }).click();
-  await page.getByText("has a new secret").waitFor();
-  const second = await dialog.locator("code").textContent();
-  assert.notEqual(second, first);
-  await api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: second });
-  await assert.rejects(api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: first }));
-  await page.keyboard.press("Escape");
-  await holds(page, () => document.activeElement.getAttribute("aria-label") === "Rotate the secret of passing"); // the list was drawn again
-  await page.getByRole("button", { name: "Delete passing" }).click();
-  await dialog.getByLabel(/^Type/).fill("passing");
-  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
-  await page.getByText("Deleted client passing").waitFor();
-  await page.getByText("boiler.4.*").waitFor({ state: "detached" });
-});
-
-browserTest("the keys of a client are added and ended one by one, and what its tokens must be is set", async ({ open }) => {
-  await newSigner("keyed");
-  const pem = () => generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ type: "spki", format: "pem" });
-  const keys = async () => (await api("GET", "/client/keyed/keys")).keys.map((k) => k.kid ?? "none").sort();
-  await api("PUT", "/client/keyed/keys/2026-11", { jwtPublicKey: pem() });
-  const page = await enter(open, "#/clients", { expect: [/400/] });
-  await page.getByRole("button", { name: "Keys of keyed" }).click();
-  const all = page.getByRole("dialog", { name: "Keys of keyed" });
-  await all.getByRole("rowheader", { name: "2026-11" }).waitFor();
-  await accessible(page, "the keys of a client");
-
-  await all.getByRole("button", { name: "Add a key" }).click();
-  const adding = page.getByRole("dialog", { name: "Add a key" });
-  await adding.getByLabel("Key id (kid)").fill("2026-11");
-  await adding.getByText("The client has a key of this id.").waitFor();
-  await adding.getByLabel("Key id (kid)").fill("2026-12");
-  await adding.getByLabel("Public key").fill("no key");
-  await adding.getByRole("button", { name: "Add", exact: true }).click();
-  await adding.getByText("not PEM").waitFor();
-  assert.equal(await adding.getByLabel("Public key").getAttribute("aria-invalid"), "true");
-  await adding.getByLabel("Public key").fill(pem());
-  await adding.getByRole("button", { name: "Add", exact: true }).click();
-  await all.getByRole("rowheader", { name: "2026-12" }).waitFor();
-  assert.deepEqual(await keys(), ["2026-11", "2026-12", "none"]);
-
-  await all.getByRole("button", { name: "End 2026-11" }).click();
-  await page.getByRole("dialog", { name: "End the key" }).getByRole("button", { name: "End", exact: true }).click();
-  await all.getByRole("rowheader", { name: "2026-11" }).waitFor({ state: "detached" });
-  assert.deepEqual(await keys(), ["2026-12", "none"]);
-  await holds(page, () => document.activeElement.closest("dialog")); // not what is behind it
-
-  await all.getByRole("button", { name: "Change what tokens must be" }).click();
-  const rules = page.getByRole("dialog", { name: "Tokens of keyed" });
-  assert.equal(await rules.getByRole("button", { name: "Save" }).isDisabled(), true, "nothing is changed yet");
-  await rules.getByLabel("Longest life").fill("3600");
-  await rules.getByRole("button", { name: "Save" }).click();
-  await all.getByText("They live at most 3,600 s").waitFor();
-
-  await all.getByRole("button", { name: "Replace all keys" }).click();
-  const replacing = page.getByRole("dialog", { name: "Replace all keys" });
-  await replacing.getByText("This ends the 2 keys that the client has").waitFor();
-  await accessible(page, "the replacement of keys");
-  await page.keyboard.press("Escape");
-  assert.deepEqual(await keys(), ["2026-12", "none"]);
-});
-
-browserTest("the quotas of a jail take units, and have an address", async ({ open }) => {
-  await api("POST", "/jails", { newJailId: "bounded", newJailName: "", newClientId: "x" });
-  const page = await enter(open, "#/clients?tab=Jails");
-  await page.getByRole("button", { name: "Quotas of bounded" }).click();
-  await page.getByRole("heading", { name: "Quotas of bounded" }).waitFor();
-  assert.match(page.url(), /tab=Jails&jail=bounded/);
-  await page.evaluate(() => (location.hash = "#/clients?jail=bounded&tab=Jails"));
-  await page.getByRole("button", { name: "Change" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Disk").fill("ten");
-  await dialog.getByText("Enter a whole number of bytes, or one with a unit, such as 10 GiB.").waitFor();
-  assert.equal(await dialog.getByRole("button", { name: "Save" }).isDisabled(), true);
-  await dialog.getByLabel("Disk").fill("10GiB");
-  await dialog.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Changed the quotas of bounded").waitFor();
-  assert.equal((await api("GET", "/jails/bounded/quotas")).set.disk, 10 * 2 ** 30);
-});
-
 browserTest("a service shows its procedures and its definition, though nobody serves it", async ({ open }) => {
   await api("PUT", "/services/quoting", { version: 1, procedures: [{ name: "quote", body: [{ name: "sku", type: "integer" }] }] });
   const page = await enter(open, "#/network?tab=Services");
@@ -220,20 +120,6 @@ browserTest("the open menu of a narrow screen keeps the focus", async ({ open })
   await page.keyboard.press("Escape");
   await holds(page, () => document.activeElement.getAttribute("aria-label") === "Menu");
   assert.equal(await page.locator("[inert]").count(), 0);
-});
-
-browserTest("who rotates the secret of the own client sees the new one, and goes on", async ({ open }) => {
-  const { secret } = await api("POST", "/client", { clientId: "turning", description: "", rights: null });
-  const page = await enter(open, "#/clients", { id: "turning", secret });
-  await page.getByRole("button", { name: "Rotate the secret of turning" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Rotate", exact: true }).click();
-  await page.getByText("Client turning has a new secret").waitFor();
-  const next = await page.getByRole("dialog").locator("code").textContent();
-  await api("GET", "/whoami", undefined, { ...gateway, clientId: "turning", clientSecret: next });
-  await page.keyboard.press("Escape");
-  await page.getByRole("dialog").waitFor({ state: "detached" });
-  await page.getByRole("link", { name: "Configuration" }).click();
-  await page.getByText("allowed_origins").first().waitFor();
 });
 
 browserTest("a client sees its own connections, and is not asked whose", async ({ open }) => {
