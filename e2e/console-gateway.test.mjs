@@ -1,5 +1,4 @@
-// The screens of the console about the gateway: connections, the network, the
-// configuration and the log.
+// The screens of the console about the gateway: connections, the network, the configuration and the log.
 
 import assert from "node:assert/strict";
 import { accessible, api, browserTest, eventually, gateway, holds, useBrowser } from "./harness.mjs";
