@@ -284,17 +284,20 @@ func TestCheck(t *testing.T) {
 		env  string
 		want string // of what is said; "" if all is well
 	}{
-		"nothing":     {"", "", ""},
-		"valid":       {"[limits]\nmessage_bytes = \"2MiB\"\ndecompressed_bytes = \"4MiB\"\n", "", ""},
-		"unknown key": {"listen = \":0\"\n\n[websocket]\nping_intervall = \"5s\"\n", "", `:4: unknown key "ping_intervall" in [websocket]; did you mean "ping_interval"?`},
-		"section":     {"[webSocket]\nping_interval = \"5s\"\n", "", `:1: unknown section [webSocket]; did you mean [websocket]?`},
-		"syntax":      {"listen = \":0\"\nlisten = \n", "", ":2:"},
-		"value":       {"[websocket]\nping_interval = \"31s\"\n", "", ":2: websocket.ping_interval "},
-		"relation":    {"[limits]\nmessage_bytes = \"2MiB\"\n", "", "limits.message_bytes"},
-		"environment": {"", "SEAGATE_STREAMS_UNGROUPED=everybody", "env SEAGATE_STREAMS_UNGROUPED: streams.ungrouped"},
-		"weak secret": {"", "SEAGATE_ROOT_CLIENT_SECRET=short", "at least 16 characters"},
-		"in the file": {"[root]\nclient_secret = \"a secret that is long enough\"\n", "", ":2: root.client_secret"},
-		"certificate": {"[tls]\ncert_file = \"nothing.pem\"\nkey_file = \"nothing.key\"\n", "", "nothing.pem"},
+		"nothing":         {"", "", ""},
+		"valid":           {"[limits]\nmessage_bytes = \"2MiB\"\ndecompressed_bytes = \"4MiB\"\n", "", ""},
+		"unknown key":     {"listen = \":0\"\n\n[websocket]\nping_intervall = \"5s\"\n", "", `:4: unknown key "ping_intervall" in [websocket]; did you mean "ping_interval"?`},
+		"section":         {"[webSocket]\nping_interval = \"5s\"\n", "", `:1: unknown section [webSocket]; did you mean [websocket]?`},
+		"syntax":          {"listen = \":0\"\nlisten = \n", "", ":2:"},
+		"value":           {"[websocket]\nping_interval = \"31s\"\n", "", ":2: websocket.ping_interval "},
+		"relation":        {"[limits]\nmessage_bytes = \"2MiB\"\n", "", "limits.message_bytes"},
+		"environment":     {"", "SEAGATE_STREAMS_UNGROUPED=everybody", "env SEAGATE_STREAMS_UNGROUPED: streams.ungrouped"},
+		"weak secret":     {"", "SEAGATE_ROOT_CLIENT_SECRET=short", "at least 16 characters"},
+		"in the file":     {"[root]\nclient_secret = \"a secret that is long enough\"\n", "", ":2: root.client_secret"},
+		"certificate":     {"[tls]\ncert_file = \"nothing.pem\"\nkey_file = \"nothing.key\"\n", "", "nothing.pem"},
+		"authority":       {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/nonexist\"\n", "", "tls.acme_ca: open /nonexist"},
+		"empty authority": {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/dev/null\"\n", "", "tls.acme_ca: /dev/null has no certificate"},
+		"authorities":     {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/nonexist\"\nclient_ca = \"/dev/null\"\n", "", "tls.client_ca: /dev/null has no certificate in PEM\n  tls.acme_ca: open /nonexist"},
 	} {
 		file := writeFile(t, folder, strings.ReplaceAll(name, " ", "-")+".toml", c.file)
 		env := append(environment(filepath.Join(folder, "data")), c.env)

@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -40,14 +41,31 @@ type fileStamp struct {
 // issued returns the certificate for a handshake.
 type issued func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
-// CheckTLS returns an error if the files are not a certificate and its key, or if the file
-// of the authorities of clients has no certificates.
+// CheckTLS returns an error if the files are not a certificate and its key, or if a file of
+// authorities has no certificates. It finds all that is wrong.
 func CheckTLS(files config.TLS) error {
-	_, err := loadTLS(files, nil)
-	if err == nil && files.ACMECA != "" {
-		_, err = authorities("tls.acme_ca", files.ACMECA)
+	var problems []error
+	if !files.ByACME() {
+		_, err := certificateOf(files)
+		problems = append(problems, err)
 	}
-	return err
+	if files.ClientCA != "" {
+		_, err := authorities("tls.client_ca", files.ClientCA)
+		problems = append(problems, err)
+	}
+	if files.ACMECA != "" {
+		_, err := authorities("tls.acme_ca", files.ACMECA)
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+func certificateOf(files config.TLS) (tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return pair, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	}
+	return pair, nil
 }
 
 // loadTLS reads the files. Whoever presents a certificate of the authorities still has to
@@ -55,9 +73,9 @@ func CheckTLS(files config.TLS) error {
 func loadTLS(files config.TLS, issued issued) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: issued}
 	if !files.ByACME() {
-		pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		pair, err := certificateOf(files)
 		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+			return nil, err
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
@@ -88,14 +106,17 @@ func authorities(setting, file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// CheckValidity returns an error if the files are not a certificate and its key, or if the
-// certificate is not valid now.
+// CheckValidity is CheckTLS, and returns an error if the certificate is not valid now, too.
 func CheckValidity(files config.TLS) error {
-	loaded, err := loadTLS(files, nil)
+	err := CheckTLS(files)
 	if err != nil || files.ByACME() {
 		return err
 	}
-	if err := checkValidity(loaded.Certificates[0].Leaf, time.Now()); err != nil {
+	pair, err := certificateOf(files)
+	if err != nil {
+		return err
+	}
+	if err := checkValidity(pair.Leaf, time.Now()); err != nil {
 		return fmt.Errorf("tls.cert_file: %s: %w", files.CertFile, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // them. Without problems the configuration can be used. Validate looks at the
 // configuration only, not at files or ports.
 func (c *Config) Validate() []error {
-	return slices.Concat(c.checkValues(), c.checkRelations(), c.Root.checkBoth())
+	return slices.Concat(c.checkValues(), c.checkRelations(), c.TLS.checkPublicNames(c), c.Root.checkBoth())
 }
 
 // RequireLoopback returns a problem for each listener that other machines can
@@ -46,7 +47,12 @@ func IsLoopback(host string) bool {
 func (c *Config) checkValues() []error {
 	var problems []error
 	for _, s := range c.all() {
-		if err := s.check(); err != nil {
+		err := s.check()
+		if each, ok := err.(interface{ Unwrap() []error }); ok { // of a list
+			for _, err := range each.Unwrap() {
+				problems = append(problems, c.problem(s, err))
+			}
+		} else if err != nil {
 			problems = append(problems, c.problem(s, err))
 		}
 	}
@@ -182,13 +188,29 @@ func acmeDomain(name string) error {
 		return fmt.Errorf("cannot have the address %q: a certificate is for names; use tls.cert_file", name)
 	case strings.EqualFold(name, "localhost") || strings.HasSuffix(strings.ToLower(name), ".localhost"):
 		return fmt.Errorf("cannot have %q: no authority reaches it", name)
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || len(name) > 253 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
-			return fmt.Errorf("must list names such as gateway.example.com (in ASCII, without port and scheme), not %q", name)
-		}
+	case len(name) > 253 || !hostName.MatchString(name):
+		return fmt.Errorf("must list names such as gateway.example.com (in ASCII, with a dot, without port and scheme), not %q", name)
 	}
 	return nil
+}
+
+// hostName matches names of two labels or more (RFC 1123 §2.1), the last of which is not a number.
+var hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?i:[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$`)
+
+// checkPublicNames refuses the names of private networks (RFC 6761, RFC 6762, and .internal of ICANN) unless
+// another authority is named: a public one signs none of them.
+func (t *TLS) checkPublicNames(c *Config) []error {
+	var problems []error
+	for _, name := range t.ACMEDomains {
+		private := slices.ContainsFunc([]string{".internal", ".local", ".test", ".example", ".invalid", ".home.arpa"}, func(end string) bool {
+			return strings.HasSuffix(strings.ToLower(name), end)
+		})
+		if private && t.ACMEDirectory == "" {
+			problems = append(problems, c.problem(c.setting("tls.acme_domains"), fmt.Errorf(
+				"cannot have %q: Let's Encrypt signs no names of private networks; set tls.acme_directory to an authority of your own, or use tls.cert_file", name)))
+		}
+	}
+	return problems
 }
 
 func acmeEmail(text string) error {

@@ -234,12 +234,11 @@ func list(key string, at *[]string, fallback []string, rule func(string) error, 
 			return err
 		},
 		check: func() error {
+			var problems []error
 			for _, text := range *at {
-				if err := rule(text); err != nil {
-					return err
-				}
+				problems = append(problems, rule(text))
 			}
-			return nil
+			return errors.Join(problems...)
 		},
 		plain: func() any { return *at },
 	}
