@@ -223,14 +223,29 @@ func TestModulePathCanChange(t *testing.T) {
 		return string(out)
 	}
 	const path = "github.com/example/gateway"
-	for _, wrong := range []string{"gateway", "github.com/", "github.com/a b", "https://github.com/a/b"} {
+	for wrong, want := range map[string]string{
+		"gateway": "begins with a host", "https://github.com/a/b": "begins with a host", ".com/a": "begins with a host",
+		"github.com": "names after the host", "github.com/": "names after the host", "github.com/a b": "names after the host",
+		"github.com/A/../B": "names after the host", "github.com/A": "an owner and a name", "github.com/A/B.git": "no .git",
+		"github.com/A/B/v1": "v2 or more", "github.com/A/B/v0": "v2 or more", "example.com/a/v01": "v2 or more",
+	} {
 		cmd := exec.Command("make", "module", "PATH="+wrong)
 		cmd.Dir = copied
-		if out, err := cmd.CombinedOutput(); err == nil {
-			t.Errorf("the path %q is taken: %s", wrong, out)
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("the path %q: %v, %s", wrong, err, out)
 		}
 	}
+	// Another path first, which is the beginning of a module that is imported: it stays as it is.
+	imported := "package protocol\n\nimport (\n\t_ \"seagate/internal/secret\"\n\t_ \"nhooyr.io/websocket\"\n)\n\nconst agent = \"seagate/\"\n"
+	if err := os.WriteFile(filepath.Join(copied, "protocol", "imported_test.go"), []byte(imported), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run("make", "module", "PATH=nhooyr.io/web")
 	run("make", "module", "PATH="+path)
+	if got := readText(t, filepath.Join(copied, "protocol", "imported_test.go")); !strings.Contains(got, `"nhooyr.io/websocket"`) ||
+		!strings.Contains(got, `"`+path+`/internal/secret"`) || !strings.Contains(got, `"seagate/"`) {
+		t.Errorf("imports became\n%s", got)
+	}
 	if got := strings.TrimSpace(run("go", "list", "-m")); got != path {
 		t.Errorf("the module is called %s", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -170,5 +171,19 @@ func tryArguments(t *testing.T, line string, args []string) {
 	}
 	if err != nil {
 		t.Errorf("%s: %v", strings.TrimSpace(line), err)
+	}
+}
+
+// A program that `go install` has fetched has no version by the linker.
+func TestVersionWithoutLinker(t *testing.T) {
+	for _, c := range []struct{ linked, main, want string }{
+		{"v1.2.3", "v0.0.1", "v1.2.3"}, {"dev", "v1.2.3", "v1.2.3"}, {"dev", "(devel)", "dev"}, {"dev", "", "dev"},
+	} {
+		if got := releaseOf(c.linked, &debug.BuildInfo{Main: debug.Module{Version: c.main}}); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+	if got := releaseOf("dev", nil); got != "dev" {
+		t.Errorf("without information: %s", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -14,8 +15,18 @@ import (
 	"seagate/cmd/seagate/cli"
 )
 
-// version is the release, which the build sets.
-var version = "dev"
+// version is the release, which the linker sets.
+var version = notLinked
+
+const notLinked = "dev"
+
+// releaseOf returns the version that the linker has set, or else the one that `go install` has fetched.
+func releaseOf(linked string, built *debug.BuildInfo) string {
+	if linked != notLinked || built == nil || built.Main.Version == "" || built.Main.Version == "(devel)" {
+		return linked
+	}
+	return built.Main.Version
+}
 
 func main() {
 	// What libraries log helps nobody who runs a command. The gateway logs it: see serve.
@@ -24,6 +35,8 @@ func main() {
 	// as signals do by default.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	built, _ := debug.ReadBuildInfo()
+	version = releaseOf(version, built)
 	root := rootCommand()
 	cli.AddCompletion(root)
 	os.Exit(cli.Report(os.Stderr, root.ExecuteContext(ctx)))
