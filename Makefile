@@ -78,8 +78,8 @@ NFPM       = $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 HELM       = $(GO) run helm.sh/helm/v3/cmd/helm@v3.22.0
 GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 CYCLONEDX  = $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
-# A version as packages sort it: 1.2.3, before it 1.2.3~rc.1, after it 1.2.3+4.gabc1234, and 0.0.0~abc1234 without a tag.
-RELEASE    = $(shell echo '$(VERSION)' | sed -e 's/^v\([0-9]\)/\1/; t tagged' -e 's/^/0.0.0~/; :tagged' \
+# A version as packages sort it: 1.2.3, before it 1.2.3~rc.1, after it 1.2.3+4.gabc1234, and 0.0.0~abc1234 without a tag. The v of a tag may be left out.
+RELEASE    = $(shell echo '$(VERSION)' | sed -e 's/^v\([0-9]\)/\1/; t tagged' -e 's/^[0-9]*\.[0-9]/&/; t tagged' -e 's/^/0.0.0~/; :tagged' \
 	-e 's/-dirty$$/+dirty/; s/-\([0-9]*\)-\(g[0-9a-f]*\)\(+dirty\)\{0,1\}$$/+\1.\2\3/' | tr - '~')
 ARCH      ?= $(shell $(GO) env GOARCH)
 

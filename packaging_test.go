@@ -120,37 +120,72 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// An upgrade restarts a gateway that runs, and leaves it alone if this release refuses its configuration.
-func TestUpgradeKeepsWhatRuns(t *testing.T) {
-	script, err := filepath.Abs("packaging/scripts/postinstall.sh")
+// runScript runs a script of the packages with a systemctl that does what is given, and with the folders of the system
+// below folder. It returns what the script says, and what it called.
+func runScript(t *testing.T, script, folder, systemctl string, arguments ...string) (said, called string) {
+	t.Helper()
+	text := strings.ReplaceAll(readText(t, "packaging/scripts/"+script+".sh"), "/run/systemd/system", folder)
+	text = regexp.MustCompile(`/(etc|var)/`).ReplaceAllString(text, folder+"/$1/")
+	here, calls := filepath.Join(folder, script+".sh"), filepath.Join(folder, "called")
+	for name, content := range map[string]string{
+		here: text, calls: "",
+		filepath.Join(folder, "systemctl"): "#!/bin/sh\necho \"$@\" >> " + calls + "\n" + systemctl + "\n",
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("sh", append([]string{here}, arguments...)...)
+	cmd.Env = []string{"PATH=" + folder + ":/usr/bin:/bin"}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
+		t.Fatalf("%s: %v: %s", script, err, out)
+	}
+	return string(out), readText(t, calls)
+}
+
+// An upgrade restarts a gateway that runs, and leaves it alone if this release refuses its configuration. The package is
+// installed, whatever becomes of that.
+func TestUpgradeKeepsWhatRuns(t *testing.T) {
+	for _, c := range []struct {
+		systemctl, says string
+		restarts        bool
+	}{
+		{"exit 0", "", true},
+		{`[ "$1" != reload ]`, "was not restarted", false},
+		{`[ "$1" != restart ]`, "did not start again", true},
+		{`[ "$1" != is-active ]`, "", false},
+	} {
+		said, called := runScript(t, "postinstall", t.TempDir(), c.systemctl, "configure", "1.0.0")
+		if restarted := strings.Contains(called, "restart seagate.service"); restarted != c.restarts ||
+			!strings.Contains(said, c.says) || c.says == "" && said != "" {
+			t.Errorf("with a systemctl that says %q it was restarted (%v), and the script says %q", c.systemctl, restarted, said)
+		}
+	}
+}
+
+// A purge removes the secret of the root client, and names the data that is left.
+func TestPurge(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"etc/seagate", "var/lib/seagate"} {
+		if err := os.MkdirAll(filepath.Join(folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := filepath.Join(folder, "etc/seagate/root.env")
+	if err := os.WriteFile(secret, []byte("SEAGATE_ROOT_CLIENT_SECRET=x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := readText(t, script)
-	for _, valid := range []bool{true, false} {
-		folder := t.TempDir()
-		here := filepath.Join(folder, "postinstall.sh")
-		// There may be no systemd here, and there is a folder.
-		files := map[string]string{
-			here:                               strings.ReplaceAll(text, "/run/systemd/system", folder),
-			filepath.Join(folder, "systemctl"): "#!/bin/sh\necho \"$@\" >> " + filepath.Join(folder, "called") + "\n",
-			filepath.Join(folder, "seagate"):   "#!/bin/sh\n" + map[bool]string{true: "exit 0", false: "exit 1"}[valid] + "\n",
-		}
-		for name, content := range files {
-			if err := os.WriteFile(name, []byte(content), 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}
-		cmd := exec.Command("sh", here, "configure", "1.0.0")
-		cmd.Env = []string{"PATH=" + folder + ":/usr/bin:/bin"}
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		restarted := strings.Contains(readText(t, filepath.Join(folder, "called")), "restart seagate.service")
-		if restarted != valid || strings.Contains(string(out), "was not restarted") == valid {
-			t.Errorf("with a configuration that is valid (%v) it was restarted (%v): %s", valid, restarted, out)
-		}
+	if said, _ := runScript(t, "postremove", folder, "exit 0", "remove"); said != "" || readText(t, secret) == "" {
+		t.Errorf("a removal says %q", said)
+	}
+	said, _ := runScript(t, "postremove", folder, "exit 0", "purge")
+	if _, err := os.Stat(filepath.Dir(secret)); err == nil || !strings.Contains(said, "root.env") ||
+		!strings.Contains(said, "/var/lib/seagate") || strings.Contains(said, "/var/lib/private") {
+		t.Errorf("after a purge: %v, and it says %q", err, said)
+	}
+	if said, _ = runScript(t, "postremove", t.TempDir(), "exit 0", "purge"); said != "" {
+		t.Errorf("a purge of nothing says %q", said)
 	}
 }
 
@@ -159,6 +194,7 @@ func TestVersionsOfPackages(t *testing.T) {
 	for version, want := range map[string]string{
 		"v1.2.3": "1.2.3", "v1.2.3-rc.1": "1.2.3~rc.1", "v1.2.3-4-gabc1234": "1.2.3+4.gabc1234",
 		"v1.2.3-rc.1-4-gabc1234-dirty": "1.2.3~rc.1+4.gabc1234+dirty", "abc1234": "0.0.0~abc1234", "v1.2.3-dirty": "1.2.3+dirty",
+		"1.2.4": "1.2.4", "1.2.4-rc.1": "1.2.4~rc.1", "1234567": "0.0.0~1234567", "1234567-dirty": "0.0.0~1234567+dirty", "dev": "0.0.0~dev",
 	} {
 		cmd := exec.Command("make", "-s", "-f", "-", "print")
 		cmd.Stdin = strings.NewReader("include Makefile\nprint:; @echo '$(RELEASE)'\n")
