@@ -87,7 +87,9 @@ dist-files: build # what the packages have beside the binary
 	@rm -rf dist/man && mkdir -p dist/man dist/completion
 	@bin/seagate config --defaults | packaging/settings.sh > dist/seagate.toml
 	@for shell in bash zsh fish; do bin/seagate completion $$shell > dist/completion/$$shell; done
-	@bin/seagate man --dir dist/man >/dev/null && gzip -9n dist/man/*
+	@# Where the packages have the documents.
+	@bin/seagate man --dir dist/man >/dev/null && sed -i.orig 's#\([^/]\)\(docs/[a-z]*\.md\)#\1/usr/share/doc/seagate/\2#g' dist/man/*.1 && \
+	rm dist/man/*.orig && gzip -9n dist/man/*
 
 packages: dist-files ## make a deb and an rpm in dist/
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/seagate ./cmd/seagate
@@ -96,7 +98,7 @@ packages: dist-files ## make a deb and an rpm in dist/
 
 sbom: build ## list the modules in the binary, with their licenses, in dist/seagate.cdx.json
 	@mkdir -p dist
-	@$(CYCLONEDX) bin -json -licenses -version '$(RELEASE)' -output dist/seagate.cdx.json bin/seagate
+	@CYCLONEDX='$(CYCLONEDX)' packaging/sbom.sh '$(RELEASE)' bin/seagate dist/seagate.cdx.json
 
 check-packaging: ## check the Helm chart, the goreleaser configuration and the systemd units with their own tools
 	$(HELM) lint --strict packaging/helm/seagate
@@ -122,7 +124,8 @@ check-completion: ## try the completion in real shells: bash, zsh, fish
 	SEAGATE_SHELLS=1 $(GO) test -run TestCompletionInShells -count 1 -v ./cmd/seagate
 
 release-notes: ## print what CHANGELOG.md says of a release: RELEASE_NOTES=1.0.0, by default Unreleased
-	@awk -v want='$(or $(RELEASE_NOTES),Unreleased)' '/^## / { on = index($$2, want) == 1 } on && !/^## /' CHANGELOG.md
+	@awk -v want='$(or $(RELEASE_NOTES),Unreleased)' '/^## / { on = $$2 == want; found = found || on } on && !/^## / { print } \
+		END { if (!found) { print "CHANGELOG.md has no section " want > "/dev/stderr"; exit 1 } }' CHANGELOG.md
 
 # make module PATH=... replaces the variable in which programs are looked for, so it is taken from make's own environment.
 ifeq ($(origin PATH),command line)

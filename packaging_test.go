@@ -48,6 +48,14 @@ func TestUnitIsHardened(t *testing.T) {
 // The rules of hadolint that matter here, and what must agree with the gateway.
 func TestDockerfile(t *testing.T) {
 	text := strings.ReplaceAll(readText(t, "packaging/Dockerfile"), "\\\n", " ")
+	if strings.Contains(text, "-e SEAGATE_ROOT_CLIENT_SECRET") {
+		t.Error("the secret is an argument, which others can read")
+	}
+	for _, ignored := range []string{"bin", "dist", "data", ".git", ".tools", "e2e/node_modules"} {
+		if !strings.Contains("\n"+readText(t, ".dockerignore"), "\n"+ignored+"\n") {
+			t.Errorf(".dockerignore lets %s pass", ignored)
+		}
+	}
 	stages, user, last := []string{}, "", map[string]string{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -97,21 +105,53 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
+// section returns the lines of a YAML file that belong to a key, without what they are indented by.
+func section(t *testing.T, text, key string) string {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^( *)` + key + `:.*\n((?: *\n|( +)\S.*\n)+)`).FindStringSubmatchIndex(text)
+	if m == nil {
+		t.Fatalf("there is no %s:", key)
+	}
+	indent, lines := text[m[2]:m[3]]+"  ", ""
+	for line := range strings.Lines(text[m[4]:m[5]]) {
+		rest, deeper := strings.CutPrefix(line, indent)
+		if !deeper {
+			break
+		}
+		lines += rest
+	}
+	return lines
+}
+
 // What the packages have exists, and both ways to make them have the same.
 func TestPackages(t *testing.T) {
 	nfpm, goreleaser := readText(t, "packaging/nfpm.yaml"), readText(t, "packaging/goreleaser.yaml")
-	source := regexp.MustCompile(`(?m)(?:src|postinstall|preremove|postremove): (\S+)$`)
-	found := source.FindAllStringSubmatch(nfpm, -1)
-	for _, m := range found {
-		if _, err := os.Stat(m[1]); err != nil && !strings.HasPrefix(m[1], "dist/") {
-			t.Errorf("packaging/nfpm.yaml has %s: %v", m[1], err)
+	const program = "- src: dist/seagate\n  dst: /usr/bin/seagate\n  file_info: {mode: 0755}\n" // goreleaser adds it itself
+	for _, key := range []string{"contents", "description", "scripts", "rpm"} {
+		if a, b := section(t, nfpm, key), section(t, goreleaser, key); a != program+b && a != b {
+			t.Errorf("%s in packaging/nfpm.yaml is\n%sand in packaging/goreleaser.yaml\n%s", key, a, b)
 		}
-		if m[1] != "dist/seagate" && !strings.Contains(goreleaser, m[1]) {
-			t.Errorf("packaging/goreleaser.yaml lacks %s", m[1])
+	}
+	found := regexp.MustCompile(`(?:src|postinstall|preremove|postremove): ([^\s,]+)`).FindAllStringSubmatch(nfpm, -1)
+	for _, m := range found {
+		if files, err := filepath.Glob(m[1]); err != nil || len(files) == 0 && !strings.HasPrefix(m[1], "dist/") {
+			t.Errorf("packaging/nfpm.yaml has %s: %v", m[1], err)
 		}
 	}
 	if len(found) < 10 {
 		t.Errorf("found only %d sources in packaging/nfpm.yaml", len(found))
+	}
+	// A file of the rpm is marked as a document by its own line.
+	for _, pattern := range []string{"docs/*.md", "docs/*.yml", "docs/*.json"} {
+		files, err := filepath.Glob(pattern)
+		for _, file := range files {
+			if !strings.Contains(nfpm, "{src: "+file+", dst: /usr/share/doc/seagate/"+file+", type: doc, packager: rpm}") {
+				t.Errorf("packaging/nfpm.yaml lacks %s for the rpm", file)
+			}
+		}
+		if err != nil || !strings.Contains(nfpm, "- src: "+pattern+"\n") {
+			t.Errorf("packaging/nfpm.yaml lacks %s for the deb (%v)", pattern, err)
+		}
 	}
 	for _, script := range []string{"postinstall", "preremove", "postremove"} {
 		if out, err := exec.Command("sh", "-n", "packaging/scripts/"+script+".sh").CombinedOutput(); err != nil {
@@ -205,12 +245,125 @@ func TestVersionsOfPackages(t *testing.T) {
 	}
 }
 
+// Archives of a release have what README.md leads to, the same bytes each time, and units where there is systemd.
+func TestArchives(t *testing.T) {
+	archives := section(t, readText(t, "packaging/goreleaser.yaml"), "archives")
+	linux, darwin, _ := strings.Cut(archives, "- id: darwin\n")
+	for name, text := range map[string]string{"linux": linux, "darwin": darwin} {
+		for _, file := range []string{"SECURITY.md", `"docs/**"`, `"examples/*"`, `"dist/man/*"`, `"dist/completion/*"`} {
+			if !strings.Contains(text, "- src: "+file+"\n") {
+				t.Errorf("the archive for %s lacks %s", name, file)
+			}
+		}
+		if sources := strings.Count(text, "- src: "); strings.Count(text, "  info: *unchanging\n") != sources {
+			t.Errorf("in the archive for %s some of %d sources have the times of their files", name, sources)
+		}
+	}
+	if strings.Contains(darwin, "systemd") || !strings.Contains(linux, "systemd") {
+		t.Error("units are for Linux alone")
+	}
+}
+
+// Notes are those of the release that is asked for, and not of one whose version begins alike.
+func TestReleaseNotes(t *testing.T) {
+	for _, version := range []string{"Unreleased", "Unrel", "9.9.9"} {
+		out, err := exec.Command("make", "-s", "release-notes", "RELEASE_NOTES="+version).CombinedOutput()
+		if exists := version == "Unreleased"; (err == nil) != exists || !exists && !strings.Contains(string(out), "has no section "+version) {
+			t.Errorf("%s: %v, %s", version, err, out)
+		}
+	}
+}
+
+// Each corrected license is that of a module of ours, by the words of its file.
+func TestCorrectedLicenses(t *testing.T) {
+	words := map[string]string{"BSD-3-Clause": "Neither the name of", "ISC": "Permission to use, copy, modify, and distribute this software for any"}
+	corrected := map[string]bool{}
+	for line := range strings.Lines(readText(t, "packaging/licenses.txt")) {
+		module, license, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if module == "#" {
+			continue
+		}
+		corrected[module] = true
+		folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+		if err != nil {
+			t.Errorf("%s is no module of ours: %v", module, err)
+			continue
+		}
+		files, _ := filepath.Glob(filepath.Join(strings.TrimSpace(string(folder)), "LICENSE*"))
+		if len(files) != 1 || words[license] == "" || !strings.Contains(readText(t, files[0]), words[license]) {
+			t.Errorf("%s has not the license %s: see %q", module, license, files)
+		}
+	}
+	// Their license is worded so that it is taken for another.
+	for _, m := range regexp.MustCompile(`(?m)^\t(golang\.org/x/(?:crypto|net|sys|term|text|time)) `).FindAllStringSubmatch(readText(t, "go.mod"), -1) {
+		if !corrected[m[1]] {
+			t.Errorf("packaging/licenses.txt lacks %s", m[1])
+		}
+	}
+}
+
+// The list of modules has the license of the program, and the corrected ones.
+func TestModuleListIsCorrected(t *testing.T) {
+	folder := t.TempDir()
+	tool, list := filepath.Join(folder, "cyclonedx-gomod"), filepath.Join(folder, "list.json")
+	const found = `{
+  "metadata": {
+    "component": {
+      "name": "seagate",
+      "version": "1.2.3"
+    }
+  },
+  "components": [
+    {
+      "name": "golang.org/x/net",
+      "version": "v0.59.0",
+      "evidence": {
+        "licenses": [
+          {
+            "license": {
+              "id": "BSD-Source-Code"
+            }
+          }
+        ]
+      }
+    },
+    {
+      "name": "example.com/other",
+      "evidence": {
+        "licenses": [
+          {
+            "license": {
+              "id": "0BSD"
+            }
+          }
+        ]
+      }
+    }
+  ]
+}
+`
+	if err := os.WriteFile(tool, []byte("#!/bin/sh\ncat > "+list+" <<'END'\n"+found+"END\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("packaging/sbom.sh", "1.2.3", "bin/seagate", list)
+	cmd.Env = append(os.Environ(), "CYCLONEDX="+tool)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var corrected any
+	want := strings.Replace(strings.Replace(found, "BSD-Source-Code", "BSD-3-Clause", 1), `      "version": "1.2.3"`,
+		"      \"version\": \"1.2.3\",\n      \"licenses\": [{\"license\": {\"id\": \"Apache-2.0\"}}]", 1)
+	if got := readText(t, list); json.Unmarshal([]byte(got), &corrected) != nil || got != want {
+		t.Errorf("the list is\n%s", got)
+	}
+}
+
 // The file of the packages has each default as a comment, and the data folder of the unit.
 func TestSettingsOfPackages(t *testing.T) {
 	cmd := exec.Command("packaging/settings.sh")
-	cmd.Stdin = strings.NewReader("# Your own file needs only the keys that differ.\nlisten = \":3104\"\ndata_dir = \"data\"\n[tls]\ncert_file = \"\"\n")
+	cmd.Stdin = strings.NewReader("# Your own file needs only the keys that differ.\n# See docs/production.md.\nlisten = \":3104\"\ndata_dir = \"data\"\n[tls]\ncert_file = \"\"\n")
 	out, err := cmd.Output()
-	const want = "# Take the # away in front of what you change.\n#listen = \":3104\"\n" +
+	const want = "# Take the # away in front of what you change.\n# See /usr/share/doc/seagate/docs/production.md.\n#listen = \":3104\"\n" +
 		"data_dir = \"/var/lib/seagate\" # the unit sets it, too\n[tls]\n#cert_file = \"\"\n"
 	if err != nil || string(out) != want {
 		t.Errorf("%v: %s", err, out)
