@@ -102,7 +102,7 @@ sbom: build ## list the modules in the binary, with their licenses, in dist/seag
 
 check-packaging: ## check the Helm chart, the goreleaser configuration and the systemd units with their own tools
 	$(HELM) lint --strict packaging/helm/seagate
-	$(HELM) template seagate packaging/helm/seagate --set ingress.enabled=true,serviceMonitor.enabled=true >/dev/null
+	HELM='$(HELM)' packaging/helm/check.sh
 	@# It asks for a remote, which a copy without a home has not: so it looks at a copy that has one.
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && git init -q "$$copy" && \
 	git -C "$$copy" remote add origin https://github.com/OWNER/NAME && cp packaging/goreleaser.yaml "$$copy" && \

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
 func readText(t *testing.T, path string) string {
@@ -355,6 +357,57 @@ func TestModuleListIsCorrected(t *testing.T) {
 		"      \"version\": \"1.2.3\",\n      \"licenses\": [{\"license\": {\"id\": \"Apache-2.0\"}}]", 1)
 	if got := readText(t, list); json.Unmarshal([]byte(got), &corrected) != nil || got != want {
 		t.Errorf("the list is\n%s", got)
+	}
+}
+
+// The chart takes the values that it has, and refuses others. `make check-packaging` renders it.
+func TestChart(t *testing.T) {
+	const chart = "packaging/helm/seagate/"
+	compiled, err := jsonschema.Compile(chart + "values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, valid := range map[string]bool{
+		`{}`: true, `{"replicas": 3}`: false, `{"persistence": {"enabled": false}}`: false, `{"podLabels": {"a": "b"}}`: true,
+		`{"settings": {"SEAGATE_LOG_LEVEL": "debug"}}`: true, `{"settings": {"SEAGATE_LISTEN": ":1"}}`: false, `{"resources": {"any": 1}}`: true,
+	} {
+		var values any
+		if err := json.Unmarshal([]byte(text), &values); err != nil {
+			t.Fatal(err)
+		}
+		if err := compiled.Validate(values); (err == nil) != valid {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	names := map[string]bool{"global": true} // Helm makes it
+	for _, m := range regexp.MustCompile(`(?m)^(\w+):`).FindAllStringSubmatch(readText(t, chart+"values.yaml"), -1) {
+		names[m[1]] = true
+		if compiled.Properties[m[1]] == nil {
+			t.Errorf("values.schema.json lacks %s", m[1])
+		}
+	}
+	for name := range compiled.Properties {
+		if !names[name] {
+			t.Errorf("values.yaml lacks %s", name)
+		}
+	}
+}
+
+// The documentation shows the pod that the chart makes, aside from what values change.
+func TestDocumentedPod(t *testing.T) {
+	template := readText(t, "packaging/helm/seagate/templates/statefulset.yaml")
+	_, text, found := strings.Cut(readText(t, "docs/production.md"), "```yaml\n      terminationGracePeriodSeconds: 45     # shutdown.timeout + some\n")
+	text, _, _ = strings.Cut(text, "```\n")
+	if !found || strings.Count(text, "securityContext") != 2 {
+		t.Fatalf("docs/production.md does not show the pod: %s", text)
+	}
+	for line := range strings.Lines(text) {
+		if line, _, _ = strings.Cut(strings.TrimSpace(line), " #"); strings.Contains(line, "secretRef") || strings.Contains(line, "SEAGATE_") {
+			continue
+		}
+		if !strings.Contains(template, strings.TrimSpace(line)) {
+			t.Errorf("docs/production.md has the line %s, and the chart has not", line)
+		}
 	}
 }
 
