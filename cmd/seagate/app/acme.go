@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
@@ -41,6 +42,7 @@ func (a *App) prepareACME() error {
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.acme, nil },
 		Logger:           zap.NewNop(),
 	})
+	a.acmeCache = cache
 	a.acme = certmagic.New(cache, certmagic.Config{
 		Storage:            &certmagic.FileStorage{Path: filepath.Join(a.config.DataDir, acmeFolder)},
 		DefaultServerName:  settings.ACMEDomains[0],
@@ -85,6 +87,22 @@ func (a *App) beginACME() {
 	}
 }
 
+// issuedExpiry returns when the first of the certificates expires that are served for the names.
+func (a *App) issuedExpiry() (first time.Time, served bool) {
+	for _, name := range a.config.TLS.ACMEDomains {
+		var last time.Time // a renewed one is served
+		for _, c := range a.acmeCache.AllMatchingCertificates(strings.ToLower(name)) {
+			if c.Leaf != nil && c.Leaf.NotAfter.After(last) {
+				last = c.Leaf.NotAfter
+			}
+		}
+		if !last.IsZero() && (!served || last.Before(first)) {
+			first, served = last, true
+		}
+	}
+	return first, served
+}
+
 // acmeEvent logs what happens to the certificate.
 func (a *App) acmeEvent(_ context.Context, event string, data map[string]any) error {
 	switch event {
@@ -93,7 +111,7 @@ func (a *App) acmeEvent(_ context.Context, event string, data map[string]any) er
 	case "cert_failed":
 		a.log.Error("the certificate could not be issued; it is tried again", "domain", data["identifier"], "renewal", data["renewal"],
 			"authority", a.acmeDirectory(), "error", strings.TrimSpace(fmt.Sprint(data["error"])), "advice",
-			"the authority (tls.acme_directory) must be reachable, and port 443 of the domain must lead to this gateway; see docs/troubleshooting.md")
+			"the authority (tls.acme_directory) must be reachable, and port 443 of the domain must lead to this gateway; see \"no certificate is issued\" in docs/troubleshooting.md")
 	}
 	return nil
 }

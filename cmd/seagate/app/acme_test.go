@@ -245,6 +245,9 @@ func TestCertificateByACME(t *testing.T) {
 	if err != nil || ca.orders != 1 {
 		t.Errorf("after a restart: %v, with %d orders", err, ca.orders)
 	}
+	if got := metric(t, again, expiryMetric); time.Until(time.Unix(int64(got), 0)).Round(time.Hour) != 90*24*time.Hour {
+		t.Errorf("the metric says that the certificate expires at %v", time.Unix(int64(got), 0))
+	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -188,6 +188,23 @@ func writePair(t *testing.T, files config.TLS, name string) {
 	write(files.KeyFile, "PRIVATE KEY", der)
 }
 
+const expiryMetric = "seagate_tls_certificate_expiry_timestamp_seconds"
+
+// metric returns the value of a gauge without labels, or 0 if there is none.
+func metric(t *testing.T, a *app.App, name string) float64 {
+	t.Helper()
+	families, err := a.Metrics().Gather()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return 0
+}
+
 func TestCertificatesAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	c := testConfig(t)
@@ -198,6 +215,9 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	writePair(t, c.TLS, "first.example")
 	refused := logged{text: "the certificate could not be read again", seen: make(chan struct{})}
 	a, _ := startLogging(t, c, &refused)
+	if got := metric(t, a, expiryMetric); time.Until(time.Unix(int64(got), 0)).Round(time.Minute) != time.Hour {
+		t.Errorf("the metric says that the certificate expires at %v", time.Unix(int64(got), 0))
+	}
 	served := func() string {
 		conn, err := tls.Dial("tcp", a.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {

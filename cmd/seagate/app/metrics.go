@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -58,6 +59,7 @@ func (a *App) registerMetrics() {
 		&quotaMetrics{a.quotas, a.directory, a.config.Limits.JailSeries},
 		panicMetrics{},
 		&groupMetrics{a.groups, a.directory, a.config.Limits.GroupSeries},
+		expiryMetric{a.certificateExpiry},
 	} {
 		a.metrics.MustRegister(containedCollector{c})
 	}
@@ -118,6 +120,24 @@ func (m traceMetrics) Collect(to chan<- prometheus.Metric) {
 	exported, failed, dropped := m.tracer.Counts()
 	for outcome, n := range map[string]uint64{"exported": exported, "failed": failed, "dropped": dropped} {
 		to <- prometheus.MustNewConstMetric(spansDesc, prometheus.CounterValue, float64(n), outcome)
+	}
+}
+
+// expiryMetric is the time at which the certificate that is served expires.
+type expiryMetric struct {
+	expiry func() (t time.Time, served bool)
+}
+
+var expiryDesc = prometheus.NewDesc("seagate_tls_certificate_expiry_timestamp_seconds",
+	"Unix time at which the certificate that is served expires; of several the first.", nil, nil)
+
+// Describe implements prometheus.Collector.
+func (expiryMetric) Describe(to chan<- *prometheus.Desc) { to <- expiryDesc }
+
+// Collect implements prometheus.Collector.
+func (m expiryMetric) Collect(to chan<- prometheus.Metric) {
+	if t, served := m.expiry(); served {
+		to <- prometheus.MustNewConstMetric(expiryDesc, prometheus.GaugeValue, float64(t.Unix()))
 	}
 }
 

@@ -145,6 +145,21 @@ func (c *certificate) warnOfExpiry() {
 	}
 }
 
+// certificateExpiry returns when the certificate that is served expires, if there is one.
+func (a *App) certificateExpiry() (t time.Time, served bool) {
+	switch {
+	case a.certificate == nil:
+		return t, false
+	case a.acme != nil:
+		return a.issuedExpiry()
+	}
+	current, err := a.certificate.get()
+	if err != nil {
+		return t, false
+	}
+	return current.Certificates[0].Leaf.NotAfter, true
+}
+
 // config returns the configuration of a listener that presents the certificate, and
 // speaks the protocols.
 func (c *certificate) config(protocols ...string) *tls.Config {
