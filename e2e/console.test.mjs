@@ -8,10 +8,18 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { accessible, api, browserTest, eventually, gateway, holds, newSigner, serveFiles, startGateway, startProxy, useBrowser } from "./harness.mjs";
-import { duration } from "../console/assets/format.js";
+import { amountOf, duration } from "../console/assets/format.js";
 import { consoleURL, define, enter, fields, group, heading, hide, leaveGroupBehind, publish } from "./console.mjs";
 
 useBrowser();
+
+test("amounts have units, or are refused", () => {
+  const read = (unit, ...texts) => texts.map((text) => amountOf(text, unit));
+  assert.deepEqual(read("bytes", "0", "1,000", "1.5 KiB", "10GiB", "2 MB"), [0, 1000, 1536, 10 * 2 ** 30, 2e6]);
+  assert.deepEqual(read("seconds", "90", "90s", "1h30m", "1d 12h", "2w", "36h0m0s"), [90, 90, 5400, 129600, 1209600, 129600]);
+  assert.deepEqual(read("", "7"), [7]);
+  for (const n of [...read("bytes", "", "x", "1.5", "1 GiB 2 MiB", "10 apples", "-1", "1e3"), ...read("seconds", "1h30", "30 1h", "h"), ...read("", "1 k")]) assert.ok(Number.isNaN(n));
+});
 
 test("lengths of time are rounded once, and have a unit that fits", () => {
   const texts = [0, .0004, .2, .9996, 59.7, 3599.6, 4 * 3600 - 1, 2 * 86400 - 1].map(duration);

@@ -14,7 +14,6 @@ import (
 
 	"seagate/cmd/seagate/cli"
 	"seagate/cmd/seagate/config"
-	"seagate/internal/days"
 )
 
 // healthCommand asks the admin listener of a gateway on this machine. It reads the same configuration
@@ -56,7 +55,7 @@ delivers. It asks the admin listener of the configuration, which it reads as
 is not.`
 	cmd.Example = `  seagate health --config /etc/seagate/seagate.toml
   seagate health --wait 30s`
-	days.Var(cmd.Flags(), &wait, "wait", 0, "keep asking for up to `DURATION` until it is ready")
+	cli.DurationVar(cmd.Flags(), &wait, "wait", 0, "keep asking for up to `DURATION` until it is ready")
 	return cmd
 }
 

@@ -156,3 +156,24 @@ export function json(text, most = Infinity) {
 
 /** Quotes a text as one word of a shell. @param {string} text */
 export const shell = (text) => (/^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+const scales = {
+  bytes: { "": 1, b: 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3, tib: 1024 ** 4, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  seconds: { "": 1, s: 1, m: 60, min: 60, h: 3600, d: 86400, w: 604800 },
+  "": { "": 1 },
+};
+
+/**
+ * The number that a text such as "10 GiB" or "1d 12h" means, in bytes, in seconds or without a unit; NaN if it is none.
+ * @param {string} text @param {string} [unit]
+ */
+export function amountOf(text, unit = "") {
+  const parts = text.trim().replaceAll(",", "").match(/\d+(\.\d+)?\s*[a-z]*|\S/gi) ?? [];
+  if (parts.length === 0 || (parts.length > 1 && unit !== "seconds")) return NaN;
+  const amounts = parts.map((part) => {
+    const [, number, scale] = /^([\d.]+)\s*([a-z]*)$/i.exec(part) ?? [];
+    return scale || (parts.length === 1 && /^\d+$/.test(number)) ? Number(number) * (scales[unit][scale.toLowerCase()] ?? NaN) : NaN;
+  });
+  const n = Math.round(amounts.reduce((a, b) => a + b));
+  return Number.isSafeInteger(n) ? n : NaN;
+}

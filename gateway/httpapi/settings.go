@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"seagate/gateway"
+	"seagate/internal/days"
 	"seagate/protocol"
 	"seagate/streams"
 )
@@ -83,14 +84,14 @@ func (f *form) age(name string) *time.Duration {
 		return nil
 	case string:
 		var err error
-		age, err = time.ParseDuration(value)
+		age, err = days.Parse(value)
 		ok = err == nil
 	case float64:
 		ok = value >= 0 && value <= math.MaxInt64/float64(time.Second) && value == math.Trunc(value)
 		age = time.Duration(value) * time.Second
 	}
 	if !ok || age < 0 || age%time.Second != 0 {
-		f.Add(name, `must be whole seconds, as text such as "168h" or as a number, 0 for no bound, or null`)
+		f.Add(name, `must be whole seconds, as text such as "36h" or "7d", or as a number, 0 for no bound, or null`)
 	}
 	return &age
 }

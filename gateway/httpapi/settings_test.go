@@ -56,7 +56,7 @@ func TestSettingsRefused(t *testing.T) {
 	s := newServer(t)
 	s.define("a")
 	const (
-		age   = `must be whole seconds, as text such as "168h" or as a number, 0 for no bound, or null`
+		age   = `must be whole seconds, as text such as "36h" or "7d", or as a number, 0 for no bound, or null`
 		count = `must be an integer from 0, which is no bound, to 9007199254740992, or null`
 	)
 	for _, c := range []struct {

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"time"
-
-	"github.com/spf13/pflag"
 )
 
 // long is a number of days or of weeks.
@@ -31,25 +29,3 @@ func inHours(text string) string {
 	}
 	return strconv.FormatFloat(hours, 'f', -1, 64) + "h"
 }
-
-// A value is a duration as a flag.
-type value time.Duration
-
-// Var adds a flag that Parse reads.
-func Var(flags *pflag.FlagSet, d *time.Duration, name string, byDefault time.Duration, usage string) {
-	*d = byDefault
-	flags.Var((*value)(d), name, usage)
-}
-
-// String implements pflag.Value.
-func (v *value) String() string { return time.Duration(*v).String() }
-
-// Set implements pflag.Value.
-func (v *value) Set(text string) error {
-	d, err := Parse(text)
-	*v = value(d)
-	return err
-}
-
-// Type implements pflag.Value.
-func (*value) Type() string { return "duration" }

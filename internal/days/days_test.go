@@ -3,8 +3,6 @@ package days
 import (
 	"testing"
 	"time"
-
-	"github.com/spf13/pflag"
 )
 
 func TestParse(t *testing.T) {
@@ -22,17 +20,5 @@ func TestParse(t *testing.T) {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("%q: %v, want an error", text, got)
 		}
-	}
-}
-
-func TestVar(t *testing.T) {
-	var age time.Duration
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	Var(flags, &age, "age", time.Hour, "the `AGE`")
-	if age != time.Hour || flags.Lookup("age").DefValue != "1h0m0s" {
-		t.Errorf("by default %v, shown as %s", age, flags.Lookup("age").DefValue)
-	}
-	if err := flags.Parse([]string{"--age", "7d"}); err != nil || age != 168*time.Hour {
-		t.Errorf("%v %v", age, err)
 	}
 }

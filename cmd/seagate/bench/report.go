@@ -175,7 +175,9 @@ func (l *Latency) String() string {
 }
 
 // Short returns two percentiles, for a line on a terminal.
-func (l *Latency) Short() string { return fmt.Sprintf("p50 %s, p99 %s", seconds(l.P50), seconds(l.P99)) }
+func (l *Latency) Short() string {
+	return fmt.Sprintf("p50 %s, p99 %s", seconds(l.P50), seconds(l.P99))
+}
 
 // seconds writes a time with three digits.
 func seconds(s float64) string {

@@ -14,7 +14,6 @@ import (
 
 	"seagate/auth"
 	"seagate/client"
-	"seagate/internal/days"
 )
 
 // A keyRequest is what the flags of "clients key" give.
@@ -79,7 +78,7 @@ tokens whose header has this kid.`
 	flags.BoolVar(&r.clear, "clear", false, "remove the keys, so that tokens of the client are no longer accepted")
 	flags.StringVar(&r.kid, "kid", "", "add the key under the name `KID`, beside the keys that there are")
 	flags.StringVar(&r.url, "url", "", "let the gateway fetch the keys from the JWK set at `URL`")
-	days.Var(flags, &r.keep, "keep-old", 0, "let the old keys be valid for `DURATION`, so that those who sign can change to the new one")
+	DurationVar(flags, &r.keep, "keep-old", 0, "let the old keys be valid for `DURATION`, so that those who sign can change to the new one")
 	return cmd
 }
 
@@ -233,7 +232,7 @@ func clientsEndKeyCommand() *cobra.Command {
 		return t.Done(outcome{Client: t.Args[0], Key: state}, "the key %s of client %s is %s", t.Args[1], t.Args[0], state)
 	})
 	cmd.Long = "End one of the public keys of a client, and the connections of its tokens. KEY is what\n`seagate clients keys` shows."
-	days.Var(cmd.Flags(), &keep, "keep-old", 0, "let the key be valid for `DURATION`, so that those who sign can change to another")
+	DurationVar(cmd.Flags(), &keep, "keep-old", 0, "let the key be valid for `DURATION`, so that those who sign can change to another")
 	cmd.Example = `  seagate clients end-key sensors 2026-11 --keep-old 1h`
 	return cmd
 }
@@ -263,7 +262,7 @@ connect again.`
 	flags := cmd.Flags()
 	flags.StringVar(&rules.Audience, "audience", "", "the claim aud must be, or have, `TEXT`")
 	flags.StringVar(&rules.Issuer, "issuer", "", "the claim iss must be `TEXT`")
-	days.Var(flags, &lifetime, "max-lifetime", 0, "the claim iat must be there, and exp at most `DURATION` later")
+	DurationVar(flags, &lifetime, "max-lifetime", 0, "the claim iat must be there, and exp at most `DURATION` later")
 	flags.BoolVar(&any, "any", false, "ask for nothing besides")
 	return cmd
 }

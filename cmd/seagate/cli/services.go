@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"seagate/client"
-	"seagate/internal/days"
 	"seagate/protocol"
 	"seagate/streams/peer"
 )
@@ -112,7 +111,7 @@ func fetchCommand() *cobra.Command {
 are printed as they come, before the result. The body is null if it is left out.`
 	cmd.Example = `  seagate fetch pricing quote '{"sku": 7}'
   seagate fetch pricing quote request.json --timeout 2m`
-	days.Var(cmd.Flags(), &timeout, "timeout", peer.DefaultTimeout, "give the call up after `TIME`, at most 5m")
+	DurationVar(cmd.Flags(), &timeout, "timeout", peer.DefaultTimeout, "give the call up after `TIME`, at most 5m")
 	return cmd
 }
 

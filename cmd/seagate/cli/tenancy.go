@@ -9,7 +9,6 @@ import (
 
 	"seagate/auth"
 	"seagate/client"
-	"seagate/internal/days"
 	"seagate/internal/quota"
 	"seagate/internal/secret"
 )
@@ -95,7 +94,7 @@ func clientsRotateCommand() *cobra.Command {
 		return err
 	})
 	completes(cmd, clientNames)
-	days.Var(cmd.Flags(), &keep, "keep-old", 0, "let the old secret be valid for `DURATION`, so that programs can change to the new one")
+	DurationVar(cmd.Flags(), &keep, "keep-old", 0, "let the old secret be valid for `DURATION`, so that programs can change to the new one")
 	cmd.Example = `  seagate clients rotate sensors > sensors.secret
   seagate clients rotate sensors --keep-old 1h > sensors.secret`
 	return cmd

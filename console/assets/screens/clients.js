@@ -1,7 +1,7 @@
 // Clients of the jail with their keys and rights, and jails with their quotas.
 import { h, fill } from "../dom.js";
 import { call, get } from "../api.js";
-import { ago, bytes, count, time } from "../format.js";
+import { ago, amountOf, bytes, count, time } from "../format.js";
 import { badge, button, codeBlock, confirmTyped, dialog, empty, field, input, loading, notice, redraw, table, tabs, toast } from "../ui.js";
 import { pager } from "../paging.js";
 import { keysOf } from "./keys.js";
@@ -199,19 +199,7 @@ async function quotas(view, panel, jail) {
 
 const meter = (name, part) => h("meter", { min: "0", max: "1", high: "0.9", value: String(Math.min(1, part)), "aria-label": `${name}: ${Math.round(part * 100)}% used`, title: `${Math.round(part * 100)}%` });
 
-const scales = {
-  bytes: { "": 1, b: 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3, tib: 1024 ** 4, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
-  seconds: { "": 1, s: 1, m: 60, min: 60, h: 3600, d: 86400 },
-  "": { "": 1 },
-};
 const examples = { bytes: "a whole number of bytes, or one with a unit, such as 10 GiB", seconds: "a whole number of seconds, or one with a unit, such as 90 min, 12 h or 7 d", "": "a whole number" };
-
-/** The number that a text with a unit means; NaN if it is none. @param {string} text @param {string} [unit] */
-function amountOf(text, unit = "") {
-  const [, number, scale] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim().replaceAll(",", "")) ?? [];
-  const n = Number(number) * (scales[unit][scale?.toLowerCase()] ?? NaN);
-  return Number.isSafeInteger(Math.round(n)) && (scale || Number.isInteger(n)) ? Math.round(n) : NaN;
-}
 
 function setQuotas(view, panel, jail, q) {
   const fields = resources.map(([key, name, unit]) => {

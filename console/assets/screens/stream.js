@@ -2,7 +2,7 @@
 import { h, fill } from "../dom.js";
 import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
-import { count, bytes, plural, short } from "../format.js";
+import { amountOf, count, bytes, plural, short } from "../format.js";
 import { button, confirmTyped, dialog, field, input, loading, notice, tileValue, tiles, toast } from "../ui.js";
 import { streamBadges } from "./streams.js";
 
@@ -96,41 +96,25 @@ function remove(part) {
 /** An age without the parts that are 0. @param {string} age */
 const shortAge = (age) => age.replace(/(?<=[hm])0[ms]/g, "");
 
-/** What a field of a bound means to the gateway, or undefined. @param {string} text */
-const countOf = (text) => (/^\d[\d,]*$/.test(text) ? Number(text.replaceAll(",", "")) : undefined);
-
-function bytesOf(text) {
-  const m = /^(\d[\d,]*(?:\.\d+)?)\s*(?:([kmgt])iB|B)?$/i.exec(text);
-  return m ? Math.round(Number(m[1].replaceAll(",", "")) * 1024 ** (m[2] ? "kmgt".indexOf(m[2].toLowerCase()) + 1 : 0)) : undefined;
-}
-
-/** The gateway knows no days. @param {string} text */
-function ageOf(text) {
-  if (/^0+$/.test(text)) return 0;
-  const m = /^(?:(\d+)\s*d)?\s*((?:\d+(?:\.\d+)?[hms]\s*)*)$/.exec(text);
-  if (!m || !text) return undefined;
-  return `${m[1] ? Number(m[1]) * 24 + "h" : ""}${m[2].replaceAll(" ", "")}`;
-}
-
 async function retention(part) {
   const settings = await get(streamPath(part.name, "settings"));
   const { retention: own } = settings.set, { retention: effective } = settings.effective;
   const fields = [
-    ["age", "Age", "Such as 90m, 36h or 7d. 0 is no bound.", "This is no age. Write it as 90m, 36h or 7d.", shortAge, ageOf],
-    ["bytes", "Bytes", "Such as 1000000, 500MiB or 10GiB. 0 is no bound.", "This is no size. Write it as 1000000, 500MiB or 10GiB.", bytes, bytesOf],
-    ["messages", "Messages", "0 is no bound.", "This is no number of messages.", count, countOf],
-  ].map(([key, label, hint, wrong, show, read]) => {
+    ["age", "Age", "Such as 90m, 36h or 7d. 0 is no bound.", "This is no age. Write it as 90m, 36h or 7d.", shortAge, "seconds"],
+    ["bytes", "Bytes", "Such as 1000000, 500MiB or 10GiB. 0 is no bound.", "This is no size. Write it as 1000000, 500MiB or 10GiB.", bytes, "bytes"],
+    ["messages", "Messages", "0 is no bound.", "This is no number of messages.", count, ""],
+  ].map(([key, label, hint, wrong, show, unit]) => {
     const bound = Number(effective[key]) === 0 || effective[key] === "0s" ? "no bound" : show(effective[key]);
     const control = input({ class: "code", value: key === "age" ? shortAge(own[key] ?? "") : own[key] ?? "", placeholder: `in force: ${bound}` });
-    return { key, control, read, wrong, element: field(label, control, { hint }) };
+    return { key, control, unit, wrong, element: field(label, control, { hint }) };
   });
   dialog("What the stream keeps", {
     body: [h("p", { class: "muted" }, "The oldest messages are dropped when one of these is exceeded. What is empty follows the gateway's setting."), fields.map((f) => f.element)],
     action: "Save",
     submit: async () => {
-      const values = fields.map((f) => [f.key, f.control.value.trim() === "" ? null : f.read(f.control.value.trim())]);
-      fields.forEach((f, i) => f.element.setError(values[i][1] === undefined ? f.wrong : ""));
-      const wrong = fields.find((f, i) => values[i][1] === undefined);
+      const values = fields.map((f) => [f.key, f.control.value.trim() === "" ? null : amountOf(f.control.value, f.unit)]);
+      fields.forEach((f, i) => f.element.setError(Number.isNaN(values[i][1]) ? f.wrong : ""));
+      const wrong = fields.find((f, i) => Number.isNaN(values[i][1]));
       if (wrong) {
         wrong.control.focus();
         return false;
