@@ -58,6 +58,15 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	}
 }
 
+// Each operation says how it refuses what clients do wrong: generators of clients ask for that.
+func TestEveryRefusalIsDescribed(t *testing.T) {
+	text := string(must(os.ReadFile("description/openapi.json")))
+	operations, refusals := len(readOpenAPI(t).Operations()), strings.Count(text, `"4XX": {"$ref": "#/components/responses/Problem"}`)
+	if refusals != operations {
+		t.Errorf("%d operations, and %d describe their refusals", operations, refusals)
+	}
+}
+
 // The query parameters of each operation are described, and no others.
 func TestEveryQueryParameterIsDescribed(t *testing.T) {
 	s := newServer(t)
