@@ -38,7 +38,7 @@ func TestUnitIsHardened(t *testing.T) {
 	unit := readText(t, "packaging/systemd/seagate.service")
 	for _, line := range []string{
 		"Type=notify", "ExecStartPre=/usr/bin/seagate check --config /etc/seagate/seagate.toml", "DynamicUser=yes", "NoNewPrivileges=yes",
-		"CapabilityBoundingSet=", "ProtectSystem=strict", "MemoryDenyWriteExecute=yes", "SystemCallFilter=@system-service",
+		"ExecReload=/usr/bin/seagate check --config /etc/seagate/seagate.toml", "CapabilityBoundingSet=", "ProtectSystem=strict", "MemoryDenyWriteExecute=yes", "SystemCallFilter=@system-service",
 		"SystemCallErrorNumber=EPERM", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "WatchdogSec=2min", "UMask=0077",
 	} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
