@@ -42,7 +42,7 @@ func (a *App) prepareACME() error {
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.acme, nil },
 		Logger:           zap.NewNop(),
 	})
-	a.acmeCache = cache
+	a.certificate.cache = cache
 	a.acme = certmagic.New(cache, certmagic.Config{
 		Storage:            &certmagic.FileStorage{Path: filepath.Join(a.config.DataDir, acmeFolder)},
 		DefaultServerName:  settings.ACMEDomains[0],
@@ -91,7 +91,7 @@ func (a *App) beginACME() {
 func (a *App) issuedExpiry() (first time.Time, served bool) {
 	for _, name := range a.config.TLS.ACMEDomains {
 		var last time.Time // a renewed one is served
-		for _, c := range a.acmeCache.AllMatchingCertificates(strings.ToLower(name)) {
+		for _, c := range a.certificate.cache.AllMatchingCertificates(strings.ToLower(name)) {
 			if c.Leaf != nil && c.Leaf.NotAfter.After(last) {
 				last = c.Leaf.NotAfter
 			}

@@ -77,7 +77,6 @@ type App struct {
 	server      *webServer
 	certificate *certificate      // nil without TLS
 	acme        *certmagic.Config // nil unless an authority issues the certificate
-	acmeCache   *certmagic.Cache
 	admin       *admin.Handler
 	adminServer *http.Server
 

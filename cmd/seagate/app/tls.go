@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyserver/certmagic"
+
 	"seagate/cmd/seagate/config"
 )
 
@@ -23,7 +25,8 @@ const certificateAge = time.Second
 // before stays in use.
 type certificate struct {
 	log    *slog.Logger
-	issued issued // the source of a certificate without files, or nil
+	issued issued           // the source of a certificate without files, or nil
+	cache  *certmagic.Cache // what it has, or nil
 
 	mu      sync.Mutex // guards what follows
 	files   config.TLS
@@ -150,7 +153,7 @@ func (a *App) certificateExpiry() (t time.Time, served bool) {
 	switch {
 	case a.certificate == nil:
 		return t, false
-	case a.acme != nil:
+	case a.certificate.cache != nil:
 		return a.issuedExpiry()
 	}
 	current, err := a.certificate.get()
