@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Archives of a release have what README.md leads to, the same bytes each time, and units where there is systemd.
+// Archives of a release have what README.md leads to, the time of the commit for each file, and units where there is systemd.
 func TestArchives(t *testing.T) {
 	archives := section(t, readText(t, "packaging/goreleaser.yaml"), "archives")
 	linux, darwin, _ := strings.Cut(archives, "- id: darwin\n")
