@@ -63,7 +63,7 @@ const pemArea = (hint = "The public half of an RSA key.") => {
 /** A proof that somebody has the private half, which may be left out. */
 function proofField() {
   const proof = h("textarea", { class: "code", rows: 3, spellcheck: "false", placeholder: "eyJ…" });
-  return { element: field("Proof", proof, { hint: "Optional. It is signed with the private half, as “seagate clients prove-key” does." }), read: () => proof.value.trim() || undefined };
+  return { element: field("Proof", proof, { hint: "Optional: a JWS that the private half has signed, so that no other client can have the key. “seagate clients key” makes one if its file has the private key." }), read: () => proof.value.trim() || undefined };
 }
 
 function addKey(c, state, changed) {

@@ -174,7 +174,8 @@ export class MessageList {
 
   draw() {
     this.nothing.hidden = this.rows.children.length > 0;
-    const parts = [`${count(this.rows.children.length)} of at most ${most} shown`];
+    const shown = this.rows.children.length;
+    const parts = [`${count(shown)} shown` + (shown < most ? "" : ", as many as the list holds")];
     if (this.paused && this.pending.length) parts.push(`${count(this.pending.length)} waiting`);
     if (this.dropped) parts.push(`dropped by this view: ${count(this.dropped)}`);
     this.counter.textContent = parts.join(" · ");
