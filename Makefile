@@ -3,6 +3,8 @@
 
 GO      ?= go
 VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The same with the v of a tag, which may be left out.
+TAG      = $(shell echo '$(VERSION)' | sed 's/^\([0-9][0-9]*\.[0-9]\)/v\1/')
 ARGS    ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 1m
@@ -20,7 +22,7 @@ dev: build ## build and run a gateway for trying out; flags in ARGS="..."
 
 build: ## build bin/seagate, a static binary
 	@[ -e bin/seagate ] || echo "Building bin/seagate, which takes a minute or two the first time"
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/seagate ./cmd/seagate
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(TAG)' -o bin/seagate ./cmd/seagate
 
 # vet, staticcheck, the tests and what they build share what is compiled, so all of it has the same flags. Without what
 # a debugger needs, the compiler takes a quarter less time. The race detector needs cgo, and what is released is built
@@ -84,15 +86,16 @@ RELEASE    = $(shell echo '$(VERSION)' | sed -e 's/^v\([0-9]\)/\1/; t tagged' -e
 ARCH      ?= $(shell $(GO) env GOARCH)
 
 dist-files: build # what the packages have beside the binary
-	@rm -rf dist/man && mkdir -p dist/man dist/completion
+	@rm -rf dist/man dist/man-packages && mkdir -p dist/man dist/man-packages dist/completion
 	@bin/seagate config --defaults | packaging/settings.sh > dist/seagate.toml
 	@for shell in bash zsh fish; do bin/seagate completion $$shell > dist/completion/$$shell; done
-	@# Where the packages have the documents.
-	@bin/seagate man --dir dist/man >/dev/null && sed -i.orig 's#\([^/]\)\(docs/[a-z]*\.md\)#\1/usr/share/doc/seagate/\2#g' dist/man/*.1 && \
-	rm dist/man/*.orig && gzip -9n dist/man/*
+	@# Those of the packages name the place where the packages have the documents.
+	@bin/seagate man --dir dist/man >/dev/null && for page in dist/man/*.1; do \
+		sed 's#\([^/]\)\(docs/[a-z]*\.md\)#\1/usr/share/doc/seagate/\2#g' "$$page" >"dist/man-packages/$${page##*/}"; done && \
+	gzip -9n dist/man/* dist/man-packages/*
 
 packages: dist-files ## make a deb and an rpm in dist/
-	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/seagate ./cmd/seagate
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(TAG)' -o dist/seagate ./cmd/seagate
 	@for format in deb rpm; do \
 		ARCH=$(ARCH) VERSION='$(RELEASE)' $(NFPM) package --config packaging/nfpm.yaml --packager $$format --target dist/ || exit 1; done
 

@@ -77,8 +77,8 @@ type FollowOptions struct {
 
 // Follow calls handle for the messages of a stream, one after the other. When the
 // connection or the subscription ends, it connects and subscribes again after about
-// 3 s. After each failure it waits about twice as long, up to 30 s. Each time varies
-// by half.
+// 1 s, or 3 s if the gateway is shutting down. After each failure it waits about twice
+// as long, up to 30 s. Each time varies by half.
 //
 // The new subscription continues with the message after the last one that was handled.
 // So nothing that the stream keeps is missed and nothing comes twice, except for the

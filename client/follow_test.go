@@ -44,6 +44,18 @@ func (d *diary) until(n int) func(client.Message) error {
 	}
 }
 
+// wantWait expects a first wait for another connection.
+func wantWait(t *testing.T, cause error, wait time.Duration) {
+	t.Helper()
+	about := time.Second
+	if client.CodeOf(cause) == protocol.CodeServerShutdown { // it takes longer to come back
+		about = 3 * time.Second
+	}
+	if wait < about/2 || wait >= about*3/2 {
+		t.Errorf("waited %v after %v, want about %v", wait, cause, about)
+	}
+}
+
 func TestFollowReconnects(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFake(t,
@@ -76,10 +88,7 @@ func TestFollowReconnects(t *testing.T) {
 			t.Fatalf("gaps %v, want three, the first zero", d.gaps)
 		}
 		for i, wait := range d.waits {
-			about := time.Duration(1+2*i) * time.Second // a gateway that shuts down takes longer to come back
-			if wait < about/2 || wait >= about*3/2 {
-				t.Errorf("waited %v, want about %v", wait, about)
-			}
+			wantWait(t, d.causes[i], wait)
 			gap := d.gaps[i+1]
 			if took := gap.To.Sub(gap.From); took != wait || gap.Cause == nil {
 				t.Errorf("the gap is %v because of %v, want %v", took, gap.Cause, wait)

@@ -56,7 +56,10 @@ func TestProvideReconnects(t *testing.T) {
 				}
 				return nil
 			},
-			OnLost: func(_ error, wait time.Duration) { waits = append(waits, wait) },
+			OnLost: func(cause error, wait time.Duration) {
+				waits = append(waits, wait)
+				wantWait(t, cause, wait)
+			},
 		}, func(i client.Interest) error {
 			if told = append(told, i.Requested); len(told) == 3 {
 				return enough
@@ -74,11 +77,6 @@ func TestProvideReconnects(t *testing.T) {
 		}
 		if len(waits) != 2 || waits[0] == waits[1] {
 			t.Errorf("waited %v, want two random times", waits)
-		}
-		for _, wait := range waits {
-			if wait < 500*time.Millisecond || wait >= 4500*time.Millisecond {
-				t.Errorf("waited %v, want about 1 s, or 3 s after a gateway that shuts down", wait)
-			}
 		}
 	})
 }

@@ -150,8 +150,9 @@ func (g *Gateway) Connection(ctx context.Context, p *auth.Principal, id string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, positionTimeout)
 	defer cancel()
-	list := []ConnectionInfo{g.connectionInfo(l, reads)}
+	list := []ConnectionInfo{g.connectionInfo(l, max(reads, maxLocated))}
 	locate(ctx, list)
+	list[0].Reads = list[0].Reads[:min(len(list[0].Reads), reads)]
 	return list[0], nil
 }
 

@@ -36,11 +36,11 @@ fi
 go mod edit -module "$new"
 pattern=$(printf '%s' "$old" | sed 's/\./\\./g')
 # Lines that import a package of this module, and no other texts or modules that begin alike.
-import='^\(import \|[[:space:]]*\)\([A-Za-z0-9_.]* \)\{0,1\}"'$pattern'\(/[^"]*\)\{0,1\}"[[:space:]]*\(//.*\)\{0,1\}$'
-find . -name '*.go' -not -path './.*' -exec grep -lF "\"$old" {} + | xargs sed -i.orig "\\#$import#s#\"$pattern#\"$new#"
+import='^(import |[[:space:]]*)([A-Za-z0-9_.]* )?"'$pattern'(/[^"]*)?"[[:space:]]*(//.*)?$'
+find . -name '*.go' -not -path './.*' -exec grep -qF "\"$old" {} \; -exec sed -E -i.orig "\\#$import#s#\"$pattern#\"$new#" {} +
 # Packages that the documents name.
-rooms='\(auth\|catalog\|client\|cmd\|gateway\|groups\|protocol\|schema\|storage\|streams\)'
-sed -i.orig "s#\`$pattern/$rooms#\`$new/\\1#g" README.md CHANGELOG.md CONTRIBUTING.md docs/*.md
+rooms='(auth|catalog|client|cmd|gateway|groups|protocol|schema|storage|streams)'
+sed -E -i.orig "s#\`$pattern/$rooms#\`$new/\\1#g" README.md CHANGELOG.md CONTRIBUTING.md docs/*.md
 find . \( -name '*.go.orig' -o -name '*.md.orig' \) -not -path './.*' -exec rm {} +
 gofmt -w .
 echo "the module is called $new now: look at the changes, run make test, and commit"

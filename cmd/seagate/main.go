@@ -20,10 +20,11 @@ var version = notLinked
 
 const notLinked = "dev"
 
-// releaseOf returns the version that the linker has set, or else the one that `go install` has fetched.
-func releaseOf(linked string, built *debug.BuildInfo) string {
-	if linked != notLinked || built == nil || built.Main.Version == "" || built.Main.Version == "(devel)" {
-		return linked
+// releaseOf returns the version of a program for which the linker has set none: the one that Go knows,
+// of `go install` or of the checkout.
+func releaseOf(built *debug.BuildInfo) string {
+	if built == nil || built.Main.Version == "" || built.Main.Version == "(devel)" {
+		return notLinked
 	}
 	return built.Main.Version
 }
@@ -35,8 +36,10 @@ func main() {
 	// as signals do by default.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	built, _ := debug.ReadBuildInfo()
-	version = releaseOf(version, built)
+	if version == notLinked {
+		built, _ := debug.ReadBuildInfo()
+		version = releaseOf(built)
+	}
 	root := rootCommand()
 	cli.AddCompletion(root)
 	os.Exit(cli.Report(os.Stderr, root.ExecuteContext(ctx)))

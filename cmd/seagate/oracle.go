@@ -44,8 +44,8 @@ It exits with 1 if a promise was broken.`
 func (r *oracleRun) flags(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &r.options
 	r.connection.Register(cmd)
-	flags.DurationVar(&o.Duration, "duration", o.Duration, "publish for `TIME`")
-	flags.DurationVar(&o.Patience, "patience", o.Patience, "wait for everything else for `TIME`")
+	cli.DurationVar(flags, &o.Duration, "duration", o.Duration, "publish for `TIME`")
+	cli.DurationVar(flags, &o.Patience, "patience", o.Patience, "wait for everything else for `TIME`")
 	flags.IntVar(&o.Publishers, "publishers", o.Publishers, "`NUMBER` of publishers")
 	flags.IntVar(&o.Streams, "streams", o.Streams, "`NUMBER` of streams")
 	flags.IntVar(&o.Rate, "rate", o.Rate, "`MESSAGES` a second of each publisher")
@@ -58,7 +58,7 @@ func (r *oracleRun) flags(cmd *cobra.Command) {
 	flags.BoolVar(&o.Calm, "calm", false, "cut no connection, and leave no group")
 	flags.BoolVar(&o.Shared, "client-group", false, "the gateway has streams.ungrouped = \"client-group\"")
 	flags.BoolVar(&o.MemoryStream, "memory", false, "keep the last stream in memory; the gateway must not stop then")
-	flags.DurationVar(&o.AckTimeout, "ack-timeout", 0, "the `TIME` of groups.ack_timeout of the gateway, so that messages can be left unacknowledged")
+	cli.DurationVar(flags, &o.AckTimeout, "ack-timeout", 0, "the `TIME` of groups.ack_timeout of the gateway, so that messages can be left unacknowledged")
 	flags.IntVar(&o.MaxDeliveries, "max-deliveries", o.MaxDeliveries, "the `NUMBER` of groups.max_deliveries of the gateway")
 	flags.BoolVar(&o.KeepStreams, "keep", false, "leave the streams there")
 	flags.StringVar(&r.verify, "verify", "", "compare the journals in `FOLDER` with the gateway, and do nothing else")

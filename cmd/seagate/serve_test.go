@@ -295,9 +295,9 @@ func TestCheck(t *testing.T) {
 		"weak secret":     {"", "SEAGATE_ROOT_CLIENT_SECRET=short", "at least 16 characters"},
 		"in the file":     {"[root]\nclient_secret = \"a secret that is long enough\"\n", "", ":2: root.client_secret"},
 		"certificate":     {"[tls]\ncert_file = \"nothing.pem\"\nkey_file = \"nothing.key\"\n", "", "nothing.pem"},
-		"authority":       {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/nonexist\"\n", "", "tls.acme_ca: open /nonexist"},
+		"authority":       {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/nonexist\"\n", "", "tls.acme_ca: /nonexist: there is no such file"},
 		"empty authority": {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/dev/null\"\n", "", "tls.acme_ca: /dev/null has no certificate"},
-		"authorities":     {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/nonexist\"\nclient_ca = \"/dev/null\"\n", "", "tls.client_ca: /dev/null has no certificate in PEM\n  tls.acme_ca: open /nonexist"},
+		"authorities":     {"[tls]\nacme_domains = [\"gw.example.com\"]\nacme_ca = \"/nonexist\"\nclient_ca = \"/dev/null\"\n", "", "tls.client_ca: /dev/null has no certificate in PEM\n  tls.acme_ca: /nonexist: there is no such file"},
 	} {
 		file := writeFile(t, folder, strings.ReplaceAll(name, " ", "-")+".toml", c.file)
 		env := append(environment(filepath.Join(folder, "data")), c.env)

@@ -65,7 +65,7 @@ func TestSettingsRefused(t *testing.T) {
 	}{
 		{`{"durability":"tape","retention":7}`, []string{`durability: must be "disk", "memory" or null`, "retention: must be an object or null"}},
 		{`{"durability":true}`, []string{`durability: must be "disk", "memory" or null`}},
-		{`{"retension":{},"retention":{"ages":1,"age":"7d","bytes":-1,"messages":1.5}}`, []string{
+		{`{"retension":{},"retention":{"ages":1,"age":"7y","bytes":-1,"messages":1.5}}`, []string{
 			"retension: there is no such member; there is durability, retention",
 			"retention.ages: there is no such member; there is age, bytes, messages",
 			"retention.age: " + age, "retention.bytes: " + count, "retention.messages: " + count}},

@@ -3,29 +3,58 @@
 package days
 
 import (
+	"fmt"
+	"math"
 	"regexp"
-	"strconv"
+	"strings"
 	"time"
 )
 
-// long is a number of days or of weeks.
-var long = regexp.MustCompile(`([0-9]+(?:\.[0-9]+)?|\.[0-9]+)([dw])`)
+// part is a number with its unit.
+var part = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)([a-zµμ]+)`)
 
 // Parse reads a duration such as "90s", "1h30m", "7d" or "2w". A day is 24 hours, whatever the
 // clocks of a country do.
 func Parse(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(long.ReplaceAllStringFunc(text, inHours))
-	if err != nil {
-		_, err = time.ParseDuration(text) // this error quotes what was given
+	if !strings.ContainsAny(text, "dw") {
+		return time.ParseDuration(text)
 	}
-	return d, err
+	var sum time.Duration
+	unsigned := strings.TrimPrefix(strings.TrimPrefix(text, "+"), "-")
+	for rest := unsigned; rest != ""; {
+		found := part.FindStringSubmatch(rest)
+		if found == nil {
+			return 0, wrong(text)
+		}
+		rest = rest[len(found[0]):]
+		d, ok := amount(found[1], found[2])
+		if !ok || d > math.MaxInt64-sum {
+			return 0, wrong(text)
+		}
+		sum += d
+	}
+	switch signs := len(text) - len(unsigned); {
+	case signs > 1:
+		return 0, wrong(text)
+	case signs == 1 && text[0] == '-':
+		return -sum, nil
+	}
+	return sum, nil
 }
 
-func inHours(text string) string {
-	n, _ := strconv.ParseFloat(text[:len(text)-1], 64)
-	hours := 24 * n
-	if text[len(text)-1] == 'w' {
-		hours *= 7
+// amount returns so many of a unit, and false if there is no such unit or they are too many.
+func amount(number, unit string) (d time.Duration, ok bool) {
+	hours := time.Duration(1)
+	switch unit {
+	case "d":
+		unit, hours = "h", 24
+	case "w":
+		unit, hours = "h", 7*24
 	}
-	return strconv.FormatFloat(hours, 'f', -1, 64) + "h"
+	d, err := time.ParseDuration(number + unit)
+	return d * hours, err == nil && d <= math.MaxInt64/hours
+}
+
+func wrong(text string) error {
+	return fmt.Errorf("%q is no duration such as 90s, 1h30m or 7d", text)
 }

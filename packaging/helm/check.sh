@@ -25,15 +25,17 @@ refuses() {
 accepts "" "- {name: SEAGATE_SHUTDOWN_DELAY, value: \"5s\"}"
 accepts "--set settings.SEAGATE_SHUTDOWN_DELAY=9s" "- {name: SEAGATE_SHUTDOWN_DELAY, value: \"9s\"}"
 accepts "-f everything.yaml" "- mountPath: /tls"
+accepts "-f everything.yaml" "{name: SEAGATE_LIMITS_MESSAGE_BYTES, value: \"2097152\"}"
 accepts "-f everything.yaml" "name: gateway-collector"
 accepts "-f everything.yaml" "storageClassName: \"1234\""
 accepts "-f everything.yaml" "ingressClassName: \"true\""
 accepts "-f everything.yaml" "team: streams"
 accepts "--set rootSecret=" "env:"
-! grep -q "secretRef\|envFrom" "$rendered" || { echo "without a root secret the chart has a reference to one"; exit 1; }
+! grep -qE "secretRef|envFrom" "$rendered" || { echo "without a root secret the chart has a reference to one"; exit 1; }
 refuses "--set replicas=3" "replicas"
 refuses "--set persistence.enabled=false" "enabled"
 refuses "--set image.repositry=x" "repositry"
 refuses "--set service.port=70000" "port"
 refuses "--set settings.SEAGATE_ROOT_CLIENT_SECRET=x" "SEAGATE_ROOT_CLIENT_SECRET"
+refuses "--set extraEnv[0].name=SEAGATE_SHUTDOWN_DELAY,extraEnv[0].value=1s" "SEAGATE_SHUTDOWN_DELAY"
 refuses "--set settings.log_level=debug" "log_level"

@@ -46,10 +46,16 @@ type issued func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // CheckTLS returns an error if the files are not a certificate and its key, or if a file of
 // authorities has no certificates. It finds all that is wrong.
-func CheckTLS(files config.TLS) error {
+func CheckTLS(files config.TLS) error { return checkTLS(files, func(tls.Certificate) error { return nil }) }
+
+// checkTLS is CheckTLS with a further check of the certificate.
+func checkTLS(files config.TLS, further func(tls.Certificate) error) error {
 	var problems []error
 	if !files.ByACME() {
-		_, err := certificateOf(files)
+		pair, err := certificateOf(files)
+		if err == nil {
+			err = further(pair)
+		}
 		problems = append(problems, err)
 	}
 	if files.ClientCA != "" {
@@ -111,18 +117,12 @@ func authorities(setting, file string) (*x509.CertPool, error) {
 
 // CheckValidity is CheckTLS, and returns an error if the certificate is not valid now, too.
 func CheckValidity(files config.TLS) error {
-	err := CheckTLS(files)
-	if err != nil || files.ByACME() {
-		return err
-	}
-	pair, err := certificateOf(files)
-	if err != nil {
-		return err
-	}
-	if err := checkValidity(pair.Leaf, time.Now()); err != nil {
-		return fmt.Errorf("tls.cert_file: %s: %w", files.CertFile, err)
-	}
-	return nil
+	return checkTLS(files, func(pair tls.Certificate) error {
+		if err := checkValidity(pair.Leaf, time.Now()); err != nil {
+			return fmt.Errorf("tls.cert_file: %s: %w", files.CertFile, err)
+		}
+		return nil
+	})
 }
 
 // checkValidity returns an error if clients refuse the certificate at the time now.

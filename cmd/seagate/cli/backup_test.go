@@ -196,7 +196,7 @@ func TestAFailedBackupLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(partial); err != nil {
 		t.Errorf("somebody else's file: %v", err)
 	}
-	if r := run(t, "backup", filepath.Join(dir, "nowhere", "b.tar")); r.code != 1 || !strings.Contains(r.notes, "no such file") {
+	if r := run(t, "backup", filepath.Join(dir, "nowhere", "b.tar")); r.code != 1 || !strings.Contains(r.notes, "there is no folder") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,30 +29,51 @@ func inPlainWords(err error) string {
 // causesOf returns what an error quotes, and what to say instead.
 func causesOf(err error) map[string]string {
 	causes := map[string]string{}
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		causes[e.Error()] = e.Path + ": " + ofFile(e.Err)
-	}
-	if e, ok := errors.AsType[*exec.Error](err); ok && errors.Is(e, exec.ErrNotFound) {
-		causes[e.Error()] = "there is no program " + strconv.Quote(e.Name)
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "listen" && errors.Is(e, syscall.EADDRINUSE) {
-		causes[e.Error()] = e.Addr.String() + " is taken"
-	}
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		causes[e.Error()] = protocol.DescribeJSON(e)
-	}
+	eachCause(err, func(cause error) {
+		switch e := cause.(type) {
+		case *fs.PathError:
+			causes[e.Error()] = e.Path + ": " + ofFile(e)
+		case *exec.Error:
+			if errors.Is(e, exec.ErrNotFound) {
+				causes[e.Error()] = "there is no program " + strconv.Quote(e.Name)
+			}
+		case *net.OpError:
+			if e.Op == "listen" && errors.Is(e, syscall.EADDRINUSE) {
+				causes[e.Error()] = e.Addr.String() + " is taken"
+			}
+		case *jsontext.SyntacticError:
+			causes[e.Error()] = protocol.DescribeJSON(e)
+		}
+	})
 	return causes
 }
 
+// eachCause calls do for an error and all that it wraps.
+func eachCause(err error, do func(error)) {
+	do(err)
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if below := e.Unwrap(); below != nil {
+			eachCause(below, do)
+		}
+	case interface{ Unwrap() []error }:
+		for _, below := range e.Unwrap() {
+			eachCause(below, do)
+		}
+	}
+}
+
 // ofFile says why a file cannot be used.
-func ofFile(err error) string {
+func ofFile(e *fs.PathError) string {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(e.Err, fs.ErrNotExist):
+		folder := filepath.Dir(e.Path)
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return "there is no folder " + folder
+		}
 		return "there is no such file"
-	case errors.Is(err, fs.ErrPermission):
-		return "you may not do that with this file"
-	case errors.Is(err, syscall.EISDIR):
+	case errors.Is(e.Err, syscall.EISDIR):
 		return "it is a folder"
 	}
-	return err.Error()
+	return e.Err.Error()
 }

@@ -30,7 +30,7 @@ type completer func(ctx context.Context, c *client.Client, args []string) iter.S
 func completes(cmd *cobra.Command, completers ...completer) *cobra.Command {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		switch {
-		case len(args) >= len(operands(cmd.Use)):
+		case len(args) >= len(operands(cmd.Use)) && !strings.Contains(cmd.Use, "..."):
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		case len(args) >= len(completers):
 			return nil, cobra.ShellCompDirectiveDefault

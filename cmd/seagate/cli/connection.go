@@ -71,7 +71,7 @@ func (c *Connection) Register(cmd *cobra.Command) {
 		"URL of another machine must be https [SEAGATE_INSECURE_HTTP=true]")
 	flags.StringVar(&c.secretFile, "secret-file", "", "read the client's secret from `FILE`; without it, it comes from "+
 		"SEAGATE_CLIENT_SECRET, from a context, or from what `seagate dev` has left")
-	flags.DurationVar(&c.silence, "connect-timeout", connectTimeout, "give a gateway up that answers nothing for `TIME`; 0 waits for minutes")
+	DurationVar(flags, &c.silence, "connect-timeout", connectTimeout, "give a gateway up that answers nothing for `TIME`; 0 waits for minutes")
 	c.files.register(cmd)
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say which gateway, client and context the command uses")
 	cmd.RegisterFlagCompletionFunc("context", contextNames)

@@ -15,6 +15,9 @@ type durationFlag time.Duration
 func DurationVar(flags *pflag.FlagSet, d *time.Duration, name string, byDefault time.Duration, usage string) {
 	*d = byDefault
 	flags.Var((*durationFlag)(d), name, usage)
+	if byDefault == 0 {
+		flags.Lookup(name).DefValue = "0" // which help does not show
+	}
 }
 
 // String implements pflag.Value.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -244,7 +245,7 @@ func wrapHanging(text string, width, less int) (lines []string) {
 		runes := []rune(text)
 		at := width
 		for i := width; i > width/2; i-- {
-			if runes[i] == ' ' || runes[i-1] == ',' {
+			if runes[i] == ' ' || runes[i-1] == ',' && !unicode.IsDigit(runes[i]) {
 				at = i
 				break
 			}

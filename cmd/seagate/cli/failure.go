@@ -17,8 +17,8 @@ import (
 const (
 	ExitOK         = 0
 	ExitFailed     = 1 // the gateway refused, or something else failed
-	ExitUsage      = 2 // the command line is wrong
-	ExitConnection = 3 // there is no connection: the gateway is not reachable, or refuses the credentials
+	ExitUsage      = 2 // the command line is wrong, or an input file that it names cannot be opened
+	ExitConnection = 3 // there is no connection: no credentials, the gateway is not reachable, or it refuses them
 )
 
 // Usage marks an error of the command line, for Report.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,7 +19,16 @@ func (c *Console) readInput(name string, most int64) ([]byte, error) {
 	if name == "-" {
 		return readAll(c.In, "standard input", most)
 	}
-	return readFile(name, most)
+	return readNamed(name, most)
+}
+
+// readNamed reads a file that the command line names.
+func readNamed(name string, most int64) ([]byte, error) {
+	data, err := readFile(name, most)
+	if _, failed := errors.AsType[*fs.PathError](err); failed {
+		err = Usage(err)
+	}
+	return data, err
 }
 
 // readToken reads a token from a file, or from standard input if the name is "-". For "" it
@@ -49,7 +59,7 @@ func (c *Console) tokenArgument(at int) (string, error) {
 
 // readFile reads a file of at most so many bytes.
 func readFile(name string, most int64) ([]byte, error) {
-	file, err := OpenFile(name)
+	file, err := openFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -59,18 +69,25 @@ func readFile(name string, most int64) ([]byte, error) {
 
 // OpenFile opens a file that the command line names, to read it.
 func OpenFile(name string) (*os.File, error) {
-	file, err := os.Open(name)
-	if err == nil {
-		var info os.FileInfo
-		if info, err = file.Stat(); err == nil && info.IsDir() {
-			err = &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
-		}
-		if err != nil {
-			file.Close()
-		}
-	}
+	file, err := openFile(name)
 	if err != nil {
 		return nil, Usage(err)
+	}
+	return file, nil
+}
+
+func openFile(name string) (*os.File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
 	}
 	return file, nil
 }

@@ -145,7 +145,8 @@ func orShort(cmd *cobra.Command) string {
 
 const exitStatus = `.SH EXIT STATUS
 0 is success. 1: the gateway refused, or something else failed. 2: the command line is
-wrong. 3: there is no connection, or the gateway refuses the credentials.
+wrong, or an input file that it names cannot be opened. 3: there is no connection: there are
+no credentials, the gateway is not reachable, or it refuses them.
 `
 
 func option(flag *pflag.Flag) string {

@@ -30,7 +30,7 @@ var mergeFlags = []string{"by", "wait", "priority"}
 func (m *merger) flags(flags *pflag.FlagSet) {
 	flags.BoolVar(&m.sync, "sync", false, "print the messages of several streams in the order of their timestamps")
 	flags.StringVar(&m.by, "by", "", "take the timestamps at `PATH` in the messages, as '$.timestamp'; needs --sync")
-	flags.DurationVar(&m.wait, "wait", time.Second, "let a silent stream hold the others up for at most `TIME`; needs --sync")
+	DurationVar(flags, &m.wait, "wait", time.Second, "let a silent stream hold the others up for at most `TIME`; needs --sync")
 	flags.StringToIntVar(&m.priority, "priority", nil, "print messages of `STREAM=N` first where timestamps are equal, the highest N first; needs --sync")
 	flags.Lookup("priority").DefValue = "" // its own says [], which says nothing
 }

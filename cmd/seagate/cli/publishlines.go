@@ -271,7 +271,7 @@ func readLines(r io.Reader, first int, lines chan<- line, stop <-chan struct{}) 
 		switch {
 		case err != io.EOF:
 			l.err = err
-		case first > number+1: // one behind the last is where a command goes on that has sent all
+		case first > number+1 || first > number && len(text) == 0: // a command goes on one behind the last line
 			l = line{err: usagef("--from-line is %d, and there are fewer lines", first)}
 		}
 		if len(l.text) > 0 || l.err != nil {

@@ -359,7 +359,7 @@ func TestSubscribeReconnects(t *testing.T) {
 		}
 		p.linger()
 	}
-	r := run(t, "subscribe", "boiler", "--count", "2") // takes the 3 s of a first retry, give or take half
+	r := run(t, "subscribe", "boiler", "--count", "2") // takes the 3 s after a gateway that shuts down, give or take half
 	want := regexp.MustCompile(`^subscribed to boiler; Ctrl-C ends
 .*server_shutdown: back in a \\x1b\[2Jmoment; trying again in \d(\.\d)?s
 subscribed again; messages from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d are missed

@@ -142,7 +142,7 @@ does that). A token does not name its client: whoever connects with it says whos
 	cmd.Example = `  seagate token mint floor floor.key --expires 1h > floor.jwt
   seagate token mint floor floor.key --kid 2026-12 --stream 'boiler.*' --publish orders > floor.jwt`
 	flags := cmd.Flags()
-	flags.DurationVar(&r.expires, "expires", time.Hour, "the token is valid for `DURATION`")
+	DurationVar(flags, &r.expires, "expires", time.Hour, "the token is valid for `DURATION`")
 	flags.StringVar(&r.filter, "filter", "", "show only the messages that the filter (`JSON`) accepts")
 	flags.StringVar(&r.fetch, "fetch", "", "allow the procedures of this list (`JSON`)")
 	flags.BoolVar(&r.fanout, "fanout", false, "the bearer never takes a message away from others")
@@ -183,7 +183,7 @@ func tokenCheckCommand() *cobra.Command {
 	var kid string
 	cmd := NewCommand("check CLIENT PUBLICKEY [FILE | -]", "Say whether a gateway would accept a token, and what it allows",
 		cobra.RangeArgs(2, 3), func(ctx context.Context, c *Console) error {
-			key, err := readFile(c.Args[1], maxKey)
+			key, err := readNamed(c.Args[1], maxKey)
 			if err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ func emptyArg(cmd *cobra.Command, args, expected []string) error {
 	if at < 0 || len(expected) == 0 {
 		return nil
 	}
-	name := strings.Trim(strings.TrimSuffix(expected[min(at, len(expected)-1)], "..."), "[]")
+	name, _, _ := strings.Cut(strings.Trim(strings.TrimSuffix(expected[min(at, len(expected)-1)], "..."), "[]"), " ")
 	return usagef("%s is empty; the usage is: %s", name, cmd.UseLine())
 }
 
@@ -130,6 +130,9 @@ func NearestCommand(parent *cobra.Command, name string) string {
 	var known []string
 	for _, cmd := range parent.Commands() {
 		if slices.Contains(cmd.SuggestFor, name) {
+			if below, _, err := cmd.Find([]string{name}); err == nil && below != cmd {
+				return cmd.Name() + " " + below.Name()
+			}
 			return cmd.Name()
 		}
 		if cmd.IsAvailableCommand() {

@@ -189,13 +189,13 @@ func acmeDomain(name string) error {
 	case strings.EqualFold(name, "localhost") || strings.HasSuffix(strings.ToLower(name), ".localhost"):
 		return fmt.Errorf("cannot have %q: no authority reaches it", name)
 	case len(name) > 253 || !hostName.MatchString(name):
-		return fmt.Errorf("must list names such as gateway.example.com (in ASCII, with a dot, without port and scheme), not %q", name)
+		return fmt.Errorf("must list names such as gateway.example.com (in ASCII, without port and scheme), not %q", name)
 	}
 	return nil
 }
 
-// hostName matches names of two labels or more (RFC 1123 §2.1), the last of which is not a number.
-var hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?i:[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$`)
+// hostName matches names (RFC 1123 §2.1) whose last label is not a number.
+var hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*(?i:[a-z]([a-z0-9-]{0,61}[a-z0-9])?)$`)
 
 // checkPublicNames refuses the names of private networks (RFC 6761, RFC 6762, and .internal of ICANN) unless
 // another authority is named: a public one signs none of them.
@@ -204,7 +204,7 @@ func (t *TLS) checkPublicNames(c *Config) []error {
 	for _, name := range t.ACMEDomains {
 		private := slices.ContainsFunc([]string{".internal", ".local", ".test", ".example", ".invalid", ".home.arpa"}, func(end string) bool {
 			return strings.HasSuffix(strings.ToLower(name), end)
-		})
+		}) || !strings.Contains(name, ".")
 		if private && t.ACMEDirectory == "" {
 			problems = append(problems, c.problem(c.setting("tls.acme_domains"), fmt.Errorf(
 				"cannot have %q: Let's Encrypt signs no names of private networks; set tls.acme_directory to an authority of your own, or use tls.cert_file", name)))

@@ -19,7 +19,7 @@ func texts(problems []error) []string {
 }
 
 func noHostName(name string) string {
-	return `tls.acme_domains must list names such as gateway.example.com (in ASCII, with a dot, without port and scheme), not "` + name + `"`
+	return `tls.acme_domains must list names such as gateway.example.com (in ASCII, without port and scheme), not "` + name + `"`
 }
 
 func privateName(name string) string {
@@ -73,14 +73,14 @@ func TestValidate(t *testing.T) {
 		{"this machine", func(c *config.Config) { c.TLS.ACMEDomains = []string{"localhost"} },
 			[]string{`tls.acme_domains cannot have "localhost": no authority reaches it`}},
 		{"a URL", func(c *config.Config) { c.TLS.ACMEDomains = []string{"https://a.example.com"} },
-			[]string{`tls.acme_domains must list names such as gateway.example.com (in ASCII, with a dot, without port and scheme), not "https://a.example.com"`}},
+			[]string{`tls.acme_domains must list names such as gateway.example.com (in ASCII, without port and scheme), not "https://a.example.com"`}},
 		{"all names that are no host names", func(c *config.Config) {
-			c.TLS.ACMEDomains = []string{"-a.example.com", "gw.example.com", "foo", "a-.example.com", "1.2", "a..b", "x.123"}
-		}, []string{noHostName("-a.example.com"), noHostName("foo"), noHostName("a-.example.com"), noHostName("1.2"), noHostName("a..b"), noHostName("x.123")}},
-		{"names that only an authority of one's own signs", func(c *config.Config) { c.TLS.ACMEDomains = []string{"x.internal", "gw.Local"} },
-			[]string{privateName("x.internal"), privateName("gw.Local")}},
+			c.TLS.ACMEDomains = []string{"-a.example.com", "gw.example.com", "a-.example.com", "1.2", "a..b", "x.123"}
+		}, []string{noHostName("-a.example.com"), noHostName("a-.example.com"), noHostName("1.2"), noHostName("a..b"), noHostName("x.123")}},
+		{"names that only an authority of one's own signs", func(c *config.Config) { c.TLS.ACMEDomains = []string{"x.internal", "gw.Local", "gateway"} },
+			[]string{privateName("x.internal"), privateName("gw.Local"), privateName("gateway")}},
 		{"such an authority", func(c *config.Config) {
-			c.TLS.ACMEDomains, c.TLS.ACMEDirectory = []string{"x.internal"}, "https://ca.internal/directory"
+			c.TLS.ACMEDomains, c.TLS.ACMEDirectory = []string{"x.internal", "gateway"}, "https://ca.internal/directory"
 		}, nil},
 		{"an account without names", func(c *config.Config) { c.TLS.ACMEEmail = "ops@example.com" },
 			[]string{`tls.acme_email ("ops@example.com", default) must be set together with tls.acme_domains ([], default)`}},
