@@ -46,7 +46,9 @@ type issued func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // CheckTLS returns an error if the files are not a certificate and its key, or if a file of
 // authorities has no certificates. It finds all that is wrong.
-func CheckTLS(files config.TLS) error { return checkTLS(files, func(tls.Certificate) error { return nil }) }
+func CheckTLS(files config.TLS) error {
+	return checkTLS(files, func(tls.Certificate) error { return nil })
+}
 
 // checkTLS is CheckTLS with a further check of the certificate.
 func checkTLS(files config.TLS, further func(tls.Certificate) error) error {

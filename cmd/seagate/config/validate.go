@@ -204,7 +204,7 @@ func (t *TLS) checkPublicNames(c *Config) []error {
 	for _, name := range t.ACMEDomains {
 		private := slices.ContainsFunc([]string{".internal", ".local", ".test", ".example", ".invalid", ".home.arpa"}, func(end string) bool {
 			return strings.HasSuffix(strings.ToLower(name), end)
-		}) || !strings.Contains(name, ".")
+		}) || !strings.Contains(name, ".") && !strings.EqualFold(name, "localhost") // of which acmeDomain has said it
 		if private && t.ACMEDirectory == "" {
 			problems = append(problems, c.problem(c.setting("tls.acme_domains"), fmt.Errorf(
 				"cannot have %q: Let's Encrypt signs no names of private networks; set tls.acme_directory to an authority of your own, or use tls.cert_file", name)))
