@@ -52,13 +52,8 @@ export function clock(text) {
   return t.toDateString() === new Date().toDateString() ? time : `${t.toLocaleDateString("en-CA")} ${time}`;
 }
 
-/** The reader's zone, whose times clock shows, such as Europe/Brussels (UTC+01:00). */
-export function zone() {
-  const minutes = -new Date().getTimezoneOffset(), two = (n) => String(Math.floor(Math.abs(n))).padStart(2, "0");
-  const offset = minutes ? `UTC${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}` : "UTC";
-  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return !name || name === "UTC" ? offset : `${name} (${offset})`;
-}
+/** The reader's zone, whose times clock shows, such as Europe/Brussels. Its offset is another one in summer. */
+export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone ?? "the zone of this browser";
 
 /** A time that clock shows, or without its seconds, as the gateway takes it. Another text stays as it is. @param {string} text */
 export function instant(text) {
@@ -114,14 +109,14 @@ export function indented(text) {
   return out;
 }
 
-// Characters that nobody sees, or that turn the text around them: control characters, zero-width characters and marks of
-// direction. A joiner within an emoji is seen.
-const unseen = /[\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]|(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d/gu;
+// Characters that nobody sees, or that turn the text around them: control characters, zero-width characters, fillers, tags
+// and marks of direction. A joiner or a variant within an emoji is seen.
+const unseen = /[\u007f-\u009f\u2028\u2029\ufff9-\ufffb]|(?![\u200d\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}|(?<!\p{Emoji})[\ufe0e\ufe0f]|(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d/gu;
 const controls = /[\u0000-\u0008\u000b-\u001f]/g;
 
 /** A text with what is unseen in it as JSON writes it, such as \u202e. @param {string} text */
 export const visible = (text) => text.replace(controls, escaped).replace(unseen, escaped);
-const escaped = (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0");
+const escaped = (c) => c.split("").map((unit) => "\\u" + unit.charCodeAt(0).toString(16).padStart(4, "0")).join("");
 
 /** Letters of scripts that are written from the right. */
 const fromRight = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
@@ -168,12 +163,13 @@ const scales = {
  * @param {string} text @param {string} [unit]
  */
 export function amountOf(text, unit = "") {
-  const parts = text.trim().replaceAll(",", "").match(/\d+(\.\d+)?\s*[a-z]*|\S/gi) ?? [];
+  const plain = text.replace(/(?<![\d.,])\d{1,3}(,\d{3})+(?![\d,])/g, (n) => n.replaceAll(",", ""));
+  const parts = plain.match(/\d+(\.\d+)?\s*[a-z]*|\S/gi) ?? [];
   if (parts.length === 0 || (parts.length > 1 && unit !== "seconds")) return NaN;
   const amounts = parts.map((part) => {
     const [, number, scale] = /^([\d.]+)\s*([a-z]*)$/i.exec(part) ?? [];
     return scale || (parts.length === 1 && /^\d+$/.test(number)) ? Number(number) * (scales[unit][scale.toLowerCase()] ?? NaN) : NaN;
   });
-  const n = Math.round(amounts.reduce((a, b) => a + b));
-  return Number.isSafeInteger(n) ? n : NaN;
+  const exact = amounts.reduce((a, b) => a + b), n = Math.round(exact);
+  return Number.isSafeInteger(n) && (n > 0 || exact === 0) ? n : NaN; // 0 is no bound, which 0.4 does not mean
 }

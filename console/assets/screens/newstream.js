@@ -11,19 +11,28 @@ export function newStream() {
   const nameField = field("Name", name, { hint: "Letters, digits and - _ . ~ @ + : of any script." });
   dialog("Define a stream", {
     body: [nameField, editor.element],
-    action: "Define", ready: () => name.value !== "",
+    action: "Define", ready: () => name.value.trim() !== "",
     submit: async () => {
-      const raw = editor.text(), path = streamPath(name.value, "define");
+      const raw = editor.text(), stream = name.value.trim(), path = streamPath(stream, "define");
       nameField.setError("");
-      const plan = await call("POST", path, { raw, query: { dryRun: true } });
-      if (plan.change !== "created") {
+      if (await isThere(path, raw)) {
         nameField.setError("There is such a stream. Open it, and define a new version there.");
         name.focus();
         return false;
       }
       await call("POST", path, { raw });
-      toast(`Defined ${name.value}`);
-      location.hash = link(["streams", name.value, "publish"]);
+      toast(`Defined ${stream}`);
+      location.hash = link(["streams", stream, "publish"]);
     },
   }).element.classList.add("dialog-wide");
+}
+
+/** Reports whether a definition would not be the first one of its stream. */
+async function isThere(path, raw) {
+  try {
+    return (await call("POST", path, { raw, query: { dryRun: true } })).change !== "created";
+  } catch (error) {
+    if (["version_conflict", "version_too_old"].includes(error.code)) return true;
+    throw error;
+  }
 }

@@ -4,6 +4,7 @@
 import { h, fill } from "../../dom.js";
 import { button, field, iconButton, input, select } from "../../ui.js";
 import { uniqueId } from "../../dom.js";
+import { Digits, exact, lost } from "./exact.js";
 
 const isNumber = (text) => /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text);
 const numeric = (type) => type === "float" || type === "integer";
@@ -30,7 +31,7 @@ function leaf(f, type, label) {
   return {
     element,
     text: () => (control.value === "" && (f.optional || numeric(type) || type === "date") ? null : scalar(type, control.value)),
-    set: (value) => void (control.value = value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value)),
+    set: (value) => void (control.value = value === undefined || value === null ? "" : typeof value === "string" ? value : value instanceof Digits ? value.text : JSON.stringify(value)),
     find: () => element,
   };
 }
@@ -42,7 +43,7 @@ function group(fields) {
   return {
     element,
     text: () => "{" + parts.map((p) => [p.name, p.part.text()]).filter(([, t]) => t !== null).map(([n, t]) => `${JSON.stringify(n)}:${t}`).join(",") + "}",
-    set: (value) => parts.forEach((p) => p.part.set(value?.[p.name])),
+    set: (value) => parts.forEach((p) => p.part.set(Object.hasOwn(value ?? {}, p.name) ? value[p.name] : undefined)),
     find: (path) => parts.find((p) => p.name === path[0])?.part.find(path.slice(1)),
   };
 }
@@ -134,7 +135,12 @@ export function messageForm(fields) {
   return {
     element: root.element,
     text: () => root.text(),
-    set: root.set,
+    /** Takes a message as JSON, and returns the place of what the form would lose or change of it, or null. @param {string} text */
+    set(text) {
+      const value = exact(text);
+      root.set(value);
+      return lost(value, exact(root.text()));
+    },
     /** Shows problems at their fields, and returns those that have none. @param {string[]} problems */
     show(problems) {
       root.element.querySelectorAll(".field").forEach((f) => f.setError?.(""));

@@ -23,9 +23,9 @@ export class MessageList {
     this.view = view;
     this.cut = cut;
     this.rows = h("ol", { class: "messages" });
-    this.before = h("div", { class: "message-mark message-before", hidden: true });
+    this.lead = h("div", { class: "message-mark message-before", hidden: true });
     this.nothing = h("div", {});
-    this.element = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": `Messages of ${view.name}`, tabindex: "0" }, this.before, this.rows, this.nothing);
+    this.element = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": `Messages of ${view.name}`, tabindex: "0" }, this.lead, this.rows, this.nothing);
     this.counter = h("span", { class: "muted small number" });
     this.paused = false;
     this.clear();
@@ -174,8 +174,7 @@ export class MessageList {
 
   draw() {
     this.nothing.hidden = this.rows.children.length > 0;
-    const shown = this.rows.children.length;
-    const parts = [`${count(shown)} shown` + (shown < most ? "" : ", as many as the list holds")];
+    const parts = [`${count(this.size)} shown` + (this.rows.children.length < most ? "" : ", as many as the list holds")];
     if (this.paused && this.pending.length) parts.push(`${count(this.pending.length)} waiting`);
     if (this.dropped) parts.push(`dropped by this view: ${count(this.dropped)}`);
     this.counter.textContent = parts.join(" · ");

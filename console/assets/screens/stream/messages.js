@@ -46,8 +46,8 @@ class Viewer {
     this.top = null; // the number of the first message that is shown or was looked at, if that is known
     this.list = new MessageList(view, () => this.cutAtTop());
     this.earlier = button("", { small: true, click: () => this.before() });
-    this.notShown = h("span", {});
-    fill(this.list.before, this.notShown, this.earlier);
+    this.leftOut = h("span", {});
+    fill(this.list.lead, this.leftOut, this.earlier);
     this.state = h("span", { class: "row" });
     this.wrong = h("div", {});
     this.more = h("div", {});
@@ -92,8 +92,10 @@ class Viewer {
   }
 
   clear() {
+    this.looks++; // what is asked for is not wanted any more
     this.list.clear();
     this.top = null;
+    this.unread = undefined;
     this.drawBefore();
   }
 
@@ -129,6 +131,7 @@ class Viewer {
       : ["No messages here", "There are none where this view begins. Go live, and those that come appear here."]);
     fill(this.more);
     this.next = { from, epoch: null };
+    this.fresh = false; // whether the list ends with the newest message
     this.past = new Past(this.view, this.filter);
     if (from === "latest" || !this.view.session.hasHttp) {
       this.drawState();
@@ -147,23 +150,25 @@ class Viewer {
       if (lastSeq - firstSeq < searched) this.list.says(["No message passes the filter", `Looked at all ${plural(lastSeq - firstSeq + 1, "message")} of the stream.`]);
       this.next.from = String(Math.max(firstSeq, lastSeq - searched + 1));
       return this.past.on(this.next, most);
-    });
-    this.fresh = true;
+    }, true);
   }
 
   /** Shows the next page of the past. */
   page() {
-    this.fresh = false;
     return this.look(() => this.past.on(this.next));
   }
 
-  /** Shows below the others what is found. @param {() => Promise<import("./past.js").Found>} find */
-  async look(find) {
+  /**
+   * Shows below the others what is found.
+   * @param {() => Promise<import("./past.js").Found>} find @param {boolean} [fresh] these are the newest messages
+   */
+  async look(find, fresh = false) {
     fill(this.wrong);
     const mine = ++this.looks;
     try {
       const found = await find();
       if (mine !== this.looks) return; // something else is looked at meanwhile
+      this.fresh = fresh;
       if (found.dropped) this.list.mark(`${plural(found.dropped, "message")} before these are no longer kept`);
       this.began(found);
       this.list.add(found.messages);
@@ -194,21 +199,30 @@ class Viewer {
 
   /** Shows the messages before the first one. Where the list is full, the newest give way. */
   async before() {
-    const mine = ++this.looks, { epoch } = this.next;
+    this.makePlace(pageSize); // a tail would move the top on while the gateway is asked
+    fill(this.wrong);
+    const mine = ++this.looks, { epoch } = this.next, { top } = this;
     try {
-      const { found, from, missed } = this.filter ? await this.past.searchBefore(this.top, this.first, epoch)
-        : await this.past.before(this.top, this.first, epoch).then((found) => ({ found, from: found.messages[0]?.seq ?? this.top, missed: undefined }));
-      if (mine !== this.looks || this.top === null) return;
-      if (this.wanted && this.list.rows.children.length + found.messages.length >= most) this.stop(); // what would come has no place
-      const cut = this.list.addBefore(found.messages, missed && notShown(...missed));
+      const { found, from, missed } = this.filter ? await this.past.searchBefore(top, this.first, epoch)
+        : await this.past.before(top, this.first, epoch).then((found) => ({ found, from: found.messages[0]?.seq ?? top, missed: undefined }));
+      if (mine !== this.looks) return;
+      this.makePlace(found.messages.length);
+      const hole = missed?.[0] ?? top, end = this.top > top ? this.top : missed ? missed[1] + 1 : top; // the top may have moved on
+      const cut = this.list.addBefore(found.messages, hole < end ? notShown(hole, end - 1) : undefined);
       [this.first, this.top] = [found.firstSeq, Math.max(from, found.firstSeq)];
       if (cut) this.cutAtEnd();
       this.drawBefore();
-      announce(found.messages.length ? `${plural(found.messages.length, "earlier message")}.` : `No message from ${count(this.top)} on passes the filter.`);
+      announce(found.messages.length ? `${plural(found.messages.length, "earlier message")}.`
+        : this.filter ? `No message from ${count(this.top)} on passes the filter.` : "There are no earlier messages.");
     } catch (error) {
       if (isAbort(error)) throw error;
-      fill(this.wrong, problemNotice(error));
+      if (mine === this.looks) fill(this.wrong, problemNotice(error));
     }
+  }
+
+  /** Ends a tail that has no place in the list any more, if so many messages come before the others. @param {number} n */
+  makePlace(n) {
+    if (this.wanted && this.list.rows.children.length + n >= most) this.stop();
   }
 
   /** The list goes on behind its last message, since those that came after it have given way. */
@@ -229,10 +243,10 @@ class Viewer {
   drawBefore() {
     const { hasHttp } = this.view.session, { top, first } = this;
     const some = hasHttp && top !== null && first !== undefined && top > first;
-    if (!some && this.list.before.contains(document.activeElement)) this.list.element.focus({ preventScroll: true });
-    this.list.before.hidden = !some;
+    if (!some && this.list.lead.contains(document.activeElement)) this.list.element.focus({ preventScroll: true });
+    this.list.lead.hidden = !some;
     if (!some) return;
-    this.notShown.textContent = notShown(first, top - 1) + ".";
+    this.leftOut.textContent = notShown(first, top - 1) + ".";
     this.earlier.textContent = this.filter ? "Search those before" : `Show the ${Math.min(pageSize, top - first)} before`;
   }
 
@@ -270,6 +284,7 @@ class Viewer {
    * begins with those that come, and a line says which are not shown.
    */
   async start() {
+    this.looks++; // what is still asked for would come below the tail
     if (this.more.firstChild && this.list.size && !this.fresh) {
       this.unread = Number(this.next.from);
       this.next = { from: "latest", epoch: null };

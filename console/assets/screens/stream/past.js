@@ -7,7 +7,7 @@ export const pageSize = 50;
 export const searched = 1000;
 /** Pages that one search asks for, at most. */
 const searches = 10;
-/** Messages that one page of a search back looks at. */
+/** Messages by which a search goes back at a time. The gateway may look at those behind them, too. */
 const searchedBack = 500;
 
 /**

@@ -9,7 +9,7 @@ import { explanation } from "./explain.js";
 import { messageForm } from "./form.js";
 import { onSession } from "../../session.js";
 
-/** What was typed last. It is still there after a look at another tab of the stream. @type {any} */
+/** What was typed last. It is still there after a look at another tab of the stream. What was sent stays in it, too, until an answer says whether it was published. @type {any} */
 let kept = null;
 onSession(() => void (kept = null));
 
@@ -18,7 +18,7 @@ function typing(name, definition) {
   const fields = definition?.fields ?? [], of = JSON.stringify([name, fields]);
   if (kept?.of === of) return kept;
   const text = h("textarea", { class: "code", rows: 12, spellcheck: "false", value: "{}" });
-  return (kept = { of, form: messageForm(fields), text, textField: field("Message", text, { kind: "JSON" }), mode: fields.length ? "form" : "json", unsure: null });
+  return (kept = { of, form: messageForm(fields), text, textField: field("Message", text, { kind: "JSON" }), mode: fields.length ? "form" : "json", sent: null });
 }
 
 /** @param {import("../stream.js").StreamView} view */
@@ -39,7 +39,12 @@ export default async function publish(view) {
     if (next === "json") text.value = indented(form.text());
     else {
       if (!holdsJSON(textField, text)) return false;
-      form.set(JSON.parse(text.value));
+      const place = form.set(text.value);
+      if (place) {
+        textField.setError(`The form has no place for ${place} as it is here. Leave it as JSON, or change it.`);
+        text.focus();
+        return false;
+      }
     }
     draft.mode = next;
     draw();
@@ -61,13 +66,17 @@ export default async function publish(view) {
   };
   view.changed = drawHeld;
   drawHeld();
-  /** Says that nobody knows whether the message was published, and that the gateway answers again. */
-  const unsure = (again) => fill(result, notice(again ? "info" : "danger",
-    h("p", {}, h("strong", {}, again ? "The gateway answers again. " : "No answer from the gateway. "), "Whether the message was published is not known."),
-    h("p", {}, draft.unsure.id ? "Press Publish again within 2 minutes: the message has an id, so the gateway takes it once. Later, look at the newest messages first."
-      : "Look at the newest messages before you publish it again, or it may be there twice.")));
-  onReachable((reachable) => reachable && draft.unsure && unsure(true), view.signal);
-  if (draft.unsure) unsure(true);
+  /** Says that nobody knows whether the message was published, and why, or that the gateway answers again. */
+  const unsure = (again) => {
+    const { error, id } = draft.sent;
+    fill(result, notice(again ? "info" : "danger",
+      h("p", {}, h("strong", {}, again ? "The gateway answers again. " : `${error.title}. `), "Whether the message was published is not known."),
+      error.code !== "unreachable" && h("p", {}, error.message),
+      h("p", {}, id ? "Press Publish again within 2 minutes, unless the operator has set streams.message_id_window otherwise: the message has an id, so the gateway takes it once. Later, look at the newest messages first."
+        : "Look at the newest messages before you publish it again, or it may be there twice.")));
+  };
+  const answersAgain = () => draft.sent?.error?.code === "unreachable";
+  onReachable((reachable) => reachable && answersAgain() && unsure(true), view.signal);
 
   const clean = () => {
     form.show([]);
@@ -83,19 +92,22 @@ export default async function publish(view) {
       wrong(error);
     }
   };
-  const send = () => attempt(async (raw) => {
-    const before = draft.unsure?.raw === raw ? draft.unsure : { raw, id: newId() };
-    draft.unsure = null;
+  /** Shows what becomes of the message that was sent. */
+  const follow = async () => {
     let at;
     try {
-      at = await once(who, view.name, before);
+      at = await draft.sent.answer;
     } catch (error) {
-      if (!["unreachable", "not_json"].includes(error.code)) throw error;
-      draft.unsure = before;
-      return unsure(false);
+      return draft.sent?.error === error ? unsure(false) : wrong(error);
     }
     fill(result, notice("good", h("p", {}, "Published as ", h("a", { href: link(["streams", view.name, "messages"], { from: at.seq }) }, `message ${count(at.seq)}`), ".")));
     if (who.hasHttp) await view.refresh();
+  };
+  const send = () => attempt((raw) => {
+    const id = draft.sent?.raw === raw ? draft.sent.id : newId();
+    draft.sent = { raw, id, error: null };
+    draft.sent.answer = deliver(who, view.name, draft);
+    return follow();
   });
   const check = () => attempt(async (raw) => {
     const plan = await call("POST", streamPath(view.name, "publish"), { raw: `{"payload":${raw}}`, query: { dryRun: true } });
@@ -118,15 +130,21 @@ export default async function publish(view) {
       h("div", { class: "row" }, primary, who.hasHttp && button("Check only", { click: check }), who.hasHttp && button("Who would get it", { click: reach })),
       h("div", { class: "row" }, button("Copy as curl", { small: true, kind: "quiet", icon: "copy", click: () => copy(curl()) }), button("Copy as command", { small: true, kind: "quiet", icon: "copy", click: () => copy(command()) })))));
 
-  const like = view.query.get("like");
-  if (like && who.hasHttp) {
-    const { text: answer, value } = await exchange("GET", streamPath(view.name, "messages"), { query: { from: like, limit: 1 }, signal: view.signal });
-    const [found] = withTexts(answer, value);
-    if (found) {
-      text.value = indented(found.text);
-      form.set(value.messages[0].payload);
-    }
+  if (draft.sent?.error) unsure(answersAgain());
+  else if (draft.sent) { // it was left while it was under way
+    fill(result, notice("info", h("p", {}, "The message is being published.")));
+    busy(primary, follow);
   }
+  const like = view.query.get("like");
+  if (!like || !who.hasHttp) return;
+  const { text: answer, value } = await exchange("GET", streamPath(view.name, "messages"), { query: { from: like, limit: 1 }, signal: view.signal });
+  view.setQuery({ like: null }); // so that it does not come again over what is typed
+  const [found] = withTexts(answer, value);
+  if (!found) return;
+  const place = form.set(found.text);
+  if (place) choice.pick("json");
+  text.value = indented(found.text);
+  if (place && fields.length > 0) fill(result, notice("info", h("p", {}, `It is shown as JSON, since the form has no place for ${place} as it is there.`)));
 }
 
 /** An id of a message, by which the gateway knows it when it comes again. A page that was not loaded over TLS has no randomUUID. */
@@ -140,6 +158,23 @@ async function once(who, stream, message) {
     if (error.code !== "too_many_message_ids") throw error;
     message.id = "";
     return publishOne(who, stream, message);
+  }
+}
+
+/** Reports whether an error leaves open whether the message was published. A proxy that answers 4xx did not pass it on. */
+const leavesOpen = ({ code, status }) => ["unreachable", "storage_unavailable", "internal"].includes(code) || (code === "not_json" && !(status >= 400 && status < 500));
+
+/** Sends what is in a draft. It stays there, with the error, while it is not known whether it was published. */
+async function deliver(who, stream, draft) {
+  const { sent } = draft;
+  try {
+    const at = await once(who, stream, sent);
+    draft.sent = null;
+    return at;
+  } catch (error) {
+    if (leavesOpen(error)) sent.error = error;
+    else draft.sent = null;
+    throw error;
   }
 }
 

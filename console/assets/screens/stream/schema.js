@@ -136,7 +136,7 @@ function editor(view, schemas, cancel) {
   const define = attempt(async (raw) => {
     const plan = await call("POST", streamPath(view.name, "define"), { raw, query: { dryRun: true } });
     const t = await trial(view, raw);
-    if (plan.breaking.length === 0 && !t?.refused) return put(raw);
+    if (plan.breaking.length === 0 && !t?.refused && !t?.error) return put(raw);
     dialog("Put it into force?", { body: h("div", { class: "stack" }, plan.change === "replaced" && planned(plan), tried(view, t)), action: "Define all the same", kind: "danger", submit: () => put(raw) })
       .element.classList.add("dialog-wide");
   });
