@@ -305,9 +305,11 @@ browserTest("JSON that is none stays in the editor, and a version that breaks is
   await page.getByLabel("Name", { exact: true }).fill(" edited ");
   for (const version of ["1", "2", "3"]) { // too old, another one, and a new one
     await page.getByRole("dialog").getByLabel("Version").fill(version);
+    const answer = page.waitForResponse(/define\?dryRun/);
     await page.keyboard.press("Enter");
+    await answer;
+    await holds(page, () => document.activeElement.getAttribute("aria-invalid") === "true" && !document.querySelector("dialog [aria-busy]"));
     await page.getByText("There is such a stream.").waitFor();
-    await holds(page, () => document.activeElement.getAttribute("aria-invalid") === "true");
   }
 });
 
