@@ -1,8 +1,8 @@
 // Publishes a message: a form from the fields of the schema, or JSON.
 import { h, fill } from "../../dom.js";
-import { call, exchange, gatewayUrl, get, isAbort, onReachable, Problem, streamPath, withTexts } from "../../api.js";
+import { call, exchange, gatewayUrl, get, isAbort, onReachable, Problem, streamPath, unreachable, withTexts } from "../../api.js";
 import { count, bytes, indented, plural, shell } from "../../format.js";
-import { busy, button, copy, field, holdsJSON, notice, problemNotice, segments } from "../../ui.js";
+import { busy, button, copy, field, holdsJSON, notice, problemNotice, segments, spans } from "../../ui.js";
 import { Socket } from "../../socket.js";
 import { link } from "../../app.js";
 import { explanation } from "./explain.js";
@@ -72,7 +72,7 @@ export default async function publish(view) {
     fill(result, notice(again ? "info" : "danger",
       h("p", {}, h("strong", {}, again ? "The gateway answers again. " : `${error.title}. `), "Whether the message was published is not known."),
       error.code !== "unreachable" && h("p", {}, error.message),
-      h("p", {}, id ? "Press Publish again within 2 minutes, unless the operator has set streams.message_id_window otherwise: the message has an id, so the gateway takes it once. Later, look at the newest messages first."
+      h("p", {}, id ? spans("Press Publish again within 2 minutes, unless the operator has set `streams.message_id_window` otherwise: the message has an id, so the gateway takes it once. Later, look at the newest messages first.")
         : "Look at the newest messages before you publish it again, or it may be there twice.")));
   };
   const answersAgain = () => draft.sent?.error?.code === "unreachable";
@@ -104,8 +104,8 @@ export default async function publish(view) {
     if (who.hasHttp) await view.refresh();
   };
   const send = () => attempt((raw) => {
-    const id = draft.sent?.raw === raw ? draft.sent.id : newId();
-    draft.sent = { raw, id, error: null };
+    const again = draft.sent && indented(draft.sent.raw) === indented(raw); // the form and JSON differ in their spaces only
+    draft.sent = { ...(again ? draft.sent : { raw, id: newId() }), error: null };
     draft.sent.answer = deliver(who, view.name, draft);
     return follow();
   });
@@ -182,8 +182,12 @@ async function deliver(who, stream, draft) {
 async function publishOne(who, stream, { raw, id }) {
   if (who.hasHttp) return call("POST", streamPath(stream, "publish"), { raw: `{"payload":${raw}}`, headers: id ? { "Idempotency-Key": id } : {} });
   const socket = await Socket.open(who);
+  let ended = false;
+  socket.onEnd = () => void (ended = true);
   try {
     return await socket.request("publish", { streamName: stream, raw, messageId: id });
+  } catch (error) {
+    throw ended ? unreachable() : error; // why the connection ended says nothing about the message
   } finally {
     socket.close();
   }
