@@ -25,7 +25,7 @@ refuses() {
 accepts "" "- {name: SEAGATE_SHUTDOWN_DELAY, value: \"5s\"}"
 accepts "--set settings.SEAGATE_SHUTDOWN_DELAY=9s" "- {name: SEAGATE_SHUTDOWN_DELAY, value: \"9s\"}"
 accepts "-f everything.yaml" "- mountPath: /tls"
-accepts "-f everything.yaml" "{name: SEAGATE_LIMITS_MESSAGE_BYTES, value: \"2097152\"}"
+accepts "-f everything.yaml" "- {name: SEAGATE_LIMITS_MESSAGE_BYTES, value: \"2097152\"}"
 accepts "-f everything.yaml" "name: gateway-collector"
 accepts "-f everything.yaml" "storageClassName: \"1234\""
 accepts "-f everything.yaml" "ingressClassName: \"true\""
