@@ -8,7 +8,7 @@ import { enter } from "./console.mjs";
 useBrowser();
 
 browserTest("a client is made, its secret is shown once, and it is rotated and deleted", async ({ open }) => {
-  const page = await enter(open, "#/clients", { expect: [/400/] });
+  const page = await enter(open, "#/clients", { expect: [/400|ERR_FAILED/] });
   await page.getByRole("button", { name: "New client" }).click();
   const dialog = page.getByRole("dialog");
   await page.setViewportSize({ width: 360, height: 640 });
@@ -16,6 +16,23 @@ browserTest("a client is made, its secret is shown once, and it is rotated and d
   await dialog.getByRole("button", { name: "Create" }).click();
   await dialog.getByText("Invalid client id").waitFor();
   await holds(page, () => document.activeElement.getAttribute("aria-invalid") === "true");
+  await page.route("**/api/v1/client", (route) => route.fulfill({ status: 400, json: { code: "invalid_request", detail: "no such client: see errors", errors: ["rights.publish[0]: no pattern", "rights.fetch[1]: no pattern either", "neither here nor there"] } }));
+  await dialog.getByText("All rights").click();
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await dialog.getByText("neither here nor there").waitFor();
+  for (const [name, text] of [["Publish", "rights.publish[0]: no pattern"], ["Fetch", "rights.fetch[1]: no pattern either"]]) {
+    assert.equal(await dialog.locator(".field", { has: page.getByLabel(name, { exact: true }) }).locator(".error").textContent(), text, "each error is at its field");
+  }
+  await page.unroute("**/api/v1/client");
+  await dialog.getByText("All rights").click();
+  const question = page.getByRole("dialog", { name: "Close it without saving?" });
+  await dialog.getByRole("heading", { name: "New client" }).click(); // then nothing has the focus
+  for (let i = 0; i < 2; i++) {
+    await page.keyboard.press("Escape");
+    await question.waitFor();
+    await page.keyboard.press("Escape");
+    await question.waitFor({ state: "detached" });
+  }
   await page.setViewportSize({ width: 1440, height: 900 });
   await dialog.getByLabel("Client id").fill("passing");
   await dialog.getByText("All rights").click();
@@ -27,9 +44,16 @@ browserTest("a client is made, its secret is shown once, and it is rotated and d
   await page.keyboard.press("Escape");
   await page.getByText("boiler.4.* and 3 more").waitFor();
   await page.getByRole("button", { name: "Rotate the secret of passing" }).click();
+  await dialog.getByLabel("Keep the old secret for").fill("31 d");
+  await dialog.getByText("Enter 0, or a time of at most 30 d").waitFor();
+  assert.equal(await dialog.getByRole("button", { name: "Rotate", exact: true }).isDisabled(), true);
+  await dialog.getByLabel("Keep the old secret for").fill("0");
+  await page.route(/\/clients\?/, (route) => route.abort());
   await dialog.getByRole("button", { name: "Rotate", exact: true }).click();
   await page.getByText("has a new secret").waitFor();
   const second = await dialog.locator("code").textContent();
+  await page.getByText("Done, but this page is not up to date").waitFor(); // what was done is not said to have failed
+  await page.unroute(/\/clients\?/);
   assert.notEqual(second, first);
   await api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: second });
   await assert.rejects(api("GET", "/whoami", undefined, { ...gateway, clientId: "passing", clientSecret: first }));
@@ -55,6 +79,7 @@ browserTest("the keys of a client are added and ended one by one, and what its t
 
   await all.getByRole("button", { name: "Add a key" }).click();
   const adding = page.getByRole("dialog", { name: "Add a key" });
+  assert.equal(await adding.getByText("fetches the keys of this client no more").count(), 0, "it fetches none");
   await adding.getByLabel("Key id (kid)").fill("2026-11");
   await adding.getByText("The client has a key of this id.").waitFor();
   await adding.getByLabel("Key id (kid)").fill("2026-12");
@@ -86,6 +111,13 @@ browserTest("the keys of a client are added and ended one by one, and what its t
   await accessible(page, "the replacement of keys");
   await page.keyboard.press("Escape");
   assert.deepEqual(await keys(), ["2026-12", "none"]);
+
+  await page.keyboard.press("Escape");
+  await page.route("**/client/keyed/keys", async (route) => route.fulfill({ json: { ...(await api("GET", "/client/keyed/keys")), jwks: { url: "https://login.example.com/jwks.json", failures: 0 } } }));
+  await page.getByRole("button", { name: "Keys of keyed" }).click();
+  await all.getByRole("button", { name: "Add a key" }).click();
+  await adding.getByText("fetches the keys of this client no more").waitFor();
+  await page.unroute("**/client/keyed/keys");
 });
 
 browserTest("the quotas of a jail take units, and have an address", async ({ open }) => {
@@ -93,6 +125,7 @@ browserTest("the quotas of a jail take units, and have an address", async ({ ope
   const page = await enter(open, "#/clients?tab=Jails");
   await page.getByRole("button", { name: "Quotas of bounded" }).click();
   await page.getByRole("heading", { name: "Quotas of bounded" }).waitFor();
+  await holds(page, () => document.activeElement.textContent === "Quotas of bounded"); // the button is gone
   assert.match(page.url(), /tab=Jails&jail=bounded/);
   await page.evaluate(() => (location.hash = "#/clients?jail=bounded&tab=Jails"));
   await page.getByRole("button", { name: "Change" }).click();

@@ -97,6 +97,9 @@ export const get = (path, query, signal) => call("GET", path, { query, signal })
 /** The path of a stream, or of something below it. @param {string} name @param {...string} rest */
 export const streamPath = (name, ...rest) => ["/streams", name, ...rest].map((part, i) => (i ? encodeURIComponent(part) : part)).join("/");
 
+/** The path of a client of the jail, or of something below it. @param {string} id @param {...string} rest */
+export const clientPath = (id, ...rest) => "/client/" + [id, ...rest].map(encodeURIComponent).join("/");
+
 let reachable = true;
 const watchers = new Set();
 

@@ -227,7 +227,7 @@ function drawShell() {
   side = h("aside", { class: "side", "aria-label": "Menu" }, brand(), navigation,
     h("div", { class: "who" }, h("div", {}, h("div", { class: "who-name", title: who.clientId }, who.clientId), h("div", { class: "muted" }, who.kind === "token" ? "token" : `jail ${who.jailId}`)),
       h("div", { class: "row" }, h("button", { class: "button button-small grow", type: "button", on: { click: () => setSession(null) } }, icon("logout"), "Sign out"), themeButton())));
-  menuButton = iconButton("menu", "Menu", () => (side.classList.contains("open") ? closeNavigation() : openNavigation()));
+  menuButton = iconButton("menu", "Menu", openNavigation); // the open menu covers it
   menuButton.setAttribute("aria-expanded", "false");
   menuButton.setAttribute("aria-controls", "navigation");
   main = h("main", { id: "main", tabindex: "-1" });

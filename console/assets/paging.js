@@ -1,7 +1,33 @@
 // Lists that the gateway has in pages.
 import { h } from "./dom.js";
+import { get } from "./api.js";
 import { button } from "./ui.js";
 import { plural } from "./format.js";
+
+/**
+ * Asks the gateway for what one place of a screen shows. A question that is not answered yet ends with the next one, so
+ * that a late answer does not take the place of a newer one.
+ * @param {import("./app.js").View} view
+ * @returns {(path: string, query?: Object<string, any>) => Promise<any>}
+ */
+export function asker(view) {
+  let before = new AbortController();
+  return (path, query = {}) => {
+    before.abort();
+    before = new AbortController();
+    return get(path, query, AbortSignal.any([view.signal, before.signal]));
+  };
+}
+
+/** Calls find when somebody types in a search, and pauses. @param {import("./app.js").View} view @param {any} search @param {() => any} find */
+export function whenTyped(view, search, find) {
+  let typing = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(find, 250);
+  });
+  view.signal.addEventListener("abort", () => clearTimeout(typing));
+}
 
 /**
  * Turns the pages of a list. Where the page begins is in the URL. load is called after each turn.

@@ -6,6 +6,9 @@
  * @typedef {"publish" | "subscribe" | "define" | "administer" | "serve" | "fetch"} Right
  */
 
+/** What a client may be allowed to do. @type {Right[]} */
+export const rights = ["publish", "subscribe", "define", "administer", "serve", "fetch"];
+
 /** Reports whether a pattern with at most one * matches a name, which may be a pattern. */
 function matches(pattern, name) {
   const star = pattern.indexOf("*");

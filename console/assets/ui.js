@@ -1,5 +1,6 @@
 // What screens are made of. Each function returns an element, or an object with one.
 import { h, append, fill, patchChildren, uniqueId, svg } from "./dom.js";
+import { count } from "./format.js";
 import { icon } from "./icons.js";
 import { isAbort, Problem } from "./api.js";
 
@@ -163,6 +164,9 @@ export const notice = (kind, ...children) =>
   h("div", { class: `notice notice-${kind}`, role: kind === "danger" ? "alert" : null },
     icon(kind === "danger" ? "error" : kind === "good" ? "check" : kind), h("div", { class: "stack-s" }, children));
 
+/** The first of several with commas between them, and how many more there are. @param {any[]} all @param {number} most */
+export const some = (all, most) => [all.slice(0, most).map((one, i) => [i > 0 && ", ", one]), all.length > most && ` and ${count(all.length - most)} more`];
+
 /** A text in which `backticks` mark code. @param {string} text */
 export const spans = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
 
@@ -173,8 +177,10 @@ export function problemNotice(error, ...more) {
     h("div", { class: "row" }, h("strong", {}, error.title), h("code", { class: "small" }, error.code)),
     h("p", {}, error.message),
     error.errors.length > 0 && h("ul", {}, error.errors.slice(0, 100).map((e) => h("li", {}, e))),
-    error.advice && h("p", {}, h("strong", {}, "What to do: "), spans(error.advice)), more);
+    error.advice && adviceOf(error), more);
 }
+
+const adviceOf = (error) => h("p", {}, h("strong", {}, "What to do: "), spans(error.advice));
 
 /**
  * Draws again what is in an element. What stays the same is not touched, and what has the focus keeps it; if that is
@@ -279,14 +285,43 @@ const nameOf = (element) => element.getAttribute("aria-label") ?? element.textCo
 function refocus(opener, inner) {
   if (document.activeElement !== document.body) return;
   const outer = [...document.querySelectorAll("dialog[open]")].at(-1);
-  const from = outer ? inner : opener, place = outer ?? document.querySelector("main");
+  const from = outer ? (inner === document.body ? outer.querySelector("button") : inner) : opener, place = outer ?? document.querySelector("main");
   const again = [...place.querySelectorAll("button")].find((b) => nameOf(b) === nameOf(from));
   (from.isConnected ? from : again ?? (outer ? outer.querySelector("button") : place)).focus({ preventScroll: true });
 }
 
 /**
+ * Which errors of a problem belong to which place, in the order of the places; and a problem with the rest of them.
+ * @param {any} error @param {[any, RegExp][]} places
+ */
+function placed(error, places) {
+  const found = new Map(places.map(([place]) => [place, []])), rest = [];
+  const of = (text) => places.find(([, pattern]) => pattern.test(text))?.[0];
+  const whole = error instanceof Problem ? of(`${error.code}\n${error.message}`) : undefined;
+  const texts = error.errors?.length ? error.errors : [error.message];
+  for (const text of texts) {
+    const place = error instanceof Problem ? of(text) ?? whole : undefined;
+    (found.get(place) ?? rest).push(text);
+  }
+  for (const [place, all] of found) if (all.length === 0) found.delete(place);
+  if (rest.length === 0) return { found, rest: null };
+  if (found.size === 0) return { found, rest: error };
+  return { found, rest: new Problem({ code: error.code, title: error.title, detail: error.message, status: error.status, errors: rest }) };
+}
+
+/** Reads again what the screen shows, after something was done. That this fails does not mean that nothing was done. @param {() => any} load */
+export async function afterwards(load) {
+  try {
+    await load();
+  } catch (error) {
+    if (!isAbort(error)) toast([h("strong", {}, "Done, but this page is not up to date"), h("p", { class: "small" }, `It could not be read again: ${error.message}`)], "danger");
+  }
+}
+
+/**
  * Shows a dialog with a form, and closes it when submit has succeeded. What submit throws is
- * shown in the dialog: at the first field of places whose pattern fits its code and text, otherwise below all fields.
+ * shown in the dialog: each error at the first field of places whose pattern fits it, or the code and the text of the
+ * problem; what fits none below all fields.
  * The focus goes to its first field, and afterwards to where it was. Before the key Escape closes a dialog in which
  * something was typed, it asks; asks says that it need not.
  * @param {string} title
@@ -300,15 +335,17 @@ export function dialog(title, options) {
   let typed = false;
   const places = options.places ?? [];
   const refused = (error) => {
-    const text = [error.code, error.message, ...(error.errors ?? [])].join("\n");
-    const place = places.find(([, pattern]) => pattern.test(text))?.[0];
-    if (!place) {
-      fill(wrong, problemNotice(error));
-      return wrong.scrollIntoView({ block: "center" });
-    }
-    place.setError((error.errors ?? [])[0] ?? error.message);
-    place.querySelector("input, select, textarea").focus();
-    place.scrollIntoView({ block: "center" });
+    const { found, rest } = placed(error, places);
+    for (const [place, texts] of found) place.setError(texts.join("; "));
+    fill(wrong, rest ? problemNotice(rest) : error.advice && notice("info", adviceOf(error)));
+    const [first] = found.keys();
+    first?.querySelector("input, select, textarea").focus();
+    (first ?? wrong).scrollIntoView({ block: "center" });
+  };
+  const asking = (event) => {
+    if (!typed || !options.submit || options.asks === false) return;
+    event.preventDefault();
+    dialog("Close it without saving?", { body: h("p", {}, "What you have typed is lost then."), action: "Close without saving", kind: "danger", submit: () => void close() });
   };
   const form = h("form", {
     method: "dialog", novalidate: true,
@@ -329,11 +366,7 @@ export function dialog(title, options) {
         typed = true;
         refresh();
       },
-      keydown: (event) => {
-        if (event.key !== "Escape" || !typed || !options.submit || options.asks === false) return;
-        event.preventDefault();
-        dialog("Close it without saving?", { body: h("p", {}, "What you have typed is lost then."), action: "Close without saving", kind: "danger", submit: () => void close() });
-      },
+      keydown: (event) => event.key === "Escape" && asking(event),
     },
   },
   h("div", { class: "dialog-head" }, h("h2", { id }, title), iconButton("close", "Close", close)),
@@ -341,7 +374,8 @@ export function dialog(title, options) {
   h("div", { class: "dialog-foot" }, button(options.submit ? "Cancel" : "Close", { click: close }), confirm));
   const inner = document.activeElement;
   const opener = inner.closest("dialog")?.opener ?? inner;
-  const element = h("dialog", { "aria-labelledby": id, on: { close: () => (element.remove(), refocus(opener, inner)) } }, form);
+  const cancel = (event) => event.target === element && asking(event); // Escape, with the focus on nothing in the form
+  const element = h("dialog", { "aria-labelledby": id, on: { cancel, close: () => (element.remove(), refocus(opener, inner)) } }, form);
   element.opener = opener;
   const refresh = () => {
     if (confirm && options.ready) confirm.disabled = !options.ready();

@@ -1,17 +1,16 @@
 // Clients of the jail with their keys and rights, and jails with their quotas.
 import { h, fill } from "../dom.js";
-import { call, get } from "../api.js";
+import { call, clientPath } from "../api.js";
 import { ago, amountOf, bytes, count, time } from "../format.js";
-import { badge, button, codeBlock, confirmTyped, dialog, empty, field, input, loading, notice, redraw, table, tabs, toast } from "../ui.js";
-import { pager } from "../paging.js";
-import { keysOf } from "./keys.js";
+import { afterwards, badge, button, codeBlock, confirmTyped, dialog, empty, field, input, loading, notice, redraw, some, table, tabs, toast } from "../ui.js";
+import { asker, pager } from "../paging.js";
+import { rights } from "../session.js";
+import { keepField, keysOf } from "./keys.js";
 
-const rights = ["publish", "subscribe", "define", "administer", "serve", "fetch"];
-const clientPath = (id, ...rest) => "/client/" + [id, ...rest].map(encodeURIComponent).join("/");
-
-/** @param {import("../app.js").View} view */
-export default function clients(view) {
+/** @param {import("../app.js").View} screen */
+export default function clients(screen) {
   const panel = h("div", { class: "stack" });
+  const view = { ...screen, ask: asker(screen) }; // the tabs share it, as they share the panel
   let begun = false;
   const show = (name) => {
     view.setQuery({ tab: name === "Clients" ? null : name, ...(begun && { after: null, jail: null }) });
@@ -29,7 +28,7 @@ export default function clients(view) {
 
 function clientList(view, panel) {
   const load = async () => {
-    const page = await get("/clients", { limit: 50, after: pages.after }, view.signal);
+    const page = await view.ask("/clients", { limit: 50, after: pages.after });
     redraw(panel, h("section", { class: "card card-flush", "aria-labelledby": "clients-title" },
       h("div", { class: "card-head" }, h("h2", { id: "clients-title" }, "Clients of the jail"), button("New client", { kind: "primary", icon: "plus", small: true, click: () => create(load) })),
       table("All clients", [
@@ -50,13 +49,12 @@ function clientList(view, panel) {
 /** Patterns of a right, and characters of a description, that the list shows. */
 const shownPatterns = 5, shownText = 160;
 const clipped = (text) => (text.length > shownText ? h("span", { title: text }, `${text.slice(0, shownText)}…`) : text);
-const patterns = (all) => [h("code", {}, all.slice(0, shownPatterns).join(", ")), all.length > shownPatterns && ` and ${count(all.length - shownPatterns)} more`];
 
 function rightsText(r) {
   if (r === null) return badge("All rights");
   const given = rights.filter((name) => r[name]?.length);
   if (given.length === 0) return h("span", { class: "muted" }, "none");
-  return h("div", { class: "small" }, given.map((name) => h("div", {}, h("span", { class: "strong" }, capital(name)), " ", patterns(r[name]))));
+  return h("div", { class: "small" }, given.map((name) => h("div", {}, h("span", { class: "strong" }, capital(name)), " ", h("code", {}, some(r[name], shownPatterns)))));
 }
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
@@ -86,7 +84,7 @@ function create(reload) {
     submit: async () => {
       const made = await call("POST", "/client", { body: { clientId: id.value.trim(), description: description.value, rights: may.read() } });
       showSecret(`Client ${made.givenId} is made`, made.secret);
-      await reload();
+      await afterwards(reload);
     },
   });
 }
@@ -98,15 +96,15 @@ function showSecret(title, secret) {
 
 /** @param {import("../app.js").View} view @param {any} c a client of the jail of the session */
 function rotate(view, c, reload) {
-  const keep = input({ type: "number", min: "0", max: "2592000", value: "0", class: "narrow" });
+  const keep = keepField("Keep the old secret for", "0 ends it at once.");
   dialog("Rotate the secret", {
-    body: [h("p", {}, "Client ", h("strong", {}, c.id), " gets a new secret. Connections that use the old one end when that does."), field("Keep the old secret for", keep, { kind: "seconds", hint: "0 ends it at once." })],
-    action: "Rotate", kind: "danger", ready: () => /^\d+$/.test(keep.value),
+    body: [h("p", {}, "Client ", h("strong", {}, c.id), " gets a new secret. Connections that use the old one end when that does."), keep.element],
+    action: "Rotate", kind: "danger", ready: keep.ready,
     submit: async () => {
-      const made = await call("PUT", clientPath(c.id), { query: { keepOld: keep.value === "0" ? null : keep.value } });
+      const made = await call("PUT", clientPath(c.id), { query: keep.query() });
       if (c.id === view.session.clientId) view.session.secret = made.secret; // the session goes on with it
       showSecret(`Client ${c.id} has a new secret`, made.secret);
-      await reload();
+      await afterwards(reload);
     },
   });
 }
@@ -114,7 +112,7 @@ function rotate(view, c, reload) {
 const remove = (c, reload) => confirmTyped("Delete the client", `Client ${c.id} can no longer authenticate, and its connections end.`, c.id, "Delete", async () => {
   await call("DELETE", clientPath(c.id));
   toast(`Deleted client ${c.id}`);
-  await reload();
+  await afterwards(reload);
 });
 
 function setRights(c, reload) {
@@ -125,14 +123,14 @@ function setRights(c, reload) {
     submit: async () => {
       await call("PUT", clientPath(c.id, "rights"), { body: { rights: may.read() } });
       toast(`Changed the rights of ${c.id}`);
-      await reload();
+      await afterwards(reload);
     },
   });
 }
 
 function jails(view, panel) {
   const load = async () => {
-    const page = await get("/jails", { limit: 50, after: pages.after, quotas: "true" }, view.signal);
+    const page = await view.ask("/jails", { limit: 50, after: pages.after, quotas: "true" });
     const head = h("div", { class: "card-head" }, h("h2", { id: "jails-title" }, "Jails"), button("New jail", { kind: "primary", icon: "plus", small: true, click: () => createJail(load) }));
     redraw(panel, h("section", { class: "card card-flush", "aria-labelledby": "jails-title" }, head,
       page.jails.length === 0 && !pages.after ? empty("inbox", "No jails", "A jail is a tenant with clients and streams of its own.") : table("All jails", [
@@ -163,7 +161,7 @@ function createJail(reload) {
     submit: async () => {
       const made = await call("POST", "/jails", { body: { newJailId: id.value.trim(), newJailName: name.value, newClientId: client.value.trim() } });
       showSecret(`Jail ${made.newJailId} and its client ${made.newClientId} are made`, made.newClientSecret);
-      await reload();
+      await afterwards(reload);
     },
   });
 }
@@ -171,7 +169,7 @@ function createJail(reload) {
 const removeJail = (j, reload) => confirmTyped("Delete the jail", `Jail ${j.id} goes with all of its clients and streams.`, j.id, "Delete", async () => {
   await call("DELETE", `/jails/${encodeURIComponent(j.id)}`);
   toast(`Deleted jail ${j.id}`);
-  await reload();
+  await afterwards(reload);
 });
 
 const resources = [
@@ -183,10 +181,11 @@ const amount = (n, unit) => (unit === "bytes" ? bytes(n) : unit === "seconds" ? 
 /** The quotas of a jail, or of the client's own. */
 async function quotas(view, panel, jail) {
   const path = jail === null ? "/quotas" : `/jails/${encodeURIComponent(jail)}/quotas`;
-  const q = await get(path, {}, view.signal);
+  const q = await view.ask(path);
   view.setQuery({ jail });
+  const focused = panel.contains(document.activeElement), title = h("h2", { id: "quotas-title", tabindex: "-1" }, jail === null ? "Quotas of this jail" : `Quotas of ${jail}`);
   fill(panel, h("section", { class: "card card-flush", "aria-labelledby": "quotas-title" },
-    h("div", { class: "card-head" }, h("h2", { id: "quotas-title" }, jail === null ? "Quotas of this jail" : `Quotas of ${jail}`),
+    h("div", { class: "card-head" }, title,
       jail !== null && h("div", { class: "row" }, button("Change", { small: true, kind: "primary", click: () => setQuotas(view, panel, jail, q) }), button("All jails", { small: true, click: () => (view.setQuery({ jail: null }), jails(view, panel)) }))),
     table("Resources", [
       { heading: "Resource", name: true, cell: ([, name]) => name },
@@ -195,6 +194,7 @@ async function quotas(view, panel, jail) {
       { heading: "Full", cell: ([key, name]) => (q.limits[key] && q.used[key] !== undefined ? meter(name, q.used[key] / q.limits[key]) : "") },
       { heading: "Set for", cell: ([key]) => (q.set[key] === undefined ? h("span", { class: "muted" }, "all jails") : badge("this jail", "info")) },
     ], resources)));
+  if (focused) title.focus(); // the button that was pressed is gone
 }
 
 const meter = (name, part) => h("meter", { min: "0", max: "1", high: "0.9", value: String(Math.min(1, part)), "aria-label": `${name}: ${Math.round(part * 100)}% used`, title: `${Math.round(part * 100)}%` });
@@ -218,7 +218,7 @@ function setQuotas(view, panel, jail, q) {
     submit: async () => {
       await call("PUT", `/jails/${encodeURIComponent(jail)}/quotas`, { body: read() });
       toast(`Changed the quotas of ${jail}`);
-      await quotas(view, panel, jail);
+      await afterwards(() => quotas(view, panel, jail));
     },
   });
 }

@@ -2,10 +2,10 @@
 import { h, fill } from "../dom.js";
 import { link } from "../app.js";
 import { titles } from "../advice.js";
-import { call, get } from "../api.js";
+import { call, get, isAbort } from "../api.js";
 import { ago, bytes, count, short, time } from "../format.js";
-import { badge, button, checkbox, dialog, empty, input, into, loading, notice, redraw, table, toast } from "../ui.js";
-import { pager } from "../paging.js";
+import { afterwards, badge, button, checkbox, dialog, empty, input, into, loading, notice, problemNotice, redraw, some, table, toast } from "../ui.js";
+import { asker, pager, whenTyped } from "../paging.js";
 
 const kinds = { websocket: "WebSocket", lines: "Lines", link: "In the process", http: "Request" };
 const ways = { secret: "its secret", token: "a token", listener: "the listener, which is for this client" };
@@ -29,11 +29,9 @@ function stateBadge(c) {
 function usesText(c) {
   const streams = [...new Set(c.subscriptions.map((s) => s.streamName))].slice(0, named), more = c.subscriptionCount - c.subscriptions.filter((s) => streams.includes(s.streamName)).length;
   return [c.subscriptionCount === 0 ? h("span", { class: "muted" }, "nothing") : h("div", {}, streams.join(", "), more > 0 && ` and ${count(more)} more`),
-    c.provides.length > 0 && h("div", { class: "muted small" }, `provides ${some(c.provides.map((p) => p.streamName))}`),
-    c.serves.length > 0 && h("div", { class: "muted small" }, `serves ${some(c.serves)}`)];
+    c.provides.length > 0 && h("div", { class: "muted small" }, "provides ", some(c.provides.map((p) => p.streamName), named)),
+    c.serves.length > 0 && h("div", { class: "muted small" }, "serves ", some(c.serves, named))];
 }
-
-const some = (all) => all.slice(0, named).join(", ") + (all.length > named ? ` and ${count(all.length - named)} more` : "");
 
 /** @param {import("../app.js").View} view */
 export default function connections(view) {
@@ -42,8 +40,8 @@ export default function connections(view) {
   const search = input({ type: "search", class: "code", value: query.get("client") ?? "", placeholder: "Client id", "aria-label": "Client id" });
   const all = session.root && mayEnd && checkbox("All jails", { checked: query.get("allJails") === "true" });
   const list = h("div", { class: "card card-flush" }, loading());
-  const load = async () => draw(await get("/connections", { limit: 50, after: pages.after, client: query.get("client"), allJails: query.get("allJails") }, view.signal));
-  const pages = pager(view, "connection", load);
+  const load = async () => draw(await ask("/connections", { limit: 50, after: pages.after, client: query.get("client"), allJails: query.get("allJails") }));
+  const ask = asker(view), pages = pager(view, "connection", load);
   const draw = (page) => {
     const wide = query.get("allJails") === "true", client = query.get("client");
     if (page.connections.length === 0 && !pages.after) return fill(list, client
@@ -54,7 +52,7 @@ export default function connections(view) {
       { heading: "Kind", cell: (c) => h("span", { class: "badges" }, badge(kinds[c.kind] ?? c.kind), c.authenticated !== "secret" && badge(c.authenticated === "token" ? "Token" : "Listener", "info"), h("span", { class: "muted small" }, time(c.since, ago))) },
       { heading: "Reads", text: true, cell: usesText },
       { heading: "Behind", numeric: true, cell: (c) => [h("div", {}, behindText(c)), c.queuedBytes > 0 && h("div", { class: "muted small" }, `${bytes(c.queuedBytes)} queued`)] },
-      { heading: "State", cell: (c) => h("span", { class: "badges" }, stateBadge(c), c.lastError && h("span", { title: `Its latest request was refused: ${c.lastError.code}` }, badge(titles[c.lastError.code] ?? c.lastError.code, "danger")), c.expires && expiry(c.expires)) },
+      { heading: "State", cell: (c) => h("span", { class: "badges" }, stateBadge(c), c.lastError && h("span", { title: `The latest refusal: ${c.lastError.code}` }, badge(titles[c.lastError.code] ?? c.lastError.code, "danger")), c.expires && expiry(c.expires)) },
       { heading: "Actions", hidden: true, cell: (c) => h("div", { class: "row actions" }, button("Details", { small: true, label: `Details of the connection of ${c.clientId}`, click: () => details(c.id) }),
         mayEnd && button("End", { small: true, kind: "quiet danger", label: `End the connection of ${c.clientId}`, click: () => end(c, load) })) },
     ], page.connections, (c) => c.id), pages.foot(page.connections.length, page.next));
@@ -62,14 +60,9 @@ export default function connections(view) {
   const find = () => {
     pages.reset();
     view.setQuery({ client: search.value.trim(), allJails: all && all.box.checked ? "true" : null });
-    return load();
+    return load().catch((error) => !isAbort(error) && fill(list, problemNotice(error)));
   };
-  let typing = 0;
-  search.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(find, 250);
-  });
-  view.signal.addEventListener("abort", () => clearTimeout(typing));
+  whenTyped(view, search, find);
   all && all.box.addEventListener("change", find);
   fill(view.root,
     view.head("Connections", { lead: mayEnd ? "Who is connected, what each connection reads, and how far behind it is." : "The connections of this client. Those of others need the right to administer the jail." }),
@@ -91,7 +84,7 @@ function end(c, reload) {
     submit: async () => {
       await call("DELETE", `/connections/${c.id}`);
       toast(`Ended the connection of ${c.clientId}`);
-      await reload();
+      await afterwards(reload);
     },
   });
 }

@@ -3,6 +3,7 @@ import { h, fill } from "../dom.js";
 import { icon } from "../icons.js";
 import { link } from "../app.js";
 import { get, probe, gatewayUrl } from "../api.js";
+import { rights } from "../session.js";
 import { count, rate, bytes, plural } from "../format.js";
 import { badge, buttonLink, codeBlock, field, input, notice, redraw, select, sparkline, tabs, tiles } from "../ui.js";
 import { newStream } from "./newstream.js";
@@ -10,8 +11,6 @@ import { exampleOf, snippets } from "./snippets.js";
 
 /** What somebody has done in this session, beside what the gateway can tell. */
 export const done = { copied: false, subscribed: false };
-
-const rightNames = ["define", "subscribe", "publish", "serve", "fetch", "administer"];
 
 /** How many streams are sampled for the rate. More would be work for the gateway. */
 const sampled = 100;
@@ -28,7 +27,7 @@ export default function home(view) {
       h("section", { class: "card", "aria-labelledby": "first-steps" }, h("h2", { id: "first-steps" }, "First steps"), steps),
       h("section", { class: "card", "aria-labelledby": "snippet-title" }, example)));
   if (!view.session.hasHttp) return forBearer(view, status, steps, example);
-  if (!rightNames.some((right) => view.session.mayAny(right))) return withoutRights(view, status, steps, example);
+  if (!rights.some((right) => view.session.mayAny(right))) return withoutRights(view, status, steps, example);
 
   let last = null;
   const rates = [];

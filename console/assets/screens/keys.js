@@ -1,21 +1,21 @@
 // The keys of a client, which verify the tokens that it signs; and what else holds for its tokens.
 import { h } from "../dom.js";
-import { call, get } from "../api.js";
-import { ago, count, plural, time } from "../format.js";
-import { badge, button, dialog, empty, field, input, into, notice, segments, table, toast } from "../ui.js";
+import { call, clientPath, get } from "../api.js";
+import { ago, amountOf, count, plural, time } from "../format.js";
+import { afterwards, badge, button, dialog, empty, field, input, into, notice, segments, table, toast } from "../ui.js";
 
-const path = (c, ...rest) => "/client/" + [c.id, ...rest].map(encodeURIComponent).join("/");
-const keyName = (k) => k.kid ?? "the key without a kid";
+const keyName = (k) => k.kid ?? k.id;
+/** Seconds that what is replaced may still be good, at most. */
 const longestKeep = 2592000;
 
 /** Shows the keys of a client, and offers to change them. reload draws the list of clients again. @param {any} c @param {() => any} reload */
 export function keysOf(c, reload) {
   const body = h("div", { class: "stack" });
   dialog(`Keys of ${c.id}`, { body }).element.classList.add("dialog-wide");
-  const load = () => into(body, async () => content(c, await get(path(c, "keys")), changed), body.childElementCount > 0);
+  const load = () => into(body, async () => content(c, await get(clientPath(c.id, "keys")), changed), body.childElementCount > 0);
   const changed = async (text) => {
     toast(text);
-    await Promise.all([load(), reload()]);
+    await afterwards(() => Promise.all([load(), reload()]));
   };
   return load();
 }
@@ -66,6 +66,9 @@ function proofField() {
   return { element: field("Proof", proof, { hint: "Optional: a JWS that the private half has signed, so that no other client can have the key. “seagate clients key” makes one if its file has the private key." }), read: () => proof.value.trim() || undefined };
 }
 
+/** A key that is added or ended by hand makes the others stay as they are, too. @param {string} text */
+const noMoreFetched = (text) => notice("warning", h("p", {}, text));
+
 function addKey(c, state, changed) {
   const kid = input({ class: "code" }), key = pemArea(), proof = proofField();
   const kidField = field("Key id (kid)", kid, { hint: "The header of a token names it, so that the gateway takes this key." });
@@ -75,28 +78,33 @@ function addKey(c, state, changed) {
     return kid.value.trim() !== "" && key.area.value.trim() !== "";
   };
   dialog("Add a key", {
-    body: [h("p", { class: "muted" }, "The other keys stay."), kidField, replaces, key.element, proof.element], action: "Add", ready,
+    body: [h("p", { class: "muted" }, "The other keys stay."), state.jwks && noMoreFetched("The gateway then fetches the keys of this client no more: what its JWK set gets later does not come here."), kidField, replaces, key.element, proof.element], action: "Add", ready,
     places: [[proof.element, /proof/i], [key.element, /invalid_key|key_taken/], [kidField, /kid/]],
     submit: async () => {
-      await call("PUT", path(c, "keys", kid.value.trim()), { body: { jwtPublicKey: key.area.value.trim(), proof: proof.read() } });
+      await call("PUT", clientPath(c.id, "keys", kid.value.trim()), { body: { jwtPublicKey: key.area.value.trim(), proof: proof.read() } });
       await changed(`Added the key ${kid.value.trim()} of ${c.id}`);
     },
   });
 }
 
-const keepInput = () => input({ type: "number", min: "0", max: String(longestKeep), value: "0", class: "narrow" });
-const keepField = (keep) => field("Keep it for", keep, { kind: "seconds", hint: "0 ends it at once, with the connections of its tokens." });
-const keeps = (keep) => /^\d+$/.test(keep.value) && Number(keep.value) <= longestKeep;
-const keepQuery = (keep) => ({ keepOld: Number(keep.value) || null });
+/** How long something that is replaced is still good. @param {string} label @param {string} hint what 0 means */
+export function keepField(label, hint) {
+  const control = input({ class: "narrow", value: "0" });
+  const element = field(label, control, { hint: `${hint} Seconds, or with a unit such as 90 min, 12 h or 7 d; at most 30 d.` });
+  const seconds = () => amountOf(control.value, "seconds");
+  const ready = () => seconds() <= longestKeep;
+  control.addEventListener("input", () => element.setError(ready() ? "" : "Enter 0, or a time of at most 30 d, such as 12 h."));
+  return { element, ready, query: () => ({ keepOld: seconds() || null }) };
+}
 
 function endKey(c, k, state, changed) {
-  const keep = keepInput();
+  const keep = keepField("Keep it for", "0 ends it at once, with the connections of its tokens.");
   dialog("End the key", {
     body: [h("p", {}, "Tokens that are checked with ", h("strong", {}, keyName(k)), " are refused from then on."),
-      state.jwks && notice("warning", h("p", {}, "The gateway then fetches the keys of this client no more. The others stay.")), keepField(keep)],
-    action: "End", kind: "danger", ready: () => keeps(keep),
+      state.jwks && noMoreFetched("The gateway then fetches the keys of this client no more. The others stay."), keep.element],
+    action: "End", kind: "danger", ready: keep.ready,
     submit: async () => {
-      await call("DELETE", path(c, "keys", k.id), { query: keepQuery(keep) });
+      await call("DELETE", clientPath(c.id, "keys", k.id), { query: keep.query() });
       await changed(`Ended ${keyName(k)} of ${c.id}`);
     },
   });
@@ -105,7 +113,7 @@ function endKey(c, k, state, changed) {
 /** Makes one key, or those of a URL, the keys of a client. The others end, which is said before. */
 function replaceKeys(c, state, changed) {
   let kind = "key";
-  const key = pemArea("It gets no id: it is for tokens whose header names none."), proof = proofField(), keep = keepInput();
+  const key = pemArea("It gets no id: it is for tokens whose header names none."), proof = proofField(), keep = keepField("Keep the old keys for", "0 ends them at once, with the connections of their tokens.");
   const url = input({ class: "code", inputmode: "url", placeholder: "https://…/jwks.json" });
   const urlField = field("URL of a JWK set", url, { hint: "The operator has to allow its host (jwks.hosts)." });
   const pem = h("div", { class: "stack" }, key.element, proof.element);
@@ -120,12 +128,12 @@ function replaceKeys(c, state, changed) {
       }),
       pem, urlField,
       state.keys.length > 0 && notice("warning", h("p", {}, `This ends ${state.keys.length === 1 ? "the key that the client has" : `the ${count(state.keys.length)} keys that the client has`}: ${old}.`)),
-      state.keys.length > 0 && field("Keep the old keys for", keep, { kind: "seconds", hint: "0 ends them at once, with the connections of their tokens." })],
-    action: "Replace", kind: "danger", ready: () => keeps(keep) && (kind === "key" ? key.area : url).value.trim() !== "",
+      state.keys.length > 0 && keep.element],
+    action: "Replace", kind: "danger", ready: () => keep.ready() && (kind === "key" ? key.area : url).value.trim() !== "",
     places: [[urlField, /JWK set|url:/], [proof.element, /proof/i], [key.element, /invalid_key|key_taken/]],
     submit: async () => {
       const body = kind === "url" ? { url: url.value.trim() } : { keys: [{ jwtPublicKey: key.area.value.trim(), proof: proof.read() }] };
-      await call("PUT", path(c, "keys"), { query: keepQuery(keep), body });
+      await call("PUT", clientPath(c.id, "keys"), { query: keep.query(), body });
       await changed(`Replaced the keys of ${c.id}`);
     },
   });
@@ -142,7 +150,7 @@ function setRules(c, now, changed) {
       notice("info", h("p", {}, "The connections of its tokens end. Who has a token that fits may connect again."))],
     action: "Save", ready: () => /^\d*$/.test(life.value.trim()) && JSON.stringify(read()) !== before, places: [[lifeField, /maxLifetime/]],
     submit: async () => {
-      await call("PUT", path(c, "token-rules"), { body: read() });
+      await call("PUT", clientPath(c.id, "token-rules"), { body: read() });
       await changed(`Changed what tokens of ${c.id} must be`);
     },
   });
@@ -154,7 +162,7 @@ function revoke(c, changed) {
   dialog("Revoke a token", {
     body: [h("p", {}, "The gateway refuses it until it expires, and its connections end."), tokenField], action: "Revoke", kind: "danger", ready: () => token.value.trim() !== "", places: [[tokenField, /token|jti/i]],
     submit: async () => {
-      await call("POST", path(c, "revoked-tokens"), { body: { jwt: token.value.trim() } });
+      await call("POST", clientPath(c.id, "revoked-tokens"), { body: { jwt: token.value.trim() } });
       await changed(`Revoked a token of ${c.id}`);
     },
   });

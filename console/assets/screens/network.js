@@ -4,17 +4,18 @@ import { h, fill, svg } from "../dom.js";
 import { link } from "../app.js";
 import { get } from "../api.js";
 import { ago, count, duration, plural, time } from "../format.js";
-import { badge, empty, into, loading, redraw, table, tabs } from "../ui.js";
-import { pager } from "../paging.js";
+import { badge, empty, into, loading, redraw, some, table, tabs } from "../ui.js";
+import { asker, pager } from "../paging.js";
+import { streamBadges } from "./streams.js";
 
 /** @param {import("../app.js").View} view */
 export default function network(view) {
-  const panel = h("div", { class: "stack" });
+  const panel = h("div", { class: "stack" }), ask = asker(view); // the tabs share it, as they share the panel
   let load = () => {}, begun = false;
   const show = (name) => {
     view.setQuery({ tab: name === "Streams" ? null : name, ...(begun && { after: null }) });
     fill(panel, loading());
-    load = name === "Services" ? services(view, panel) : streams(view, panel);
+    load = name === "Services" ? services(view, panel, ask) : streams(view, panel, ask);
     return begun && load(); // view.every makes the first look
   };
   const names = ["Streams", "Services"];
@@ -28,9 +29,9 @@ export default function network(view) {
 /** Streams of a page; more would not fit into a picture. */
 const pageSize = 20;
 
-function streams(view, panel) {
+function streams(view, panel, ask) {
   const load = async () => {
-    const page = await get("/network", { limit: pageSize, after: pages.after }, view.signal);
+    const page = await ask("/network", { limit: pageSize, after: pages.after });
     if (page.streams.length === 0 && !pages.after) return fill(panel, h("div", { class: "card" }, empty("network", "No streams", "Nobody has defined a stream that you may see.")));
     const used = page.streams.filter((s) => s.providers.length + s.subscribers.length > 0), idle = page.streams.length - used.length;
     const first = !panel.querySelector(".graph-box");
@@ -40,7 +41,7 @@ function streams(view, panel) {
           : [h("div", { class: "scroller graph-box", tabindex: "0", role: "region", "aria-label": "Picture of the network" }, graph(used)), legend(idle)]),
       h("div", { class: "card card-flush" }, table("Streams with those who provide and read them", [
         { heading: "Stream", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
-        { heading: "State", cell: (s) => h("span", { class: "badges" }, s.held ? badge("Held", "warning") : s.paused ? badge("Providers pause", "info") : s.registered ? badge("Provided", "good") : badge("Open"), s.requested && badge("Requested", "info")) },
+        { heading: "State", cell: (s) => streamBadges(s, s.requested && badge("Requested", "info")) },
         { heading: "Provided by", text: true, cell: (s) => names(s.providers.map((p) => times(p.clientId, p.connections) + (p.paused ? " (pauses)" : ""))) },
         { heading: "Read by", text: true, cell: (s) => names(s.subscribers.map((p) => times(p.clientId, p.connections) + readsHow(p))) },
         { heading: "Groups", numeric: true, cell: (s) => count(s.groups) },
@@ -62,7 +63,7 @@ const legend = (idle) => h("div", { class: "legend muted small" },
 const readsHow = (p) => ({ own: "", group: ` (group ${p.groupId?.slice(0, 8) ?? "ungrouped"})`, merged: " (with other streams)", waiting: " (waits for the definition)" })[p.kind] ?? ` (${p.kind})`;
 
 const times = (name, n) => (n > 1 ? `${name} ×${n}` : name);
-const names = (all) => (all.length ? all.slice(0, 20).join(", ") + (all.length > 20 ? ` and ${all.length - 20} more` : "") : h("span", { class: "muted" }, "nobody"));
+const names = (all) => (all.length ? some(all, 20) : h("span", { class: "muted" }, "nobody"));
 
 const rowHeight = 40, columnWidth = 190, gap = 110;
 
@@ -96,11 +97,12 @@ function graph(all) {
 
 const unique = (list) => [...new Set(list)].sort();
 
-function services(view, panel) {
+function services(view, panel, ask) {
   const load = async () => {
-    const page = await get("/services", { limit: 50, after: pages.after }, view.signal);
+    const page = await ask("/services", { limit: 50, after: pages.after });
     if (page.services.length === 0 && !pages.after) return fill(panel, h("div", { class: "card" }, empty("services", "No services", ["A service is there while it is defined or somebody serves it, for example with ", h("code", {}, "seagate service serve"), "."])));
     redraw(panel, page.services.map((s) => service(view, s)), pages.foot(page.services.length, page.next));
+    for (const details of panel.querySelectorAll("details[data-service]")) showDefinition(view, details);
   };
   const pages = pager(view, "service", load);
   return load;
@@ -110,7 +112,7 @@ function service(view, s) {
   const defined = s.version !== undefined && s.version !== null, procedures = s.procedures ?? [];
   return h("section", { class: "card card-flush", "aria-label": `Service ${s.name}`, data: { key: s.name } },
     h("div", { class: "card-head" }, h("h2", {}, s.name), h("span", { class: "badges" }, defined ? badge(`Version ${s.version}`) : badge("Not defined"))),
-    procedures.length > 0 && h("p", { class: "toolbar" }, h("span", { class: "muted small" }, "Procedures served now: "), some(procedures.map((p) => h("code", {}, p)))),
+    procedures.length > 0 && h("p", { class: "toolbar" }, h("span", { class: "muted small" }, "Procedures served now: "), some(procedures.map((p) => h("code", {}, p)), shownProcedures)),
     s.servers.length === 0 ? h("p", { class: "muted toolbar" }, "Nobody serves it now.") : table(`Servers of ${s.name}`, [
       { heading: "Client", name: true, cell: (x) => h("div", {}, x.clientId, x.sole && [" ", badge("Sole")]) },
       { heading: "Since", cell: (x) => h("span", { class: "muted small" }, time(x.since, ago)) },
@@ -129,20 +131,20 @@ const took = (seconds) => (seconds > 0 ? duration(seconds) : "–");
 
 /** Procedures that are named before "and 3 more". */
 const shownProcedures = 12;
-const some = (all) => [all.slice(0, shownProcedures).map((one, i) => [i > 0 && ", ", one]), all.length > shownProcedures && ` and ${count(all.length - shownProcedures)} more`];
 
 /** The procedures of a definition, which the gateway is asked for when somebody wants to see them. */
-function definition(view, s) {
-  const open = async (event) => {
-    const details = event.currentTarget, body = details.querySelector(".definition");
-    if (!details.open || body.dataset.version === String(s.version)) return;
-    body.dataset.version = String(s.version);
-    await into(body, async () => {
-      const { definition } = await get(`/services/${encodeURIComponent(s.name)}`, {}, view.signal);
-      return procedureTable(s.name, definition.procedures);
-    });
-  };
-  return h("details", { class: "inset definition-of", on: { toggle: open } }, h("summary", {}, "Definition"), h("div", { class: "definition", "data-stays": true }));
+const definition = (view, s) => h("details", { class: "inset definition-of", data: { service: s.name, version: s.version }, on: { toggle: (event) => showDefinition(view, event.currentTarget) } },
+  h("summary", {}, "Definition"), h("div", { class: "definition", "data-stays": true }));
+
+/** Fills the details of a definition if they are open, and have not the version that is in force. */
+function showDefinition(view, details) {
+  const { service, version } = details.dataset, body = details.querySelector(".definition");
+  if (!details.open || body.dataset.version === version) return;
+  body.dataset.version = version;
+  return into(body, async () => {
+    const { definition } = await get(`/services/${encodeURIComponent(service)}`, {}, view.signal);
+    return body.dataset.version === version ? procedureTable(service, definition.procedures) : undefined;
+  }, body.childElementCount > 0);
 }
 
 const procedureTable = (name, procedures) => table(`Procedures of ${name}`, [

@@ -3,7 +3,7 @@ import { h, fill } from "../dom.js";
 import { link, go, toStreams } from "../app.js";
 import { call, get, streamPath } from "../api.js";
 import { amountOf, count, bytes, plural, short } from "../format.js";
-import { button, confirmTyped, dialog, field, input, loading, notice, tileValue, tiles, toast } from "../ui.js";
+import { afterwards, button, confirmTyped, dialog, field, input, loading, notice, redraw, tileValue, tiles, toast } from "../ui.js";
 import { streamBadges } from "./streams.js";
 
 const tabs = [
@@ -25,19 +25,18 @@ export default async function stream(view) {
   const who = view.session, name = view.params.stream;
   const offered = tabs.filter((t) => t.may(who, name));
   const tab = offered.find((t) => t.name === (view.params.tab ?? "messages")) ?? offered[0];
-  if (!tab || !["subscribe", "publish", "define", "administer"].some((right) => who.may(right, name))) return fill(view.root, view.head(name, { crumbs: who.hasHttp ? toStreams() : null }), noRight(who));
+  if (!tab || !["subscribe", "publish", "define", "administer"].some((right) => who.may(right, name))) return fill(view.root, title(view), noRight(who));
   const head = h("div", {}), panel = h("div", { class: "stack-l" });
-  const crumbs = who.hasHttp ? toStreams() : null;
   const part = { ...view, root: panel, name, state: null, refresh: async () => {}, changed() {}, saw() {} };
   fill(view.root, head,
     h("nav", { class: "tabs", "aria-label": "Parts of the stream" }, offered.map((t) => h("a", { href: link(["streams", name, t.name]), "aria-current": t === tab ? "page" : null }, t.label))), panel);
-  fill(head, view.head(name, { part: tab?.label, crumbs }));
+  fill(head, title(view, { part: tab.label }));
   fill(panel, loading());
   if (who.hasHttp) {
     part.refresh = async () => {
       part.state = await get(streamPath(name), {}, view.signal);
       part.changed();
-      drawHead(view, head, part, { crumbs, part: tab?.label });
+      drawHead(view, head, part, tab.label);
     };
     part.saw = (seq) => {
       if (seq <= part.state.lastSeq) return;
@@ -55,16 +54,18 @@ export default async function stream(view) {
 const noRight = (who) => notice("warning", h("p", {}, h("strong", {}, who.kind === "token" ? "This token is not for this stream." : `Client ${who.clientId} has no right for this stream.`)),
   h("p", {}, who.kind === "token" ? "Its claims streams and publish say for which it is. Check the name, or log in with another token." : "Check the name, or ask whoever manages the clients of the jail for the right."));
 
-/** @param {import("../app.js").View} view @param {any} head @param {StreamView} part @param {{crumbs: any, part?: string}} title */
-function drawHead(view, head, part, title) {
+/** The head of the page, with the way back for those who can list streams. @param {import("../app.js").View} view @param {Object<string, any>} [options] */
+const title = (view, options) => view.head(view.params.stream, { crumbs: view.session.hasHttp ? toStreams() : null, ...options });
+
+/** @param {import("../app.js").View} view @param {any} head @param {StreamView} part @param {string} tab what it is called */
+function drawHead(view, head, part, tab) {
   const s = part.state;
-  const focused = [...head.querySelectorAll("button")].indexOf(document.activeElement);
   const actions = view.session.may("administer", part.name) ? [
     s.held ? button("Resume", { icon: "play", small: true, click: () => pause(part, false) }) : button("Hold", { icon: "pause", small: true, title: "Refuse messages until it is resumed", click: () => pause(part, true) }),
     button("Retention", { icon: "settings", small: true, click: () => retention(part) }),
     button("Delete", { icon: "trash", small: true, kind: "danger", click: () => remove(part) }),
   ] : null;
-  fill(head, h("div", { class: "stack" }, view.head(part.name, { ...title, lead: streamBadges(s), actions }),
+  redraw(head, h("div", { class: "stack" }, title(view, { part: tab, lead: streamBadges(s), actions }),
     tiles([
       ["Messages", ...messages(s)],
       ["Size", bytes(s.bytes), `on ${s.durability}`],
@@ -72,7 +73,6 @@ function drawHead(view, head, part, title) {
       ["Groups", count(s.groups)],
       ["Schema", s.version === null ? "none" : `version ${s.version}`],
     ], true)));
-  head.querySelectorAll("button")[focused]?.focus();
 }
 
 /** How many messages there are, and which. */
@@ -81,7 +81,7 @@ const messages = (s) => [short(Math.max(0, s.lastSeq - s.firstSeq + 1)), s.lastS
 async function pause(part, on) {
   await call("POST", streamPath(part.name, on ? "pause" : "resume"));
   toast(on ? `${part.name} refuses messages until it is resumed` : `${part.name} accepts messages again`);
-  await part.refresh();
+  await afterwards(part.refresh);
 }
 
 function remove(part) {
@@ -122,7 +122,7 @@ async function retention(part) {
       const body = { durability: settings.set.durability, retention: Object.fromEntries(values) };
       await call("PUT", streamPath(part.name, "settings"), { body });
       toast("Saved");
-      await part.refresh();
+      await afterwards(part.refresh);
     },
   });
 }

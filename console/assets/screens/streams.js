@@ -2,22 +2,22 @@
 import { h, fill } from "../dom.js";
 import { icon } from "../icons.js";
 import { link } from "../app.js";
-import { get } from "../api.js";
+import { isAbort } from "../api.js";
 import { count, bytes, short } from "../format.js";
 import { badge, button, buttonLink, empty, field, input, loading, problemNotice, redraw, table } from "../ui.js";
-import { pager } from "../paging.js";
+import { asker, pager, whenTyped } from "../paging.js";
 import { newStream } from "./newstream.js";
 
 const pageSize = 50;
 
-/** What is special about a stream. @param {any} s */
-export const streamBadges = (s) => h("span", { class: "badges" },
+/** What is special about a stream. @param {any} s @param {...any} more badges */
+export const streamBadges = (s, ...more) => h("span", { class: "badges" },
   s.held ? badge("Held", "warning") : s.paused ? badge("Providers pause", "info") : s.registered ? badge("Provided", "good") : badge("Open"),
-  s.durability === "memory" && badge("Memory"));
+  s.durability === "memory" && badge("Memory"), more);
 
 const columns = [
   { heading: "Name", name: true, cell: (s) => h("a", { href: link(["streams", s.name]) }, s.name) },
-  { heading: "State", cell: streamBadges },
+  { heading: "State", cell: (s) => streamBadges(s) },
   { heading: "Version", numeric: true, cell: (s) => (s.version === null ? "–" : String(s.version)) },
   { heading: "Kept", numeric: true, cell: (s) => short(Math.max(0, s.lastSeq - s.firstSeq + 1)) },
   { heading: "Newest", numeric: true, cell: (s) => (s.lastSeq ? count(s.lastSeq) : "–") },
@@ -42,14 +42,14 @@ export default function streams(view) {
   const load = async () => {
     const contains = query.get("contains") ?? "";
     try {
-      const page = await get("/streams", { limit: pageSize, after: pages.after, contains }, view.signal);
+      const page = await ask("/streams", { limit: pageSize, after: pages.after, contains });
       draw(page, contains);
     } catch (error) {
-      if (view.signal.aborted) throw error;
+      if (isAbort(error)) throw error;
       fill(list, problemNotice(error));
     }
   };
-  const pages = pager(view, "stream", load);
+  const ask = asker(view), pages = pager(view, "stream", load);
   const draw = (page, contains) => {
     const none = page.streams.length === 0 && !pages.after;
     defining.hidden = none && !contains; // then the button is in the middle
@@ -63,12 +63,7 @@ export default function streams(view) {
     view.setQuery({ contains: search.value.trim() });
     return load();
   };
-  let typing = 0;
-  search.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(find, 200);
-  });
-  view.signal.addEventListener("abort", () => clearTimeout(typing));
+  whenTyped(view, search, () => find().catch(() => {})); // load shows what is wrong
   view.every(10, load);
 }
 
