@@ -315,7 +315,7 @@ browserTest("a group is moved after a preview and a typed confirmation, and a de
   for (let i = 1; i <= 4; i++) await publish("moved", { temperature: i, pressure: i });
   await leaveGroupBehind("moved");
   await api("POST", "/streams/moved.dead/define", { version: 1, fields: [], unknownFields: "accept" });
-  await publish("moved.dead", { streamName: "moved", seq: 2, time: "2026-11-21T10:00:00Z", clientId: "root", groupId: group, deliveries: 5, reason: "away", payload: { temperature: 2, pressure: 2 } });
+  await publish("moved.dead", { streamName: "moved", seq: 2, time: "2026-11-21T10:00:00Z", clientId: "Ω", groupId: group, deliveries: 5, reason: "away", payload: { temperature: 2, pressure: 2 } });
   const page = await enter(open, "#/streams/moved/groups", { expect: [/4(00|10)/] });
   await page.getByRole("cell", { name: /^4/ }).first().click(); // a focus in the table stops nothing
   await publish("moved", { temperature: 5, pressure: 5 });
@@ -343,7 +343,7 @@ browserTest("a group is moved after a preview and a typed confirmation, and a de
   await dialog.getByRole("button", { name: "Move", exact: true }).click();
   await page.getByText("Moved the group").waitFor();
   await eventually("no lag", async () => (await api("GET", "/streams/moved/groups")).groups[0].lag === 0);
-  await page.getByRole("button", { name: `Publish again: message 2 of group ${group} of client root` }).click();
+  await page.getByRole("button", { name: `Publish again: message 2 of group ${group} of client Ω` }).click();
   await page.getByText("Published again as").waitFor();
   const { messages } = await api("GET", "/streams/moved/messages?from=6");
   assert.deepEqual(messages.map((m) => m.payload), [{ temperature: 2, pressure: 2 }]);

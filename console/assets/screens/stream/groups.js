@@ -1,16 +1,18 @@
 // The groups of a stream: how far behind each is, moving one, and what they gave up.
 import { h, fill } from "../../dom.js";
 import { call, exchange, get, isAbort, streamPath, withTexts } from "../../api.js";
-import { ago, count, duration, json, plural, short, time } from "../../format.js";
-import { badge, button, confirmTyped, dialog, empty, field, iconButton, input, loading, notice, problemNotice, redraw, select, sparkline, table, toast } from "../../ui.js";
+import { ago, count, duration, instant, json, plural, short, time } from "../../format.js";
+import { afterwards, badge, button, confirmTyped, dialog, empty, field, iconButton, input, loading, notice, problemNotice, redraw, select, sparkline, table, toast } from "../../ui.js";
 import { link } from "../../app.js";
-import { pager } from "../../paging.js";
+import { asker, pager } from "../../paging.js";
 import { noNumber, noTime } from "./where.js";
 
 /** Groups on a page. */
 const pageSize = 50;
 /** Seconds between two looks at them. */
 const interval = 5;
+/** Seconds between two looks at the dead letters, however many there are meanwhile. */
+const lettersInterval = 30;
 /** Lags that are remembered for the trend while the page is open, if the gateway tells none. */
 const remembered = 180;
 
@@ -25,9 +27,11 @@ export default async function groups(view) {
   const letters = h("div", {});
   fill(view.root, list, letters);
   const lags = new Map();
-  let dead = -1; // messages that the groups of the page gave up
+  const dead = new Map(); // messages that each group had given up when it was seen last
+  let begins, stale = false, read = -Infinity;
+  const readLetters = async () => void (stale = !(await deadLetters(view, letters)));
   const load = async () => {
-    const page = await get(streamPath(view.name, "groups"), { limit: pageSize, after: pages.after }, view.signal);
+    const page = await ask(streamPath(view.name, "groups"), { limit: pageSize, after: pages.after });
     for (const g of page.groups) {
       const key = keyOf(g), seen = lags.get(key) ?? [];
       seen.push(g.lag);
@@ -35,10 +39,17 @@ export default async function groups(view) {
       lags.set(key, seen);
     }
     drawList(page);
-    const now = page.groups.reduce((sum, g) => sum + g.deadLettered, 0);
-    if (dead >= 0 && now !== dead) await deadLetters(view, letters);
-    dead = now;
+    const turned = begins !== pages.after; // then a group that was not seen before is no new one
+    begins = pages.after;
+    for (const g of page.groups) {
+      stale ||= g.deadLettered !== (dead.get(keyOf(g)) ?? (turned ? g.deadLettered : 0));
+      dead.set(keyOf(g), g.deadLettered);
+    }
+    if (!stale || performance.now() - read < lettersInterval * 1000) return;
+    read = performance.now();
+    await readLetters();
   };
+  const ask = asker(view);
   const pages = pager(view, "group", load);
   const drawList = (page) => {
     if (page.groups.length === 0 && !pages.after) return redraw(list, heading(), empty("clients", "No groups", ["A group begins with its first member, for example with ", h("code", {}, `seagate subscribe ${view.name} --group UUID`), "."]));
@@ -53,7 +64,7 @@ export default async function groups(view) {
     ], page.groups, keyOf), pages.foot(page.groups.length, page.next));
   };
   view.every(interval, load);
-  await deadLetters(view, letters);
+  await readLetters();
 }
 
 const heading = () => h("div", { class: "card-head" }, h("h2", { id: "groups-title" }, "Groups"), h("span", { class: "muted small" }, "Members of a group share the messages."));
@@ -78,7 +89,7 @@ function move(g, reload) {
   const typed = input({ class: "code" });
   const confirmation = h("div", { hidden: true }, field(["Type ", h("code", {}, g.streamName), " to confirm"], typed));
   let previewed = null;
-  const target = () => (to.value === "number" ? Number(value.value) : to.value === "time" ? value.value.trim() : to.value);
+  const target = () => (to.value === "number" ? Number(value.value) : to.value === "time" ? instant(value.value) : to.value);
   const changed = () => {
     previewed = null;
     place?.setError("");
@@ -107,7 +118,7 @@ function move(g, reload) {
     } catch (error) {
       if (isAbort(error)) throw error;
       if (valueField.hidden || !["invalid_request", "position_lost"].includes(error.code)) return fill(preview, problemNotice(error));
-      place.setError(error.code === "position_lost" ? error.message : to.value === "time" ? noTime : noNumber);
+      place.setError(error.code === "position_lost" ? error.message : to.value === "time" ? `${noTime} What Messages shows will do, too.` : noNumber);
       value.focus();
     }
   };
@@ -124,7 +135,7 @@ function move(g, reload) {
     submit: async () => {
       await call("POST", groupPath(g, "move"), { body: { to: previewed } });
       toast("Moved the group");
-      await reload();
+      await afterwards(reload);
     },
   });
 }
@@ -132,26 +143,27 @@ function move(g, reload) {
 const forget = (g, reload) => confirmTyped("Forget the group", `The gateway forgets where group ${nameOf(g)} of client ${g.clientId} is. Its members are told, and the next one begins a new group.`, g.streamName, "Forget", async () => {
   await call("DELETE", groupPath(g));
   toast("Forgot the group");
-  await reload();
+  await afterwards(reload);
 });
 
-/** What groups of the stream gave up. @param {import("../stream.js").StreamView} view */
+/** Shows what groups of the stream gave up, and reports whether it could be read. @param {import("../stream.js").StreamView} view */
 async function deadLetters(view, root) {
   const name = view.name + ".dead";
-  if (view.name.endsWith(".dead") || !view.session.may("subscribe", name)) return;
+  if (view.name.endsWith(".dead") || !view.session.may("subscribe", name)) return true;
   let answer;
   try {
     // A search, since to ask for a stream that is not there is an error in the browser's own log.
     const { streams } = await get("/streams", { contains: name }, view.signal);
     const state = streams.find((s) => s.name === name);
-    if (!state) return redraw(root);
+    if (!state) return redraw(root), true;
     answer = await exchange("GET", streamPath(name, "messages"), { query: { from: Math.max(state.firstSeq, state.lastSeq - 49), limit: 50 }, signal: view.signal });
   } catch (error) {
-    return fill(root, problemNotice(error));
+    if (!isAbort(error)) fill(root, problemNotice(error));
+    return false;
   }
   const texts = withTexts(answer.text, answer.value);
   const dead = answer.value.messages.map((m, i) => ({ ...m, text: texts[i].text })).filter((m) => m.payload?.streamName !== undefined).reverse();
-  if (dead.length === 0) return redraw(root);
+  if (dead.length === 0) return redraw(root), true;
   const mayPublish = view.session.may("publish", view.name);
   redraw(root, h("section", { class: "card card-flush", "aria-labelledby": "dead-title" },
     h("div", { class: "card-head" }, h("div", {}, h("h2", { id: "dead-title" }, "Dead letters"), h("p", { class: "muted small" }, "Messages that a group gave up, the newest first.")),
@@ -163,6 +175,7 @@ async function deadLetters(view, root) {
       { heading: "Deliveries", numeric: true, cell: (m) => count(m.payload.deliveries) },
       ...(mayPublish ? [{ heading: "Actions", hidden: true, cell: (m) => button("Publish again", { small: true, label: `Publish again: message ${m.payload.seq} of group ${nameOf(m.payload)} of client ${m.payload.clientId}`, click: () => again(view, m) }) }] : []),
     ], dead, (m) => m.seq)));
+  return true;
 }
 
 /** The payload within a dead letter, as it was published. @param {string} text */
@@ -171,9 +184,8 @@ const inner = (text) => {
   return at < 0 ? text : text.slice(at + 11, -1);
 };
 
+/** Publishes the message of a dead letter; once, though the button is pressed again soon. */
 async function again(view, m) {
-  const at = await call("POST", streamPath(view.name, "publish"), { raw: `{"payload":${inner(m.text)}}`, headers: { "Idempotency-Key": `dead-letter-${answerKey(m)}` } });
+  const at = await call("POST", streamPath(view.name + ".dead", "messages", m.seq, "publish"), { headers: { "Idempotency-Key": `dead-letter-${m.seq}-${m.time}` } });
   toast(["Published again as ", h("a", { href: link(["streams", view.name, "messages"], { from: at.seq }) }, `message ${count(at.seq)}`)]);
 }
-
-const answerKey = (m) => `${m.payload.clientId}-${m.payload.groupId ?? "ungrouped"}-${m.payload.seq}-${m.seq}`.slice(-200);
