@@ -347,6 +347,16 @@ browserTest("a group is moved after a preview and a typed confirmation, and a de
   await page.getByText("Published again as").waitFor();
   const { messages } = await api("GET", "/streams/moved/messages?from=6");
   assert.deepEqual(messages.map((m) => m.payload), [{ temperature: 2, pressure: 2 }]);
+
+  let given = 0, letters = 0; // a group that gives up a message between any two looks
+  page.on("request", (r) => /contains=moved\.dead/.test(r.url()) && letters++);
+  await page.route(/\/moved\/groups\?/, async (route) => {
+    const { groups, ...rest } = await api("GET", "/streams/moved/groups");
+    await route.fulfill({ json: { ...rest, groups: groups.map((g) => ({ ...g, deadLettered: ++given })) } });
+  });
+  await eventually("several looks", () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))).then(() => given >= 5));
+  assert.equal(letters, 1, "dead letters are read at once, and then every 30 s");
+  await page.unroute(/\/moved\/groups\?/);
 });
 
 browserTest("who would get a message is said before it is published", async ({ open }) => {

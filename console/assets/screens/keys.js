@@ -66,7 +66,7 @@ function proofField() {
   return { element: field("Proof", proof, { hint: "Optional: a JWS that the private half has signed, so that no other client can have the key. “seagate clients key” makes one if its file has the private key." }), read: () => proof.value.trim() || undefined };
 }
 
-/** A key that is added or ended by hand makes the others stay as they are, too. @param {string} text */
+/** Says that a key that is added or ended by hand also ends the fetching of the set. @param {string} text */
 const noMoreFetched = (text) => notice("warning", h("p", {}, text));
 
 function addKey(c, state, changed) {
@@ -78,7 +78,7 @@ function addKey(c, state, changed) {
     return kid.value.trim() !== "" && key.area.value.trim() !== "";
   };
   dialog("Add a key", {
-    body: [h("p", { class: "muted" }, "The other keys stay."), state.jwks && noMoreFetched("The gateway then fetches the keys of this client no more: what its JWK set gets later does not come here."), kidField, replaces, key.element, proof.element], action: "Add", ready,
+    body: [h("p", { class: "muted" }, "The other keys stay."), state.jwks && noMoreFetched("The gateway then fetches the keys of this client no more. Keys that its JWK set gets later are not known here."), kidField, replaces, key.element, proof.element], action: "Add", ready,
     places: [[proof.element, /proof/i], [key.element, /invalid_key|key_taken/], [kidField, /kid/]],
     submit: async () => {
       await call("PUT", clientPath(c.id, "keys", kid.value.trim()), { body: { jwtPublicKey: key.area.value.trim(), proof: proof.read() } });
