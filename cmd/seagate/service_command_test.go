@@ -81,7 +81,7 @@ esac`
 		{[]string{"fetch", "shop", "sleep", "--timeout", "300ms"}, "", "call_timeout: the server did not answer", 1},
 		{[]string{"service", "show", "none"}, "", "no_such_service", 1},
 		{[]string{"service", "serve", "shop", "--", "true"}, "", "give a service, one or more procedures", 2},
-		{[]string{"service", "serve", "shop", "a", "--", "/no/such/command"}, "", "no such file", 2},
+		{[]string{"service", "serve", "shop", "a", "--", "/no/such/command"}, "", "there is no program \"/no/such/command\"", 2},
 		{[]string{"service", "serve", "shop", "a", "--sole", "--", "true"}, "", "service_taken", 1},
 	} {
 		r := command(t, as, try.args...)

@@ -29,14 +29,13 @@ func inPlainWords(err error) string {
 // causesOf returns what an error quotes, and what to say instead.
 func causesOf(err error) map[string]string {
 	causes := map[string]string{}
-	eachCause(err, func(cause error) {
+	eachCause(err, func(cause error) (descend bool) {
 		switch e := cause.(type) {
+		case *exec.Error:
+			causes[e.Error()] = ofProgram(e)
+			return false
 		case *fs.PathError:
 			causes[e.Error()] = e.Path + ": " + ofFile(e)
-		case *exec.Error:
-			if errors.Is(e, exec.ErrNotFound) {
-				causes[e.Error()] = "there is no program " + strconv.Quote(e.Name)
-			}
 		case *net.OpError:
 			if e.Op == "listen" && errors.Is(e, syscall.EADDRINUSE) {
 				causes[e.Error()] = e.Addr.String() + " is taken"
@@ -44,13 +43,16 @@ func causesOf(err error) map[string]string {
 		case *jsontext.SyntacticError:
 			causes[e.Error()] = protocol.DescribeJSON(e)
 		}
+		return true
 	})
 	return causes
 }
 
-// eachCause calls do for an error and all that it wraps.
-func eachCause(err error, do func(error)) {
-	do(err)
+// eachCause calls do for an error and all that it wraps. It does not look into an error for which do returns false.
+func eachCause(err error, do func(error) (descend bool)) {
+	if !do(err) {
+		return
+	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
 		if below := e.Unwrap(); below != nil {
@@ -61,6 +63,17 @@ func eachCause(err error, do func(error)) {
 			eachCause(below, do)
 		}
 	}
+}
+
+// ofProgram says why a program cannot be run.
+func ofProgram(e *exec.Error) string {
+	if errors.Is(e, exec.ErrNotFound) || errors.Is(e, fs.ErrNotExist) {
+		return "there is no program " + strconv.Quote(e.Name)
+	}
+	if cause, ok := errors.AsType[*fs.PathError](e.Err); ok {
+		return strconv.Quote(e.Name) + " cannot be run: " + ofFile(cause)
+	}
+	return strconv.Quote(e.Name) + " cannot be run: " + e.Err.Error()
 }
 
 // ofFile says why a file cannot be used.
