@@ -53,7 +53,7 @@ func (e *encryption) parse() (all recipients, err error) {
 	if name == "" {
 		return all, nil
 	}
-	text, err := readNamed(name, maxRecipientsFile)
+	text, err := readFile(name, maxRecipientsFile)
 	if err != nil {
 		return nil, Usage(err)
 	}
@@ -108,7 +108,7 @@ func (d *Decryption) open(from io.Reader) (io.Reader, error) {
 	if name == "" {
 		return nil, usagef("the backup is encrypted with age: name the file with an identity that opens it, with --identity-file or %s", envIdentity)
 	}
-	text, err := readNamed(name, maxRecipientsFile)
+	text, err := readFile(name, maxRecipientsFile)
 	if err != nil {
 		return nil, Usage(err)
 	}

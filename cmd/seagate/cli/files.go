@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,13 +22,7 @@ func (c *Console) readInput(name string, most int64) ([]byte, error) {
 }
 
 // readNamed reads a file that the command line names.
-func readNamed(name string, most int64) ([]byte, error) {
-	data, err := readFile(name, most)
-	if _, failed := errors.AsType[*fs.PathError](err); failed {
-		err = Usage(err)
-	}
-	return data, err
-}
+func readNamed(name string, most int64) ([]byte, error) { return readBy(OpenFile, name, most) }
 
 // readToken reads a token from a file, or from standard input if the name is "-". For "" it
 // is what SEAGATE_TOKEN has, or else "".
@@ -58,8 +51,10 @@ func (c *Console) tokenArgument(at int) (string, error) {
 }
 
 // readFile reads a file of at most so many bytes.
-func readFile(name string, most int64) ([]byte, error) {
-	file, err := openFile(name)
+func readFile(name string, most int64) ([]byte, error) { return readBy(openFile, name, most) }
+
+func readBy(open func(string) (*os.File, error), name string, most int64) ([]byte, error) {
+	file, err := open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,7 @@ It asks the HTTP API, at most for ` + "1,000" + ` streams and connections and fo
 	DurationVar(flags, &given.interval, "interval", 2*time.Second, "take a sample every `DURATION`, at least 1s")
 	flags.BoolVar(&once, "once", false, "print one table, and end")
 	flags.StringVar(&given.order, "sort", "rate", "put the streams in this `ORDER`: "+strings.Join(topOrders, ", "))
-	cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(topOrders, cobra.ShellCompDirectiveNoFileComp))
+	CompleteWith(cmd, "sort", topOrders...)
 	return cmd
 }
 
